@@ -1,0 +1,26 @@
+/** A pipeline that counts, reduced to what the figures need of it, and the order in which figures take deployments in. */
+
+import type { Outcome } from './classification.ts';
+
+/** All times are Unix seconds. */
+export interface Deployment {
+  /** Key of the repo. */
+  readonly repo: number;
+  readonly number: number;
+  readonly at: number;
+  readonly outcome: Outcome;
+  readonly startedAt: number | null;
+  readonly isRework: boolean;
+  /** Bits of the ledger entries it has added to, or can never add to. */
+  readonly credited: number;
+}
+
+/** Orders by time; what ended in the same second by number, since a later number began later. */
+export function compareDeployments(a: Deployment, b: Deployment): number {
+  return a.at - b.at || a.number - b.number || a.repo - b.repo;
+}
+
+/** Whether both are the same pipeline. */
+export function isSamePipeline(a: Deployment, b: Deployment): boolean {
+  return a.number === b.number && a.repo === b.repo;
+}

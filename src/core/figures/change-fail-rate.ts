@@ -1,0 +1,21 @@
+/**
+ * Change fail rate: "the ratio of deployments that require immediate intervention following a deployment" (dora.dev),
+ * here failed deployments over all. A failed pipeline stands in for it; it may never have reached users.
+ */
+
+import { type Figure, stateless } from './figure.ts';
+
+export const changeFailRate: Figure<null> = {
+  ...stateless,
+  entries: [
+    {
+      bit: 2,
+      metric: {
+        type: 'counter',
+        name: 'dora_deployment_failures_total',
+        help: 'Failed deployments: a proxy, since a failed pipeline may never have reached users.',
+      },
+      amount: (_before, deployment) => (deployment.outcome === 'failure' ? 1 : null),
+    },
+  ],
+};

@@ -1,0 +1,27 @@
+/** When a deployment last succeeded and when one last failed, each on its own. */
+
+import type { Figure } from './figure.ts';
+
+/** Unix seconds; 0 where it never happened. */
+export interface LastOutcome {
+  readonly success: number;
+  readonly failure: number;
+}
+
+export const lastOutcome: Figure<LastOutcome> = {
+  initial: { success: 0, failure: 0 },
+  step: (state, deployment) => ({ ...state, [deployment.outcome]: deployment.at }),
+  gauges: [
+    {
+      name: 'dora_deployment_last_success_timestamp',
+      help: 'When a deployment last succeeded, in Unix seconds; 0 if none ever did.',
+      value: (state) => state.success,
+    },
+    {
+      name: 'dora_deployment_last_failure_timestamp',
+      help: 'When a deployment last failed, in Unix seconds; 0 if none ever did.',
+      value: (state) => state.failure,
+    },
+  ],
+  entries: [],
+};

@@ -1,0 +1,39 @@
+/**
+ * A pipeline that is known of but whose end is not: when it is asked for again.
+ *
+ * The rule: after a tenth of its age, at least two seconds and at most a day, counted from when it was last asked for,
+ * so that a restart changes nothing. A hint that something happened asks at once, but not twice within two seconds.
+ */
+
+/** All times are Unix seconds. */
+export interface Follow {
+  /** Woodpecker's id of the repo, or its name where only that was told. */
+  readonly target: number | string;
+  readonly number: number;
+  /** When it was created as far as known, else when it was first heard of. */
+  readonly bornAt: number;
+  /** `null`: never asked for yet. */
+  readonly askedAt: number | null;
+  /** When a hint of it last came in; `null` where none did since it was asked for. */
+  readonly hintedAt: number | null;
+}
+
+const shortestSeconds = 2;
+const longestSeconds = 86_400;
+
+/** When to ask for it next, in Unix seconds. */
+export function askAt({ bornAt, askedAt, hintedAt }: Follow): number {
+  if (askedAt === null) return hintedAt ?? bornAt;
+  if (hintedAt !== null) return askedAt + shortestSeconds;
+  return askedAt + Math.min(Math.max((askedAt - bornAt) / 10, shortestSeconds), longestSeconds);
+}
+
+/** Key of a follow: what and where. */
+export function followKey({ target, number }: Pick<Follow, 'target' | 'number'>): string {
+  return `${targetKey(target)}\n${number}`;
+}
+
+/** Names are equal whatever their case; no name begins with `#`. */
+export function targetKey(target: number | string): string {
+  return typeof target === 'number' ? `#${target}` : target.toLowerCase();
+}

@@ -1,0 +1,113 @@
+/**
+ * The ledger: counters and histograms, which only ever grow.
+ *
+ * A deployment adds to each entry at most once, with the value that held then; which entries it has added to is kept
+ * with it as bits. Nothing is taken back, so a correction may add (a success turns out a failure), never remove.
+ */
+
+import type { Deployment } from './deployment.ts';
+import type { LedgerEntry } from './figures/figure.ts';
+import { figures } from './figures/index.ts';
+import type { Fold } from './timeline.ts';
+
+/** Bits of a deployment that may add to nothing any more: older than the horizon, or counted elsewhere before. */
+export const waived = 0x7fff_ffff;
+
+/** What the ledger holds for one repo and tier, by name of the metric. */
+export interface Totals {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly histograms: Readonly<Record<string, HistogramTotals>>;
+}
+
+export interface HistogramTotals {
+  /** Observations per bucket, not cumulative; the last is beyond every bound. */
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+/** What one deployment newly adds. */
+export interface Credit {
+  readonly deployment: Deployment;
+  readonly additions: readonly Addition[];
+}
+
+export interface Addition {
+  readonly metric: LedgerEntry<unknown>['metric'];
+  readonly amount: number;
+}
+
+/** Every metric of the ledger, in the order of the figures. */
+export const ledgerMetrics: readonly LedgerEntry<unknown>['metric'][] = figures.flatMap((figure) =>
+  figure.entries.map((entry) => entry.metric),
+);
+
+export const zeroTotals: Totals = {
+  counters: Object.fromEntries(
+    ledgerMetrics.flatMap((metric) => (metric.type === 'counter' ? [[metric.name, 0]] : [])),
+  ),
+  histograms: Object.fromEntries(
+    ledgerMetrics.flatMap((metric) =>
+      metric.type === 'histogram'
+        ? [[metric.name, { counts: new Array<number>(metric.buckets.length + 1).fill(0), sum: 0 }]]
+        : [],
+    ),
+  ),
+};
+
+/** What `deployment` adds to the ledger beyond what it has added before; `null` for nothing. */
+export function creditFor(before: Fold, deployment: Deployment): Credit | null {
+  if (deployment.credited === waived) return null;
+  let credited = deployment.credited;
+  let additions: Addition[] | null = null;
+  for (const [index, figure] of figures.entries()) {
+    for (const entry of figure.entries) {
+      if (credited & entry.bit) continue;
+      const amount = entry.amount(before[index], deployment);
+      if (amount === null) continue;
+      credited |= entry.bit;
+      additions ??= [];
+      additions.push({ metric: entry.metric, amount });
+    }
+  }
+  return additions && { deployment: { ...deployment, credited }, additions };
+}
+
+/** `totals` and `additions` together. */
+export function addToTotals(totals: Totals, additions: readonly Addition[]): Totals {
+  const counters = { ...totals.counters };
+  const histograms = { ...totals.histograms };
+  for (const { metric, amount } of additions) {
+    if (metric.type === 'counter') {
+      counters[metric.name] = (counters[metric.name] ?? 0) + amount;
+    } else {
+      histograms[metric.name] = observe(histograms[metric.name], metric.buckets, amount);
+    }
+  }
+  return { counters, histograms };
+}
+
+/** Two ledgers' totals as one: of repos that share a name. */
+export function sumTotals(a: Totals, b: Totals): Totals {
+  const counters = { ...a.counters };
+  for (const [name, value] of Object.entries(b.counters)) counters[name] = (counters[name] ?? 0) + value;
+  const histograms = { ...a.histograms };
+  for (const [name, value] of Object.entries(b.histograms)) {
+    const other = histograms[name];
+    histograms[name] = other
+      ? { counts: value.counts.map((count, i) => count + (other.counts[i] ?? 0)), sum: value.sum + other.sum }
+      : value;
+  }
+  return { counters, histograms };
+}
+
+function observe(
+  histogram: HistogramTotals | undefined,
+  buckets: readonly number[],
+  value: number,
+): HistogramTotals {
+  const counts = histogram ? [...histogram.counts] : new Array<number>(buckets.length + 1).fill(0);
+  const found = buckets.findIndex((bound) => value <= bound);
+  const index = found < 0 ? buckets.length : found;
+  counts[index] = (counts[index] ?? 0) + 1;
+  return { counts, sum: (histogram?.sum ?? 0) + value };
+}

@@ -1,0 +1,130 @@
+/**
+ * A pipeline as one observation told it, and how two observations of the same pipeline become one.
+ *
+ * Guarantees: `mergeRecords` is associative, commutative and idempotent, so the record of a pipeline depends on the set
+ * of its observations alone, never on their order, number or source. Refuses to know: wire names, policies, the clock.
+ */
+
+/** Statuses after which Woodpecker runs no further step; what is not listed here has not ended. */
+const endedStatuses = new Set(['success', 'failure', 'error', 'killed', 'canceled', 'declined', 'skipped']);
+
+/** Later outranks earlier where two observations agree on everything that tells their age. */
+const statusRanks = [
+  'created',
+  'blocked',
+  'pending',
+  'running',
+  'skipped',
+  'success',
+  'declined',
+  'canceled',
+  'killed',
+  'error',
+  'failure',
+];
+
+/** All times are Unix seconds. */
+export interface PipelineRecord {
+  /** Counts within the repo, from 1. */
+  readonly number: number;
+  /** Woodpecker's id over all repos; 0 where the observation did not tell it. */
+  readonly id: number;
+  readonly status: string;
+  /** `null` where the observation did not tell it. */
+  readonly event: string | null;
+  /** `null` where the observation did not tell it. */
+  readonly branch: string | null;
+  readonly deployTo: string;
+  readonly commit: string;
+  readonly message: string;
+  readonly fromFork: boolean;
+  readonly createdAt: number | null;
+  readonly startedAt: number | null;
+  /** When it ended, checked against the other clocks; `null` where it has not, or nothing tells when. */
+  readonly finishedAt: number | null;
+  /** The server's last write; 0 where the observation did not tell it. */
+  readonly updatedAt: number;
+  /** When its commit was made, where a step reported that. */
+  readonly committedAt: number | null;
+  readonly hasWorkflows: boolean;
+  readonly fromRest: boolean;
+  /** Who ended it before its time: a step that failed, or anything else; `null` where it ran to its end. */
+  readonly cutShortBy: 'failing_step' | 'cancel' | null;
+  /** Receipt of the first report of an end that told no time of its own. */
+  readonly firstEndReportAt: number | null;
+}
+
+/** Whether Woodpecker is done with a pipeline of this status. A status not known here is taken as still going on. */
+export function isEnded(status: string): boolean {
+  return endedStatuses.has(status);
+}
+
+/** When the pipeline ended, in Unix seconds; `null` where it has not, or nothing tells when. */
+export function endedAt(record: PipelineRecord): number | null {
+  if (!isEnded(record.status)) return null;
+  return record.finishedAt ?? record.firstEndReportAt;
+}
+
+/**
+ * Orders two observations of one pipeline: positive where `a` is the newer or better one. Total: 0 only where both say
+ * the same. A higher id under the same number is another, later pipeline.
+ */
+export function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
+  return (
+    a.id - b.id ||
+    a.updatedAt - b.updatedAt ||
+    Number(isEnded(a.status)) - Number(isEnded(b.status)) ||
+    Number(a.hasWorkflows) - Number(b.hasWorkflows) ||
+    Number(a.fromRest) - Number(b.fromRest) ||
+    statusRanks.indexOf(a.status) - statusRanks.indexOf(b.status) ||
+    // The earlier finish wins: a finish replaced by its time of receipt then stays what it was first.
+    (b.finishedAt ?? Number.MAX_SAFE_INTEGER) - (a.finishedAt ?? Number.MAX_SAFE_INTEGER) ||
+    compareText(fingerprint(a), fingerprint(b))
+  );
+}
+
+/** The one record that two observations of the same repo and number add up to. */
+export function mergeRecords(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
+  const winner = compareRecords(a, b) >= 0 ? a : b;
+  if (a.id !== b.id) return winner;
+  const firstEndReportAt = earliest(a.firstEndReportAt, b.firstEndReportAt);
+  return firstEndReportAt === winner.firstEndReportAt ? winner : { ...winner, firstEndReportAt };
+}
+
+/** Whether two records say the same of a pipeline, however each came to be known. */
+export function saysTheSame(a: PipelineRecord, b: PipelineRecord): boolean {
+  const content = (record: PipelineRecord) =>
+    fingerprint({ ...record, hasWorkflows: false, fromRest: false, firstEndReportAt: null });
+  return content(a) === content(b) && a.firstEndReportAt === b.firstEndReportAt;
+}
+
+function fingerprint(record: PipelineRecord): string {
+  return JSON.stringify([
+    record.number,
+    record.id,
+    record.status,
+    record.event,
+    record.branch,
+    record.deployTo,
+    record.commit,
+    record.message,
+    record.fromFork,
+    record.createdAt,
+    record.startedAt,
+    record.finishedAt,
+    record.updatedAt,
+    record.committedAt,
+    record.hasWorkflows,
+    record.fromRest,
+    record.cutShortBy,
+  ]);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function earliest(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.min(a, b);
+}

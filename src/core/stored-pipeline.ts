@@ -1,0 +1,31 @@
+/** A pipeline as the store keeps it: its record, what it is under the policy, and its standing with the ledger. */
+
+import type { Classification } from './classification.ts';
+import type { Deployment } from './deployment.ts';
+import type { PipelineRecord } from './pipeline.ts';
+
+export interface StoredPipeline {
+  /** Key of the repo. */
+  readonly repo: number;
+  readonly record: PipelineRecord;
+  readonly classification: Classification;
+  /** Brought by a scan that is not complete: kept out of state and ledger until it is. */
+  readonly isHeld: boolean;
+  /** Bits of the ledger entries it has added to, or can never add to. */
+  readonly credited: number;
+}
+
+/** What the figures see of it; `null` where it does not count, or not yet. */
+export function toDeployment(pipeline: StoredPipeline): Deployment | null {
+  const { classification, record } = pipeline;
+  if (classification.kind !== 'deployment' || pipeline.isHeld) return null;
+  return {
+    repo: pipeline.repo,
+    number: record.number,
+    at: classification.at,
+    outcome: classification.outcome,
+    startedAt: record.startedAt,
+    isRework: classification.isRework,
+    credited: pipeline.credited,
+  };
+}

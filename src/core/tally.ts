@@ -1,0 +1,47 @@
+/** How many stored pipelines are what: ignored by reason, deployments by tier and event. */
+
+import type { IgnoreReason } from './classification.ts';
+import type { StoredPipeline } from './stored-pipeline.ts';
+
+export interface EventCount {
+  readonly tier: string;
+  /** `unknown` where no observation told it. */
+  readonly event: string;
+  readonly deployments: number;
+}
+
+export interface Tally {
+  /** Adds `by` (1 or -1) for a pipeline that comes or goes. */
+  count(pipeline: StoredPipeline, by: 1 | -1): void;
+  ignored(reason: IgnoreReason): number;
+  /** Sorted by tier, then by number of deployments, largest first. */
+  events(): readonly EventCount[];
+  /** A copy that can be counted on without touching this one. */
+  copy(): Tally;
+}
+
+export function createTally(
+  ignored: ReadonlyMap<IgnoreReason, number> = new Map(),
+  events: readonly EventCount[] = [],
+): Tally {
+  const byReason = new Map(ignored);
+  const byEvent = new Map(events.map((count) => [JSON.stringify([count.tier, count.event]), count]));
+  return {
+    count({ classification, record }, by) {
+      if (classification.kind === 'ignored') {
+        byReason.set(classification.reason, (byReason.get(classification.reason) ?? 0) + by);
+      } else if (classification.kind === 'deployment') {
+        const event = record.event ?? 'unknown';
+        const key = JSON.stringify([classification.tier, event]);
+        const deployments = (byEvent.get(key)?.deployments ?? 0) + by;
+        byEvent.set(key, { tier: classification.tier, event, deployments });
+      }
+    },
+    ignored: (reason) => byReason.get(reason) ?? 0,
+    events: () =>
+      [...byEvent.values()]
+        .filter((count) => count.deployments > 0)
+        .sort((a, b) => (a.tier < b.tier ? -1 : a.tier > b.tier ? 1 : b.deployments - a.deployments)),
+    copy: () => createTally(byReason, [...byEvent.values()]),
+  };
+}

@@ -1,0 +1,197 @@
+import { describe, expect, it } from 'vitest';
+import { classify, isPullRequest, isWatched, type RepoScope } from '../../src/core/classification.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import type { Policy } from '../../src/core/policy.ts';
+import { aPolicy, aRecord } from '../support/records.ts';
+
+const shop: RepoScope = { fullName: 'acme/shop', defaultBranches: ['main'] };
+
+const classifyWith = (record: Partial<PipelineRecord>, policy: Policy = aPolicy(), repo: RepoScope = shop) =>
+  classify(policy, repo, aRecord(record));
+
+const success = { kind: 'deployment', tier: 'unassigned', outcome: 'success', at: 1100, isRework: false };
+const failure = { ...success, outcome: 'failure' };
+const ignored = (reason: string) => ({ kind: 'ignored', reason, tier: null });
+/** Ignored for how it ended: its tier is known all the same. */
+const endedAs = (reason: string) => ({ kind: 'ignored', reason, tier: 'unassigned' });
+
+describe('classify: what ended', () => {
+  it('takes a success as a deployment, at its finish', () => {
+    expect(classifyWith({ status: 'success' })).toEqual(success);
+  });
+
+  it('takes a failure as a failed deployment', () => {
+    expect(classifyWith({ status: 'failure' })).toEqual(failure);
+    expect(classifyWith({ status: 'failure', cutShortBy: 'failing_step' })).toEqual(failure);
+  });
+
+  it('takes the first report of the end as its time where no finish was told', () => {
+    expect(classifyWith({ finishedAt: null, firstEndReportAt: 1234 })).toEqual({ ...success, at: 1234 });
+  });
+
+  it.each(['success', 'failure'])('ignores a %s that nothing gives a time', (status) => {
+    expect(classifyWith({ status, finishedAt: null })).toEqual(endedAs('no_timestamp'));
+  });
+
+  it.each(['canceled', 'declined', 'skipped', 'killed', 'error'])('ignores %s', (status) => {
+    expect(classifyWith({ status })).toEqual(endedAs(status));
+  });
+
+  it('takes a pipeline that a failing step killed as failed', () => {
+    expect(classifyWith({ status: 'killed', cutShortBy: 'failing_step' })).toEqual(failure);
+    expect(classifyWith({ status: 'killed', cutShortBy: 'cancel' })).toEqual(endedAs('killed'));
+  });
+
+  it('takes the cancelled run of a server older than 3.14, which is told as a failure, as killed', () => {
+    expect(classifyWith({ status: 'failure', cutShortBy: 'cancel' })).toEqual(endedAs('killed'));
+  });
+
+  it('takes killed and error as failed where the policy says so', () => {
+    const policy = aPolicy({ deployments: { failure: ['failure', 'error', 'killed'] } });
+    expect(classifyWith({ status: 'error' }, policy)).toEqual(failure);
+    expect(classifyWith({ status: 'killed' }, policy)).toEqual(failure);
+    expect(classifyWith({ status: 'killed', cutShortBy: 'cancel' }, policy)).toEqual(failure);
+    expect(classifyWith({ status: 'failure', cutShortBy: 'cancel' }, policy)).toEqual(failure);
+    expect(classifyWith({ status: 'canceled' }, policy)).toEqual(endedAs('canceled'));
+  });
+
+  it.each(['pending', 'running', 'blocked', 'created', 'hibernating'])(
+    'takes %s as not ended, even where a finish was told',
+    (status) => {
+      expect(classifyWith({ status })).toEqual({ kind: 'unfinished', tier: 'unassigned' });
+    },
+  );
+});
+
+describe('classify: what is in scope', () => {
+  it('ignores a repo that the policy does not name', () => {
+    const policy = aPolicy({ deployments: { repos: ['acme/infra-*'] } });
+    expect(classifyWith({}, policy)).toEqual(ignored('repo'));
+    expect(classifyWith({}, policy, { fullName: 'Acme/INFRA-dns', defaultBranches: ['main'] })).toEqual(
+      success,
+    );
+  });
+
+  it('ignores a repo that the policy takes out', () => {
+    const policy = aPolicy({ deployments: { ignoreRepos: ['acme/SHOP'] } });
+    expect(classifyWith({}, policy)).toEqual(ignored('repo'));
+  });
+
+  it.each(['push', 'pull_request', 'deployment'])('ignores %s from a fork', (event) => {
+    expect(classifyWith({ event, fromFork: true })).toEqual(ignored('fork'));
+  });
+
+  it.each(['pull_request', 'pull_request_closed', 'pull_request_metadata'])('ignores %s', (event) => {
+    expect(classifyWith({ event })).toEqual(ignored('pull_request'));
+  });
+
+  it('ignores pull requests even where a policy lists them', () => {
+    const policy = aPolicy({ deployments: { events: ['push', 'pull_request'] } });
+    expect(classifyWith({ event: 'pull_request' }, policy)).toEqual(ignored('pull_request'));
+  });
+
+  it.each(['push', 'tag', 'release', 'deployment', 'manual', 'cron'])('admits %s by default', (event) => {
+    expect(classifyWith({ event })).toEqual(success);
+  });
+
+  it('ignores events that the policy does not list, those not known here too', () => {
+    const policy = aPolicy({ deployments: { events: ['deployment'] } });
+    expect(classifyWith({ event: 'cron' }, policy)).toEqual(ignored('event'));
+    expect(classifyWith({ event: 'telepathy' })).toEqual(ignored('event'));
+  });
+
+  it.each(['push', 'manual', 'cron'])('admits %s on the default branch alone', (event) => {
+    expect(classifyWith({ event, branch: 'main' })).toEqual(success);
+    expect(classifyWith({ event, branch: 'feature/cart' })).toEqual(ignored('branch'));
+    expect(classifyWith({ event, branch: 'Main' })).toEqual(ignored('branch'));
+  });
+
+  it.each(['tag', 'release', 'deployment'])('admits %s on any branch', (event) => {
+    expect(classifyWith({ event, branch: 'feature/cart' })).toEqual(success);
+  });
+
+  it('admits every branch that is known to have been the default one', () => {
+    const repo: RepoScope = { fullName: 'acme/shop', defaultBranches: ['main', 'master'] };
+    expect(classifyWith({ branch: 'master' }, aPolicy(), repo)).toEqual(success);
+    expect(classifyWith({ branch: 'main' }, aPolicy(), repo)).toEqual(success);
+    expect(classifyWith({ branch: 'develop' }, aPolicy(), repo)).toEqual(ignored('branch'));
+  });
+
+  it('admits the branches that the policy globs, and then no default branch beside them', () => {
+    const policy = aPolicy({ deployments: { branches: ['release/*'] } });
+    expect(classifyWith({ branch: 'release/2.1' }, policy)).toEqual(success);
+    expect(classifyWith({ branch: 'main' }, policy)).toEqual(ignored('branch'));
+  });
+
+  it('applies no rule to what is not known', () => {
+    expect(classifyWith({ event: null, branch: 'feature/cart' })).toEqual(success);
+    expect(classifyWith({ branch: null })).toEqual(success);
+    expect(classifyWith({ branch: 'feature/cart' }, aPolicy(), { ...shop, defaultBranches: [] })).toEqual(
+      success,
+    );
+  });
+
+  it('ignores what has no tier', () => {
+    const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }], defaultTier: null });
+    expect(classifyWith({ deployTo: 'staging' }, policy)).toEqual(ignored('tier'));
+    expect(classifyWith({ deployTo: 'production' }, policy)).toEqual({ ...success, tier: 'production' });
+  });
+
+  it('names one reason, the first that holds', () => {
+    const policy = aPolicy({ defaultTier: null, deployments: { events: [], repos: ['other/*'] } });
+    const record = { fromFork: true, event: 'pull_request', status: 'killed' };
+    expect(classifyWith(record, policy)).toEqual(ignored('repo'));
+    expect(classifyWith(record, aPolicy({ defaultTier: null }))).toEqual(ignored('fork'));
+    expect(classifyWith({ ...record, fromFork: false }, aPolicy({ defaultTier: null }))).toEqual(
+      ignored('pull_request'),
+    );
+  });
+
+  it('settles scope before the end is known', () => {
+    expect(classifyWith({ status: 'running', event: 'pull_request' })).toEqual(ignored('pull_request'));
+    expect(classifyWith({ status: 'running', branch: 'feature/cart' })).toEqual(ignored('branch'));
+  });
+});
+
+describe('classify: rework', () => {
+  const policy = aPolicy({ rework: { branches: ['hotfix/*'], message: ['^revert', '^hotfix'] } });
+  const isRework = (record: Partial<PipelineRecord>) => {
+    const classification = classifyWith(record, policy, { ...shop, defaultBranches: ['main', 'hotfix/1'] });
+    return classification.kind === 'deployment' && classification.isRework;
+  };
+
+  it('follows from the branch', () => {
+    expect(isRework({ branch: 'hotfix/1' })).toBe(true);
+    expect(isRework({ branch: 'main' })).toBe(false);
+  });
+
+  it.each(['push', 'manual', 'deployment'])(
+    'follows from the message of a %s, whatever its case',
+    (event) => {
+      expect(isRework({ event, message: 'Revert "new cart"' })).toBe(true);
+      expect(isRework({ event, message: 'do not revert' })).toBe(false);
+    },
+  );
+
+  it.each(['tag', 'release', 'cron', null])('does not follow from the message of %s', (event) => {
+    expect(isRework({ event, message: 'revert "new cart"' })).toBe(false);
+  });
+});
+
+describe('isWatched', () => {
+  it('asks for a name that is listed and not taken out', () => {
+    const policy = aPolicy({ deployments: { repos: ['acme/*'], ignoreRepos: ['*/sandbox-*'] } });
+    expect(isWatched(policy, 'Acme/Shop')).toBe(true);
+    expect(isWatched(policy, 'acme/sandbox-7')).toBe(false);
+    expect(isWatched(policy, 'other/shop')).toBe(false);
+  });
+});
+
+describe('isPullRequest', () => {
+  it('holds for every event of a pull request', () => {
+    expect(isPullRequest('pull_request')).toBe(true);
+    expect(isPullRequest('pull_request_closed')).toBe(true);
+    expect(isPullRequest('push')).toBe(false);
+    expect(isPullRequest(null)).toBe(false);
+  });
+});

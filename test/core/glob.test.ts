@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { matchesAnyGlob, matchesAnyGlobIgnoringCase, matchesGlob } from '../../src/core/glob.ts';
+
+describe('matchesGlob', () => {
+  it.each([
+    // pattern, text
+    ['production', 'production'],
+    ['prod*', 'prod'],
+    ['prod*', 'production'],
+    ['*', ''],
+    ['*', 'acme/shop'],
+    ['**', 'x'],
+    ['', ''],
+    ['acme/infra-*', 'acme/infra-dns'],
+    // A star runs over slashes.
+    ['acme/*', 'acme/team/shop'],
+    ['release/?.?', 'release/1.2'],
+    ['*-prod', 'eu-prod-us-prod'],
+    ['a*b*c', 'a__b_bc_c'],
+    ['*a', 'aaa'],
+    // What is special elsewhere is itself here.
+    ['v1.2[3](4)+$', 'v1.2[3](4)+$'],
+    ['a\\b', 'a\\b'],
+    ['*', '*'],
+    ['a?c', 'a*c'],
+  ])('lets %j match %j', (pattern, text) => {
+    expect(matchesGlob(pattern, text)).toBe(true);
+  });
+
+  it.each([
+    ['production', 'productions'],
+    ['production', 'preproduction'],
+    ['prod', 'Prod'],
+    ['', 'x'],
+    ['?', ''],
+    ['??', 'x'],
+    ['a*b', 'ab_'],
+    ['a*b*c', 'acb'],
+    ['v1.2', 'v1x2'],
+    ['[ab]', 'a'],
+    ['acme/infra-*', 'acme/infra'],
+  ])('does not let %j match %j', (pattern, text) => {
+    expect(matchesGlob(pattern, text)).toBe(false);
+  });
+
+  it('comes to an end on patterns made to backtrack', () => {
+    const text = 'a'.repeat(5000);
+    expect(matchesGlob(`${'*a'.repeat(500)}b`, text)).toBe(false);
+    expect(matchesGlob(`${'a*'.repeat(500)}b`, text)).toBe(false);
+    expect(matchesGlob(`${'*'.repeat(5000)}b`, text)).toBe(false);
+    expect(matchesGlob(`${'*?'.repeat(500)}a`, text)).toBe(true);
+  });
+});
+
+describe('matchesAnyGlob', () => {
+  it('asks for one that matches', () => {
+    expect(matchesAnyGlob(['staging', 'prod*'], 'production')).toBe(true);
+    expect(matchesAnyGlob(['staging', 'Prod*'], 'production')).toBe(false);
+    expect(matchesAnyGlob([], '')).toBe(false);
+  });
+
+  it('takes upper and lower case as equal where told to', () => {
+    expect(matchesAnyGlobIgnoringCase(['ACME/infra-*'], 'acme/Infra-DNS')).toBe(true);
+    expect(matchesAnyGlobIgnoringCase(['acme/shop'], 'acme/tools')).toBe(false);
+  });
+});

@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  compareRecords,
+  endedAt,
+  isEnded,
+  mergeRecords,
+  type PipelineRecord,
+  saysTheSame,
+} from '../../src/core/pipeline.ts';
+import { anyObservation, anyObservations } from '../support/arbitraries.ts';
+import { aRecord } from '../support/records.ts';
+
+const mergeAll = (records: readonly PipelineRecord[]) => records.reduce(mergeRecords);
+
+describe('isEnded', () => {
+  it.each(['success', 'failure', 'error', 'killed', 'canceled', 'declined', 'skipped'])(
+    'holds for %s',
+    (status) => {
+      expect(isEnded(status)).toBe(true);
+    },
+  );
+
+  it.each(['created', 'pending', 'running', 'blocked', 'started', 'hibernating', '', 'Success'])(
+    'does not hold for %j',
+    (status) => {
+      expect(isEnded(status)).toBe(false);
+    },
+  );
+});
+
+describe('endedAt', () => {
+  it('is the finish', () => {
+    expect(endedAt(aRecord({ finishedAt: 1100, firstEndReportAt: 1050 }))).toBe(1100);
+  });
+
+  it('is the first report of the end where no finish was told', () => {
+    expect(endedAt(aRecord({ finishedAt: null, firstEndReportAt: 1050 }))).toBe(1050);
+  });
+
+  it('is nothing where neither tells', () => {
+    expect(endedAt(aRecord({ finishedAt: null }))).toBeNull();
+  });
+
+  it('is nothing for a pipeline that has not ended, whatever its finish says', () => {
+    expect(endedAt(aRecord({ status: 'running', finishedAt: 1100 }))).toBeNull();
+  });
+});
+
+describe('mergeRecords', () => {
+  const rungs: { rung: string; loser: Partial<PipelineRecord>; winner: Partial<PipelineRecord> }[] = [
+    {
+      rung: 'the higher id, which is another pipeline under the same number',
+      loser: { id: 501, updatedAt: 9000 },
+      winner: { id: 502, updatedAt: 1, status: 'pending', finishedAt: null },
+    },
+    {
+      rung: 'an id over none',
+      loser: { id: 0, updatedAt: 9000 },
+      winner: { id: 1, updatedAt: 1 },
+    },
+    {
+      rung: 'the later update, even if it takes the end back',
+      loser: { updatedAt: 1101 },
+      winner: { updatedAt: 1102, status: 'running', finishedAt: null, hasWorkflows: false, fromRest: false },
+    },
+    {
+      rung: 'ended over not ended',
+      loser: { status: 'running' },
+      winner: { status: 'skipped', hasWorkflows: false, fromRest: false },
+    },
+    {
+      rung: 'ended over a status not known here',
+      loser: { status: 'hibernating' },
+      winner: { status: 'success', hasWorkflows: false, fromRest: false },
+    },
+    {
+      rung: 'with workflows over without',
+      loser: { hasWorkflows: false, status: 'failure' },
+      winner: { hasWorkflows: true, fromRest: false },
+    },
+    {
+      rung: 'REST over others',
+      loser: { fromRest: false, status: 'failure' },
+      winner: { fromRest: true },
+    },
+    { rung: 'failure over success', loser: { status: 'success' }, winner: { status: 'failure' } },
+    { rung: 'failure over error', loser: { status: 'error' }, winner: { status: 'failure' } },
+    { rung: 'killed over canceled', loser: { status: 'canceled' }, winner: { status: 'killed' } },
+    { rung: 'success over skipped', loser: { status: 'skipped' }, winner: { status: 'success' } },
+    { rung: 'running over pending', loser: { status: 'pending' }, winner: { status: 'running' } },
+    { rung: 'pending over a status not known here', loser: { status: 'odd' }, winner: { status: 'pending' } },
+    { rung: 'the earlier finish', loser: { finishedAt: 1200 }, winner: { finishedAt: 1100 } },
+    { rung: 'a finish over none', loser: { finishedAt: null }, winner: { finishedAt: 4_000_000_000 } },
+    // Two observations that nothing else tells apart: any rule will do, so long as it is one.
+    { rung: 'the text that sorts last', loser: { message: 'a' }, winner: { message: 'b' } },
+  ];
+
+  it.each(rungs)('prefers $rung', ({ loser, winner }) => {
+    const [worse, better] = [Object.freeze(aRecord(loser)), Object.freeze(aRecord(winner))];
+    expect(mergeRecords(worse, better)).toBe(better);
+    expect(mergeRecords(better, worse)).toBe(better);
+    expect(compareRecords(worse, better)).toBeLessThan(0);
+    expect(compareRecords(better, worse)).toBeGreaterThan(0);
+  });
+
+  it('keeps the first report of the end, whichever observation wins', () => {
+    const first = aRecord({ status: 'success', finishedAt: null, firstEndReportAt: 1105 });
+    const second = aRecord({ status: 'failure', finishedAt: null, firstEndReportAt: 1190 });
+    const running = aRecord({ status: 'running', finishedAt: null, firstEndReportAt: null });
+    expect(mergeAll([running, second, first])).toEqual({ ...second, firstEndReportAt: 1105 });
+    expect(mergeAll([first, second, running])).toEqual({ ...second, firstEndReportAt: 1105 });
+  });
+
+  it('takes no report over to another pipeline of the same number', () => {
+    const old = aRecord({ id: 501, finishedAt: null, firstEndReportAt: 1105 });
+    const other = aRecord({ id: 777, finishedAt: null, firstEndReportAt: 1190 });
+    expect(mergeRecords(old, other)).toEqual(other);
+    expect(mergeRecords(other, old)).toEqual(other);
+  });
+
+  it('returns what is known, and no copy, where an observation brings nothing new', () => {
+    const known = aRecord();
+    expect(mergeRecords(known, aRecord())).toBe(known);
+    expect(mergeRecords(known, aRecord({ updatedAt: 1000 }))).toBe(known);
+  });
+
+  it('is commutative', () => {
+    fc.assert(
+      fc.property(anyObservation(), anyObservation(), (a, b) => {
+        expect(mergeRecords(a, b)).toEqual(mergeRecords(b, a));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is associative', () => {
+    fc.assert(
+      fc.property(anyObservation(), anyObservation(), anyObservation(), (a, b, c) => {
+        expect(mergeRecords(mergeRecords(a, b), c)).toEqual(mergeRecords(a, mergeRecords(b, c)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('is idempotent', () => {
+    fc.assert(
+      fc.property(anyObservation(), anyObservation(), (a, b) => {
+        const merged = mergeRecords(a, b);
+        expect(mergeRecords(a, a)).toBe(a);
+        expect(mergeRecords(merged, a)).toBe(merged);
+        expect(mergeRecords(merged, b)).toBe(merged);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('depends on the set of observations alone', () => {
+    fc.assert(
+      fc.property(
+        anyObservations().chain((set) =>
+          fc.tuple(
+            fc.constant(set),
+            fc.shuffledSubarray([...set, ...set], { minLength: 2 * set.length, maxLength: 2 * set.length }),
+          ),
+        ),
+        ([set, shuffledTwice]) => {
+          expect(mergeAll(shuffledTwice)).toEqual(mergeAll(set));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('leaves its arguments as they were', () => {
+    fc.assert(
+      fc.property(anyObservation(), anyObservation(), (a, b) => {
+        const [copyOfA, copyOfB] = [structuredClone(a), structuredClone(b)];
+        mergeRecords(Object.freeze(a), Object.freeze(b));
+        expect([a, b]).toEqual([copyOfA, copyOfB]);
+      }),
+    );
+  });
+});
+
+describe('compareRecords', () => {
+  it('is a total order that says 0 only of records that say the same', () => {
+    fc.assert(
+      fc.property(anyObservation(), anyObservation(), anyObservation(), (a, b, c) => {
+        expect(Math.sign(compareRecords(a, b))).toBe(0 - Math.sign(compareRecords(b, a)));
+        if (compareRecords(a, b) >= 0 && compareRecords(b, c) >= 0) {
+          expect(compareRecords(a, c)).toBeGreaterThanOrEqual(0);
+        }
+        if (compareRecords(a, b) === 0) {
+          expect({ ...a, firstEndReportAt: null }).toEqual({ ...b, firstEndReportAt: null });
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('saysTheSame', () => {
+  it('does not mind how a record came to be known', () => {
+    expect(saysTheSame(aRecord(), aRecord({ hasWorkflows: false, fromRest: false }))).toBe(true);
+  });
+
+  it.each<Partial<PipelineRecord>>([
+    { status: 'failure' },
+    { id: 502 },
+    { updatedAt: 1102 },
+    { finishedAt: 1099 },
+    { startedAt: null },
+    { message: 'other' },
+    { cutShortBy: 'cancel' },
+    { firstEndReportAt: 1105 },
+  ])('minds %j', (difference) => {
+    expect(saysTheSame(aRecord(), aRecord(difference))).toBe(false);
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { tierByNameAlone, tierOf } from '../../src/core/tiers.ts';
+import { aPolicy, aRecord } from '../support/records.ts';
+
+describe('tierOf', () => {
+  const policy = aPolicy({
+    tiers: [
+      { tier: 'production', deployTo: ['production', 'prod-*'] },
+      { tier: 'platform', repos: ['acme/infra-*'], events: ['push', 'tag'] },
+      { tier: 'preview', branches: ['next/*'] },
+      { tier: 'platform-rest', repos: ['acme/infra-*'] },
+    ],
+    defaultTier: 'unassigned',
+  });
+
+  it('is the tier of the first rule that matches', () => {
+    expect(tierOf(policy, 'acme/infra-dns', aRecord({ deployTo: 'production' }))).toBe('production');
+    expect(tierOf(policy, 'acme/infra-dns', aRecord({ branch: 'next/2' }))).toBe('platform');
+    expect(tierOf(policy, 'acme/shop', aRecord({ branch: 'next/2' }))).toBe('preview');
+  });
+
+  it('asks for all conditions of a rule', () => {
+    expect(tierOf(policy, 'acme/infra-dns', aRecord({ event: 'push' }))).toBe('platform');
+    expect(tierOf(policy, 'acme/infra-dns', aRecord({ event: 'cron' }))).toBe('platform-rest');
+    expect(tierOf(policy, 'acme/shop', aRecord({ event: 'push' }))).toBe('unassigned');
+  });
+
+  it('takes names of repos as equal whatever their case, deploy targets and branches not', () => {
+    expect(tierOf(policy, 'ACME/Infra-DNS', aRecord())).toBe('platform');
+    expect(tierOf(policy, 'acme/shop', aRecord({ deployTo: 'Production' }))).toBe('unassigned');
+    expect(tierOf(policy, 'acme/shop', aRecord({ branch: 'Next/2' }))).toBe('unassigned');
+  });
+
+  it('takes globs in a deploy target', () => {
+    expect(tierOf(policy, 'acme/shop', aRecord({ deployTo: 'prod-eu' }))).toBe('production');
+  });
+
+  it('lets no condition hold on what is not known', () => {
+    expect(tierOf(policy, 'acme/infra-dns', aRecord({ event: null }))).toBe('platform-rest');
+    expect(tierOf(policy, 'acme/shop', aRecord({ branch: null }))).toBe('unassigned');
+  });
+
+  it('is the default where no rule matches, or none where the policy has no default', () => {
+    expect(tierOf(policy, 'acme/shop', aRecord())).toBe('unassigned');
+    expect(tierOf({ ...policy, defaultTier: null }, 'acme/shop', aRecord())).toBeNull();
+  });
+});
+
+describe('tierByNameAlone', () => {
+  it('is the tier of the first rule for the repo, if that asks for nothing but the name', () => {
+    const policy = aPolicy({
+      tiers: [
+        { tier: 'platform', repos: ['acme/infra-*'] },
+        { tier: 'production', deployTo: ['production'] },
+      ],
+    });
+    expect(tierByNameAlone(policy, 'ACME/infra-dns')).toBe('platform');
+  });
+
+  it.each([{ deployTo: ['production'] }, { events: ['push'] }, { branches: ['main'] }])(
+    'is nothing where a rule before could still match by %j',
+    (condition) => {
+      const policy = aPolicy({ tiers: [{ tier: 'production', ...condition }, { tier: 'platform' }] });
+      expect(tierByNameAlone(policy, 'acme/shop')).toBeNull();
+    },
+  );
+
+  it('passes over rules for other repos', () => {
+    const policy = aPolicy({ tiers: [{ tier: 'production', repos: ['other/*'], deployTo: ['production'] }] });
+    expect(tierByNameAlone(policy, 'acme/shop')).toBe('unassigned');
+    expect(tierByNameAlone({ ...policy, defaultTier: null }, 'acme/shop')).toBeNull();
+  });
+});

@@ -1,0 +1,46 @@
+/**
+ * Random values for the laws. Domains are small on purpose, so that ties and collisions are frequent.
+ */
+
+import fc from 'fast-check';
+import type { Deployment } from '../../src/core/deployment.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import { aDeployment, aRecord } from './records.ts';
+
+/** An observation of one and the same pipeline, which may agree with another in anything. */
+export function anyObservation(): fc.Arbitrary<PipelineRecord> {
+  return fc
+    .record({
+      id: fc.constantFrom(0, 501, 502),
+      status: fc.constantFrom('hibernating', 'pending', 'running', 'skipped', 'success', 'killed', 'failure'),
+      event: fc.constantFrom('push', null),
+      updatedAt: fc.constantFrom(0, 1101, 1102),
+      finishedAt: fc.constantFrom(null, 1100, 1200),
+      hasWorkflows: fc.boolean(),
+      fromRest: fc.boolean(),
+      message: fc.constantFrom('a', 'b'),
+      cutShortBy: fc.constantFrom(null, 'cancel', 'failing_step'),
+      firstEndReportAt: fc.constantFrom(null, 1103, 1104, 1105),
+    })
+    .map((told) => aRecord(told));
+}
+
+/** Several observations of one pipeline. */
+export function anyObservations(): fc.Arbitrary<PipelineRecord[]> {
+  return fc.array(anyObservation(), { minLength: 1, maxLength: 6 });
+}
+
+/** Deployments of one repo, each number once, many in the same second. */
+export function anyDeployments(maxLength = 12): fc.Arbitrary<Deployment[]> {
+  return fc.uniqueArray(
+    fc
+      .record({
+        number: fc.integer({ min: 1, max: 30 }),
+        at: fc.integer({ min: 1, max: 15 }),
+        outcome: fc.constantFrom('success', 'failure'),
+        startedAt: fc.constantFrom(null, 0, 5, 20),
+      })
+      .map((told) => aDeployment(told)),
+    { selector: (deployment) => deployment.number, maxLength },
+  );
+}

@@ -1,0 +1,21 @@
+/** A clock that stands still until it is told otherwise; who sleeps on it makes the time pass at once. */
+
+import type { Clock } from '../../src/clock.ts';
+
+export interface FakeClock extends Clock {
+  advance(seconds: number): void;
+}
+
+export function createFakeClock(startSeconds: number): FakeClock {
+  let nowMs = startSeconds * 1000;
+  return {
+    now: () => nowMs,
+    async sleep(ms, signal) {
+      signal?.throwIfAborted();
+      nowMs += ms;
+    },
+    advance(seconds) {
+      nowMs += seconds * 1000;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** Gauges of a fold by what they say, so that tests need not know where a figure stands among the others. */
+
+import { gauges } from '../../src/core/projection.ts';
+import type { Fold } from '../../src/core/timeline.ts';
+
+export interface GaugeValues {
+  readonly lastSuccess: number;
+  readonly lastFailure: number;
+  readonly failingSince: number;
+}
+
+export function gaugesOf(fold: Fold): GaugeValues {
+  return nameGauges(gauges.map((gauge) => gauge.value(fold[gauge.index])));
+}
+
+/** `values` in the order of `gauges`, as a projected series has them. */
+export function nameGauges(values: readonly number[]): GaugeValues {
+  const gaugeNamed = (name: string): number => {
+    const value = values[gauges.findIndex((gauge) => gauge.name === name)];
+    if (value === undefined) throw new Error(`No gauge is named "${name}"`);
+    return value;
+  };
+  return {
+    lastSuccess: gaugeNamed('dora_deployment_last_success_timestamp'),
+    lastFailure: gaugeNamed('dora_deployment_last_failure_timestamp'),
+    failingSince: gaugeNamed('dora_deployment_failing_since_timestamp'),
+  };
+}

@@ -1,0 +1,112 @@
+/** Values of the core for tests: plain defaults, of which a test overrides what it is about. */
+
+import type { Classification } from '../../src/core/classification.ts';
+import type { Deployment } from '../../src/core/deployment.ts';
+import { zeroTotals } from '../../src/core/ledger.ts';
+import type { Pair } from '../../src/core/pair.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
+import { noScan, type Repo, type RepoFacts } from '../../src/core/repo.ts';
+import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
+
+/** A push to main that went well: created at 1000, started at 1010, finished at 1100. */
+export function aRecord(overrides: Partial<PipelineRecord> = {}): PipelineRecord {
+  return {
+    number: 1,
+    id: 501,
+    status: 'success',
+    event: 'push',
+    branch: 'main',
+    deployTo: '',
+    commit: '6dcb09b5b57875f334f61aebed695e2e4193db5e',
+    message: 'fix the cart',
+    fromFork: false,
+    createdAt: 1000,
+    startedAt: 1010,
+    finishedAt: 1100,
+    updatedAt: 1101,
+    committedAt: null,
+    hasWorkflows: true,
+    fromRest: true,
+    cutShortBy: null,
+    firstEndReportAt: null,
+    ...overrides,
+  };
+}
+
+export function aRepo(overrides: Partial<Repo> = {}): Repo {
+  return {
+    key: 1,
+    woodpeckerId: 11,
+    forgeRemoteId: 'forge-11',
+    fullName: 'acme/shop',
+    namedAt: 1000,
+    defaultBranches: ['main'],
+    horizon: null,
+    revealed: true,
+    scan: noScan,
+    ...overrides,
+  };
+}
+
+export function someFacts(overrides: Partial<RepoFacts> = {}): RepoFacts {
+  return {
+    woodpeckerId: 11,
+    forgeRemoteId: 'forge-11',
+    fullName: 'acme/shop',
+    defaultBranch: 'main',
+    asOf: 1000,
+    ...overrides,
+  };
+}
+
+/** A success without a start, so that nothing but the outcome matters. */
+export function aDeployment(overrides: Partial<Deployment> = {}): Deployment {
+  return {
+    repo: 1,
+    number: 1,
+    at: 1100,
+    outcome: 'success',
+    startedAt: null,
+    isRework: false,
+    credited: 0,
+    ...overrides,
+  };
+}
+
+export function aClassification(overrides: { tier?: string; at?: number } = {}): Classification {
+  return {
+    kind: 'deployment',
+    tier: 'production',
+    outcome: 'success',
+    at: 1100,
+    isRework: false,
+    ...overrides,
+  };
+}
+
+export function aStoredPipeline(overrides: Partial<StoredPipeline> = {}): StoredPipeline {
+  return {
+    repo: 1,
+    record: aRecord(),
+    classification: aClassification(),
+    isHeld: false,
+    credited: 0,
+    ...overrides,
+  };
+}
+
+export function aPair(overrides: Partial<Pair> = {}): Pair {
+  return { repo: 1, tier: 'production', isKnown: true, totals: zeroTotals, ...overrides };
+}
+
+/** The default policy with some of it said otherwise. */
+export function aPolicy(
+  overrides: Partial<Omit<Policy, 'deployments'>> & { deployments?: Partial<Policy['deployments']> } = {},
+): Policy {
+  return {
+    ...defaultPolicy,
+    ...overrides,
+    deployments: { ...defaultPolicy.deployments, ...overrides.deployments },
+  };
+}
