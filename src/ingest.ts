@@ -1,0 +1,117 @@
+/**
+ * The one door through which everything comes in, whatever its source.
+ *
+ * What arrives in one turn of the event loop shares a transaction and its commit. Guarantees: a promise fulfils only
+ * after the commit that made its work durable; then the state has it too. Work that fails takes nothing else down with
+ * it. Rejects with `StoreUnavailable` where the store cannot commit; the state is then what it was.
+ */
+
+import { type Clock, nowSeconds } from './clock.ts';
+import type { State } from './core/state.ts';
+import { type Store, StoreUnavailable } from './store/store.ts';
+import { createUnitOfWork, type IntakeMode, type UnitOfWork } from './unit-of-work.ts';
+
+export { StoreUnavailable };
+
+export interface Ingest {
+  readonly state: State;
+  readonly mode: IntakeMode;
+  submit<T>(work: (uow: UnitOfWork) => Promise<T>): Promise<T>;
+  /** What stood in the way of the last commit; `null` where it went through. */
+  readonly fault: StoreUnavailable | null;
+  /** Calls `listener` after every commit. */
+  subscribe(listener: () => void): void;
+  /** Fulfils once all that was submitted has settled. */
+  idle(): Promise<void>;
+}
+
+interface Job {
+  readonly work: (uow: UnitOfWork) => Promise<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface IngestDependencies {
+  readonly store: Store;
+  readonly state: State;
+  readonly mode: IntakeMode;
+  readonly clock: Clock;
+  /** Called when the store begins to fail, and with `null` when it works again. */
+  readonly onFault?: (fault: StoreUnavailable | null) => void;
+}
+
+export function createIngest({ store, state, mode, clock, onFault }: IngestDependencies): Ingest {
+  let waiting: Job[] = [];
+  let draining: Promise<void> | null = null;
+  let fault: StoreUnavailable | null = null;
+  const listeners: (() => void)[] = [];
+
+  const noteFault = (next: StoreUnavailable | null): void => {
+    const isNews = (next === null) !== (fault === null);
+    fault = next;
+    if (isNews) onFault?.(next);
+  };
+
+  /** Runs jobs in one transaction, then brings the state forward and tells each its result. */
+  const commit = async (jobs: readonly Job[]): Promise<void> => {
+    const { results, change } = await store.transact(async (tx) => {
+      const uow = createUnitOfWork(tx, state, mode, nowSeconds(clock));
+      const results: unknown[] = [];
+      for (const job of jobs) results.push(await job.work(uow));
+      return { results, change: await uow.finish() };
+    });
+    state.apply(change);
+    noteFault(null);
+    for (const [index, job] of jobs.entries()) job.resolve(results[index]);
+    for (const listener of listeners) listener();
+  };
+
+  const drain = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const jobs = waiting;
+      waiting = [];
+      try {
+        await commit(jobs);
+      } catch (error) {
+        if (error instanceof StoreUnavailable) noteFault(error);
+        if (error instanceof StoreUnavailable || jobs.length === 1) {
+          for (const job of jobs) job.reject(error);
+        } else {
+          await commitOneByOne(jobs);
+        }
+      }
+    }
+    draining = null;
+  };
+
+  const commitOneByOne = async (jobs: readonly Job[]): Promise<void> => {
+    for (const job of jobs) {
+      try {
+        await commit([job]);
+      } catch (error) {
+        if (error instanceof StoreUnavailable) noteFault(error);
+        job.reject(error);
+      }
+    }
+  };
+
+  return {
+    state,
+    mode,
+    get fault() {
+      return fault;
+    },
+    submit<T>(work: (uow: UnitOfWork) => Promise<T>): Promise<T> {
+      return new Promise<T>((resolve, reject) => {
+        waiting.push({ work, resolve: resolve as Job['resolve'], reject });
+        draining ??= new Promise<void>((begin) => setImmediate(begin)).then(drain);
+      });
+    },
+    subscribe(listener) {
+      listeners.push(listener);
+    },
+    async idle() {
+      await draining;
+    },
+  };
+}

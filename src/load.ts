@@ -1,0 +1,115 @@
+/**
+ * From store to state at start: reads what the store holds, and where the policy is another than the last time, first
+ * classifies everything anew under it.
+ */
+
+import { classificationVersion } from './core/classification.ts';
+import { compareDeployments, type Deployment } from './core/deployment.ts';
+import { followKey } from './core/follow.ts';
+import { seriesKey } from './core/pair.ts';
+import { longestWindowSeconds, type Policy } from './core/policy.ts';
+import { createState, type State, type StateChange } from './core/state.ts';
+
+import { createTally, type EventCount } from './core/tally.ts';
+import { createTimelineBuilder, type Timeline } from './core/timeline.ts';
+import type { Store, Transaction } from './store/store.ts';
+import { createUnitOfWork, type IntakeMode } from './unit-of-work.ts';
+
+export interface Loaded {
+  readonly state: State;
+  /** Deployments per tier before and after, where the policy has changed. */
+  readonly policyChange: readonly TierChange[] | null;
+}
+
+export interface TierChange {
+  readonly tier: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+const policyKey = 'policy';
+
+/** `now` in Unix seconds. Rejects with `StoreUnavailable`. */
+export async function loadState(store: Store, mode: IntakeMode, now: number): Promise<Loaded> {
+  return store.transact(async (tx) => {
+    const state = createState();
+    state.apply(await readBasics(tx));
+
+    const fingerprint = policyFingerprint(mode.policy);
+    const before = await tx.meta.get(policyKey);
+    const eventsBefore = state.tally.events();
+    const uow = createUnitOfWork(tx, state, mode, now);
+    if (before !== fingerprint) {
+      for (const repo of state.repos.values()) await uow.reclassify(repo.key, 'settled');
+      await tx.meta.put(policyKey, fingerprint);
+    }
+    if (!mode.canAsk) {
+      // No scan will end that holds anything back.
+      for (const repo of state.repos.values()) await uow.release(repo.key);
+    }
+    state.apply({ ...(await uow.finish()), timelines: new Map() });
+    state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode.policy, now) });
+
+    const hasChanged = before !== null && before !== fingerprint;
+    return { state, policyChange: hasChanged ? compareTiers(eventsBefore, state.tally.events()) : null };
+  });
+}
+
+/** What of the policy, and of how it is applied, decides what a stored pipeline is. */
+function policyFingerprint(policy: Policy): string {
+  const { tiers, defaultTier, deployments, rework } = policy;
+  return JSON.stringify([classificationVersion, tiers, defaultTier, deployments, rework]);
+}
+
+async function readBasics(tx: Transaction): Promise<StateChange> {
+  const follows = await tx.follows.all();
+  return {
+    repos: await tx.repos.all(),
+    pairs: await tx.pairs.all(),
+    timelines: new Map(),
+    follows: new Map(follows.map((follow) => [followKey(follow), follow])),
+    tally: createTally(await tx.pipelines.ignoredCounts(), await tx.pipelines.eventCounts()),
+  };
+}
+
+async function readTimelines(
+  tx: Transaction,
+  state: State,
+  policy: Policy,
+  now: number,
+): Promise<Map<string, Timeline>> {
+  const cutoff = now - longestWindowSeconds(policy);
+  const builders = new Map<string, ReturnType<typeof createTimelineBuilder>>();
+  /** Series that several repos share: their deployments come repo by repo, and are put in order first. */
+  const shared = new Map<string, Deployment[]>();
+  const builderOf = (key: string) => {
+    const builder = builders.get(key) ?? createTimelineBuilder(cutoff);
+    builders.set(key, builder);
+    return builder;
+  };
+  for await (const slice of tx.pipelines.deployments()) {
+    for (const { tier, deployment } of slice) {
+      const repo = state.repos.get(deployment.repo);
+      if (!repo) continue;
+      const key = seriesKey(repo, tier);
+      if (state.reposByName(repo.fullName).length === 1) builderOf(key).add(deployment);
+      else shared.set(key, [...(shared.get(key) ?? []), deployment]);
+    }
+  }
+  for (const [key, deployments] of shared) {
+    const builder = builderOf(key);
+    for (const deployment of deployments.sort(compareDeployments)) builder.add(deployment);
+  }
+  return new Map([...builders].map(([key, builder]) => [key, builder.build()]));
+}
+
+function noChange(state: State): StateChange {
+  return { repos: [], pairs: [], timelines: new Map(), follows: new Map(), tally: state.tally };
+}
+
+function compareTiers(before: readonly EventCount[], after: readonly EventCount[]): TierChange[] {
+  const sumBy = (counts: readonly EventCount[], tier: string) =>
+    counts.reduce((sum, count) => sum + (count.tier === tier ? count.deployments : 0), 0);
+  const tiers = new Set([...before, ...after].map((count) => count.tier));
+  return [...tiers].sort().map((tier) => ({ tier, before: sumBy(before, tier), after: sumBy(after, tier) }));
+}

@@ -1,0 +1,164 @@
+/**
+ * What one transaction does to timelines and ledger: collects which deployments come and go per series, then folds each
+ * changed series once and writes what that adds to the totals of its pairs.
+ *
+ * Guarantees: a pipeline changed several times in one transaction counts as it ends up; nothing is written before
+ * `finish`, and the state is only read.
+ */
+
+import type { Deployment } from './core/deployment.ts';
+import { addToTotals, type Credit, zeroTotals } from './core/ledger.ts';
+import { type Pair, pairKey, seriesKey } from './core/pair.ts';
+import { nameKey, type Repo } from './core/repo.ts';
+import type { State } from './core/state.ts';
+import { type StoredPipeline, toDeployment } from './core/stored-pipeline.ts';
+import { emptyTimeline, type Reduction, reduce, settle, type Timeline } from './core/timeline.ts';
+import type { Transaction } from './store/store.ts';
+
+export interface SeriesChanges {
+  /** Tiers for which the repo has totals, known to the present policy or not. */
+  tiersOf(repo: number): readonly string[];
+  /** Makes a pair known, with the totals it ever had. */
+  makeKnown(repo: number, tier: string): void;
+  /** Ends a pair that the policy no longer yields; its totals stay. */
+  retire(repo: number, tier: string): void;
+  /** Notes that one of the repo's pipelines was `before` and is `after`. */
+  replace(repo: Repo, before: StoredPipeline | null, after: StoredPipeline): void;
+  /** Has the series built anew from the store. */
+  rebuild(repo: Repo, tier: string): void;
+  /** Leaves the pair's totals as they are, whatever a rebuilt series finds in pipelines that were known before. */
+  settle(repo: number, tier: string): void;
+  finish(): Promise<{ timelines: Map<string, Timeline | null>; pairs: Pair[] }>;
+}
+
+interface SeriesChange {
+  readonly name: string;
+  readonly tier: string;
+  /** By identity: the deployment as the timeline has it, and as it is now. */
+  readonly pipelines: Map<string, { was: Deployment | null; now: Deployment | null }>;
+  isRebuilt: boolean;
+}
+
+/** `reposNamed` gives the keys of all repos that share a name; `cutoff` (Unix seconds) is where timelines may begin. */
+export function createSeriesChanges(
+  tx: Transaction,
+  state: State,
+  reposNamed: (fullName: string) => readonly number[],
+  cutoff: number,
+): SeriesChanges {
+  const pairs = new Map<string, Pair>();
+  const changes = new Map<string, SeriesChange>();
+  const settled = new Set<string>();
+
+  const pairAt = (repo: number, tier: string): Pair | undefined =>
+    pairs.get(pairKey(repo, tier)) ?? state.pairs.get(pairKey(repo, tier));
+  const setPair = (pair: Pair): void => {
+    pairs.set(pairKey(pair.repo, pair.tier), pair);
+  };
+  const changeOf = (repo: Repo, tier: string): SeriesChange => {
+    const key = seriesKey(repo, tier);
+    const known = changes.get(key);
+    if (known) return known;
+    const created = { name: nameKey(repo.fullName), tier, pipelines: new Map(), isRebuilt: false };
+    changes.set(key, created);
+    return created;
+  };
+  const move = (repo: Repo, tier: string, was: Deployment | null, now: Deployment | null): void => {
+    const { pipelines } = changeOf(repo, tier);
+    const deployment = now ?? was;
+    if (!deployment) return;
+    const earlier = pipelines.get(identityOf(deployment));
+    pipelines.set(identityOf(deployment), { was: earlier ? earlier.was : was, now });
+  };
+
+  const reduceChange = (key: string, change: SeriesChange): Reduction | null => {
+    const all = [...change.pipelines.values()];
+    return reduce(state.timelines.get(key) ?? emptyTimeline, {
+      removed: all.flatMap(({ was }) => was ?? []),
+      inserted: all.flatMap(({ now }) => now ?? []),
+    });
+  };
+  const foldFromStore = async ({ name, tier }: SeriesChange): Promise<Reduction> => {
+    const inserted: Deployment[] = [];
+    for (const repo of reposNamed(name)) {
+      for await (const slice of tx.pipelines.deployments({ repo, tier })) {
+        for (const { deployment } of slice) inserted.push(deployment);
+      }
+    }
+    const reduction = reduce(emptyTimeline, { removed: [], inserted });
+    if (!reduction) throw new Error(`Series of "${name}" holds a deployment without a time`);
+    return reduction;
+  };
+  const writeCredits = async (
+    credits: readonly Credit[],
+    { tier, pipelines }: SeriesChange,
+  ): Promise<void> => {
+    for (const { deployment, additions } of credits) {
+      await tx.pipelines.setCredited(deployment.repo, deployment.number, deployment.credited);
+      const isNews = pipelines.has(identityOf(deployment));
+      if (!isNews && settled.has(pairKey(deployment.repo, tier))) continue;
+      const pair = pairAt(deployment.repo, tier);
+      setPair({
+        repo: deployment.repo,
+        tier,
+        isKnown: pair?.isKnown ?? true,
+        totals: addToTotals(pair?.totals ?? zeroTotals, additions),
+      });
+    }
+  };
+
+  return {
+    tiersOf(repo) {
+      const changed = [...pairs.values()].filter((pair) => pair.repo === repo).map((pair) => pair.tier);
+      return [...new Set([...state.tiersOf(repo), ...changed])];
+    },
+    makeKnown(repo, tier) {
+      const pair = pairAt(repo, tier);
+      if (!pair?.isKnown) setPair({ repo, tier, totals: pair?.totals ?? zeroTotals, isKnown: true });
+    },
+    retire(repo, tier) {
+      const pair = pairAt(repo, tier);
+      if (pair?.isKnown) setPair({ ...pair, isKnown: false });
+    },
+    replace(repo, before, after) {
+      const was = before && toDeployment(before);
+      const now = toDeployment(after);
+      const tierBefore = before?.classification.tier ?? null;
+      const tierAfter = after.classification.tier;
+      if (tierBefore === tierAfter && tierAfter !== null && (was || now)) {
+        move(repo, tierAfter, was, now);
+        return;
+      }
+      if (was && tierBefore !== null) move(repo, tierBefore, was, null);
+      if (now && tierAfter !== null) move(repo, tierAfter, null, now);
+    },
+    rebuild(repo, tier) {
+      changeOf(repo, tier).isRebuilt = true;
+    },
+    settle(repo, tier) {
+      settled.add(pairKey(repo, tier));
+    },
+    async finish() {
+      const timelines = new Map<string, Timeline | null>();
+      for (const [key, change] of changes) {
+        const reduction =
+          (change.isRebuilt ? null : reduceChange(key, change)) ?? (await foldFromStore(change));
+        await writeCredits(reduction.credits, change);
+        timelines.set(key, compact(reduction.timeline, cutoff));
+      }
+      for (const pair of pairs.values()) await tx.pairs.put(pair);
+      return { timelines, pairs: [...pairs.values()] };
+    },
+  };
+}
+
+function identityOf({ repo, number }: Deployment): string {
+  return `${repo}/${number}`;
+}
+
+/** `null` where nothing is left of it. */
+function compact(timeline: Timeline, cutoff: number): Timeline | null {
+  const oldest = timeline.recent[0];
+  if (!oldest && timeline.baseEnd === 0) return null;
+  return oldest && oldest.at <= cutoff ? settle(timeline, cutoff) : timeline;
+}

@@ -1,0 +1,161 @@
+/**
+ * The store in memory: what `:memory:` means, and a second reading of the contract. Keeps nothing beyond the process;
+ * in all else the guarantees of `store.ts` hold, rollback included.
+ */
+
+import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import { compareDeployments } from '../core/deployment.ts';
+import { type Follow, followKey } from '../core/follow.ts';
+import { type Pair, pairKey } from '../core/pair.ts';
+import type { Repo } from '../core/repo.ts';
+import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
+import { createTally } from '../core/tally.ts';
+import { createQueue } from './queue.ts';
+import {
+  type Store,
+  type StoredBackfill,
+  StoreUnavailable,
+  type TieredDeployment,
+  type Transaction,
+} from './store.ts';
+
+export function createMemoryStore(): Store {
+  const queue = createQueue();
+  const undo: (() => void)[] = [];
+  const transaction = createTransaction(undo);
+  let isClosed = false;
+  return {
+    transact(work) {
+      if (isClosed) return Promise.reject(new StoreUnavailable('Store is closed'));
+      return queue.run(async () => {
+        undo.length = 0;
+        try {
+          return await work(transaction);
+        } catch (error) {
+          for (const step of undo.reverse()) step();
+          throw error;
+        }
+      });
+    },
+    async close() {
+      isClosed = true;
+      await queue.idle();
+    },
+  };
+}
+
+function createTransaction(undo: (() => void)[]): Transaction {
+  /** A map whose changes can be taken back. */
+  const createTable = <K, V>() => {
+    const rows = new Map<K, V>();
+    const restore = (key: K) => {
+      const before = rows.get(key);
+      undo.push(before === undefined ? () => rows.delete(key) : () => rows.set(key, before));
+    };
+    return {
+      rows,
+      put(key: K, value: V) {
+        restore(key);
+        rows.set(key, value);
+      },
+      drop(key: K) {
+        restore(key);
+        rows.delete(key);
+      },
+    };
+  };
+  const meta = createTable<string, string>();
+  const repos = createTable<number, Repo>();
+  const pipelines = createTable<string, StoredPipeline>();
+  const pairs = createTable<string, Pair>();
+  const follows = createTable<string, Follow>();
+  const backfills = createTable<string, StoredBackfill>();
+  let lastRepoKey = 0;
+
+  const pipelineKey = (repo: number, number: number) => `${repo}/${number}`;
+  const sorted = (matches: (pipeline: StoredPipeline) => boolean): StoredPipeline[] =>
+    [...pipelines.rows.values()]
+      .filter(matches)
+      .sort((a, b) => a.repo - b.repo || a.record.number - b.record.number);
+
+  return {
+    meta: {
+      get: async (key) => meta.rows.get(key) ?? null,
+      put: async (key, value) => meta.put(key, value),
+    },
+    repos: {
+      all: async () => [...repos.rows.values()],
+      async add(repo) {
+        const added = { ...repo, key: ++lastRepoKey };
+        repos.put(added.key, added);
+        return added;
+      },
+      put: async (repo) => repos.put(repo.key, repo),
+    },
+    pipelines: {
+      get: async (repo, number) => pipelines.rows.get(pipelineKey(repo, number)) ?? null,
+      put: async (pipeline) => pipelines.put(pipelineKey(pipeline.repo, pipeline.record.number), pipeline),
+      async setCredited(repo, number, credited) {
+        const key = pipelineKey(repo, number);
+        const pipeline = pipelines.rows.get(key);
+        if (pipeline) pipelines.put(key, { ...pipeline, credited });
+      },
+      async *all(repo) {
+        yield sorted((pipeline) => repo === undefined || pipeline.repo === repo);
+      },
+      async *deployments(only) {
+        const found: TieredDeployment[] = [];
+        for (const pipeline of pipelines.rows.values()) {
+          const deployment = toDeployment(pipeline);
+          const tier = pipeline.classification.tier;
+          if (!deployment || tier === null) continue;
+          if (only && (only.repo !== pipeline.repo || only.tier !== tier)) continue;
+          found.push({ tier, deployment });
+        }
+        yield found.sort(
+          (a, b) =>
+            a.deployment.repo - b.deployment.repo ||
+            (a.tier < b.tier ? -1 : a.tier > b.tier ? 1 : compareDeployments(a.deployment, b.deployment)),
+        );
+      },
+      async *held(repo) {
+        yield sorted((pipeline) => pipeline.repo === repo && pipeline.isHeld);
+      },
+      async releaseHeld(repo) {
+        for (const pipeline of sorted((candidate) => candidate.repo === repo && candidate.isHeld)) {
+          pipelines.put(pipelineKey(repo, pipeline.record.number), { ...pipeline, isHeld: false });
+        }
+      },
+      async lowestUpdatedSince(repo, since) {
+        const found = sorted((pipeline) => pipeline.repo === repo && pipeline.record.updatedAt >= since);
+        return found[0]?.record.number ?? null;
+      },
+      async ignoredCounts() {
+        const tally = createTally();
+        for (const pipeline of pipelines.rows.values()) tally.count(pipeline, 1);
+        return new Map(ignoreReasons.map((reason: IgnoreReason) => [reason, tally.ignored(reason)]));
+      },
+      async eventCounts() {
+        const tally = createTally();
+        for (const pipeline of pipelines.rows.values()) tally.count(pipeline, 1);
+        return tally.events();
+      },
+    },
+    pairs: {
+      all: async () => [...pairs.rows.values()],
+      put: async (pair) => pairs.put(pairKey(pair.repo, pair.tier), pair),
+    },
+    follows: {
+      all: async () => [...follows.rows.values()],
+      put: async (follow) => follows.put(followKey(follow), follow),
+      drop: async (follow) => follows.drop(followKey(follow)),
+    },
+    backfills: {
+      newest: async (limit) =>
+        [...backfills.rows.values()]
+          .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.id < b.id ? 1 : -1))
+          .slice(0, limit),
+      put: async (backfill) => backfills.put(backfill.id, backfill),
+    },
+  };
+}

@@ -1,0 +1,20 @@
+/** Runs asynchronous jobs one after the other, in the order in which they came. One that fails does not stop the next. */
+export interface Queue {
+  run<T>(job: () => Promise<T>): Promise<T>;
+  /** Fulfils once all jobs that were given so far have settled. */
+  idle(): Promise<void>;
+}
+
+export function createQueue(): Queue {
+  let tail: Promise<unknown> = Promise.resolve();
+  return {
+    run(job) {
+      const result = tail.then(job);
+      tail = result.catch(() => undefined);
+      return result;
+    },
+    async idle() {
+      await tail;
+    },
+  };
+}

@@ -1,0 +1,173 @@
+/** Between the core's values and SQLite's rows; knows every column, decides nothing. */
+
+import type { Classification, IgnoreReason, Outcome } from '../core/classification.ts';
+import type { Deployment } from '../core/deployment.ts';
+import type { PipelineRecord } from '../core/pipeline.ts';
+import type { Repo } from '../core/repo.ts';
+import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import type { TieredDeployment } from './store.ts';
+
+export type SqlValue = string | number | null;
+export type SqlRow = Record<string, SqlValue>;
+
+export const pipelineColumns = [
+  'repo',
+  'number',
+  'id',
+  'status',
+  'event',
+  'branch',
+  'deploy_to',
+  'commit_sha',
+  'message',
+  'from_fork',
+  'created_at',
+  'started_at',
+  'finished_at',
+  'updated_at',
+  'committed_at',
+  'has_workflows',
+  'from_rest',
+  'cut_short_by',
+  'first_end_report_at',
+  'tier',
+  'reason',
+  'outcome',
+  'deployed_at',
+  'is_rework',
+  'is_held',
+  'credited',
+] as const;
+
+/** Values in the order of `pipelineColumns`. */
+export function fromPipeline({ repo, record, classification, isHeld, credited }: StoredPipeline): SqlValue[] {
+  const deployment = classification.kind === 'deployment' ? classification : null;
+  return [
+    repo,
+    record.number,
+    record.id,
+    record.status,
+    record.event,
+    record.branch,
+    record.deployTo,
+    record.commit,
+    record.message,
+    Number(record.fromFork),
+    record.createdAt,
+    record.startedAt,
+    record.finishedAt,
+    record.updatedAt,
+    record.committedAt,
+    Number(record.hasWorkflows),
+    Number(record.fromRest),
+    record.cutShortBy,
+    record.firstEndReportAt,
+    classification.tier,
+    classification.kind === 'ignored' ? classification.reason : null,
+    deployment ? deployment.outcome : null,
+    deployment ? deployment.at : null,
+    Number(deployment?.isRework ?? false),
+    Number(isHeld),
+    credited,
+  ];
+}
+
+export function toPipeline(row: SqlRow): StoredPipeline {
+  const record: PipelineRecord = {
+    number: Number(row['number']),
+    id: Number(row['id']),
+    status: String(row['status']),
+    event: textOrNull(row['event']),
+    branch: textOrNull(row['branch']),
+    deployTo: String(row['deploy_to']),
+    commit: String(row['commit_sha']),
+    message: String(row['message']),
+    fromFork: row['from_fork'] === 1,
+    createdAt: numberOrNull(row['created_at']),
+    startedAt: numberOrNull(row['started_at']),
+    finishedAt: numberOrNull(row['finished_at']),
+    updatedAt: Number(row['updated_at']),
+    committedAt: numberOrNull(row['committed_at']),
+    hasWorkflows: row['has_workflows'] === 1,
+    fromRest: row['from_rest'] === 1,
+    cutShortBy: textOrNull(row['cut_short_by']) as PipelineRecord['cutShortBy'],
+    firstEndReportAt: numberOrNull(row['first_end_report_at']),
+  };
+  return {
+    repo: Number(row['repo']),
+    record,
+    classification: toClassification(row),
+    isHeld: row['is_held'] === 1,
+    credited: Number(row['credited']),
+  };
+}
+
+/** Columns, in order, that `toTieredDeployment` takes: all of them in one index. */
+export const deploymentColumns = 'repo, tier, deployed_at, number, outcome, started_at, is_rework, credited';
+
+export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
+  const [repo, tier, at, number, outcome, startedAt, isRework, credited] = row;
+  const deployment: Deployment = {
+    repo: repo as number,
+    number: number as number,
+    at: at as number,
+    outcome: outcome as Outcome,
+    startedAt: startedAt as number | null,
+    isRework: isRework === 1,
+    credited: credited as number,
+  };
+  return { tier: tier as string, deployment };
+}
+
+/** Values in the order of the columns of `repos` after the key. */
+export function fromRepo(repo: Omit<Repo, 'key'>): SqlValue[] {
+  return [
+    repo.woodpeckerId,
+    repo.forgeRemoteId,
+    repo.fullName,
+    repo.namedAt,
+    JSON.stringify(repo.defaultBranches),
+    repo.horizon,
+    Number(repo.revealed),
+    JSON.stringify(repo.scan),
+  ];
+}
+
+export function toRepo(row: SqlRow): Repo {
+  return {
+    key: Number(row['key']),
+    woodpeckerId: numberOrNull(row['woodpecker_id']),
+    forgeRemoteId: textOrNull(row['forge_remote_id']),
+    fullName: String(row['full_name']),
+    namedAt: Number(row['named_at']),
+    defaultBranches: JSON.parse(String(row['default_branches'])),
+    horizon: numberOrNull(row['horizon']),
+    revealed: row['is_revealed'] === 1,
+    scan: JSON.parse(String(row['scan'])),
+  };
+}
+
+function toClassification(row: SqlRow): Classification {
+  const tier = textOrNull(row['tier']);
+  const outcome = textOrNull(row['outcome']);
+  if (outcome !== null && tier !== null) {
+    return {
+      kind: 'deployment',
+      tier,
+      outcome: outcome as Outcome,
+      at: Number(row['deployed_at']),
+      isRework: row['is_rework'] === 1,
+    };
+  }
+  const reason = textOrNull(row['reason']);
+  if (reason !== null) return { kind: 'ignored', reason: reason as IgnoreReason, tier };
+  return { kind: 'unfinished', tier: String(tier) };
+}
+
+function textOrNull(value: SqlValue | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
+function numberOrNull(value: SqlValue | undefined): number | null {
+  return value === null || value === undefined ? null : Number(value);
+}

@@ -1,0 +1,347 @@
+/**
+ * The store on an embedded SQLite file, in WAL mode with `synchronous=FULL`.
+ *
+ * One connection, one transaction at a time. Guarantees and errors are those of `store.ts`.
+ */
+
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import { type Follow, targetKey } from '../core/follow.ts';
+import type { Pair } from '../core/pair.ts';
+import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
+import { createQueue } from './queue.ts';
+import {
+  deploymentColumns,
+  fromPipeline,
+  fromRepo,
+  pipelineColumns,
+  type SqlRow,
+  type SqlValue,
+  toPipeline,
+  toRepo,
+  toTieredDeployment,
+} from './rows.ts';
+import {
+  type PipelineTable,
+  type Store,
+  StoreUnavailable,
+  StoreUnusable,
+  type Transaction,
+} from './store.ts';
+
+const sliceRows = 2000;
+/** Longest stretch of work in a transaction before the event loop has its turn, in milliseconds. */
+const stretchMs = 15;
+const busyTimeoutMs = 2000;
+
+/**
+ * Opens or creates the database at `path`, and brings it to the present version. Throws
+ * `StoreUnusable` for a file of a newer version or of another program, `StoreUnavailable` where it cannot be opened.
+ * Read-only, the file must exist and be of the present version, and nothing is ever written to it.
+ */
+export function openSqliteStore(path: string, { isReadOnly = false } = {}): Store {
+  const database = openDatabase(path, isReadOnly);
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    const known = statements.get(sql);
+    if (known) return known;
+    const statement = database.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  const queue = createQueue();
+  const transaction = createTransaction(prepare);
+  let isClosed = false;
+
+  return {
+    transact(work) {
+      if (isClosed) return Promise.reject(new StoreUnavailable('Store is closed'));
+      return queue.run(async () => {
+        try {
+          database.exec(isReadOnly ? 'BEGIN' : 'BEGIN IMMEDIATE');
+          const result = await work(transaction);
+          database.exec('COMMIT');
+          return result;
+        } catch (cause) {
+          if (database.isTransaction) database.exec('ROLLBACK');
+          throw asStoreError(cause);
+        }
+      });
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await queue.idle();
+      database.close();
+    },
+  };
+}
+
+function openDatabase(path: string, isReadOnly: boolean): DatabaseSync {
+  try {
+    if (!isReadOnly) mkdirSync(dirname(path), { recursive: true });
+    const database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: isReadOnly });
+    try {
+      refuseForeign(database);
+      if (isReadOnly) {
+        refuseOlder(database);
+      } else {
+        database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+        migrate(database);
+      }
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return database;
+  } catch (cause) {
+    if (cause instanceof StoreUnusable) throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (isNotADatabase(cause))
+      throw new StoreUnusable(`Not a database of this exporter: ${message}`, { cause });
+    throw new StoreUnavailable(`Cannot open the database "${path}": ${message}`, { cause });
+  }
+}
+
+function createTransaction(prepare: (sql: string) => StatementSync): Transaction {
+  let stretchBegan = performance.now();
+  /** Lets the event loop have its turn where a stretch of work has grown long. */
+  const breathe = async (): Promise<void> => {
+    if (performance.now() - stretchBegan < stretchMs) return;
+    await nextTurn();
+    stretchBegan = performance.now();
+  };
+  const run = async (sql: string, ...values: SqlValue[]): Promise<number> => {
+    await breathe();
+    return Number(prepare(sql).run(...values).changes);
+  };
+  const get = async (sql: string, ...values: SqlValue[]): Promise<SqlRow | undefined> => {
+    await breathe();
+    return prepare(sql).get(...values) as SqlRow | undefined;
+  };
+  const all = async (sql: string, ...values: SqlValue[]): Promise<SqlRow[]> => {
+    await breathe();
+    return prepare(sql).all(...values) as SqlRow[];
+  };
+  const allArrays = async (sql: string, ...values: SqlValue[]): Promise<SqlValue[][]> => {
+    await breathe();
+    const statement = prepare(sql);
+    statement.setReturnArrays(true);
+    return statement.all(...values) as unknown as SqlValue[][];
+  };
+
+  return {
+    meta: {
+      async get(key) {
+        const row = await get('SELECT value FROM meta WHERE key = ?', key);
+        return row ? String(row['value']) : null;
+      },
+      async put(key, value) {
+        await run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', key, value);
+      },
+    },
+    repos: {
+      all: async () => (await all('SELECT * FROM repos ORDER BY key')).map(toRepo),
+      async add(repo) {
+        const row = await get(
+          `INSERT INTO repos (woodpecker_id, forge_remote_id, full_name, named_at, default_branches, horizon,
+             is_revealed, scan) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING key`,
+          ...fromRepo(repo),
+        );
+        return { ...repo, key: Number(row?.['key']) };
+      },
+      async put(repo) {
+        await run(
+          `UPDATE repos SET woodpecker_id = ?, forge_remote_id = ?, full_name = ?, named_at = ?,
+             default_branches = ?, horizon = ?, is_revealed = ?, scan = ? WHERE key = ?`,
+          ...fromRepo(repo),
+          repo.key,
+        );
+      },
+    },
+    pipelines: createPipelineTable({ run, get, all, allArrays }),
+    pairs: {
+      all: async () =>
+        (await all('SELECT * FROM pairs')).map(
+          (row): Pair => ({
+            repo: Number(row['repo']),
+            tier: String(row['tier']),
+            isKnown: row['is_known'] === 1,
+            totals: JSON.parse(String(row['totals'])),
+          }),
+        ),
+      async put(pair) {
+        await run(
+          'INSERT OR REPLACE INTO pairs (repo, tier, is_known, totals) VALUES (?, ?, ?, ?)',
+          pair.repo,
+          pair.tier,
+          Number(pair.isKnown),
+          JSON.stringify(pair.totals),
+        );
+      },
+    },
+    follows: {
+      all: async () =>
+        (await all('SELECT * FROM follows')).map(
+          (row): Follow => ({
+            target: JSON.parse(String(row['target'])),
+            number: Number(row['number']),
+            bornAt: Number(row['born_at']),
+            askedAt: row['asked_at'] === null ? null : Number(row['asked_at']),
+            hintedAt: row['hinted_at'] === null ? null : Number(row['hinted_at']),
+          }),
+        ),
+      async put(follow) {
+        await run(
+          `INSERT OR REPLACE INTO follows (target_key, number, target, born_at, asked_at, hinted_at)
+             VALUES (?, ?, ?, ?, ?, ?)`,
+          targetKey(follow.target),
+          follow.number,
+          JSON.stringify(follow.target),
+          follow.bornAt,
+          follow.askedAt,
+          follow.hintedAt,
+        );
+      },
+      async drop(follow) {
+        await run(
+          'DELETE FROM follows WHERE target_key = ? AND number = ?',
+          targetKey(follow.target),
+          follow.number,
+        );
+      },
+    },
+    backfills: {
+      newest: async (limit) =>
+        (await all('SELECT * FROM backfills ORDER BY started_at_ms DESC, id DESC LIMIT ?', limit)).map(
+          (row) => ({
+            id: String(row['id']),
+            startedAtMs: Number(row['started_at_ms']),
+            summary: String(row['summary']),
+          }),
+        ),
+      async put(backfill) {
+        await run(
+          'INSERT OR REPLACE INTO backfills (id, started_at_ms, summary) VALUES (?, ?, ?)',
+          backfill.id,
+          backfill.startedAtMs,
+          backfill.summary,
+        );
+      },
+    },
+  };
+}
+
+interface Sql {
+  run(sql: string, ...values: SqlValue[]): Promise<number>;
+  get(sql: string, ...values: SqlValue[]): Promise<SqlRow | undefined>;
+  all(sql: string, ...values: SqlValue[]): Promise<SqlRow[]>;
+  allArrays(sql: string, ...values: SqlValue[]): Promise<SqlValue[][]>;
+}
+
+function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
+  const putSql = `INSERT OR REPLACE INTO pipelines (${pipelineColumns.join(', ')})
+    VALUES (${pipelineColumns.map(() => '?').join(', ')})`;
+  const isDeployment = 'outcome IS NOT NULL AND is_held = 0';
+  return {
+    async get(repo, number) {
+      const row = await get('SELECT * FROM pipelines WHERE repo = ? AND number = ?', repo, number);
+      return row ? toPipeline(row) : null;
+    },
+    async put(pipeline) {
+      await run(putSql, ...fromPipeline(pipeline));
+    },
+    async setCredited(repo, number, credited) {
+      await run('UPDATE pipelines SET credited = ? WHERE repo = ? AND number = ?', credited, repo, number);
+    },
+    async *all(repo) {
+      const where = repo === undefined ? '(repo, number) > (?, ?)' : 'repo = ? AND number > ?';
+      const sql = `SELECT * FROM pipelines WHERE ${where} ORDER BY repo, number LIMIT ${sliceRows}`;
+      let after: [number, number] = [repo ?? -1, -1];
+      for (;;) {
+        const slice = (await all(sql, ...after)).map(toPipeline);
+        const last = slice.at(-1);
+        if (!last) return;
+        yield slice;
+        after = [last.repo, last.record.number];
+      }
+    },
+    async *deployments(only) {
+      const where = only
+        ? 'repo = ? AND tier = ? AND (deployed_at, number) > (?, ?)'
+        : '(repo, tier, deployed_at, number) > (?, ?, ?, ?)';
+      const sql = `SELECT ${deploymentColumns} FROM pipelines INDEXED BY pipelines_deployments
+        WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${sliceRows}`;
+      let after: SqlValue[] = [only?.repo ?? -1, only?.tier ?? '', -1, -1];
+      for (;;) {
+        const slice = (await allArrays(sql, ...after)).map(toTieredDeployment);
+        const last = slice.at(-1);
+        if (!last) return;
+        yield slice;
+        after = [last.deployment.repo, last.tier, last.deployment.at, last.deployment.number];
+      }
+    },
+    async *held(repo) {
+      const sql = `SELECT * FROM pipelines INDEXED BY pipelines_held
+        WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;
+      let after = -1;
+      for (;;) {
+        const slice = (await all(sql, repo, after)).map(toPipeline);
+        const last = slice.at(-1);
+        if (!last) return;
+        yield slice;
+        after = last.record.number;
+      }
+    },
+    async releaseHeld(repo) {
+      const sql = `UPDATE pipelines SET is_held = 0 WHERE repo = ? AND number IN (SELECT number FROM pipelines
+        INDEXED BY pipelines_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
+      while ((await run(sql, repo, repo)) > 0);
+    },
+    async lowestUpdatedSince(repo, since) {
+      const row = await get(
+        'SELECT MIN(number) AS lowest FROM pipelines WHERE repo = ? AND updated_at >= ?',
+        repo,
+        since,
+      );
+      const lowest = row?.['lowest'];
+      return lowest === null || lowest === undefined ? null : Number(lowest);
+    },
+    async ignoredCounts() {
+      const rows = await all(
+        'SELECT reason, COUNT(*) AS n FROM pipelines WHERE reason IS NOT NULL GROUP BY reason',
+      );
+      const counts = new Map(rows.map((row) => [String(row['reason']), Number(row['n'])]));
+      return new Map(ignoreReasons.map((reason: IgnoreReason) => [reason, counts.get(reason) ?? 0]));
+    },
+    async eventCounts() {
+      const rows = await all(
+        `SELECT tier, COALESCE(event, 'unknown') AS event, COUNT(*) AS n FROM pipelines
+           WHERE outcome IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC`,
+      );
+      return rows.map((row) => ({
+        tier: String(row['tier']),
+        event: String(row['event']),
+        deployments: Number(row['n']),
+      }));
+    },
+  };
+}
+
+/** SQLite's own faults mean that the store is unavailable; anything else is the caller's. */
+function asStoreError(cause: unknown): unknown {
+  if (!isSqliteError(cause)) return cause;
+  return new StoreUnavailable(`Store cannot commit: ${cause.message}`, { cause });
+}
+
+function isSqliteError(error: unknown): error is Error & { errcode: number } {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
+}
+
+/** SQLITE_NOTADB is 26, SQLITE_CORRUPT 11: https://www.sqlite.org/rescode.html */
+function isNotADatabase(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode === 26 || error.errcode === 11);
+}

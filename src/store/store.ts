@@ -1,0 +1,101 @@
+/**
+ * What the rest may rely on of a store. The comments are promises; `test/store/contract.ts` holds every store to them.
+ */
+
+import type { IgnoreReason } from '../core/classification.ts';
+import type { Deployment } from '../core/deployment.ts';
+import type { Follow } from '../core/follow.ts';
+import type { Pair } from '../core/pair.ts';
+import type { Repo } from '../core/repo.ts';
+import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import type { EventCount } from '../core/tally.ts';
+
+export interface Store {
+  /**
+   * Runs `work` in a transaction of its own. Transactions run one after the other, in the order of the calls. When the
+   * promise fulfils, all that `work` wrote survives a crash of the process or the machine. When `work` throws, or the
+   * commit fails, nothing of it was written. Rejects with `StoreUnavailable` where the store itself is at fault, and
+   * with what `work` threw otherwise. The transaction is of no use once `work` has settled.
+   */
+  transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Waits for the transactions that were begun, then releases everything. Later calls reject. */
+  close(): Promise<void>;
+}
+
+/**
+ * Reads see what the same transaction wrote before. Long work inside gives way to the event loop now and then, so that
+ * no stretch blocks it for long; other transactions wait meanwhile.
+ */
+export interface Transaction {
+  readonly meta: {
+    get(key: string): Promise<string | null>;
+    put(key: string, value: string): Promise<void>;
+  };
+  readonly repos: {
+    all(): Promise<readonly Repo[]>;
+    /** Stores a repo under a key that no repo ever had before. */
+    add(repo: Omit<Repo, 'key'>): Promise<Repo>;
+    put(repo: Repo): Promise<void>;
+  };
+  readonly pipelines: PipelineTable;
+  readonly pairs: {
+    all(): Promise<readonly Pair[]>;
+    put(pair: Pair): Promise<void>;
+  };
+  readonly follows: {
+    all(): Promise<readonly Follow[]>;
+    /** Replaces the one with the same target and number. */
+    put(follow: Follow): Promise<void>;
+    drop(follow: Follow): Promise<void>;
+  };
+  readonly backfills: {
+    /** The newest `limit`, newest first. */
+    newest(limit: number): Promise<readonly StoredBackfill[]>;
+    /** Replaces the one with the same id. */
+    put(backfill: StoredBackfill): Promise<void>;
+  };
+}
+
+/** One row per repo and number. Iterations come in slices; writes made meanwhile are seen or not, never half. */
+export interface PipelineTable {
+  get(repo: number, number: number): Promise<StoredPipeline | null>;
+  /** Replaces the one with the same repo and number. */
+  put(pipeline: StoredPipeline): Promise<void>;
+  /** Sets only what it has added to the ledger. */
+  setCredited(repo: number, number: number, credited: number): Promise<void>;
+  /** Every pipeline, of one repo where given, by repo and number. */
+  all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
+  /** Every deployment that is not held, of one repo and tier where given, by repo, tier, time and number. */
+  deployments(only?: { repo: number; tier: string }): AsyncIterable<readonly TieredDeployment[]>;
+  /** The held pipelines of a repo, by number. */
+  held(repo: number): AsyncIterable<readonly StoredPipeline[]>;
+  /** Ends the hold on all pipelines of a repo. */
+  releaseHeld(repo: number): Promise<void>;
+  /** The lowest number among the repo's pipelines whose last update is not before `since` (Unix seconds). */
+  lowestUpdatedSince(repo: number, since: number): Promise<number | null>;
+  ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
+  eventCounts(): Promise<readonly EventCount[]>;
+}
+
+export interface TieredDeployment {
+  readonly tier: string;
+  readonly deployment: Deployment;
+}
+
+/** A backfill's summary, opaque to the store. */
+export interface StoredBackfill {
+  readonly id: string;
+  /** Unix milliseconds: two may well begin within a second. */
+  readonly startedAtMs: number;
+  readonly summary: string;
+}
+
+/** The store cannot do its work now: disk full, read-only, locked or failing. Worth another try later. */
+export class StoreUnavailable extends Error {
+  override name = 'StoreUnavailable';
+}
+
+/** The store cannot be used at all as it is: made by a newer version, or not one of ours. */
+export class StoreUnusable extends Error {
+  override name = 'StoreUnusable';
+}

@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { State } from '../../src/core/state.ts';
+import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
+import { rulesByTarget } from '../support/oracle.ts';
+import { createWorld } from '../support/world.ts';
+
+/** Every number of the ledger that may only grow, by pair and by what it is. */
+function growingNumbers(state: State): Map<string, number> {
+  const numbers = new Map<string, number>();
+  for (const [key, { totals }] of state.pairs) {
+    for (const [name, value] of Object.entries(totals.counters)) numbers.set(`${key} ${name}`, value);
+    for (const [name, { counts, sum }] of Object.entries(totals.histograms)) {
+      for (const [bucket, count] of counts.entries()) numbers.set(`${key} ${name} ${bucket}`, count);
+      numbers.set(`${key} ${name} sum`, sum);
+    }
+  }
+  return numbers;
+}
+
+/** What has fallen since the state before, or exceeds what it is a part of; for every state that it is given. */
+function createWatch(): (state: State) => string[] {
+  let before = new Map<string, number>();
+  return (state) => {
+    const now = growingNumbers(state);
+    const wrong = [...before]
+      .filter(([what, value]) => (now.get(what) ?? -1) < value)
+      .map(([what]) => `${what} fell`);
+    before = now;
+    for (const [key, { totals }] of state.pairs) {
+      const deployments = totals.counters['dora_deployments_total'] ?? 0;
+      const failures = totals.counters['dora_deployment_failures_total'] ?? 0;
+      if (failures > deployments) wrong.push(`${key}: ${failures} failures of ${deployments} deployments`);
+      for (const [name, { counts }] of Object.entries(totals.histograms)) {
+        const count = counts.reduce((sum, inBucket) => sum + inBucket, 0);
+        if (count > deployments) wrong.push(`${key}: ${count} in ${name} of ${deployments} deployments`);
+      }
+    }
+    return wrong;
+  };
+}
+
+const anyCorrectedStories = () => anyStories({ corrections: true, reports: true });
+
+describe('counters and histograms, while what was told of pipelines is corrected', () => {
+  it('never fall, nor do failures exceed deployments, after any step of what comes in live', async () => {
+    const anyCase = anyCorrectedStories().chain((stories) =>
+      anyDeliveries(stories, { origins: ['live'], nexts: ['join', 'commit', 'commit', 'restart'] }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anyCase, async (deliveries) => {
+        const world = await createWorld({ mode: { policy: rulesByTarget.policy, canAsk: false } });
+        const watch = createWatch();
+        await world.play(deliveries, (state) => expect(watch(state)).toEqual([]));
+        expect(watch(world.state)).toEqual([]);
+      }),
+      { numRuns: 250 },
+    );
+  }, 30_000);
+
+  it('never fall, nor do failures exceed deployments, after any step of live events and scans', async () => {
+    const anyCase = anyStories({ corrections: true }).chain((stories) =>
+      anyDeliveries(stories, { origins: ['live', 'scan'], nexts: ['join', 'commit', 'restart', 'release'] }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anyCase, async (deliveries) => {
+        const world = await createWorld({
+          mode: { policy: rulesByTarget.policy, canAsk: true },
+          horizon: epoch + 90 * daySeconds,
+        });
+        const watch = createWatch();
+        await world.play(deliveries, (state) => expect(watch(state)).toEqual([]));
+        for (const { facts } of deliveries) await world.release(facts.woodpeckerId, epoch + 90 * daySeconds);
+        expect(watch(world.state)).toEqual([]);
+      }),
+      { numRuns: 250 },
+    );
+  }, 30_000);
+
+  it('hold every deployment of the end, and each pipeline at most once', async () => {
+    const anyCase = anyStories({ corrections: true }).chain((stories) =>
+      fc.record({
+        stories: fc.constant(stories),
+        deliveries: anyDeliveries(stories, { origins: ['live'], nexts: ['join', 'commit', 'restart'] }),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anyCase, async ({ stories, deliveries }) => {
+        // Without predecessors under the same number: each of those is a pipeline of its own.
+        const present = new Set(
+          stories.map(({ facts, number, observations }) => {
+            const id = Math.max(...observations.map((record) => record.id));
+            return `${facts.woodpeckerId} ${number} ${id}`;
+          }),
+        );
+        const world = await createWorld({ mode: { policy: rulesByTarget.policy, canAsk: false } });
+        await world.play(
+          deliveries.filter(({ facts, record }) =>
+            present.has(`${facts.woodpeckerId} ${record.number} ${record.id}`),
+          ),
+        );
+        const pairs = [...world.state.pairs.values()];
+        const counted = pairs.reduce(
+          (sum, { totals }) => sum + (totals.counters['dora_deployments_total'] ?? 0),
+          0,
+        );
+        const known = [...world.state.timelines.values()].reduce((sum, { recent }) => sum + recent.length, 0);
+        expect(counted).toBeGreaterThanOrEqual(known);
+        expect(counted).toBeLessThanOrEqual(stories.length);
+      }),
+      { numRuns: 150 },
+    );
+  }, 30_000);
+});

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { project } from '../../src/core/projection.ts';
+import {
+  anyDeliveries,
+  anyStories,
+  type Delivery,
+  daySeconds,
+  epoch,
+  type Story,
+} from '../support/histories.ts';
+import { expectedSeries, rulesByTarget } from '../support/oracle.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
+import { createSqliteHost, createWorld, exactPart, type StoreHost, seriesOf } from '../support/world.ts';
+
+const { policy } = rulesByTarget;
+const liveOnly = { policy, canAsk: false };
+const withScans = { policy, canAsk: true };
+
+interface Case {
+  readonly stories: readonly Story[];
+  readonly deliveries: readonly Delivery[];
+}
+
+const liveNexts = ['join', 'join', 'commit', 'restart'] as const;
+const scanNexts = ['join', 'join', 'commit', 'restart', 'release'] as const;
+
+const liveCase = (options: Parameters<typeof anyStories>[0]): fc.Arbitrary<Case> =>
+  anyStories(options).chain((stories) =>
+    fc.record({
+      stories: fc.constant(stories),
+      deliveries: anyDeliveries(stories, { origins: ['live'], nexts: liveNexts }),
+    }),
+  );
+const scanCase = (options: Parameters<typeof anyStories>[0]): fc.Arbitrary<Case> =>
+  anyStories(options).chain((stories) =>
+    fc.record({
+      stories: fc.constant(stories),
+      deliveries: anyDeliveries(stories, { origins: ['live', 'scan'], nexts: scanNexts }),
+    }),
+  );
+
+const repoIds = (stories: readonly Story[]) => new Set(stories.map(({ facts }) => facts.woodpeckerId));
+
+/** Plays a case in and returns the series in the end. Before its release nothing of a repo may show. */
+async function playScans({ stories, deliveries }: Case, horizon: number, host?: StoreHost) {
+  const world = await createWorld({ mode: withScans, horizon, ...(host && { host }) });
+  const released = new Set<number>();
+  await world.play(deliveries, (state, { facts, next }) => {
+    if (next === 'release' && state.repoById(facts.woodpeckerId)?.revealed) released.add(facts.woodpeckerId);
+    const shown = new Set(project(state).map(({ repo }) => repo.toLowerCase()));
+    const allowed = new Set([...released].map((id) => state.repoById(id)?.fullName.toLowerCase() ?? ''));
+    expect([...shown].filter((name) => !allowed.has(name))).toEqual([]);
+  });
+  for (const id of repoIds(stories)) await world.release(id, horizon);
+  const series = seriesOf(world.state);
+  await world.close();
+  return series;
+}
+
+async function playLive({ deliveries }: Case, host?: StoreHost) {
+  const world = await createWorld({ mode: liveOnly, ...(host && { host }) });
+  await world.play(deliveries);
+  const series = seriesOf(world.state);
+  await world.close();
+  return series;
+}
+
+const horizon = epoch + 90 * daySeconds;
+
+describe('what comes in live', () => {
+  it('gives the same gauges in any order, twice or once, batched and restarted in any way', async () => {
+    await fc.assert(
+      fc.asyncProperty(liveCase({ corrections: true, reports: true, renames: true }), async (played) => {
+        const series = await playLive(played);
+        expect(exactPart(series)).toEqual(exactPart(expectedSeries(played.stories, rulesByTarget)));
+      }),
+      { numRuns: 300 },
+    );
+  }, 30_000);
+
+  it('gives the same totals where each end was told in one way', async () => {
+    await fc.assert(
+      fc.asyncProperty(liveCase({ reports: true }), async (played) => {
+        expect(await playLive(played)).toEqual(expectedSeries(played.stories, rulesByTarget));
+      }),
+      { numRuns: 300 },
+    );
+  }, 30_000);
+});
+
+describe('what comes in live and by scans', () => {
+  it('gives the same gauges, however the two share the work', async () => {
+    await fc.assert(
+      fc.asyncProperty(scanCase({ corrections: true, renames: true }), async (played) => {
+        const series = await playScans(played, horizon);
+        expect(exactPart(series)).toEqual(exactPart(expectedSeries(played.stories, rulesByTarget)));
+      }),
+      { numRuns: 300 },
+    );
+  }, 30_000);
+
+  it('gives the same totals, of what was created after the horizon', async () => {
+    await fc.assert(
+      fc.asyncProperty(scanCase({}), async (played) => {
+        const series = await playScans(played, horizon);
+        expect(series).toEqual(expectedSeries(played.stories, rulesByTarget, horizon));
+      }),
+      { numRuns: 300 },
+    );
+  }, 30_000);
+});
+
+describe('the same on a SQLite file that is closed and opened at each restart', () => {
+  it('holds for what comes in live', async () => {
+    await fc.assert(
+      fc.asyncProperty(liveCase({ corrections: true, reports: true, renames: true }), async (played) => {
+        const folder = createTemporaryFolder();
+        const series = await playLive(played, createSqliteHost(folder.pathOf('dora.db'))).finally(
+          folder.remove,
+        );
+        expect(exactPart(series)).toEqual(exactPart(expectedSeries(played.stories, rulesByTarget)));
+      }),
+      { numRuns: 25 },
+    );
+  }, 30_000);
+
+  it('holds for what comes in live and by scans', async () => {
+    await fc.assert(
+      fc.asyncProperty(scanCase({}), async (played) => {
+        const folder = createTemporaryFolder();
+        const host = createSqliteHost(folder.pathOf('dora.db'));
+        const series = await playScans(played, horizon, host).finally(folder.remove);
+        expect(series).toEqual(expectedSeries(played.stories, rulesByTarget, horizon));
+      }),
+      { numRuns: 25 },
+    );
+  }, 30_000);
+});

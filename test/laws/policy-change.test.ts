@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Totals } from '../../src/core/ledger.ts';
+import type { State } from '../../src/core/state.ts';
+import { anyDeliveries, anyStories, type Delivery, type Story } from '../support/histories.ts';
+import { expectedSeries, type Rules, rulesByBranch, rulesByTarget } from '../support/oracle.ts';
+import { createWorld, exactPart, seriesOf, type World } from '../support/world.ts';
+
+const modeOf = ({ policy }: Rules) => ({ policy, canAsk: false });
+
+/** Stories and an order in which they come in; the numbers of one chapter begin after those of the one before. */
+const anyChapter = (after: number, options: { allEnded: boolean }) =>
+  anyStories({ ...options, oneDefaultBranch: true, sharedNames: false, after, maxLength: 8 }).chain(
+    (stories) =>
+      fc.record({
+        stories: fc.constant(stories),
+        deliveries: anyDeliveries(stories, { origins: ['live'], nexts: ['join', 'commit', 'restart'] }),
+      }),
+  );
+
+const totalsOf = (state: State): Record<string, Totals> =>
+  Object.fromEntries([...state.pairs].map(([key, { totals }]) => [key, totals]));
+
+interface Counts {
+  readonly deployments: number;
+  readonly failures: number;
+}
+
+/** Of every pair that has totals, shown or not, by name of the repo and tier. */
+const countsByPair = (state: State): Record<string, Counts> =>
+  Object.fromEntries(
+    [...state.pairs.values()].map(({ repo, tier, totals: { counters } }) => [
+      `${state.repos.get(repo)?.fullName.toLowerCase()} ${tier}`,
+      {
+        deployments: counters['dora_deployments_total'] ?? 0,
+        failures: counters['dora_deployment_failures_total'] ?? 0,
+      },
+    ]),
+  );
+
+const countsOf = (series: Record<string, Counts>): Record<string, Counts> =>
+  Object.fromEntries(
+    Object.entries(series).map(([key, { deployments, failures }]) => [key, { deployments, failures }]),
+  );
+
+/** Only what is in both. */
+const restrictedTo = <V>(entries: Record<string, V>, keys: Record<string, unknown>): Record<string, V> =>
+  Object.fromEntries(Object.entries(entries).filter(([key]) => key in keys));
+
+const [before, after] = [rulesByTarget, rulesByBranch];
+
+describe('a changed policy', () => {
+  it('recomputes the gauges of all that is known, there and back', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyChapter(0, { allEnded: false }), async ({ stories, deliveries }) => {
+        const world = await createWorld({ mode: modeOf(before) });
+        await world.play(deliveries);
+        await world.restart(modeOf(after));
+        expect(exactPart(seriesOf(world.state))).toEqual(exactPart(expectedSeries(stories, after)));
+        await world.restart(modeOf(before));
+        expect(exactPart(seriesOf(world.state))).toEqual(exactPart(expectedSeries(stories, before)));
+      }),
+      { numRuns: 150 },
+    );
+  }, 30_000);
+
+  it('leaves the totals of series that existed alone', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyChapter(0, { allEnded: false }), async ({ deliveries }) => {
+        const world = await createWorld({ mode: modeOf(before) });
+        await world.play(deliveries);
+        const first = totalsOf(world.state);
+        await world.restart(modeOf(after));
+        const second = totalsOf(world.state);
+        expect(restrictedTo(second, first)).toEqual(first);
+        await world.restart(modeOf(before));
+        expect(totalsOf(world.state)).toEqual(second);
+      }),
+      { numRuns: 150 },
+    );
+  }, 30_000);
+
+  it('starts series that are new at their exact totals', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyChapter(0, { allEnded: false }), async ({ stories, deliveries }) => {
+        const world = await createWorld({ mode: modeOf(before) });
+        await world.play(deliveries);
+        const existing = seriesOf(world.state);
+        await world.restart(modeOf(after));
+        const isNew = ([key]: [string, unknown]) => !(key in existing);
+        const newOnes = Object.fromEntries(Object.entries(seriesOf(world.state)).filter(isNew));
+        const expected = Object.fromEntries(Object.entries(expectedSeries(stories, after)).filter(isNew));
+        expect(newOnes).toEqual(expected);
+      }),
+      { numRuns: 150 },
+    );
+  }, 30_000);
+
+  /** Plays a chapter in and expects what it brought to be added to the totals, those of series that had ended too. */
+  async function expectCountedOn(
+    world: World,
+    { stories, deliveries }: { stories: readonly Story[]; deliveries: readonly Delivery[] },
+    rules: Rules,
+  ): Promise<void> {
+    const had = countsByPair(world.state);
+    await world.play(deliveries);
+    const counted = Object.entries(expectedSeries(stories, rules)).map(([key, { deployments, failures }]) => [
+      key,
+      {
+        deployments: deployments + (had[key]?.deployments ?? 0),
+        failures: failures + (had[key]?.failures ?? 0),
+      },
+    ]);
+    expect(countsByPair(world.state)).toEqual({ ...had, ...Object.fromEntries(counted) });
+  }
+
+  it('lets series count on, and take their totals up again when they return', async () => {
+    const anyBook = fc.tuple(
+      anyChapter(0, { allEnded: true }),
+      anyChapter(100, { allEnded: true }),
+      anyChapter(200, { allEnded: true }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anyBook, async ([first, second, third]) => {
+        const world = await createWorld({ mode: modeOf(before) });
+        await expectCountedOn(world, first, before);
+        await world.restart(modeOf(after));
+        await expectCountedOn(world, second, after);
+        const left = countsByPair(world.state);
+        await world.restart(modeOf(before));
+        expect(restrictedTo(countsByPair(world.state), left)).toEqual(left);
+        await expectCountedOn(world, third, before);
+      }),
+      { numRuns: 150 },
+    );
+  }, 30_000);
+
+  it('counts what was running meanwhile, once, where it ends', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyChapter(0, { allEnded: true }), async ({ stories, deliveries }) => {
+        const world = await createWorld({ mode: modeOf(before) });
+        const isEnd = ({ record }: (typeof deliveries)[number]) => record.finishedAt !== null;
+        await world.play(deliveries.filter((delivery) => !isEnd(delivery)));
+        await world.restart(modeOf(after));
+        await world.play(deliveries.filter(isEnd));
+        const counted = countsOf(expectedSeries(stories, after));
+        expect(countsOf(seriesOf(world.state))).toEqual(counted);
+      }),
+      { numRuns: 150 },
+    );
+  }, 30_000);
+});

@@ -1,0 +1,751 @@
+/**
+ * What every store promises, as one suite. A store's own test file calls `describeStore` with a way to open a new one;
+ * what is particular to it stands beside that call.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Classification } from '../../src/core/classification.ts';
+import type { Follow } from '../../src/core/follow.ts';
+import { zeroTotals } from '../../src/core/ledger.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import type { Repo } from '../../src/core/repo.ts';
+import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
+import { type Store, StoreUnavailable, type Transaction } from '../../src/store/store.ts';
+import { aClassification, aPair, aRecord, aRepo, aStoredPipeline } from '../support/records.ts';
+
+/** More rows than any one slice holds. */
+const manyRows = 4500;
+
+/** Adds a repo of its own id and name, and returns its key. */
+export async function addRepo(
+  tx: Transaction,
+  woodpeckerId: number,
+  overrides: Partial<Repo> = {},
+): Promise<number> {
+  const { key: _, ...repo } = aRepo({ woodpeckerId, fullName: `acme/repo-${woodpeckerId}`, ...overrides });
+  return (await tx.repos.add(repo)).key;
+}
+
+export async function collect<T>(slices: AsyncIterable<readonly T[]>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const slice of slices) all.push(...slice);
+  return all;
+}
+
+const pipelineOf = (
+  repo: number,
+  number: number,
+  overrides: Partial<StoredPipeline> & { told?: Partial<PipelineRecord> } = {},
+): StoredPipeline => {
+  const { told, ...rest } = overrides;
+  return aStoredPipeline({ repo, record: aRecord({ number, ...told }), ...rest });
+};
+
+const ignoredAs = (reason: 'killed' | 'branch', tier: string | null): Classification => ({
+  kind: 'ignored',
+  reason,
+  tier,
+});
+const unfinished: Classification = { kind: 'unfinished', tier: 'production' };
+
+/** All that a store holds, in an order of its own, so that two moments can be compared. */
+async function contentOf(tx: Transaction): Promise<unknown> {
+  const byText = (values: readonly unknown[]) => values.map((value) => JSON.stringify(value)).sort();
+  return {
+    meta: await tx.meta.get('policy'),
+    repos: byText(await tx.repos.all()),
+    pipelines: byText(await collect(tx.pipelines.all())),
+    pairs: byText(await tx.pairs.all()),
+    follows: byText(await tx.follows.all()),
+    backfills: byText(await tx.backfills.newest(100)),
+  };
+}
+
+export function describeStore(
+  name: string,
+  open: () => Promise<{ store: Store; discard: () => void }>,
+): void {
+  describe(name, () => {
+    let store: Store;
+    let discard: () => void;
+
+    beforeEach(async () => {
+      ({ store, discard } = await open());
+    });
+
+    afterEach(async () => {
+      await store.close();
+      discard();
+    });
+
+    describe('transact', () => {
+      it('fulfils with what the work returned', async () => {
+        expect(await store.transact(async () => 42)).toBe(42);
+      });
+
+      it('keeps what the work wrote for later transactions', async () => {
+        await store.transact((tx) => tx.meta.put('policy', 'a'));
+        expect(await store.transact((tx) => tx.meta.get('policy'))).toBe('a');
+      });
+
+      it('lets reads see what the same transaction wrote before', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          await tx.pipelines.put(pipelineOf(repo, 1));
+          await tx.pipelines.setCredited(repo, 1, 33);
+          await tx.pairs.put(aPair({ repo }));
+          await tx.meta.put('policy', 'a');
+          expect(await tx.repos.all()).toHaveLength(1);
+          expect(await tx.pipelines.get(repo, 1)).toEqual(pipelineOf(repo, 1, { credited: 33 }));
+          expect(await collect(tx.pipelines.deployments())).toHaveLength(1);
+          expect(await tx.pipelines.eventCounts()).toHaveLength(1);
+          expect(await tx.pairs.all()).toHaveLength(1);
+          expect(await tx.meta.get('policy')).toBe('a');
+        });
+      });
+
+      it('rejects with what the work threw', async () => {
+        const fault = new TypeError('Not today');
+        const attempt = store.transact(async () => {
+          throw fault;
+        });
+        await expect(attempt).rejects.toBe(fault);
+      });
+
+      it('writes nothing of work that throws, and restores all that it replaced', async () => {
+        const follow: Follow = { target: 11, number: 1, bornAt: 1000, askedAt: null, hintedAt: null };
+        const repo = await store.transact(async (tx) => {
+          const key = await addRepo(tx, 11);
+          await tx.meta.put('policy', 'a');
+          await tx.pipelines.put(pipelineOf(key, 1));
+          await tx.pipelines.put(pipelineOf(key, 2, { isHeld: true }));
+          await tx.pairs.put(aPair({ repo: key }));
+          await tx.follows.put(follow);
+          await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'running' });
+          return key;
+        });
+        const before = await store.transact(contentOf);
+        const attempt = store.transact(async (tx) => {
+          const other = await addRepo(tx, 12);
+          await tx.repos.put(aRepo({ key: repo, fullName: 'acme/renamed' }));
+          await tx.meta.put('policy', 'b');
+          await tx.meta.put('another', 'c');
+          await tx.pipelines.put(pipelineOf(repo, 1, { told: { status: 'failure' } }));
+          await tx.pipelines.put(pipelineOf(repo, 3));
+          await tx.pipelines.put(pipelineOf(other, 1));
+          await tx.pipelines.setCredited(repo, 1, 33);
+          await tx.pipelines.releaseHeld(repo);
+          await tx.pairs.put(aPair({ repo, isKnown: false }));
+          await tx.pairs.put(aPair({ repo: other }));
+          await tx.follows.drop(follow);
+          await tx.follows.put({ ...follow, number: 2 });
+          await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'done' });
+          await tx.backfills.put({ id: 'b', startedAtMs: 2000, summary: 'running' });
+          throw new Error('Not today');
+        });
+        await expect(attempt).rejects.toThrow('Not today');
+        expect(await store.transact(contentOf)).toEqual(before);
+        expect(await store.transact((tx) => tx.meta.get('another'))).toBeNull();
+        expect(await store.transact((tx) => collect(tx.pipelines.held(repo)))).toHaveLength(1);
+      });
+
+      it('goes on after a transaction that failed', async () => {
+        const failed = store.transact(async (tx) => {
+          await tx.meta.put('policy', 'a');
+          throw new Error('Not today');
+        });
+        const next = store.transact((tx) => tx.meta.get('policy'));
+        await expect(failed).rejects.toThrow('Not today');
+        expect(await next).toBeNull();
+      });
+
+      it('runs transactions one after the other, in the order of the calls', async () => {
+        const events: string[] = [];
+        const slow = store.transact(async (tx) => {
+          events.push('first begins');
+          await tx.meta.put('policy', 'a');
+          await delay(10);
+          await tx.meta.put('policy', 'b');
+          events.push('first ends');
+        });
+        const quick = store.transact(async (tx) => {
+          events.push(`second reads ${await tx.meta.get('policy')}`);
+        });
+        const last = store.transact(async () => {
+          events.push('third');
+        });
+        await Promise.all([last, quick, slow]);
+        expect(events).toEqual(['first begins', 'first ends', 'second reads b', 'third']);
+      });
+    });
+
+    describe('close', () => {
+      it('waits for the transactions that were begun', async () => {
+        const events: string[] = [];
+        const begun = store.transact(async (tx) => {
+          await delay(10);
+          await tx.meta.put('policy', 'a');
+          events.push('written');
+        });
+        await store.close();
+        events.push('closed');
+        await begun;
+        expect(events).toEqual(['written', 'closed']);
+      });
+
+      it('makes later calls reject with StoreUnavailable', async () => {
+        await store.close();
+        await expect(store.transact(async () => 1)).rejects.toBeInstanceOf(StoreUnavailable);
+      });
+
+      it('may be called twice', async () => {
+        await store.close();
+        await expect(store.close()).resolves.toBeUndefined();
+      });
+    });
+
+    describe('meta', () => {
+      it('holds one value per key', async () => {
+        await store.transact(async (tx) => {
+          expect(await tx.meta.get('policy')).toBeNull();
+          await tx.meta.put('policy', 'a');
+          await tx.meta.put('policy', '');
+          expect(await tx.meta.get('policy')).toBe('');
+        });
+      });
+    });
+
+    describe('repos', () => {
+      it('gives every repo a key of its own, and returns it as it stored it', async () => {
+        await store.transact(async (tx) => {
+          const { key: _, ...shop } = aRepo({ woodpeckerId: 11 });
+          const first = await tx.repos.add(shop);
+          const second = await tx.repos.add({ ...shop, woodpeckerId: 12 });
+          expect(first).toEqual({ ...shop, key: first.key });
+          expect(first.key).not.toBe(second.key);
+          expect(await tx.repos.all()).toEqual([first, second]);
+        });
+      });
+
+      it('gives no key twice, even if a transaction in between was undone', async () => {
+        const first = await store.transact((tx) => addRepo(tx, 11));
+        await store
+          .transact(async (tx) => {
+            await addRepo(tx, 12);
+            throw new Error('Not today');
+          })
+          .catch(() => undefined);
+        const third = await store.transact((tx) => addRepo(tx, 13));
+        expect(third).not.toBe(first);
+        expect(await store.transact((tx) => tx.repos.all())).toHaveLength(2);
+      });
+
+      it('keeps everything that is known of one', async () => {
+        const known: Omit<Repo, 'key'> = {
+          woodpeckerId: 11,
+          forgeRemoteId: 'forge-11',
+          fullName: 'Äcme/shöp 🛒',
+          namedAt: 1_750_000_000,
+          defaultBranches: ['main', "o'brien", 'übung'],
+          horizon: 1_740_000_000,
+          revealed: true,
+          scan: { watermark: 7, scannedAt: 1000, covered: { from: 8, to: 90, fromCreatedAt: 900 } },
+        };
+        const unknown: Omit<Repo, 'key'> = {
+          woodpeckerId: null,
+          forgeRemoteId: null,
+          fullName: 'acme/shop',
+          namedAt: 0,
+          defaultBranches: [],
+          horizon: null,
+          revealed: false,
+          scan: { watermark: null, scannedAt: null, covered: null },
+        };
+        await store.transact(async (tx) => {
+          const [one, other] = [await tx.repos.add(known), await tx.repos.add(unknown)];
+          expect(await tx.repos.all()).toEqual([
+            { ...known, key: one.key },
+            { ...unknown, key: other.key },
+          ]);
+        });
+      });
+
+      it('replaces one by its key', async () => {
+        await store.transact(async (tx) => {
+          const key = await addRepo(tx, 11);
+          const other = await addRepo(tx, 12);
+          const changed = aRepo({
+            key,
+            woodpeckerId: 11,
+            fullName: 'acme/store',
+            horizon: 5,
+            revealed: false,
+          });
+          await tx.repos.put(changed);
+          const all = await tx.repos.all();
+          expect(all).toHaveLength(2);
+          expect(all.find((repo) => repo.key === key)).toEqual(changed);
+          expect(all.find((repo) => repo.key === other)?.fullName).toBe('acme/repo-12');
+        });
+      });
+
+      it('allows several without an id', async () => {
+        await store.transact(async (tx) => {
+          const { key: _, ...nameless } = aRepo({ woodpeckerId: null });
+          await tx.repos.add(nameless);
+          await tx.repos.add(nameless);
+          expect(await tx.repos.all()).toHaveLength(2);
+        });
+      });
+    });
+
+    describe('pipelines', () => {
+      it.each<[string, Partial<StoredPipeline> & { told?: Partial<PipelineRecord> }]>([
+        [
+          'a deployment',
+          {
+            classification: { ...aClassification(), outcome: 'failure', isRework: true } as Classification,
+            credited: 35,
+          },
+        ],
+        [
+          'one that has not ended',
+          { classification: unfinished, told: { status: 'running', finishedAt: null } },
+        ],
+        ['one that is ignored for how it ended', { classification: ignoredAs('killed', 'production') }],
+        ['one that is out of scope', { classification: ignoredAs('branch', null) }],
+        ['one that is held', { isHeld: true, credited: 0x7fff_ffff }],
+        [
+          'one of which little was told',
+          {
+            told: {
+              id: 0,
+              event: null,
+              branch: null,
+              deployTo: '',
+              commit: '',
+              message: '',
+              createdAt: null,
+              startedAt: null,
+              finishedAt: null,
+              updatedAt: 0,
+              hasWorkflows: false,
+              fromRest: false,
+              firstEndReportAt: 1_750_000_000,
+            },
+          },
+        ],
+        [
+          'one of which all was told, in any script',
+          {
+            told: {
+              id: 9_007_199_254_740_991,
+              status: 'hibernating 💤',
+              event: 'push',
+              branch: 'feature/o\'brien"; DROP TABLE pipelines; --',
+              deployTo: 'pröd',
+              message: 'first line\nsecond\tline\r\n\u0000 nul 部署 🚀',
+              fromFork: true,
+              committedAt: 900,
+              cutShortBy: 'failing_step',
+              finishedAt: 4_102_444_800,
+              updatedAt: 4_102_444_801,
+            },
+          },
+        ],
+        ['one that was cancelled', { told: { cutShortBy: 'cancel' } }],
+      ])('keeps %s as it is', async (_, overrides) => {
+        const pipeline = await store.transact(async (tx) => {
+          const stored = pipelineOf(await addRepo(tx, 11), 12, overrides);
+          await tx.pipelines.put(stored);
+          return stored;
+        });
+        expect(await store.transact((tx) => tx.pipelines.get(pipeline.repo, 12))).toEqual(pipeline);
+      });
+
+      it('finds nothing for a number or repo that it does not hold', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          await tx.pipelines.put(pipelineOf(repo, 1));
+          expect(await tx.pipelines.get(repo, 2)).toBeNull();
+          expect(await tx.pipelines.get(repo + 1, 1)).toBeNull();
+        });
+      });
+
+      it('holds one row per repo and number', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          const other = await addRepo(tx, 12);
+          await tx.pipelines.put(pipelineOf(repo, 1, { classification: unfinished }));
+          await tx.pipelines.put(pipelineOf(other, 1));
+          await tx.pipelines.put(pipelineOf(repo, 1, { credited: 1 }));
+          expect(await collect(tx.pipelines.all())).toEqual([
+            pipelineOf(repo, 1, { credited: 1 }),
+            pipelineOf(other, 1),
+          ]);
+        });
+      });
+
+      it('sets what one has added to the ledger, and nothing else', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          const pipeline = pipelineOf(repo, 1, { isHeld: true, credited: 1 });
+          await tx.pipelines.put(pipeline);
+          await tx.pipelines.put(pipelineOf(repo, 2));
+          await tx.pipelines.setCredited(repo, 1, 43);
+          await tx.pipelines.setCredited(repo, 99, 43);
+          expect(await collect(tx.pipelines.all())).toEqual([
+            { ...pipeline, credited: 43 },
+            pipelineOf(repo, 2),
+          ]);
+        });
+      });
+
+      it('goes through all of them by repo and number, or through those of one repo', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          for (const number of [10, 9, 2, 100]) {
+            await tx.pipelines.put(pipelineOf(two, number));
+            await tx.pipelines.put(pipelineOf(one, number, { isHeld: true, classification: unfinished }));
+          }
+          const seen = (pipelines: StoredPipeline[]) =>
+            pipelines.map(({ repo, record }) => [repo, record.number]);
+          expect(seen(await collect(tx.pipelines.all()))).toEqual([
+            ...[2, 9, 10, 100].map((number) => [one, number]),
+            ...[2, 9, 10, 100].map((number) => [two, number]),
+          ]);
+          expect(seen(await collect(tx.pipelines.all(two)))).toEqual(
+            [2, 9, 10, 100].map((number) => [two, number]),
+          );
+          expect(await collect(tx.pipelines.all(99))).toEqual([]);
+        });
+      });
+
+      it('goes through deployments that are not held, by repo, tier, time and number', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          const put = (repo: number, number: number, tier: string, at: number, isHeld = false) =>
+            tx.pipelines.put(
+              pipelineOf(repo, number, { classification: aClassification({ tier, at }), isHeld }),
+            );
+          await put(two, 1, 'platform', 50);
+          await put(one, 1, 'production', 300);
+          await put(one, 11, 'production', 200);
+          await put(one, 9, 'production', 200);
+          await put(one, 3, 'platform', 900);
+          await put(one, 4, 'production', 100, true);
+          await tx.pipelines.put(pipelineOf(one, 5, { classification: unfinished }));
+          await tx.pipelines.put(pipelineOf(one, 6, { classification: ignoredAs('killed', 'production') }));
+          const seen = (
+            found: { tier: string; deployment: { repo: number; number: number; at: number } }[],
+          ) => found.map(({ tier, deployment: { repo, number, at } }) => [repo, tier, at, number]);
+          expect(seen(await collect(tx.pipelines.deployments()))).toEqual([
+            [one, 'platform', 900, 3],
+            [one, 'production', 200, 9],
+            [one, 'production', 200, 11],
+            [one, 'production', 300, 1],
+            [two, 'platform', 50, 1],
+          ]);
+          expect(seen(await collect(tx.pipelines.deployments({ repo: one, tier: 'production' })))).toEqual([
+            [one, 'production', 200, 9],
+            [one, 'production', 200, 11],
+            [one, 'production', 300, 1],
+          ]);
+          expect(await collect(tx.pipelines.deployments({ repo: two, tier: 'production' }))).toEqual([]);
+        });
+      });
+
+      it('tells of a deployment all that the figures need', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          await tx.pipelines.put(
+            pipelineOf(repo, 7, {
+              told: { startedAt: null },
+              classification: {
+                kind: 'deployment',
+                tier: 'production',
+                outcome: 'failure',
+                at: 1100,
+                isRework: true,
+              },
+              credited: 3,
+            }),
+          );
+          expect(await collect(tx.pipelines.deployments())).toEqual([
+            {
+              tier: 'production',
+              deployment: {
+                repo,
+                number: 7,
+                at: 1100,
+                outcome: 'failure',
+                startedAt: null,
+                isRework: true,
+                credited: 3,
+              },
+            },
+          ]);
+        });
+      });
+
+      it('goes through the held ones of a repo by number, and ends the hold on them all', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          for (const number of [10, 9]) await tx.pipelines.put(pipelineOf(one, number, { isHeld: true }));
+          await tx.pipelines.put(pipelineOf(one, 1, { isHeld: true, classification: unfinished }));
+          await tx.pipelines.put(pipelineOf(one, 2));
+          await tx.pipelines.put(pipelineOf(two, 3, { isHeld: true }));
+          expect((await collect(tx.pipelines.held(one))).map(({ record }) => record.number)).toEqual([
+            1, 9, 10,
+          ]);
+          await tx.pipelines.releaseHeld(one);
+          expect(await collect(tx.pipelines.held(one))).toEqual([]);
+          expect(await tx.pipelines.get(one, 9)).toEqual(pipelineOf(one, 9));
+          expect(await collect(tx.pipelines.held(two))).toHaveLength(1);
+        });
+      });
+
+      it('finds the lowest number updated since a moment, that moment included', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          for (const [number, updatedAt] of [
+            [1, 500],
+            [2, 900],
+            [3, 1000],
+            [4, 400],
+            [5, 950],
+          ] as const) {
+            await tx.pipelines.put(pipelineOf(one, number, { told: { updatedAt } }));
+          }
+          await tx.pipelines.put(pipelineOf(two, 1, { told: { updatedAt: 9999 } }));
+          expect(await tx.pipelines.lowestUpdatedSince(one, 900)).toBe(2);
+          expect(await tx.pipelines.lowestUpdatedSince(one, 901)).toBe(3);
+          expect(await tx.pipelines.lowestUpdatedSince(one, 0)).toBe(1);
+          expect(await tx.pipelines.lowestUpdatedSince(one, 1001)).toBeNull();
+          expect(await tx.pipelines.lowestUpdatedSince(99, 0)).toBeNull();
+        });
+      });
+
+      it('counts what is ignored by every reason there is, held or not', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          await tx.pipelines.put(pipelineOf(repo, 1, { classification: ignoredAs('killed', 'production') }));
+          await tx.pipelines.put(pipelineOf(repo, 2, { classification: ignoredAs('branch', null) }));
+          await tx.pipelines.put(
+            pipelineOf(repo, 3, { classification: ignoredAs('branch', null), isHeld: true }),
+          );
+          await tx.pipelines.put(pipelineOf(repo, 4));
+          await tx.pipelines.put(pipelineOf(repo, 5, { classification: unfinished }));
+          expect(Object.fromEntries(await tx.pipelines.ignoredCounts())).toEqual({
+            repo: 0,
+            fork: 0,
+            pull_request: 0,
+            event: 0,
+            branch: 2,
+            tier: 0,
+            killed: 1,
+            canceled: 0,
+            declined: 0,
+            skipped: 0,
+            error: 0,
+            no_timestamp: 0,
+          });
+        });
+      });
+
+      it('counts deployments by tier and event, the most frequent event of a tier first', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          const events = ['push', 'cron', 'cron', null, null, null];
+          for (const [index, event] of events.entries()) {
+            await tx.pipelines.put(
+              pipelineOf(repo, index + 1, {
+                told: { event },
+                classification: aClassification({ tier: 'staging' }),
+                isHeld: index === 0,
+              }),
+            );
+          }
+          await tx.pipelines.put(pipelineOf(repo, 50, { told: { event: 'deployment' } }));
+          await tx.pipelines.put(pipelineOf(repo, 51, { classification: unfinished }));
+          await tx.pipelines.put(pipelineOf(repo, 52, { classification: ignoredAs('killed', 'staging') }));
+          expect(await tx.pipelines.eventCounts()).toEqual([
+            { tier: 'production', event: 'deployment', deployments: 1 },
+            { tier: 'staging', event: 'unknown', deployments: 3 },
+            { tier: 'staging', event: 'cron', deployments: 2 },
+            { tier: 'staging', event: 'push', deployments: 1 },
+          ]);
+        });
+      });
+
+      describe('in more rows than one slice holds', () => {
+        /** Twice `manyRows` in two repos; every second is held, and many ended in the same second. */
+        const fill = async (tx: Transaction): Promise<[number, number]> => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          for (let number = manyRows; number >= 1; number--) {
+            const classification = aClassification({ at: 1 + (number % 3) });
+            await tx.pipelines.put(pipelineOf(one, number, { classification, isHeld: number % 2 === 0 }));
+            await tx.pipelines.put(pipelineOf(two, number, { classification }));
+          }
+          return [one, two];
+        };
+        const numbers = Array.from({ length: manyRows }, (_, index) => index + 1);
+
+        it('goes through each once, in order', async () => {
+          await store.transact(async (tx) => {
+            const [one, two] = await fill(tx);
+            const all = await collect(tx.pipelines.all());
+            expect(all.map(({ repo, record }) => repo * 100_000 + record.number)).toEqual(
+              [one, two].flatMap((repo) => numbers.map((number) => repo * 100_000 + number)),
+            );
+            expect((await collect(tx.pipelines.all(two))).map(({ record }) => record.number)).toEqual(
+              numbers,
+            );
+
+            const byTime = [3, 1, 2].flatMap((rest) => numbers.filter((number) => number % 3 === rest % 3));
+            const deployments = await collect(tx.pipelines.deployments({ repo: two, tier: 'production' }));
+            expect(deployments.map(({ deployment }) => deployment.number)).toEqual(byTime);
+            const everywhere = await collect(tx.pipelines.deployments());
+            expect(everywhere.map(({ deployment: { repo, number } }) => repo * 100_000 + number)).toEqual([
+              ...byTime.filter((number) => number % 2 === 1).map((number) => one * 100_000 + number),
+              ...byTime.map((number) => two * 100_000 + number),
+            ]);
+
+            const even = numbers.filter((number) => number % 2 === 0);
+            expect((await collect(tx.pipelines.held(one))).map(({ record }) => record.number)).toEqual(even);
+            await tx.pipelines.releaseHeld(one);
+            expect(await collect(tx.pipelines.held(one))).toEqual([]);
+            expect(await collect(tx.pipelines.deployments({ repo: one, tier: 'production' }))).toHaveLength(
+              manyRows,
+            );
+          });
+        });
+
+        it('goes through each once while they are rewritten on the way', async () => {
+          await store.transact(async (tx) => {
+            const [one, two] = await fill(tx);
+            const seen: number[] = [];
+            for await (const slice of tx.pipelines.all(one)) {
+              for (const pipeline of slice) {
+                seen.push(pipeline.record.number);
+                await tx.pipelines.put({ ...pipeline, classification: unfinished, isHeld: false });
+              }
+            }
+            expect(seen).toEqual(numbers);
+            expect(await collect(tx.pipelines.deployments())).toHaveLength(manyRows);
+            const even = numbers.filter((number) => number % 2 === 0).length;
+            const held: number[] = [];
+            for await (const slice of tx.pipelines.held(one))
+              held.push(...slice.map(({ record }) => record.number));
+            expect(held).toEqual([]);
+            for (const number of numbers)
+              if (number % 2 === 0) await tx.pipelines.put(pipelineOf(two, number, { isHeld: true }));
+            let credited = 0;
+            for await (const slice of tx.pipelines.held(two)) {
+              for (const { record } of slice) {
+                await tx.pipelines.setCredited(two, record.number, 33);
+                credited++;
+              }
+            }
+            expect(credited).toBe(even);
+          });
+        });
+      });
+    });
+
+    describe('pairs', () => {
+      it('hold one per repo and tier', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          const totals = {
+            counters: { ...zeroTotals.counters, dora_deployments_total: 3 },
+            histograms: { ...zeroTotals.histograms, h: { counts: [1, 0, 2], sum: 123_456.5 } },
+          };
+          await tx.pairs.put(aPair({ repo: one, tier: 'a' }));
+          await tx.pairs.put(aPair({ repo: one, tier: 'b' }));
+          await tx.pairs.put(aPair({ repo: two, tier: 'a' }));
+          await tx.pairs.put(aPair({ repo: one, tier: 'a', isKnown: false, totals }));
+          const pairs = (await tx.pairs.all()).toSorted(
+            (x, y) => x.repo - y.repo || (x.tier < y.tier ? -1 : 1),
+          );
+          expect(pairs).toEqual([
+            aPair({ repo: one, tier: 'a', isKnown: false, totals }),
+            aPair({ repo: one, tier: 'b' }),
+            aPair({ repo: two, tier: 'a' }),
+          ]);
+        });
+      });
+    });
+
+    describe('follows', () => {
+      const follow = (target: Follow['target'], number: number, overrides: Partial<Follow> = {}): Follow => ({
+        target,
+        number,
+        bornAt: 1000,
+        askedAt: null,
+        hintedAt: null,
+        ...overrides,
+      });
+
+      it('hold one per target and number, names being equal whatever their case', async () => {
+        await store.transact(async (tx) => {
+          await tx.follows.put(follow(11, 1));
+          await tx.follows.put(follow('11', 1));
+          await tx.follows.put(follow('acme/shop', 1));
+          await tx.follows.put(follow('acme/shop', 2));
+          await tx.follows.put(follow('Acme/Shop', 1, { askedAt: 1500, hintedAt: 1600 }));
+          await tx.follows.put(follow(11, 1, { bornAt: 900 }));
+          const all = await tx.follows.all();
+          expect(all).toHaveLength(4);
+          expect(all).toEqual(
+            expect.arrayContaining([
+              follow(11, 1, { bornAt: 900 }),
+              follow('11', 1),
+              follow('Acme/Shop', 1, { askedAt: 1500, hintedAt: 1600 }),
+              follow('acme/shop', 2),
+            ]),
+          );
+        });
+      });
+
+      it('drop one by target and number, and nothing where there is none', async () => {
+        await store.transact(async (tx) => {
+          await tx.follows.put(follow('acme/shop', 1));
+          await tx.follows.put(follow('acme/shop', 2));
+          await tx.follows.drop(follow('ACME/shop', 1, { bornAt: 77 }));
+          await tx.follows.drop(follow(11, 2));
+          expect(await tx.follows.all()).toEqual([follow('acme/shop', 2)]);
+        });
+      });
+    });
+
+    describe('backfills', () => {
+      it('tell the newest first, as many as asked for', async () => {
+        await store.transact(async (tx) => {
+          for (const [id, startedAtMs] of [
+            ['b', 2000],
+            ['a', 3000],
+            ['c', 1000],
+            ['d', 2000],
+          ] as const) {
+            await tx.backfills.put({ id, startedAtMs, summary: `{"id":"${id}"}` });
+          }
+          expect((await tx.backfills.newest(3)).map(({ id }) => id)).toEqual(['a', 'd', 'b']);
+          expect(await tx.backfills.newest(1)).toEqual([
+            { id: 'a', startedAtMs: 3000, summary: '{"id":"a"}' },
+          ]);
+          expect(await tx.backfills.newest(100)).toHaveLength(4);
+        });
+      });
+
+      it('replace one by its id', async () => {
+        await store.transact(async (tx) => {
+          await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'running' });
+          await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'done' });
+          expect(await tx.backfills.newest(10)).toEqual([{ id: 'a', startedAtMs: 1000, summary: 'done' }]);
+        });
+      });
+    });
+  });
+}

@@ -1,0 +1,210 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { StoreUnavailable, StoreUnusable } from '../../src/store/store.ts';
+import { aPair, aRecord, aStoredPipeline } from '../support/records.ts';
+import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
+import { addRepo, collect, describeStore } from './contract.ts';
+
+describeStore('openSqliteStore with a file', async () => {
+  const folder = createTemporaryFolder();
+  return { store: openSqliteStore(folder.pathOf('dora.db')), discard: folder.remove };
+});
+
+describeStore('openSqliteStore with :memory:', async () => ({
+  store: openSqliteStore(':memory:'),
+  discard: () => undefined,
+}));
+
+describe('openSqliteStore', () => {
+  let folder: TemporaryFolder;
+  let path: string;
+
+  beforeEach(() => {
+    folder = createTemporaryFolder();
+    path = folder.pathOf('dora.db');
+  });
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+    folder.remove();
+  });
+
+  /** Opens a store, and gives the connection that it opened: some settings are a connection's own. */
+  const openWithConnection = () => {
+    const exec = vi.spyOn(DatabaseSync.prototype, 'exec');
+    const store = openSqliteStore(path);
+    const connection = exec.mock.contexts[0] as DatabaseSync;
+    exec.mockRestore();
+    return { store, connection };
+  };
+
+  it('creates the folder of the file', async () => {
+    const deep = folder.pathOf('a/b/dora.db');
+    await openSqliteStore(deep).close();
+    expect(statSync(deep).isFile()).toBe(true);
+  });
+
+  it('writes ahead to a log, synced in full at every commit, and checks foreign keys', async () => {
+    const { store, connection } = openWithConnection();
+    expect(connection.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+    expect(connection.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 });
+    expect(connection.prepare('PRAGMA foreign_keys').get()).toEqual({ foreign_keys: 1 });
+    await store.close();
+  });
+
+  it('finds all of it again after it was closed and opened', async () => {
+    const store = openSqliteStore(path);
+    const follow = { target: 'acme/shop', number: 3, bornAt: 1000, askedAt: 1100, hintedAt: 1200 };
+    const repo = await store.transact(async (tx) => {
+      const key = await addRepo(tx, 11);
+      await tx.meta.put('policy', 'a');
+      await tx.pipelines.put(aStoredPipeline({ repo: key, credited: 33 }));
+      await tx.pipelines.put(aStoredPipeline({ repo: key, record: aRecord({ number: 2 }), isHeld: true }));
+      await tx.pairs.put(aPair({ repo: key }));
+      await tx.follows.put(follow);
+      await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'done' });
+      return key;
+    });
+    await store.close();
+
+    const again = openSqliteStore(path);
+    await again.transact(async (tx) => {
+      expect((await tx.repos.all()).map(({ key, woodpeckerId }) => [key, woodpeckerId])).toEqual([
+        [repo, 11],
+      ]);
+      expect(await tx.meta.get('policy')).toBe('a');
+      expect(await tx.pipelines.get(repo, 1)).toEqual(aStoredPipeline({ repo, credited: 33 }));
+      expect(await collect(tx.pipelines.held(repo))).toHaveLength(1);
+      expect(await tx.pairs.all()).toEqual([aPair({ repo })]);
+      expect(await tx.follows.all()).toEqual([follow]);
+      expect(await tx.backfills.newest(1)).toEqual([{ id: 'a', startedAtMs: 1000, summary: 'done' }]);
+      expect(await addRepo(tx, 12)).not.toBe(repo);
+    });
+    await again.close();
+  });
+
+  it('has committed when the promise fulfils: another connection sees it at once, and nothing before', async () => {
+    const store = openSqliteStore(path);
+    const other = new DatabaseSync(path);
+    const read = () => other.prepare("SELECT value FROM meta WHERE key = 'policy'").get();
+    await store.transact(async (tx) => {
+      await tx.meta.put('policy', 'a');
+      expect(read()).toBeUndefined();
+    });
+    expect(read()).toEqual({ value: 'a' });
+    other.close();
+    await store.close();
+  });
+
+  it('gives way to the event loop within long work', async () => {
+    const store = openSqliteStore(path);
+    let turns = 0;
+    let isDone = false;
+    const countTurn = (): void => {
+      turns++;
+      if (!isDone) setImmediate(countTurn);
+    };
+    setImmediate(countTurn);
+    await store.transact(async (tx) => {
+      const began = performance.now();
+      while (performance.now() - began < 100) await tx.meta.get('policy');
+    });
+    isDone = true;
+    expect(turns).toBeGreaterThanOrEqual(4);
+    await store.close();
+  });
+
+  describe('refuses', () => {
+    it('a database of a newer version, and leaves it as it was', async () => {
+      await openSqliteStore(path).close();
+      const newer = new DatabaseSync(path);
+      newer.exec('PRAGMA user_version = 9999');
+      newer.close();
+      expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+      expect(() => openSqliteStore(path)).toThrow(/version 9999/);
+      const same = new DatabaseSync(path);
+      expect(same.prepare('PRAGMA user_version').get()).toEqual({ user_version: 9999 });
+      same.close();
+    });
+
+    const createForeignDatabase = (): void => {
+      const foreign = new DatabaseSync(path);
+      foreign.exec('CREATE TABLE songs (title TEXT); PRAGMA user_version = 1');
+      foreign.close();
+    };
+
+    it("another program's database", () => {
+      createForeignDatabase();
+      expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+    });
+
+    it("another program's database without changing how that is kept", () => {
+      createForeignDatabase();
+      expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+      const foreign = new DatabaseSync(path);
+      expect(foreign.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'delete' });
+      foreign.close();
+    });
+
+    it.each([
+      ['short', 'not a database'],
+      ['long', 'tiers:\n  - tier: production\n'.repeat(500)],
+    ])('a %s text file', (_, text) => {
+      writeFileSync(path, text);
+      expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+    });
+  });
+
+  it('takes an empty file as a new database', async () => {
+    writeFileSync(path, '');
+    const store = openSqliteStore(path);
+    expect(await store.transact((tx) => tx.repos.all())).toEqual([]);
+    await store.close();
+  });
+
+  it('is unavailable where there can be no file', () => {
+    expect(() => openSqliteStore(folder.pathOf('.'))).toThrow(StoreUnavailable);
+    writeFileSync(folder.pathOf('file'), '');
+    expect(() => openSqliteStore(folder.pathOf('file/dora.db'))).toThrow(StoreUnavailable);
+  });
+
+  describe('on a full disk', () => {
+    /** As many pages as there are: what asks for another meets a full disk. */
+    const fill = (connection: DatabaseSync) => connection.exec('PRAGMA max_page_count = 1');
+    const makeRoom = (connection: DatabaseSync) => connection.exec('PRAGMA max_page_count = 1000000');
+    const large = 'x'.repeat(1_000_000);
+
+    it('is unavailable, keeps nothing of the work, and works again once there is room', async () => {
+      const { store, connection } = openWithConnection();
+      await store.transact((tx) => tx.meta.put('small', 'a'));
+      fill(connection);
+      const attempt = store.transact(async (tx) => {
+        await tx.meta.put('small', 'b');
+        await tx.meta.put('large', large);
+      });
+      await expect(attempt).rejects.toBeInstanceOf(StoreUnavailable);
+      await expect(attempt).rejects.toThrow(/full/);
+      expect(await store.transact((tx) => tx.meta.get('small'))).toBe('a');
+      makeRoom(connection);
+      await store.transact((tx) => tx.meta.put('large', large));
+      expect(await store.transact((tx) => tx.meta.get('large'))).toBe(large);
+      await store.close();
+    });
+  });
+
+  it('is unavailable once another has held the database too long, and works again afterwards', async () => {
+    const store = openSqliteStore(path);
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const work = vi.fn(async () => undefined);
+    await expect(store.transact(work)).rejects.toBeInstanceOf(StoreUnavailable);
+    expect(work).not.toHaveBeenCalled();
+    other.exec('ROLLBACK');
+    other.close();
+    await store.transact((tx) => tx.meta.put('policy', 'a'));
+    expect(await store.transact((tx) => tx.meta.get('policy'))).toBe('a');
+    await store.close();
+  });
+});

@@ -1,0 +1,172 @@
+/**
+ * A store with ingest before it, which deliveries are played into and which can be restarted at any moment; and what is
+ * seen of it from outside.
+ */
+
+import { project } from '../../src/core/projection.ts';
+import type { State } from '../../src/core/state.ts';
+import { settle } from '../../src/core/timeline.ts';
+import { createIngest, type Ingest } from '../../src/ingest.ts';
+import { loadState } from '../../src/load.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { IntakeMode } from '../../src/unit-of-work.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { nameGauges } from './gauges.ts';
+import { type Delivery, firstReceipt } from './histories.ts';
+import type { ExpectedSeries } from './oracle.ts';
+
+/** A store that can be closed and opened again. */
+export interface StoreHost {
+  open(): Store;
+  /** Closes what is open and opens it anew, as a restart does. */
+  reopen(store: Store): Promise<Store>;
+}
+
+/** Outlives a restart by not being restarted: what is loaded from it is all that counts. */
+export function createMemoryHost(): StoreHost {
+  return { open: createMemoryStore, reopen: async (store) => store };
+}
+
+export function createSqliteHost(path: string): StoreHost {
+  return {
+    open: () => openSqliteStore(path),
+    async reopen(store) {
+      await store.close();
+      return openSqliteStore(path);
+    },
+  };
+}
+
+export interface World {
+  readonly clock: FakeClock;
+  readonly ingest: Ingest;
+  readonly state: State;
+  /** Starts again, under another policy where one is given. */
+  restart(mode?: IntakeMode): Promise<void>;
+  /** Plays deliveries in; `onCommit` is called after each commit and restart. */
+  play(deliveries: readonly Delivery[], onCommit?: (state: State, delivery: Delivery) => void): Promise<void>;
+  /** Completes the scan of a repo; the first time also fixes its horizon. */
+  release(woodpeckerId: number, horizon: number | null): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  readonly mode: IntakeMode;
+  readonly host?: StoreHost;
+  /** Unix seconds; fixed for a repo when its first scan is complete. */
+  readonly horizon?: number | null;
+}
+
+export async function createWorld({
+  mode,
+  host = createMemoryHost(),
+  horizon = null,
+}: WorldOptions): Promise<World> {
+  const clock = createFakeClock(firstReceipt);
+  let store = host.open();
+  let present = mode;
+  const start = async (): Promise<Ingest> => {
+    const { state } = await loadState(store, present, Math.floor(clock.now() / 1000));
+    return createIngest({ store, state, mode: present, clock });
+  };
+  let ingest = await start();
+
+  const world: World = {
+    clock,
+    get ingest() {
+      return ingest;
+    },
+    get state() {
+      return ingest.state;
+    },
+    async restart(nextMode = present) {
+      await ingest.idle();
+      store = await host.reopen(store);
+      present = nextMode;
+      ingest = await start();
+    },
+    async play(deliveries, onCommit) {
+      let together: Promise<unknown>[] = [];
+      const settleAll = async (): Promise<void> => {
+        await Promise.all(together);
+        together = [];
+      };
+      for (const delivery of deliveries) {
+        const { facts, record, origin, next, pauseSeconds } = delivery;
+        together.push(
+          ingest.submit(async (uow) => {
+            const repo = await uow.repoOf(facts);
+            await uow.observe(repo.key, record, origin);
+          }),
+        );
+        if (next === 'join') continue;
+        await settleAll();
+        onCommit?.(ingest.state, delivery);
+        clock.advance(pauseSeconds);
+        if (next === 'restart') await world.restart();
+        if (next === 'release') await world.release(facts.woodpeckerId, horizon);
+        if (next !== 'commit') onCommit?.(ingest.state, delivery);
+      }
+      await settleAll();
+    },
+    async release(woodpeckerId, fixedHorizon) {
+      await ingest.submit(async (uow) => {
+        const repo = uow.repoById(woodpeckerId);
+        if (!repo) throw new Error(`No repo has the id ${woodpeckerId}`);
+        if (!repo.revealed) await uow.putRepo({ ...repo, horizon: fixedHorizon });
+        await uow.release(repo.key);
+      });
+    },
+    async close() {
+      await ingest.idle();
+      await store.close();
+    },
+  };
+  return world;
+}
+
+/** All series shown, in the oracle's terms. */
+export function seriesOf(state: State): Record<string, ExpectedSeries> {
+  return Object.fromEntries(
+    project(state).map(({ repo, tier, gauges, totals }) => {
+      const { counts = [], sum = 0 } = totals.histograms['dora_deployment_duration_seconds'] ?? {};
+      return [
+        `${repo.toLowerCase()} ${tier}`,
+        {
+          ...nameGauges(gauges),
+          deployments: totals.counters['dora_deployments_total'] ?? 0,
+          failures: totals.counters['dora_deployment_failures_total'] ?? 0,
+          durations: { count: counts.reduce((total, count) => total + count, 0), sum },
+        },
+      ];
+    }),
+  );
+}
+
+/** The part of a series that depends on the set of observations alone, however they came in. */
+export function exactPart(series: Record<string, ExpectedSeries>): Record<string, Partial<ExpectedSeries>> {
+  return Object.fromEntries(
+    Object.entries(series).map(([key, { lastSuccess, lastFailure, failingSince }]) => [
+      key,
+      { lastSuccess, lastFailure, failingSince },
+    ]),
+  );
+}
+
+/** All of a state as plain values in an order of its own, timelines beginning after `cutoff` (Unix seconds). */
+export function snapshotOf(state: State, cutoff: number): unknown {
+  const sortedEntries = <V>(map: ReadonlyMap<string | number, V>) =>
+    [...map].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+  return {
+    repos: sortedEntries(state.repos),
+    pairs: sortedEntries(state.pairs),
+    timelines: sortedEntries(state.timelines).map(([key, timeline]) => {
+      const { base, recent, tip } = settle(timeline, cutoff);
+      return [key, { base, recent, tip }];
+    }),
+    follows: sortedEntries(state.follows),
+    events: state.tally.events().toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
+  };
+}
