@@ -1,0 +1,1184 @@
+/**
+ * Holds the fake Woodpecker to what Woodpecker itself sends: the examples and API descriptions in
+ * `fixtures/woodpecker/`, its rules of permission and paging, the bytes of its stream, and the ends of its pipelines.
+ */
+
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FakeWoodpecker, FakeWoodpeckerOptions } from './fake-woodpecker.ts';
+import { createFakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
+
+type Json = Record<string, unknown>;
+
+let woodpecker: FakeWoodpecker;
+let clock: number;
+
+async function begin(options: FakeWoodpeckerOptions = {}): Promise<void> {
+  await woodpecker?.close();
+  woodpecker = await startFakeWoodpecker({ now: () => clock, ...options });
+}
+
+beforeEach(async () => {
+  clock = 1_785_500_000;
+  await begin();
+});
+
+afterEach(() => woodpecker.close());
+
+function fixture(name: string) {
+  return JSON.parse(readFileSync(new URL(`../fixtures/woodpecker/${name}`, import.meta.url), 'utf8'));
+}
+
+async function get(path: string, token: string | null = woodpecker.userToken): Promise<Response> {
+  return fetch(
+    woodpecker.url + path,
+    token === null ? {} : { headers: { authorization: `Bearer ${token}` } },
+  );
+}
+
+async function getJson(path: string, token: string | null = woodpecker.userToken) {
+  const response = await get(path, token);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+  return JSON.parse(await response.text());
+}
+
+async function answerOf(path: string, token: string | null = woodpecker.userToken) {
+  const response = await get(path, token);
+  return { status: response.status, body: await response.text() };
+}
+
+async function numbersOf(path: string): Promise<number[]> {
+  return (await getJson(path)).map((pipeline: { number: number }) => pipeline.number);
+}
+
+/** Workflows and steps number themselves, so their ids are left out of comparisons. */
+function withoutIds({ workflows, ...pipeline }: { workflows: Json[] }): Json {
+  const strip = ({ id: _id, uuid: _uuid, children, ...rest }: Json): Json => ({
+    ...rest,
+    ...(Array.isArray(children) && { children: children.map(strip) }),
+  });
+  return { ...pipeline, workflows: workflows.map(strip) };
+}
+
+/** A stream under test: what it has received, and how to wait for it. */
+async function openStream(token: string | null = woodpecker.userToken) {
+  const controller = new AbortController();
+  const response = await fetch(`${woodpecker.url}/api/stream/events`, {
+    headers: token === null ? {} : { authorization: `Bearer ${token}` },
+    signal: controller.signal,
+  });
+  let text = '';
+  let isOpen = true;
+  const reading = (async () => {
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true });
+    } catch {
+      // Broken off: what has been read counts.
+    }
+    isOpen = false;
+  })();
+  return {
+    response,
+    text: () => text,
+    isOpen: () => isOpen,
+    messages: () =>
+      text
+        .split('\n\n')
+        .filter((frame) => frame.startsWith('data: '))
+        .map((frame) => JSON.parse(frame.slice('data: '.length))),
+    async until(length: number): Promise<void> {
+      await expect.poll(() => this.messages().length).toBeGreaterThanOrEqual(length);
+    },
+    async close(): Promise<void> {
+      controller.abort();
+      await reading;
+    },
+  };
+}
+
+/** `status finished` of each message, in order of arrival. */
+function endsOf(messages: { pipeline: { status: string; finished: number } }[]): string[] {
+  return messages.map(({ pipeline }) => `${pipeline.status} ${pipeline.finished}`);
+}
+
+const exampleRepo = {
+  id: 7,
+  fullName: 'acme/shop',
+  forgeRemoteId: '41',
+  private: true,
+  access: { alice: 'push' },
+} as const;
+const commit = '2fff90f8d288a4640e90f05049fe30e61a14fd50';
+
+describe('the wire shapes of 2.8.3', () => {
+  beforeEach(async () => {
+    await begin({ version: '2.8.3' });
+    const repo = woodpecker.addRepo(exampleRepo);
+    woodpecker.addPipeline(repo, {
+      id: 1930,
+      number: 211,
+      status: 'failure',
+      created: 1736490000,
+      started: 1736490004,
+      finished: 0,
+      updated: 1736490200,
+      commit: '9be1c0de00000000000000000000000000000001',
+      message: 'feat: upload\n',
+      timestamp: 1736499999,
+      workflows: [
+        {
+          name: 'build',
+          state: 'failure',
+          finished: 1736490190,
+          steps: [{ name: 'test', state: 'failure', exitCode: 1, started: 1736490010 }],
+        },
+        { name: 'deploy', state: 'skipped', steps: [{ name: 'deploy', state: 'skipped' }] },
+      ],
+    });
+    woodpecker.addPipeline(repo, {
+      id: 1931,
+      created: 1736500000,
+      started: 1736500004,
+      finished: 1736500312,
+      commit,
+      timestamp: 1736499999,
+      workflows: [{ name: 'build', platform: 'linux/amd64' }],
+    });
+    woodpecker.addPipeline(repo, {
+      status: 'running',
+      created: 1736500400,
+      started: 1736500404,
+      commit,
+      timestamp: 1736499999,
+    });
+  });
+
+  it('are those of the example list', async () => {
+    const expected = fixture('v2.8.3-pipelines.json').map((row: { commit: string }) => ({
+      ...row,
+      forge_url: `https://git.example.com/acme/shop/commit/${row.commit.slice(0, 8)}`,
+    }));
+    expect(await getJson('/api/repos/7/pipelines')).toEqual(expected);
+  });
+
+  it('are those of the example pipeline', async () => {
+    expect(withoutIds(await getJson('/api/repos/7/pipelines/212'))).toEqual(
+      withoutIds(fixture('v2.8.3-pipeline-212.json')),
+    );
+  });
+
+  it('leave the finish at 0 where the last workflow was skipped', async () => {
+    const expected = fixture('v2.8.3-pipeline-211-finished-0.json');
+    delete expected.workflows[0].error; // Written out in the example, absent when empty on the wire.
+    const actual = await getJson('/api/repos/7/pipelines/211');
+    expect(withoutIds({ ...actual, forge_url: expected.forge_url })).toEqual(withoutIds(expected));
+  });
+
+  it('are those of the example event', async () => {
+    const stream = await openStream();
+    woodpecker.streams.publish(woodpecker.repo(7), woodpecker.pipeline(7, 212));
+    await stream.until(1);
+    const { gated: _gated, ...repo } = fixture('v2.8.3-event.json').repo;
+    expect(stream.messages()[0].repo).toEqual({ ...repo, require_approval: 'forks' });
+    expect(withoutIds(stream.messages()[0].pipeline)).toEqual(
+      withoutIds(fixture('v2.8.3-event.json').pipeline),
+    );
+  });
+});
+
+describe('the wire shapes of 3.17.0', () => {
+  beforeEach(() => {
+    const repo = woodpecker.addRepo(exampleRepo);
+    const common = { created: 1785490001, commit, timestamp: 1785490000, changedFiles: ['src/upload.ts'] };
+    const ran = { ...common, started: 1785490004, finished: 1785490031 };
+    woodpecker.addPipeline(repo, {
+      ...common,
+      id: 9110,
+      number: 831,
+      status: 'declined',
+      created: 1785479000,
+      reviewed: 1785480000,
+    });
+    const broken = { started: 1785481000, finished: 1785481000, updated: 1785481000 };
+    const cancelInfo = { canceled_by_step: 'deploy' };
+    const deployed = { started: 1785500103, finished: 1785500390 };
+    woodpecker.addPipeline(repo, { ...ran, id: 9111, status: 'killed', cancelInfo });
+    woodpecker.addPipeline(repo, { ...common, ...broken, id: 9112, status: 'error' });
+    woodpecker.addPipeline(repo, {
+      ...ran,
+      id: 9113,
+      event: 'pull_request',
+      status: 'failure',
+      ref: 'refs/pull/7/head',
+      timestamp: 0,
+    });
+    woodpecker.addPipeline(repo, {
+      ...ran,
+      id: 9117,
+      number: 838,
+      status: 'killed',
+      cancelInfo: { superseded_by: 839 },
+    });
+    woodpecker.addPipeline(repo, {
+      ...common,
+      ...deployed,
+      id: 9120,
+      number: 841,
+      parent: 838,
+      rerunCount: 1,
+      event: 'deployment',
+      created: 1785500100,
+      workflows: [{ name: 'deploy', steps: [{ name: 'deploy' }] }],
+    });
+  });
+
+  it('are those of the example list', async () => {
+    expect(await getJson('/api/repos/7/pipelines')).toEqual(fixture('v3.17.0-pipelines.json'));
+  });
+
+  it('are those of the example pipeline', async () => {
+    expect(withoutIds(await getJson('/api/repos/7/pipelines/841'))).toEqual(
+      withoutIds(fixture('v3.17.0-pipeline-841.json')),
+    );
+  });
+
+  it('are those of the example list of repos', async () => {
+    expect(await getJson('/api/user/repos')).toEqual(fixture('v3.17.0-user-repos.json'));
+  });
+
+  it('are those of the example event', async () => {
+    const stream = await openStream();
+    woodpecker.streams.publish(woodpecker.repo(7), woodpecker.pipeline(7, 841));
+    await stream.until(1);
+    const [{ repo, pipeline }] = stream.messages();
+    const expected = fixture('v3.17.0-event.json');
+    expect(repo).toEqual(expected.repo);
+    expect(withoutIds(pipeline)).toEqual(withoutIds(expected.pipeline));
+  });
+});
+
+describe.each(['2.8.3', '3.17.0'])('the fields of %s', (version) => {
+  function expectKnown(value: Json, definition: string): void {
+    const { definitions } = fixture(`openapi-v${version}.json`);
+    const known = Object.keys(definitions[definition].properties);
+    expect(Object.keys(value).filter((key) => !known.includes(key))).toEqual([]);
+  }
+
+  it('are all in the API description', async () => {
+    await begin({ version });
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'admin' } });
+    const full = {
+      fromFork: true,
+      isPrerelease: true,
+      prLabels: ['bug'],
+      deployTask: 'migrate',
+      cancelInfo: { canceled_by_user: 'bob' },
+      workflowError: 'Canceled',
+    };
+    for (const event of ['push', 'pull_request', 'tag', 'release', 'deployment', 'cron', 'manual'] as const) {
+      for (const status of ['success', 'failure', 'error', 'killed', 'blocked', 'running'] as const) {
+        woodpecker.addPipeline(repo, { event, status, ...full });
+      }
+    }
+    expectKnown(await getJson('/api/user'), 'User');
+    for (const one of await getJson('/api/user/repos')) {
+      expectKnown(one, version === '2.8.3' ? 'Repo' : 'RepoLastPipeline');
+    }
+    for (const one of await getJson('/api/repos', woodpecker.adminToken)) expectKnown(one, 'Repo');
+    for (const one of await getJson('/api/user/feed')) expectKnown(one, 'Feed');
+    for (const one of await getJson(`/api/repos/${repo.id}/pipelines`)) {
+      expectKnown(one, 'Pipeline');
+      const whole = await getJson(`/api/repos/${repo.id}/pipelines/${one.number}`);
+      expectKnown(whole, 'Pipeline');
+      for (const workflow of whole.workflows ?? []) {
+        expectKnown(workflow, 'model.Workflow');
+        for (const step of workflow.children) expectKnown(step, 'Step');
+      }
+    }
+  });
+});
+
+describe('the fields of versions between', () => {
+  it.each([
+    ['2.2.0', ['created_at'], ['created', 'deploy_task', 'event_reason', 'version', 'rerun_count']],
+    ['3.0.0', ['created', 'deploy_task'], ['created_at', 'event_reason', 'version', 'rerun_count']],
+    ['3.13.0', ['event_reason'], ['version', 'cancel_info', 'rerun_count']],
+    ['3.14.0', ['version', 'cancel_info'], ['rerun_count']],
+    ['3.15.0', ['version', 'cancel_info', 'rerun_count'], []],
+    ['next-0a1b2c3d', ['version', 'cancel_info', 'rerun_count'], []],
+  ])('of %s are there as of their release', async (version, present, absent) => {
+    await begin({ version });
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
+    woodpecker.addPipeline(repo, { status: 'killed', cancelInfo: { canceled_by_user: 'bob' } });
+    const [pipeline] = await getJson(`/api/repos/${repo.id}/pipelines`);
+    expect(Object.keys(pipeline)).toEqual(expect.arrayContaining(present));
+    expect(Object.keys(pipeline).filter((key) => absent.includes(key))).toEqual([]);
+  });
+
+  it('include the last pipeline of a repo from 3.1 on', async () => {
+    await begin({ version: '3.0.0' });
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    woodpecker.addPipeline(repo);
+    expect((await getJson('/api/user/repos'))[0].last_pipeline).toBeUndefined();
+    await woodpecker.restart({ version: '3.1.0' });
+    expect((await getJson('/api/user/repos'))[0].last_pipeline.number).toBe(1);
+  });
+
+  it('do not include what a version has no word for', async () => {
+    await begin({ version: '3.13.0' });
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
+    expect(() => woodpecker.addPipeline(repo, { status: 'canceled' })).toThrow(
+      'Woodpecker 3.13.0 has no status "canceled"',
+    );
+  });
+
+  it('keep a prerelease out of the stream from 3.17 on', async () => {
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
+    const pipeline = woodpecker.addPipeline(repo, { event: 'release', isPrerelease: true });
+    const stream = await openStream();
+    woodpecker.streams.publish(repo, pipeline);
+    await stream.until(1);
+    expect(stream.messages()[0].pipeline.is_prerelease).toBeUndefined();
+    expect((await getJson(`/api/repos/${repo.id}/pipelines`))[0].is_prerelease).toBe(true);
+  });
+});
+
+describe('permissions', () => {
+  beforeEach(() => {
+    woodpecker.addRepo({ fullName: 'acme/open' });
+    woodpecker.addRepo({ fullName: 'acme/secret', private: true });
+    woodpecker.addRepo({ fullName: 'acme/staff', private: true, visibility: 'internal' });
+    for (const repo of woodpecker.repos()) woodpecker.addPipeline(repo);
+  });
+
+  it.each(['', '/pipelines', '/pipelines/1', '/pipelines/latest'])(
+    'hide a private repo%s from guests with 401 and from users with 404, both empty',
+    async (path) => {
+      const url = `/api/repos/2${path}`;
+      expect(await answerOf(url, null)).toEqual({ status: 401, body: '' });
+      expect(await answerOf(url, woodpecker.badToken)).toEqual({ status: 401, body: '' });
+      expect(await answerOf(url, woodpecker.userToken)).toEqual({ status: 404, body: '' });
+      expect((await get(url, woodpecker.adminToken)).status).toBe(200);
+      woodpecker.grant('alice', 2, 'pull');
+      expect((await get(url, woodpecker.userToken)).status).toBe(200);
+      woodpecker.revoke('alice', 2);
+      expect((await get(url, woodpecker.userToken)).status).toBe(404);
+    },
+  );
+
+  it('show a public repo to anybody, even with a bad token', async () => {
+    expect((await get('/api/repos/1/pipelines', null)).status).toBe(200);
+    expect((await get('/api/repos/1/pipelines', woodpecker.badToken)).status).toBe(200);
+  });
+
+  it('show an internal repo to any user', async () => {
+    expect((await get('/api/repos/3', woodpecker.userToken)).status).toBe(200);
+    expect((await get('/api/repos/3', null)).status).toBe(401);
+  });
+
+  it('let a repo that is missing look like one that is hidden', async () => {
+    expect(await answerOf('/api/repos/99', woodpecker.adminToken)).toEqual({ status: 404, body: '' });
+    expect(await answerOf('/api/repos/99', null)).toEqual({ status: 401, body: '' });
+    expect(await answerOf('/api/repos/lookup/acme/none')).toEqual({ status: 404, body: '' });
+  });
+
+  it('list all repos to an administrator only', async () => {
+    const refusal = { body: 'User not authorized' };
+    expect(await answerOf('/api/repos', null)).toEqual({ status: 401, ...refusal });
+    expect(await answerOf('/api/repos', woodpecker.userToken)).toEqual({ status: 403, ...refusal });
+    const repos = await getJson('/api/repos', woodpecker.adminToken);
+    expect(repos.map((repo: { full_name: string }) => repo.full_name)).toEqual([
+      'acme/open',
+      'acme/secret',
+      'acme/staff',
+    ]);
+  });
+
+  it('list to a user the active repos with push or admin, whoever she is', async () => {
+    const names = async (token: string) =>
+      (await getJson('/api/user/repos', token)).map((repo: { full_name: string }) => repo.full_name);
+    woodpecker.grant('alice', 'acme/open', 'pull');
+    woodpecker.grant('alice', 'acme/secret', 'push');
+    woodpecker.grant('alice', 'acme/staff', 'admin');
+    expect(await names(woodpecker.userToken)).toEqual(['acme/secret', 'acme/staff']);
+    expect(await names(woodpecker.adminToken)).toEqual([]);
+    woodpecker.deactivateRepo('acme/staff');
+    expect(await names(woodpecker.userToken)).toEqual(['acme/secret']);
+  });
+
+  it.each(['/api/user', '/api/user/repos', '/api/user/feed'])('ask for a user at %s', async (path) => {
+    const refused = { status: 401, body: 'User not authorized' };
+    expect(await answerOf(path, null)).toEqual(refused);
+    expect(await answerOf(path, woodpecker.badToken)).toEqual(refused);
+    expect((await get(path, woodpecker.userToken)).headers.get('content-type')).toContain('application/json');
+  });
+
+  it('end with a token', async () => {
+    const old = woodpecker.userToken;
+    woodpecker.resetToken('alice');
+    expect((await get('/api/user', old)).status).toBe(401);
+    expect((await get('/api/user', woodpecker.userToken)).status).toBe(200);
+  });
+
+  it('take a token from the query, too', async () => {
+    expect((await get(`/api/user?access_token=${woodpecker.userToken}`, null)).status).toBe(200);
+  });
+
+  it('tell an administrator by a field that others lack', async () => {
+    expect(await getJson('/api/user', woodpecker.adminToken)).toMatchObject({ login: 'root', admin: true });
+    expect(await getJson('/api/user')).not.toHaveProperty('admin');
+  });
+});
+
+describe('the plain routes', () => {
+  it('tell the version to anybody, on every answer', async () => {
+    const response = await get('/version', null);
+    expect(await response.json()).toEqual({
+      source: 'https://github.com/woodpecker-ci/woodpecker',
+      version: '3.17.0',
+    });
+    expect(response.headers.get('x-woodpecker-version')).toBe('3.17.0');
+  });
+
+  it('answer /healthz with 204', async () => {
+    expect(await answerOf('/healthz', null)).toEqual({ status: 204, body: '' });
+  });
+
+  it.each(['/', '/api/nothing', '/api/repos/1/nothing', '/repos/1'])(
+    'show the web page at %s',
+    async (path) => {
+      const response = await get(path);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toBe('text/html; charset=UTF-8');
+      expect(await response.text()).toContain('<!doctype html>');
+    },
+  );
+
+  it('live below the root path', async () => {
+    await begin({ rootPath: '/ci/' });
+    expect(woodpecker.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/ci$/);
+    expect((await get('/version')).headers.get('content-type')).toContain('application/json');
+    const outside = await fetch(woodpecker.url.replace('/ci', '/version'));
+    expect(outside.headers.get('content-type')).toContain('text/html');
+  });
+});
+
+describe('repos', () => {
+  it('are found by name in any case, and by a former name', async () => {
+    const repo = woodpecker.addRepo({ fullName: 'Acme/Shop' });
+    expect(await getJson('/api/repos/lookup/acme/shop')).toMatchObject({
+      id: repo.id,
+      full_name: 'Acme/Shop',
+    });
+    woodpecker.renameRepo(repo, 'acme/store');
+    expect(await getJson('/api/repos/lookup/acme/shop')).toMatchObject({
+      id: repo.id,
+      full_name: 'acme/store',
+    });
+  });
+
+  it('give a former name away to the next repo that takes it', async () => {
+    const old = woodpecker.addRepo({ fullName: 'acme/shop' });
+    woodpecker.renameRepo(old, 'acme/store');
+    const next = woodpecker.addRepo({ fullName: 'acme/shop' });
+    expect((await getJson('/api/repos/lookup/acme/shop')).id).toBe(next.id);
+  });
+
+  it('come back under another id after they were deleted', async () => {
+    const repo = woodpecker.addRepo(exampleRepo);
+    woodpecker.addPipeline(repo);
+    const again = woodpecker.reAddRepo(repo);
+    expect(again).toEqual({ ...repo, id: 8 });
+    expect((await get('/api/repos/7')).status).toBe(404);
+    expect(await getJson('/api/repos/8/pipelines')).toEqual([]);
+  });
+
+  it('stay readable by id while they are inactive', async () => {
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    woodpecker.deactivateRepo(repo);
+    expect((await getJson(`/api/repos/${repo.id}`)).active).toBe(false);
+    expect(await getJson('/api/repos?active=true', woodpecker.adminToken)).toEqual([]);
+    expect(await getJson('/api/repos', woodpecker.adminToken)).toHaveLength(1);
+    woodpecker.activateRepo(repo);
+    expect(await getJson('/api/user/repos')).toHaveLength(1);
+  });
+
+  it('page for an administrator', async () => {
+    for (let index = 10; index < 70; index += 1) woodpecker.addRepo({ fullName: `acme/r${index}` });
+    const page = async (query: string) => getJson(`/api/repos?${query}`, woodpecker.adminToken);
+    expect(await page('')).toHaveLength(50);
+    expect(await page('page=2')).toHaveLength(10);
+    expect((await page('page=3&perPage=20'))[0].full_name).toBe('acme/r50');
+  });
+});
+
+describe('the list of pipelines', () => {
+  beforeEach(() => {
+    woodpecker.addRepo({ fullName: 'acme/shop' });
+    for (let number = 1; number <= 120; number += 1) {
+      woodpecker.addPipeline(1, { created: 1_785_400_000 + number, started: 1_785_400_200 });
+    }
+  });
+
+  it('goes down by number in pages of at most fifty', async () => {
+    expect((await numbersOf('/api/repos/1/pipelines')).length).toBe(50);
+    expect((await numbersOf('/api/repos/1/pipelines'))[0]).toBe(120);
+    expect(await numbersOf('/api/repos/1/pipelines?page=3&perPage=3')).toEqual([114, 113, 112]);
+    expect((await numbersOf('/api/repos/1/pipelines?page=3')).length).toBe(20);
+    expect(await numbersOf('/api/repos/1/pipelines?page=4')).toEqual([]);
+  });
+
+  it.each(['perPage=51', 'perPage=0', 'perPage=-1', 'perPage=x', 'page=0', 'page=-3', 'page=x'])(
+    'takes %s for the default',
+    async (query) => {
+      const numbers = await numbersOf(`/api/repos/1/pipelines?${query}`);
+      expect([numbers.length, numbers[0]]).toEqual([50, 120]);
+    },
+  );
+
+  it('compares before and after strictly with the creation', async () => {
+    const at = (number: number) => new Date((1_785_400_000 + number) * 1000).toISOString();
+    const list = (query: string) => numbersOf(`/api/repos/1/pipelines?${query}`);
+    expect(await list(`after=${at(117)}`)).toEqual([120, 119, 118]);
+    expect(await list(`before=${at(3)}`)).toEqual([2, 1]);
+    expect(await list(`after=${at(10)}&before=${at(13)}`)).toEqual([12, 11]);
+    expect(await list(`after=${at(10)}&before=${at(15)}&perPage=2&page=2`)).toEqual([12, 11]);
+  });
+
+  it.each([
+    'before=yesterday',
+    'after=1785400000',
+    'after=2026-01-01',
+    'after=2026-01-01T00:00:00+01:00', // The plus of a query is a blank.
+    'status=finished',
+    'event=push,party',
+  ])('refuses %s with an empty 400', async (query) => {
+    expect(await answerOf(`/api/repos/1/pipelines?${query}`)).toEqual({ status: 400, body: '' });
+  });
+
+  it('is narrowed by branch, event, status and a part of the ref', async () => {
+    woodpecker.addPipeline(1, { branch: 'next', status: 'failure' });
+    woodpecker.addPipeline(1, { event: 'tag', ref: 'refs/tags/v2.0.0' });
+    woodpecker.addPipeline(1, { event: 'cron', status: 'error' });
+    expect(await numbersOf('/api/repos/1/pipelines?branch=next')).toEqual([121]);
+    expect(await numbersOf('/api/repos/1/pipelines?event=tag,cron')).toEqual([123, 122]);
+    expect(await numbersOf('/api/repos/1/pipelines?status=failure')).toEqual([121]);
+    expect(await numbersOf('/api/repos/1/pipelines?ref=v2.0')).toEqual([122]);
+  });
+
+  it('passes over filters that an older version does not know', async () => {
+    await woodpecker.restart({ version: '2.8.3' });
+    expect((await numbersOf('/api/repos/1/pipelines?status=failure')).length).toBe(50);
+    expect(await numbersOf('/api/repos/1/pipelines?before=2026-07-30T08:26:43Z')).toEqual([2, 1]);
+    await woodpecker.restart({ version: '2.4.0' });
+    expect((await numbersOf('/api/repos/1/pipelines?before=nonsense')).length).toBe(50);
+  });
+
+  it('shifts when a pipeline comes between two pages', async () => {
+    const stopShifting = woodpecker.onRequest((request) => {
+      if (request.query.includes('page=2')) woodpecker.addPipeline(1);
+    });
+    expect((await numbersOf('/api/repos/1/pipelines?page=1')).at(-1)).toBe(71);
+    expect((await numbersOf('/api/repos/1/pipelines?page=2'))[0]).toBe(71);
+    stopShifting();
+    expect((await numbersOf('/api/repos/1/pipelines?page=2'))[0]).toBe(71);
+  });
+
+  it('has no workflows, unlike a single pipeline', async () => {
+    expect((await getJson('/api/repos/1/pipelines'))[0]).not.toHaveProperty('workflows');
+    expect((await getJson('/api/repos/1/pipelines/5')).workflows).toHaveLength(1);
+  });
+
+  it('has a number free again once its highest pipeline is deleted', () => {
+    const { id } = woodpecker.deletePipeline(1, 120);
+    expect(woodpecker.addPipeline(1)).toMatchObject({ number: 120, id: id + 1 });
+  });
+});
+
+describe('a single pipeline', () => {
+  it('is refused with an empty 400 or 404 where there is none', async () => {
+    woodpecker.addRepo({ fullName: 'acme/shop' });
+    expect(await answerOf('/api/repos/1/pipelines/1')).toEqual({ status: 404, body: '' });
+    expect(await answerOf('/api/repos/1/pipelines/latest')).toEqual({ status: 404, body: '' });
+    expect(await answerOf('/api/repos/1/pipelines/one')).toEqual({ status: 400, body: '' });
+    expect(await answerOf('/api/repos/one/pipelines/1')).toEqual({ status: 400, body: '' });
+  });
+
+  it('as latest is the last push to the branch', async () => {
+    woodpecker.addRepo({ fullName: 'acme/shop' });
+    woodpecker.addPipeline(1);
+    woodpecker.addPipeline(1, { branch: 'next' });
+    woodpecker.addPipeline(1, { event: 'deployment' });
+    expect((await getJson('/api/repos/1/pipelines/latest')).number).toBe(1);
+    expect((await getJson('/api/repos/1/pipelines/latest?branch=next')).number).toBe(2);
+  });
+});
+
+describe('the feed', () => {
+  it('holds the fifty newest pipelines over the repos of the user', async () => {
+    woodpecker.addRepo({ fullName: 'acme/a', access: { alice: 'push' } });
+    woodpecker.addRepo({ fullName: 'acme/b', access: { alice: 'admin' } });
+    woodpecker.addRepo({ fullName: 'acme/c', access: { alice: 'pull' } });
+    for (let index = 0; index < 90; index += 1) woodpecker.addPipeline((index % 3) + 1);
+    const feed: { id: number; repo_id: number }[] = await getJson('/api/user/feed');
+    expect(feed).toHaveLength(50);
+    expect(feed.slice(0, 4).map(({ id, repo_id }) => [id, repo_id])).toEqual([
+      [89, 2],
+      [88, 1],
+      [86, 2],
+      [85, 1],
+    ]);
+  });
+
+  it('is null when empty, and an empty list on 2.8', async () => {
+    expect(await getJson('/api/user/feed')).toBeNull();
+    await woodpecker.restart({ version: '2.8.3' });
+    expect(await getJson('/api/user/feed')).toEqual([]);
+  });
+});
+
+describe('the event stream', () => {
+  it('speaks these very bytes', async () => {
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
+    const stream = await openStream(null);
+    expect(stream.response.status).toBe(200);
+    expect(Object.fromEntries(stream.response.headers)).toMatchObject({
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    woodpecker.createPipeline(repo, { stopAt: 'created', message: 'two\nlines' });
+    await stream.until(1);
+    expect(stream.text()).toMatch(/^: ping\n\ndata: \{"repo":\{.*\},"pipeline":\{.*\}\}\n\n$/);
+    expect(stream.messages()[0].pipeline).toMatchObject({ status: 'created', message: 'two\nlines' });
+  });
+
+  it('pings after silence only', async () => {
+    woodpecker.streams.setPingInterval(40);
+    const stream = await openStream(null);
+    await expect.poll(() => stream.text()).toMatch(/^(: ping\n\n){3,}$/);
+    woodpecker.streams.setPingInterval(null);
+    const { length } = stream.text();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(stream.text().length).toBe(length);
+  });
+
+  it.each(['3.17.0', '3.13.0', '2.8.3'])(
+    'shows on %s what the user could see at the start',
+    async (version) => {
+      await begin({ version });
+      woodpecker.addRepo({ fullName: 'acme/open' });
+      woodpecker.addRepo({ fullName: 'acme/mine', private: true, access: { alice: 'pull' } });
+      woodpecker.addRepo({ fullName: 'acme/other', private: true });
+      const streams = [
+        await openStream(woodpecker.userToken),
+        await openStream(woodpecker.badToken),
+        await openStream(woodpecker.adminToken),
+      ];
+      expect(woodpecker.streams.users).toEqual(['alice', null, 'root']);
+      woodpecker.grant('alice', 'acme/other');
+      for (const name of ['acme/other', 'acme/mine', 'acme/open']) {
+        woodpecker.createPipeline(name, { stopAt: 'created' });
+      }
+      await Promise.all(streams.map((stream) => stream.until(1)));
+      const names = streams.map((stream) => stream.messages().map(({ repo }) => repo.full_name));
+      expect(names).toEqual([['acme/mine', 'acme/open'], ['acme/open'], ['acme/open']]);
+      const later = await openStream(woodpecker.userToken);
+      woodpecker.createPipeline('acme/other', { stopAt: 'created' });
+      await later.until(1);
+      expect(later.messages()[0].repo.full_name).toBe('acme/other');
+    },
+  );
+
+  it('loses sight of a renamed private repo before 3.14, and keeps it since', async () => {
+    const seen: number[] = [];
+    for (const version of ['3.13.0', '3.14.0']) {
+      await begin({ version });
+      woodpecker.addRepo({ fullName: 'acme/open' });
+      const repo = woodpecker.addRepo({ fullName: 'acme/mine', private: true, access: { alice: 'push' } });
+      const stream = await openStream();
+      woodpecker.renameRepo(repo, 'acme/ours');
+      woodpecker.createPipeline(repo, { stopAt: 'created' });
+      woodpecker.createPipeline('acme/open', { stopAt: 'created' });
+      await stream.until(1);
+      await expect.poll(() => stream.messages().at(-1).repo.full_name).toBe('acme/open');
+      seen.push(stream.messages().length);
+    }
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it('breaks off when the server stops, and knows nothing of before afterwards', async () => {
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
+    const stream = await openStream();
+    expect(woodpecker.streams.openCount).toBe(1);
+    const { url } = woodpecker;
+    await woodpecker.stop();
+    await expect.poll(() => stream.isOpen()).toBe(false);
+    woodpecker.runPipeline(repo);
+    await woodpecker.start();
+    expect(woodpecker.url).toBe(url);
+    const again = await openStream();
+    expect(again.messages()).toEqual([]);
+    expect(await numbersOf(`/api/repos/${repo.id}/pipelines`)).toEqual([1]);
+  });
+});
+
+describe('the life of a pipeline', () => {
+  let stream: Awaited<ReturnType<typeof openStream>>;
+
+  async function live(version = '3.17.0'): Promise<void> {
+    await begin({ version });
+    woodpecker.addRepo({ fullName: 'acme/shop' });
+    stream = await openStream();
+  }
+
+  async function toldEnds(count: number): Promise<string[]> {
+    await stream.until(count);
+    return endsOf(stream.messages());
+  }
+
+  beforeEach(() => live());
+
+  it('tells each of its steps', async () => {
+    const { number } = woodpecker.createPipeline(1);
+    clock += 5;
+    woodpecker.startPipeline(1, number);
+    clock += 100;
+    const pipeline = woodpecker.finishPipeline(1, number);
+    expect(pipeline).toMatchObject({
+      status: 'success',
+      created: 1_785_500_000,
+      started: 1_785_500_005,
+      finished: 1_785_500_105,
+      updated: 1_785_500_105,
+    });
+    expect(await toldEnds(9)).toEqual([
+      'created 0',
+      'pending 0',
+      'pending 0',
+      'running 0',
+      'running 0',
+      'running 0',
+      'running 0',
+      'running 0',
+      'success 1785500105',
+    ]);
+    expect(woodpecker.pipelines(1)).toEqual([pipeline]);
+  });
+
+  it('ends with its workflow if there is one, and at 0 if the last one was skipped', () => {
+    const one = woodpecker.runPipeline(1, {}, { status: 'failure' });
+    expect([one.status, one.finished]).toEqual(['failure', clock]);
+    const two = woodpecker.runPipeline(1, { workflows: ['build', 'deploy'] }, { status: 'failure' });
+    expect([two.status, two.finished]).toEqual(['failure', 0]);
+    expect(two.workflows.map(({ state, finished }) => [state, finished])).toEqual([
+      ['failure', clock],
+      ['skipped', 0],
+    ]);
+    const all = woodpecker.runPipeline(1, { workflows: ['build', 'deploy'] });
+    expect([all.status, all.finished]).toEqual(['success', clock]);
+  });
+
+  it('takes the times of its run from the agent, the others from the server', () => {
+    const { number } = woodpecker.createPipeline(1);
+    woodpecker.startPipeline(1, number, { started: clock - 500 });
+    const pipeline = woodpecker.finishPipeline(1, number, { finished: clock - 400 });
+    expect(pipeline).toMatchObject({ started: clock - 500, finished: clock - 400, updated: clock });
+  });
+
+  it('stays killed from 3.14 on when the agent reports, with another finish', async () => {
+    const { number } = woodpecker.createPipeline(1);
+    woodpecker.startPipeline(1, number);
+    clock += 10;
+    const killed = woodpecker.cancelPipeline(1, number, { by: { supersededBy: 2 } });
+    expect(killed).toMatchObject({ status: 'killed', finished: clock, cancel_info: { superseded_by: 2 } });
+    clock += 7;
+    expect(woodpecker.settleCanceled(1, number)).toMatchObject({ status: 'killed', finished: clock });
+    expect((await toldEnds(9)).slice(5)).toEqual([
+      'killed 1785500010',
+      'killed 1785500010',
+      'killed 1785500010',
+      'killed 1785500017',
+    ]);
+  });
+
+  it.each(['2.8.3', '3.13.0'])(
+    'turns from killed to failure on %s when the agent reports',
+    async (version) => {
+      await live(version);
+      const { number } = woodpecker.createPipeline(1);
+      woodpecker.startPipeline(1, number);
+      expect(woodpecker.cancelPipeline(1, number)).toMatchObject({ status: 'killed', cancel_info: null });
+      clock += 7;
+      const settled = woodpecker.settleCanceled(1, number);
+      expect(settled).toMatchObject({ status: 'failure', finished: clock });
+      expect(settled.workflows[0]).toMatchObject({ state: 'failure', error: 'Canceled' });
+      expect(settled.workflows[0]?.children.map(({ state }) => state)).toEqual(['killed', 'skipped']);
+    },
+  );
+
+  it('can still succeed after a cancel', () => {
+    const { number } = woodpecker.createPipeline(1);
+    woodpecker.startPipeline(1, number);
+    woodpecker.cancelPipeline(1, number);
+    expect(woodpecker.doneWorkflow(1, number, 'build', { state: 'success' }).status).toBe('success');
+  });
+
+  it('is killed by a failing step, and shown running once more afterwards', async () => {
+    const { number } = woodpecker.createPipeline(1, { event: 'deployment' });
+    woodpecker.startPipeline(1, number);
+    const pipeline = woodpecker.cancelPipeline(1, number, { by: { step: 'deploy' }, settle: true });
+    expect(pipeline).toMatchObject({ status: 'killed', cancel_info: { canceled_by_step: 'deploy' } });
+    const steps = pipeline.workflows.flatMap(({ children }) => children);
+    expect(steps.find(({ name }) => name === 'deploy')).toMatchObject({ state: 'failure', exit_code: 1 });
+    expect((await toldEnds(7)).slice(5, 7)).toEqual([`killed ${clock}`, 'running 0']);
+  });
+
+  it('is canceled while it is pending from 3.14 on, and killed before', async () => {
+    woodpecker.createPipeline(1);
+    expect(woodpecker.cancelPipeline(1, 1)).toMatchObject({
+      status: 'canceled',
+      started: 0,
+      finished: clock,
+    });
+    await live('3.13.0');
+    woodpecker.createPipeline(1);
+    expect(woodpecker.cancelPipeline(1, 1)).toMatchObject({ status: 'killed', started: 0, finished: clock });
+  });
+
+  it('waits for approval, then is pending or declined without a finish', async () => {
+    woodpecker.createPipeline(1, { stopAt: 'blocked' });
+    woodpecker.createPipeline(1, { stopAt: 'blocked' });
+    clock += 60;
+    const review = { reviewed_by: 'carol', reviewed: clock, started: 0, finished: 0 };
+    expect(woodpecker.approvePipeline(1, 1, { by: 'carol' })).toMatchObject({ status: 'pending', ...review });
+    expect(woodpecker.declinePipeline(1, 2, { by: 'carol' })).toMatchObject({
+      status: 'declined',
+      ...review,
+    });
+    expect(await toldEnds(5)).toEqual(['blocked 0', 'blocked 0', 'pending 0', 'pending 0', 'declined 0']);
+    expect(() => woodpecker.restartPipeline(1, 2)).not.toThrow();
+  });
+
+  it('is killed when canceled while blocked', () => {
+    woodpecker.createPipeline(1, { stopAt: 'blocked' });
+    expect(woodpecker.cancelPipeline(1, 1)).toMatchObject({ status: 'killed', started: 0, finished: clock });
+  });
+
+  it('ends in error without workflows where the configuration is wrong', async () => {
+    woodpecker.createPipeline(1, { stopAt: 'created' });
+    const pipeline = woodpecker.errorPipeline(1, 1, 'no such file');
+    expect(pipeline).toMatchObject({ status: 'error', started: clock, finished: clock });
+    await stream.until(2);
+    expect(stream.messages()[1].pipeline).toMatchObject({
+      status: 'error',
+      errors: [{ type: 'compiler', message: 'no such file', is_warning: false, data: null }],
+    });
+    expect(stream.messages()[1].pipeline).not.toHaveProperty('workflows');
+  });
+
+  it('goes on under a new number when restarted, with nearly everything copied', async () => {
+    woodpecker.createPipeline(1, { message: 'feat: x', timestamp: 42 });
+    woodpecker.startPipeline(1, 1);
+    woodpecker.cancelPipeline(1, 1, { settle: true });
+    clock += 100;
+    const restarted = woodpecker.restartPipeline(1, 1, { event: 'deployment', deployTo: 'production' });
+    expect(restarted).toMatchObject({
+      number: 2,
+      parent: 1,
+      rerun_count: 1,
+      status: 'pending',
+      event: 'deployment',
+      deploy_to: 'production',
+      message: 'feat: x',
+      timestamp: 42,
+      created: clock,
+      started: 0,
+      finished: 0,
+      cancel_info: { canceled_by_user: 'alice' },
+    });
+    expect(woodpecker.pipeline(1, 1).status).toBe('killed');
+  });
+
+  it('is not told of a restart that ends in error', async () => {
+    woodpecker.addPipeline(1);
+    expect(woodpecker.restartPipeline(1, 1, { error: 'pipeline definition not found' }).status).toBe('error');
+    woodpecker.createPipeline(1, { stopAt: 'created' });
+    await stream.until(1);
+    expect(stream.messages()[0].pipeline.number).toBe(3);
+  });
+
+  it('refuses what Woodpecker refuses', () => {
+    woodpecker.addPipeline(1);
+    expect(() => woodpecker.cancelPipeline(1, 1)).toThrow('does not cancel a pipeline with status "success"');
+    expect(() => woodpecker.startPipeline(1, 1)).toThrow('does not start a pipeline with status "success"');
+    expect(() => woodpecker.pipeline(1, 2)).toThrow('acme/shop has no pipeline 2');
+  });
+});
+
+describe('history', () => {
+  beforeEach(() => {
+    woodpecker.addRepo({ fullName: 'acme/shop' });
+  });
+
+  it.each([
+    ['success', 3, 63, 63, ['success']],
+    ['failure', 3, 63, 63, ['failure']],
+    ['killed', 3, 63, 63, ['killed']],
+    ['error', 1, 1, 1, []],
+    ['canceled', null, 30, 30, ['canceled']],
+    ['declined', null, null, 60, ['declined']],
+    ['running', 3, null, 3, ['running']],
+    ['pending', null, null, 0, ['pending']],
+    ['blocked', null, null, 0, ['blocked']],
+    ['created', null, null, 0, []],
+  ] as const)(
+    'of status %s has times and workflows that agree with it',
+    (status, started, finished, updated, states) => {
+      const created = 1_785_400_000;
+      const pipeline = woodpecker.addPipeline(1, { status, created });
+      expect(pipeline).toMatchObject({
+        status,
+        created,
+        started: started === null ? 0 : created + started,
+        finished: finished === null ? 0 : created + finished,
+        updated: created + updated,
+      });
+      expect(pipeline.workflows.map(({ state }) => state)).toEqual(states);
+    },
+  );
+
+  it('counts back from a finish', () => {
+    expect(woodpecker.addPipeline(1, { finished: 1_785_400_063 })).toMatchObject({
+      created: 1_785_400_000,
+      started: 1_785_400_003,
+      updated: 1_785_400_063,
+    });
+  });
+
+  it('with a finish of 0 has a skipped workflow and tells the end in the other', () => {
+    const { workflows, updated } = woodpecker.addPipeline(1, {
+      status: 'failure',
+      created: 1_785_400_000,
+      finished: 0,
+    });
+    expect(workflows.map(({ state, finished }) => [state, finished])).toEqual([
+      ['failure', 1_785_400_063],
+      ['skipped', 0],
+    ]);
+    expect(updated).toBe(1_785_400_063);
+  });
+
+  it('can hold a cancelled run of an older server', () => {
+    const { workflows } = woodpecker.addPipeline(1, { status: 'failure', workflowError: 'Canceled' });
+    expect(workflows[0]).toMatchObject({ state: 'failure', error: 'Canceled' });
+    expect(workflows[0]?.children.map(({ state }) => state)).toEqual(['success', 'killed']);
+  });
+
+  it('changes without the stream being told', async () => {
+    const stream = await openStream();
+    const before = woodpecker.addPipeline(1);
+    const after = woodpecker.updatePipeline(1, 1, { status: 'failure' });
+    expect(after).toMatchObject({ status: 'failure', updated: clock });
+    expect(before.status).toBe('success');
+    expect(stream.messages()).toEqual([]);
+  });
+});
+
+describe('faults', () => {
+  beforeEach(() => {
+    woodpecker.addRepo({ fullName: 'acme/shop' });
+    woodpecker.addPipeline(1);
+  });
+
+  it('answer in place of Woodpecker for so many requests', async () => {
+    const answer = { status: 429, body: 'slow down', headers: { 'Retry-After': '2' } };
+    const fault = woodpecker.fault({ match: '/api/repos', answer, times: 2 });
+    const response = await get('/api/repos/1');
+    expect([response.status, response.headers.get('retry-after'), await response.text()]).toEqual([
+      429,
+      '2',
+      'slow down',
+    ]);
+    expect((await get('/version')).status).toBe(200);
+    expect((await get('/api/repos/1')).status).toBe(429);
+    expect((await get('/api/repos/1')).status).toBe(200);
+    expect(fault.hits).toBe(2);
+  });
+
+  it('hold until they are cleared, and match by pattern or test', async () => {
+    const pattern = woodpecker.fault({ match: /pipelines\?page=2$/, answer: { status: 502 } });
+    woodpecker.fault({ match: ({ user }) => user === 'root', answer: { status: 503 } });
+    expect((await get('/api/repos/1/pipelines?page=1')).status).toBe(200);
+    expect((await get('/api/repos/1/pipelines?page=2')).status).toBe(502);
+    expect((await get('/api/repos/1', woodpecker.adminToken)).status).toBe(503);
+    pattern.clear();
+    expect((await get('/api/repos/1/pipelines?page=2')).status).toBe(200);
+    woodpecker.clearFaults();
+    expect((await get('/api/repos/1', woodpecker.adminToken)).status).toBe(200);
+  });
+
+  it('can answer with a page or garbage instead of JSON', async () => {
+    const html = { status: 200, body: '<html>', headers: { 'content-type': 'text/html' } };
+    woodpecker.fault({ answer: html, times: 1 });
+    expect((await get('/api/repos/1')).headers.get('content-type')).toBe('text/html');
+    const garbage = { status: 200, body: '[{"id":', headers: { 'content-type': 'application/json' } };
+    woodpecker.fault({ answer: garbage, times: 1 });
+    await expect((await get('/api/repos/1')).json()).rejects.toThrow(SyntaxError);
+  });
+
+  it('cut an answer short', async () => {
+    woodpecker.fault({ answer: { truncateAfterBytes: 10 }, times: 1 });
+    const response = await get('/api/repos/1');
+    expect(response.status).toBe(200);
+    await expect(response.text()).rejects.toThrow('terminated');
+  });
+
+  it('drop the connection', async () => {
+    woodpecker.fault({ answer: 'drop', times: 1 });
+    await expect(get('/api/repos/1')).rejects.toThrow('fetch failed');
+    expect((await get('/api/repos/1')).status).toBe(200);
+  });
+
+  it('never answer, until the server stops', async () => {
+    woodpecker.fault({ answer: 'hang' });
+    const hanging = get('/api/repos/1').catch((error: Error) => error.message);
+    await expect.poll(() => woodpecker.concurrency.current).toBe(1);
+    await woodpecker.stop();
+    expect(await hanging).toBe('fetch failed');
+  });
+
+  it('delay answers, and add up', async () => {
+    woodpecker.fault({ delayMs: 40, times: 1 });
+    woodpecker.fault({ delayMs: () => 40, answer: { status: 500 }, times: 1 });
+    expect((await get('/api/repos/1')).status).toBe(500);
+    expect(woodpecker.requests[0]?.durationMs).toBeGreaterThanOrEqual(75);
+  });
+
+  it('do not keep a stopping server waiting', async () => {
+    woodpecker.fault({ delayMs: 60_000 });
+    const waiting = get('/api/repos/1').catch((error: Error) => error.message);
+    await expect.poll(() => woodpecker.concurrency.current).toBe(1);
+    await woodpecker.stop();
+    expect(await waiting).toBe('fetch failed');
+  });
+
+  it('hit the stream, too', async () => {
+    woodpecker.fault({ match: '/api/stream', answer: { status: 502 }, times: 1 });
+    expect((await get('/api/stream/events')).status).toBe(502);
+  });
+});
+
+describe('disturbances of the stream', () => {
+  let stream: Awaited<ReturnType<typeof openStream>>;
+  const numbers = () => stream.messages().map(({ pipeline }) => pipeline.number);
+
+  function create(count: number): void {
+    for (let index = 0; index < count; index += 1) woodpecker.createPipeline(1, { stopAt: 'created' });
+  }
+
+  beforeEach(async () => {
+    woodpecker.addRepo({ fullName: 'acme/shop' });
+    stream = await openStream();
+  });
+
+  it('double, lose and shuffle messages, for so many of them', async () => {
+    woodpecker.streams.disturb({ duplicate: true, messages: 1 });
+    create(2);
+    woodpecker.streams.disturb({ lose: true, messages: 1 });
+    create(2);
+    woodpecker.streams.disturb({ shuffle: 3, messages: 3 });
+    create(4);
+    await stream.until(8);
+    expect(numbers()).toEqual([1, 1, 2, 4, 7, 6, 5, 8]);
+  });
+
+  it('are the same for the same random function', async () => {
+    const seeded = (seed: number) => () => {
+      seed = (seed * 16807) % 2147483647;
+      return seed / 2147483647;
+    };
+    const orders: string[] = [];
+    for (let round = 0; round < 2; round += 1) {
+      woodpecker.streams.disturb({ duplicate: 0.5, lose: 0.2, shuffle: 4, random: seeded(7) });
+      const before = numbers().length;
+      create(12);
+      woodpecker.streams.calm();
+      await expect.poll(() => numbers().includes(12 * (round + 1))).toBe(true);
+      orders.push(
+        numbers()
+          .slice(before)
+          .map((number) => number - 12 * round)
+          .join(' '),
+      );
+    }
+    expect(orders[0]).toBe(orders[1]);
+    expect(orders[0]).not.toBe('1 2 3 4 5 6 7 8 9 10 11 12');
+  });
+
+  it('delay messages, so that later ones overtake them', async () => {
+    woodpecker.streams.disturb({ delayMs: 50, messages: 1 });
+    create(2);
+    await stream.until(2);
+    expect(numbers()).toEqual([2, 1]);
+  });
+
+  it('hold back until calm', async () => {
+    woodpecker.streams.disturb({ shuffle: 100 });
+    create(2);
+    woodpecker.streams.calm();
+    create(1);
+    await stream.until(3);
+    expect(numbers()).toEqual([2, 1, 3]);
+  });
+
+  it('write any bytes, and break all streams off', async () => {
+    woodpecker.streams.writeRaw('data: {not json\n\n');
+    await expect.poll(() => stream.text()).toBe(': ping\n\ndata: {not json\n\n');
+    woodpecker.streams.dropAll();
+    await expect.poll(() => stream.isOpen()).toBe(false);
+    expect(woodpecker.streams.openCount).toBe(0);
+  });
+});
+
+describe('the record of requests', () => {
+  it('tells what was asked, by whom, and what became of it', async () => {
+    woodpecker.addRepo({ fullName: 'acme/shop', private: true });
+    await get('/api/repos/1/pipelines?page=2', woodpecker.userToken);
+    await get('/version', null);
+    await expect.poll(() => woodpecker.requests.every(({ durationMs }) => durationMs !== null)).toBe(true);
+    expect(woodpecker.requests).toMatchObject([
+      { method: 'GET', path: '/api/repos/1/pipelines', query: '?page=2', user: 'alice', status: 404 },
+      { method: 'GET', path: '/version', query: '', user: null, status: 200 },
+    ]);
+    woodpecker.clearRequests();
+    expect(woodpecker.requests).toEqual([]);
+  });
+
+  it('counts what runs at the same time, streams aside', async () => {
+    await openStream();
+    woodpecker.fault({ match: '/version', delayMs: 50 });
+    await Promise.all(['/version', '/version', '/version'].map((path) => get(path)));
+    expect(woodpecker.concurrency.peak).toBe(3);
+    await expect.poll(() => woodpecker.concurrency.current).toBe(0);
+    woodpecker.clearRequests();
+    expect(woodpecker.concurrency.peak).toBe(0);
+  });
+});
+
+describe('the server', () => {
+  it('has no address before its first start', () => {
+    expect(() => createFakeWoodpecker().url).toThrow('Start the fake Woodpecker before asking for its URL');
+  });
+
+  it('refuses connections while it is stopped, and keeps its tables', async () => {
+    woodpecker.addRepo({ fullName: 'acme/shop' });
+    await woodpecker.stop();
+    await expect(get('/version')).rejects.toThrow('fetch failed');
+    woodpecker.addPipeline(1);
+    await woodpecker.start();
+    expect(await numbersOf('/api/repos/1/pipelines')).toEqual([1]);
+  });
+});

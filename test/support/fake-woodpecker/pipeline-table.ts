@@ -1,0 +1,113 @@
+/**
+ * The pipelines of one repo. Guarantees that they stay sorted by number, so that a page without filters costs only
+ * itself however many there are, and that a filtered page stops at its last row. Rows are replaced, never edited.
+ */
+
+import type { Event, PipelineRow, Status, Workflow } from './model.ts';
+
+export interface PipelineEntry {
+  readonly row: PipelineRow;
+  /** Built at the first look, so that a hundred thousand pipelines stay small. */
+  readonly workflows: () => readonly Workflow[];
+}
+
+/** What the list of pipelines can be narrowed by; `before` and `after` compare `created` strictly. */
+export interface PipelineFilter {
+  readonly before?: number;
+  readonly after?: number;
+  readonly branch?: string;
+  readonly events?: readonly Event[];
+  readonly status?: Status;
+  readonly refContains?: string;
+}
+
+export interface Page {
+  /** From 1. */
+  readonly page: number;
+  readonly perPage: number;
+}
+
+export interface PipelineTable {
+  readonly highestNumber: number;
+  /** By number, ascending. */
+  entries(): readonly PipelineEntry[];
+  find(number: number): PipelineEntry | null;
+  /** Throws where the number is taken. */
+  insert(entry: PipelineEntry): void;
+  /** Puts an entry in the place of the one with its number. */
+  replace(entry: PipelineEntry): void;
+  remove(number: number): void;
+  /** By number, descending. */
+  list(page: Page, filter: PipelineFilter): readonly PipelineRow[];
+}
+
+function toTest(filter: PipelineFilter): ((row: PipelineRow) => boolean) | null {
+  const { before, after, branch, events, status } = filter;
+  const refContains = filter.refContains?.toLowerCase();
+  const tests: ((row: PipelineRow) => boolean)[] = [];
+  if (before) tests.push((row) => row.created < before);
+  if (after) tests.push((row) => row.created > after);
+  if (branch) tests.push((row) => row.branch === branch);
+  if (status) tests.push((row) => row.status === status);
+  if (events?.length) tests.push((row) => events.includes(row.event));
+  if (refContains) tests.push((row) => row.ref.toLowerCase().includes(refContains));
+  return tests.length === 0 ? null : (row) => tests.every((test) => test(row));
+}
+
+export function createPipelineTable(): PipelineTable {
+  const entries: PipelineEntry[] = [];
+
+  /** Where `number` is, or would be put. */
+  function indexOf(number: number): number {
+    let low = 0;
+    let high = entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((entries[middle]?.row.number ?? Infinity) < number) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  function find(number: number): PipelineEntry | null {
+    const entry = entries[indexOf(number)];
+    return entry?.row.number === number ? entry : null;
+  }
+
+  return {
+    get highestNumber() {
+      return entries.at(-1)?.row.number ?? 0;
+    },
+    entries: () => entries,
+    find,
+    insert(entry) {
+      const { number } = entry.row;
+      if (find(number)) throw new Error(`The repo already has a pipeline ${number}`);
+      entries.splice(indexOf(number), 0, entry);
+    },
+    replace(entry) {
+      entries[indexOf(entry.row.number)] = entry;
+    },
+    remove(number) {
+      entries.splice(indexOf(number), 1);
+    },
+    list({ page, perPage }, filter) {
+      const skip = (page - 1) * perPage;
+      const test = toTest(filter);
+      if (!test) {
+        const end = Math.max(0, entries.length - skip);
+        const found = entries.slice(Math.max(0, end - perPage), end);
+        return found.reverse().map(({ row }) => row);
+      }
+      const rows: PipelineRow[] = [];
+      let matched = 0;
+      for (let index = entries.length - 1; index >= 0 && rows.length < perPage; index -= 1) {
+        const row = entries[index]?.row;
+        if (!row || !test(row)) continue;
+        matched += 1;
+        if (matched > skip) rows.push(row);
+      }
+      return rows;
+    },
+  };
+}

@@ -1,0 +1,203 @@
+/**
+ * The HTTP side of the fake: one `node:http` server on 127.0.0.1 that tells users by their tokens, lets faults and hooks
+ * have their say, answers, and keeps a record of every request. It can be stopped, which breaks all connections off at
+ * once, and started again on the same port.
+ */
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { Faults, Verdict } from './faults.ts';
+import type { User } from './model.ts';
+import type { Answer, Question } from './rest.ts';
+import type { Streams } from './stream.ts';
+
+export interface RecordedRequest {
+  readonly method: string;
+  /** Below the root path. */
+  readonly path: string;
+  /** With its question mark; empty if there is none. */
+  readonly query: string;
+  /** Login of the user whose token it bore; `null` for a guest or a bad token. */
+  readonly user: string | null;
+  readonly headers: IncomingMessage['headers'];
+  /** Milliseconds since the fake was made. */
+  readonly startedAtMs: number;
+  /** `null` while there is no answer. */
+  readonly status: number | null;
+  /** How long the answer took, a stream's until its end; `null` before. */
+  readonly durationMs: number | null;
+}
+
+type MutableRecord = { -readonly [K in keyof RecordedRequest]: RecordedRequest[K] };
+
+export interface Concurrency {
+  /** Requests being answered now, streams aside. */
+  readonly current: number;
+  /** The most there were since the record was cleared. */
+  readonly peak: number;
+}
+
+/** Where Woodpecker looks for a token, in its order. */
+function tokenOf(headers: IncomingMessage['headers'], query: URLSearchParams): string {
+  const bearer = /^Bearer (.*)$/i.exec(headers.authorization ?? '')?.[1];
+  const gitlab = headers['x-gitlab-token'];
+  const cookie = /(?:^|;\s*)user_sess=([^;]*)/.exec(headers.cookie ?? '')?.[1];
+  return bearer ?? (typeof gitlab === 'string' ? gitlab : null) ?? query.get('access_token') ?? cookie ?? '';
+}
+
+function send(response: ServerResponse, answer: Answer): void {
+  const body = Buffer.from(answer.body ?? '');
+  const hasBody = answer.status !== 204;
+  response.writeHead(answer.status, {
+    ...(answer.contentType !== undefined && { 'Content-Type': answer.contentType }),
+    ...(hasBody && { 'Content-Length': body.length }),
+  });
+  response.end(hasBody ? body : undefined);
+}
+
+/** Keeps the headers of the true answer and breaks its body off. */
+function sendTruncated(response: ServerResponse, answer: Answer, bytes: number): void {
+  const body = Buffer.from(answer.body ?? '');
+  response.writeHead(answer.status, {
+    'Content-Type': answer.contentType ?? 'text/plain',
+    'Content-Length': body.length,
+  });
+  response.write(body.subarray(0, bytes), () => response.destroy());
+}
+
+export type FakeServer = ReturnType<typeof createFakeServer>;
+
+export function createFakeServer(deps: {
+  readonly port: number;
+  readonly rootPath: string;
+  readonly versionText: () => string;
+  readonly userByToken: (token: string) => User | null;
+  readonly faults: Faults;
+  readonly streams: Streams;
+  readonly answer: (question: Question) => Answer;
+}) {
+  const { rootPath, faults, streams } = deps;
+  const bornAt = performance.now();
+  let server: Server | null = null;
+  let port = deps.port;
+  /** Ends the waits of requests whose server has stopped. */
+  let running = new AbortController();
+  let requests: MutableRecord[] = [];
+  let current = 0;
+  let peak = 0;
+
+  function begin(request: IncomingMessage): { record: MutableRecord; question: Question } {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const isBelow = url.pathname === rootPath || url.pathname.startsWith(`${rootPath}/`);
+    const user = deps.userByToken(tokenOf(request.headers, url.searchParams));
+    const method = request.method ?? 'GET';
+    const path = isBelow ? url.pathname.slice(rootPath.length) || '/' : null;
+    const record: MutableRecord = {
+      method,
+      path: path ?? url.pathname,
+      query: url.search,
+      user: user?.login ?? null,
+      headers: request.headers,
+      startedAtMs: performance.now() - bornAt,
+      status: null,
+      durationMs: null,
+    };
+    requests.push(record);
+    return { record, question: { method, path, query: url.searchParams, user } };
+  }
+
+  function respond(response: ServerResponse, question: Question, { answer }: Verdict): void {
+    if (answer === 'drop') {
+      response.destroy();
+    } else if (answer === 'hang') {
+      // Nothing: the socket stays open until the client or `stop` closes it.
+    } else if (answer && 'status' in answer) {
+      for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
+      send(response, { status: answer.status, ...(answer.body !== undefined && { body: answer.body }) });
+    } else if (answer) {
+      sendTruncated(response, deps.answer(question), answer.truncateAfterBytes);
+    } else if (question.method === 'GET' && question.path === '/api/stream/events') {
+      streams.connect(response, question.user);
+    } else {
+      send(response, deps.answer(question));
+    }
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { record, question } = begin(request);
+    const isStream = question.path === '/api/stream/events';
+    const { signal } = running;
+    if (!isStream) {
+      current += 1;
+      peak = Math.max(peak, current);
+    }
+    response.on('close', () => {
+      if (!isStream) current -= 1;
+      if (response.headersSent) record.status = response.statusCode;
+      record.durationMs = performance.now() - bornAt - record.startedAtMs;
+    });
+    response.setHeader('X-WOODPECKER-VERSION', deps.versionText());
+    request.resume();
+    await faults.runHooks(record);
+    const verdict = faults.judge(record);
+    if (verdict.delayMs > 0) await sleep(verdict.delayMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted || response.destroyed) return;
+    respond(response, question, verdict);
+    if (response.headersSent) record.status = response.statusCode;
+  }
+
+  async function start(): Promise<void> {
+    if (server) return;
+    const started = createServer((request, response) => {
+      handle(request, response).catch((error: unknown) => {
+        // A hook or a fault of the test threw: tell it loudly, as a client could only guess.
+        process.stderr.write(`The fake Woodpecker failed: ${error instanceof Error ? error.stack : error}\n`);
+        response.destroy();
+      });
+    });
+    running = new AbortController();
+    await new Promise<void>((resolve, reject) => {
+      started.once('error', reject);
+      started.listen(port, '127.0.0.1', resolve);
+    });
+    server = started;
+    port = (started.address() as AddressInfo).port;
+  }
+
+  async function stop(): Promise<void> {
+    const stopped = server;
+    if (!stopped) return;
+    server = null;
+    running.abort();
+    streams.dropAll();
+    const closed = new Promise<void>((resolve) => stopped.close(() => resolve()));
+    stopped.closeAllConnections();
+    await closed;
+    // A client in this very process learns of its closed connections only when the event loop turns.
+    for (let turn = 0; turn < 3; turn += 1) await nextTurn();
+  }
+
+  return {
+    start,
+    stop,
+    get url(): string {
+      if (port === 0) throw new Error('Start the fake Woodpecker before asking for its URL');
+      return `http://127.0.0.1:${port}${rootPath}`;
+    },
+    get isRunning(): boolean {
+      return server !== null;
+    },
+    get requests(): readonly RecordedRequest[] {
+      return requests;
+    },
+    get concurrency(): Concurrency {
+      return { current, peak };
+    },
+    clearRequests(): void {
+      requests = [];
+      peak = current;
+    },
+  };
+}

@@ -1,0 +1,408 @@
+import { describe, expect, it } from 'vitest';
+import { classify } from '../../src/core/classification.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import {
+  needsDetail,
+  reportToRecord,
+  reportToRepoFacts,
+  timesAhead,
+  timesOf,
+  toRecord,
+  toRepoFacts,
+} from '../../src/woodpecker/normalise.ts';
+import { StepReport, WireEvent, WirePipeline, WireRepo } from '../../src/woodpecker/wire.ts';
+import { fixture } from '../support/fixtures.ts';
+import { aPolicy, aRepo } from '../support/records.ts';
+
+const receivedAt = 1_785_500_450;
+
+/** A push that ran from 5000 to 5100, created at 4990. */
+function aPipeline(overrides: Readonly<Record<string, unknown>> = {}): WirePipeline {
+  return WirePipeline.parse({
+    id: 501,
+    number: 12,
+    status: 'success',
+    event: 'push',
+    branch: 'main',
+    created: 4990,
+    updated: 5101,
+    started: 5000,
+    finished: 5100,
+    version: '3.17.0',
+    ...overrides,
+  });
+}
+
+const finishOf = (overrides: Readonly<Record<string, unknown>>, at = receivedAt) =>
+  toRecord(aPipeline(overrides), 'rest', at).finishedAt;
+
+const outcomeOf = (record: PipelineRecord) => {
+  const found = classify(aPolicy(), aRepo(), record);
+  return found.kind === 'deployment' ? [found.outcome, found.at] : [found.kind];
+};
+
+describe('toRecord', () => {
+  it('reads an event of 3.17 as a success at its finish', () => {
+    const { pipeline } = WireEvent.parse(fixture('v3.17.0-event.json'));
+    const record = toRecord(pipeline, 'other', receivedAt);
+    expect(record).toEqual({
+      number: 841,
+      id: 9120,
+      status: 'success',
+      event: 'deployment',
+      branch: 'main',
+      deployTo: 'production',
+      commit: '2fff90f8d288a4640e90f05049fe30e61a14fd50',
+      message: 'fix: retry upload\n',
+      fromFork: false,
+      createdAt: 1_785_500_100,
+      startedAt: 1_785_500_103,
+      finishedAt: 1_785_500_390,
+      updatedAt: 1_785_500_390,
+      committedAt: null,
+      hasWorkflows: true,
+      fromRest: false,
+      cutShortBy: null,
+      firstEndReportAt: null,
+    });
+    expect(outcomeOf(record)).toEqual(['success', 1_785_500_390]);
+  });
+
+  it('reads an event of 2.8 the same way, under the names of that generation', () => {
+    const { pipeline } = WireEvent.parse(fixture('v2.8.3-event.json'));
+    const record = toRecord(pipeline, 'other', receivedAt);
+    expect(record).toMatchObject({
+      number: 212,
+      id: 1931,
+      event: 'push',
+      deployTo: '',
+      createdAt: 1_736_500_000,
+      startedAt: 1_736_500_004,
+      updatedAt: 1_736_500_312,
+      hasWorkflows: true,
+    });
+    expect(outcomeOf(record)).toEqual(['success', 1_736_500_312]);
+  });
+
+  it('finds the end of a failure whose finish the server left 0 among its workflows', () => {
+    const pipeline = WirePipeline.parse(fixture('v2.8.3-pipeline-211-finished-0.json'));
+    const record = toRecord(pipeline, 'rest', receivedAt);
+    expect(outcomeOf(record)).toEqual(['failure', 1_736_490_190]);
+    expect(record).toMatchObject({ number: 211, hasWorkflows: true, fromRest: true, cutShortBy: null });
+  });
+
+  it.each([
+    ['v2.8.3-pipelines.json', 213, 'running', null, null],
+    ['v2.8.3-pipelines.json', 212, 'success', 1_736_500_312, null],
+    // Without its workflows the last write is the best there is.
+    ['v2.8.3-pipelines.json', 211, 'failure', 1_736_490_200, null],
+    ['v3.17.0-pipelines.json', 841, 'success', 1_785_500_390, null],
+    ['v3.17.0-pipelines.json', 838, 'killed', 1_785_490_031, null],
+    ['v3.17.0-pipelines.json', 834, 'failure', 1_785_490_031, null],
+    // Its finish lies two hours before its creation; so does its last write.
+    ['v3.17.0-pipelines.json', 833, 'error', 1_785_481_000, null],
+    ['v3.17.0-pipelines.json', 832, 'killed', 1_785_490_031, 'failing_step'],
+    ['v3.17.0-pipelines.json', 831, 'declined', 1_785_480_000, null],
+  ])('reads %s pipeline %i as %s', (name, number, status, finishedAt, cutShortBy) => {
+    const row = WirePipeline.array()
+      .parse(fixture(name))
+      .find((pipeline) => pipeline.number === number);
+    expect(row && toRecord(row, 'rest', receivedAt)).toMatchObject({
+      number,
+      status,
+      finishedAt,
+      cutShortBy,
+      hasWorkflows: false,
+      fromRest: true,
+    });
+  });
+
+  it('has no finish before the end, whatever the times say', () => {
+    for (const status of ['running', 'pending', 'blocked', 'created', 'hibernating']) {
+      expect(finishOf({ status })).toBeNull();
+    }
+  });
+
+  it('takes the latest finish of workflows and steps where the pipeline has none', () => {
+    const workflows = [
+      { state: 'success', finished: 5040, children: [{ state: 'success', finished: 5040 }] },
+      { state: 'failure', finished: 0, children: [{ state: 'failure', finished: 5070 }] },
+      { state: 'skipped' },
+    ];
+    expect(finishOf({ finished: 0, workflows })).toBe(5070);
+    const older = [{ state: 'success', end_time: 5040, children: [{ state: 'success', end_time: 5060 }] }];
+    expect(finishOf({ finished: 0, workflows: older })).toBe(5060);
+  });
+
+  it('takes the last write where nothing tells a finish, and nothing where there is none', () => {
+    expect(finishOf({ finished: 0 })).toBe(5101);
+    expect(finishOf({ finished: 0, updated: 0 })).toBeNull();
+  });
+
+  it.each([
+    ['five minutes before creation', { finished: 4690 }, 4690],
+    ['more than five minutes before creation', { finished: 4689 }, 5101],
+    ['five minutes after the last write', { finished: 5401 }, 5401],
+    ['more than five minutes after the last write', { finished: 5402 }, 5101],
+    ['anywhere, without creation and last write to compare with', { created: 0, updated: 0, finished: 9 }, 9],
+  ])('checks a finish %s against the clocks of the server', (_, overrides, finishedAt) => {
+    expect(finishOf(overrides)).toBe(finishedAt);
+  });
+
+  it('replaces an end more than five minutes ahead of its receipt by the receipt', () => {
+    const ahead = { created: 4990, updated: 9000, finished: 9000 };
+    expect(finishOf(ahead, 8700)).toBe(9000);
+    expect(finishOf(ahead, 8699)).toBe(8699);
+    expect(finishOf({ finished: 0, updated: 9000 }, 8000)).toBe(8000);
+  });
+
+  it('says which source it is from, and whether workflows came along', () => {
+    expect(toRecord(aPipeline(), 'rest', receivedAt)).toMatchObject({ fromRest: true, hasWorkflows: false });
+    expect(toRecord(aPipeline({ workflows: [] }), 'other', receivedAt)).toMatchObject({
+      fromRest: false,
+      hasWorkflows: false,
+    });
+    expect(toRecord(aPipeline({ workflows: [{ state: 'success' }] }), 'other', receivedAt)).toMatchObject({
+      hasWorkflows: true,
+    });
+  });
+
+  it('tells unknown event, branch, creation and start from empty ones', () => {
+    const record = toRecord(WirePipeline.parse({ number: 1, status: 'success' }), 'other', receivedAt);
+    expect(record).toMatchObject({
+      id: 0,
+      event: null,
+      branch: null,
+      createdAt: null,
+      startedAt: null,
+      finishedAt: null,
+      updatedAt: 0,
+    });
+  });
+
+  it.each([
+    ['push', 'hotfix: stop the leak'],
+    ['manual', 'hotfix: stop the leak'],
+    ['deployment', 'hotfix: stop the leak'],
+    ['cron', ''],
+    ['tag', ''],
+    ['release', ''],
+    ['pull_request', ''],
+  ])('keeps of a %s the message "%s"', (event, message) => {
+    const record = toRecord(aPipeline({ event, message: 'hotfix: stop the leak' }), 'rest', receivedAt);
+    expect(record.message).toBe(message);
+  });
+
+  it('cuts a long message without breaking a character', () => {
+    const record = toRecord(aPipeline({ message: `${'m'.repeat(511)}😀` }), 'rest', receivedAt);
+    expect(record.message).toBe(`${'m'.repeat(511)}\ufffd`);
+  });
+
+  describe('of a run that did not run to its end', () => {
+    const cutShortBy = (overrides: Readonly<Record<string, unknown>>) =>
+      toRecord(aPipeline(overrides), 'rest', receivedAt).cutShortBy;
+    const canceled = { state: 'killed', error: 'Canceled' };
+
+    it('knows a kill by a failing step from the other kills', () => {
+      expect(cutShortBy({ status: 'killed', cancel_info: { canceled_by_step: 'deploy' } })).toBe('failing_step');
+      expect(cutShortBy({ status: 'killed', cancel_info: { superseded_by: 839 } })).toBeNull();
+      expect(cutShortBy({ status: 'killed', cancel_info: { canceled_by_user: 'bob' } })).toBeNull();
+      expect(cutShortBy({ status: 'killed' })).toBeNull();
+    });
+
+    it('does not take the cancellation of the run before a restart for its own', () => {
+      expect(cutShortBy({ status: 'success', cancel_info: { canceled_by_step: 'deploy' } })).toBeNull();
+      expect(cutShortBy({ status: 'failure', cancel_info: { canceled_by_step: 'deploy' } })).toBeNull();
+    });
+
+    it('sees through the failure that an older server makes of a cancelled run', () => {
+      const killed = { ...canceled, children: [{ state: 'success' }, { state: 'killed' }] };
+      expect(cutShortBy({ status: 'failure', workflows: [{ state: 'success' }, killed] })).toBe('cancel');
+      expect(cutShortBy({ status: 'failure', workflows: [canceled] })).toBe('cancel');
+    });
+
+    it('leaves a failure one where a step had failed before the cancellation', () => {
+      const failed = { ...canceled, children: [{ state: 'failure' }, { state: 'killed' }] };
+      expect(cutShortBy({ status: 'failure', workflows: [failed] })).toBeNull();
+      const broken = { state: 'failure', children: [{ state: 'error' }] };
+      expect(cutShortBy({ status: 'failure', workflows: [canceled, broken] })).toBeNull();
+    });
+
+    it('leaves a failure one whose workflow failed of itself', () => {
+      const workflows = [{ state: 'failure', error: 'exit code 1', children: [{ state: 'failure' }] }];
+      expect(cutShortBy({ status: 'failure', workflows })).toBeNull();
+    });
+
+    it('leaves a success one, whatever its workflows say', () => {
+      expect(cutShortBy({ status: 'success', workflows: [canceled] })).toBeNull();
+    });
+  });
+});
+
+describe('needsDetail', () => {
+  it.each([
+    ['an end with its time', { status: 'success' }, false],
+    ['a success without its time', { status: 'success', finished: 0 }, true],
+    ['a failure without its time', { status: 'failure', finished: 0 }, true],
+    ['an error without its time', { status: 'error', finished: 0 }, true],
+    ['a kill without its time', { status: 'killed', finished: 0 }, true],
+    ['a failure of a server that tells its version', { status: 'failure' }, false],
+    ['a failure of an older server', { status: 'failure', version: '' }, true],
+    ['a success of an older server', { status: 'success', version: '' }, false],
+    ['an end under the older name', { status: 'success', finished: 0, finished_at: 5100 }, false],
+    ['a pull request', { status: 'failure', version: '', event: 'pull_request' }, false],
+    ['a closed pull request', { status: 'failure', finished: 0, event: 'pull_request_closed' }, false],
+    ['a fork', { status: 'failure', version: '', from_fork: true }, false],
+    ['what came with its workflows', { finished: 0, workflows: [{ state: 'success' }] }, false],
+    ['what came with no workflows', { finished: 0, workflows: [] }, true],
+    ['what is still running', { status: 'running', finished: 0 }, false],
+    ['what is blocked', { status: 'blocked', finished: 0, version: '' }, false],
+    ['a declined one, which never counts', { status: 'declined', finished: 0 }, false],
+    ['a canceled one, which never counts', { status: 'canceled', finished: 0 }, false],
+  ])('of %s', (_, overrides, expected) => {
+    expect(needsDetail(aPipeline(overrides))).toBe(expected);
+  });
+
+  it.each([
+    ['v2.8.3-pipelines.json', [211]],
+    ['v3.17.0-pipelines.json', []],
+  ])('asks again for just what %s leaves open', (name, numbers) => {
+    const rows = WirePipeline.array().parse(fixture(name)).filter(needsDetail);
+    expect(rows.map(({ number }) => number)).toEqual(numbers);
+  });
+});
+
+describe('timesAhead', () => {
+  it('names the times more than five minutes ahead of receipt', () => {
+    const times = { unset: 0, past: 999, now: 1000, tolerated: 1300, ahead: 1301, far: 9_999_999 };
+    expect(timesAhead(times, 1000)).toEqual(['ahead', 'far']);
+  });
+
+  it('sees every time of a pipeline that decides something', () => {
+    const workflows = [{ state: 'success', finished: 5090, children: [{ state: 'success', finished: 5095 }] }];
+    expect(timesOf(aPipeline({ workflows }))).toEqual({
+      'pipeline.created': 4990,
+      'pipeline.updated': 5101,
+      'pipeline.started': 5000,
+      'pipeline.finished': 5100,
+      'pipeline.workflows': 5095,
+    });
+    const older = { created_at: 1, updated_at: 2, started_at: 3, finished_at: 4 };
+    expect(timesOf(WirePipeline.parse({ number: 1, status: 'success', ...older }))).toEqual({
+      'pipeline.created': 1,
+      'pipeline.updated': 2,
+      'pipeline.started': 3,
+      'pipeline.finished': 4,
+      'pipeline.workflows': 0,
+    });
+  });
+});
+
+describe('toRepoFacts', () => {
+  it('takes over what the wire tells', () => {
+    const repo = WireRepo.parse({ id: 7, forge_remote_id: '41', full_name: 'acme/shop', default_branch: 'main' });
+    expect(toRepoFacts(repo, 1234)).toEqual({
+      woodpeckerId: 7,
+      forgeRemoteId: '41',
+      fullName: 'acme/shop',
+      defaultBranch: 'main',
+      asOf: 1234,
+    });
+  });
+
+  it('leaves open what the wire does', () => {
+    for (const forge_remote_id of ['', '0', null]) {
+      const repo = WireRepo.parse({ owner: 'acme', name: 'shop', forge_remote_id });
+      expect(toRepoFacts(repo, 0)).toEqual({
+        woodpeckerId: null,
+        forgeRemoteId: null,
+        fullName: 'acme/shop',
+        defaultBranch: null,
+        asOf: 0,
+      });
+    }
+  });
+});
+
+describe('a step’s report', () => {
+  const report = (overrides: Readonly<Record<string, unknown>> = {}) =>
+    StepReport.parse({ repo: 'acme/shop', number: '12', ...overrides });
+
+  it('becomes a record of what it tells', () => {
+    const told = report({
+      status: 'failure',
+      event: 'deployment',
+      branch: 'main',
+      deploy_to: 'production',
+      commit: '2fff90f8',
+      started: '1785500103',
+      finished: '1785500390',
+      commit_time: 1_785_490_000,
+    });
+    expect(reportToRecord(told, receivedAt)).toEqual({
+      number: 12,
+      id: 0,
+      status: 'failure',
+      event: 'deployment',
+      branch: 'main',
+      deployTo: 'production',
+      commit: '2fff90f8',
+      message: '',
+      fromFork: false,
+      createdAt: null,
+      startedAt: 1_785_500_103,
+      finishedAt: 1_785_500_390,
+      updatedAt: 0,
+      committedAt: 1_785_490_000,
+      hasWorkflows: false,
+      fromRest: false,
+      cutShortBy: null,
+      firstEndReportAt: null,
+    });
+  });
+
+  it('leaves open what its step’s shell did not have', () => {
+    const told = report({ status: '', event: '', branch: '', deploy_to: '', started: '', commit_time: '' });
+    expect(reportToRecord(told, receivedAt)).toMatchObject({
+      status: '',
+      event: null,
+      branch: null,
+      deployTo: '',
+      startedAt: null,
+      finishedAt: null,
+      committedAt: null,
+      firstEndReportAt: null,
+    });
+  });
+
+  it('of an end without a time has its receipt for one', () => {
+    expect(reportToRecord(report({ status: 'success' }), receivedAt)).toMatchObject({
+      finishedAt: null,
+      firstEndReportAt: 1_785_500_450,
+    });
+    expect(outcomeOf(reportToRecord(report({ status: 'success', event: 'push' }), receivedAt))).toEqual([
+      'success',
+      1_785_500_450,
+    ]);
+  });
+
+  it('of a run that goes on has no end, whatever time it tells', () => {
+    expect(reportToRecord(report({ status: 'running', finished: 5000 }), receivedAt)).toMatchObject({
+      finishedAt: null,
+      firstEndReportAt: null,
+    });
+  });
+
+  it('tells its repo by name, and by the id in its link', () => {
+    const facts = (url: string) => reportToRepoFacts(report({ url }));
+    expect(facts('https://ci.example.com/repos/7/pipeline/12')).toEqual({
+      woodpeckerId: 7,
+      forgeRemoteId: null,
+      fullName: 'acme/shop',
+      defaultBranch: null,
+      asOf: 0,
+    });
+    expect(facts('https://ci.example.com/repos/7/pipeline/11').woodpeckerId).toBeNull();
+    expect(facts('').woodpeckerId).toBeNull();
+  });
+});

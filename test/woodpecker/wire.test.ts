@@ -1,0 +1,272 @@
+import { describe, expect, it } from 'vitest';
+import {
+  RepoName,
+  repoIdInLink,
+  StepReport,
+  WireBuild,
+  WireEvent,
+  WirePipeline,
+  WireRepo,
+  WireUser,
+} from '../../src/woodpecker/wire.ts';
+import { fixture } from '../support/fixtures.ts';
+
+const pathsOf = (result: { error?: { issues: readonly { path: readonly PropertyKey[] }[] } | undefined }) =>
+  (result.error?.issues ?? []).map(({ path }) => path.join('.'));
+
+describe('WirePipeline', () => {
+  const minimal = { number: 12, status: 'success' };
+
+  it.each([
+    ['v2.8.3-pipelines.json', [213, 212, 211]],
+    ['v3.17.0-pipelines.json', [841, 838, 834, 833, 832, 831]],
+  ])('reads every pipeline of the list %s', (name, numbers) => {
+    expect(WirePipeline.array().parse(fixture(name)).map(({ number }) => number)).toEqual(numbers);
+  });
+
+  it('takes what is absent and what is null for not set', () => {
+    const unset = { id: null, branch: null, deploy_to: null, from_fork: null, finished: null, workflows: null };
+    for (const pipeline of [minimal, { ...minimal, ...unset }]) {
+      expect(WirePipeline.parse(pipeline)).toMatchObject({
+        number: 12,
+        status: 'success',
+        event: '',
+        branch: '',
+        deploy_to: '',
+        commit: '',
+        message: '',
+        from_fork: false,
+        created: 0,
+        finished: 0,
+        finished_at: 0,
+        version: '',
+      });
+    }
+  });
+
+  it('takes a time before 1970 for not set', () => {
+    expect(WirePipeline.parse({ ...minimal, finished: -62_135_596_800 }).finished).toBe(0);
+  });
+
+  it('drops what is not used', () => {
+    const pipeline = WirePipeline.parse({ ...minimal, author_email: 'alice@example.com', later: { x: 1 } });
+    expect(Object.keys(pipeline)).not.toContain('author_email');
+    expect(Object.keys(pipeline)).not.toContain('later');
+  });
+
+  it('lets words through that no server says yet', () => {
+    expect(WirePipeline.parse({ number: 1, status: 'hibernating', event: 'moonrise' })).toMatchObject({
+      status: 'hibernating',
+      event: 'moonrise',
+    });
+  });
+
+  it('cuts texts that nobody writes, and makes half a surrogate pair whole', () => {
+    const { branch, message } = WirePipeline.parse({
+      ...minimal,
+      branch: 'b'.repeat(5000),
+      message: 'half \ud83d',
+    });
+    expect(branch).toBe('b'.repeat(1024));
+    expect(message).toBe('half \ufffd');
+    // The cut goes through the middle of a character that takes two units.
+    expect(WirePipeline.parse({ ...minimal, branch: `${'b'.repeat(1023)}😀` }).branch.at(-1)).toBe('\ufffd');
+  });
+
+  it.each([
+    ['number', undefined],
+    ['number', 0],
+    ['number', -1],
+    ['number', 1.5],
+    ['number', '12'],
+    ['number', 2 ** 53],
+    ['id', 0],
+    ['status', 7],
+    ['finished', 1.5],
+    ['finished', '1785500390'],
+    ['finished', 1e300],
+    ['from_fork', 'yes'],
+    ['workflows', {}],
+    ['cancel_info', 'superseded'],
+  ])('refuses %s %j', (field, value) => {
+    expect(pathsOf(WirePipeline.safeParse({ ...minimal, [field]: value }))).toEqual([field]);
+  });
+});
+
+describe('WireRepo', () => {
+  it('reads the full name, or makes it of owner and name', () => {
+    expect(WireRepo.parse({ full_name: 'acme/shop' }).full_name).toBe('acme/shop');
+    expect(WireRepo.parse({ owner: 'acme/tools', name: 'shop' }).full_name).toBe('acme/tools/shop');
+    expect(WireRepo.parse({ full_name: null, owner: 'acme', name: 'shop' }).full_name).toBe('acme/shop');
+  });
+
+  it('reads the repos of a user', () => {
+    expect(WireRepo.array().parse(fixture('v3.17.0-user-repos.json'))).toEqual([
+      {
+        id: 7,
+        forge_remote_id: '41',
+        full_name: 'acme/shop',
+        owner: 'acme',
+        name: 'shop',
+        default_branch: 'main',
+        active: true,
+      },
+    ]);
+  });
+
+  it('refuses one whose name nothing tells, and says which field', () => {
+    expect(pathsOf(WireRepo.safeParse({ id: 7 }))).toEqual(['full_name']);
+    expect(pathsOf(WireRepo.safeParse({ id: 7, owner: 'acme' }))).toEqual(['full_name']);
+    expect(pathsOf(WireRepo.safeParse({ full_name: 'shop' }))).toEqual(['full_name']);
+  });
+});
+
+describe('RepoName', () => {
+  it.each(['acme/shop', 'group/sub/shop', 'Acme/Shop.git-2', 'ünï/cödé', '~user/r_1'])('takes "%s"', (name) => {
+    expect(RepoName.parse(name)).toBe(name);
+  });
+
+  it.each([
+    '',
+    'shop',
+    '/shop',
+    'acme/',
+    'acme//shop',
+    'acme/my shop',
+    'acme/shop\n',
+    `acme/${'s'.repeat(600)}`,
+  ])('refuses %j', (name) => {
+    expect(RepoName.safeParse(name).success).toBe(false);
+  });
+
+  it('refuses what would lead elsewhere within an address', () => {
+    const names = ['acme/..', '../shop', 'x/../../7', 'acme/.'];
+    expect(names.filter((name) => RepoName.safeParse(name).success)).toEqual([]);
+  });
+});
+
+describe('WireEvent', () => {
+  it.each([
+    ['v2.8.3-event.json', 212],
+    ['v3.17.0-event.json', 841],
+  ])('reads %s', (name, number) => {
+    const event = WireEvent.parse(fixture(name));
+    expect(event.repo).toMatchObject({ id: 7, full_name: 'acme/shop', default_branch: 'main' });
+    expect(event.pipeline.number).toBe(number);
+  });
+
+  it('says where it is wrong', () => {
+    expect(pathsOf(WireEvent.safeParse({ repo: {}, pipeline: { number: 'x' } }))).toEqual([
+      'repo.full_name',
+      'pipeline.number',
+    ]);
+  });
+});
+
+describe('WireUser', () => {
+  it('is no administrator where nothing says so', () => {
+    expect(WireUser.parse({ id: 2, login: 'alice' })).toEqual({ login: 'alice', admin: false });
+    expect(WireUser.parse({ id: 1, login: 'root', admin: true })).toEqual({ login: 'root', admin: true });
+  });
+});
+
+describe('WireBuild', () => {
+  it('reads repo, number and link, and not the status', () => {
+    expect(WireBuild.parse(fixture('drone-webhook.json'))).toEqual({
+      repo: 'acme/shop',
+      build: { number: 212, link: 'https://ci.example.com/repos/7/pipeline/212' },
+    });
+  });
+
+  it('takes an owner that is a group within a group', () => {
+    const build = WireBuild.parse({ repo: { owner: 'acme/tools', name: 'shop' }, build: { number: 1 } });
+    expect(build).toEqual({ repo: 'acme/tools/shop', build: { number: 1, link: '' } });
+  });
+});
+
+describe('StepReport', () => {
+  it('reads numbers written as text, and takes empty text for not told', () => {
+    expect(
+      StepReport.parse({
+        repo: 'acme/shop',
+        number: '12',
+        status: 'failure',
+        event: '',
+        branch: '',
+        deploy_to: '',
+        commit: '',
+        url: '',
+        started: '1785500103',
+        finished: '',
+        commit_time: '0',
+      }),
+    ).toEqual({
+      repo: 'acme/shop',
+      number: 12,
+      status: 'failure',
+      event: null,
+      branch: null,
+      deploy_to: null,
+      commit: null,
+      url: null,
+      started: 1_785_500_103,
+      finished: 0,
+      commit_time: 0,
+    });
+  });
+
+  it('needs but repo and number', () => {
+    expect(StepReport.parse({ repo: 'acme/shop', number: 12 })).toMatchObject({ status: null, finished: 0 });
+  });
+
+  it.each([
+    ['repo', 'shop'],
+    ['repo', 7],
+    ['number', undefined],
+    ['number', ''],
+    ['number', '0'],
+    ['number', '1.5'],
+    ['number', '0x10'],
+    ['number', ' 12'],
+    ['number', '9'.repeat(16)],
+    ['finished', 'yesterday'],
+    ['finished', -1],
+    ['finished', '1e9'],
+    ['started', 1.5],
+    ['status', 1],
+  ])('refuses %s %j', (field, value) => {
+    const report = { repo: 'acme/shop', number: 12, [field]: value };
+    expect(pathsOf(StepReport.safeParse(report))).toEqual([field]);
+  });
+});
+
+describe('repoIdInLink', () => {
+  it.each([
+    ['https://ci.example.com/repos/7/pipeline/212', 7],
+    ['https://ci.example.com/repos/7/pipeline/212/3', 7],
+    ['https://ci.example.com/repos/7/pipeline/212?tab=log', 7],
+    ['https://ci.example.com/repos/7/pipeline/212#L3', 7],
+    ['https://example.com/ci/repos/123/pipeline/212', 123],
+    ['/repos/7/pipeline/212', 7],
+  ])('finds the id in %s', (link, id) => {
+    expect(repoIdInLink(link, 212)).toBe(id);
+  });
+
+  it.each([
+    '',
+    'https://ci.example.com/repos/7/pipeline/213',
+    'https://ci.example.com/repos/7/pipeline/2120',
+    'https://ci.example.com/repos/7/pipeline/',
+    'https://ci.example.com/repos/acme/pipeline/212',
+    'https://ci.example.com/repos/7/pipelines/212',
+    'https://git.example.com/acme/shop/commit/2fff90f8',
+    'https://ci.example.com/repos/-7/pipeline/212',
+    `https://ci.example.com/repos/${'7'.repeat(16)}/pipeline/212`,
+  ])('finds none in "%s" for pipeline 212', (link) => {
+    expect(repoIdInLink(link, 212)).toBeNull();
+  });
+
+  it('takes 0, which is no repo, for no id', () => {
+    expect(repoIdInLink('https://ci.example.com/repos/0/pipeline/212', 212)).toBeNull();
+  });
+});
