@@ -1,0 +1,237 @@
+/**
+ * The settings of the service: from the environment, and the files it names, to plain data with units in its names.
+ *
+ * Guarantees: all mistakes are told at once, each by name with what was expected and what was given; the value of a
+ * secret is in no message; what comes back as a config is complete and consistent.
+ *
+ * Refuses to know the process (environment and files are handed in), what the policy file says, and how a secret that
+ * is not set comes about.
+ */
+
+import { isIPv4, isIPv6 } from 'node:net';
+import { parseDurationSeconds } from './core/duration.ts';
+import { type LogLevel, logLevels } from './log.ts';
+import { areUsable, type Environment, givenSecret, isWeak, splitSecrets } from './secrets.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Config {
+  readonly listen: Address;
+  /** Where the figures are served instead of on `listen`; `null`: there too. */
+  readonly metricsListen: Address | null;
+  readonly databasePath: string;
+  readonly policyPath: string | null;
+  /** `url` has no trailing slash; `null`: webhook only. */
+  readonly woodpecker: { readonly url: string; readonly token: string } | null;
+  /** At least one; `null`: to be generated. */
+  readonly webhookSecrets: readonly string[] | null;
+  /** `null`: to be generated. */
+  readonly adminToken: string | null;
+  /** `null`: the figures are open to all. */
+  readonly metricsToken: string | null;
+  /** `null`: all of it. */
+  readonly backfillHistorySeconds: number | null;
+  /** 0: never. */
+  readonly reconcileIntervalSeconds: number;
+  readonly isStreamEnabled: boolean;
+  readonly logLevel: LogLevel;
+}
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[]; readonly warnings: readonly string[] };
+
+export interface Setting {
+  readonly name: string;
+  /** As it would be written in the environment; `null`: unset. */
+  readonly default: string | null;
+  /** May also come from the file that the same name with `_FILE` tells. */
+  readonly isSecret: boolean;
+}
+
+/** Every setting, in the order of the documentation. */
+export const settings = [
+  { name: 'DORA_LISTEN', default: '0.0.0.0:3672', isSecret: false },
+  { name: 'DORA_METRICS_LISTEN', default: null, isSecret: false },
+  { name: 'DORA_DATABASE', default: 'data/dora.db', isSecret: false },
+  { name: 'DORA_POLICY', default: null, isSecret: false },
+  { name: 'DORA_WOODPECKER_URL', default: null, isSecret: false },
+  { name: 'DORA_WOODPECKER_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_WEBHOOK_SECRET', default: null, isSecret: true },
+  { name: 'DORA_ADMIN_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_METRICS_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_BACKFILL_HISTORY', default: '120d', isSecret: false },
+  { name: 'DORA_RECONCILE_INTERVAL', default: '5m', isSecret: false },
+  { name: 'DORA_STREAM', default: 'true', isSecret: false },
+  { name: 'DORA_LOG_LEVEL', default: 'info', isSecret: false },
+] as const satisfies readonly Setting[];
+
+type SettingName = (typeof settings)[number]['name'];
+
+const addressWords = 'host:port, :port or [ipv6]:port with a port from 0 to 65535';
+/** Timers hold no more than 2^31 - 1 milliseconds; beyond that they fire at once. */
+const longestIntervalSeconds = 24 * 86_400;
+
+/** `readFile` throws where it cannot read. */
+export function parseConfig(env: Environment, readFile: (path: string) => string): ParsedConfig {
+  const problems: string[] = [];
+  const warnings = unknownNames(env);
+
+  function read<T>(name: SettingName, expected: string, parse: (text: string) => T | null): T | null {
+    const text = env[name] || settings.find((setting) => setting.name === name)?.default;
+    if (!text) return null;
+    const value = parse(text);
+    if (value === null) problems.push(`${name}: expected ${expected}, given ${show(text)}`);
+    return value;
+  }
+
+  function readSecrets(
+    name: SettingName,
+    expected: string,
+    isValid: (secrets: readonly string[]) => boolean,
+  ): readonly string[] | null {
+    const given = givenSecret(env, name, readFile);
+    if (!given.ok) problems.push(given.problem);
+    if (!given.ok || given.value === null) return null;
+    const secrets = splitSecrets(given.value);
+    if (!isValid(secrets)) {
+      problems.push(`${name}: expected ${expected}, given something else (not shown)`);
+    } else if (name !== 'DORA_WOODPECKER_TOKEN' && secrets.some(isWeak)) {
+      warnings.push(`${name}: shorter than 8 characters, which is easy to guess`);
+    }
+    return secrets;
+  }
+
+  const readToken = (name: SettingName) =>
+    readSecrets(name, 'one word of ASCII characters', isToken)?.[0] ?? null;
+
+  const listen = read('DORA_LISTEN', addressWords, parseAddress);
+  const metricsListen = read('DORA_METRICS_LISTEN', addressWords, parseAddress);
+  if (listen && metricsListen && doCollide(listen, metricsListen)) {
+    problems.push('DORA_METRICS_LISTEN: expected another address than DORA_LISTEN, given one that overlaps');
+  }
+  const databasePath = read('DORA_DATABASE', 'the path of a file, or :memory:', (text) =>
+    /\/$/.test(text) ? null : text,
+  );
+  const urlWords = 'an http or https URL without user name, password, query and fragment';
+  const url = read('DORA_WOODPECKER_URL', urlWords, parseRootUrl);
+  const token = readToken('DORA_WOODPECKER_TOKEN');
+  const isUrlSet = Boolean(env['DORA_WOODPECKER_URL']);
+  if (isUrlSet !== Boolean(env['DORA_WOODPECKER_TOKEN'] || env['DORA_WOODPECKER_TOKEN_FILE'])) {
+    const [set, unset] = isUrlSet ? ['URL', 'TOKEN'] : ['TOKEN', 'URL'];
+    problems.push(`DORA_WOODPECKER_${unset}: expected one beside DORA_WOODPECKER_${set}, given none`);
+  }
+
+  const webhookWords = 'secrets separated by white space, with base64 after a leading whsec_';
+  const webhookSecrets = readSecrets('DORA_WEBHOOK_SECRET', webhookWords, areUsable);
+  const adminToken = readToken('DORA_ADMIN_TOKEN');
+  const metricsToken = readToken('DORA_METRICS_TOKEN');
+
+  const historyWords = 'a duration with its unit such as 120d, or 0 for all';
+  const history = read('DORA_BACKFILL_HISTORY', historyWords, parseDurationSeconds);
+  const intervalWords = 'a duration of at most 24d with its unit such as 5m, or 0 for never';
+  const interval = read('DORA_RECONCILE_INTERVAL', intervalWords, (text) =>
+    parseDurationSeconds(text, longestIntervalSeconds),
+  );
+  const isStreamEnabled = read('DORA_STREAM', 'true or false', parseBoolean);
+  const logLevel = read('DORA_LOG_LEVEL', `one of ${logLevels.join(', ')}`, parseLogLevel);
+
+  if (
+    problems.length > 0 ||
+    listen === null ||
+    databasePath === null ||
+    history === null ||
+    interval === null ||
+    isStreamEnabled === null ||
+    logLevel === null
+  ) {
+    return { ok: false, problems, warnings };
+  }
+  const config: Config = {
+    listen,
+    metricsListen,
+    databasePath,
+    policyPath: env['DORA_POLICY'] || null,
+    woodpecker: url === null || token === null ? null : { url, token },
+    webhookSecrets,
+    adminToken,
+    metricsToken,
+    backfillHistorySeconds: history === 0 ? null : history,
+    reconcileIntervalSeconds: interval,
+    isStreamEnabled,
+    logLevel,
+  };
+  return { ok: true, config, warnings };
+}
+
+/** The candidate that a mistyped word most likely meant; `null` where none is near. */
+export function closest(word: string, candidates: readonly string[]): string | null {
+  for (let edits = 1; edits <= Math.min(3, Math.ceil(word.length / 3)); edits++) {
+    const near = candidates.find((candidate) => isWithin(edits, word, candidate));
+    if (near !== undefined) return near;
+  }
+  return null;
+}
+
+function isWithin(edits: number, a: string, b: string): boolean {
+  if (a === b) return true;
+  const [restA, restB] = [a.slice(1), b.slice(1)];
+  if (a[0] === b[0]) return isWithin(edits, restA, restB);
+  if (edits === 0) return false;
+  return isWithin(edits - 1, restA, b) || isWithin(edits - 1, a, restB) || isWithin(edits - 1, restA, restB);
+}
+
+/** Kubernetes puts names of its own beside ours (`DORA_EXPORTER_PORT`), so that none of them may be a mistake. */
+function unknownNames(env: Environment): string[] {
+  const known = settings.flatMap(({ name, isSecret }) => (isSecret ? [name, `${name}_FILE`] : [name]));
+  const isOurs = (name: string) => name.startsWith('DORA_') && !name.startsWith('DORA_TEST_');
+  return Object.keys(env)
+    .filter((name) => isOurs(name) && !known.some((other) => other === name))
+    .map((name) => {
+      const meant = closest(name, known) ?? known.find((other) => name.startsWith(`${other}_`));
+      return `${name}: not a setting, so it is ignored${meant ? `, did you mean ${meant}?` : ''}`;
+    });
+}
+
+function parseAddress(text: string): Address | null {
+  const [, ipv6, name, digits] = /^(?:\[([^[\]]+)\]|([^[\]\s:/]*)):(\d{1,5})$/.exec(text) ?? [];
+  const host = ipv6 ?? (name || '0.0.0.0');
+  const port = Number(digits);
+  if (!(port <= 65_535) || (ipv6 !== undefined && !isIPv6(ipv6))) return null;
+  return /^[\d.]+$/.test(host) && !isIPv4(host) ? null : { host, port };
+}
+
+/** Whether the system would refuse the second: a wildcard takes the port on every address of its kind. */
+function doCollide(a: Address, b: Address): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  const hosts = [a.host.toLowerCase(), b.host.toLowerCase()];
+  if (hosts[0] === hosts[1] || hosts.includes('::')) return true;
+  return hosts.includes('0.0.0.0') && hosts.every((host) => isIPv4(host));
+}
+
+function parseRootUrl(text: string): string | null {
+  const url = /^https?:\/\//i.test(text) && !/[?#\s]/.test(text) ? URL.parse(text) : null;
+  if (!url || url.username || url.password) return null;
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+function parseBoolean(text: string): boolean | null {
+  return text === 'true' ? true : text === 'false' ? false : null;
+}
+
+function parseLogLevel(text: string): LogLevel | null {
+  return logLevels.find((level) => level === text) ?? null;
+}
+
+/** Fit for a header, which is how tokens travel. */
+function isToken(words: readonly string[]): boolean {
+  return words.length === 1 && words.every((word) => /^[\x21-\x7e]+$/.test(word));
+}
+
+/** What a URL holds beside its address may be a secret. */
+function show(text: string): string {
+  return /[@?#]/.test(text) ? 'something that may hold a secret (not shown)' : JSON.stringify(text);
+}

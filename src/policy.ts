@@ -1,0 +1,248 @@
+/**
+ * The policy file: from YAML to the core's `Policy`.
+ *
+ * Guarantees: strict, so that no word of it is without effect; all mistakes are told at once, each with its line, those
+ * of the YAML itself included; what is left out has the default's value.
+ *
+ * Refuses to know where the text comes from, and what its words do to a pipeline.
+ */
+
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, Scalar, visit } from 'yaml';
+import { z } from 'zod';
+import { closest } from './config.ts';
+import { parseDurationSeconds } from './core/duration.ts';
+import { defaultPolicy, deploymentEvents, failureStatuses, type Policy } from './core/policy.ts';
+import { describeError } from './log.ts';
+
+export type ParsedPolicy =
+  | { readonly ok: true; readonly policy: Policy }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+export function parsePolicy(yamlText: string): ParsedPolicy {
+  const yaml = readYaml(yamlText);
+  const parsed = schema.safeParse(yaml.value);
+  const issues = parsed.error?.issues.flatMap((issue) => describe(issue, yaml.find)) ?? [];
+  const problems = [...yaml.problems, ...issues.filter(({ line }) => line < yaml.garbledFrom)];
+  if (!parsed.success || problems.length > 0) {
+    problems.sort((a, b) => a.line - b.line);
+    return { ok: false, problems: [...new Set(problems.map(({ line, text }) => `line ${line}: ${text}`))] };
+  }
+  const { tiers, default_tier, windows, rework } = parsed.data;
+  const { ignore_repos, ...deployments } = parsed.data.deployments;
+  const policy: Policy = {
+    tiers:
+      tiers?.map(({ deploy_to, ...rule }) => (deploy_to ? { ...rule, deployTo: deploy_to } : rule)) ??
+      defaultPolicy.tiers,
+    defaultTier: default_tier === undefined ? defaultPolicy.defaultTier : default_tier,
+    deployments: {
+      ...defaultPolicy.deployments,
+      ...deployments,
+      ignoreRepos: ignore_repos ?? defaultPolicy.deployments.ignoreRepos,
+    },
+    rework: { ...defaultPolicy.rework, ...rework },
+    windows:
+      windows?.map((name) => ({ name, seconds: parseDurationSeconds(name) ?? 0 })) ?? defaultPolicy.windows,
+  };
+  return { ok: true, policy };
+}
+
+/** Text in which `problemOf` finds nothing wrong. Here and below, zod is given the noun of "expected …". */
+function text(problemOf: (value: string) => string | null = () => null, noun = 'text') {
+  return z.string(noun).superRefine((value, context) => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    if (/[\u0000-\u001f\u007f]/.test(value)) {
+      context.addIssue(`got ${show(value)} with a control character: write it in single quotes`);
+    }
+    const problem = value.trim() === '' ? 'expected text, got an empty one' : problemOf(value);
+    if (problem !== null) context.addIssue(problem);
+  });
+}
+
+function oneOf(words: readonly string[]) {
+  return text((value) => {
+    if (words.includes(value)) return null;
+    if (value.startsWith('pull_request')) return `expected no ${value}: pull requests never count`;
+    return `expected one of ${words.join(', ')}, got ${show(value)}${didYouMean(value, words)}`;
+  });
+}
+
+const regex = text((value) => {
+  try {
+    new RegExp(value, 'i');
+    return null;
+  } catch (error) {
+    return describeError(error);
+  }
+});
+const durationNoun = 'a duration with its unit such as 7d, from 1s to 36500d';
+const duration = text(
+  (value) => (parseDurationSeconds(value) ? null : `expected ${durationNoun}, got ${show(value)}`),
+  durationNoun,
+);
+const listOf = <T extends z.ZodType>(element: T) => z.array(element, 'a list');
+const someOf = <T extends z.ZodType>(element: T) => listOf(element).min(1, 'expected at least one, got none');
+const keys = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape, 'keys with values');
+/** A check of a whole list runs even where an element is wrong, so that both are told in one go. */
+const onLists = { when: ({ value }: { value: unknown }) => Array.isArray(value) };
+
+const tierRule = keys({
+  tier: text(),
+  deploy_to: someOf(text()).exactOptional(),
+  repos: someOf(text()).exactOptional(),
+  events: someOf(oneOf(deploymentEvents)).exactOptional(),
+  branches: someOf(text()).exactOptional(),
+});
+const tiers = listOf(tierRule).superRefine((rules, context) => {
+  const isMisread = (index: number) =>
+    context.issues.some(({ code, path }) => code === 'unrecognized_keys' && path?.[0] === index);
+  const next = rules.findIndex((rule, index) => matchesAll(rule) && !isMisread(index)) + 1;
+  if (next === 0 || next === rules.length) return;
+  context.addIssue({ code: 'custom', path: [next], message: 'never matches: the rule before it takes all' });
+}, onLists);
+
+function matchesAll(rule: unknown): boolean {
+  const entries = Object.entries(rule ?? {});
+  const isOpen = (key: string, globs: unknown) =>
+    key === 'tier' || (key === 'repos' && Array.isArray(globs) && globs.includes('*'));
+  return entries.length > 0 && entries.every(([key, globs]) => isOpen(key, globs));
+}
+
+const failure = listOf(oneOf(failureStatuses)).superRefine((statuses, context) => {
+  if (!statuses.includes('failure')) context.addIssue('expected failure among them, got a list without it');
+}, onLists);
+const deployments = keys({
+  events: someOf(oneOf(deploymentEvents)).exactOptional(),
+  branches: z.union([z.literal('default'), listOf(text())]).exactOptional(),
+  repos: someOf(text()).exactOptional(),
+  ignore_repos: listOf(text()).exactOptional(),
+  failure: failure.exactOptional(),
+});
+const rework = keys({ branches: listOf(text()).exactOptional(), message: listOf(regex).exactOptional() });
+const windows = someOf(duration).superRefine((names, context) => {
+  const seconds = names.map((name) => parseDurationSeconds(String(name)));
+  for (const [index, length] of seconds.entries()) {
+    if (length === null || seconds.indexOf(length) === index) continue;
+    const message = `expected each window once, got ${show(names[index])} again`;
+    context.addIssue({ code: 'custom', path: [index], message });
+  }
+}, onLists);
+const schema = keys({
+  tiers: tiers.exactOptional(),
+  default_tier: text().nullable().exactOptional(),
+  deployments: deployments.prefault({}),
+  rework: rework.prefault({}),
+  windows: windows.exactOptional(),
+});
+const keysUnder = new Map([
+  ['', Object.keys(schema.shape)],
+  ['tiers', Object.keys(tierRule.shape)],
+  ['deployments', Object.keys(deployments.shape)],
+  ['rework', Object.keys(rework.shape)],
+]);
+
+type Path = readonly PropertyKey[];
+type Problem = { readonly line: number; readonly text: string };
+/** What stands at a path: nothing is `undefined`, and the line then that of what lacks it. */
+type Find = (path: Path) => { readonly line: number; readonly node: unknown };
+
+function describe(issue: z.core.$ZodIssue, find: Find, above: Path = []): Problem[] {
+  const path = [...above, ...issue.path];
+  const { line, node } = find(path);
+  const words = path.filter((part) => typeof part === 'string').join('.');
+  const problem = (message: string, at = line) => ({
+    line: at,
+    text: words ? `${words}: ${message}` : message,
+  });
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => {
+        const hint = didYouMean(key, keysUnder.get(words) ?? []);
+        return problem(`unknown key ${show(key)}${hint}`, find([...path, key]).line);
+      });
+    case 'invalid_union':
+      if (isSeq(node)) return (issue.errors[1] ?? []).flatMap((inner) => describe(inner, find, path));
+      return [problem(`expected default or a list, got ${kindOf(node)}${writeInstead('a list', node)}`)];
+    case 'invalid_type':
+      return [problem(`expected ${issue.message}, got ${kindOf(node)}${writeInstead(issue.message, node)}`)];
+    default:
+      return [problem(issue.message)];
+  }
+}
+
+function kindOf(node: unknown): string {
+  if (isSeq(node)) return 'a list';
+  if (isMap(node)) return 'keys with values';
+  if (!isScalar(node) || node.source === '') return 'nothing';
+  return typeof node.value === 'string' ? show(node.value) : String(node.source);
+}
+
+function writeInstead(noun: string, node: unknown): string {
+  if (isMap(node) && noun === 'text') return ', quote what holds ": "';
+  if (!isScalar(node) || !node.source) return '';
+  if (noun === 'text') return `, quote it: "${node.source}"`;
+  return noun === 'a list' && typeof node.value === 'string' ? `, write [${node.source}]` : '';
+}
+
+function didYouMean(word: string, words: readonly string[]): string {
+  const meant = closest(word, words);
+  return meant === null ? '' : `, did you mean ${meant}?`;
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value);
+}
+
+/** Mistakes that leave no doubt about what the lines after them mean. */
+const isLocal = /^(DUPLICATE_KEY|MULTIPLE_DOCS|BAD_ALIAS|BAD_DQ_ESCAPE|BAD_SCALAR_START|TAG_RESOLVE_FAILED)$/;
+
+function readYaml(source: string) {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(source, { lineCounter, prettyErrors: false });
+  const lineOf = (node: unknown) => lineCounter.linePos(isNode(node) ? (node.range?.[0] ?? 0) : 0).line || 1;
+  const problems: Problem[] = [];
+  let garbledFrom = Number.POSITIVE_INFINITY;
+  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+    const { line } = lineCounter.linePos(pos[0]);
+    if (!isLocal.test(code)) garbledFrom = Math.min(garbledFrom, line);
+    if (code !== 'BAD_ALIAS') problems.push({ line, text: explain(code, message, source.slice(pos[0])) });
+  }
+
+  // What begins with `*` or `!` is no text to YAML. Read as the glob that was meant, it brings no second problem.
+  visit(document, {
+    Alias: (_key, node) => {
+      if (node.resolve(document)) return undefined;
+      const meant = new Scalar(`*${node.source}`);
+      meant.range = node.range ?? null;
+      problems.push({ line: lineOf(node), text: `expected text, got an alias, quote it: "${meant.value}"` });
+      return meant;
+    },
+    Scalar: (_key, node) => {
+      if (node.tag && /^!./.test(node.tag)) node.value = `${node.tag} ${node.value}`.trim();
+    },
+  });
+
+  const find: Find = (path) => {
+    let at: unknown = document.contents;
+    let node: unknown = document.contents;
+    for (const part of path) {
+      const pair =
+        isMap(node) && node.items.findLast(({ key }) => isScalar(key) && String(key.value) === part);
+      const next = pair ? pair.value : isSeq(node) ? node.items[Number(part)] : undefined;
+      at = pair ? pair.key : (next ?? at);
+      node = isAlias(next) ? next.resolve(document) : next;
+    }
+    return { line: lineOf(at), node };
+  };
+  try {
+    return { value: document.toJS() ?? {}, problems, garbledFrom, find };
+  } catch (error) {
+    return { value: {}, problems: [...problems, { line: 1, text: describeError(error) }], garbledFrom, find };
+  }
+}
+
+function explain(code: string, message: string, source: string): string {
+  if (code === 'DUPLICATE_KEY') return `key ${/^(?:"[^"]*"|[^\s:]*)/.exec(source)?.[0]} is given twice`;
+  if (code === 'MULTIPLE_DOCS') return 'expected one YAML document, got several';
+  if (code === 'BAD_DQ_ESCAPE') return `${message}, write it in single quotes`;
+  return /^(TAG_RESOLVE_FAILED|BAD_SCALAR_START)$/.test(code) ? `${message}, quote it` : message;
+}
