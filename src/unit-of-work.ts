@@ -108,7 +108,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
             // One without an id yet: the first id seen under its name adopts it.
             reposNamed(facts.fullName).find((repo) => repo.woodpeckerId === null));
       if (!known) return addRepo(facts);
-      const learnt = learn(known, facts);
+      const learnt = learn(known.isGone ? { ...known, isGone: false } : known, facts);
       if (learnt === known) return known;
       await putRepo(learnt);
       if (learnt.fullName !== known.fullName) {
@@ -224,6 +224,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       defaultBranches: facts.defaultBranch ? [facts.defaultBranch] : [],
       horizon: null,
       revealed: !mode.canAsk,
+      isGone: false,
       scan: noScan,
     });
     repos.set(added.key, added);

@@ -40,7 +40,7 @@ export function project(state: State): readonly SeriesSample[] {
       });
   }
   return [...series]
-    .filter(([, { pairs }]) => pairs.some((pair) => pair.isKnown))
+    .filter(([, { pairs }]) => pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone))
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     .map(([key, { repo, pairs }]) => {
       const { tip } = state.timelines.get(key) ?? emptyTimeline;

@@ -21,6 +21,8 @@ export interface Repo {
   readonly horizon: number | null;
   /** Whether its series may be shown: from its first complete backfill on, or at once where there is none. */
   readonly revealed: boolean;
+  /** Whether Woodpecker no longer has it, or no longer active: its series end until it is back. */
+  readonly isGone: boolean;
   readonly scan: ScanProgress;
 }
 

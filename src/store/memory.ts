@@ -7,10 +7,10 @@ import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
 import { compareDeployments } from '../core/deployment.ts';
 import { type Follow, followKey } from '../core/follow.ts';
 import { type Pair, pairKey } from '../core/pair.ts';
+import { createQueue } from '../core/queue.ts';
 import type { Repo } from '../core/repo.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
 import { createTally } from '../core/tally.ts';
-import { createQueue } from './queue.ts';
 import {
   type Store,
   type StoredBackfill,

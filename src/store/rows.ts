@@ -129,6 +129,7 @@ export function fromRepo(repo: Omit<Repo, 'key'>): SqlValue[] {
     JSON.stringify(repo.defaultBranches),
     repo.horizon,
     Number(repo.revealed),
+    Number(repo.isGone),
     JSON.stringify(repo.scan),
   ];
 }
@@ -143,6 +144,7 @@ export function toRepo(row: SqlRow): Repo {
     defaultBranches: JSON.parse(String(row['default_branches'])),
     horizon: numberOrNull(row['horizon']),
     revealed: row['is_revealed'] === 1,
+    isGone: row['is_gone'] === 1,
     scan: JSON.parse(String(row['scan'])),
   };
 }

@@ -11,8 +11,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
 import { type Follow, targetKey } from '../core/follow.ts';
 import type { Pair } from '../core/pair.ts';
+import { createQueue } from '../core/queue.ts';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
-import { createQueue } from './queue.ts';
 import {
   deploymentColumns,
   fromPipeline,
@@ -148,7 +148,7 @@ function createTransaction(prepare: (sql: string) => StatementSync): Transaction
       async add(repo) {
         const row = await get(
           `INSERT INTO repos (woodpecker_id, forge_remote_id, full_name, named_at, default_branches, horizon,
-             is_revealed, scan) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING key`,
+             is_revealed, is_gone, scan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING key`,
           ...fromRepo(repo),
         );
         return { ...repo, key: Number(row?.['key']) };
@@ -156,7 +156,7 @@ function createTransaction(prepare: (sql: string) => StatementSync): Transaction
       async put(repo) {
         await run(
           `UPDATE repos SET woodpecker_id = ?, forge_remote_id = ?, full_name = ?, named_at = ?,
-             default_branches = ?, horizon = ?, is_revealed = ?, scan = ? WHERE key = ?`,
+             default_branches = ?, horizon = ?, is_revealed = ?, is_gone = ?, scan = ? WHERE key = ?`,
           ...fromRepo(repo),
           repo.key,
         );

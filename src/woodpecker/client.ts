@@ -7,12 +7,16 @@
  */
 
 import { z } from 'zod';
-import { WirePipeline, WireRepo, WireUser } from './wire.ts';
+import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
 export interface WoodpeckerClient {
   user(signal: AbortSignal): Promise<{ login: string; admin: boolean }>;
   /** All repos that the token reaches: every active one for an admin, else those that the user may push to. */
   repos(isAdmin: boolean, signal: AbortSignal): Promise<readonly WireRepo[]>;
+  /** A page of at most `pageSize` of all active repos, for an administrator's token. Pages count from 1. */
+  allRepos(page: number, signal: AbortSignal): Promise<readonly WireRepo[]>;
+  /** The newest pipelines over the repos that the user may push to. */
+  feed(signal: AbortSignal): Promise<readonly WireFeedItem[]>;
   /** By name, following renames. */
   lookUpRepo(fullName: string, signal: AbortSignal): Promise<WireRepo>;
   repo(repoId: number, signal: AbortSignal): Promise<WireRepo>;
@@ -106,15 +110,21 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     }
   };
 
+  const getList = async <T>(path: string, item: z.ZodType<T>, signal: AbortSignal): Promise<readonly T[]> =>
+    // An empty list may come as null.
+    (await get(path, z.array(item).nullable(), signal)) ?? [];
+  const allRepos = (page: number, signal: AbortSignal) =>
+    getList(`/api/repos?active=true&page=${page}&perPage=${pageSize}`, WireRepo, signal);
+
   return {
     user: (signal) => get('/api/user', WireUser, signal),
+    allRepos,
+    feed: (signal) => getList('/api/user/feed', WireFeedItem, signal),
     async repos(isAdmin, signal) {
-      if (!isAdmin)
-        return get('/api/user/repos', z.array(WireRepo).nullable(), signal).then((all) => all ?? []);
+      if (!isAdmin) return getList('/api/user/repos', WireRepo, signal);
       const all: WireRepo[] = [];
       for (let page = 1; ; page++) {
-        const path = `/api/repos?active=true&page=${page}&perPage=${pageSize}`;
-        const repos = (await get(path, z.array(WireRepo).nullable(), signal)) ?? [];
+        const repos = await allRepos(page, signal);
         all.push(...repos);
         if (repos.length < pageSize) return all;
       }
@@ -127,8 +137,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
       if (after !== undefined) query.set('after', toRfc3339(after));
       if (before !== undefined) query.set('before', toRfc3339(before));
       if (status !== undefined) query.set('status', status);
-      const path = `/api/repos/${repoId}/pipelines?${query}`;
-      return (await get(path, z.array(WirePipeline).nullable(), signal)) ?? [];
+      return getList(`/api/repos/${repoId}/pipelines?${query}`, WirePipeline, signal);
     },
     pipeline: (repoId, number, signal) =>
       get(`/api/repos/${repoId}/pipelines/${number}`, WirePipeline, signal),

@@ -84,6 +84,8 @@ export const WireRepo = z
     name: text,
     default_branch: text,
     active: z.boolean().nullish(),
+    /** Of the newest pipeline, in a user's list from 3.1 on. */
+    last_pipeline: WirePipeline.nullish(),
   })
   .transform((repo, context) => {
     const fullName = RepoName.safeParse(repo.full_name ?? `${repo.owner}/${repo.name}`);
@@ -96,6 +98,17 @@ export type WireRepo = z.output<typeof WireRepo>;
 /** What the event stream sends, and what may be posted as it is. */
 export const WireEvent = z.object({ repo: WireRepo, pipeline: WirePipeline });
 export type WireEvent = z.output<typeof WireEvent>;
+
+/** A row of the user's feed: too little for a record, enough to see that there is news. */
+export const WireFeedItem = z.object({
+  repo_id: count.nullish(),
+  id: count.nullish(),
+  number: count.nullish(),
+  status: text,
+  finished: seconds,
+  finished_at: seconds,
+});
+export type WireFeedItem = z.output<typeof WireFeedItem>;
 
 export const WireUser = z.object({ login: text, admin: flag });
 

@@ -67,6 +67,22 @@ describe('project', () => {
     expect(project(stateOf([aRepo()], [aPair({ isKnown: false, totals: counted(3) })]))).toEqual([]);
   });
 
+  it('shows no pair of a repo that is gone', () => {
+    expect(project(stateOf([aRepo({ isGone: true })], [aPair({ totals: counted(3) })]))).toEqual([]);
+  });
+
+  it.each([
+    ['gone', { isGone: true }, {}],
+    ['one whose policy no longer yields the pair', {}, { isKnown: false }],
+  ])('keeps in a series what a repo of the same name has added that is %s', (_, other, otherPair) => {
+    const repos = [aRepo({ key: 1, woodpeckerId: 11 }), aRepo({ key: 2, woodpeckerId: 12, ...other })];
+    const pairs = [
+      aPair({ repo: 1, totals: counted(2) }),
+      aPair({ repo: 2, totals: counted(3), ...otherPair }),
+    ];
+    expect(project(stateOf(repos, pairs)).map(({ totals }) => totals)).toEqual([counted(5)]);
+  });
+
   it('shows no pair of a repo that it does not know', () => {
     expect(project(stateOf([], [aPair()]))).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { IntakeMode } from '../../src/unit-of-work.ts';
+import { daySeconds, epoch, firstReceipt } from '../support/histories.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createWorld, seriesOf, type World } from '../support/world.ts';
 
@@ -99,6 +100,14 @@ describe('the ledger', () => {
     expect(deploymentsOf(world, 'unassigned')).toBe(2);
   });
 
+  it('counts a pipeline of a branch that turns out to be the default one of a repo renamed meanwhile', async () => {
+    const world = await createWorld({ mode: webhookOnly(aPolicy()) });
+    await observe(world, { number: 1, branch: 'develop' });
+    const facts = { fullName: 'acme/store', defaultBranch: 'develop', asOf: 2000 };
+    await observe(world, { number: 2, branch: 'main' }, { facts });
+    expect(seriesOf(world.state)).toMatchObject({ 'acme/store unassigned': { deployments: 2 } });
+  });
+
   it('lets go of what a scan held once Woodpecker is no longer asked', async () => {
     const world = await createWorld({ mode: asking(aPolicy()) });
     await observe(world, { number: 1 });
@@ -107,6 +116,15 @@ describe('the ledger', () => {
     await world.restart(webhookOnly(aPolicy()));
     await observe(world, { number: 2 });
     expect(deploymentsOf(world, 'unassigned')).toBe(2);
+  });
+
+  it('observes the recovery that a scan held once Woodpecker is no longer asked', async () => {
+    const world = await createWorld({ mode: asking(aPolicy()) });
+    await observe(world, { number: 1, status: 'failure', finishedAt: 1100 });
+    await world.release(11, null);
+    await observe(world, { number: 2, status: 'success', finishedAt: 1700 }, { origin: 'scan' });
+    await world.restart(webhookOnly(aPolicy()));
+    expect(recoveriesOf(world, 'unassigned')).toBe(1);
   });
 
   it('shows and counts at once what waited for a first backfill that no longer comes', async () => {
@@ -123,6 +141,32 @@ describe('the ledger', () => {
     await observe(world, { number: 2, status: 'failure' }, { facts: { fullName: 'acme/store', asOf: 2000 } });
     expect(seriesOf(world.state)).toMatchObject({ 'acme/store unassigned': { deployments: 2, failures: 1 } });
     expect(Object.keys(seriesOf(world.state))).toEqual(['acme/store unassigned']);
+  });
+
+  it('counts what came in just before a repo was renamed, in the same turn', async () => {
+    const world = await createWorld({ mode: webhookOnly(aPolicy()) });
+    await observe(world, { number: 1 });
+    await Promise.all([
+      observe(world, { number: 2 }),
+      observe(world, { number: 3 }, { facts: { fullName: 'acme/store', asOf: 2000 } }),
+    ]);
+    expect(seriesOf(world.state)).toMatchObject({ 'acme/store unassigned': { deployments: 3 } });
+  });
+
+  it('counts what came in just before a rename to a tier that was there before, in the same turn', async () => {
+    const policy = aPolicy({
+      tiers: [
+        { tier: 'production', deployTo: ['production'] },
+        { tier: 'production', repos: ['acme/store'] },
+      ],
+    });
+    const world = await createWorld({ mode: webhookOnly(policy) });
+    await observe(world, { number: 1, event: 'deployment', deployTo: 'production' });
+    await Promise.all([
+      observe(world, { number: 2 }),
+      observe(world, { number: 3 }, { facts: { fullName: 'acme/store', asOf: 2000 } }),
+    ]);
+    expect(seriesOf(world.state)).toMatchObject({ 'acme/store production': { deployments: 3 } });
   });
 
   it('adds the failure for a success that turns out to have failed, and takes nothing back', async () => {
@@ -148,6 +192,83 @@ describe('the ledger', () => {
     await observe(world, { number: 1, id: 9001, finishedAt: 1500 });
     expect(seriesOf(world.state)).toMatchObject({
       'acme/shop unassigned': { lastSuccess: 1500, deployments: 2 },
+    });
+  });
+
+  it('moves a pipeline to the tier that turns out to be its own, and counts it in the first one only', async () => {
+    const world = await createWorld({ mode: webhookOnly(byTarget) });
+    await observe(world, { deployTo: 'staging', updatedAt: 1101 });
+    await observe(world, { deployTo: 'production', updatedAt: 1102 });
+    expect(seriesOf(world.state)).toMatchObject({
+      'acme/shop unassigned': { lastSuccess: 0, deployments: 1 },
+      'acme/shop production': { lastSuccess: 1100, deployments: 0 },
+    });
+  });
+
+  it('forgets a deployment that turns out to be none of the policy, but has counted it', async () => {
+    const world = await createWorld({ mode: webhookOnly(aPolicy()) });
+    await observe(world, { event: 'tag', updatedAt: 1101 });
+    await observe(world, { event: 'pull_request', updatedAt: 1102 });
+    expect(seriesOf(world.state)).toMatchObject({
+      'acme/shop unassigned': { lastSuccess: 0, deployments: 1 },
+    });
+  });
+});
+
+describe('a repo that is gone', () => {
+  it('is shown no more, and again with its totals once anything tells of it', async () => {
+    const world = await createWorld({ mode: webhookOnly(aPolicy()) });
+    await observe(world, { number: 1 });
+    const shown = seriesOf(world.state);
+    await world.ingest.submit(async (uow) => {
+      const repo = uow.repoById(11);
+      if (repo) await uow.putRepo({ ...repo, isGone: true });
+    });
+    expect(seriesOf(world.state)).toEqual({});
+    await world.restart();
+    expect(seriesOf(world.state)).toEqual({});
+    await observe(world, { number: 1 });
+    expect(seriesOf(world.state)).toEqual(shown);
+  });
+});
+
+describe('a deployment that is shown', () => {
+  it('stays so while a scan reads it again, and is corrected at once', async () => {
+    const world = await createWorld({ mode: asking(aPolicy()) });
+    await observe(world, { status: 'success', updatedAt: 1101 });
+    await world.release(11, null);
+    await observe(world, { status: 'success', updatedAt: 1102, finishedAt: 1090 }, { origin: 'scan' });
+    expect(seriesOf(world.state)).toMatchObject({
+      'acme/shop unassigned': { lastSuccess: 1090, deployments: 1 },
+    });
+  });
+
+  it('waits for the rest of its scan where only the scan has found it', async () => {
+    const world = await createWorld({ mode: asking(aPolicy()) });
+    await observe(world, { number: 1 });
+    await world.release(11, null);
+    await observe(world, { number: 2, finishedAt: 1500 }, { origin: 'scan' });
+    expect(seriesOf(world.state)).toMatchObject({
+      'acme/shop unassigned': { lastSuccess: 1100, deployments: 1 },
+    });
+    await world.release(11, null);
+    expect(seriesOf(world.state)).toMatchObject({
+      'acme/shop unassigned': { lastSuccess: 1500, deployments: 2 },
+    });
+  });
+
+  it('can be older than every window, and be corrected twice in one turn to a time within', async () => {
+    const world = await createWorld({ mode: webhookOnly(aPolicy()) });
+    const longAgo = epoch + 15 * daySeconds;
+    const lately = firstReceipt - daySeconds;
+    await observe(world, { number: 1, status: 'failure', finishedAt: longAgo, updatedAt: longAgo });
+    expect(seriesOf(world.state)).toMatchObject({ 'acme/shop unassigned': { lastFailure: longAgo } });
+    await Promise.all([
+      observe(world, { number: 1, status: 'success', finishedAt: lately, updatedAt: lately }),
+      observe(world, { number: 1, status: 'success', finishedAt: lately + 5, updatedAt: lately + 6 }),
+    ]);
+    expect(seriesOf(world.state)).toMatchObject({
+      'acme/shop unassigned': { lastFailure: 0, failingSince: 0, lastSuccess: lately + 5, deployments: 1 },
     });
   });
 });

@@ -9,13 +9,11 @@ import {
   epoch,
   type Story,
 } from '../support/histories.ts';
-import { expectedSeries, rulesByTarget } from '../support/oracle.ts';
+import { expectedSeries, type Rules, rulesByTarget, rulesWithoutNames } from '../support/oracle.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { createSqliteHost, createWorld, exactPart, type StoreHost, seriesOf } from '../support/world.ts';
 
-const { policy } = rulesByTarget;
-const liveOnly = { policy, canAsk: false };
-const withScans = { policy, canAsk: true };
+const withScans = { policy: rulesByTarget.policy, canAsk: true };
 
 interface Case {
   readonly stories: readonly Story[];
@@ -58,8 +56,12 @@ async function playScans({ stories, deliveries }: Case, horizon: number, host?: 
   return series;
 }
 
-async function playLive({ deliveries }: Case, host?: StoreHost) {
-  const world = await createWorld({ mode: liveOnly, ...(host && { host }) });
+async function playLive(
+  { deliveries }: Case,
+  { host, rules = rulesByTarget }: { host?: StoreHost; rules?: Rules } = {},
+) {
+  const mode = { policy: rules.policy, canAsk: false };
+  const world = await createWorld({ mode, ...(host && { host }) });
   await world.play(deliveries);
   const series = seriesOf(world.state);
   await world.close();
@@ -83,6 +85,16 @@ describe('what comes in live', () => {
     await fc.assert(
       fc.asyncProperty(liveCase({ reports: true }), async (played) => {
         expect(await playLive(played)).toEqual(expectedSeries(played.stories, rulesByTarget));
+      }),
+      { numRuns: 300 },
+    );
+  }, 30_000);
+
+  it('gives the same totals while repos are renamed, where no name decides', async () => {
+    await fc.assert(
+      fc.asyncProperty(liveCase({ renames: true }), async (played) => {
+        const series = await playLive(played, { rules: rulesWithoutNames });
+        expect(series).toEqual(expectedSeries(played.stories, rulesWithoutNames));
       }),
       { numRuns: 300 },
     );
@@ -116,9 +128,8 @@ describe('the same on a SQLite file that is closed and opened at each restart', 
     await fc.assert(
       fc.asyncProperty(liveCase({ corrections: true, reports: true, renames: true }), async (played) => {
         const folder = createTemporaryFolder();
-        const series = await playLive(played, createSqliteHost(folder.pathOf('dora.db'))).finally(
-          folder.remove,
-        );
+        const host = createSqliteHost(folder.pathOf('dora.db'));
+        const series = await playLive(played, { host }).finally(folder.remove);
         expect(exactPart(series)).toEqual(exactPart(expectedSeries(played.stories, rulesByTarget)));
       }),
       { numRuns: 25 },

@@ -250,6 +250,7 @@ export function describeStore(
           defaultBranches: ['main', "o'brien", 'übung'],
           horizon: 1_740_000_000,
           revealed: true,
+          isGone: false,
           scan: { watermark: 7, scannedAt: 1000, covered: { from: 8, to: 90, fromCreatedAt: 900 } },
         };
         const unknown: Omit<Repo, 'key'> = {
@@ -260,6 +261,7 @@ export function describeStore(
           defaultBranches: [],
           horizon: null,
           revealed: false,
+          isGone: false,
           scan: { watermark: null, scannedAt: null, covered: null },
         };
         await store.transact(async (tx) => {
@@ -281,6 +283,7 @@ export function describeStore(
             fullName: 'acme/store',
             horizon: 5,
             revealed: false,
+            isGone: false,
           });
           await tx.repos.put(changed);
           const all = await tx.repos.all();

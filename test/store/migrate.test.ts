@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { migrate } from '../../src/store/migrate.ts';
+import { migrate, refuseForeign, refuseOlder } from '../../src/store/migrate.ts';
 import { StoreUnusable } from '../../src/store/store.ts';
 
 describe('migrate', () => {
@@ -71,5 +71,25 @@ describe('migrate', () => {
     expect(database.isTransaction).toBe(false);
     migrate(database);
     expect(numberOf('application_id')).toBe(applicationId);
+  });
+});
+
+describe('refuseOlder', () => {
+  it('refuses a database that lacks a migration, and no other', () => {
+    const database = new DatabaseSync(':memory:');
+    expect(() => refuseOlder(database)).toThrow(StoreUnusable);
+    migrate(database);
+    expect(() => refuseOlder(database)).not.toThrow();
+    database.close();
+  });
+});
+
+describe('refuseForeign', () => {
+  it('lets a new database pass, and one of ours', () => {
+    const database = new DatabaseSync(':memory:');
+    expect(() => refuseForeign(database)).not.toThrow();
+    migrate(database);
+    expect(() => refuseForeign(database)).not.toThrow();
+    database.close();
   });
 });

@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
@@ -11,11 +11,6 @@ describeStore('openSqliteStore with a file', async () => {
   const folder = createTemporaryFolder();
   return { store: openSqliteStore(folder.pathOf('dora.db')), discard: folder.remove };
 });
-
-describeStore('openSqliteStore with :memory:', async () => ({
-  store: openSqliteStore(':memory:'),
-  discard: () => undefined,
-}));
 
 describe('openSqliteStore', () => {
   let folder: TemporaryFolder;
@@ -154,6 +149,48 @@ describe('openSqliteStore', () => {
     ])('a %s text file', (_, text) => {
       writeFileSync(path, text);
       expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+    });
+  });
+
+  describe('read-only', () => {
+    const openReadOnly = () => openSqliteStore(path, { isReadOnly: true });
+
+    it('finds what is there, while another process writes', async () => {
+      const store = openSqliteStore(path);
+      await store.transact((tx) => tx.meta.put('policy', 'a'));
+      const reader = openReadOnly();
+      await store.transact(async (tx) => {
+        await tx.meta.put('policy', 'b');
+        expect(await reader.transact((other) => other.meta.get('policy'))).toBe('a');
+      });
+      expect(await reader.transact((tx) => tx.meta.get('policy'))).toBe('b');
+      await reader.close();
+      await store.close();
+    });
+
+    it('writes nothing', async () => {
+      await openSqliteStore(path).close();
+      const reader = openReadOnly();
+      const attempt = reader.transact((tx) => tx.meta.put('policy', 'a'));
+      await expect(attempt).rejects.toBeInstanceOf(StoreUnavailable);
+      expect(await reader.transact((tx) => tx.meta.get('policy'))).toBeNull();
+      await reader.close();
+    });
+
+    it('creates no file, nor its folder', () => {
+      expect(() => openSqliteStore(folder.pathOf('a/dora.db'), { isReadOnly: true })).toThrow(
+        StoreUnavailable,
+      );
+      expect(openReadOnly).toThrow(StoreUnavailable);
+      expect(existsSync(folder.pathOf('a'))).toBe(false);
+      expect(existsSync(path)).toBe(false);
+    });
+
+    it('refuses a database of an older version, and leaves it as it was', () => {
+      new DatabaseSync(path).close();
+      writeFileSync(path, '');
+      expect(openReadOnly).toThrow(StoreUnusable);
+      expect(statSync(path).size).toBe(0);
     });
   });
 

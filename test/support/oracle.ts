@@ -47,6 +47,16 @@ export const rulesByTarget: Rules = {
   },
 };
 
+/** The same, but no name of a repo decides anything. */
+export const rulesWithoutNames: Rules = {
+  ...rulesByTarget,
+  policy: {
+    ...rulesByTarget.policy,
+    tiers: rulesByTarget.policy.tiers.filter(({ repos }) => repos === undefined),
+  },
+  tierOf: (_, defaultBranches, truth) => rulesByTarget.tierOf('', defaultBranches, truth),
+};
+
 /** Infrastructure repos by name, else the branch; any event and branch; killed is a failure, an error is not. */
 export const rulesByBranch: Rules = {
   policy: aPolicy({

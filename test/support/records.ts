@@ -44,6 +44,7 @@ export function aRepo(overrides: Partial<Repo> = {}): Repo {
     defaultBranches: ['main'],
     horizon: null,
     revealed: true,
+    isGone: false,
     scan: noScan,
     ...overrides,
   };

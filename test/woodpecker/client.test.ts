@@ -133,6 +133,48 @@ describe('repos', () => {
     expect(await clientOf(woodpecker).repos(false, signal)).toEqual([]);
     expect(await clientOf(woodpecker).repos(true, signal)).toEqual([]);
     expect(await clientOf(woodpecker).pipelines(1, { page: 1 }, signal)).toEqual([]);
+    expect(await clientOf(woodpecker).feed(signal)).toEqual([]);
+  });
+});
+
+describe('allRepos', () => {
+  it('reads one page of an administrator’s list', async () => {
+    const woodpecker = await start();
+    for (let i = 100; i < 160; i++) woodpecker.addRepo({ fullName: `acme/r${i}` });
+    const [first, second] = [
+      await clientOf(woodpecker).allRepos(1, signal),
+      await clientOf(woodpecker).allRepos(2, signal),
+    ];
+    expect([first.length, second.length, second[0]?.full_name]).toEqual([50, 10, 'acme/r150']);
+    expect(asked(woodpecker)).toEqual([
+      '/api/repos?active=true&page=1&perPage=50',
+      '/api/repos?active=true&page=2&perPage=50',
+    ]);
+  });
+});
+
+describe('feed', () => {
+  it.each(['3.17.0', '2.8.3'])('reads what is newest over a user’s repos, of server %s', async (version) => {
+    const woodpecker = await start({ version });
+    for (const fullName of ['acme/shop', 'acme/site']) {
+      woodpecker.addRepo({ fullName, private: true, access: { alice: 'push' } });
+    }
+    woodpecker.addPipeline('acme/shop', { number: 7, status: 'failure', finished: 1_785_000_000 });
+    woodpecker.addPipeline('acme/site', { number: 3, status: 'running' });
+    const client = clientOf(woodpecker, { token: woodpecker.userToken });
+    const rows = await client.feed(signal);
+    expect(
+      rows.map(({ repo_id, number, status, finished, finished_at }) => [
+        repo_id,
+        number,
+        status,
+        finished || finished_at,
+      ]),
+    ).toEqual([
+      [2, 3, 'running', 0],
+      [1, 7, 'failure', 1_785_000_000],
+    ]);
+    expect(asked(woodpecker)).toEqual(['/api/user/feed']);
   });
 });
 
@@ -258,7 +300,9 @@ describe('an answer that says no', () => {
     const woodpecker = await start();
     const client = clientOf(woodpecker, { token: woodpecker.badToken });
     await expect(client.user(signal)).rejects.toThrow(Unauthorized);
-    await expect(client.user(signal)).rejects.toThrow('Woodpecker answered 401 to /api/user: check the token');
+    await expect(client.user(signal)).rejects.toThrow(
+      'Woodpecker answered 401 to /api/user: check the token',
+    );
     expect(woodpecker.requests.length).toBe(2);
     expect(client.pauses).toEqual([]);
   });
@@ -285,8 +329,16 @@ describe('an answer that may pass', () => {
       /"text\/html; charset=UTF-8", not JSON: check the URL/,
     ],
     ['200 without a type', { status: 200, body: '' }, /not JSON/],
-    ['garbage that calls itself JSON', { status: 200, body: '{"login": "al', headers: json }, /no usable answer/],
-    ['JSON of another shape', { status: 200, body: '{"login": 7}', headers: json }, /not as expected: .*login/s],
+    [
+      'garbage that calls itself JSON',
+      { status: 200, body: '{"login": "al', headers: json },
+      /no usable answer/,
+    ],
+    [
+      'JSON of another shape',
+      { status: 200, body: '{"login": 7}', headers: json },
+      /not as expected: .*login/s,
+    ],
     ['an answer that is cut off', { truncateAfterBytes: 10 }, /no usable answer to \/api\/user/],
     ['a dropped connection', 'drop', /no usable answer to \/api\/user/],
     ['silence', 'hang', /no usable answer to \/api\/user: .*timeout/],
@@ -314,6 +366,18 @@ describe('an answer that may pass', () => {
     const woodpecker = await start();
     await woodpecker.stop();
     await expect(clientOf(woodpecker).user(signal)).rejects.toThrow(/no usable answer.*ECONNREFUSED/);
+  });
+
+  it('says why no connection came about where a name has several addresses', async () => {
+    const refused = ['connect ECONNREFUSED ::1:80', 'connect ECONNREFUSED 127.0.0.1:80'];
+    const cause = new AggregateError(refused.map((message) => new Error(message)));
+    const client = createWoodpeckerClient({
+      url: 'http://woodpecker.example.com',
+      token: 'token',
+      sleep: async () => undefined,
+      fetch: () => Promise.reject(new TypeError('fetch failed', { cause })),
+    });
+    await expect(client.user(signal)).rejects.toThrow(/ECONNREFUSED/);
   });
 
   it('passes on page two as well as on page one', async () => {

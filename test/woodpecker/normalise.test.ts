@@ -204,7 +204,9 @@ describe('toRecord', () => {
     const canceled = { state: 'killed', error: 'Canceled' };
 
     it('knows a kill by a failing step from the other kills', () => {
-      expect(cutShortBy({ status: 'killed', cancel_info: { canceled_by_step: 'deploy' } })).toBe('failing_step');
+      expect(cutShortBy({ status: 'killed', cancel_info: { canceled_by_step: 'deploy' } })).toBe(
+        'failing_step',
+      );
       expect(cutShortBy({ status: 'killed', cancel_info: { superseded_by: 839 } })).toBeNull();
       expect(cutShortBy({ status: 'killed', cancel_info: { canceled_by_user: 'bob' } })).toBeNull();
       expect(cutShortBy({ status: 'killed' })).toBeNull();
@@ -279,7 +281,9 @@ describe('timesAhead', () => {
   });
 
   it('sees every time of a pipeline that decides something', () => {
-    const workflows = [{ state: 'success', finished: 5090, children: [{ state: 'success', finished: 5095 }] }];
+    const workflows = [
+      { state: 'success', finished: 5090, children: [{ state: 'success', finished: 5095 }] },
+    ];
     expect(timesOf(aPipeline({ workflows }))).toEqual({
       'pipeline.created': 4990,
       'pipeline.updated': 5101,
@@ -300,7 +304,12 @@ describe('timesAhead', () => {
 
 describe('toRepoFacts', () => {
   it('takes over what the wire tells', () => {
-    const repo = WireRepo.parse({ id: 7, forge_remote_id: '41', full_name: 'acme/shop', default_branch: 'main' });
+    const repo = WireRepo.parse({
+      id: 7,
+      forge_remote_id: '41',
+      full_name: 'acme/shop',
+      default_branch: 'main',
+    });
     expect(toRepoFacts(repo, 1234)).toEqual({
       woodpeckerId: 7,
       forgeRemoteId: '41',

