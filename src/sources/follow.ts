@@ -1,0 +1,131 @@
+/**
+ * Follows pipelines that are known of to their end, by asking for them at the intervals of `core/follow.ts`.
+ *
+ * Guarantees: what is followed survives a restart; it ends with the pipeline's end, or when Woodpecker no longer knows
+ * it. While Woodpecker does not answer at all, it waits as a whole instead of asking for each.
+ */
+
+import { type Clock, nowSeconds } from '../clock.ts';
+import { isWatched } from '../core/classification.ts';
+import { askAt, type Follow } from '../core/follow.ts';
+import { describeError, type Log } from '../log.ts';
+import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
+import { toEventResult } from './intake.ts';
+import type { EventResult, SourceDependencies } from './source.ts';
+
+export interface FollowOptions extends SourceDependencies {
+  readonly client: WoodpeckerClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether the event stream tells of the pipeline: it is then asked for only now and then, to be sure. */
+  readonly isTold?: (follow: Follow) => boolean;
+}
+
+const askedAtOnce = 4;
+const toldSeconds = 60;
+const shortestSleepMs = 50;
+const longestSleepMs = 60_000;
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+
+/** Runs until `signal` is aborted, then rejects with its reason. */
+export async function followPipelines(options: FollowOptions, signal: AbortSignal): Promise<never> {
+  const { ingest, clock, log, onEvent, isTold = () => false } = options;
+  const dueAt = (follow: Follow): number =>
+    isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
+  let wake = new AbortController();
+  ingest.subscribe(() => wake.abort());
+  let pauseMs = firstPauseMs;
+  for (;;) {
+    wake = new AbortController();
+    const now = nowSeconds(clock);
+    const follows = [...ingest.state.follows.values()].map((follow) => ({ follow, at: dueAt(follow) }));
+    const due = follows.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at);
+    if (due.length === 0) {
+      const next = Math.min(...follows.map(({ at }) => at));
+      const ms = Math.min(Math.max(next * 1000 - clock.now(), shortestSleepMs), longestSleepMs);
+      await sleepUntil(clock, ms, wake.signal, signal);
+      continue;
+    }
+    const outcomes = await Promise.allSettled(
+      due.slice(0, askedAtOnce).map(async ({ follow }) => {
+        const result = await ask(options, follow, signal);
+        if (result) onEvent('follow', result);
+      }),
+    );
+    signal.throwIfAborted();
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (!failure) {
+      pauseMs = firstPauseMs;
+      continue;
+    }
+    log.debug('Following waits for Woodpecker', { error: describeError(failure.reason) });
+    await clock.sleep(pauseMs, signal);
+    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+  }
+}
+
+/** Sleeps, but not on when woken, and at least as long as keeps a burst of commits from turning into a spin. */
+async function sleepUntil(clock: Clock, ms: number, wake: AbortSignal, signal: AbortSignal): Promise<void> {
+  await clock.sleep(shortestSleepMs, signal);
+  try {
+    await clock.sleep(Math.max(ms - shortestSleepMs, 0), AbortSignal.any([wake, signal]));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!wake.aborted) throw error;
+  }
+}
+
+async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal): Promise<EventResult | null> {
+  const { ingest, client, clock, log } = options;
+  try {
+    const repoId = await resolveTarget(options, follow, signal);
+    if (repoId === null) {
+      await ingest.submit((uow) => uow.dropFollow(follow));
+      return 'ignored';
+    }
+    const wire = await client.pipeline(repoId, follow.number, signal);
+    const receivedAt = nowSeconds(clock);
+    return await ingest.submit(async (uow) => {
+      const repo = uow.repoById(repoId);
+      // The next observation keeps up the follow, by id, as long as there is need.
+      await uow.dropFollow(follow);
+      if (!repo) return null;
+      const { result, pipeline } = await uow.observe(repo.key, toRecord(wire, 'rest', receivedAt), 'live');
+      return toEventResult(result, pipeline);
+    });
+  } catch (error) {
+    if (error instanceof NotFound) {
+      log.debug('Woodpecker does not know a pipeline that it was asked for', describeFollow(follow));
+      await ingest.submit((uow) => uow.dropFollow(follow));
+      return 'rejected';
+    }
+    if (error instanceof Unavailable || signal.aborted) throw error;
+    log.warn('Pipeline cannot be followed now', { ...describeFollow(follow), error: describeError(error) });
+    await ingest.submit((uow) => uow.putFollow({ ...follow, askedAt: nowSeconds(clock), hintedAt: null }));
+    return null;
+  }
+}
+
+/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it. */
+async function resolveTarget(
+  { ingest, client, clock }: FollowOptions,
+  { target }: Follow,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const { state, mode } = ingest;
+  const known = typeof target === 'number' ? state.repoById(target) : state.reposByName(target)[0];
+  if (known?.woodpeckerId) return isWatched(mode.policy, known.fullName) ? known.woodpeckerId : null;
+  const wire = await (typeof target === 'number'
+    ? client.repo(target, signal)
+    : client.lookUpRepo(target, signal));
+  const id = wire.id ?? null;
+  if (id === null || !isWatched(mode.policy, wire.full_name)) return null;
+  await ingest.submit((uow) => uow.repoOf(toRepoFacts(wire, nowSeconds(clock))));
+  return id;
+}
+
+function describeFollow({ target, number }: Follow): { repo: string; number: number } {
+  return { repo: typeof target === 'number' ? `#${target}` : target, number };
+}

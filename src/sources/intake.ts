@@ -1,0 +1,138 @@
+/** From rows of a list to the store: completes what a list leaves out, takes a page in as one, counts what became of it. */
+
+import { type Clock, nowSeconds } from '../clock.ts';
+import { classify } from '../core/classification.ts';
+import { isEnded, mergeRecords, type PipelineRecord } from '../core/pipeline.ts';
+import type { Repo } from '../core/repo.ts';
+import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import type { Ingest } from '../ingest.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
+import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { needsDetail, toRecord } from '../woodpecker/normalise.ts';
+import type { WirePipeline } from '../woodpecker/wire.ts';
+import type { EventResult, OnEvent, Source } from './source.ts';
+
+/** Each pipeline scanned is exactly one of the other three. */
+export interface Counts {
+  readonly scanned: number;
+  /** New or changed, and counted or not ended yet. */
+  readonly stored: number;
+  /** Known as it is. */
+  readonly duplicate: number;
+  /** New or changed, and not counted under the policy. */
+  readonly ignored: number;
+}
+
+export const noCounts: Counts = { scanned: 0, stored: 0, duplicate: 0, ignored: 0 };
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  return {
+    scanned: a.scanned + b.scanned,
+    stored: a.stored + b.stored,
+    duplicate: a.duplicate + b.duplicate,
+    ignored: a.ignored + b.ignored,
+  };
+}
+
+export interface Intake {
+  readonly ingest: Ingest;
+  readonly client: WoodpeckerClient;
+  readonly clock: Clock;
+  readonly onEvent: OnEvent;
+}
+
+/** Records of a page's rows, each complete. */
+export async function completeRows(
+  { ingest, client, clock }: Intake,
+  repo: Repo,
+  repoId: number,
+  rows: readonly WirePipeline[],
+  signal: AbortSignal,
+): Promise<PipelineRecord[]> {
+  const receivedAt = nowSeconds(clock);
+  const incomplete = rows.filter(needsDetail);
+  const known =
+    incomplete.length === 0 ? new Map() : await ingest.submit((uow) => lookUp(uow, repo, incomplete));
+  const records = rows.map(async (row) => {
+    if (!needsDetail(row) || isKnownInDetail(known.get(row.number), row))
+      return toRecord(row, 'rest', receivedAt);
+    try {
+      return toRecord(await client.pipeline(repoId, row.number, signal), 'rest', nowSeconds(clock));
+    } catch (error) {
+      // Deleted since the list was made; the list's row is all there will ever be of it.
+      if (error instanceof NotFound) return toRecord(row, 'rest', receivedAt);
+      throw error;
+    }
+  });
+  return Promise.all(records);
+}
+
+/** Takes a page in, within `uow`. */
+export async function takeIn(
+  uow: UnitOfWork,
+  repo: Repo,
+  records: readonly PipelineRecord[],
+): Promise<EventResult[]> {
+  const results: EventResult[] = [];
+  for (const record of records) {
+    const { result, pipeline } = await uow.observe(repo.key, record, 'scan');
+    results.push(toEventResult(result, pipeline));
+  }
+  return results;
+}
+
+/** What `takeIn` would say, storing nothing. */
+export async function preview(
+  { ingest }: Intake,
+  repo: Repo,
+  records: readonly PipelineRecord[],
+): Promise<EventResult[]> {
+  const known = await ingest.submit((uow) => lookUp(uow, repo, records));
+  return records.map((record) => {
+    const before = known.get(record.number);
+    const merged = before ? mergeRecords(before.record, record) : record;
+    if (merged === before?.record) return 'duplicate';
+    return classify(ingest.mode.policy, repo, merged).kind === 'ignored' ? 'ignored' : 'stored';
+  });
+}
+
+/** Counts events of `source`, and returns them as a summary's counts. */
+export function countResults(onEvent: OnEvent, source: Source, results: readonly EventResult[]): Counts {
+  let counts = { ...noCounts, scanned: results.length };
+  for (const result of results) {
+    onEvent(source, result);
+    if (result === 'ignored') counts = { ...counts, ignored: counts.ignored + 1 };
+    else if (result === 'duplicate' || result === 'stale')
+      counts = { ...counts, duplicate: counts.duplicate + 1 };
+    else counts = { ...counts, stored: counts.stored + 1 };
+  }
+  return counts;
+}
+
+/** What became of an observation, as events are counted. */
+export function toEventResult(
+  result: 'stored' | 'duplicate' | 'stale' | 'unfinished',
+  { classification }: StoredPipeline,
+): EventResult {
+  if (result === 'duplicate' || result === 'stale') return result;
+  if (classification.kind === 'ignored') return 'ignored';
+  return result === 'unfinished' ? 'following' : 'stored';
+}
+
+async function lookUp(
+  uow: UnitOfWork,
+  repo: Repo,
+  rows: readonly { readonly number: number }[],
+): Promise<Map<number, StoredPipeline>> {
+  const found = new Map<number, StoredPipeline>();
+  for (const { number } of rows) {
+    const pipeline = await uow.tx.pipelines.get(repo.key, number);
+    if (pipeline) found.set(number, pipeline);
+  }
+  return found;
+}
+
+function isKnownInDetail(known: StoredPipeline | undefined, row: WirePipeline): boolean {
+  if (!known || !isEnded(known.record.status) || !known.record.hasWorkflows) return false;
+  return known.record.id === (row.id ?? 0) && known.record.updatedAt === (row.updated || row.updated_at);
+}

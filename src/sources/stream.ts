@@ -1,0 +1,146 @@
+/**
+ * The fast lane: what Woodpecker's event stream tells, taken in as it comes.
+ *
+ * Messages come unordered and may be stale: the merge decides, never arrival. Nothing that happened while nobody
+ * listened comes again: whoever is told by `onStanding` reads what was missed over REST. Guarantees: it connects again,
+ * with growing, jittered pauses, until it is aborted.
+ */
+
+import { type Clock, nowSeconds } from '../clock.ts';
+import { isWatched } from '../core/classification.ts';
+import { followKey } from '../core/follow.ts';
+import { isEnded } from '../core/pipeline.ts';
+import { describeError, type Log } from '../log.ts';
+import { Unauthorized, type WoodpeckerClient } from '../woodpecker/client.ts';
+import type { StreamItem } from '../woodpecker/event-stream.ts';
+import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
+import type { WireEvent } from '../woodpecker/wire.ts';
+import { toEventResult } from './intake.ts';
+import type { EventResult, SourceDependencies } from './source.ts';
+
+export interface EventStream {
+  /** Runs until aborted, then rejects with the signal's reason. */
+  run(signal: AbortSignal): Promise<never>;
+  /** Connects anew, because a connection hears only of the repos that there were when it was made. */
+  reconnect(): void;
+  readonly isConnected: boolean;
+  /** Whether the connection that stands has told of this unfinished pipeline. */
+  hasToldOf(repoId: number, number: number): boolean;
+}
+
+export interface StreamOptions extends SourceDependencies {
+  readonly client: WoodpeckerClient;
+  readonly open: (signal: AbortSignal) => AsyncIterable<readonly StreamItem[]>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onConnected: (isConnected: boolean) => void;
+  /** The subscription is sure to stand: what happened before must be read over REST. */
+  readonly onStanding: () => void;
+  readonly random?: () => number;
+}
+
+const standsAfterMs = 1_000;
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+/** One that stood for so long was a good connection: the next pause is short again. */
+const goodAfterMs = 60_000;
+const mostRemembered = 10_000;
+
+export function createEventStream(options: StreamOptions): EventStream {
+  const {
+    ingest,
+    client,
+    open,
+    clock,
+    log,
+    onEvent,
+    onConnected,
+    onStanding,
+    random = Math.random,
+  } = options;
+  let isConnected = false;
+  let hasBeenDown = false;
+  let connection = new AbortController();
+  const told = new Set<string>();
+
+  const setConnected = (next: boolean, reason = ''): void => {
+    if (!next) told.clear();
+    if (next === isConnected) return;
+    isConnected = next;
+    onConnected(next);
+    if (next) {
+      log.info(hasBeenDown ? 'Event stream is connected again' : 'Event stream is connected');
+      return;
+    }
+    hasBeenDown = true;
+    // A stream is lost at every restart of the server and many a proxy's time-out: worth a warning only while it lasts.
+    log.info('Event stream is lost; connecting again', { reason });
+  };
+
+  const takeEvent = async ({ repo: wireRepo, pipeline: wire }: WireEvent): Promise<void> => {
+    if (!isWatched(ingest.mode.policy, wireRepo.full_name)) {
+      onEvent('stream', 'ignored');
+      return;
+    }
+    const receivedAt = nowSeconds(clock);
+    const result = await ingest.submit<EventResult>(async (uow) => {
+      const repo = await uow.repoOf(toRepoFacts(wireRepo, receivedAt));
+      const observed = await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live');
+      return toEventResult(observed.result, observed.pipeline);
+    });
+    onEvent('stream', result);
+    if (!wireRepo.id) return;
+    const key = followKey({ target: wireRepo.id, number: wire.number });
+    if (isEnded(wire.status)) told.delete(key);
+    else if (told.size < mostRemembered) told.add(key);
+  };
+
+  const takeItem = async (item: StreamItem): Promise<void> => {
+    if (item.kind === 'event') await takeEvent(item.event);
+    else if (item.kind === 'unreadable') onEvent('stream', 'rejected');
+  };
+
+  /** Listens until the connection ends, one way or the other. */
+  const listen = async (signal: AbortSignal): Promise<void> => {
+    // A bad token gets 200 and silence there: only this call tells.
+    await client.user(signal);
+    for await (const items of open(signal)) {
+      if (!isConnected) {
+        setConnected(true);
+        clock.sleep(standsAfterMs, signal).then(onStanding, () => undefined);
+      }
+      await Promise.all(items.map(takeItem));
+    }
+  };
+
+  return {
+    get isConnected() {
+      return isConnected;
+    },
+    hasToldOf: (repoId, number) => told.has(followKey({ target: repoId, number })),
+    reconnect: () => connection.abort(new Error('A new connection hears of more repos')),
+    async run(signal) {
+      let pauseMs = firstPauseMs;
+      let isWarned = false;
+      for (;;) {
+        connection = new AbortController();
+        const began = clock.now();
+        let reason = 'ended by the server';
+        try {
+          await listen(AbortSignal.any([signal, connection.signal]));
+        } catch (error) {
+          signal.throwIfAborted();
+          reason = describeError(error);
+          if (error instanceof Unauthorized && !isWarned) {
+            log.error('Event stream needs a valid token: set DORA_WOODPECKER_TOKEN', { reason });
+          }
+          isWarned = error instanceof Unauthorized;
+        }
+        setConnected(false, reason);
+        log.debug('Event stream ended', { reason });
+        pauseMs = clock.now() - began > goodAfterMs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
+        await clock.sleep(pauseMs * (0.5 + random() / 2), signal);
+      }
+    },
+  };
+}

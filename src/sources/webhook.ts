@@ -1,0 +1,184 @@
+/**
+ * Webhooks, after they were authenticated and parsed as JSON: told apart by their shape, checked, and taken in.
+ *
+ * Where Woodpecker can be asked, a body is a hint: that this repo and number is worth asking for is committed, and
+ * nothing else in it is believed. Where it cannot, the body is all there is, and counts as far as it tells an end.
+ * Guarantees: an answer is given only once what it says is durable.
+ */
+
+import { z } from 'zod';
+import { type Clock, nowSeconds } from '../clock.ts';
+import { type IgnoreReason, isWatched } from '../core/classification.ts';
+import type { Follow } from '../core/follow.ts';
+import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
+import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
+import {
+  reportToRecord,
+  reportToRepoFacts,
+  timesAhead,
+  timesOf,
+  toRecord,
+  toRepoFacts,
+} from '../woodpecker/normalise.ts';
+import { repoIdInLink, StepReport, WireBuild, WireEvent } from '../woodpecker/wire.ts';
+import type { EventResult, SourceDependencies } from './source.ts';
+
+export type WebhookAnswer =
+  | { readonly kind: 'accepted'; readonly result: Exclude<EventResult, 'rejected' | 'ignored'> }
+  | {
+      readonly kind: 'accepted';
+      readonly result: 'ignored';
+      readonly reason: IgnoreReason | 'not_ended' | 'unverifiable';
+    }
+  | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };
+
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What a body says, whichever shape it has. */
+interface Message {
+  readonly repo: RepoFacts;
+  readonly number: number;
+  /** `null`: says nothing that can be believed of the end. */
+  readonly record: PipelineRecord | null;
+  readonly errors: readonly FieldError[];
+}
+
+export interface Webhook {
+  /** Takes in a parsed body. Rejects with `StoreUnavailable`; nothing was then taken in. */
+  receive(body: unknown): Promise<WebhookAnswer>;
+}
+
+export function createWebhook({
+  ingest,
+  clock,
+  onEvent,
+}: SourceDependencies & { readonly clock: Clock }): Webhook {
+  return {
+    async receive(body) {
+      const now = nowSeconds(clock);
+      const read = readMessage(body, now);
+      if (!read.ok) return { kind: 'invalid', errors: read.errors };
+      const { message } = read;
+      const { canAsk, policy } = ingest.mode;
+      if (!canAsk && message.errors.length > 0) return { kind: 'invalid', errors: message.errors };
+
+      const answer = canAsk
+        ? await ingest.submit((uow) => takeHint(uow, message, now, (name) => isWatched(policy, name)))
+        : await ingest.submit((uow) => takeTruth(uow, message));
+      if (answer.kind === 'accepted') onEvent('webhook', answer.result);
+      return answer;
+    },
+  };
+}
+
+async function takeHint(
+  uow: UnitOfWork,
+  { repo: facts, number }: Message,
+  now: number,
+  isWatchedName: (name: string) => boolean,
+): Promise<WebhookAnswer> {
+  const repo = hintedRepo(uow, facts);
+  if (!isWatchedName(repo?.fullName ?? facts.fullName)) {
+    return { kind: 'accepted', result: 'ignored', reason: 'repo' };
+  }
+  const known = repo && (await uow.tx.pipelines.get(repo.key, number));
+  if (known && isEnded(known.record.status)) return { kind: 'accepted', result: 'duplicate' };
+  const target = repo?.woodpeckerId ?? facts.woodpeckerId ?? facts.fullName;
+  const follow: Follow = uow.follow(target, number) ?? {
+    target,
+    number,
+    bornAt: known?.record.createdAt ?? now,
+    askedAt: null,
+    hintedAt: null,
+  };
+  await uow.putFollow({ ...follow, hintedAt: now });
+  return { kind: 'accepted', result: 'following' };
+}
+
+/** The id in a body may be another server's: it is believed only where it does not contradict the name. */
+function hintedRepo(uow: UnitOfWork, facts: RepoFacts): Repo | null {
+  const byId = facts.woodpeckerId === null ? null : uow.repoById(facts.woodpeckerId);
+  if (byId && nameKey(byId.fullName) === nameKey(facts.fullName)) return byId;
+  return uow.repoByName(facts.fullName) ?? byId;
+}
+
+async function takeTruth(uow: UnitOfWork, { repo: facts, record }: Message): Promise<WebhookAnswer> {
+  if (!record) return { kind: 'accepted', result: 'ignored', reason: 'unverifiable' };
+  const repo = await uow.repoOf(facts);
+  const { result, pipeline } = await uow.observe(repo.key, record, 'live');
+  if (result === 'unfinished') return { kind: 'accepted', result: 'ignored', reason: 'not_ended' };
+  const { classification } = pipeline;
+  if (result === 'stored' && classification.kind === 'ignored') {
+    return { kind: 'accepted', result: 'ignored', reason: classification.reason };
+  }
+  return { kind: 'accepted', result };
+}
+
+type ReadResult =
+  | { readonly ok: true; readonly message: Message }
+  | { readonly ok: false; readonly errors: readonly FieldError[] };
+
+const Shape = z.union([
+  z.object({ pipeline: z.looseObject({}) }).transform(() => 'event' as const),
+  z.object({ build: z.looseObject({}) }).transform(() => 'build' as const),
+  z.object({ repo: z.string() }).transform(() => 'report' as const),
+]);
+
+function readMessage(body: unknown, now: number): ReadResult {
+  const shape = Shape.safeParse(body);
+  if (!shape.success) {
+    const message =
+      'Expected an event {"repo": {…}, "pipeline": {…}}, a build {"repo": {…}, "build": {…}} or a report {"repo": "owner/name", "number": …}';
+    return { ok: false, errors: [{ path: '', message }] };
+  }
+  const { data } = shape;
+  switch (data) {
+    case 'event':
+      return check(WireEvent, body, ({ repo, pipeline }) => ({
+        repo: toRepoFacts(repo, pipeline.updated || pipeline.updated_at),
+        number: pipeline.number,
+        record: toRecord(pipeline, 'other', now),
+        errors: timesAhead(timesOf(pipeline), now).map(aheadError),
+      }));
+    case 'build':
+      return check(WireBuild, body, ({ repo, build }) => ({
+        repo: {
+          woodpeckerId: repoIdInLink(build.link, build.number),
+          forgeRemoteId: null,
+          fullName: repo,
+          defaultBranch: null,
+          asOf: 0,
+        },
+        number: build.number,
+        record: null,
+        errors: [],
+      }));
+    case 'report':
+      return check(StepReport, body, (report) => ({
+        repo: reportToRepoFacts(report),
+        number: report.number,
+        record: reportToRecord(report, now),
+        errors: timesAhead(
+          { started: report.started, finished: report.finished, commit_time: report.commit_time },
+          now,
+        ).map(aheadError),
+      }));
+    default:
+      return data satisfies never;
+  }
+}
+
+function check<T>(schema: z.ZodType<T>, body: unknown, toMessage: (value: T) => Message): ReadResult {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return { ok: true, message: toMessage(parsed.data) };
+  const errors = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
+  return { ok: false, errors };
+}
+
+function aheadError(path: string): FieldError {
+  return { path, message: 'Time is more than five minutes ahead of its receipt' };
+}

@@ -1,0 +1,493 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import type { BackfillSummary } from '../../src/sources/backfill.ts';
+import {
+  type FakeWoodpecker,
+  type FakeWoodpeckerOptions,
+  startFakeWoodpecker,
+} from '../support/fake-woodpecker.ts';
+import { createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
+
+const day = 86_400;
+const now = Math.floor(Date.now() / 1000);
+
+async function start(options: FakeWoodpeckerOptions = {}): Promise<FakeWoodpecker> {
+  const woodpecker = await startFakeWoodpecker(options);
+  onTestFinished(() => woodpecker.close());
+  return woodpecker;
+}
+
+async function harnessOf(options: HarnessOptions): Promise<Harness> {
+  const harness = await createHarness(options);
+  onTestFinished(() => harness.abort());
+  return harness;
+}
+
+/** A repo that alice may push to, with `count` pipelines, one an hour up to an hour ago, every tenth a failure. */
+function addBusyRepo(woodpecker: FakeWoodpecker, fullName: string, count: number): void {
+  const repo = woodpecker.addRepo({ fullName, private: true, access: { alice: 'push' } });
+  for (let i = 1; i <= count; i++) {
+    const created = now - (count - i + 1) * 3600;
+    const status = i % 10 === 0 ? 'failure' : 'success';
+    woodpecker.addPipeline(repo, { status, created, started: created + 1, finished: created + 60 });
+  }
+}
+
+const pipelineLists = (woodpecker: FakeWoodpecker) =>
+  woodpecker.requests.filter((request) => /\/pipelines$/.test(request.path));
+
+async function runManual(
+  harness: Harness,
+  request: Partial<Parameters<Harness['backfill']['start']>[0]> = {},
+): Promise<BackfillSummary> {
+  const started = await harness.backfill.start({
+    since: null,
+    until: null,
+    repos: null,
+    isDry: false,
+    ...request,
+  });
+  if (!started.ok) throw new Error('Backfill was refused');
+  return started.done;
+}
+
+describe('backfill at start', () => {
+  it('takes in the whole history of all pages and counts each pipeline once', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 130);
+    const harness = await harnessOf({ woodpecker });
+
+    await harness.backfill.atStart();
+
+    expect(harness.shown('acme/shop')).toEqual({
+      deployments: 130,
+      failures: 13,
+      lastSuccess: now - 2 * 3600 + 60,
+      lastFailure: now - 3600 + 60,
+      failingSince: now - 3600 + 60,
+    });
+    const [summary] = await harness.backfill.list();
+    expect(summary).toMatchObject({
+      state: 'done',
+      repos: 1,
+      pipelines: { scanned: 130, stored: 130, duplicate: 0, ignored: 0 },
+      errors: [],
+    });
+  });
+
+  it('lists every repo for a token of an administrator, and those one may push to for a user', async () => {
+    const woodpecker = await start();
+    for (let i = 0; i < 60; i++) woodpecker.addRepo({ fullName: `acme/repo-${i}`, private: true });
+    woodpecker.grant('alice', 'acme/repo-7', 'push');
+
+    const asUser = await harnessOf({ woodpecker });
+    await asUser.backfill.atStart();
+    expect([...asUser.ingest.state.repos.values()].map((repo) => repo.fullName)).toEqual(['acme/repo-7']);
+
+    const asAdmin = await harnessOf({ woodpecker, token: woodpecker.adminToken });
+    await asAdmin.backfill.atStart();
+    expect(asAdmin.ingest.state.repos.size).toBe(60);
+  });
+
+  it('shows a known pair at 0 for a repo that never ran anything', async () => {
+    const woodpecker = await start();
+    woodpecker.addRepo({ fullName: 'acme/new', access: { alice: 'push' } });
+    const harness = await harnessOf({ woodpecker });
+
+    await harness.backfill.atStart();
+
+    expect(harness.shown('acme/new')).toEqual({
+      deployments: 0,
+      failures: 0,
+      lastSuccess: 0,
+      lastFailure: 0,
+      failingSince: 0,
+    });
+  });
+
+  it('costs one list a repo at a second start with nothing new', async () => {
+    const woodpecker = await start();
+    for (let i = 0; i < 5; i++) addBusyRepo(woodpecker, `acme/repo-${i}`, 120);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+    expect((await harness.backfill.list())[0]?.pipelines).toMatchObject({ scanned: 600, stored: 600 });
+
+    woodpecker.clearRequests();
+    const restarted = await harness.restart();
+    onTestFinished(() => restarted.abort());
+    await restarted.backfill.atStart();
+
+    expect(pipelineLists(woodpecker)).toHaveLength(5);
+    expect(woodpecker.requests).toHaveLength(7);
+    expect(restarted.shown('acme/repo-0')?.deployments).toBe(120);
+  });
+
+  it('closes the gap that a time without the exporter has left', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 20);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+    for (let i = 0; i < 70; i++) {
+      const created = now - 1800 + i;
+      woodpecker.addPipeline('acme/shop', { created, started: created, finished: created + 10 });
+    }
+
+    const restarted = await harness.restart();
+    onTestFinished(() => restarted.abort());
+    await restarted.backfill.atStart();
+
+    expect(restarted.shown('acme/shop')).toMatchObject({ deployments: 90, failures: 2, failingSince: 0 });
+  });
+
+  it('misses nothing when pipelines are created and deleted between two pages', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 160);
+    let lists = 0;
+    woodpecker.onRequest((request) => {
+      if (!/\/pipelines$/.test(request.path)) return;
+      lists++;
+      if (lists === 2) for (const number of [155, 156, 157]) woodpecker.deletePipeline('acme/shop', number);
+      // The exporter turns back for what moved up, and finds that it has moved down again.
+      if (lists === 3) woodpecker.addPipeline('acme/shop', { created: now - 100, finished: now - 50 });
+    });
+    const harness = await harnessOf({ woodpecker });
+
+    await harness.backfill.atStart();
+
+    const repo = [...harness.ingest.state.repos.values()][0];
+    const stored = new Set<number>();
+    await harness.ingest.submit(async (uow) => {
+      for await (const slice of uow.tx.pipelines.all(repo?.key))
+        for (const row of slice) stored.add(row.record.number);
+    });
+    const expected = woodpecker.pipelines('acme/shop').map((pipeline) => pipeline.number);
+    // The one created last is above the first page, and for the next catch-up.
+    expect(expected.filter((number) => number <= 160 && !stored.has(number))).toEqual([]);
+  });
+
+  it('completes a failure whose finish is 0 from its workflows', async () => {
+    const woodpecker = await start();
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    woodpecker.addPipeline(repo, {
+      status: 'failure',
+      created: now - 1000,
+      started: now - 990,
+      finished: 0,
+      updated: now - 500,
+      workflows: [
+        { name: 'build', state: 'failure', started: now - 990, finished: now - 600 },
+        { name: 'deploy', state: 'skipped' },
+      ],
+    });
+    const harness = await harnessOf({ woodpecker });
+
+    await harness.backfill.atStart();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ failures: 1, lastFailure: now - 600 });
+  });
+
+  it('counts a cancelled run of an older server as killed, and asks for each failure once', async () => {
+    const woodpecker = await start({ version: '2.8.3' });
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    woodpecker.addPipeline(repo, {
+      status: 'failure',
+      workflowError: 'Canceled',
+      created: now - 900,
+      started: now - 890,
+      finished: now - 800,
+      workflows: [
+        { name: 'build', state: 'failure', error: 'Canceled', steps: [{ name: 'test', state: 'killed' }] },
+      ],
+    });
+    woodpecker.addPipeline(repo, {
+      status: 'failure',
+      created: now - 700,
+      started: now - 690,
+      finished: now - 600,
+    });
+    const harness = await harnessOf({ woodpecker });
+
+    await harness.backfill.atStart();
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 1 });
+    expect(harness.ingest.state.tally.ignored('killed')).toBe(1);
+
+    woodpecker.clearRequests();
+    const restarted = await harness.restart();
+    onTestFinished(() => restarted.abort());
+    await restarted.backfill.atStart();
+    expect(woodpecker.requests.filter((request) => /\/pipelines\/\d+$/.test(request.path))).toEqual([]);
+  });
+
+  it('credits nothing older than the horizon but knows its last outcomes', async () => {
+    const woodpecker = await start();
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    for (let i = 0; i < 30; i++) {
+      const created = now - 300 * day + i * 3600;
+      const status = i === 3 ? 'failure' : 'success';
+      woodpecker.addPipeline(repo, { status, created, started: created, finished: created + 60 });
+    }
+    woodpecker.addPipeline(repo, { created: now - day, started: now - day, finished: now - day + 60 });
+    const harness = await harnessOf({ woodpecker });
+
+    await harness.backfill.atStart();
+
+    expect(harness.shown('acme/shop')).toEqual({
+      deployments: 1,
+      failures: 0,
+      lastSuccess: now - day + 60,
+      lastFailure: now - 300 * day + 3 * 3600 + 60,
+      failingSince: 0,
+    });
+  });
+
+  it('shows no series of a repo before its first backfill is complete', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 120);
+    const harness = await harnessOf({ woodpecker });
+    const seen: unknown[] = [];
+    woodpecker.onRequest((request) => {
+      if (/\/pipelines$/.test(request.path)) seen.push(harness.shown('acme/shop'));
+    });
+
+    await harness.backfill.atStart();
+
+    expect(seen.length).toBeGreaterThan(2);
+    expect(seen.every((one) => one === null)).toBe(true);
+    expect(harness.shown('acme/shop')?.deployments).toBe(120);
+  });
+
+  it('goes on where a crash has cut it off', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 500);
+    const harness = await harnessOf({ woodpecker });
+    let lists = 0;
+    const unhook = woodpecker.onRequest((request) => {
+      if (/\/pipelines$/.test(request.path) && ++lists === 8) harness.abort();
+    });
+    await expect(harness.backfill.atStart()).rejects.toThrow('Harness was aborted');
+    unhook();
+    expect(harness.shown('acme/shop')).toBeNull();
+
+    woodpecker.clearRequests();
+    const restarted = await harness.restart();
+    onTestFinished(() => restarted.abort());
+    await restarted.backfill.atStart();
+
+    expect(restarted.shown('acme/shop')).toMatchObject({ deployments: 500, failures: 50 });
+    // One for the newest page, the rest for what was left below the first 350.
+    expect(pipelineLists(woodpecker).length).toBeLessThanOrEqual(6);
+    expect((await restarted.backfill.list()).map((summary) => summary.state)).toEqual([
+      'done',
+      'interrupted',
+    ]);
+  });
+
+  it('goes on with the other repos when one fails, and brings that one up to date later', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/good', 5);
+    addBusyRepo(woodpecker, 'acme/bad', 5);
+    const bad = woodpecker.repo('acme/bad').id;
+    const fault = woodpecker.fault({ match: `/api/repos/${bad}/`, answer: { status: 500 } });
+    let ms = Date.now();
+    const clock = {
+      now: () => ms,
+      sleep: async (duration: number, signal?: AbortSignal) => {
+        ms += duration;
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        signal?.throwIfAborted();
+      },
+    };
+    const harness = await harnessOf({ woodpecker, clock });
+
+    await harness.backfill.atStart();
+    expect(harness.shown('acme/good')?.deployments).toBe(5);
+    expect(harness.shown('acme/bad')).toBeNull();
+    expect((await harness.backfill.list())[0]?.errors).toMatchObject([{ repo: 'acme/bad' }]);
+
+    fault.clear();
+    harness.backfill.inBackground().catch(() => undefined);
+    await expect.poll(() => harness.shown('acme/bad')?.deployments, { timeout: 5_000 }).toBe(5);
+  });
+
+  it.each([
+    ['500s', { status: 500 }],
+    ['a web page', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
+    ['broken JSON', { status: 200, headers: { 'content-type': 'application/json' }, body: '[{' }],
+    ['429 with Retry-After', { status: 429, headers: { 'retry-after': '1' } }],
+    ['dropped connections', 'drop' as const],
+  ])('gets through %s', async (_name, answer) => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 120);
+    woodpecker.fault({ match: '/api', times: 3, answer });
+    const harness = await harnessOf({ woodpecker });
+
+    await harness.backfill.atStart();
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(120);
+  });
+
+  it('waits for a Woodpecker that is away', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 3);
+    const harness = await harnessOf({ woodpecker });
+    await woodpecker.stop();
+    setTimeout(() => woodpecker.start(), 300);
+
+    // The first tries fail; the pause until the next round is real.
+    await harness.backfill.atStart();
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(3);
+  });
+
+  it('takes totals along when a repo is renamed', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 12);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+    woodpecker.renameRepo('acme/shop', 'acme/store');
+
+    const restarted = await harness.restart();
+    onTestFinished(() => restarted.abort());
+    // A name is as of a second: the new one must be younger.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await restarted.backfill.atStart();
+
+    expect(restarted.shown('acme/shop')).toBeNull();
+    expect(restarted.shown('acme/store')).toMatchObject({ deployments: 12, failures: 1 });
+  });
+
+  it('counts a repo that was removed and added again on, under one series', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 12);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+    woodpecker.deleteRepo('acme/shop');
+    const again = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    woodpecker.addPipeline(again, { created: now - 60, started: now - 60, finished: now - 30 });
+
+    const restarted = await harness.restart();
+    onTestFinished(() => restarted.abort());
+    await restarted.backfill.atStart();
+
+    expect(restarted.shown('acme/shop')).toMatchObject({
+      deployments: 13,
+      failures: 1,
+      lastSuccess: now - 30,
+    });
+  });
+
+  it('refuses a Woodpecker that was rebuilt under the same ids', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 3);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+    const rebuilt = await start();
+    const { id } = woodpecker.repo('acme/shop');
+    rebuilt.addRepo({ id, fullName: 'acme/other', forgeRemoteId: '987', access: { alice: 'push' } });
+
+    const restarted = await harnessOf({ woodpecker: rebuilt, store: await storeOf(harness) });
+
+    await expect(restarted.backfill.atStart()).rejects.toThrow(/DORA_DATABASE/);
+  });
+
+  it('never asks for repos that the policy does not watch', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 3);
+    addBusyRepo(woodpecker, 'other/thing', 3);
+    const deployments = { ...defaultPolicy.deployments, repos: ['acme/*'] };
+    const harness = await harnessOf({ woodpecker, policy: { ...defaultPolicy, deployments } });
+
+    await harness.backfill.atStart();
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(3);
+    expect(harness.ingest.state.repos.size).toBe(1);
+    const { id } = woodpecker.repo('other/thing');
+    expect(woodpecker.requests.filter((request) => request.path.includes(`/repos/${id}`))).toEqual([]);
+  });
+});
+
+describe('backfill by hand', () => {
+  it('brings what is older than the history, without crediting it', async () => {
+    const woodpecker = await start();
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    for (const age of [400, 300, 200, 1]) {
+      const created = now - age * day;
+      woodpecker.addPipeline(repo, {
+        status: age === 300 ? 'failure' : 'success',
+        created,
+        started: created,
+        finished: created + 60,
+      });
+    }
+    const harness = await harnessOf({ woodpecker, historySeconds: 30 * day });
+    await harness.backfill.atStart();
+
+    const summary = await runManual(harness, { since: now - 500 * day });
+
+    expect(summary).toMatchObject({ state: 'done', repos: 1, pipelines: { scanned: 4 }, errors: [] });
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0 });
+    const counts = await harness.ingest.submit((uow) => uow.tx.pipelines.eventCounts());
+    expect(counts).toEqual([{ tier: 'unassigned', event: 'push', deployments: 4 }]);
+  });
+
+  it('finds and credits what nothing told of', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 10);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+    woodpecker.addPipeline('acme/shop', { created: now - 120, started: now - 120, finished: now - 60 });
+
+    const summary = await runManual(harness, { since: now - 3 * day });
+
+    expect(summary.pipelines).toEqual({ scanned: 11, stored: 1, duplicate: 10, ignored: 0 });
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 11, lastSuccess: now - 60 });
+  });
+
+  it('stores nothing in a dry run, and says what it would', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 10);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+    woodpecker.addPipeline('acme/shop', { created: now - 120, started: now - 120, finished: now - 60 });
+    woodpecker.addPipeline('acme/shop', { event: 'pull_request', created: now - 110, finished: now - 60 });
+
+    const summary = await runManual(harness, { since: now - 3 * day, isDry: true });
+
+    expect(summary.pipelines).toEqual({ scanned: 12, stored: 1, duplicate: 10, ignored: 1 });
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 10 });
+  });
+
+  it('reads only the repos and the range that were asked for', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 48);
+    addBusyRepo(woodpecker, 'other/thing', 48);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+
+    const summary = await runManual(harness, {
+      repos: ['ACME/*'],
+      since: now - 20 * 3600,
+      until: now - 11 * 3600,
+    });
+
+    expect(summary).toMatchObject({ repos: 1, pipelines: { scanned: 10, duplicate: 10 } });
+  });
+
+  it('runs one at a time and names the one that is running', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 3);
+    const harness = await harnessOf({ woodpecker });
+    const first = await harness.backfill.start({ since: null, until: null, repos: null, isDry: false });
+    const second = await harness.backfill.start({ since: null, until: null, repos: null, isDry: false });
+
+    expect(first.ok && { ok: false, runningId: first.id }).toEqual(second);
+    if (first.ok) expect((await first.done).state).toBe('done');
+    expect(harness.backfill.running).toBeNull();
+  });
+});
+
+async function storeOf(harness: Harness): Promise<NonNullable<HarnessOptions['store']>> {
+  harness.abort();
+  await harness.ingest.idle();
+  return harness.store;
+}

@@ -1,0 +1,591 @@
+import { describe, expect, it } from 'vitest';
+import type { Policy } from '../../src/core/policy.ts';
+import { StoreUnavailable } from '../../src/ingest.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import { fixture } from '../support/fixtures.ts';
+import { aPolicy } from '../support/records.ts';
+import { createSmallExporter, noon, type SmallExporter } from '../support/small-exporter.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** An event of a push to acme/shop, repo 7, that went well. */
+function anEvent({ repo = {}, ...pipeline }: Json & { readonly repo?: Json } = {}): Json {
+  return {
+    repo: { id: 7, forge_remote_id: '41', full_name: 'acme/shop', default_branch: 'main', ...repo },
+    pipeline: {
+      id: 9120,
+      number: 12,
+      event: 'push',
+      status: 'success',
+      branch: 'main',
+      created: noon - 100,
+      updated: noon - 10,
+      started: noon - 90,
+      finished: noon - 10,
+      ...pipeline,
+    },
+  };
+}
+
+/** A step's report of the same. */
+function aReport(overrides: Json = {}): Json {
+  return { repo: 'acme/shop', number: 12, status: 'success', finished: noon - 10, ...overrides };
+}
+
+function aBuild(overrides: Json = {}): Json {
+  return { repo: { owner: 'acme', name: 'shop' }, build: { number: 12, status: 'success', ...overrides } };
+}
+
+const stored = { kind: 'accepted', result: 'stored' };
+const duplicate = { kind: 'accepted', result: 'duplicate' };
+const stale = { kind: 'accepted', result: 'stale' };
+const following = { kind: 'accepted', result: 'following' };
+const ignored = (reason: string) => ({ kind: 'accepted', result: 'ignored', reason });
+
+/** What the store holds of pipelines: repo key, number, status, and what it was found to be. */
+async function rows(exporter: SmallExporter): Promise<unknown[]> {
+  return (await exporter.pipelines()).map(({ repo, record, classification }) => [
+    repo,
+    record.number,
+    record.status,
+    classification.kind === 'deployment'
+      ? `${classification.outcome} at ${classification.at}`
+      : classification.kind === 'ignored'
+        ? classification.reason
+        : classification.kind,
+  ]);
+}
+
+async function namesById(exporter: SmallExporter): Promise<unknown[]> {
+  return (await exporter.repos()).map(({ woodpeckerId, fullName }) => [woodpeckerId, fullName]);
+}
+
+const noFigures = {
+  deployments: 0,
+  failures: 0,
+  lastSuccess: 0,
+  lastFailure: 0,
+  failingSince: 0,
+};
+
+describe('a webhook that is all there is', () => {
+  it.each<[string, unknown, number, string]>([
+    ['an event of 3.17', fixture('v3.17.0-event.json'), 841, 'success at 1785500390'],
+    ['an event of 2.8', fixture('v2.8.3-event.json'), 212, 'success at 1736500312'],
+    ['an event without a finish', anEvent({ finished: 0 }), 12, `success at ${noon - 10}`],
+    ['an event of a failure', anEvent({ status: 'failure' }), 12, `failure at ${noon - 10}`],
+    [
+      'an event of a word not known',
+      anEvent({ event: 'deployment', later: 1 }),
+      12,
+      `success at ${noon - 10}`,
+    ],
+    ['a report', aReport(), 12, `success at ${noon - 10}`],
+    ['a report of a failure', aReport({ status: 'failure' }), 12, `failure at ${noon - 10}`],
+    ['a report without a finish', aReport({ finished: '' }), 12, `success at ${noon}`],
+    [
+      'a report of numbers as text',
+      aReport({ number: '12', finished: '1785500400' }),
+      12,
+      'success at 1785500400',
+    ],
+    [
+      'a report that leaves event and branch out',
+      aReport({ event: '', branch: null }),
+      12,
+      `success at ${noon - 10}`,
+    ],
+  ])('stores %s', async (_, body, number, found) => {
+    const exporter = await createSmallExporter();
+    expect(await exporter.receive(body)).toEqual(stored);
+    expect(await rows(exporter)).toEqual([[1, number, found.split(' ')[0], found]]);
+    expect(exporter.events).toEqual(['webhook stored']);
+    expect(exporter.shown('acme/shop')?.deployments).toBe(1);
+  });
+
+  it('has stored it when the answer comes, and shows it', async () => {
+    const exporter = await createSmallExporter();
+    await exporter.receive(anEvent({ status: 'failure', finished: noon - 20 }));
+    expect(exporter.shown('acme/shop')).toEqual({
+      deployments: 1,
+      failures: 1,
+      lastSuccess: 0,
+      lastFailure: noon - 20,
+      failingSince: noon - 20,
+    });
+  });
+
+  const policy: Policy = aPolicy({
+    tiers: [{ tier: 'production', repos: ['acme/*'] }],
+    defaultTier: null,
+    deployments: { events: ['push', 'deployment'], ignoreRepos: ['acme/website'] },
+  });
+
+  it.each<[string, Json]>([
+    ['repo', anEvent({ repo: { full_name: 'acme/website' } })],
+    ['fork', anEvent({ from_fork: true })],
+    ['pull_request', anEvent({ event: 'pull_request' })],
+    ['pull_request', anEvent({ event: 'pull_request_closed' })],
+    ['event', anEvent({ event: 'cron' })],
+    ['event', anEvent({ event: 'moonrise' })],
+    ['branch', anEvent({ branch: 'feature/x' })],
+    ['tier', anEvent({ repo: { full_name: 'other/shop' } })],
+    ['killed', anEvent({ status: 'killed' })],
+    [
+      'killed',
+      anEvent({
+        status: 'failure',
+        workflows: [{ state: 'killed', error: 'Canceled', finished: noon - 10 }],
+      }),
+    ],
+    ['canceled', anEvent({ status: 'canceled' })],
+    ['declined', anEvent({ status: 'declined' })],
+    ['skipped', anEvent({ status: 'skipped' })],
+    ['error', anEvent({ status: 'error' })],
+    ['no_timestamp', anEvent({ updated: 0, finished: 0 })],
+    ['event', aReport({ event: 'tag' })],
+    ['killed', aReport({ status: 'killed' })],
+  ])('ignores for "%s", but keeps', async (reason, body) => {
+    const exporter = await createSmallExporter({ policy });
+    expect(await exporter.receive(body)).toEqual(ignored(reason));
+    expect((await rows(exporter)).map((row) => (row as unknown[])[3])).toEqual([reason]);
+    expect(exporter.events).toEqual(['webhook ignored']);
+    expect(exporter.state.timelines.size).toBe(0);
+    expect(exporter.state.tally.ignored(reason as 'repo')).toBe(1);
+  });
+
+  it.each<[string, Json]>([
+    ['an event of a running pipeline', anEvent({ status: 'running', finished: 0 })],
+    ['an event of a blocked one', anEvent({ status: 'blocked', finished: 0 })],
+    ['an event of a status not known', anEvent({ status: 'hibernating' })],
+    ['a report of a running one', aReport({ status: 'running' })],
+    ['a report without a status', aReport({ status: '' })],
+  ])('keeps %s, and shows its repo without figures', async (_, body) => {
+    const exporter = await createSmallExporter();
+    expect(await exporter.receive(body)).toEqual(ignored('not_ended'));
+    expect(await rows(exporter)).toEqual([[1, 12, expect.any(String), 'unfinished']]);
+    expect(exporter.shown('acme/shop')).toEqual(noFigures);
+  });
+
+  it.each<[string, unknown]>([
+    ['plugins/webhook', fixture('drone-webhook.json')],
+    ['one that says failure', aBuild({ status: 'failure' })],
+  ])('believes no build: the one of %s', async (_, body) => {
+    const exporter = await createSmallExporter();
+    expect(await exporter.receive(body)).toEqual(ignored('unverifiable'));
+    expect([await exporter.repos(), await exporter.pipelines()]).toEqual([[], []]);
+    expect(exporter.events).toEqual(['webhook ignored']);
+  });
+
+  it('knows what it has been told before', async () => {
+    const exporter = await createSmallExporter();
+    for (const body of [anEvent(), aReport({ number: 13 }), aReport({ number: 14, finished: '' })]) {
+      expect(await exporter.receive(body)).toEqual(stored);
+      exporter.clock.advance(30);
+      expect(await exporter.receive(body)).toEqual(duplicate);
+    }
+    expect(exporter.events).toEqual([
+      'webhook stored',
+      'webhook duplicate',
+      'webhook stored',
+      'webhook duplicate',
+      'webhook stored',
+      'webhook duplicate',
+    ]);
+    // The first receipt of the report without a finish is its time: two advances after noon.
+    expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 3, lastSuccess: noon + 60 });
+  });
+
+  it('knows what is older than what it has been told', async () => {
+    const exporter = await createSmallExporter();
+    await exporter.receive(anEvent({ updated: noon - 10 }));
+    expect(await exporter.receive(anEvent({ status: 'running', updated: noon - 50, finished: 0 }))).toEqual(
+      stale,
+    );
+    expect(await exporter.receive(anEvent({ status: 'failure', updated: noon - 11 }))).toEqual(stale);
+    expect(await exporter.receive(anEvent({ id: 9119, status: 'failure', updated: noon }))).toEqual(stale);
+    expect(await rows(exporter)).toEqual([[1, 12, 'success', `success at ${noon - 10}`]]);
+    expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0, lastFailure: 0 });
+  });
+
+  it('follows a pipeline from its start to its end', async () => {
+    const exporter = await createSmallExporter();
+    const steps = [
+      anEvent({ status: 'created', updated: noon - 100, started: 0, finished: 0 }),
+      anEvent({ status: 'pending', updated: noon - 99, started: 0, finished: 0 }),
+      anEvent({ status: 'running', updated: noon - 90, finished: 0 }),
+      anEvent({ status: 'success', updated: noon - 10 }),
+    ];
+    const answers = [];
+    for (const step of steps) answers.push(await exporter.receive(step));
+    expect(answers).toEqual([ignored('not_ended'), ignored('not_ended'), ignored('not_ended'), stored]);
+    expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 1, lastSuccess: noon - 10 });
+  });
+
+  it('lets a later word correct an end, and takes no count back', async () => {
+    const exporter = await createSmallExporter();
+    await exporter.receive(anEvent({ status: 'success', updated: noon - 10 }));
+    expect(await exporter.receive(anEvent({ status: 'failure', updated: noon - 5 }))).toEqual(stored);
+    expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 1, lastSuccess: 0 });
+    expect(await exporter.receive(anEvent({ status: 'killed', updated: noon - 4 }))).toEqual(
+      ignored('killed'),
+    );
+    expect(exporter.shown('acme/shop')).toEqual({ ...noFigures, deployments: 1, failures: 1 });
+  });
+
+  it('lets a failure outrank a success among reports of one pipeline, in whatever order', async () => {
+    for (const order of [
+      ['success', 'failure'],
+      ['failure', 'success'],
+    ]) {
+      const exporter = await createSmallExporter();
+      for (const status of order) await exporter.receive(aReport({ status }));
+      expect(await rows(exporter)).toEqual([[1, 12, 'failure', `failure at ${noon - 10}`]]);
+    }
+  });
+
+  it('takes a higher id under the same number for another pipeline, which replaces the old one', async () => {
+    const exporter = await createSmallExporter();
+    await exporter.receive(anEvent({ id: 9120, updated: noon - 10 }));
+    expect(await exporter.receive(anEvent({ id: 9121, status: 'failure', updated: noon - 10 }))).toEqual(
+      stored,
+    );
+    expect(await rows(exporter)).toEqual([[1, 12, 'failure', `failure at ${noon - 10}`]]);
+    expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1, lastSuccess: 0 });
+  });
+
+  it('takes in what arrives in the same moment, each for itself', async () => {
+    const exporter = await createSmallExporter();
+    const bodies = [
+      anEvent(),
+      anEvent(),
+      anEvent({ id: 9121, number: 13 }),
+      aReport({ repo: 'acme/other' }),
+      {},
+    ];
+    const answers = await Promise.all(bodies.map((body) => exporter.receive(body)));
+    expect(answers.slice(0, 4)).toEqual([stored, duplicate, stored, stored]);
+    expect(answers[4]?.kind).toBe('invalid');
+    expect(exporter.shown('acme/shop')?.deployments).toBe(2);
+    expect(exporter.shown('acme/other')?.deployments).toBe(1);
+  });
+
+  it.each<[string, Json, string[]]>([
+    ['an event that ends', anEvent({ finished: noon + 301 }), ['pipeline.finished']],
+    ['an event that starts', anEvent({ started: noon + 301 }), ['pipeline.started']],
+    [
+      'an event that was made',
+      anEvent({ created: noon + 301, updated: noon + 301 }),
+      ['pipeline.created', 'pipeline.updated'],
+    ],
+    [
+      'an event whose step ends',
+      anEvent({ workflows: [{ state: 'success', children: [{ state: 'success', finished: noon + 301 }] }] }),
+      ['pipeline.workflows'],
+    ],
+    ['a report that ends', aReport({ finished: String(noon + 301) }), ['finished']],
+    ['a report that starts', aReport({ started: noon + 301 }), ['started']],
+    ['a report of a commit made', aReport({ commit_time: noon + 301 }), ['commit_time']],
+  ])('refuses %s more than five minutes from now', async (_, body, paths) => {
+    const exporter = await createSmallExporter();
+    const message = 'Time is more than five minutes ahead of its receipt';
+    expect(await exporter.receive(body)).toEqual({
+      kind: 'invalid',
+      errors: paths.map((path) => ({ path, message })),
+    });
+    expect([await exporter.repos(), await exporter.pipelines(), exporter.events]).toEqual([[], [], []]);
+  });
+
+  it('lets a clock be five minutes ahead', async () => {
+    const exporter = await createSmallExporter();
+    expect(await exporter.receive(aReport({ finished: noon + 300 }))).toEqual(stored);
+    expect(
+      await exporter.receive(anEvent({ number: 13, updated: noon + 300, finished: noon + 300 })),
+    ).toEqual(stored);
+    expect(exporter.shown('acme/shop')?.lastSuccess).toBe(noon + 300);
+  });
+
+  it('takes nothing in where the store cannot commit, and the same body again later', async () => {
+    const store = createMemoryStore();
+    let isBroken = false;
+    const exporter = await createSmallExporter({
+      store: {
+        close: () => store.close(),
+        transact: (work) =>
+          isBroken ? Promise.reject(new StoreUnavailable('Disk is full')) : store.transact(work),
+      },
+    });
+    isBroken = true;
+    await expect(exporter.receive(anEvent())).rejects.toThrow(StoreUnavailable);
+    expect([exporter.events, exporter.shown('acme/shop')]).toEqual([[], null]);
+    isBroken = false;
+    expect(await exporter.receive(anEvent())).toEqual(stored);
+  });
+
+  describe('and its repo', () => {
+    it('is known by its id through a rename, which takes the totals along', async () => {
+      const exporter = await createSmallExporter();
+      await exporter.receive(anEvent());
+      const repo = { full_name: 'acme/store' };
+      expect(await exporter.receive(anEvent({ repo, number: 13, id: 9121, updated: noon - 5 }))).toEqual(
+        stored,
+      );
+      expect(await namesById(exporter)).toEqual([[7, 'acme/store']]);
+      expect(exporter.shown('acme/shop')).toBeNull();
+      expect(exporter.shown('acme/store')?.deployments).toBe(2);
+    });
+
+    it('is not renamed back by a word that is older than the rename', async () => {
+      const exporter = await createSmallExporter();
+      await exporter.receive(anEvent({ repo: { full_name: 'acme/store' }, updated: noon - 5 }));
+      await exporter.receive(anEvent({ number: 11, id: 9119, updated: noon - 200, finished: noon - 200 }));
+      expect(await namesById(exporter)).toEqual([[7, 'acme/store']]);
+      expect(exporter.shown('acme/store')?.deployments).toBe(2);
+    });
+
+    it('is adopted by the first id seen under its name, ignoring case', async () => {
+      const exporter = await createSmallExporter();
+      await exporter.receive(aReport({ repo: 'Acme/Shop' }));
+      expect(await namesById(exporter)).toEqual([[null, 'Acme/Shop']]);
+      await exporter.receive(anEvent({ number: 13, id: 9121 }));
+      expect(await namesById(exporter)).toEqual([[7, 'acme/shop']]);
+      expect(exporter.shown('acme/shop')?.deployments).toBe(2);
+    });
+
+    it('is adopted by the id in a report’s link', async () => {
+      const exporter = await createSmallExporter();
+      await exporter.receive(aReport());
+      await exporter.receive(aReport({ number: 13, url: 'https://ci.example.com/repos/7/pipeline/13' }));
+      expect(await namesById(exporter)).toEqual([[7, 'acme/shop']]);
+    });
+
+    it('is found by its name where a report tells no id', async () => {
+      const exporter = await createSmallExporter();
+      await exporter.receive(anEvent());
+      await exporter.receive(aReport({ repo: 'ACME/SHOP', number: 13 }));
+      expect(await namesById(exporter)).toEqual([[7, 'acme/shop']]);
+      expect(exporter.shown('acme/shop')?.deployments).toBe(2);
+    });
+
+    it('is another one where the same name has another id, in one series with it', async () => {
+      const exporter = await createSmallExporter();
+      await exporter.receive(anEvent());
+      await exporter.receive(anEvent({ repo: { id: 8, forge_remote_id: '99' }, id: 9121 }));
+      expect(await namesById(exporter)).toEqual([
+        [7, 'acme/shop'],
+        [8, 'acme/shop'],
+      ]);
+      expect(exporter.shown('acme/shop')?.deployments).toBe(2);
+    });
+
+    it('has any branch counted that is or was its default one', async () => {
+      const exporter = await createSmallExporter();
+      expect(await exporter.receive(anEvent({ branch: 'trunk' }))).toEqual(ignored('branch'));
+      const trunk = { default_branch: 'trunk' };
+      expect(await exporter.receive(anEvent({ repo: trunk, number: 13, id: 9121, branch: 'trunk' }))).toEqual(
+        stored,
+      );
+      expect(await exporter.receive(anEvent({ number: 14, id: 9122, branch: 'main' }))).toEqual(stored);
+      expect(exporter.shown('acme/shop')?.deployments).toBe(3);
+    });
+  });
+});
+
+describe('a webhook that is but a hint', () => {
+  const hintMode = () => createSmallExporter({ canAsk: true });
+  /** Makes repo and pipeline known, as REST would. */
+  const told = (exporter: SmallExporter, body: Json, status = 'success') =>
+    exporter.ingest.submit(async (uow) => {
+      const { repo, pipeline } = body as { repo: Json; pipeline: Json };
+      const found = await uow.repoOf({
+        woodpeckerId: Number(repo['id']),
+        forgeRemoteId: '41',
+        fullName: String(repo['full_name']),
+        defaultBranch: 'main',
+        asOf: noon - 1000,
+      });
+      if (pipeline['number'] === undefined) return;
+      await uow.observe(found.key, { ...aRestRecord, number: Number(pipeline['number']), status }, 'live');
+    });
+  const aRestRecord = {
+    number: 12,
+    id: 9120,
+    status: 'success',
+    event: 'push',
+    branch: 'main',
+    deployTo: '',
+    commit: '',
+    message: '',
+    fromFork: false,
+    createdAt: noon - 500,
+    startedAt: noon - 490,
+    finishedAt: noon - 400,
+    updatedAt: noon - 400,
+    committedAt: null,
+    hasWorkflows: true,
+    fromRest: true,
+    cutShortBy: null,
+    firstEndReportAt: null,
+  } as const;
+  const follow = (target: number | string, number = 12) => ({
+    target,
+    number,
+    bornAt: noon,
+    askedAt: null,
+    hintedAt: noon,
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ['an event of 3.17', fixture('v3.17.0-event.json'), follow(7, 841)],
+    ['an event of 2.8', fixture('v2.8.3-event.json'), follow(7, 212)],
+    ['an event of a failure', anEvent({ status: 'failure' }), follow(7)],
+    ['an event of a running pipeline', anEvent({ status: 'running', finished: 0 }), follow(7)],
+    ['an event without an id', anEvent({ repo: { id: null } }), follow('acme/shop')],
+    ['a build with a link', fixture('drone-webhook.json'), follow(7, 212)],
+    ['a build without one', aBuild(), follow('acme/shop')],
+    [
+      'a build whose link is another pipeline’s',
+      aBuild({ link: 'https://x/repos/7/pipeline/11' }),
+      follow('acme/shop'),
+    ],
+    ['a report', aReport(), follow('acme/shop')],
+    ['a report with a link', aReport({ url: 'https://x/repos/7/pipeline/12' }), follow(7)],
+    ['a report without a status', aReport({ status: '' }), follow('acme/shop')],
+    ['a report from a clock that is far ahead', aReport({ finished: noon + 9999 }), follow('acme/shop')],
+    ['a pull request', anEvent({ event: 'pull_request' }), follow(7)],
+  ])('of %s is followed, and nothing else in it believed', async (_, body, expected) => {
+    const exporter = await hintMode();
+    expect(await exporter.receive(body)).toEqual(following);
+    expect(await exporter.follows()).toEqual([expected]);
+    expect([await exporter.repos(), await exporter.pipelines()]).toEqual([[], []]);
+    expect(exporter.events).toEqual(['webhook following']);
+  });
+
+  it('of an end that is known says no more than that', async () => {
+    const exporter = await hintMode();
+    await told(exporter, anEvent());
+    for (const body of [
+      anEvent({ status: 'failure', updated: noon }),
+      aReport({ repo: 'ACME/shop', status: 'failure' }),
+      aBuild(),
+    ]) {
+      expect(await exporter.receive(body)).toEqual(duplicate);
+    }
+    expect(await exporter.follows()).toEqual([]);
+    expect(await rows(exporter)).toEqual([[1, 12, 'success', `success at ${noon - 400}`]]);
+  });
+
+  it('of a pipeline that is followed already asks for it anew', async () => {
+    const exporter = await hintMode();
+    await told(exporter, anEvent(), 'running');
+    expect(await exporter.follows()).toEqual([
+      { target: 7, number: 12, bornAt: noon - 500, askedAt: noon, hintedAt: null },
+    ]);
+    exporter.clock.advance(60);
+    expect(await exporter.receive(aReport())).toEqual(following);
+    expect(await exporter.follows()).toEqual([
+      { target: 7, number: 12, bornAt: noon - 500, askedAt: noon, hintedAt: noon + 60 },
+    ]);
+  });
+
+  it('given twice is one', async () => {
+    const exporter = await hintMode();
+    await Promise.all([exporter.receive(aReport()), exporter.receive(aReport({ repo: 'Acme/Shop' }))]);
+    expect((await exporter.follows()).length).toBe(1);
+  });
+
+  it('of a known repo is kept by its id, whatever the body says of it', async () => {
+    const exporter = await hintMode();
+    await told(exporter, anEvent());
+    await exporter.receive(aReport({ number: 13 }));
+    await exporter.receive(aReport({ number: 14, repo: 'ACME/Shop' }));
+    expect((await exporter.follows()).map(({ target, number }) => [target, number])).toEqual([
+      [7, 13],
+      [7, 14],
+    ]);
+  });
+
+  it('does not believe an id that contradicts a name it knows', async () => {
+    const exporter = await hintMode();
+    await told(exporter, anEvent());
+    await told(exporter, anEvent({ repo: { id: 9, full_name: 'acme/other' } }));
+    const body = anEvent({ number: 13, repo: { id: 9, full_name: 'acme/shop' } });
+    expect(await exporter.receive(body)).toEqual(following);
+    const unknownId = anEvent({ number: 14, repo: { id: 99, full_name: 'acme/shop' } });
+    expect(await exporter.receive(unknownId)).toEqual(following);
+    expect((await exporter.follows()).map(({ target, number }) => [target, number])).toEqual([
+      [7, 13],
+      [7, 14],
+    ]);
+  });
+
+  it('believes a known id under a new name: the repo was renamed', async () => {
+    const exporter = await hintMode();
+    await told(exporter, anEvent());
+    expect(await exporter.receive(anEvent({ number: 13, repo: { full_name: 'acme/store' } }))).toEqual(
+      following,
+    );
+    expect((await exporter.follows()).map(({ target }) => target)).toEqual([7]);
+    expect(await namesById(exporter)).toEqual([[7, 'acme/shop']]);
+  });
+
+  it('of a repo that the policy does not watch is dropped', async () => {
+    const policy = aPolicy({ deployments: { ignoreRepos: ['acme/web*'] } });
+    const exporter = await createSmallExporter({ canAsk: true, policy });
+    for (const repo of ['acme/website', 'ACME/WEB']) {
+      expect(await exporter.receive(aReport({ repo }))).toEqual(ignored('repo'));
+    }
+    expect([await exporter.follows(), await exporter.repos()]).toEqual([[], []]);
+    expect(exporter.events).toEqual(['webhook ignored', 'webhook ignored']);
+  });
+});
+
+describe.each([
+  ['is all there is', false],
+  ['is but a hint', true],
+])('a body that is wrong, where it %s', (_, canAsk) => {
+  const shapes =
+    'Expected an event {"repo": {…}, "pipeline": {…}}, a build {"repo": {…}, "build": {…}} or a report {"repo": "owner/name", "number": …}';
+
+  it.each<[string, unknown]>([
+    ['null', null],
+    ['a number', 7],
+    ['text', 'acme/shop'],
+    ['a list', [anEvent()]],
+    ['nothing', {}],
+    ['a repo alone', { repo: { full_name: 'acme/shop' } }],
+    ['a pipeline that is none', { repo: {}, pipeline: [] }],
+  ])('has the shapes explained: %s', async (_name, body) => {
+    const exporter = await createSmallExporter({ canAsk });
+    expect(await exporter.receive(body)).toEqual({
+      kind: 'invalid',
+      errors: [{ path: '', message: shapes }],
+    });
+  });
+
+  it.each<[string, Json, string[]]>([
+    ['an event without a number', anEvent({ number: null }), ['pipeline.number']],
+    ['an event whose number is text', anEvent({ number: '12' }), ['pipeline.number']],
+    ['an event of a repo without a name', anEvent({ repo: { full_name: null } }), ['repo.full_name']],
+    ['an event of a repo with half a name', anEvent({ repo: { full_name: 'shop' } }), ['repo.full_name']],
+    ['an event with text for a time', anEvent({ finished: 'noon' }), ['pipeline.finished']],
+    [
+      'an event with a broken step',
+      anEvent({ workflows: [{ state: 'success', children: [{ state: 1 }] }] }),
+      ['pipeline.workflows.0.children.0.state'],
+    ],
+    ['an event of nothing', { pipeline: {} }, ['repo', 'pipeline.number']],
+    ['a build without a number', aBuild({ number: null }), ['build.number']],
+    ['a build of a nameless repo', { repo: { owner: 'acme' }, build: { number: 1 } }, ['repo.name']],
+    ['a build of an empty name', { repo: { owner: '', name: '' }, build: { number: 1 } }, ['repo']],
+    ['a report without a number', aReport({ number: undefined }), ['number']],
+    ['a report of half a repo', aReport({ repo: 'shop' }), ['repo']],
+    ['a report with words for times', aReport({ started: 'a', finished: 'b' }), ['started', 'finished']],
+  ])('has each mistake named: %s', async (_name, body, paths) => {
+    const exporter = await createSmallExporter({ canAsk });
+    const answer = await exporter.receive(body);
+    expect(answer.kind === 'invalid' && answer.errors.map(({ path }) => path)).toEqual(paths);
+    expect(answer.kind === 'invalid' && answer.errors.filter(({ message }) => message === '')).toEqual([]);
+    expect([await exporter.repos(), await exporter.follows(), exporter.events]).toEqual([[], [], []]);
+  });
+});
