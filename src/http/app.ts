@@ -1,0 +1,167 @@
+/**
+ * The routes: who may ask what, and how answers look. A value that is called with requests; it listens to nothing.
+ *
+ * Guarantees: requests are checked from cheap to expensive; nothing that comes in ends in a 500 or tells of the inside.
+ */
+
+import { type Context, Hono } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { type Clock, nowSeconds } from '../clock.ts';
+import { StoreUnavailable } from '../ingest.ts';
+import { describeError, type Log } from '../log.ts';
+import { contentType, type Exposition } from '../metrics/exposition.ts';
+import type { Backfill } from '../sources/backfill.ts';
+import type { OnEvent } from '../sources/source.ts';
+import type { Webhook } from '../sources/webhook.ts';
+import { hasBasicPassword, hasBearer, isAuthenticWebhook } from './auth.ts';
+import { backfillRoutes } from './backfill-routes.ts';
+import { readBody } from './body.ts';
+import { problem } from './problem.ts';
+import { renderStatusPage, type Status, statusPageHeaders } from './status-page.ts';
+
+export interface AppDependencies {
+  readonly webhook: Webhook;
+  readonly backfill: Backfill;
+  readonly exposition: Exposition;
+  readonly status: () => Promise<Status>;
+  /** Why the service is not ready; `null` when it is. */
+  readonly notReady: () => Promise<string | null>;
+  readonly webhookSecrets: readonly string[];
+  readonly adminTokens: readonly string[];
+  readonly metricsToken: string | null;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onEvent: OnEvent;
+}
+
+/** Which routes an app has besides health: all, or one side of two addresses. */
+export type AppSide = 'all' | 'intake' | 'metrics';
+
+const largestWebhookBytes = 1024 * 1024;
+
+export function createApp(deps: AppDependencies, side: AppSide): Hono {
+  const app = new Hono();
+  route(app, '/healthz', { GET: healthy });
+  route(app, '/-/healthy', { GET: healthy });
+  route(app, '/readyz', { GET: () => ready(deps) });
+  route(app, '/-/ready', { GET: () => ready(deps) });
+  if (side !== 'metrics') {
+    route(app, '/webhook', { POST: (c) => receiveWebhook(deps, c) });
+    const { list, show, start } = backfillRoutes(deps.backfill, () => nowSeconds(deps.clock));
+    const admin = (handler: Handler) => withToken([hasBearer], deps.adminTokens, 'Bearer', handler);
+    route(app, '/backfill', { POST: admin(start), GET: admin(list) });
+    route(app, '/backfill/:id', { GET: admin(show) });
+  }
+  if (side !== 'intake') {
+    const tokens = deps.metricsToken === null ? null : [deps.metricsToken];
+    const reader = (handler: Handler) =>
+      withToken([hasBearer, hasBasicPassword], tokens, 'Basic realm="woodpecker-dora-exporter"', handler);
+    route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
+    route(app, '/', { GET: reader((c) => showStatus(deps, c)) });
+  }
+  app.notFound(() => problem(404));
+  app.onError((error) => answerError(deps.log, error));
+  return app;
+}
+
+type Handler = (c: Context) => Promise<Response> | Response;
+
+/** Other methods than those given are answered with 405. */
+function route(app: Hono, path: string, handlers: { readonly GET?: Handler; readonly POST?: Handler }): void {
+  if (handlers.GET) app.get(path, handlers.GET);
+  if (handlers.POST) app.post(path, handlers.POST);
+  const allow = Object.keys(handlers)
+    .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    .join(', ');
+  app.all(path, () => problem(405, { headers: { allow } }));
+}
+
+/** `tokens` of `null` lets anybody in. */
+function withToken(
+  ways: readonly ((headers: Headers, secrets: readonly string[]) => boolean)[],
+  tokens: readonly string[] | null,
+  challenge: string,
+  handler: Handler,
+): Handler {
+  return (c) => {
+    if (tokens === null || ways.some((way) => way(c.req.raw.headers, tokens))) return handler(c);
+    return problem(401, { headers: { 'www-authenticate': challenge } });
+  };
+}
+
+function healthy(): Response {
+  return new Response('OK\n', { headers: { 'content-type': 'text/plain; charset=utf-8' } });
+}
+
+async function ready({ notReady }: AppDependencies): Promise<Response> {
+  const reason = await notReady();
+  return new Response(reason === null ? 'OK\n' : `${reason}\n`, {
+    status: reason === null ? 200 : 503,
+    headers: { 'content-type': 'text/plain; charset=utf-8' },
+  });
+}
+
+async function receiveWebhook(deps: AppDependencies, c: Context): Promise<Response> {
+  const rejected = (status: number, options?: Parameters<typeof problem>[1]) => {
+    deps.onEvent('webhook', 'rejected');
+    return problem(status, options);
+  };
+  const bytes = await readBody(c.req.raw, largestWebhookBytes);
+  if (bytes === null) {
+    return rejected(413, {
+      detail: `Body is larger than ${largestWebhookBytes} bytes`,
+      headers: { connection: 'close' },
+    });
+  }
+  const { headers } = c.req.raw;
+  if (!isAuthenticWebhook(headers, bytes, deps.webhookSecrets, nowSeconds(deps.clock))) {
+    return rejected(401, {
+      detail: 'Expected the webhook secret as a bearer token, or a signature made with it',
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  }
+  const body = parseJson(bytes);
+  if (!body.ok) return rejected(400, { detail: 'Body is not JSON' });
+  const answer = await deps.webhook.receive(body.value);
+  if (answer.kind === 'invalid')
+    return rejected(422, { detail: 'Body is not as expected', errors: answer.errors });
+  const { kind: _, ...result } = answer;
+  return c.json(result, 202);
+}
+
+async function scrape({ exposition }: AppDependencies, c: Context): Promise<Response> {
+  const headers = { 'content-type': contentType, vary: 'accept-encoding' };
+  const accepted = c.req.header('accept-encoding') ?? '';
+  if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(accepted)) {
+    return c.body(bodyOf(await exposition.plain()), 200, headers);
+  }
+  return c.body(bodyOf(await exposition.gzip()), 200, { ...headers, 'content-encoding': 'gzip' });
+}
+
+async function showStatus({ status }: AppDependencies, c: Context): Promise<Response> {
+  return c.body(await renderStatusPage(await status()), 200, statusPageHeaders);
+}
+
+function answerError(log: Log, error: Error): Response {
+  if (error instanceof StoreUnavailable) {
+    return problem(503, { detail: 'The store cannot be written now', headers: { 'retry-after': '5' } });
+  }
+  if (error instanceof HTTPException) return problem(error.status);
+  log.error('Request failed unexpectedly', { error: describeError(error) });
+  return problem(500);
+}
+
+/** Hono's types want bytes over a plain ArrayBuffer, which these are. */
+function bodyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes as Uint8Array<ArrayBuffer>;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function parseJson(bytes: Uint8Array): { ok: true; value: unknown } | { ok: false } {
+  try {
+    return { ok: true, value: JSON.parse(utf8.decode(bytes)) };
+  } catch {
+    return { ok: false };
+  }
+}

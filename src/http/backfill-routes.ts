@@ -1,0 +1,86 @@
+/** `/backfill`: an operator asks for one, and sees how it goes. */
+
+import type { Context } from 'hono';
+import { z } from 'zod';
+import { parseDurationSeconds } from '../core/duration.ts';
+import type { Backfill, BackfillRequest } from '../sources/backfill.ts';
+import { readBody } from './body.ts';
+import { problem } from './problem.ts';
+
+const largestBodyBytes = 64 * 1024;
+
+/** Unix seconds, from an ISO 8601 time or from how long ago. */
+const moment = (now: number) =>
+  z.string().transform((text, context) => {
+    const ago = parseDurationSeconds(text);
+    if (ago !== null) return now - ago;
+    const at = z.iso.datetime({ offset: true }).safeParse(text).success ? Date.parse(text) : Number.NaN;
+    if (!Number.isNaN(at)) return Math.floor(at / 1000);
+    context.addIssue({
+      code: 'custom',
+      message: 'Expected a time such as 2026-01-01T00:00:00Z, or an age such as 180d',
+    });
+    return z.NEVER;
+  });
+
+const requestBody = (now: number) =>
+  z
+    .strictObject({
+      since: moment(now).nullish(),
+      until: moment(now).nullish(),
+      repos: z.array(z.string().min(1)).min(1).nullish(),
+      dry_run: z.boolean().nullish(),
+    })
+    .refine(({ since, until }) => since == null || until == null || since <= until, {
+      path: ['until'],
+      message: 'Expected a time that is not before "since"',
+    });
+
+export function backfillRoutes(backfill: Backfill, nowSeconds: () => number) {
+  return {
+    async start(c: Context): Promise<Response> {
+      const request = await readRequest(c.req.raw, nowSeconds());
+      if (request instanceof Response) return request;
+      const started = await backfill.start(request);
+      if (!started.ok) return refuse(started.runningId);
+      const location = `/backfill/${started.id}`;
+      if (c.req.query('wait') === 'true') return c.json(await started.done, 200, { location });
+      return c.json(await backfill.get(started.id), 202, { location });
+    },
+    async list(c: Context): Promise<Response> {
+      return c.json(await backfill.list());
+    },
+    async show(c: Context): Promise<Response> {
+      const summary = await backfill.get(c.req.param('id') ?? '');
+      return summary ? c.json(summary) : problem(404, { detail: 'No such backfill' });
+    },
+  };
+}
+
+async function readRequest(raw: Request, now: number): Promise<BackfillRequest | Response> {
+  const bytes = await readBody(raw, largestBodyBytes);
+  if (bytes === null) return problem(413, { detail: `Body is larger than ${largestBodyBytes} bytes` });
+  let body: unknown = {};
+  try {
+    if (bytes.length > 0) body = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    return problem(400, { detail: 'Body is not JSON' });
+  }
+  const parsed = requestBody(now).safeParse(body);
+  if (!parsed.success) {
+    const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+    return problem(422, { detail: 'Body is not as expected', errors });
+  }
+  const { since, until, repos, dry_run } = parsed.data;
+  return { since: since ?? null, until: until ?? null, repos: repos ?? null, isDry: dry_run ?? false };
+}
+
+function refuse(runningId: string | null): Response {
+  if (runningId === null) {
+    return problem(409, {
+      detail: 'There is no Woodpecker to read from: set DORA_WOODPECKER_URL and DORA_WOODPECKER_TOKEN',
+    });
+  }
+  const location = `/backfill/${runningId}`;
+  return problem(409, { detail: `Backfill ${runningId} is running`, headers: { location } });
+}

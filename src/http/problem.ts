@@ -1,0 +1,17 @@
+/** Errors as RFC 9457 problem details. They tell what was wrong with the request, and nothing of the inside. */
+
+import { STATUS_CODES } from 'node:http';
+
+export interface ProblemOptions {
+  readonly detail?: string;
+  readonly errors?: readonly { readonly path: string; readonly message: string }[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function problem(status: number, { detail, errors, headers }: ProblemOptions = {}): Response {
+  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, errors };
+  return new Response(`${JSON.stringify(body)}\n`, {
+    status,
+    headers: { 'content-type': 'application/problem+json', ...headers },
+  });
+}

@@ -1,0 +1,196 @@
+/**
+ * The page a person looks at: is it well, what came in, which pairs are failing, what is counted and what not.
+ *
+ * Plain HTML without script; everything from outside is escaped by the template, and the content security policy allows
+ * nothing but the page's own style.
+ */
+
+import { createHash } from 'node:crypto';
+import { html, raw } from 'hono/html';
+import type { IgnoreReason } from '../core/classification.ts';
+import { type CronDominance, cronDominance } from '../core/cron-dominance.ts';
+import { gauges, type SeriesSample } from '../core/projection.ts';
+import type { EventCount } from '../core/tally.ts';
+import type { SourceActivity } from '../metrics/self-metrics.ts';
+import type { BackfillSummary } from '../sources/backfill.ts';
+
+export interface Status {
+  readonly version: string;
+  /** Unix seconds. */
+  readonly now: number;
+  readonly startedAt: number;
+  /** Why it is not ready; `null` when it is. */
+  readonly notReady: string | null;
+  /** `null` in webhook-only mode. */
+  readonly woodpecker: {
+    readonly url: string;
+    readonly isUp: boolean | null;
+    /** `null`: the event stream is not followed. */
+    readonly isStreaming?: boolean | null;
+  } | null;
+  readonly sources: readonly SourceActivity[];
+  readonly following: number;
+  readonly backfills: readonly BackfillSummary[];
+  readonly series: readonly SeriesSample[];
+  readonly ignored: readonly { readonly reason: IgnoreReason; readonly pipelines: number }[];
+  readonly events: readonly EventCount[];
+}
+
+const mostSeriesShown = 500;
+
+const style = `
+:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
+body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+.bad { color: #c62828; font-weight: 600; } .good { color: #2e7d32; } .dim { opacity: .65; }
+@media (prefers-color-scheme: dark) { .bad { color: #ff8a80; } .good { color: #81c784; } }
+code { font-size: .9em; }
+`;
+
+const styleHash = createHash('sha256').update(style).digest('base64');
+
+export const statusPageHeaders: Readonly<Record<string, string>> = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+type Html = ReturnType<typeof html>;
+
+export async function renderStatusPage(status: Status): Promise<string> {
+  const page = html`<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>woodpecker-dora-exporter</title><style>${raw(style)}</style></head>
+<body>
+<h1>woodpecker-dora-exporter <span class="dim">${status.version}</span></h1>
+<p>${status.notReady === null ? html`<span class="good">Ready</span>` : html`<span class="bad">Not ready:</span> ${status.notReady}`},
+running for ${age(status.now - status.startedAt)}. ${woodpeckerLine(status)}
+Figures are at <a href="metrics"><code>metrics</code></a>.</p>
+${pairsSection(status)}
+${sourcesSection(status)}
+${backfillSection(status)}
+${eventsSection(status)}
+${ignoredSection(status)}
+</body></html>
+`;
+  return String(await page);
+}
+
+function woodpeckerLine({ woodpecker, following }: Status): Html {
+  if (!woodpecker) return html`No Woodpecker to ask: what webhooks tell is all there is.`;
+  const health =
+    woodpecker.isUp === null
+      ? html`has not been asked yet`
+      : woodpecker.isUp
+        ? html`<span class="good">answers</span>`
+        : html`<span class="bad">does not answer</span>`;
+  return html`Woodpecker at <code>${woodpecker.url}</code> ${health}${streamWords(woodpecker.isStreaming ?? null)}; ${following} unfinished pipelines are followed.`;
+}
+
+function streamWords(isStreaming: boolean | null): Html {
+  if (isStreaming === null) return html``;
+  return isStreaming
+    ? html`, its event stream is connected`
+    : html`, its event stream is <span class="bad">not connected</span>`;
+}
+
+function pairsSection({ series, now }: Status): Html {
+  if (series.length === 0) return html`<h2>Deployments</h2><p>None known yet.</p>`;
+  const rows = series.map((sample) => ({ sample, ...timesOf(sample) }));
+  rows.sort(
+    (a, b) => Number(b.failingSince > 0) - Number(a.failingSince > 0) || a.failingSince - b.failingSince,
+  );
+  const shown = rows.slice(0, mostSeriesShown);
+  return html`<h2>Deployments</h2>
+<table><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
+<th class="n">Deployments</th><th class="n">Failed</th></tr>
+${shown.map(
+  ({ sample, success, failure, failingSince }) => html`<tr><td>${sample.repo}</td><td>${sample.tier}</td>
+<td>${moment(success, now)}</td><td>${moment(failure, now)}</td>
+<td>${failingSince > 0 ? html`<span class="bad">${moment(failingSince, now)}</span>` : html`<span class="dim">–</span>`}</td>
+<td class="n">${sample.totals.counters['dora_deployments_total'] ?? 0}</td>
+<td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td></tr>`,
+)}</table>
+${rows.length > shown.length ? html`<p>And ${rows.length - shown.length} more.</p>` : ''}`;
+}
+
+function sourcesSection({ sources, now }: Status): Html {
+  return html`<h2>Sources</h2>
+<table><tr><th>Source</th><th>Last news</th><th>Since the start</th></tr>
+${sources.map(
+  ({ source, lastAt, results }) => html`<tr><td>${source}</td><td>${moment(lastAt ?? 0, now)}</td>
+<td>${results.length === 0 ? html`<span class="dim">nothing</span>` : results.map(({ result, count }) => `${count} ${result}`).join(', ')}</td></tr>`,
+)}</table>`;
+}
+
+function backfillSection({ backfills, woodpecker }: Status): Html {
+  if (!woodpecker) return html``;
+  return html`<h2>Backfills</h2>
+<table><tr><th>Started</th><th>State</th><th class="n">Repos</th><th class="n">Scanned</th><th class="n">Stored</th><th>Errors</th></tr>
+${backfills.map(
+  (
+    backfill,
+  ) => html`<tr><td>${backfill.started}</td><td>${backfill.state}${backfill.dry_run ? ' (dry run)' : ''}</td>
+<td class="n">${backfill.repos}</td><td class="n">${backfill.pipelines.scanned}</td><td class="n">${backfill.pipelines.stored}</td>
+<td>${backfill.errors.length === 0 ? html`<span class="dim">none</span>` : backfill.errors.slice(0, 5).map(({ repo, message }) => html`<div class="bad">${repo}: ${message}</div>`)}</td></tr>`,
+)}</table>`;
+}
+
+function eventsSection({ events }: Status): Html {
+  return html`<h2>Deployments by event</h2>
+${cronDominance(events).map(cronNote)}
+${
+  events.length === 0
+    ? html`<p>None known yet.</p>`
+    : html`<table><tr><th>Tier</th><th>Event</th><th class="n">Deployments stored</th></tr>
+${events.map(({ tier, event, deployments }) => html`<tr><td>${tier}</td><td>${event}</td><td class="n">${deployments}</td></tr>`)}</table>`
+}`;
+}
+
+function cronNote({ tier, share, remedy }: CronDominance): Html {
+  return html`<p>Cron brings ${Math.round(share * 100)} % of the deployments of <code>${tier}</code>: nightly runs inflate
+frequency and close failures. To leave them out, set in the policy <code>${remedy}</code></p>`;
+}
+
+function ignoredSection({ ignored }: Status): Html {
+  const some = ignored.filter(({ pipelines }) => pipelines > 0);
+  return html`<h2>Not counted</h2>
+${
+  some.length === 0
+    ? html`<p>Every stored pipeline counts.</p>`
+    : html`<table><tr><th>Reason</th><th class="n">Pipelines</th></tr>
+${some.map(({ reason, pipelines }) => html`<tr><td>${reason}</td><td class="n">${pipelines}</td></tr>`)}</table>`
+}`;
+}
+
+function timesOf({ gauges: values }: SeriesSample): {
+  success: number;
+  failure: number;
+  failingSince: number;
+} {
+  const gaugeNamed = (name: string) => values[gauges.findIndex((gauge) => gauge.name === name)] ?? 0;
+  return {
+    success: gaugeNamed('dora_deployment_last_success_timestamp'),
+    failure: gaugeNamed('dora_deployment_last_failure_timestamp'),
+    failingSince: gaugeNamed('dora_deployment_failing_since_timestamp'),
+  };
+}
+
+function moment(at: number, now: number): Html {
+  if (at === 0) return html`<span class="dim">never</span>`;
+  const iso = new Date(at * 1000).toISOString().replace('.000Z', 'Z');
+  return html`<time datetime="${iso}" title="${iso}">${age(now - at)} ago</time>`;
+}
+
+function age(seconds: number): string {
+  if (seconds < 120) return `${Math.max(seconds, 0)} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}

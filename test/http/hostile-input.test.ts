@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { project } from '../../src/core/projection.ts';
+import { loadState } from '../../src/load.ts';
+import { createExposition } from '../../src/metrics/exposition.ts';
+import { fixture } from '../support/fixtures.ts';
+import { createSmallExporter, noon, webhookSecret } from '../support/small-exporter.ts';
+
+type Json = unknown;
+
+const report = {
+  repo: 'acme/shop',
+  number: '12',
+  status: 'failure',
+  event: 'deployment',
+  branch: 'main',
+  deploy_to: 'production',
+  commit: '2fff90f8',
+  url: 'https://ci.example.com/repos/7/pipeline/12',
+  started: noon - 90,
+  finished: String(noon - 10),
+  commit_time: noon - 900,
+};
+const bodies = [
+  fixture('v2.8.3-event.json'),
+  fixture('v3.17.0-event.json'),
+  fixture('drone-webhook.json'),
+  report,
+];
+
+/** What a sender may put where something else was expected. */
+const anyValue = fc.oneof(
+  fc.constantFrom<Json>(
+    null,
+    true,
+    '',
+    '0',
+    '-1',
+    'success',
+    'failure',
+    'running',
+    'acme/shop',
+    'acme/other',
+    '../..',
+    '\0',
+    '\ud800',
+    '__proto__',
+    `${'x'.repeat(3000)}/${'y'.repeat(3000)}`,
+    0,
+    -1,
+    1.5,
+    7,
+    8,
+    841,
+    noon,
+    noon + 300,
+    noon + 301,
+    2 ** 31,
+    2 ** 53 - 1,
+    2 ** 53,
+    -(2 ** 63),
+    1e308,
+    [],
+    {},
+    [[]],
+  ),
+  fc.jsonValue({ maxDepth: 2 }),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.integer(),
+);
+
+/** One change somewhere in a body: the `at`-th of its fields, counted through all depths, becomes another or goes. */
+const anyChange = fc.record({ at: fc.nat(400), value: fc.option(anyValue, { nil: undefined }) });
+
+function change(body: Json, at: number, value: Json): Json {
+  const copy = structuredClone(body);
+  const places: { holder: Record<string, Json>; key: string }[] = [];
+  const walk = (holder: Json): void => {
+    if (typeof holder !== 'object' || holder === null) return;
+    for (const key of Object.keys(holder)) {
+      places.push({ holder: holder as Record<string, Json>, key });
+      walk((holder as Record<string, Json>)[key]);
+    }
+  };
+  walk(copy);
+  const place = places[at % Math.max(places.length, 1)];
+  if (!place) return copy;
+  if (value === undefined) delete place.holder[place.key];
+  else place.holder[place.key] = value;
+  return copy;
+}
+
+const changedBody = fc
+  .tuple(fc.constantFrom(...bodies), fc.array(anyChange, { maxLength: 4 }))
+  .map(([body, changes]) =>
+    JSON.stringify(changes.reduce<Json>((changed, { at, value }) => change(changed, at, value), body)),
+  );
+
+/** A body whose text, not its meaning, was tampered with. */
+const garbledBody = fc
+  .tuple(changedBody, fc.nat(), fc.uint8Array({ maxLength: 8 }), fc.nat(20))
+  .map(([text, at, bytes, gone]) => {
+    const whole = Buffer.from(text);
+    const cut = at % (whole.length + 1);
+    return Buffer.concat([whole.subarray(0, cut), bytes, whole.subarray(cut + gone)]);
+  });
+
+const anyBody = fc.oneof(
+  { weight: 8, arbitrary: changedBody.map((text) => Buffer.from(text)) },
+  { weight: 2, arbitrary: garbledBody },
+  { weight: 1, arbitrary: fc.json().map((text) => Buffer.from(text)) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
+);
+
+const right = `Bearer ${webhookSecret}`;
+const asciiText = fc.string({ unit: 'grapheme-ascii', maxLength: 60 });
+const anyHeaders: fc.Arbitrary<Record<string, string>> = fc.oneof(
+  { weight: 9, arbitrary: fc.constant({ authorization: right }) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({
+        authorization: fc.oneof(
+          asciiText,
+          asciiText.map((text) => `Bearer ${text}`),
+        ),
+        'x-hub-signature-256': fc.oneof(
+          asciiText,
+          asciiText.map((text) => `sha256=${text}`),
+        ),
+        'webhook-id': asciiText,
+        'webhook-timestamp': fc.oneof(asciiText, fc.constant(String(noon))),
+        'webhook-signature': fc.oneof(
+          asciiText,
+          asciiText.map((text) => `v1,${text}`),
+        ),
+        'content-type': asciiText,
+      })
+      .map((headers) => ({ ...headers })),
+  },
+);
+
+describe.each([
+  ['all there is', false],
+  ['but a hint', true],
+])('whatever is posted where a webhook is %s', (_, canAsk) => {
+  it('is answered without a fault, and changes no figure where it is refused', async () => {
+    const seen = new Map<number, number>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ body: anyBody, headers: anyHeaders }), { minLength: 1, maxLength: 10 }),
+        async (requests) => {
+          const exporter = await createSmallExporter({ canAsk });
+          const { state } = exporter;
+          const exposition = createExposition(state, async () => '');
+          const app = exporter.app({ exposition });
+          const look = async () => ({
+            figures: await (await app.request('/metrics')).text(),
+            version: state.version,
+            rows: JSON.stringify([
+              await exporter.pipelines(),
+              await exporter.repos(),
+              await exporter.follows(),
+            ]),
+          });
+          let before = await look();
+          for (const { body, headers } of requests) {
+            const response = await app.request('/webhook', { method: 'POST', body, headers });
+            const { status } = response;
+            seen.set(status, (seen.get(status) ?? 0) + 1);
+            expect([202, 400, 401, 422]).toContain(status);
+            const after = await look();
+            if (status !== 202) expect(after).toEqual(before);
+            if (canAsk) expect(after.figures).toBe(before.figures);
+            before = after;
+          }
+          expect(exporter.lines).toEqual([]);
+          const { ingest, store } = exporter;
+          const reloaded = await loadState(store, ingest.mode, noon);
+          expect(project(reloaded.state)).toEqual(project(state));
+        },
+      ),
+      { numRuns: 300, seed: 20_260_731 },
+    );
+    // Each kind of answer was provoked often enough to mean something.
+    for (const status of [202, 400, 401, 422]) expect(seen.get(status) ?? 0).toBeGreaterThan(50);
+  });
+});
+
+describe('whatever is asked for', () => {
+  const anyPath = fc.oneof(
+    fc.constantFrom('/', '/metrics', '/webhook', '/backfill', '/backfill/', '/healthz', '/readyz'),
+    fc.webPath(),
+    fc
+      .string({ unit: 'binary', maxLength: 20 })
+      .map((text) => `/backfill/${encodeURIComponent(text.toWellFormed())}`),
+    fc.constantFrom('/%', '/%zz', '/backfill/%ff', '/..%2f', '//', '/metrics?x=%', '/backfill?wait=%ff'),
+  );
+  const anyMethod = fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'QUERY');
+
+  it('is answered without a fault', async () => {
+    const exporter = await createSmallExporter();
+    const app = exporter.app({ adminTokens: [webhookSecret] });
+    await fc.assert(
+      fc.asyncProperty(anyPath, anyMethod, anyHeaders, async (path, method, headers) => {
+        const response = await app.request(`http://localhost${path}`, { method, headers });
+        await response.arrayBuffer();
+        expect(response.status).toBeLessThan(500);
+      }),
+      { numRuns: 500, seed: 20_260_731 },
+    );
+    expect(exporter.lines).toEqual([]);
+  });
+});

@@ -1,0 +1,296 @@
+import { createHash } from 'node:crypto';
+import { chromium } from 'playwright-core';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { zeroTotals } from '../../src/core/ledger.ts';
+import { gauges, type SeriesSample } from '../../src/core/projection.ts';
+import { listen } from '../../src/http/server.ts';
+import { renderStatusPage, type Status, statusPageHeaders } from '../../src/http/status-page.ts';
+import { requireProgram } from '../support/requirement.ts';
+import { createSmallExporter, noon } from '../support/small-exporter.ts';
+
+function aSeries(
+  repo: string,
+  times: { success?: number; failure?: number; failingSince?: number } = {},
+): SeriesSample {
+  const values: Readonly<Record<string, number | undefined>> = {
+    dora_deployment_last_success_timestamp: times.success,
+    dora_deployment_last_failure_timestamp: times.failure,
+    dora_deployment_failing_since_timestamp: times.failingSince,
+  };
+  return {
+    repo,
+    tier: 'production',
+    gauges: gauges.map(({ name }) => values[name] ?? 0),
+    totals: {
+      ...zeroTotals,
+      counters: { dora_deployments_total: 42, dora_deployment_failures_total: 7 },
+    },
+    hasDeployed: true,
+  };
+}
+
+const aStatus = (overrides: Partial<Status> = {}): Status => ({
+  version: '1.2.3',
+  now: noon,
+  startedAt: noon - 3 * 86_400,
+  notReady: null,
+  woodpecker: null,
+  sources: [],
+  following: 0,
+  backfills: [],
+  series: [],
+  ignored: [],
+  events: [],
+  ...overrides,
+});
+
+/** Text of the page without its style and tags, white space made one. */
+async function textOf(status: Status): Promise<string> {
+  const page = await renderStatusPage(status);
+  return page
+    .replace(/<style>.*?<\/style>/s, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ');
+}
+
+/** The first cell of each row that is about a repo. */
+const reposOf = (page: string) => [...page.matchAll(/<tr><td>([^<]*)<\/td>/g)].map(([, repo]) => repo);
+
+describe('the status page', () => {
+  it('shows the failing pairs first, the one that fails longest before the others', async () => {
+    const series = [
+      aSeries('acme/well', { success: noon - 60 }),
+      aSeries('acme/failing', { failure: noon - 60, failingSince: noon - 120 }),
+      aSeries('acme/never'),
+      aSeries('acme/failing-longest', {
+        success: noon - 9999,
+        failure: noon - 60,
+        failingSince: noon - 7200,
+      }),
+    ];
+    const page = await renderStatusPage(aStatus({ series }));
+    expect(reposOf(page)).toEqual(['acme/failing-longest', 'acme/failing', 'acme/well', 'acme/never']);
+  });
+
+  it('tells of a pair when it last went well and ill, since when it fails, and how often it was deployed', async () => {
+    const series = [
+      aSeries('acme/shop', { success: noon - 90_000, failure: noon - 300, failingSince: noon - 300 }),
+    ];
+    expect(await textOf(aStatus({ series }))).toContain(
+      'acme/shop production 25 h ago 5 min ago 5 min ago 42 7',
+    );
+    const well = [aSeries('acme/shop', { success: noon - 300 })];
+    expect(await textOf(aStatus({ series: well }))).toContain('acme/shop production 5 min ago never – 42 7');
+  });
+
+  it.each([
+    [-60, '0 s ago'],
+    [0, '0 s ago'],
+    [119, '119 s ago'],
+    [120, '2 min ago'],
+    [7199, '119 min ago'],
+    [7200, '2 h ago'],
+    [172_799, '47 h ago'],
+    [172_800, '2 d ago'],
+  ])('says of what was %i s before that it was %s, and when exactly', async (seconds, words) => {
+    const page = await renderStatusPage(
+      aStatus({ series: [aSeries('acme/shop', { success: noon - seconds })] }),
+    );
+    const iso = new Date((noon - seconds) * 1000).toISOString().replace('.000Z', 'Z');
+    expect(page).toContain(`<time datetime="${iso}" title="${iso}">${words}</time>`);
+  });
+
+  it('shows no more rows than one can read, and says how many more there are', async () => {
+    const series = Array.from({ length: 512 }, (_, i) => aSeries(`acme/r${i}`));
+    const status = aStatus({ series });
+    expect(reposOf(await renderStatusPage(status)).length).toBe(500);
+    expect(await textOf(status)).toContain('And 12 more.');
+    expect(await textOf(aStatus({ series: series.slice(0, 500) }))).not.toContain('more.');
+  });
+
+  it('tells whether it is ready, or why not', async () => {
+    expect(await textOf(aStatus())).toContain('Ready , running for 3 d.');
+    const notReady = 'Catching up with Woodpecker: 3 repos gone through so far';
+    expect(await textOf(aStatus({ notReady }))).toContain(`Not ready: ${notReady}`);
+  });
+
+  it('tells of Woodpecker whether it answers', async () => {
+    const lineOf = (isUp: boolean | null) =>
+      textOf(aStatus({ woodpecker: { url: 'https://ci.example.com/ci', isUp }, following: 4 }));
+    expect(await lineOf(null)).toContain(
+      'Woodpecker at https://ci.example.com/ci has not been asked yet; 4 unfinished',
+    );
+    expect(await lineOf(true)).toContain('Woodpecker at https://ci.example.com/ci answers ; 4 unfinished');
+    expect(await lineOf(false)).toContain(
+      'Woodpecker at https://ci.example.com/ci does not answer ; 4 unfinished',
+    );
+    expect(await textOf(aStatus())).toContain('No Woodpecker to ask: what webhooks tell is all there is.');
+  });
+
+  it('tells what came in, what is not counted and how backfills went', async () => {
+    const text = await textOf(
+      aStatus({
+        woodpecker: { url: 'https://ci.example.com', isUp: true },
+        sources: [
+          {
+            source: 'webhook',
+            lastAt: noon - 60,
+            results: [
+              { result: 'stored', count: 5 },
+              { result: 'rejected', count: 2 },
+            ],
+          },
+          { source: 'stream', lastAt: null, results: [] },
+        ],
+        ignored: [
+          { reason: 'pull_request', pipelines: 31 },
+          { reason: 'fork', pipelines: 0 },
+        ],
+        backfills: [
+          {
+            id: 'b1',
+            state: 'done',
+            started: '2026-07-31T12:20:50.000Z',
+            finished: '2026-07-31T12:21:50.000Z',
+            dry_run: true,
+            repos: 2,
+            pipelines: { scanned: 90, stored: 50, duplicate: 30, ignored: 10 },
+            errors: [{ repo: 'acme/broken', message: 'Woodpecker answered 500' }],
+          },
+        ],
+      }),
+    );
+    expect(text).toContain('webhook 60 s ago 5 stored, 2 rejected');
+    expect(text).toContain('stream never nothing');
+    expect(text).toContain('pull_request 31');
+    expect(text).not.toContain('fork');
+    expect(text).toContain(
+      '2026-07-31T12:20:50.000Z done (dry run) 2 90 50 acme/broken: Woodpecker answered 500',
+    );
+  });
+
+  it('tells where nightly runs make up most deployments, and how to leave them out', async () => {
+    const events = [
+      { tier: 'production', event: 'cron', deployments: 3 },
+      { tier: 'production', event: 'push', deployments: 1 },
+    ];
+    const text = await textOf(aStatus({ events }));
+    expect(text).toContain('production cron 3 production push 1');
+    expect(text).toContain('Cron brings 75 % of the deployments of production');
+    expect(text).toContain('deployments: {events: [push, tag, release, deployment, manual]}');
+    const even = [{ tier: 'production', event: 'cron', deployments: 1 }, ...events.slice(1)];
+    expect(await textOf(aStatus({ events: even }))).not.toContain('Cron brings');
+  });
+
+  it('says so where there is nothing yet', async () => {
+    const text = await textOf(aStatus());
+    expect(text).toContain('Deployments None known yet.');
+    expect(text).toContain('Every stored pipeline counts.');
+  });
+
+  it('writes whatever comes from outside as text', async () => {
+    const evil = `<script>alert(1)</script><img src=x onerror="alert(2)">'"&`;
+    const page = await renderStatusPage(
+      aStatus({
+        version: evil,
+        notReady: evil,
+        woodpecker: { url: evil, isUp: true },
+        sources: [{ source: evil, lastAt: null, results: [{ result: evil, count: 1 }] }],
+        series: [{ ...aSeries(evil), tier: evil }],
+        events: [{ tier: evil, event: 'cron', deployments: 1 }],
+        ignored: [{ reason: evil as 'repo', pipelines: 1 }],
+        backfills: [
+          {
+            id: 'b1',
+            state: evil as 'done',
+            started: evil,
+            finished: null,
+            dry_run: false,
+            repos: 1,
+            pipelines: { scanned: 0, stored: 0, duplicate: 0, ignored: 0 },
+            errors: [{ repo: evil, message: evil }],
+          },
+        ],
+      }),
+    );
+    expect(page).not.toMatch(/<script|<img/i);
+    expect(
+      page.split('&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;alert(2)&quot;&gt;')
+        .length - 1,
+    ).toBe(14);
+    expect(page.split('&#39;&quot;&amp;').length - 1).toBe(14);
+  });
+
+  it('is allowed its own style by its headers, and nothing else', async () => {
+    const page = await renderStatusPage(aStatus({ series: [aSeries('acme/shop', { failingSince: 1 })] }));
+    const styles = [...page.matchAll(/<style>(.*?)<\/style>/gs)];
+    expect(styles.length).toBe(1);
+    const hash = createHash('sha256')
+      .update(styles[0]?.[1] ?? '')
+      .digest('base64');
+    expect(statusPageHeaders['content-security-policy']).toBe(
+      `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+    expect(page).not.toMatch(/<(script|link|img|iframe|object|form)|\son\w+=|\sstyle=|javascript:/i);
+  });
+
+  it('is sent with those headers', async () => {
+    const exporter = await createSmallExporter();
+    const response = await exporter.app().request('/');
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(response.headers.get('referrer-policy')).toBe('no-referrer');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(await response.text()).toMatch(/^<!doctype html>/);
+  });
+});
+
+describe('the status page in a browser', () => {
+  it('has its style, breaks no rule of its own, and shows the failing pair first', async ({ skip }) => {
+    const executablePath = requireProgram('chromium', skip);
+    const exporter = await createSmallExporter();
+    for (const [repo, number, status] of [
+      ['acme/aardvark', 1, 'success'],
+      ['acme/<b>bold</b>', 1, 'success'],
+      ['acme/shop', 1, 'failure'],
+    ]) {
+      await exporter.receive({ repo, number, status, finished: noon - 600 });
+    }
+    const server = await listen(exporter.app(), { host: '127.0.0.1', port: 0 });
+    onTestFinished(() => server.close(1000));
+    const browser = await chromium.launch({
+      executablePath,
+      args: [
+        '--no-sandbox',
+        '--headless',
+        '--disable-gpu',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+    onTestFinished(() => browser.close());
+    const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, colorScheme: 'light' });
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
+    const answer = await page.goto(`http://127.0.0.1:${server.port}/`, { waitUntil: 'networkidle' });
+
+    expect(answer?.status()).toBe(200);
+    expect(await page.title()).toBe('woodpecker-dora-exporter');
+    const rows = await page.locator('h2:has-text("Deployments") + table tr td:first-child').allTextContents();
+    expect(rows.slice(0, 3)).toEqual(['acme/shop', 'acme/<b>bold</b>', 'acme/aardvark']);
+    // Texts, because this code has no types of a browser.
+    const styleOf = (selector: string, property: string) =>
+      page.evaluate(
+        `getComputedStyle(document.querySelector('${selector}')).getPropertyValue('${property}')`,
+      );
+    expect(await styleOf('table', 'border-collapse')).toBe('collapse');
+    expect(await styleOf('td.n', 'text-align')).toBe('right');
+    expect(await styleOf('.bad', 'color')).toBe('rgb(198, 40, 40)');
+    expect(complaints).toEqual([]);
+  });
+});

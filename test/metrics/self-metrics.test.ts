@@ -1,0 +1,230 @@
+import { describe, expect, it } from 'vitest';
+import { createState } from '../../src/core/state.ts';
+import { createTally } from '../../src/core/tally.ts';
+import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
+import { eventResults, sources } from '../../src/sources/source.ts';
+
+function createMetrics(overrides: { readonly hasWoodpecker?: boolean } = {}) {
+  const state = createState();
+  let now = 1_785_500_000;
+  let backlog = 0;
+  const metrics = createSelfMetrics({
+    version: '1.2.3',
+    state,
+    sources,
+    results: eventResults,
+    hasWoodpecker: true,
+    backlog: () => backlog,
+    now: () => now,
+    ...overrides,
+  });
+  return {
+    state,
+    metrics,
+    advance: (seconds: number) => {
+      now += seconds;
+    },
+    setBacklog: (repos: number) => {
+      backlog = repos;
+    },
+    /** Samples of one metric. */
+    samples: async (name: string) =>
+      (await metrics.render()).split('\n').filter((line) => line.startsWith(name)),
+  };
+}
+
+describe('the exporter’s metrics about itself', () => {
+  it('count events of every source and result from 0', async () => {
+    const { samples } = createMetrics();
+    const lines = await samples('dora_exporter_events_total');
+    expect(lines.length).toBe(30);
+    for (const source of ['webhook', 'stream', 'backfill', 'reconcile', 'follow']) {
+      for (const result of ['stored', 'duplicate', 'stale', 'following', 'ignored', 'rejected']) {
+        expect(lines).toContain(`dora_exporter_events_total{source="${source}",result="${result}"} 0`);
+      }
+    }
+  });
+
+  it('count what came in, and tell when it last did', async () => {
+    const { metrics, samples, advance } = createMetrics();
+    metrics.countEvent('webhook', 'stored');
+    metrics.countEvent('webhook', 'stored');
+    advance(60);
+    metrics.countEvent('backfill', 'duplicate', 50);
+    const lines = await samples('dora_exporter_events_total');
+    expect(lines.filter((line) => !line.endsWith(' 0'))).toEqual([
+      'dora_exporter_events_total{source="webhook",result="stored"} 2',
+      'dora_exporter_events_total{source="backfill",result="duplicate"} 50',
+    ]);
+    expect(await samples('dora_exporter_last_event_timestamp')).toEqual([
+      'dora_exporter_last_event_timestamp{source="webhook"} 1785500000',
+      'dora_exporter_last_event_timestamp{source="stream"} 0',
+      'dora_exporter_last_event_timestamp{source="backfill"} 1785500060',
+      'dora_exporter_last_event_timestamp{source="reconcile"} 0',
+      'dora_exporter_last_event_timestamp{source="follow"} 0',
+    ]);
+  });
+
+  it('tell a person the same by source', () => {
+    const { metrics, advance } = createMetrics();
+    metrics.countEvent('webhook', 'stored');
+    advance(60);
+    metrics.countEvent('webhook', 'rejected', 3);
+    const [webhook, stream, ...others] = metrics.activity();
+    expect(webhook).toEqual({
+      source: 'webhook',
+      lastAt: 1_785_500_060,
+      results: [
+        { result: 'stored', count: 1 },
+        { result: 'rejected', count: 3 },
+      ],
+    });
+    expect(stream).toEqual({ source: 'stream', lastAt: null, results: [] });
+    expect(others.map(({ source }) => source)).toEqual(['backfill', 'reconcile', 'follow']);
+  });
+
+  it('tell how many stored pipelines do not count, by every reason, as the state has it now', async () => {
+    const { state, samples } = createMetrics();
+    const reasons = [
+      'repo',
+      'fork',
+      'pull_request',
+      'event',
+      'branch',
+      'tier',
+      'killed',
+      'canceled',
+      'declined',
+      'skipped',
+      'error',
+      'no_timestamp',
+    ];
+    expect(await samples('dora_exporter_pipelines_ignored')).toEqual(
+      reasons.map((reason) => `dora_exporter_pipelines_ignored{reason="${reason}"} 0`),
+    );
+    const empty = { repos: [], pairs: [], timelines: new Map(), follows: new Map() };
+    state.apply({ ...empty, tally: createTally(new Map([['fork', 3]])) });
+    expect(await samples('dora_exporter_pipelines_ignored{reason="fork"}')).toEqual([
+      'dora_exporter_pipelines_ignored{reason="fork"} 3',
+    ]);
+    state.apply({ ...empty, tally: createTally(new Map([['fork', 1]])) });
+    expect(await samples('dora_exporter_pipelines_ignored{reason="fork"}')).toEqual([
+      'dora_exporter_pipelines_ignored{reason="fork"} 1',
+    ]);
+  });
+
+  it('tell whether a backfill runs and whether Woodpecker answers', async () => {
+    const { metrics, samples } = createMetrics();
+    const both = async () => [
+      ...(await samples('dora_exporter_backfill_running')),
+      ...(await samples('dora_exporter_woodpecker_up')),
+    ];
+    expect(await both()).toEqual(['dora_exporter_backfill_running 0', 'dora_exporter_woodpecker_up 0']);
+    metrics.setBackfillRunning(true);
+    metrics.setWoodpeckerUp(true);
+    expect(await both()).toEqual(['dora_exporter_backfill_running 1', 'dora_exporter_woodpecker_up 1']);
+    metrics.setBackfillRunning(false);
+    metrics.setWoodpeckerUp(false);
+    expect(await both()).toEqual(['dora_exporter_backfill_running 0', 'dora_exporter_woodpecker_up 0']);
+  });
+
+  it('tell how the connection to the event stream stands, and how often it was lost and made again', async () => {
+    const { metrics, samples } = createMetrics();
+    const both = () => samples('dora_exporter_stream_');
+    expect(await both()).toEqual([
+      'dora_exporter_stream_connected 0',
+      'dora_exporter_stream_reconnects_total 0',
+    ]);
+    metrics.setStreamConnected(true);
+    expect(await both()).toEqual([
+      'dora_exporter_stream_connected 1',
+      'dora_exporter_stream_reconnects_total 0',
+    ]);
+    metrics.setStreamConnected(false);
+    expect(await samples('dora_exporter_stream_connected')).toEqual(['dora_exporter_stream_connected 0']);
+    metrics.setStreamConnected(true);
+    expect(await both()).toEqual([
+      'dora_exporter_stream_connected 1',
+      'dora_exporter_stream_reconnects_total 1',
+    ]);
+  });
+
+  it('tell what is left to do', async () => {
+    const { state, samples, setBacklog } = createMetrics();
+    const both = async () => [
+      ...(await samples('dora_exporter_following')),
+      ...(await samples('dora_exporter_backlog')),
+    ];
+    expect(await both()).toEqual(['dora_exporter_following 0', 'dora_exporter_backlog 0']);
+    const follow = { target: 7, number: 12, bornAt: 0, askedAt: null, hintedAt: null };
+    const { tally } = state;
+    state.apply({ repos: [], pairs: [], timelines: new Map(), follows: new Map([['a', follow]]), tally });
+    setBacklog(3);
+    expect(await both()).toEqual(['dora_exporter_following 1', 'dora_exporter_backlog 3']);
+  });
+
+  it('count requests to Woodpecker by how they were answered, and time them', async () => {
+    const { metrics, samples } = createMetrics();
+    metrics.observeRequest({ status: 200, ms: 20 });
+    metrics.observeRequest({ status: 200, ms: 2000 });
+    metrics.observeRequest({ status: 503, ms: 5 });
+    metrics.observeRequest({ status: 0, ms: 30_000 });
+    expect(await samples('dora_exporter_woodpecker_requests_total')).toEqual([
+      'dora_exporter_woodpecker_requests_total{code="200"} 2',
+      'dora_exporter_woodpecker_requests_total{code="503"} 1',
+      'dora_exporter_woodpecker_requests_total{code="none"} 1',
+    ]);
+    const durations = await samples('dora_exporter_woodpecker_request_duration_seconds');
+    expect(durations).toContain('dora_exporter_woodpecker_request_duration_seconds_bucket{le="0.01"} 1');
+    expect(durations).toContain('dora_exporter_woodpecker_request_duration_seconds_bucket{le="0.03"} 2');
+    expect(durations).toContain('dora_exporter_woodpecker_request_duration_seconds_bucket{le="+Inf"} 4');
+    expect(durations).toContain('dora_exporter_woodpecker_request_duration_seconds_count 4');
+  });
+
+  it('count what only reconciliation found, and tell when that was last through', async () => {
+    const { metrics, samples, advance } = createMetrics();
+    expect(await samples('dora_exporter_last_reconcile_timestamp')).toEqual([
+      'dora_exporter_last_reconcile_timestamp 0',
+    ]);
+    metrics.countEvent('reconcile', 'duplicate', 9);
+    metrics.countEvent('reconcile', 'ignored', 4);
+    metrics.countEvent('webhook', 'stored', 5);
+    metrics.countEvent('reconcile', 'stored', 2);
+    advance(60);
+    metrics.noteReconciliation();
+    expect(await samples('dora_exporter_missed_events_total')).toEqual([
+      'dora_exporter_missed_events_total 2',
+    ]);
+    expect(await samples('dora_exporter_last_reconcile_timestamp')).toEqual([
+      'dora_exporter_last_reconcile_timestamp 1785500060',
+    ]);
+  });
+
+  it('do not speak of a Woodpecker that there is not', async () => {
+    const { metrics, samples } = createMetrics({ hasWoodpecker: false });
+    metrics.setWoodpeckerUp(true);
+    metrics.setStreamConnected(true);
+    metrics.observeRequest({ status: 200, ms: 20 });
+    metrics.noteReconciliation();
+    metrics.countEvent('reconcile', 'stored');
+    const names = ['woodpecker_', 'stream_', 'following', 'backlog', 'missed_', 'last_reconcile_'];
+    for (const name of names) expect(await samples(`dora_exporter_${name}`)).toEqual([]);
+  });
+
+  it('tell version and process', async () => {
+    const { samples } = createMetrics();
+    expect(await samples('dora_exporter_build_info')).toEqual([
+      'dora_exporter_build_info{version="1.2.3"} 1',
+    ]);
+    expect((await samples('process_resident_memory_bytes ')).length).toBe(1);
+    expect((await samples('nodejs_eventloop_lag_p99_seconds ')).length).toBe(1);
+  });
+
+  it('are those of one exporter, not of the process’s others', async () => {
+    const [one, other] = [createMetrics(), createMetrics()];
+    one.metrics.countEvent('webhook', 'stored');
+    expect(await other.samples('dora_exporter_events_total{source="webhook",result="stored"}')).toEqual([
+      'dora_exporter_events_total{source="webhook",result="stored"} 0',
+    ]);
+  });
+});
