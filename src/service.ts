@@ -1,0 +1,263 @@
+/**
+ * The composition root: the only place where store, sources, metrics and HTTP meet. It decides nothing but the order in
+ * which they start and stop.
+ */
+
+import { type Clock, nowSeconds } from './clock.ts';
+import type { Config } from './config.ts';
+import { ignoreReasons } from './core/classification.ts';
+import { cronDominance } from './core/cron-dominance.ts';
+import type { Follow } from './core/follow.ts';
+import type { Policy } from './core/policy.ts';
+import { project } from './core/projection.ts';
+import type { State } from './core/state.ts';
+import { type AppDependencies, createApp } from './http/app.ts';
+import { listen, type Server } from './http/server.ts';
+import type { Status } from './http/status-page.ts';
+import { createIngest, type Ingest, StoreUnavailable } from './ingest.ts';
+import { loadState, type TierChange } from './load.ts';
+import { describeError, type Log } from './log.ts';
+import { createExposition } from './metrics/exposition.ts';
+import { createSelfMetrics, type SelfMetrics as SelfMetricsOf } from './metrics/self-metrics.ts';
+import { resolveSecret } from './secrets.ts';
+import { type BackfillRunner, createBackfill, noBackfill } from './sources/backfill.ts';
+import { createCatchUp } from './sources/catch-up.ts';
+import { followPipelines } from './sources/follow.ts';
+import { createReconciliation } from './sources/reconcile.ts';
+import { type EventResult, eventResults, type OnEvent, type Source, sources } from './sources/source.ts';
+import { createEventStream, type EventStream } from './sources/stream.ts';
+import { createWebhook } from './sources/webhook.ts';
+import { openStore } from './store/open.ts';
+import { createWoodpeckerClient } from './woodpecker/client.ts';
+import { openEventStream } from './woodpecker/event-stream.ts';
+import { createWoodpeckerHealth, type WoodpeckerHealth } from './woodpecker/health.ts';
+
+export interface Service {
+  readonly servers: readonly Server[];
+  /** Rejects when the service cannot go on; never fulfils. */
+  readonly failed: Promise<never>;
+  /** Stops accepting, finishes what is in flight, commits and closes. */
+  stop(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly policy: Policy;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const requestGraceMs = 5_000;
+/** How long to wait for Woodpecker before being ready without it. */
+const unreachablePatienceMs = 120_000;
+
+/** Rejects with `StoreUnusable` or `StoreUnavailable`, or where an address cannot be listened on. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, policy, version, clock, log } = options;
+  const startedAt = nowSeconds(clock);
+  const store = openStore(config.databasePath);
+  const mode = { policy, canAsk: config.woodpecker !== null };
+  const { state, policyChange } = await loadState(store, mode, startedAt);
+  logWhatCounts(log, state, policyChange);
+
+  const ingest = createIngest({ store, state, mode, clock, onFault: (fault) => logFault(log, fault) });
+  const metrics = createSelfMetrics({
+    version,
+    state,
+    sources,
+    results: eventResults,
+    hasWoodpecker: mode.canAsk,
+    backlog: () => asking?.backfill.backlog ?? 0,
+    now: () => nowSeconds(clock),
+  });
+  const stopping = new AbortController();
+  const onEvent: OnEvent = metrics.countEvent;
+  const asking: Asking | null = config.woodpecker
+    ? startAsking({ ...options, ingest, onEvent, metrics, signal: stopping.signal })
+    : null;
+
+  const notReady = async (): Promise<string | null> =>
+    (await storeFault(ingest)) ?? asking?.notReady() ?? null;
+  const status = async (): Promise<Status> => ({
+    version,
+    now: nowSeconds(clock),
+    startedAt,
+    notReady: await notReady(),
+    woodpecker: config.woodpecker && {
+      url: config.woodpecker.url,
+      isUp: asking?.health.isUp ?? null,
+      isStreaming: asking?.stream?.isConnected ?? null,
+    },
+    sources: metrics.activity(),
+    following: state.follows.size,
+    backfills: ingest.fault ? [] : (await (asking?.backfill ?? noBackfill).list()).slice(0, 10),
+    series: project(state),
+    ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
+    events: state.tally.events(),
+  });
+  const secretOf = (setting: string, fileName: string, given: readonly string[] | null) =>
+    resolveSecret({ setting, given, fileName, databasePath: config.databasePath, log });
+  const dependencies: AppDependencies = {
+    webhook: createWebhook({ ingest, clock, onEvent }),
+    backfill: asking?.backfill ?? noBackfill,
+    exposition: createExposition(state, metrics.render),
+    status,
+    notReady,
+    webhookSecrets: secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets),
+    adminTokens: secretOf(
+      'DORA_ADMIN_TOKEN',
+      'admin-token',
+      config.adminToken === null ? null : [config.adminToken],
+    ),
+    metricsToken: config.metricsToken,
+    clock,
+    log,
+    onEvent,
+  };
+  const servers = await listenOn(config, dependencies, log);
+
+  return {
+    servers,
+    failed: asking?.failed ?? new Promise<never>(() => undefined),
+    async stop() {
+      await Promise.all(servers.map((server) => server.close(requestGraceMs)));
+      stopping.abort(new Error('Service is stopping'));
+      await asking?.stopped;
+      await ingest.idle();
+      await store.close();
+    },
+  };
+}
+
+type SelfMetrics = SelfMetricsOf<Source, EventResult>;
+
+interface Asking {
+  readonly backfill: BackfillRunner;
+  readonly health: WoodpeckerHealth;
+  readonly stream: EventStream | null;
+  readonly failed: Promise<never>;
+  readonly stopped: Promise<unknown>;
+  notReady(): string | null;
+}
+
+interface AskingOptions extends ServiceOptions {
+  readonly ingest: Ingest;
+  readonly onEvent: OnEvent;
+  readonly metrics: SelfMetrics;
+  readonly signal: AbortSignal;
+}
+
+/** Everything that asks Woodpecker. */
+function startAsking({ config, clock, log, ingest, onEvent, metrics, signal }: AskingOptions): Asking {
+  if (!config.woodpecker) throw new Error('There is no Woodpecker to ask');
+  const health = createWoodpeckerHealth(clock, log, metrics.setWoodpeckerUp);
+  const connection = config.woodpecker;
+  const client = createWoodpeckerClient({
+    ...connection,
+    sleep: clock.sleep,
+    onRequest(request) {
+      health.note(request);
+      metrics.observeRequest(request);
+    },
+  });
+  const historySeconds = config.backfillHistorySeconds;
+  const catchUp = createCatchUp({ ingest, client, clock, onEvent }, { historySeconds });
+  const backfill = createBackfill({
+    ingest,
+    client,
+    catchUp,
+    clock,
+    log,
+    historySeconds,
+    signal,
+    onRunning: metrics.setBackfillRunning,
+  });
+  const stream = createEventStream({
+    ingest,
+    client,
+    open: (ended) => openEventStream({ ...connection, clock }, ended),
+    clock,
+    log,
+    onEvent,
+    onConnected: metrics.setStreamConnected,
+    onStanding: () => reconciliation.hurry(),
+  });
+  const reconciliation = createReconciliation({
+    ingest,
+    client,
+    catchUp,
+    clock,
+    log,
+    onEvent,
+    intervalSeconds: config.reconcileIntervalSeconds,
+    onNewRepos: () => stream.reconnect(),
+    onRound: metrics.noteReconciliation,
+  });
+  let isCaughtUp = false;
+  const catchingUp = backfill.atStart().then(() => {
+    isCaughtUp = true;
+    return Promise.race([backfill.inBackground(), reconciliation.run(signal)]);
+  });
+  const isTold = ({ target, number }: Follow) =>
+    typeof target === 'number' && stream.hasToldOf(target, number);
+  const lanes = [catchingUp, followPipelines({ ingest, client, clock, log, onEvent, isTold }, signal)];
+  if (config.isStreamEnabled) lanes.push(stream.run(signal));
+  const failed = Promise.race(lanes);
+  return {
+    backfill,
+    health,
+    stream: config.isStreamEnabled ? stream : null,
+    failed,
+    stopped: Promise.allSettled(lanes),
+    notReady() {
+      const isUnreachable = health.isUp === false && clock.now() - health.since > unreachablePatienceMs;
+      if (isCaughtUp || isUnreachable) return null;
+      const done = backfill.running?.repos ?? 0;
+      return `Catching up with Woodpecker: ${done} repos gone through so far`;
+    },
+  };
+}
+
+async function listenOn(config: Config, dependencies: AppDependencies, log: Log): Promise<Server[]> {
+  const main = await listen(createApp(dependencies, config.metricsListen ? 'intake' : 'all'), config.listen);
+  log.info('Listening', { address: `${main.host}:${main.port}` });
+  if (!config.metricsListen) return [main];
+  const metrics = await listen(createApp(dependencies, 'metrics'), config.metricsListen);
+  log.info('Listening for metrics and status', { address: `${metrics.host}:${metrics.port}` });
+  return [main, metrics];
+}
+
+/** Why the store cannot be written; a fault is tried out again, so that it is told only as long as it lasts. */
+async function storeFault(ingest: Ingest): Promise<string | null> {
+  if (ingest.fault === null) return null;
+  try {
+    await ingest.submit((uow) => uow.tx.meta.put('probed', 'true'));
+    return null;
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return error.message;
+    throw error;
+  }
+}
+
+function logFault(log: Log, fault: StoreUnavailable | null): void {
+  if (fault)
+    log.error('Store cannot be written: webhooks are refused until it can', { error: describeError(fault) });
+  else log.info('Store can be written again');
+}
+
+function logWhatCounts(log: Log, state: State, policyChange: readonly TierChange[] | null): void {
+  for (const { tier, before, after } of policyChange ?? []) {
+    log.info('Policy has changed: deployments stored for a tier', { tier, before, after });
+  }
+  for (const { tier, event, deployments } of state.tally.events()) {
+    log.info('Deployments stored', { tier, event, deployments });
+  }
+  for (const { tier, share, remedy } of cronDominance(state.tally.events())) {
+    log.warn('Cron brings most deployments of a tier; to leave them out, change the policy', {
+      tier,
+      percent: Math.round(share * 100),
+      policy: remedy,
+    });
+  }
+}

@@ -1,0 +1,192 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  adminToken,
+  fallenCounters,
+  runExporter,
+  startExporter,
+  temporaryFolder,
+} from '../support/exporter-process.ts';
+import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+
+const fixture = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../fixtures/woodpecker/${name}.json`, import.meta.url), 'utf8'));
+const series = (name: string, tier = 'unassigned', repo = 'acme/shop') =>
+  `${name}{repo="${repo}",tier="${tier}"}`;
+const success = series('dora_deployment_last_success_timestamp');
+const failure = series('dora_deployment_last_failure_timestamp');
+
+describe('the service with webhooks alone', () => {
+  it('counts the events of both generations, and the failure whose finish is 0', async () => {
+    const folder = temporaryFolder();
+    const exporter = await startExporter({ DORA_DATABASE: join(folder, 'dora.db') });
+
+    const v3 = await exporter.post(fixture('v3.17.0-event'));
+    expect([v3.status, await v3.json()]).toEqual([202, { result: 'stored' }]);
+    expect((await exporter.metrics()).get(success)).toBe(1785500390);
+
+    const older = fixture('v2.8.3-event');
+    older.repo = { ...older.repo, id: 8, full_name: 'acme/older', name: 'older' };
+    expect((await exporter.post(older)).status).toBe(202);
+    expect(
+      (await exporter.metrics()).get(
+        series('dora_deployment_last_success_timestamp', 'unassigned', 'acme/older'),
+      ),
+    ).toBe(1736500312);
+
+    const finish0 = { ...older, pipeline: fixture('v2.8.3-pipeline-211-finished-0') };
+    expect((await exporter.post(finish0)).status).toBe(202);
+    expect(
+      (await exporter.metrics()).get(
+        series('dora_deployment_last_failure_timestamp', 'unassigned', 'acme/older'),
+      ),
+    ).toBe(1736490190);
+    expect((await exporter.stop()).code).toBe(0);
+  });
+
+  it('keeps its figures over a restart, and its secrets beside the database', async () => {
+    const folder = temporaryFolder();
+    const env = { DORA_DATABASE: join(folder, 'dora.db'), DORA_WEBHOOK_SECRET: '', DORA_ADMIN_TOKEN: '' };
+    const first = await startExporter(env);
+    const secret = readFileSync(join(folder, 'webhook-secret'), 'utf8').trim();
+    expect(statSync(join(folder, 'webhook-secret')).mode & 0o777).toBe(0o600);
+    expect(first.output()).toContain('webhook-secret');
+    expect(first.output()).not.toContain(secret);
+    const posted = await first.post(fixture('v3.17.0-event'), { authorization: `Bearer ${secret}` });
+    expect(posted.status).toBe(202);
+    const before = await first.metrics();
+    await first.stop();
+
+    const second = await startExporter(env);
+    const after = await second.metrics();
+
+    expect(after.get(success)).toBe(1785500390);
+    expect(fallenCounters(before, after)).toEqual([]);
+    const again = await second.post(fixture('v3.17.0-event'), { authorization: `Bearer ${secret}` });
+    expect(await again.json()).toEqual({ result: 'duplicate' });
+  });
+
+  it('is ready at once, and answers health on both addresses', async () => {
+    const exporter = await startExporter({ DORA_DATABASE: ':memory:', DORA_METRICS_LISTEN: '127.0.0.1:0' });
+    for (const url of [exporter.url, exporter.metricsUrl]) {
+      for (const path of ['/healthz', '/-/healthy', '/readyz', '/-/ready']) {
+        expect((await fetch(url + path)).status).toBe(200);
+      }
+    }
+    expect((await fetch(`${exporter.url}/metrics`)).status).toBe(404);
+    expect((await fetch(`${exporter.metricsUrl}/webhook`, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(`${exporter.metricsUrl}/`)).status).toBe(200);
+  });
+
+  it('refuses a backfill, since there is nothing to read from', async () => {
+    const exporter = await startExporter({ DORA_DATABASE: ':memory:' });
+    const headers = { authorization: `Bearer ${adminToken}` };
+    const answer = await fetch(`${exporter.url}/backfill`, { method: 'POST', headers });
+    expect(answer.status).toBe(409);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  });
+});
+
+describe('the service with a Woodpecker', () => {
+  it('backfills at start, follows a hint to its end, and backfills again when asked', async () => {
+    const woodpecker = await startFakeWoodpecker({ rootPath: '/ci' });
+    onTestFinished(() => woodpecker.close());
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', private: true, access: { alice: 'push' } });
+    const now = Math.floor(Date.now() / 1000);
+    woodpecker.addPipeline(repo, {
+      status: 'failure',
+      created: now - 900,
+      started: now - 890,
+      finished: now - 800,
+    });
+    const exporter = await startExporter({
+      DORA_DATABASE: join(temporaryFolder(), 'dora.db'),
+      DORA_WOODPECKER_URL: woodpecker.url,
+      DORA_WOODPECKER_TOKEN: woodpecker.userToken,
+    });
+
+    await expect.poll(async () => (await fetch(`${exporter.url}/readyz`)).status).toBe(200);
+    expect((await exporter.metrics()).get(failure)).toBe(now - 800);
+
+    const { number } = woodpecker.createPipeline(repo, {});
+    woodpecker.startPipeline(repo, number);
+    const hint = await exporter.post({ repo: 'acme/shop', number, status: 'success' });
+    expect(await hint.json()).toEqual({ result: 'following' });
+    const { finished } = woodpecker.finishPipeline(repo, number);
+    await expect.poll(async () => (await exporter.metrics()).get(success), { timeout: 8_000 }).toBe(finished);
+
+    const backfill = await fetch(`${exporter.url}/backfill?wait=true`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${adminToken}` },
+      body: JSON.stringify({ since: '2d', repos: ['acme/*'] }),
+    });
+    expect(backfill.status).toBe(200);
+    expect(await backfill.json()).toMatchObject({
+      state: 'done',
+      repos: 1,
+      pipelines: { scanned: 2, stored: 0, duplicate: 2, ignored: 0 },
+    });
+    const text = exporter.output();
+    expect(text).not.toContain(woodpecker.userToken);
+    expect((await exporter.stop()).code).toBe(0);
+  });
+
+  it('says why it is not ready while it cannot reach Woodpecker, and goes on serving', async () => {
+    const woodpecker = await startFakeWoodpecker();
+    const { url, userToken } = woodpecker;
+    await woodpecker.close();
+    const exporter = await startExporter({
+      DORA_DATABASE: ':memory:',
+      DORA_WOODPECKER_URL: url,
+      DORA_WOODPECKER_TOKEN: userToken,
+    });
+
+    const ready = await fetch(`${exporter.url}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.text()).toContain('Catching up with Woodpecker');
+    expect((await exporter.post({ repo: 'acme/shop', number: 1 })).status).toBe(202);
+    await expect.poll(async () => (await exporter.metrics()).get('dora_exporter_woodpecker_up')).toBe(0);
+    expect((await exporter.stop()).code).toBe(0);
+  });
+});
+
+describe('the process', () => {
+  it('tells all mistakes at once and exits with 2', async () => {
+    const { code, output } = await runExporter({
+      DORA_LISTEN: 'nowhere',
+      DORA_WOODPECKER_URL: 'ftp://x',
+      DORA_LOG_LEVEL: 'loud',
+      DORA_POLICY: '/nonexistent/policy.yaml',
+    });
+    expect(code).toBe(2);
+    for (const name of ['DORA_LISTEN', 'DORA_WOODPECKER_URL', 'DORA_LOG_LEVEL', 'DORA_POLICY']) {
+      expect(output).toContain(name);
+    }
+  });
+
+  it('checks settings, policy and store without the network', async () => {
+    const folder = temporaryFolder();
+    const env = { DORA_DATABASE: join(folder, 'dora.db') };
+    const empty = await runExporter(env, ['--check']);
+    expect([empty.code, empty.output]).toEqual([0, expect.stringContaining('does not exist yet')]);
+
+    const exporter = await startExporter(env);
+    await exporter.post(fixture('v3.17.0-event'));
+    await exporter.stop();
+    const check = await runExporter(
+      { ...env, DORA_WOODPECKER_URL: 'http://127.0.0.1:1', DORA_WOODPECKER_TOKEN: 'none' },
+      ['--check'],
+    );
+    expect(check.code).toBe(0);
+    expect(check.output).toContain('unassigned  deployment  1');
+  });
+
+  it('exits with 0 within ten seconds of SIGTERM though a connection stays open', async () => {
+    const exporter = await startExporter({ DORA_DATABASE: ':memory:' });
+    await (await fetch(`${exporter.url}/healthz`)).text();
+    const began = Date.now();
+    expect((await exporter.stop()).code).toBe(0);
+    expect(Date.now() - began).toBeLessThan(10_000);
+  });
+});

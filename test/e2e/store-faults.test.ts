@@ -1,0 +1,81 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ExporterProcess, startExporter, temporaryFolder } from '../support/exporter-process.ts';
+
+const report = (number: number) => ({
+  repo: 'acme/shop',
+  number,
+  status: 'success',
+  finished: 1_785_000_000 + number,
+});
+const deployments = 'dora_deployments_total{repo="acme/shop",tier="unassigned"}';
+
+/** What must hold while nothing can be written, and once it can be again. */
+async function expectItRidesOut(
+  exporter: ExporterProcess,
+  breakIt: () => void,
+  mendIt: () => void,
+): Promise<void> {
+  expect((await exporter.post(report(1))).status).toBe(202);
+  breakIt();
+
+  const refused = await exporter.post(report(2));
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).toBe('5');
+  expect(refused.headers.get('content-type')).toBe('application/problem+json');
+  expect((await exporter.metrics()).get(deployments)).toBe(1);
+  expect((await fetch(`${exporter.url}/healthz`)).status).toBe(200);
+  expect((await fetch(`${exporter.url}/`)).status).toBe(200);
+  const ready = await fetch(`${exporter.url}/readyz`);
+  expect(ready.status).toBe(503);
+  expect(await ready.text()).toContain('Store cannot commit');
+  await exporter.post(report(2));
+
+  mendIt();
+  expect((await fetch(`${exporter.url}/readyz`)).status).toBe(200);
+  expect(await (await exporter.post(report(2))).json()).toEqual({ result: 'stored' });
+  expect((await exporter.metrics()).get(deployments)).toBe(2);
+  const told = exporter.output().match(/Store cannot be written|Store can be written again/g);
+  expect(told).toEqual(['Store cannot be written', 'Store can be written again']);
+}
+
+describe('a store that cannot write', () => {
+  it('refuses webhooks while the system lets no file grow, and recovers by itself', async () => {
+    const exporter = await startExporter({ DORA_DATABASE: join(temporaryFolder(), 'dora.db') });
+    const limit = (bytes: string) =>
+      execFileSync('prlimit', ['--pid', String(exporter.child.pid), `--fsize=${bytes}:unlimited`]);
+
+    await expectItRidesOut(
+      exporter,
+      () => limit('1'),
+      () => limit('unlimited'),
+    );
+  });
+
+  it('refuses webhooks while the disk is full, and recovers by itself', async ({ skip }) => {
+    const folder = temporaryFolder();
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'pipe' });
+    } catch {
+      skip('A small file system cannot be mounted here');
+    }
+    onTestFinished(() => void execFileSync('umount', ['--lazy', folder]));
+    const exporter = await startExporter({ DORA_DATABASE: join(folder, 'dora.db') });
+    const filler = join(folder, 'filler');
+
+    await expectItRidesOut(
+      exporter,
+      () => {
+        try {
+          writeFileSync(filler, Buffer.alloc(4 * 1024 * 1024));
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'ENOSPC' });
+        }
+      },
+      () => rmSync(filler),
+    );
+    await exporter.stop();
+  });
+});

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { settings } from '../src/config.ts';
+import { ignoreReasons } from '../src/core/classification.ts';
+import { defaultPolicy } from '../src/core/policy.ts';
+import { parsePolicy } from '../src/policy.ts';
+import { startExporter } from './support/exporter-process.ts';
+import { startFakeWoodpecker } from './support/fake-woodpecker.ts';
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const eventFixture = readFileSync(new URL('fixtures/woodpecker/v3.17.0-event.json', import.meta.url), 'utf8');
+
+/** Rows of the table below a heading, cell by cell. */
+function tableBelow(heading: string): string[][] {
+  const section = readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('|---'))
+    .slice(1)
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+}
+
+/** Blocks of code in a language, in order. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'gm'))].map(
+    (match) => match[1] ?? '',
+  );
+}
+
+const unquoted = (cell: string) => cell.replaceAll('`', '');
+
+describe('README', () => {
+  it('is short, and in the order that it promises', () => {
+    expect(readme.split('\n').length).toBeLessThan(300);
+    expect([...readme.matchAll(/^## (.*)$/gm)].map((match) => match[1])).toEqual([
+      'Run it in a minute',
+      'Connect Woodpecker',
+      'What counts, and how each figure is computed',
+      'Metrics',
+      'Settings',
+      'Operating it',
+      'Troubleshooting',
+      'Development',
+    ]);
+  });
+
+  it('tells every setting with its default', () => {
+    const generated = ['DORA_WEBHOOK_SECRET', 'DORA_ADMIN_TOKEN'];
+    expect(
+      tableBelow('Settings').map(([name, value]) => [unquoted(name ?? ''), unquoted(value ?? '')]),
+    ).toEqual(
+      settings.map((setting) => [
+        setting.isSecret ? `${setting.name} *` : setting.name,
+        setting.default ?? (generated.includes(setting.name) ? 'generated' : 'unset'),
+      ]),
+    );
+  });
+
+  it('tells every metric that is served, with its type and labels', async () => {
+    await using woodpecker = await startFakeWoodpecker();
+    woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    woodpecker.addPipeline('acme/shop', {});
+    const exporter = await startExporter({
+      DORA_DATABASE: ':memory:',
+      DORA_WOODPECKER_URL: woodpecker.url,
+      DORA_WOODPECKER_TOKEN: woodpecker.userToken,
+    });
+    await expect.poll(async () => (await fetch(`${exporter.url}/readyz`)).status).toBe(200);
+    const text = await (await fetch(`${exporter.url}/metrics`)).text();
+    const types = [...text.matchAll(/^# TYPE (dora_\S+) (\S+)$/gm)].map((match) => [
+      match[1] ?? '',
+      match[2] ?? '',
+    ]);
+    const labelsOf = (name: string) => {
+      const sample = new RegExp(`^${name}(?:_bucket)?\\{(.*)\\} `, 'm').exec(text)?.[1] ?? '';
+      return [...sample.matchAll(/(\w+)="/g)].map((match) => match[1]).filter((label) => label !== 'le');
+    };
+
+    const served = types.map(([name = '', type]) => [name, type, labelsOf(name).join(', ')]);
+    const told = tableBelow('Metrics').map(([name = '', type = '', labels = '']) => [
+      unquoted(name),
+      type,
+      unquoted(labels),
+    ]);
+    expect(told.sort()).toEqual(served.sort());
+    await exporter.stop();
+  });
+
+  it('shows output that is real', async () => {
+    const exporter = await startExporter({ DORA_DATABASE: ':memory:' });
+    expect((await exporter.post(eventFixture)).status).toBe(202);
+    const text = await (await fetch(`${exporter.url}/metrics`)).text();
+    for (const line of (blocks('')[0] ?? '').trim().split('\n')) expect(text.split('\n')).toContain(line);
+  });
+
+  it('gives a policy that is valid and shows the defaults', () => {
+    const example = blocks('yaml').find((block) => block.startsWith('tiers:')) ?? '';
+    const parsed = parsePolicy(example);
+    if (!parsed.ok) throw new Error(parsed.problems.join('\n'));
+    const { defaultTier, deployments, windows } = parsed.policy;
+    expect({ defaultTier, deployments, windows }).toEqual({
+      defaultTier: defaultPolicy.defaultTier,
+      deployments: { ...defaultPolicy.deployments, events: [...defaultPolicy.deployments.events] },
+      windows: defaultPolicy.windows,
+    });
+  });
+
+  it('names only reasons that there are', () => {
+    const reasons = [...ignoreReasons, 'not_ended', 'unverifiable'];
+    const named = [...readme.matchAll(/reason ((?:`\w+`(?:, )?)+)/g)].flatMap((match) =>
+      [...(match[1] ?? '').matchAll(/`(\w+)`/g)].map((word) => word[1] ?? ''),
+    );
+    expect(named.length).toBeGreaterThan(4);
+    expect(named.filter((name) => !reasons.includes(name))).toEqual([]);
+  });
+});

@@ -1,0 +1,143 @@
+/**
+ * `npm run demo`: a simulated Woodpecker with months of history and new pipelines every few seconds, and the exporter
+ * beside it. Ctrl-C ends both; nothing is left behind.
+ */
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type FakeWoodpecker, type Repo, startFakeWoodpecker } from './fake-woodpecker.ts';
+
+const historyDays = 120;
+const daySeconds = 86_400;
+const webhookSecret = 'demo-webhook-secret';
+const adminToken = 'demo-admin-token';
+const port = process.env['DORA_TEST_DEMO_PORT'] ?? '3672';
+
+const policy = `
+tiers:
+  - tier: production
+    deploy_to: [production]
+  - tier: staging
+    events: [push, manual]
+default_tier: other
+rework:
+  branches: [hotfix/*]
+  message: ["^revert", "^hotfix"]
+`;
+
+const random = createRandom(20_260_131);
+const folder = mkdtempSync(join(tmpdir(), 'dora-demo-'));
+const woodpecker = await startFakeWoodpecker();
+const repos = fillHistory(woodpecker);
+writeFileSync(join(folder, 'policy.yaml'), policy);
+
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+
+const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.meta.url).pathname], {
+  env: {
+    ...process.env,
+    DORA_LISTEN: `127.0.0.1:${port}`,
+    DORA_DATABASE: join(folder, 'dora.db'),
+    DORA_POLICY: join(folder, 'policy.yaml'),
+    DORA_WOODPECKER_URL: woodpecker.url,
+    DORA_WOODPECKER_TOKEN: woodpecker.userToken,
+    DORA_WEBHOOK_SECRET: webhookSecret,
+    DORA_ADMIN_TOKEN: adminToken,
+  },
+  stdio: ['ignore', 'pipe', 'inherit'],
+  // Ctrl-C in a terminal reaches the whole group: the exporter is told once, by us.
+  detached: true,
+});
+let address = '';
+exporter.stdout.setEncoding('utf8').on('data', (text: string) => {
+  process.stdout.write(text);
+  const found = /Listening address=(\S+)/.exec(text)?.[1];
+  if (!found) return;
+  address = found;
+  process.stdout.write(`
+  Status page   http://${address}/
+  Metrics       http://${address}/metrics
+  A backfill    curl -X POST -H 'Authorization: Bearer ${adminToken}' 'http://${address}/backfill?wait=true'
+
+  A simulated Woodpecker runs at ${woodpecker.url}; a pipeline ends every few seconds. Ctrl-C ends both.
+
+`);
+});
+const exited = new Promise<number>((resolve) => exporter.once('exit', (code) => resolve(code ?? 1)));
+exited.then(() => stopping.abort());
+
+try {
+  while (!stopping.signal.aborted) {
+    await delay(2_000, undefined, { signal: stopping.signal });
+    await runOne();
+  }
+} catch (error) {
+  if (!stopping.signal.aborted) throw error;
+}
+exporter.kill('SIGTERM');
+const code = await exited;
+await woodpecker.close();
+rmSync(folder, { recursive: true, force: true });
+process.exit(code);
+
+/** One pipeline from its start to its end, with the report that its last step posts. */
+async function runOne(): Promise<void> {
+  const repo = repos[Math.floor(random() * repos.length)];
+  if (!repo || !address) return;
+  const isDeployment = random() < 0.4;
+  const { number } = woodpecker.createPipeline(repo, {
+    event: isDeployment ? 'deployment' : 'push',
+    branch: repo.default_branch,
+    ...(isDeployment ? { deployTo: 'production' } : {}),
+    workflows: ['build', 'deploy'],
+  });
+  woodpecker.startPipeline(repo, number);
+  await delay(1_000 + random() * 2_000, undefined, { signal: stopping.signal });
+  await fetch(`http://${address}/webhook`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${webhookSecret}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ repo: repo.full_name, number }),
+  });
+  woodpecker.finishPipeline(repo, number, { status: random() < 0.8 ? 'success' : 'failure' });
+}
+
+function fillHistory(target: FakeWoodpecker): Repo[] {
+  const now = Math.floor(Date.now() / 1000);
+  const names = ['acme/shop', 'acme/billing', 'acme/search', 'acme/website', 'acme/infra-dns'];
+  return names.map((fullName, index) => {
+    const repo = target.addRepo({ fullName, private: true, access: { alice: 'push' } });
+    const perDay = 6 - index;
+    for (
+      let at = now - historyDays * daySeconds;
+      at < now - 3600;
+      at += (daySeconds / perDay) * (0.5 + random())
+    ) {
+      const created = Math.floor(at);
+      const isProduction = random() < 0.4;
+      const isPullRequest = !isProduction && random() < 0.3;
+      target.addPipeline(repo, {
+        event: isProduction ? 'deployment' : isPullRequest ? 'pull_request' : 'push',
+        status: random() < 0.85 ? 'success' : random() < 0.8 ? 'failure' : 'killed',
+        created,
+        started: created + 5,
+        finished: created + 60 + Math.floor(random() * 600),
+        message: random() < 0.05 ? 'Revert "feat: new checkout"' : 'feat: another step',
+        ...(isProduction ? { deployTo: 'production' } : {}),
+      });
+    }
+    return repo;
+  });
+}
+
+/** A small seeded generator, so that every demo shows the same history. */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

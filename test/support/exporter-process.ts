@@ -1,0 +1,135 @@
+/** The real service as a process of its own, started, scraped, killed and started again. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+export const webhookSecret = 'e2e-webhook-secret';
+export const adminToken = 'e2e-admin-token';
+
+const main = new URL('../../src/main.ts', import.meta.url).pathname;
+
+export interface ExporterProcess {
+  /** `http://127.0.0.1:port`. */
+  readonly url: string;
+  readonly metricsUrl: string;
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  post(body: unknown, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  metrics(): Promise<Metrics>;
+  stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+/** Samples by name and labels as written in the text format. */
+export type Metrics = ReadonlyMap<string, number>;
+
+/** A folder that goes with the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dora-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Runs the process to its end; for what ends by itself. */
+export async function runExporter(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<{ code: number | null; output: string }> {
+  const { child, output, exited } = spawnExporter(env, args);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const { code } = await exited;
+  return { code, output: output() };
+}
+
+/** Starts the process on ports that the system picks, and waits until it listens. */
+export async function startExporter(env: Readonly<Record<string, string>>): Promise<ExporterProcess> {
+  const { child, output, exited } = spawnExporter({
+    DORA_LISTEN: '127.0.0.1:0',
+    DORA_WEBHOOK_SECRET: webhookSecret,
+    DORA_ADMIN_TOKEN: adminToken,
+    ...env,
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const address = await waitFor(() => /Listening address=(\S+)/.exec(output())?.[1], exited, output);
+  const url = `http://${address}`;
+  const metricsAddress = env['DORA_METRICS_LISTEN']
+    ? await waitFor(() => /metrics and status address=(\S+)/.exec(output())?.[1], exited, output)
+    : address;
+  const metricsUrl = `http://${metricsAddress}`;
+  return {
+    url,
+    metricsUrl,
+    child,
+    output,
+    exited,
+    post: (body, headers = { authorization: `Bearer ${webhookSecret}` }) =>
+      fetch(`${url}/webhook`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    metrics: async () => parseMetrics(await (await fetch(`${metricsUrl}/metrics`)).text()),
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
+
+export function parseMetrics(text: string): Metrics {
+  const samples = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    const match = /^([^#].*) (\S+)$/.exec(line);
+    if (match?.[1] && match[2]) samples.set(match[1], Number(match[2]));
+  }
+  return samples;
+}
+
+/** Counters that are lower in `after`, or gone. */
+export function fallenCounters(before: Metrics, after: Metrics): string[] {
+  const isCounter = (name: string) => /^dora_(deployment|change)\w*(_total|_bucket|_count|_sum)\b/.test(name);
+  return [...before].flatMap(([name, value]) => {
+    if (!isCounter(name)) return [];
+    const now = after.get(name);
+    return now !== undefined && now >= value ? [] : [`${name}: ${value} -> ${now}`];
+  });
+}
+
+function spawnExporter(env: Readonly<Record<string, string>>, args: readonly string[] = []) {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+  }
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal })),
+  );
+  return { child, output: () => text, exited };
+}
+
+async function waitFor<T>(
+  look: () => T | undefined,
+  exited: Promise<unknown>,
+  output: () => string,
+): Promise<T> {
+  let hasExited = false;
+  exited.then(() => {
+    hasExited = true;
+  });
+  for (let tries = 0; tries < 1500; tries++) {
+    const found = look();
+    if (found !== undefined) return found;
+    if (hasExited) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`Exporter did not get so far:\n${output()}`);
+}

@@ -1,0 +1,16 @@
+/** Programs that some tests need: those tests run where they are, and say so where they are not. */
+
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** The program's path; else calls `skip` with the reason, or throws where nothing may be skipped. */
+export function requireProgram(name: string, skip: (reason: string) => never): string {
+  const found = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((path) => existsSync(path));
+  if (found) return found;
+  const reason = `${name} is not installed`;
+  if (process.env['DORA_TEST_REQUIRE_ALL'] === '1') throw new Error(reason);
+  return skip(reason);
+}

@@ -1,0 +1,163 @@
+/**
+ * Everything between a webhook's body and the figures, on a store in memory and a clock that stands still: no port, no
+ * file, no Woodpecker. Tests of one part see through it what that part does to the others.
+ */
+
+import type { Follow } from '../../src/core/follow.ts';
+import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
+import { project, type SeriesSample } from '../../src/core/projection.ts';
+import type { Repo } from '../../src/core/repo.ts';
+import type { State } from '../../src/core/state.ts';
+import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
+import { type AppDependencies, type AppSide, createApp } from '../../src/http/app.ts';
+import { createIngest, type Ingest } from '../../src/ingest.ts';
+import { loadState } from '../../src/load.ts';
+import { createLog } from '../../src/log.ts';
+import { createExposition } from '../../src/metrics/exposition.ts';
+import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metrics.ts';
+import { noBackfill } from '../../src/sources/backfill.ts';
+import {
+  type EventResult,
+  eventResults,
+  type OnEvent,
+  type Source,
+  sources,
+} from '../../src/sources/source.ts';
+import { createWebhook, type WebhookAnswer } from '../../src/sources/webhook.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { type GaugeValues, nameGauges } from './gauges.ts';
+
+/** When the clock of a small exporter stands still: a minute after the pipelines of the v3.17.0 fixtures. */
+export const noon = 1_785_500_450;
+
+export const webhookSecret = 'correct-horse-battery';
+export const adminToken = 'admin-token-of-the-tests';
+
+export interface SmallExporter {
+  readonly clock: FakeClock;
+  readonly store: Store;
+  readonly ingest: Ingest;
+  readonly state: State;
+  /** Lines of the log. */
+  readonly lines: readonly string[];
+  /** `source result` of everything counted. */
+  readonly events: readonly string[];
+  /** Hands a parsed body to the webhook. */
+  receive(body: unknown): Promise<WebhookAnswer>;
+  app(overrides?: Partial<AppDependencies>, side?: AppSide): ReturnType<typeof createApp>;
+  repos(): Promise<readonly Repo[]>;
+  pipelines(): Promise<readonly StoredPipeline[]>;
+  follows(): Promise<readonly Follow[]>;
+  /** What is shown of a repo; `null` where nothing is. */
+  shown(repo: string, tier?: string): Shown | null;
+}
+
+export interface Shown extends GaugeValues {
+  readonly deployments: number;
+  readonly failures: number;
+}
+
+export interface SmallExporterOptions {
+  /** Whether there is a Woodpecker to ask, so that bodies are hints; not by default. */
+  readonly canAsk?: boolean;
+  readonly policy?: Policy;
+  readonly store?: Store;
+  readonly metricsToken?: string;
+}
+
+export async function createSmallExporter(options: SmallExporterOptions = {}): Promise<SmallExporter> {
+  const { canAsk = false, policy = defaultPolicy, store = createMemoryStore() } = options;
+  const clock = createFakeClock(noon);
+  const lines: string[] = [];
+  const log = createLog('debug', (line) => lines.push(line));
+  const mode = { policy, canAsk };
+  const { state } = await loadState(store, mode, noon);
+  const ingest = createIngest({ store, state, mode, clock });
+  /** Made when first looked at: each has timers and observers of its own. */
+  let metrics: SelfMetrics<Source, EventResult> | null = null;
+  const selfMetrics = (): SelfMetrics<Source, EventResult> => {
+    if (metrics) return metrics;
+    const now = () => clock.now() / 1000;
+    metrics = createSelfMetrics({
+      version: '1.2.3',
+      state,
+      sources,
+      results: eventResults,
+      hasWoodpecker: canAsk,
+      backlog: () => 0,
+      now,
+    });
+    for (const [source, result] of counted) metrics.countEvent(source, result);
+    return metrics;
+  };
+  const counted: [Source, EventResult][] = [];
+  const onEvent: OnEvent = (source, result, count = 1) => {
+    for (let i = 0; i < count; i++) counted.push([source, result]);
+    metrics?.countEvent(source, result, count);
+  };
+  const webhook = createWebhook({ ingest, clock, onEvent });
+
+  return {
+    clock,
+    store,
+    ingest,
+    state,
+    lines,
+    get events() {
+      return counted.map((pair) => pair.join(' '));
+    },
+    receive: (body) => webhook.receive(body),
+    app: (overrides = {}, side = 'all') =>
+      createApp(
+        {
+          webhook,
+          backfill: noBackfill,
+          exposition: overrides.exposition ?? createExposition(state, selfMetrics().render),
+          status: async () => ({
+            version: '1.2.3',
+            now: clock.now() / 1000,
+            startedAt: noon,
+            notReady: null,
+            woodpecker: null,
+            sources: selfMetrics().activity(),
+            following: state.follows.size,
+            backfills: [],
+            series: project(state),
+            ignored: [],
+            events: state.tally.events(),
+          }),
+          notReady: async () => null,
+          webhookSecrets: [webhookSecret],
+          adminTokens: [adminToken],
+          metricsToken: options.metricsToken ?? null,
+          clock,
+          log,
+          onEvent,
+          ...overrides,
+        },
+        side,
+      ),
+    repos: () => store.transact((tx) => tx.repos.all()),
+    pipelines: () =>
+      store.transact(async (tx) => {
+        const all: StoredPipeline[] = [];
+        for await (const slice of tx.pipelines.all()) all.push(...slice);
+        return all;
+      }),
+    follows: () => store.transact((tx) => tx.follows.all()),
+    shown(repo, tier = 'unassigned') {
+      const sample = project(state).find((one) => one.repo === repo && one.tier === tier);
+      return sample ? toShown(sample) : null;
+    },
+  };
+}
+
+function toShown({ gauges, totals }: SeriesSample): Shown {
+  return {
+    ...nameGauges(gauges),
+    deployments: totals.counters['dora_deployments_total'] ?? -1,
+    failures: totals.counters['dora_deployment_failures_total'] ?? -1,
+  };
+}
