@@ -43,16 +43,25 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
       for (const repo of state.repos.values()) await uow.reclassify(repo.key, 'settled');
       await tx.meta.put(policyKey, fingerprint);
     }
-    if (!mode.canAsk) {
-      // No scan will end that holds anything back.
-      for (const repo of state.repos.values()) await uow.release(repo.key);
-    }
     state.apply({ ...(await uow.finish()), timelines: new Map() });
     state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode.policy, now) });
+    if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
 
     const hasChanged = before !== null && before !== fingerprint;
     return { state, policyChange: hasChanged ? compareTiers(eventsBefore, state.tally.events()) : null };
   });
+}
+
+/** Where Woodpecker is not asked, no scan will end that holds anything back. */
+async function releaseAll(
+  tx: Transaction,
+  state: State,
+  mode: IntakeMode,
+  now: number,
+): Promise<StateChange> {
+  const uow = createUnitOfWork(tx, state, mode, now);
+  for (const repo of state.repos.values()) await uow.release(repo.key);
+  return uow.finish();
 }
 
 /** What of the policy, and of how it is applied, decides what a stored pipeline is. */
@@ -93,7 +102,7 @@ async function readTimelines(
       if (!repo) continue;
       const key = seriesKey(repo, tier);
       if (state.reposByName(repo.fullName).length === 1) builderOf(key).add(deployment);
-      else shared.set(key, [...(shared.get(key) ?? []), deployment]);
+      else if (!shared.get(key)?.push(deployment)) shared.set(key, [deployment]);
     }
   }
   for (const [key, deployments] of shared) {

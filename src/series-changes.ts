@@ -1,9 +1,8 @@
 /**
  * What one transaction does to timelines and ledger: collects which deployments come and go per series, then folds each
- * changed series once and writes what that adds to the totals of its pairs.
+ * changed series and writes what that adds to the totals of its pairs.
  *
- * Guarantees: a pipeline changed several times in one transaction counts as it ends up; nothing is written before
- * `finish`, and the state is only read.
+ * Guarantees: a pipeline changed several times between two flushes counts as it ends up; the state is only read.
  */
 
 import type { Deployment } from './core/deployment.ts';
@@ -26,8 +25,11 @@ export interface SeriesChanges {
   replace(repo: Repo, before: StoredPipeline | null, after: StoredPipeline): void;
   /** Has the series built anew from the store. */
   rebuild(repo: Repo, tier: string): void;
-  /** Leaves the pair's totals as they are, whatever a rebuilt series finds in pipelines that were known before. */
+  /** Until the next `flush`: leaves the pair's totals as they are, whatever a rebuilt series finds. */
   settle(repo: number, tier: string): void;
+  /** Folds what has changed so far, and writes what that adds to the ledger. */
+  flush(): Promise<void>;
+  /** Flushes, writes the pairs, and returns what the state must take over. */
   finish(): Promise<{ timelines: Map<string, Timeline | null>; pairs: Pair[] }>;
 }
 
@@ -49,6 +51,7 @@ export function createSeriesChanges(
   const pairs = new Map<string, Pair>();
   const changes = new Map<string, SeriesChange>();
   const settled = new Set<string>();
+  const timelines = new Map<string, Timeline | null>();
 
   const pairAt = (repo: number, tier: string): Pair | undefined =>
     pairs.get(pairKey(repo, tier)) ?? state.pairs.get(pairKey(repo, tier));
@@ -73,7 +76,8 @@ export function createSeriesChanges(
 
   const reduceChange = (key: string, change: SeriesChange): Reduction | null => {
     const all = [...change.pipelines.values()];
-    return reduce(state.timelines.get(key) ?? emptyTimeline, {
+    const timeline = timelines.has(key) ? timelines.get(key) : state.timelines.get(key);
+    return reduce(timeline ?? emptyTimeline, {
       removed: all.flatMap(({ was }) => was ?? []),
       inserted: all.flatMap(({ now }) => now ?? []),
     });
@@ -89,14 +93,10 @@ export function createSeriesChanges(
     if (!reduction) throw new Error(`Series of "${name}" holds a deployment without a time`);
     return reduction;
   };
-  const writeCredits = async (
-    credits: readonly Credit[],
-    { tier, pipelines }: SeriesChange,
-  ): Promise<void> => {
+  const writeCredits = async (credits: readonly Credit[], tier: string): Promise<void> => {
     for (const { deployment, additions } of credits) {
       await tx.pipelines.setCredited(deployment.repo, deployment.number, deployment.credited);
-      const isNews = pipelines.has(identityOf(deployment));
-      if (!isNews && settled.has(pairKey(deployment.repo, tier))) continue;
+      if (settled.has(pairKey(deployment.repo, tier))) continue;
       const pair = pairAt(deployment.repo, tier);
       setPair({
         repo: deployment.repo,
@@ -105,6 +105,17 @@ export function createSeriesChanges(
         totals: addToTotals(pair?.totals ?? zeroTotals, additions),
       });
     }
+  };
+
+  const flush = async (): Promise<void> => {
+    for (const [key, change] of changes) {
+      const reduction =
+        (change.isRebuilt ? null : reduceChange(key, change)) ?? (await foldFromStore(change));
+      await writeCredits(reduction.credits, change.tier);
+      timelines.set(key, compact(reduction.timeline, cutoff));
+    }
+    changes.clear();
+    settled.clear();
   };
 
   return {
@@ -138,14 +149,9 @@ export function createSeriesChanges(
     settle(repo, tier) {
       settled.add(pairKey(repo, tier));
     },
+    flush,
     async finish() {
-      const timelines = new Map<string, Timeline | null>();
-      for (const [key, change] of changes) {
-        const reduction =
-          (change.isRebuilt ? null : reduceChange(key, change)) ?? (await foldFromStore(change));
-        await writeCredits(reduction.credits, change);
-        timelines.set(key, compact(reduction.timeline, cutoff));
-      }
+      await flush();
       for (const pair of pairs.values()) await tx.pairs.put(pair);
       return { timelines, pairs: [...pairs.values()] };
     },

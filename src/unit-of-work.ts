@@ -110,16 +110,13 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       if (!known) return addRepo(facts);
       const learnt = learn(known.isGone ? { ...known, isGone: false } : known, facts);
       if (learnt === known) return known;
-      await putRepo(learnt);
-      if (learnt.fullName !== known.fullName) {
-        await uow.reclassify(learnt.key, 'settled');
-        for (const tier of series.tiersOf(learnt.key)) {
-          series.rebuild(known, tier);
-          series.rebuild(learnt, tier);
-        }
-      } else if (learnt.defaultBranches !== known.defaultBranches) {
-        await uow.reclassify(learnt.key, 'credited');
-      }
+      const isRenamed = learnt.fullName !== known.fullName;
+      // A new default branch brings what was not counted before; a new name only moves what was. One after the other,
+      // and after all that came before, so that each finds the series as they stood.
+      const underOldName = isRenamed ? { ...learnt, fullName: known.fullName } : learnt;
+      await putRepo(underOldName);
+      if (learnt.defaultBranches !== known.defaultBranches) await uow.reclassify(known.key, 'credited');
+      if (isRenamed) await rename(underOldName, learnt);
       return learnt;
     },
 
@@ -230,6 +227,17 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     repos.set(added.key, added);
     makeKnownByName(added);
     return added;
+  }
+
+  async function rename(before: Repo, after: Repo): Promise<void> {
+    await series.flush();
+    await putRepo(after);
+    await uow.reclassify(after.key, 'settled');
+    for (const tier of series.tiersOf(after.key)) {
+      series.rebuild(before, tier);
+      series.rebuild(after, tier);
+    }
+    await series.flush();
   }
 
   /** Follows a pipeline to its end; one that no policy can count is not worth asking for. */

@@ -5,6 +5,8 @@
  * of its observations alone, never on their order, number or source. Refuses to know: wire names, policies, the clock.
  */
 
+import { compareText } from './compare-text.ts';
+
 /** Statuses after which Woodpecker runs no further step; what is not listed here has not ended. */
 const endedStatuses = new Set(['success', 'failure', 'error', 'killed', 'canceled', 'declined', 'skipped']);
 
@@ -118,10 +120,6 @@ function fingerprint(record: PipelineRecord): string {
     record.fromRest,
     record.cutShortBy,
   ]);
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function earliest(a: number | null, b: number | null): number | null {

@@ -3,6 +3,7 @@
  * decided here, how it is written down elsewhere.
  */
 
+import { compareText } from './compare-text.ts';
 import { figures } from './figures/index.ts';
 import { sumTotals, type Totals } from './ledger.ts';
 import { type Pair, seriesKey } from './pair.ts';
@@ -41,7 +42,7 @@ export function project(state: State): readonly SeriesSample[] {
   }
   return [...series]
     .filter(([, { pairs }]) => pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone))
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .sort(([a], [b]) => compareText(a, b))
     .map(([key, { repo, pairs }]) => {
       const { tip } = state.timelines.get(key) ?? emptyTimeline;
       // What a pair has added stays in, known or not: a series' totals never fall.

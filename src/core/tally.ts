@@ -1,6 +1,7 @@
 /** How many stored pipelines are what: ignored by reason, deployments by tier and event. */
 
 import type { IgnoreReason } from './classification.ts';
+import { compareText } from './compare-text.ts';
 import type { StoredPipeline } from './stored-pipeline.ts';
 
 export interface EventCount {
@@ -41,7 +42,10 @@ export function createTally(
     events: () =>
       [...byEvent.values()]
         .filter((count) => count.deployments > 0)
-        .sort((a, b) => (a.tier < b.tier ? -1 : a.tier > b.tier ? 1 : b.deployments - a.deployments)),
+        .sort(
+          (a, b) =>
+            compareText(a.tier, b.tier) || b.deployments - a.deployments || compareText(a.event, b.event),
+        ),
     copy: () => createTally(byReason, [...byEvent.values()]),
   };
 }

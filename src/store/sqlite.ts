@@ -35,7 +35,8 @@ import {
 const sliceRows = 2000;
 /** Longest stretch of work in a transaction before the event loop has its turn, in milliseconds. */
 const stretchMs = 15;
-const busyTimeoutMs = 2000;
+/** Waiting for another process blocks this one: not for long. */
+const busyTimeoutMs = 200;
 
 /**
  * Opens or creates the database at `path`, and brings it to the present version. Throws
@@ -320,7 +321,7 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
     async eventCounts() {
       const rows = await all(
         `SELECT tier, COALESCE(event, 'unknown') AS event, COUNT(*) AS n FROM pipelines
-           WHERE outcome IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC`,
+           WHERE outcome IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2`,
       );
       return rows.map((row) => ({
         tier: String(row['tier']),
@@ -331,9 +332,12 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
   };
 }
 
-/** SQLite's own faults mean that the store is unavailable; anything else is the caller's. */
+/** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
+const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
+
+/** SQLite's own faults mean that the store is unavailable; anything else, a value it refuses included, is the caller's. */
 function asStoreError(cause: unknown): unknown {
-  if (!isSqliteError(cause)) return cause;
+  if (!isSqliteError(cause) || !unavailableCodes.has(cause.errcode & 0xff)) return cause;
   return new StoreUnavailable(`Store cannot commit: ${cause.message}`, { cause });
 }
 

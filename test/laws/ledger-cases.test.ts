@@ -153,20 +153,29 @@ describe('the ledger', () => {
     expect(seriesOf(world.state)).toMatchObject({ 'acme/store unassigned': { deployments: 3 } });
   });
 
-  it('counts what came in just before a rename to a tier that was there before, in the same turn', async () => {
+  it('comes to the same whether or not a rename to another tier shares its turn with what came before', async () => {
     const policy = aPolicy({
       tiers: [
         { tier: 'production', deployTo: ['production'] },
         { tier: 'production', repos: ['acme/store'] },
       ],
     });
-    const world = await createWorld({ mode: webhookOnly(policy) });
-    await observe(world, { number: 1, event: 'deployment', deployTo: 'production' });
-    await Promise.all([
-      observe(world, { number: 2 }),
-      observe(world, { number: 3 }, { facts: { fullName: 'acme/store', asOf: 2000 } }),
-    ]);
-    expect(seriesOf(world.state)).toMatchObject({ 'acme/store production': { deployments: 3 } });
+    const totalsOf = async (isOneTurn: boolean) => {
+      const world = await createWorld({ mode: webhookOnly(policy) });
+      await observe(world, { number: 1, event: 'deployment', deployTo: 'production' });
+      const second = observe(world, { number: 2 });
+      if (!isOneTurn) await second;
+      await observe(world, { number: 3 }, { facts: { fullName: 'acme/store', asOf: 2000 } });
+      return Object.fromEntries(
+        [...world.state.pairs.values()].map(({ tier, totals }) => [
+          tier,
+          totals.counters['dora_deployments_total'],
+        ]),
+      );
+    };
+    // The second was counted where it belonged then; the third is new where the repo belongs now.
+    expect(await totalsOf(false)).toEqual({ production: 2, unassigned: 1 });
+    expect(await totalsOf(true)).toEqual({ production: 2, unassigned: 1 });
   });
 
   it('adds the failure for a success that turns out to have failed, and takes nothing back', async () => {
