@@ -182,6 +182,7 @@ function startAsking({ config, clock, log, ingest, onEvent, metrics, signal }: A
     onEvent,
     onConnected: metrics.setStreamConnected,
     onStanding: () => reconciliation.hurry(),
+    onUnknownRepo: () => reconciliation.hurry(),
   });
   const reconciliation = createReconciliation({
     ingest,

@@ -36,6 +36,8 @@ export interface StreamOptions extends SourceDependencies {
   readonly onConnected: (isConnected: boolean) => void;
   /** The subscription is sure to stand: what happened before must be read over REST. */
   readonly onStanding: () => void;
+  /** Told of a private repo that is not known yet: it must be one of ours, or we would not hear of it. */
+  readonly onUnknownRepo: () => void;
   readonly random?: () => number;
 }
 
@@ -62,6 +64,7 @@ export function createEventStream(options: StreamOptions): EventStream {
   let hasBeenDown = false;
   let connection = new AbortController();
   const told = new Set<string>();
+  const lookedFor = new Set<number>();
 
   const setConnected = (next: boolean, reason = ''): void => {
     if (!next) told.clear();
@@ -77,8 +80,21 @@ export function createEventStream(options: StreamOptions): EventStream {
     log.info('Event stream is lost; connecting again', { reason });
   };
 
+  /** A stream brings every public repo of the server: only those that a listing has brought are ours. */
+  const isOurs = (wireRepo: WireEvent['repo']): boolean => {
+    const { id, full_name: name } = wireRepo;
+    if (!id || !isWatched(ingest.mode.policy, name)) return false;
+    if (ingest.state.repoById(id)) return true;
+    // One that we may only read is in no listing: looking for it once is enough.
+    if (wireRepo.private && !lookedFor.has(id) && lookedFor.size < mostRemembered) {
+      lookedFor.add(id);
+      options.onUnknownRepo();
+    }
+    return false;
+  };
+
   const takeEvent = async ({ repo: wireRepo, pipeline: wire }: WireEvent): Promise<void> => {
-    if (!isWatched(ingest.mode.policy, wireRepo.full_name)) {
+    if (!isOurs(wireRepo)) {
       onEvent('stream', 'ignored');
       return;
     }

@@ -83,6 +83,7 @@ export const WireRepo = z
     owner: text,
     name: text,
     default_branch: text,
+    private: flag,
     active: z.boolean().nullish(),
     /** Of the newest pipeline, in a user's list from 3.1 on. */
     last_pipeline: WirePipeline.nullish(),
