@@ -107,12 +107,11 @@ async function receiveWebhook(deps: AppDependencies, c: Context): Promise<Respon
     return problem(status, options);
   };
   const bytes = await readBody(c.req.raw, largestWebhookBytes);
-  if (bytes === null) {
-    return rejected(413, {
-      detail: `Body is larger than ${largestWebhookBytes} bytes`,
-      headers: { connection: 'close' },
-    });
+  if (bytes === 'too_large') {
+    const detail = `Body is larger than ${largestWebhookBytes} bytes`;
+    return rejected(413, { detail, headers: { connection: 'close' } });
   }
+  if (bytes === 'broken') return rejected(400, { detail: 'Body ends too soon' });
   const { headers } = c.req.raw;
   if (!isAuthenticWebhook(headers, bytes, deps.webhookSecrets, nowSeconds(deps.clock))) {
     return rejected(401, {

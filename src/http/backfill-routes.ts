@@ -59,7 +59,8 @@ export function backfillRoutes(backfill: Backfill, nowSeconds: () => number) {
 
 async function readRequest(raw: Request, now: number): Promise<BackfillRequest | Response> {
   const bytes = await readBody(raw, largestBodyBytes);
-  if (bytes === null) return problem(413, { detail: `Body is larger than ${largestBodyBytes} bytes` });
+  if (bytes === 'too_large') return problem(413, { detail: `Body is larger than ${largestBodyBytes} bytes` });
+  if (bytes === 'broken') return problem(400, { detail: 'Body ends too soon' });
   let body: unknown = {};
   try {
     if (bytes.length > 0) body = JSON.parse(Buffer.from(bytes).toString('utf8'));

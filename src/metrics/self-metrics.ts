@@ -89,6 +89,10 @@ export function createSelfMetrics<Source extends string, Result extends string>(
     registers,
   }).set({ version }, 1);
   collectDefaultMetrics({ register: registry });
+  // Gauges whose names say that they are counters; the same figures come by type besides.
+  for (const kind of ['handles', 'requests', 'resources']) {
+    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+  }
   const lastAt = new Map<Source, number>();
   const counts = new Map<string, number>();
   const countOf = (source: Source, result: Result) => counts.get(`${source} ${result}`) ?? 0;

@@ -197,8 +197,12 @@ function toUnavailable(path: string, error: unknown): Unusable {
   return new Unusable(`Woodpecker gave no usable answer to ${path}: ${reason}`, null, { cause: error });
 }
 
+/** What a failed `fetch` hides in its cause: one reason, or one for each address that was tried. */
 function describe(error: Error): string {
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+  const { cause } = error;
+  const causes = cause instanceof AggregateError ? cause.errors : [cause];
+  const reasons = causes.flatMap((one) => (one instanceof Error ? one.message : []));
+  return reasons.length > 0 ? `${error.message} (${reasons.join('; ')})` : error.message;
 }
 
 function retryAfterMs(answer: Response): number | null {

@@ -83,7 +83,8 @@ export function reportToRepoFacts(report: StepReport): RepoFacts {
     forgeRemoteId: null,
     fullName: report.repo,
     defaultBranch: null,
-    asOf: 0,
+    // A report tells no more of its age; without a time it renames nothing.
+    asOf: report.finished || report.started,
   };
 }
 

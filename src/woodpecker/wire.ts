@@ -33,13 +33,42 @@ const span = {
   end_time: seconds,
 };
 
+/** More than any pipeline has. */
+const mostWorkflows = 500;
+const mostSteps = 500;
+
+/** A list that is given up at the first item that is wrong: a hostile one could be wrong in very many places. */
+function listOf<T>(item: z.ZodType<T>, most: number) {
+  return z
+    .unknown()
+    .optional()
+    .transform((raw, context): readonly T[] | null => {
+      if (raw === null || raw === undefined) return null;
+      if (!Array.isArray(raw) || raw.length > most) {
+        context.addIssue({ code: 'custom', message: `Expected a list of at most ${most}` });
+        return z.NEVER;
+      }
+      const items: T[] = [];
+      for (const [index, one] of raw.entries()) {
+        const parsed = item.safeParse(one);
+        if (!parsed.success) {
+          const { path = [], message = '' } = parsed.error.issues[0] ?? {};
+          context.addIssue({ code: 'custom', path: [index, ...path], message });
+          return z.NEVER;
+        }
+        items.push(parsed.data);
+      }
+      return items;
+    });
+}
+
 const WireStep = z.object({ state: text, ...span });
 
 const WireWorkflow = z.object({
   state: text,
   error: text,
   ...span,
-  children: z.array(WireStep).nullish(),
+  children: listOf(WireStep, mostSteps),
 });
 
 export const WirePipeline = z.object({
@@ -62,7 +91,7 @@ export const WirePipeline = z.object({
   finished_at: seconds,
   cancel_info: z.object({ canceled_by_step: text }).nullish(),
   version: text,
-  workflows: z.array(WireWorkflow).nullish(),
+  workflows: listOf(WireWorkflow, mostWorkflows),
 });
 export type WirePipeline = z.output<typeof WirePipeline>;
 

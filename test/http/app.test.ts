@@ -27,14 +27,15 @@ function post(app: App, body: string | Uint8Array | ReadableStream, headers: Hea
   return app.request('/webhook', { method: 'POST', body, headers, duplex: 'half' } as RequestInit);
 }
 
-/** A body that comes in pieces of 64 KiB and never ends, and what became of it. */
-function endlessBody() {
+/** A body that comes in pieces of 64 KiB, far more of them than are allowed, and what became of it. */
+function longBody() {
   const seen = { pieces: 0, isCanceled: false };
   const stream = new ReadableStream(
     {
       pull(controller) {
         seen.pieces++;
-        controller.enqueue(Buffer.alloc(64 * 1024, ' '));
+        if (seen.pieces > 64) controller.close();
+        else controller.enqueue(Buffer.alloc(64 * 1024, ' '));
       },
       cancel() {
         seen.isCanceled = true;
@@ -218,7 +219,7 @@ describe('POST /webhook', () => {
 
   it('answers 413 to what is announced as too large, and reads nothing of it', async () => {
     const exporter = await createSmallExporter();
-    const { seen, stream } = endlessBody();
+    const { seen, stream } = longBody();
     const headers = { ...authorized, 'content-length': String(largest + 1) };
     const response = await post(exporter.app(), stream, headers);
     expect(response.status).toBe(413);
@@ -234,7 +235,7 @@ describe('POST /webhook', () => {
   });
 
   it('answers 413 to what turns out to be too large, and reads no further', async () => {
-    const { seen, stream } = endlessBody();
+    const { seen, stream } = longBody();
     const response = await post(await createApp(), stream);
     expect(response.status).toBe(413);
     expect(seen).toEqual({ pieces: 17, isCanceled: true });

@@ -326,21 +326,31 @@ describe('a webhook that is all there is', () => {
     it('is known by its id through a rename, which takes the totals along', async () => {
       const exporter = await createSmallExporter();
       await exporter.receive(anEvent());
-      const repo = { full_name: 'acme/store' };
+      const repo = { full_name: 'acme/basket' };
       expect(await exporter.receive(anEvent({ repo, number: 13, id: 9121, updated: noon - 5 }))).toEqual(
         stored,
       );
-      expect(await namesById(exporter)).toEqual([[7, 'acme/store']]);
+      expect(await namesById(exporter)).toEqual([[7, 'acme/basket']]);
       expect(exporter.shown('acme/shop')).toBeNull();
-      expect(exporter.shown('acme/store')?.deployments).toBe(2);
+      expect(exporter.shown('acme/basket')?.deployments).toBe(2);
     });
 
     it('is not renamed back by a word that is older than the rename', async () => {
       const exporter = await createSmallExporter();
-      await exporter.receive(anEvent({ repo: { full_name: 'acme/store' }, updated: noon - 5 }));
+      await exporter.receive(anEvent({ repo: { full_name: 'acme/basket' }, updated: noon - 5 }));
       await exporter.receive(anEvent({ number: 11, id: 9119, updated: noon - 200, finished: noon - 200 }));
-      expect(await namesById(exporter)).toEqual([[7, 'acme/store']]);
-      expect(exporter.shown('acme/store')?.deployments).toBe(2);
+      expect(await namesById(exporter)).toEqual([[7, 'acme/basket']]);
+      expect(exporter.shown('acme/basket')?.deployments).toBe(2);
+    });
+
+    it('is renamed by reports as well, whose links tell its id', async () => {
+      const exporter = await createSmallExporter();
+      const report = (repo: string, number: number) =>
+        aReport({ repo, number, finished: noon - 100 + number, url: `https://x/repos/7/pipeline/${number}` });
+      await exporter.receive(report('acme/shop', 12));
+      await exporter.receive(report('acme/basket', 13));
+      expect(await namesById(exporter)).toEqual([[7, 'acme/basket']]);
+      expect(exporter.shown('acme/basket')?.deployments).toBe(2);
     });
 
     it('is adopted by the first id seen under its name, ignoring case', async () => {

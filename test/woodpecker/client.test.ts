@@ -212,6 +212,7 @@ describe('a single repo', () => {
       owner: 'acme',
       name: 'shop',
       default_branch: 'trunk',
+      private: false,
       active: true,
     });
   });
