@@ -86,7 +86,9 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     const isFirst = watermark === null;
     const floor = await floorOf(repoKey, watermark, scannedAt);
     const horizon = repoAt(repoKey).horizon ?? 0;
-    const oldest = isFirst && horizon > 0 ? { after: horizon } : {};
+    // Where nothing is known yet, or there was nothing since the horizon, only the horizon says where to stop.
+    const isBounded = horizon > 0 && !watermark;
+    const oldest = isBounded ? { after: horizon } : {};
 
     let counts = noCounts;
     let highest = watermark ?? 0;
@@ -95,7 +97,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     const read = async (query: { before?: number }, until: number): Promise<void> => {
       const { woodpeckerId } = repoAt(repoKey);
       for await (const rows of pipelinePages(client, woodpeckerId, { ...oldest, ...query }, signal)) {
-        const wanted = rows.filter((row) => !isFirst || createdAt(row) > horizon);
+        const wanted = rows.filter((row) => !isBounded || createdAt(row) > horizon);
         highest = Math.max(highest, ...wanted.map((row) => row.number));
         lowest = lowerGround(lowest, wanted, highest);
         const isConnected = earlier === null || query.before !== undefined;

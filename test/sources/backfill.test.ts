@@ -240,6 +240,24 @@ describe('backfill at start', () => {
     });
   });
 
+  it('does not read at every start what is older than the horizon', async () => {
+    const woodpecker = await start();
+    const repo = woodpecker.addRepo({ fullName: 'acme/old', access: { alice: 'push' } });
+    for (let i = 0; i < 120; i++) {
+      const created = now - 300 * day + i * 3600;
+      woodpecker.addPipeline(repo, { created, started: created, finished: created + 60 });
+    }
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+
+    woodpecker.clearRequests();
+    const restarted = await harness.restart();
+    onTestFinished(() => restarted.abort());
+    await restarted.backfill.atStart();
+
+    expect(pipelineLists(woodpecker)).toHaveLength(1);
+  });
+
   it('shows no series of a repo before its first backfill is complete', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 120);
