@@ -43,7 +43,9 @@ const style = `
 body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
+.wide { overflow-x: auto; } table.narrow { width: auto; }
+th, td { text-align: left; overflow-wrap: anywhere; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
+time { white-space: nowrap; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .bad { color: #c62828; font-weight: 600; } .good { color: #2e7d32; } .dim { opacity: .65; }
 @media (prefers-color-scheme: dark) { .bad { color: #ff8a80; } .good { color: #81c784; } }
@@ -107,8 +109,10 @@ function pairsSection({ series, now }: Status): Html {
     (a, b) => Number(b.failingSince > 0) - Number(a.failingSince > 0) || a.failingSince - b.failingSince,
   );
   const shown = rows.slice(0, mostSeriesShown);
+  const failing = rows.filter(({ failingSince }) => failingSince > 0).length;
   return html`<h2>Deployments</h2>
-<table><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
+<p>${failing} of ${rows.length} pairs of repo and tier are failing.</p>
+<div class="wide"><table><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
 <th class="n">Deployments</th><th class="n">Failed</th></tr>
 ${shown.map(
   ({ sample, success, failure, failingSince }) => html`<tr><td>${sample.repo}</td><td>${sample.tier}</td>
@@ -116,7 +120,7 @@ ${shown.map(
 <td>${failingSince > 0 ? html`<span class="bad">${moment(failingSince, now)}</span>` : html`<span class="dim">–</span>`}</td>
 <td class="n">${sample.totals.counters['dora_deployments_total'] ?? 0}</td>
 <td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td></tr>`,
-)}</table>
+)}</table></div>
 ${rows.length > shown.length ? html`<p>And ${rows.length - shown.length} more.</p>` : ''}`;
 }
 
@@ -138,7 +142,7 @@ ${backfills.map(
     backfill,
   ) => html`<tr><td>${backfill.started}</td><td>${backfill.state}${backfill.dry_run ? ' (dry run)' : ''}</td>
 <td class="n">${backfill.repos}</td><td class="n">${backfill.pipelines.scanned}</td><td class="n">${backfill.pipelines.stored}</td>
-<td>${backfill.errors.length === 0 ? html`<span class="dim">none</span>` : backfill.errors.slice(0, 5).map(({ repo, message }) => html`<div class="bad">${repo}: ${message}</div>`)}</td></tr>`,
+<td>${backfill.errors.length === 0 ? html`<span class="dim">none</span>` : backfill.errors.slice(0, 5).map(({ repo, message }) => html`<div><span class="bad">${repo}:</span> ${message}</div>`)}</td></tr>`,
 )}</table>`;
 }
 
@@ -148,7 +152,7 @@ ${cronDominance(events).map(cronNote)}
 ${
   events.length === 0
     ? html`<p>None known yet.</p>`
-    : html`<table><tr><th>Tier</th><th>Event</th><th class="n">Deployments stored</th></tr>
+    : html`<table class="narrow"><tr><th>Tier</th><th>Event</th><th class="n">Deployments stored</th></tr>
 ${events.map(({ tier, event, deployments }) => html`<tr><td>${tier}</td><td>${event}</td><td class="n">${deployments}</td></tr>`)}</table>`
 }`;
 }
@@ -164,7 +168,7 @@ function ignoredSection({ ignored }: Status): Html {
 ${
   some.length === 0
     ? html`<p>Every stored pipeline counts.</p>`
-    : html`<table><tr><th>Reason</th><th class="n">Pipelines</th></tr>
+    : html`<table class="narrow"><tr><th>Reason</th><th class="n">Pipelines</th></tr>
 ${some.map(({ reason, pipelines }) => html`<tr><td>${reason}</td><td class="n">${pipelines}</td></tr>`)}</table>`
 }`;
 }

@@ -105,7 +105,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
         const failure = toUnavailable(path, error);
         if (attempt === tries) throw failure;
         const backoff = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs) * (0.5 + random() / 2);
-        await sleep(failure.retryAfterMs ?? backoff, signal);
+        await sleep(Math.max(failure.retryAfterMs ?? 0, backoff), signal);
       }
     }
   };

@@ -42,8 +42,8 @@ const asked = (woodpecker: FakeWoodpecker) =>
 
 /** Rejects where the promise has not settled soon. */
 async function promptly<T>(promise: Promise<T>): Promise<T> {
-  const late = delay(1000, undefined, { ref: false }).then(() => {
-    throw new Error('Not settled within a second');
+  const late = delay(5000, undefined, { ref: false }).then(() => {
+    throw new Error('Not settled within five seconds');
   });
   return Promise.race([promise, late]);
 }
@@ -205,7 +205,7 @@ describe('a single repo', () => {
   it('is found by its id', async () => {
     const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/shop', id: 7, forgeRemoteId: '41', defaultBranch: 'trunk' });
-    expect(await clientOf(woodpecker).repo(7, signal)).toEqual({
+    expect(await clientOf(woodpecker).repo(7, signal)).toMatchObject({
       id: 7,
       forge_remote_id: '41',
       full_name: 'acme/shop',
@@ -348,7 +348,7 @@ describe('an answer that may pass', () => {
   it.each(passing)('%s is asked for again until it has passed', async (name, answer) => {
     const woodpecker = await start();
     const fault = woodpecker.fault({ answer, times: 2 });
-    const client = clientOf(woodpecker, name === 'silence' ? { timeoutMs: 100 } : {});
+    const client = clientOf(woodpecker, name === 'silence' ? { timeoutMs: 400 } : {});
     expect(await client.user(signal)).toEqual({ login: 'root', admin: true });
     expect([fault.hits, woodpecker.requests.length, client.pauses.length]).toEqual([2, 3, 2]);
   });
@@ -455,7 +455,7 @@ describe('the pause before another try', () => {
 describe('many requests', () => {
   it('run at most four at once', async () => {
     const woodpecker = await start();
-    woodpecker.fault({ delayMs: 30 });
+    woodpecker.fault({ delayMs: 80 });
     const client = clientOf(woodpecker);
     await Promise.all(Array.from({ length: 13 }, () => client.user(signal)));
     expect(woodpecker.requests.length).toBe(13);
