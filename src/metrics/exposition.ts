@@ -3,9 +3,10 @@
  *
  * Guarantees: the figures are rendered and compressed once per change of the state, however often they are scraped; a
  * sample is written once; none carries a timestamp of its own. A scrape is the figures' part and a small part about the
- * exporter itself, which is rendered each time.
+ * exporter itself, which is asked for each time.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { constants, crc32, deflateRaw as deflateRawCallback } from 'node:zlib';
 import { type Metric, Registry } from 'prom-client';
@@ -37,27 +38,36 @@ interface Rendered {
 
 export function createExposition(state: State, renderSelf: () => Promise<string>): Exposition {
   let samples: readonly SeriesSample[] = [];
-  const registry = createFigureRegistry(() => samples);
+  const registries = createFigureRegistries(() => samples);
   let latest: Promise<Rendered> = Promise.reject(new Error('Not rendered yet'));
   latest.catch(() => undefined);
   let latestVersion = -1;
 
   const render = async (): Promise<Rendered> => {
     samples = project(state);
-    const plain = Buffer.from(await registry.metrics());
-    const deflated = await deflateRaw(plain, { finishFlush: constants.Z_SYNC_FLUSH });
+    const families: string[] = [];
+    for (const registry of registries) {
+      families.push(await registry.metrics());
+      // Many series take long to write: between two families the event loop has its turn.
+      await nextTurn();
+    }
+    const plain = Buffer.from(families.join(''));
+    // The fastest level: what is rendered anew at each change is not worth more.
+    const deflated = await deflateRaw(plain, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
     return { plain, deflated, crc: crc32(plain) };
   };
   const figures = (): Promise<Rendered> => {
     if (latestVersion === state.version) return latest;
     latestVersion = state.version;
-    // One after the other: renderings share the registry.
+    // One after the other: renderings share the samples.
     latest = latest.catch(() => undefined).then(render);
     latest.catch(() => {
       latestVersion = -1;
     });
     return latest;
   };
+
+  let whole: { readonly part: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
 
   return {
     async plain() {
@@ -66,12 +76,15 @@ export function createExposition(state: State, renderSelf: () => Promise<string>
     },
     async gzip() {
       const [part, self] = await Promise.all([figures(), renderSelf()]);
+      if (whole?.part === part && whole.self === self) return whole.gzip;
       const rest = Buffer.from(self);
-      return asGzip(
+      const gzip = asGzip(
         [part.deflated, await deflateRaw(rest)],
         crc32(rest, part.crc),
         part.plain.length + rest.length,
       );
+      whole = { part, self, gzip };
+      return gzip;
     },
   };
 }
@@ -85,8 +98,9 @@ function asGzip(streams: readonly Uint8Array[], crc: number, length: number): Ui
   return Buffer.concat([header, ...streams, trailer]);
 }
 
-function createFigureRegistry(samples: () => readonly SeriesSample[]): Registry {
-  const registry = new Registry();
+/** One for each metric, in the order in which they are written. */
+function createFigureRegistries(samples: () => readonly SeriesSample[]): Registry[] {
+  const registries: Registry[] = [];
   const register = (
     name: string,
     help: string,
@@ -101,7 +115,9 @@ function createFigureRegistry(samples: () => readonly SeriesSample[]): Registry 
       aggregator: 'sum',
       get: async () => ({ name, help, type, aggregator: 'sum', values: samples().flatMap(valuesOf) }),
     };
+    const registry = new Registry();
     registry.registerMetric(metric as unknown as Metric);
+    registries.push(registry);
   };
 
   for (const metric of ledgerMetrics) {
@@ -128,7 +144,7 @@ function createFigureRegistry(samples: () => readonly SeriesSample[]): Registry 
       });
     }
   }
-  return registry;
+  return registries;
 }
 
 function histogramValues(

@@ -1,6 +1,7 @@
 /**
  * The exporter's metrics about itself, and Node's about the process: what operators alert on when the exporter, and not a
- * deployment, is in trouble. They start at 0 with the process.
+ * deployment, is in trouble. They start at 0 with the process. What is told of the process is at most a second old, so that
+ * a scrape costs little.
  */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
@@ -88,24 +89,34 @@ export function createSelfMetrics<Source extends string, Result extends string>(
     labelNames: ['version'],
     registers,
   }).set({ version }, 1);
-  collectDefaultMetrics({ register: registry });
+  const processRegistry = new Registry();
+  collectDefaultMetrics({ register: processRegistry });
   // Gauges whose names say that they are counters; the same figures come by type besides.
   for (const kind of ['handles', 'requests', 'resources']) {
-    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+    processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
   const lastAt = new Map<Source, number>();
   const counts = new Map<string, number>();
   const countOf = (source: Source, result: Result) => counts.get(`${source} ${result}`) ?? 0;
 
+  let changes = 0;
+  const change = (make: () => void): void => {
+    make();
+    changes++;
+  };
+  const ofProcess = createCache(() => processRegistry.metrics());
+  const all = createCache(async () => `${await registry.metrics()}\n${await ofProcess(String(now()))}`);
+
   return {
-    countEvent(source, result, count = 1) {
-      events.inc({ source, result }, count);
-      lastEvent.set({ source }, now());
-      // What reconciliation stores, the webhook or the stream should have brought.
-      if (source === 'reconcile' && result === 'stored') asking?.missed.inc(count);
-      lastAt.set(source, now());
-      counts.set(`${source} ${result}`, countOf(source, result) + count);
-    },
+    countEvent: (source, result, count = 1) =>
+      change(() => {
+        events.inc({ source, result }, count);
+        lastEvent.set({ source }, now());
+        // What reconciliation stores, the webhook or the stream should have brought.
+        if (source === 'reconcile' && result === 'stored') asking?.missed.inc(count);
+        lastAt.set(source, now());
+        counts.set(`${source} ${result}`, countOf(source, result) + count);
+      }),
     activity: () =>
       sources.map((source) => ({
         source,
@@ -114,18 +125,33 @@ export function createSelfMetrics<Source extends string, Result extends string>(
           .map((result) => ({ result, count: countOf(source, result) }))
           .filter(({ count }) => count > 0),
       })),
-    setBackfillRunning: (isRunning) => backfillRunning.set(Number(isRunning)),
-    setWoodpeckerUp: (isUp) => asking?.up.set(Number(isUp)),
-    setStreamConnected(isConnected) {
-      asking?.connected.set(Number(isConnected));
-      if (!isConnected) asking?.reconnects.inc();
-    },
-    noteReconciliation: () => asking?.lastReconcile.set(now()),
-    observeRequest({ status, ms }) {
-      asking?.requests.inc({ code: status === 0 ? 'none' : String(status) });
-      asking?.duration.observe(ms / 1000);
-    },
-    render: () => registry.metrics(),
+    setBackfillRunning: (isRunning) => change(() => backfillRunning.set(Number(isRunning))),
+    setWoodpeckerUp: (isUp) => change(() => asking?.up.set(Number(isUp))),
+    setStreamConnected: (isConnected) =>
+      change(() => {
+        asking?.connected.set(Number(isConnected));
+        if (!isConnected) asking?.reconnects.inc();
+      }),
+    noteReconciliation: () => change(() => asking?.lastReconcile.set(now())),
+    observeRequest: ({ status, ms }) =>
+      change(() => {
+        asking?.requests.inc({ code: status === 0 ? 'none' : String(status) });
+        asking?.duration.observe(ms / 1000);
+      }),
+    render: () => all(`${changes} ${state.version} ${now()}`),
+  };
+}
+
+/** Remembers what `render` gave last, for as long as the key stays the same. */
+function createCache(render: () => Promise<string>): (key: string) => Promise<string> {
+  let lastKey: string | null = null;
+  let last: Promise<string> = Promise.resolve('');
+  return (key) => {
+    if (key !== lastKey) {
+      lastKey = key;
+      last = render();
+    }
+    return last;
   };
 }
 
