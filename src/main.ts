@@ -55,8 +55,9 @@ async function serve(config: Config, policy: Policy, log: Log): Promise<number> 
     policy: config.policyPath ?? 'default',
     woodpecker: config.woodpecker?.url ?? 'none (webhook only)',
   });
+  const signalled = nextSignal();
   const service = await startService({ config, policy, version, clock: systemClock, log });
-  const signal = await Promise.race([nextSignal(), service.failed]);
+  const signal = await Promise.race([signalled, service.failed]);
   log.info('Stopping', { signal });
   const tooLong = setTimeout(() => {
     log.error('Stopping took too long');

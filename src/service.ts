@@ -20,7 +20,13 @@ import { describeError, type Log } from './log.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics, type SelfMetrics as SelfMetricsOf } from './metrics/self-metrics.ts';
 import { resolveSecret } from './secrets.ts';
-import { type BackfillRunner, createBackfill, noBackfill } from './sources/backfill.ts';
+import {
+  type Backfill,
+  type BackfillRunner,
+  type BackfillSummary,
+  createBackfill,
+  noBackfill,
+} from './sources/backfill.ts';
 import { createCatchUp } from './sources/catch-up.ts';
 import { followPipelines } from './sources/follow.ts';
 import { createReconciliation } from './sources/reconcile.ts';
@@ -91,7 +97,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
     sources: metrics.activity(),
     following: state.follows.size,
-    backfills: ingest.fault ? [] : (await (asking?.backfill ?? noBackfill).list()).slice(0, 10),
+    backfills: await newestBackfills(asking?.backfill ?? noBackfill),
     series: project(state),
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
@@ -227,6 +233,16 @@ async function listenOn(config: Config, dependencies: AppDependencies, log: Log)
   const metrics = await listen(createApp(dependencies, 'metrics'), config.metricsListen);
   log.info('Listening for metrics and status', { address: `${metrics.host}:${metrics.port}` });
   return [main, metrics];
+}
+
+/** None where the store cannot be read: a page about faults must not fail of one. */
+async function newestBackfills(backfill: Backfill): Promise<readonly BackfillSummary[]> {
+  try {
+    return (await backfill.list()).slice(0, 10);
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return [];
+    throw error;
+  }
 }
 
 /** Why the store cannot be written; a fault is tried out again, so that it is told only as long as it lasts. */

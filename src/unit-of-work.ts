@@ -125,7 +125,9 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       const before = await tx.pipelines.get(repoKey, observed.number);
       const record = before ? mergeRecords(before.record, observed) : observed;
       await updateFollow(repo, record);
-      if (before && record === before.record) {
+      // What a scan holds back and a source now tells by itself need not wait for the scan's end.
+      const isToldOfHeld = before?.isHeld && repo.revealed && origin === 'live';
+      if (before && record === before.record && !isToldOfHeld) {
         if (!isEnded(record.status)) return { result: 'unfinished', pipeline: before };
         const isAsNew = record.id === observed.id && record.updatedAt === observed.updatedAt;
         return { result: isAsNew ? 'duplicate' : 'stale', pipeline: before };

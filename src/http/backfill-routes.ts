@@ -3,7 +3,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { parseDurationSeconds } from '../core/duration.ts';
-import type { Backfill, BackfillRequest } from '../sources/backfill.ts';
+import type { Backfill, BackfillRequest, BackfillSummary } from '../sources/backfill.ts';
 import { readBody } from './body.ts';
 import { problem } from './problem.ts';
 
@@ -44,7 +44,7 @@ export function backfillRoutes(backfill: Backfill, nowSeconds: () => number) {
       const started = await backfill.start(request);
       if (!started.ok) return refuse(started.runningId);
       const location = `/backfill/${started.id}`;
-      if (c.req.query('wait') === 'true') return c.json(await started.done, 200, { location });
+      if (c.req.query('wait') === 'true') return waitFor(started.done, location);
       return c.json(await backfill.get(started.id), 202, { location });
     },
     async list(c: Context): Promise<Response> {
@@ -55,6 +55,15 @@ export function backfillRoutes(backfill: Backfill, nowSeconds: () => number) {
       return summary ? c.json(summary) : problem(404, { detail: 'No such backfill' });
     },
   };
+}
+
+async function waitFor(done: Promise<BackfillSummary>, location: string): Promise<Response> {
+  try {
+    return Response.json(await done, { headers: { location } });
+  } catch {
+    const detail = 'Backfill was cut off; what it had read is kept';
+    return problem(503, { detail, headers: { location, 'retry-after': '5' } });
+  }
 }
 
 async function readRequest(raw: Request, now: number): Promise<BackfillRequest | Response> {

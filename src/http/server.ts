@@ -18,6 +18,7 @@ export async function listen(app: Hono, address: { host: string; port: number })
   const server = createServer(
     {
       headersTimeout: 10_000,
+      connectionsCheckingInterval: 2_000,
       requestTimeout: 20_000,
       // Longer than proxies keep an idle connection, so that they do not meet one that is just being closed.
       keepAliveTimeout: 65_000,

@@ -14,6 +14,8 @@ import { type HistogramTotals, ledgerMetrics } from '../core/ledger.ts';
 import { gauges, project, type SeriesSample } from '../core/projection.ts';
 import type { State } from '../core/state.ts';
 
+const seriesAtOnce = 200;
+
 const deflateRaw = promisify(deflateRawCallback);
 
 export const contentType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -44,14 +46,18 @@ export function createExposition(state: State, renderSelf: () => Promise<string>
   let latestVersion = -1;
 
   const render = async (): Promise<Rendered> => {
-    samples = project(state);
-    const families: string[] = [];
+    const all = project(state);
+    const parts: string[] = [];
     for (const registry of registries) {
-      families.push(await registry.metrics());
-      // Many series take long to write: between two families the event loop has its turn.
-      await nextTurn();
+      for (let from = 0; from === 0 || from < all.length; from += seriesAtOnce) {
+        samples = all.slice(from, from + seriesAtOnce);
+        const text = await registry.metrics();
+        parts.push(from === 0 ? text : withoutHeader(text));
+        // Many series take long to write: between two slices the event loop has its turn.
+        await nextTurn();
+      }
     }
-    const plain = Buffer.from(families.join(''));
+    const plain = Buffer.from(parts.join(''));
     // The fastest level: what is rendered anew at each change is not worth more.
     const deflated = await deflateRaw(plain, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
     return { plain, deflated, crc: crc32(plain) };
@@ -87,6 +93,11 @@ export function createExposition(state: State, renderSelf: () => Promise<string>
       return gzip;
     },
   };
+}
+
+/** Samples alone: the lines after HELP and TYPE. */
+function withoutHeader(text: string): string {
+  return text.slice(text.indexOf('\n', text.indexOf('\n# TYPE ') + 1) + 1);
 }
 
 /** A gzip member around deflate streams: https://www.rfc-editor.org/rfc/rfc1952 section 2.3 */

@@ -10,9 +10,9 @@ import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
 import { matchesAnyGlobIgnoringCase } from '../core/glob.ts';
 import type { Repo } from '../core/repo.ts';
-import type { Ingest } from '../ingest.ts';
+import { type Ingest, StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
-import { Unauthorized, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import type { CatchUp } from './catch-up.ts';
 import { addCounts, type Counts, noCounts } from './intake.ts';
 import { discoverRepos, WoodpeckerReplaced } from './repo-discovery.ts';
@@ -92,14 +92,17 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
   let running: BackfillSummary | null = null;
   const failed = new Map<number, { pauseMs: number; retryAt: number }>();
 
-  const save = (summary: BackfillSummary): Promise<void> =>
-    ingest.submit((uow) =>
-      uow.tx.backfills.put({
-        id: summary.id,
-        startedAtMs: Date.parse(summary.started),
-        summary: JSON.stringify(summary),
-      }),
-    );
+  /** Keeps a summary. One that cannot be kept decides nothing: the backfill itself goes on. */
+  const save = async (summary: BackfillSummary): Promise<void> => {
+    const { id, started } = summary;
+    const stored = { id, startedAtMs: Date.parse(started), summary: JSON.stringify(summary) };
+    try {
+      await ingest.submit((uow) => uow.tx.backfills.put(stored));
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      log.debug('Summary of a backfill could not be stored', { id, error: describeError(error) });
+    }
+  };
   const recall = async (): Promise<BackfillSummary[]> => {
     const stored = await ingest.submit((uow) => uow.tx.backfills.newest(rememberedBackfills));
     return stored.map(({ summary }) => {
@@ -164,14 +167,14 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     return summary;
   };
 
-  /** Asks again and again while Woodpecker does not answer, or refuses the token. */
+  /** Asks again and again, whatever stands in the way: Woodpecker, its token, the store. */
   const untilAnswered = async <T>(ask: () => Promise<T>): Promise<T> => {
     for (let pauseMs = firstRetryMs; ; pauseMs = Math.min(pauseMs * 2, longestRetryMs / 10)) {
       try {
         return await ask();
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof Unavailable || error instanceof Unauthorized)) throw error;
+        if (error instanceof WoodpeckerReplaced) throw error;
         log.debug('Woodpecker cannot be asked for its repos; will try again', {
           error: describeError(error),
         });
@@ -237,7 +240,9 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         const range = { since: from, until };
         return addCounts(first, await catchUp.readRange(repo.key, range, isDry, signal));
       });
-      done.catch((error) => log.error('Backfill failed', { id: summary.id, error: describeError(error) }));
+      done.catch((error) => {
+        if (!signal.aborted) log.error('Backfill failed', { id: summary.id, error: describeError(error) });
+      });
       return { ok: true, id: summary.id, done };
     },
     list: recall,

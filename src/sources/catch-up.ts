@@ -9,6 +9,7 @@
 
 import { nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
+import type { Follow } from '../core/follow.ts';
 import { failureStatuses } from '../core/policy.ts';
 import { createQueue, type Queue } from '../core/queue.ts';
 import type { CoveredGround, Repo } from '../core/repo.ts';
@@ -69,14 +70,21 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     signal: AbortSignal,
   ): Promise<Counts> => {
     const repo = repoAt(repoKey);
-    const records = await completeRows(intake, repo, repo.woodpeckerId, rows, signal);
+    const { records, unread } = await completeRows(intake, repo, repo.woodpeckerId, rows, signal);
     const results = await ingest.submit(async (uow) => {
       const taken = await takeIn(uow, repo, records);
+      // One that cannot be read now must not hold up the rest of its repo: it is asked for until it can.
+      for (const number of unread) await uow.putFollow(followOf(repo.woodpeckerId, number));
       const current = uow.repoById(repo.woodpeckerId);
       if (covered && current) await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
       return taken;
     });
     return countResults(onEvent, source, results);
+  };
+
+  const followOf = (target: number, number: number): Follow => {
+    const now = nowSeconds(clock);
+    return { target, number, bornAt: now, askedAt: now, hintedAt: null };
   };
 
   const catchUp: CatchUp['catchUp'] = async (repoKey, source, signal) => {
@@ -195,7 +203,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
         (row) => createdAt(row) >= since && (until === null || createdAt(row) <= until),
       );
       if (isDry) {
-        const records = await completeRows(intake, repo, repo.woodpeckerId, wanted, signal);
+        const { records } = await completeRows(intake, repo, repo.woodpeckerId, wanted, signal);
         counts = addCounts(
           counts,
           countResults(() => undefined, 'backfill', await preview(intake, repo, records)),

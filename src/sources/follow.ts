@@ -9,9 +9,10 @@ import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
 import { askAt, type Follow } from '../core/follow.ts';
 import { describeError, type Log } from '../log.ts';
-import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import { toEventResult } from './intake.ts';
+import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import type { EventResult, SourceDependencies } from './source.ts';
 
 export interface FollowOptions extends SourceDependencies {
@@ -55,12 +56,15 @@ export async function followPipelines(options: FollowOptions, signal: AbortSigna
       }),
     );
     signal.throwIfAborted();
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (!failure) {
+    const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    const replaced = failures.find((error) => error instanceof WoodpeckerReplaced);
+    if (replaced) throw replaced;
+    // One that cannot be read holds up no other; only where none can is it worth waiting as a whole.
+    if (failures.length < outcomes.length) {
       pauseMs = firstPauseMs;
       continue;
     }
-    log.debug('Following waits for Woodpecker', { error: describeError(failure.reason) });
+    log.debug('Following waits for Woodpecker', { error: describeError(failures[0]) });
     await clock.sleep(pauseMs, signal);
     pauseMs = Math.min(pauseMs * 2, longestPauseMs);
   }
@@ -101,10 +105,9 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
       await ingest.submit((uow) => uow.dropFollow(follow));
       return 'rejected';
     }
-    if (error instanceof Unavailable || signal.aborted) throw error;
-    log.warn('Pipeline cannot be followed now', { ...describeFollow(follow), error: describeError(error) });
+    if (signal.aborted || error instanceof WoodpeckerReplaced) throw error;
     await ingest.submit((uow) => uow.putFollow({ ...follow, askedAt: nowSeconds(clock), hintedAt: null }));
-    return null;
+    throw error;
   }
 }
 
@@ -122,6 +125,7 @@ async function resolveTarget(
     : client.lookUpRepo(target, signal));
   const id = wire.id ?? null;
   if (id === null || !isWatched(mode.policy, wire.full_name)) return null;
+  refuseReplaced(state, [wire]);
   await ingest.submit((uow) => uow.repoOf(toRepoFacts(wire, nowSeconds(clock))));
   return id;
 }

@@ -7,7 +7,7 @@ import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Ingest } from '../ingest.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
-import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { needsDetail, toRecord } from '../woodpecker/normalise.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
 import type { EventResult, OnEvent, Source } from './source.ts';
@@ -41,19 +41,25 @@ export interface Intake {
   readonly onEvent: OnEvent;
 }
 
-/** Records of a page's rows, each complete. */
+/** A page's rows as records, each complete, and the numbers of those that cannot be completed now. */
+export interface CompletedRows {
+  readonly records: readonly PipelineRecord[];
+  readonly unread: readonly number[];
+}
+
 export async function completeRows(
   { ingest, client, clock }: Intake,
   repo: Repo,
   repoId: number,
   rows: readonly WirePipeline[],
   signal: AbortSignal,
-): Promise<PipelineRecord[]> {
+): Promise<CompletedRows> {
   const receivedAt = nowSeconds(clock);
   const incomplete = rows.filter(needsDetail);
   const known =
     incomplete.length === 0 ? new Map() : await ingest.submit((uow) => lookUp(uow, repo, incomplete));
-  const records = rows.map(async (row) => {
+  const unread: number[] = [];
+  const complete = async (row: WirePipeline): Promise<PipelineRecord | null> => {
     if (!needsDetail(row) || isKnownInDetail(known.get(row.number), row))
       return toRecord(row, 'rest', receivedAt);
     try {
@@ -61,10 +67,14 @@ export async function completeRows(
     } catch (error) {
       // Deleted since the list was made; the list's row is all there will ever be of it.
       if (error instanceof NotFound) return toRecord(row, 'rest', receivedAt);
-      throw error;
+      signal.throwIfAborted();
+      if (!(error instanceof Unavailable)) throw error;
+      unread.push(row.number);
+      return null;
     }
-  });
-  return Promise.all(records);
+  };
+  const records = (await Promise.all(rows.map(complete))).filter((record) => record !== null);
+  return { records, unread };
 }
 
 /** Takes a page in, within `uow`. */

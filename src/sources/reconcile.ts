@@ -17,6 +17,7 @@ import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireFeedItem, WirePipeline, WireRepo } from '../woodpecker/wire.ts';
 import type { CatchUp } from './catch-up.ts';
 import { type Intake, toEventResult } from './intake.ts';
+import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 
 export interface Reconciliation {
   /** Runs round after round until aborted, then rejects with the signal's reason. */
@@ -49,6 +50,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   const { state } = ingest;
   /** Rounds in a row in which a repo was not to be found. */
   const absences = new Map<number, number>();
+  /** Repos whose last scan was cut off: what it has brought is held until one comes through. */
   const failing = new Set<number>();
   /** Ids of the repos that the user's list brings with their newest pipelines. */
   let listed: ReadonlySet<number> | null = null;
@@ -72,6 +74,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     const relevant = wires.filter(
       (wire) => wire.id && wire.active !== false && isWatched(ingest.mode.policy, wire.full_name),
     );
+    refuseReplaced(state, relevant);
     let isAnyNew = false;
     await ingest.submit(async (uow) => {
       for (const wire of relevant) {
@@ -136,6 +139,8 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   /** Whether the newest pipeline of a repo is news, or stands above a gap. */
   const isAhead = async (repo: Repo, last: WirePipeline): Promise<boolean> => {
     if (repo.scan.watermark === null) return false; // Its first backfill is still to come.
+    const isBeforeHorizon = (last.created || last.created_at) <= (repo.horizon ?? 0);
+    if (isBeforeHorizon && isEnded(last.status)) return false;
     if (last.number > repo.scan.watermark) return true;
     const known = await ingest.submit((uow) => uow.tx.pipelines.get(repo.key, last.number));
     if (!known || known.record.id !== last.id) return true;
@@ -147,8 +152,13 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     const looked = new Set<string>();
     for (const item of items) {
       const fingerprint = JSON.stringify(item);
-      if (!checked.has(fingerprint)) await checkFeedItem(item, signal);
-      looked.add(fingerprint);
+      try {
+        if (!checked.has(fingerprint)) await checkFeedItem(item, signal);
+        looked.add(fingerprint);
+      } catch (error) {
+        // One that cannot be read now is looked into again in the next round.
+        if (signal.aborted || !(error instanceof Unavailable)) throw error;
+      }
     }
     checked = looked;
   };
@@ -230,6 +240,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
       listed = new Set(watched().map((repo) => repo.woodpeckerId));
     }
     await checkListed(await client.repos(false, signal), signal);
+    for (const repo of watched().filter((one) => failing.has(one.key))) await closeGap(repo, signal);
     await checkFeed(await client.feed(signal), signal);
     await visitInTurn(admin, signal);
     onRound();
@@ -254,6 +265,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
           pauseMs = intervalMs;
         } catch (error) {
           signal.throwIfAborted();
+          if (error instanceof WoodpeckerReplaced) throw error;
           const isPassing = error instanceof Unavailable || error instanceof Unauthorized;
           log[isPassing ? 'debug' : 'warn']('Reconciliation will be tried again', {
             error: describeError(error),

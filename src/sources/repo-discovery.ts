@@ -37,7 +37,8 @@ export async function discoverRepos(
   });
 }
 
-function refuseReplaced(state: State, found: readonly WireRepo[]): void {
+/** Throws `WoodpeckerReplaced` where an id now means another repo of the forge, under another name. */
+export function refuseReplaced(state: State, found: readonly WireRepo[]): void {
   for (const wire of found) {
     const known = wire.id ? state.repoById(wire.id) : null;
     if (!known?.forgeRemoteId || !wire.forge_remote_id || wire.forge_remote_id === '0') continue;

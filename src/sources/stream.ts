@@ -16,6 +16,7 @@ import type { StreamItem } from '../woodpecker/event-stream.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireEvent } from '../woodpecker/wire.ts';
 import { toEventResult } from './intake.ts';
+import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import type { EventResult, SourceDependencies } from './source.ts';
 
 export interface EventStream {
@@ -98,6 +99,7 @@ export function createEventStream(options: StreamOptions): EventStream {
       onEvent('stream', 'ignored');
       return;
     }
+    refuseReplaced(ingest.state, [wireRepo]);
     const receivedAt = nowSeconds(clock);
     const result = await ingest.submit<EventResult>(async (uow) => {
       const repo = await uow.repoOf(toRepoFacts(wireRepo, receivedAt));
@@ -146,6 +148,7 @@ export function createEventStream(options: StreamOptions): EventStream {
           await listen(AbortSignal.any([signal, connection.signal]));
         } catch (error) {
           signal.throwIfAborted();
+          if (error instanceof WoodpeckerReplaced) throw error;
           reason = describeError(error);
           if (error instanceof Unauthorized && !isWarned) {
             log.error('Event stream needs a valid token: set DORA_WOODPECKER_TOKEN', { reason });

@@ -4,7 +4,7 @@
  * One connection, one transaction at a time. Guarantees and errors are those of `store.ts`.
  */
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -40,11 +40,13 @@ const busyTimeoutMs = 200;
 
 /**
  * Opens or creates the database at `path`, and brings it to the present version. Throws
- * `StoreUnusable` for a file of a newer version or of another program, `StoreUnavailable` where it cannot be opened.
+ * `StoreUnusable` for a file of a newer version, of another program, or in use by another exporter, `StoreUnavailable`
+ * where it cannot be opened.
  * Read-only, the file must exist and be of the present version, and nothing is ever written to it.
  */
 export function openSqliteStore(path: string, { isReadOnly = false } = {}): Store {
-  const database = openDatabase(path, isReadOnly);
+  const { database, lock } = openDatabase(path, isReadOnly);
+  const identity = identityOf(path);
   const statements = new Map<string, StatementSync>();
   const prepare = (sql: string): StatementSync => {
     const known = statements.get(sql);
@@ -62,6 +64,9 @@ export function openSqliteStore(path: string, { isReadOnly = false } = {}): Stor
       if (isClosed) return Promise.reject(new StoreUnavailable('Store is closed'));
       return queue.run(async () => {
         try {
+          if (identityOf(path) !== identity) {
+            throw new StoreUnavailable(`Database "${path}" was removed or replaced: restart the exporter`);
+          }
           database.exec(isReadOnly ? 'BEGIN' : 'BEGIN IMMEDIATE');
           const result = await work(transaction);
           database.exec('COMMIT');
@@ -77,32 +82,59 @@ export function openSqliteStore(path: string, { isReadOnly = false } = {}): Stor
       isClosed = true;
       await queue.idle();
       database.close();
+      lock?.close();
     },
   };
 }
 
-function openDatabase(path: string, isReadOnly: boolean): DatabaseSync {
+/**
+ * Keeps other exporters away for as long as this one lives, since each holds totals in memory. A lock on a file beside
+ * the database, so that whoever only reads is let in; the system ends it with the process.
+ */
+function lockForOne(path: string): DatabaseSync {
+  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (cause) {
+    lock.close();
+    if (!isSqliteError(cause) || (cause.errcode & 0xff) !== 5) throw cause;
+    throw new StoreUnusable(`Database "${path}" is in use by another exporter`, { cause });
+  }
+}
+
+/** Which file stands at the path; `null` where there is none. */
+function identityOf(path: string): string | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.dev}/${stat.ino}` : null;
+}
+
+function openDatabase(
+  path: string,
+  isReadOnly: boolean,
+): { database: DatabaseSync; lock: DatabaseSync | null } {
+  let database: DatabaseSync | null = null;
+  let lock: DatabaseSync | null = null;
   try {
     if (!isReadOnly) mkdirSync(dirname(path), { recursive: true });
-    const database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: isReadOnly });
-    try {
-      refuseForeign(database);
-      if (isReadOnly) {
-        refuseOlder(database);
-      } else {
-        database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-        migrate(database);
-      }
-    } catch (error) {
-      database.close();
-      throw error;
+    database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: isReadOnly });
+    refuseForeign(database);
+    if (isReadOnly) {
+      refuseOlder(database);
+    } else {
+      lock = lockForOne(path);
+      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+      migrate(database);
     }
-    return database;
+    return { database, lock };
   } catch (cause) {
+    database?.close();
+    lock?.close();
     if (cause instanceof StoreUnusable) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
-    if (isNotADatabase(cause))
+    if (isNotADatabase(cause)) {
       throw new StoreUnusable(`Not a database of this exporter: ${message}`, { cause });
+    }
     throw new StoreUnavailable(`Cannot open the database "${path}": ${message}`, { cause });
   }
 }

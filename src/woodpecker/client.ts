@@ -87,7 +87,8 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
       isUsable = true;
       return result;
     } catch (error) {
-      isUsable = error instanceof NotFound;
+      // Of one repo, both say something about that repo alone.
+      isUsable = error instanceof NotFound || (error instanceof Unauthorized && path !== '/api/user');
       throw error;
     } finally {
       if (!signal.aborted) onRequest?.({ status, ms: performance.now() - began, isUsable });
@@ -155,7 +156,11 @@ class Unusable extends Unavailable {
 async function readAnswer<T>(path: string, answer: Response, schema: z.ZodType<T>): Promise<T> {
   if (!answer.ok) {
     await answer.body?.cancel();
-    if (answer.status === 404) throw new NotFound(`Woodpecker answered 404 to ${path}`);
+    // What every Woodpecker has cannot be missing: then this is none, or not its root.
+    const isOfRepo = path.startsWith('/api/repos/');
+    if (answer.status === 404 && isOfRepo) throw new NotFound(`Woodpecker answered 404 to ${path}`);
+    if (answer.status === 404)
+      throw new Unusable(`Nothing answers ${path}: check that the URL is Woodpecker's root`, null);
     if (answer.status === 401 || answer.status === 403) {
       throw new Unauthorized(
         `Woodpecker answered ${answer.status} to ${path}: check the token and its rights`,

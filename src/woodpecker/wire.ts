@@ -99,7 +99,8 @@ export type WirePipeline = z.output<typeof WirePipeline>;
 export const RepoName = z
   .string()
   .max(512)
-  .regex(/^[^\s/]+(\/[^\s/]+)+$/, 'Expected owner/name')
+  // Neither control characters nor those that turn the direction of writing.
+  .regex(/^[^\s/\p{Cc}\p{Cf}]+(\/[^\s/\p{Cc}\p{Cf}]+)+$/u, 'Expected owner/name')
   // Names become parts of addresses that are asked for.
   .refine((name) => !name.split('/').some((part) => part === '.' || part === '..'), 'Expected owner/name')
   .transform((name) => name.toWellFormed());

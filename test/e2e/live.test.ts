@@ -19,7 +19,8 @@ async function start(
     DORA_RECONCILE_INTERVAL: '1s',
     ...env,
   });
-  await expect.poll(() => metric(exporter, 'dora_exporter_stream_connected')).toBe(1);
+  const isStreaming = env['DORA_STREAM'] === 'false' ? 0 : 1;
+  await expect.poll(() => metric(exporter, 'dora_exporter_stream_connected')).toBe(isStreaming);
   await expect.poll(() => metric(exporter, deployments())).toBe(0);
   return { woodpecker, exporter };
 }
@@ -73,6 +74,35 @@ describe('the service with an event stream', () => {
     woodpecker.activateRepo('acme/store');
     await expect.poll(() => metric(exporter, deployments('acme/store')), { timeout: 10_000 }).toBe(1);
     expect(exporter.output()).toContain('Repo is back, and its series with it');
+  });
+
+  it('lets go of what a scan that was cut off has brought, once one comes through', async () => {
+    const { woodpecker, exporter } = await start({ DORA_STREAM: 'false', DORA_RECONCILE_INTERVAL: '1s' });
+    const { id } = woodpecker.repo('acme/shop');
+    const numbers = Array.from({ length: 60 }, () => woodpecker.createPipeline('acme/shop', {}).number);
+    await expect.poll(() => metric(exporter, 'dora_exporter_following'), { timeout: 10_000 }).toBe(60);
+    const fault = woodpecker.fault({
+      match: (request) => request.query.includes('page=2') || /\/pipelines\/\d+$/.test(request.path),
+      answer: { status: 500 },
+    });
+    for (const number of numbers) {
+      woodpecker.startPipeline(id, number);
+      woodpecker.finishPipeline(id, number);
+    }
+    await expect.poll(() => exporter.output(), { timeout: 30_000 }).toContain('Repo cannot be read now');
+    fault.clear();
+
+    await expect.poll(() => metric(exporter, deployments()), { timeout: 30_000 }).toBe(60);
+  });
+
+  it('goes no further once Woodpecker is another under the same ids', async () => {
+    const { woodpecker, exporter } = await start();
+    woodpecker.runPipeline('acme/shop');
+    await expect.poll(() => metric(exporter, deployments())).toBe(1);
+    woodpecker.changeRepo('acme/shop', { full_name: 'other/thing', name: 'thing', forge_remote_id: '4711' });
+
+    expect((await exporter.exited).code).toBe(2);
+    expect(exporter.output()).toContain('another or a rebuilt Woodpecker');
   });
 
   it('says once that the token is refused, and goes on when a good one is valid again', async () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import type { BackfillSummary } from '../../src/sources/backfill.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import {
   type FakeWoodpecker,
   type FakeWoodpeckerOptions,
@@ -392,6 +394,46 @@ describe('backfill at start', () => {
       failures: 1,
       lastSuccess: now - 30,
     });
+  });
+
+  it('goes on though the store fails meanwhile', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 120);
+    const memory = createMemoryStore();
+    let isBroken = false;
+    const store: Store = {
+      transact: (work) =>
+        isBroken ? Promise.reject(new StoreUnavailable('Disk is full')) : memory.transact(work),
+      close: memory.close,
+    };
+    const harness = await harnessOf({ woodpecker, store });
+    const unhook = woodpecker.onRequest((request) => {
+      if (request.query.includes('page=2')) isBroken = true;
+    });
+
+    await harness.backfill.atStart();
+    expect(harness.shown('acme/shop')).toBeNull();
+    unhook();
+    isBroken = false;
+    harness.backfill.inBackground().catch(() => undefined);
+
+    await expect.poll(() => harness.shown('acme/shop')?.deployments, { timeout: 15_000 }).toBe(120);
+  });
+
+  it('does not let one pipeline that cannot be read hide its repo, and asks for it until it can', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 20);
+    const broken = woodpecker.addPipeline('acme/shop', { status: 'failure', finished: 0 });
+    const { id } = woodpecker.repo('acme/shop');
+    woodpecker.fault({ match: `/api/repos/${id}/pipelines/${broken.number}`, answer: { status: 500 } });
+    const harness = await harnessOf({ woodpecker });
+
+    await harness.backfill.atStart();
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(20);
+    expect([...harness.ingest.state.follows.values()].map((follow) => follow.number)).toEqual([
+      broken.number,
+    ]);
   });
 
   it('refuses a Woodpecker that was rebuilt under the same ids', async () => {

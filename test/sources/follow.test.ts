@@ -128,6 +128,20 @@ describe('followPipelines', () => {
     expect(asks(woodpecker)).toBe(1);
   });
 
+  it('lets none that cannot be read hold up another', async () => {
+    const woodpecker = await start();
+    const harness = await caughtUp(woodpecker);
+    const numbers = Array.from({ length: 5 }, () => woodpecker.runPipeline('acme/shop').number);
+    for (const number of numbers.slice(0, 4)) {
+      woodpecker.fault({ match: new RegExp(`/pipelines/${number}$`), answer: { status: 500 } });
+    }
+    for (const number of numbers) await hint(harness, { repo: 'acme/shop', number });
+    follow(harness);
+
+    await expect.poll(() => harness.shown('acme/shop')?.deployments, { timeout: 15_000 }).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(4);
+  });
+
   it('waits while Woodpecker is away and goes on when it is back', async () => {
     const woodpecker = await start();
     const harness = await caughtUp(woodpecker);

@@ -1,4 +1,4 @@
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
@@ -30,7 +30,8 @@ describe('openSqliteStore', () => {
   const openWithConnection = () => {
     const exec = vi.spyOn(DatabaseSync.prototype, 'exec');
     const store = openSqliteStore(path);
-    const connection = exec.mock.contexts[0] as DatabaseSync;
+    const index = exec.mock.calls.findIndex(([sql]) => sql.includes('journal_mode'));
+    const connection = exec.mock.contexts[index] as DatabaseSync;
     exec.mockRestore();
     return { store, connection };
   };
@@ -93,6 +94,25 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
+  it('is refused to a second exporter while the first lives, and open to readers', async () => {
+    const first = openSqliteStore(path);
+    expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+    expect(() => openSqliteStore(path)).toThrow(/in use by another exporter/);
+    await openSqliteStore(path, { isReadOnly: true }).close();
+    await first.close();
+    await openSqliteStore(path).close();
+  });
+
+  it('takes nothing in once its file was removed or replaced', async () => {
+    const store = openSqliteStore(path);
+    await store.transact((tx) => tx.meta.put('policy', 'a'));
+    rmSync(path);
+    await expect(store.transact((tx) => tx.meta.put('policy', 'b'))).rejects.toThrow(StoreUnavailable);
+    writeFileSync(path, '');
+    await expect(store.transact((tx) => tx.meta.get('policy'))).rejects.toThrow(/removed or replaced/);
+    await store.close();
+  });
+
   it('gives way to the event loop within long work', async () => {
     const store = openSqliteStore(path);
     let turns = 0;
@@ -103,8 +123,8 @@ describe('openSqliteStore', () => {
     };
     setImmediate(countTurn);
     await store.transact(async (tx) => {
-      const began = performance.now();
-      while (performance.now() - began < 100) await tx.meta.get('policy');
+      // Without a turn for others this would never end.
+      while (turns < 4) await tx.meta.get('policy');
     });
     isDone = true;
     expect(turns).toBeGreaterThanOrEqual(4);
