@@ -5,6 +5,7 @@
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,7 +15,7 @@ const historyDays = 120;
 const daySeconds = 86_400;
 const webhookSecret = 'demo-webhook-secret';
 const adminToken = 'demo-admin-token';
-const port = process.env['DORA_TEST_DEMO_PORT'] ?? '3672';
+const preferredPort = 3672;
 
 const policy = `
 tiers:
@@ -40,7 +41,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.meta.url).pathname], {
   env: {
     ...process.env,
-    DORA_LISTEN: `127.0.0.1:${port}`,
+    DORA_LISTEN: `127.0.0.1:${await freePort(preferredPort)}`,
     DORA_DATABASE: join(folder, 'dora.db'),
     DORA_POLICY: join(folder, 'policy.yaml'),
     DORA_WOODPECKER_URL: woodpecker.url,
@@ -83,6 +84,17 @@ const code = await exited;
 await woodpecker.close();
 rmSync(folder, { recursive: true, force: true });
 process.exit(code);
+
+/** `port` where nobody listens on it, else any. */
+async function freePort(port: number): Promise<number> {
+  const server = createServer();
+  const isFree = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
+  if (isFree) await new Promise((resolve) => server.close(resolve));
+  return isFree ? port : 0;
+}
 
 /** One pipeline from its start to its end, with the report that its last step posts. */
 async function runOne(): Promise<void> {
