@@ -17,6 +17,9 @@ import { tierByNameAlone } from './core/tiers.ts';
 import { createSeriesChanges } from './series-changes.ts';
 import type { Transaction } from './store/store.ts';
 
+/** How long the end of a killed run is asked for again. */
+const settledAfterSeconds = 3600;
+
 /** How observations are taken in. */
 export interface IntakeMode {
   readonly policy: Policy;
@@ -245,7 +248,10 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
   /** Follows a pipeline to its end; one that no policy can count is not worth asking for. */
   async function updateFollow(repo: Repo, record: PipelineRecord): Promise<void> {
     if (!mode.canAsk || repo.woodpeckerId === null) return;
-    if (isEnded(record.status)) {
+    // The agent's last word on a killed run comes later, and may make it a failure, a success, or end it at another time.
+    const sinceEnd = now - record.updatedAt;
+    const isSettling = record.status === 'killed' && sinceEnd < settledAfterSeconds;
+    if (isEnded(record.status) && !isSettling) {
       for (const target of [repo.woodpeckerId, repo.fullName]) {
         const follow = uow.follow(target, record.number);
         if (follow) await uow.dropFollow(follow);
@@ -254,7 +260,8 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       await uow.putFollow({
         target: repo.woodpeckerId,
         number: record.number,
-        bornAt: record.createdAt ?? now,
+        // A killed one is asked for whenever its end is twice as long ago.
+        bornAt: isSettling ? now - 10 * Math.max(sinceEnd, 1) : (record.createdAt ?? now),
         askedAt: now,
         hintedAt: null,
       });

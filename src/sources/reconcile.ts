@@ -52,8 +52,11 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   const absences = new Map<number, number>();
   /** Repos whose last scan was cut off: what it has brought is held until one comes through. */
   const failing = new Set<number>();
-  /** Ids of the repos that the user's list brings with their newest pipelines. */
+  /** Ids of the repos that the user's list brings, and of those that it brings with their newest pipelines. */
   let listed: ReadonlySet<number> | null = null;
+  let broughtWithNewest: ReadonlySet<number> = new Set();
+  /** When a repo was last visited in its turn, in Unix seconds: one that cannot be read must not keep others waiting. */
+  const visitedAt = new Map<number, number>();
   /** Items of the feed that were looked into, as they were. */
   let checked = new Set<string>();
   /** An administrator's list of all repos is read a page a round: where it stands, and what it has brought. */
@@ -196,7 +199,8 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     }
     // Servers before 3.1 bring no newest pipelines; of a repo that never ran any there is none either.
     const bringsNewest = wires.some((wire) => wire.last_pipeline);
-    listed = bringsNewest ? ids : new Set();
+    listed = ids;
+    broughtWithNewest = bringsNewest ? ids : new Set();
   };
 
   /** The next page of all repos; once around, what none has brought is looked for. */
@@ -227,10 +231,15 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     for (const repo of absent.slice(0, left)) await askForAbsent(repo, signal);
     left -= Math.min(left, absent.length);
     const unlisted = watched().filter(
-      (repo) => !listed?.has(repo.woodpeckerId) && !absences.has(repo.key) && repo.scan.watermark !== null,
+      (repo) =>
+        !broughtWithNewest.has(repo.woodpeckerId) && !absences.has(repo.key) && repo.scan.watermark !== null,
     );
-    unlisted.sort((a, b) => (a.scan.scannedAt ?? 0) - (b.scan.scannedAt ?? 0));
-    for (const repo of unlisted.slice(0, left)) await closeGap(repo, signal);
+    const lastAt = ({ key, scan }: Repo) => Math.max(scan.scannedAt ?? 0, visitedAt.get(key) ?? 0);
+    unlisted.sort((a, b) => lastAt(a) - lastAt(b));
+    for (const repo of unlisted.slice(0, left)) {
+      visitedAt.set(repo.key, nowSeconds(clock));
+      await closeGap(repo, signal);
+    }
   };
 
   const round: Reconciliation['round'] = async (signal) => {

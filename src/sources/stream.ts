@@ -85,7 +85,9 @@ export function createEventStream(options: StreamOptions): EventStream {
   const isOurs = (wireRepo: WireEvent['repo']): boolean => {
     const { id, full_name: name } = wireRepo;
     if (!id || !isWatched(ingest.mode.policy, name)) return false;
-    if (ingest.state.repoById(id)) return true;
+    const known = ingest.state.repoById(id);
+    // One that is gone comes back with a listing alone: its last pipelines may end after it was made inactive.
+    if (known) return !known.isGone;
     // One that we may only read is in no listing: looking for it once is enough.
     if (wireRepo.private && !lookedFor.has(id) && lookedFor.size < mostRemembered) {
       lookedFor.add(id);

@@ -1,0 +1,73 @@
+/** A database as years of service leave it: taken in by the service's own intake, without network and process. */
+
+import { systemClock } from '../../src/clock.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import { createIngest } from '../../src/ingest.ts';
+import { loadState } from '../../src/load.ts';
+import { openStore } from '../../src/store/open.ts';
+import { toRecord, toRepoFacts } from '../../src/woodpecker/normalise.ts';
+import { WireEvent } from '../../src/woodpecker/wire.ts';
+import { eventBody } from './events.ts';
+
+const daySeconds = 86_400;
+
+export interface History {
+  readonly pipelines: number;
+  readonly repos: number;
+  readonly days: number;
+}
+
+/**
+ * Fills the database at `path` with pipelines spread evenly over the last `days`: two in three are deployments, one in
+ * eight of them failed, the rest are of pull requests. Returns how many deployments there are, and how many of them in
+ * the last 90 days.
+ */
+export async function writeHistory(
+  path: string,
+  { pipelines, repos, days }: History,
+): Promise<{ deployments: number; inWindow: number }> {
+  const now = Math.floor(Date.now() / 1000);
+  const store = openStore(path);
+  const mode = { policy: defaultPolicy, canAsk: false };
+  const { state } = await loadState(store, mode, now);
+  const ingest = createIngest({ store, state, mode, clock: systemClock });
+  const perRepo = Math.ceil(pipelines / repos);
+  const pauseSeconds = (days * daySeconds) / perRepo;
+  const { repo: wireRepo, pipeline: wirePipeline } = WireEvent.parse(
+    JSON.parse(eventBody({ repo: 1, number: 1, finished: now })),
+  );
+  const oldest = now - 90 * daySeconds;
+  let deployments = 0;
+  let inWindow = 0;
+  for (let repo = 1; repo <= repos; repo++) {
+    const facts = toRepoFacts(
+      { ...wireRepo, id: repo, forge_remote_id: String(1000 + repo), full_name: `acme/shop-${repo}` },
+      now,
+    );
+    await ingest.submit(async (uow) => {
+      const { key } = await uow.repoOf(facts);
+      for (let number = 1; number <= perRepo; number++) {
+        const finished = Math.floor(now - (perRepo - number + 1) * pauseSeconds);
+        const wire = {
+          ...wirePipeline,
+          id: repo * perRepo + number,
+          number,
+          event: number % 3 === 0 ? 'pull_request' : 'push',
+          status: number % 8 === 0 ? 'failure' : 'success',
+          commit: (repo * perRepo + number).toString(16).padStart(40, '0'),
+          created: finished - 290,
+          started: finished - 287,
+          finished,
+          updated: finished,
+        };
+        const { pipeline } = await uow.observe(key, toRecord(wire, 'rest', now), 'live');
+        if (pipeline.classification.kind !== 'deployment') continue;
+        deployments++;
+        if (pipeline.classification.at > oldest) inWindow++;
+      }
+    });
+  }
+  await ingest.idle();
+  await store.close();
+  return { deployments, inWindow };
+}

@@ -1,0 +1,114 @@
+/**
+ * What /metrics must show, worked out by brute force from the fake Woodpecker's own tables and the words of the
+ * contract. Knows the one policy of the chaos test in plain code and shares nothing with `src/`.
+ *
+ * The gauges are exact whatever happened on the way. So are both counters here: each pipeline is credited once, and in
+ * these histories nothing that once counted stops to count, or turns from failure to success (that, and a move to
+ * another tier, is where the ledger may keep more than the tables say). What was created before the horizon is in no
+ * counter.
+ */
+
+import { type FakeWoodpecker, isActive, type Pipeline, type Repo } from '../support/fake-woodpecker.ts';
+
+export const policyText = `
+tiers:
+  - tier: production
+    deploy_to: [production, prod-*]
+  - tier: platform
+    repos: [acme/infra-*]
+    events: [push, tag]
+default_tier: unassigned
+deployments:
+  failure: [failure, error]
+`;
+
+export const historyDays = 10;
+const daySeconds = 86_400;
+const clockTolerance = 300;
+
+export interface Expected {
+  readonly deployments: number;
+  readonly failures: number;
+  readonly lastSuccess: number;
+  readonly lastFailure: number;
+  readonly failingSince: number;
+}
+
+/** Names that the metrics have, in the order of `Expected`. */
+export const metricNames = {
+  deployments: 'dora_deployments_total',
+  failures: 'dora_deployment_failures_total',
+  lastSuccess: 'dora_deployment_last_success_timestamp',
+  lastFailure: 'dora_deployment_last_failure_timestamp',
+  failingSince: 'dora_deployment_failing_since_timestamp',
+} as const satisfies Record<keyof Expected, string>;
+
+/** By repo and tier; `branches` holds the default branches that a repo once had, by its id. */
+export function expectedSeries(
+  woodpecker: FakeWoodpecker,
+  isVisible: (repo: Repo) => boolean,
+  branches: ReadonlyMap<number, ReadonlySet<string>>,
+): Record<string, Expected> {
+  const horizon = Math.floor(Date.now() / 1000) - historyDays * daySeconds;
+  const series: Record<string, Expected> = {};
+  for (const repo of woodpecker.repos().filter((one) => one.active && isVisible(one))) {
+    const defaults = new Set([repo.default_branch, ...(branches.get(repo.id) ?? [])]);
+    const byTier = new Map<string, { at: number; number: number; isFailure: boolean; created: number }[]>();
+    for (const pipeline of woodpecker.pipelines(repo)) {
+      const tier = tierOf(repo, defaults, pipeline);
+      if (tier === null) continue;
+      const deployments = byTier.get(tier) ?? [];
+      byTier.set(tier, deployments);
+      const outcome = outcomeOf(pipeline);
+      if (outcome === null) continue;
+      const { number, created } = pipeline;
+      deployments.push({ at: finishOf(pipeline), number, isFailure: outcome === 'failure', created });
+    }
+    for (const [tier, deployments] of byTier) {
+      deployments.sort((a, b) => a.at - b.at || a.number - b.number);
+      const lastGood = deployments.findLastIndex(({ isFailure }) => !isFailure);
+      const counted = deployments.filter(({ created }) => created > horizon);
+      series[`${repo.full_name} ${tier}`] = {
+        deployments: counted.length,
+        failures: counted.filter(({ isFailure }) => isFailure).length,
+        lastSuccess: deployments[lastGood]?.at ?? 0,
+        lastFailure: deployments.findLast(({ isFailure }) => isFailure)?.at ?? 0,
+        failingSince: deployments[lastGood + 1]?.at ?? 0,
+      };
+    }
+  }
+  return series;
+}
+
+/** `null`: out of scope. */
+function tierOf(repo: Repo, defaults: ReadonlySet<string>, pipeline: Pipeline): string | null {
+  const { event, branch, deploy_to: deployTo, from_fork: isFork } = pipeline;
+  if (isFork || event.startsWith('pull_request')) return null;
+  const isBranchBound = event === 'push' || event === 'manual' || event === 'cron';
+  if (isBranchBound && !defaults.has(branch)) return null;
+  if (deployTo === 'production' || deployTo.startsWith('prod-')) return 'production';
+  const isInfra = repo.full_name.toLowerCase().startsWith('acme/infra-');
+  return isInfra && (event === 'push' || event === 'tag') ? 'platform' : 'unassigned';
+}
+
+function outcomeOf(pipeline: Pipeline): 'success' | 'failure' | null {
+  const { status, workflows, cancel_info: cancelInfo } = pipeline;
+  if (isActive(status)) return null;
+  if (status === 'success') return 'success';
+  if (status === 'error') return 'failure';
+  if (status === 'killed') return cancelInfo?.canceled_by_step ? 'failure' : null;
+  if (status !== 'failure') return null;
+  const hasFailedStep = workflows.some(({ children }) =>
+    children.some(({ state }) => state === 'failure' || state === 'error'),
+  );
+  const isCanceled = workflows.some(({ error }) => error === 'Canceled');
+  return isCanceled && !hasFailedStep ? null : 'failure';
+}
+
+function finishOf({ finished, workflows, created, updated }: Pipeline): number {
+  const spans = workflows.flatMap((workflow) => [workflow, ...workflow.children]);
+  const latest = Math.max(0, ...spans.map((span) => span.finished));
+  const told = finished || latest || updated;
+  const isOff = told < created - clockTolerance || told > updated + clockTolerance;
+  return isOff ? updated : told;
+}

@@ -1,0 +1,530 @@
+/**
+ * Reconciliation: what webhook and stream have missed is found at the price of a few requests, repos that are new,
+ * renamed, gone or back are noticed, and each pipeline comes to the end that Woodpecker's tables tell in the end. Time
+ * is simulated; the Woodpecker is the fake one behind its real HTTP server.
+ */
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
+import { eventResults, sources } from '../../src/sources/source.ts';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import {
+  createLiveHarness,
+  type LiveHarness,
+  type LiveOptions,
+  startSimulatedWoodpecker,
+} from '../support/live-harness.ts';
+import type { SimulatedClock } from '../support/simulated-clock.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+
+interface Live {
+  readonly clock: SimulatedClock;
+  readonly woodpecker: FakeWoodpecker;
+  readonly harness: LiveHarness;
+}
+
+/** An exporter that has caught up with these private repos of alice's. */
+async function start(
+  repos: readonly string[] = ['acme/shop'],
+  options: Partial<LiveOptions> & {
+    version?: string;
+    asAdmin?: boolean;
+    prepare?: (woodpecker: FakeWoodpecker) => void;
+  } = {},
+): Promise<Live> {
+  const { clock, woodpecker } = await startSimulatedWoodpecker(options.version);
+  onTestFinished(() => woodpecker.close());
+  for (const fullName of repos) woodpecker.addRepo({ fullName, private: true, access: { alice: 'push' } });
+  options.prepare?.(woodpecker);
+  const token = options.asAdmin ? { token: woodpecker.adminToken } : {};
+  const harness = await createLiveHarness({ clock, woodpecker, ...token, ...options });
+  onTestFinished(() => harness.stop());
+  return { clock, woodpecker, harness };
+}
+
+const manyRepos = (count: number) => Array.from({ length: count }, (_, index) => `acme/repo-${index}`);
+const paths = (woodpecker: FakeWoodpecker) => woodpecker.requests.map(({ path, query }) => path + query);
+const linesAbout = (harness: LiveHarness, pattern: RegExp) =>
+  harness.lines.filter((line) => pattern.test(line));
+
+/** One round, and time for the background to bring new repos up to date. */
+async function roundAndRest({ harness, clock }: Live): Promise<void> {
+  await harness.round();
+  await clock.pass(5 * second);
+}
+
+describe('a round of reconciliation', () => {
+  it('costs three requests while nothing happens, whatever the number of repos', async () => {
+    for (const count of [3, 40]) {
+      const { harness, woodpecker } = await start(manyRepos(count), {
+        prepare: (fake) => {
+          for (const repo of fake.repos()) fake.runPipeline(repo);
+        },
+      });
+      await harness.round();
+      woodpecker.clearRequests();
+
+      for (let round = 0; round < 3; round++) await harness.round();
+
+      expect(paths(woodpecker).slice(0, 3)).toEqual(['/api/user', '/api/user/repos', '/api/user/feed']);
+      expect(woodpecker.requests).toHaveLength(9);
+    }
+  });
+
+  it('reads only the repo whose newest pipeline is news', async () => {
+    const { harness, woodpecker } = await start(manyRepos(10));
+    for (let i = 0; i < 4; i++) woodpecker.runPipeline('acme/repo-4', {}, { status: 'failure' });
+
+    await harness.round();
+
+    expect(harness.shown('acme/repo-4')).toMatchObject({ deployments: 4, failures: 4 });
+    const read = paths(woodpecker).filter((path) => /\/pipelines\?/.test(path));
+    expect(read).toHaveLength(1);
+  });
+
+  it('finds a gap of several pages', async () => {
+    const { harness, woodpecker } = await start();
+    for (let i = 0; i < 130; i++) woodpecker.runPipeline('acme/shop');
+
+    await harness.round();
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(130);
+  });
+
+  it('finds through the feed the end of a pipeline that is not the newest of its repo', async () => {
+    const { harness, woodpecker, clock } = await start();
+    const { number } = woodpecker.createPipeline('acme/shop');
+    woodpecker.startPipeline('acme/shop', number);
+    woodpecker.runPipeline('acme/shop');
+    await harness.round();
+    await clock.pass(minute);
+
+    woodpecker.finishPipeline('acme/shop', number, { status: 'failure' });
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1 });
+  });
+
+  it('finds an end that nobody was told: a restart whose configuration is broken', async () => {
+    const policy = {
+      ...defaultPolicy,
+      deployments: { ...defaultPolicy.deployments, failure: ['failure', 'error'] },
+    };
+    const { harness, woodpecker, clock } = await start(['acme/shop'], { policy });
+    const { number } = woodpecker.runPipeline('acme/shop');
+    await harness.round();
+    await clock.pass(minute);
+
+    woodpecker.restartPipeline('acme/shop', number, { error: 'no config found' });
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1 });
+  });
+
+  it('counts what it found as missed, and what the stream or a webhook brought not', async () => {
+    const live = await start(['acme/shop'], { intervalSeconds: 0 });
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream', 'follow');
+    await clock.pass(3 * second);
+
+    woodpecker.runPipeline('acme/shop');
+    await clock.settle();
+    await harness.round();
+    expect(harness.events.get('reconcile stored')).toBeUndefined();
+
+    woodpecker.streams.disturb({ lose: true });
+    const hinted = woodpecker.runPipeline('acme/shop');
+    await harness.webhook.receive({ repo: 'acme/shop', number: hinted.number });
+    await clock.pass(3 * second);
+    await harness.round();
+    expect(harness.shown('acme/shop')?.deployments).toBe(2);
+    expect(harness.events.get('reconcile stored')).toBeUndefined();
+
+    woodpecker.runPipeline('acme/shop');
+    await harness.round();
+    expect(harness.shown('acme/shop')?.deployments).toBe(3);
+    expect(harness.events.get('reconcile stored')).toBe(1);
+  });
+
+  it('tells one that is only running as none that was missed', async () => {
+    const { harness, woodpecker } = await start();
+    woodpecker.startPipeline('acme/shop', woodpecker.createPipeline('acme/shop').number);
+
+    await harness.round();
+
+    expect(harness.events.get('reconcile stored')).toBeUndefined();
+    expect(harness.ingest.state.follows.size).toBe(1);
+  });
+
+  it('goes on with the other repos where one cannot be read, and says so once', async () => {
+    const { harness, woodpecker, clock } = await start(manyRepos(3));
+    const broken = woodpecker.repo('acme/repo-0').id;
+    const fault = woodpecker.fault({ match: `/api/repos/${broken}/pipelines`, answer: { status: 500 } });
+    harness.run('reconcile');
+    for (const repo of woodpecker.repos()) woodpecker.runPipeline(repo);
+
+    await clock.pass(40 * minute);
+    expect(harness.shown('acme/repo-0')?.deployments).toBe(0);
+    expect(harness.shown('acme/repo-1')?.deployments).toBe(1);
+    expect(harness.shown('acme/repo-2')?.deployments).toBe(1);
+    expect(linesAbout(harness, /cannot be read now/)).toHaveLength(1);
+
+    fault.clear();
+    await clock.pass(10 * minute);
+    expect(harness.shown('acme/repo-0')?.deployments).toBe(1);
+    expect(linesAbout(harness, /can be read again/)).toHaveLength(1);
+  });
+
+  it('runs at its interval, and at once when hurried', async () => {
+    const { harness, clock } = await start();
+    harness.run('reconcile');
+
+    await clock.pass(16 * minute);
+    expect(harness.rounds).toBe(3);
+
+    harness.reconciliation.hurry();
+    await clock.settle();
+    expect(harness.rounds).toBe(4);
+  });
+});
+
+describe('missed_events_total', () => {
+  it('rises with ends that reconciliation has stored, and with nothing else', async () => {
+    const { harness } = await start();
+    const metrics = createSelfMetrics({
+      version: '1.2.3',
+      state: harness.ingest.state,
+      sources,
+      results: eventResults,
+      hasWoodpecker: true,
+      now: () => 0,
+    });
+    for (const source of sources) for (const result of eventResults) metrics.countEvent(source, result);
+
+    expect(await metrics.render()).toMatch(/^dora_exporter_missed_events_total 1$/m);
+  });
+});
+
+describe('the truth of an end', () => {
+  it.each(['3.13.0', '2.8.3'])(
+    'takes a killed run that %s then tells as a failure for no failure',
+    async (version) => {
+      const { harness, woodpecker, clock } = await start(['acme/shop'], { version });
+      const { number } = woodpecker.createPipeline('acme/shop');
+      woodpecker.startPipeline('acme/shop', number);
+      woodpecker.cancelPipeline('acme/shop', number);
+      await harness.round();
+      await clock.pass(10 * second);
+
+      woodpecker.settleCanceled('acme/shop', number);
+      expect(woodpecker.pipeline('acme/shop', number).status).toBe('failure');
+      await harness.round();
+
+      expect(harness.shown('acme/shop')).toMatchObject({ deployments: 0, failures: 0, lastFailure: 0 });
+      expect(harness.ingest.state.tally.ignored('killed')).toBe(1);
+    },
+  );
+
+  it('takes a killed run of 3.13 that a failing step ended for a failure once the agent has told', async () => {
+    const { harness, woodpecker, clock } = await start(['acme/shop'], { version: '3.13.0' });
+    const { number } = woodpecker.createPipeline('acme/shop');
+    woodpecker.startPipeline('acme/shop', number);
+    woodpecker.cancelPipeline('acme/shop', number, { by: { step: 'test' } });
+    await harness.round();
+    await clock.pass(10 * second);
+    woodpecker.settleCanceled('acme/shop', number);
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 1 });
+  });
+
+  it('follows a finish that moves', async () => {
+    const { harness, woodpecker, clock } = await start();
+    const { number } = woodpecker.createPipeline('acme/shop');
+    woodpecker.startPipeline('acme/shop', number);
+    woodpecker.cancelPipeline('acme/shop', number, { by: { step: 'test' } });
+    await harness.round();
+    const first = harness.shown('acme/shop')?.lastFailure ?? 0;
+    expect(first).toBeGreaterThan(0);
+
+    await clock.pass(30 * second);
+    woodpecker.settleCanceled('acme/shop', number);
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toMatchObject({
+      deployments: 1,
+      failures: 1,
+      lastFailure: first + 30,
+    });
+  });
+
+  it('counts a run that was killed and then succeeded after all', async () => {
+    const { harness, woodpecker, clock } = await start(['acme/shop'], { version: '3.13.0' });
+    const { number } = woodpecker.createPipeline('acme/shop');
+    woodpecker.startPipeline('acme/shop', number);
+    woodpecker.cancelPipeline('acme/shop', number);
+    await harness.round();
+    await clock.pass(10 * second);
+    woodpecker.doneWorkflow('acme/shop', number, 'build', { state: 'success' });
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0 });
+  });
+
+  it('notices an end that changes while fifty newer pipelines hide it', async () => {
+    const live = await start(['acme/shop', 'acme/busy'], { intervalSeconds: 60 });
+    const { harness, woodpecker, clock } = live;
+    harness.run('reconcile', 'follow');
+    const { number } = woodpecker.createPipeline('acme/shop');
+    woodpecker.startPipeline('acme/shop', number);
+    woodpecker.cancelPipeline('acme/shop', number);
+    woodpecker.runPipeline('acme/shop');
+    await clock.pass(2 * minute);
+    expect(harness.shown('acme/shop')?.deployments).toBe(1);
+
+    for (let i = 0; i < 60; i++) woodpecker.runPipeline('acme/busy');
+    woodpecker.doneWorkflow('acme/shop', number, 'build', { state: 'success' });
+    await clock.pass(30 * minute);
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(2);
+  });
+
+  it('counts neither error nor declined nor canceled', async () => {
+    const { harness, woodpecker, clock } = await start();
+    const broken = woodpecker.createPipeline('acme/shop', { stopAt: 'created' });
+    const declined = woodpecker.createPipeline('acme/shop', { stopAt: 'blocked' });
+    const canceled = woodpecker.createPipeline('acme/shop');
+    await harness.round();
+    await clock.pass(minute);
+    woodpecker.errorPipeline('acme/shop', broken.number);
+    woodpecker.declinePipeline('acme/shop', declined.number);
+    woodpecker.cancelPipeline('acme/shop', canceled.number);
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 0, failures: 0 });
+    const { tally } = harness.ingest.state;
+    expect(['error', 'declined', 'canceled'].map((reason) => tally.ignored(reason as 'error'))).toEqual([
+      1, 1, 1,
+    ]);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('takes a pipeline that came under the number of a deleted one for another', async () => {
+    const { harness, woodpecker, clock } = await start();
+    const phantom = woodpecker.createPipeline('acme/shop', { stopAt: 'created' });
+    await harness.round();
+    await clock.pass(minute);
+    woodpecker.deletePipeline('acme/shop', phantom.number);
+    expect(woodpecker.runPipeline('acme/shop').number).toBe(phantom.number);
+    await harness.round();
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(1);
+  });
+});
+
+describe('repos', () => {
+  it('that are new are brought up to date, and shown only then', async () => {
+    const live = await start();
+    const { harness, woodpecker } = live;
+    woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
+    for (let i = 0; i < 60; i++) woodpecker.runPipeline('acme/new');
+
+    harness.run('background');
+    await harness.round();
+    expect(harness.shown('acme/new')).toBeNull();
+    await live.clock.pass(5 * second);
+
+    expect(harness.shown('acme/new')?.deployments).toBe(60);
+    expect(linesAbout(harness, /Repo is new/)).toHaveLength(1);
+  });
+
+  it('that are renamed take their totals along', async () => {
+    const { harness, woodpecker, clock } = await start();
+    woodpecker.runPipeline('acme/shop');
+    await harness.round();
+    await clock.pass(minute);
+
+    woodpecker.renameRepo('acme/shop', 'globex/store');
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toBeNull();
+    expect(harness.shown('globex/store')?.deployments).toBe(1);
+    expect(linesAbout(harness, /renamed.*acme\/shop.*globex\/store/)).toHaveLength(1);
+  });
+
+  const vanishing: [string, (woodpecker: FakeWoodpecker) => void][] = [
+    ['deleted', (woodpecker) => woodpecker.deleteRepo('acme/shop')],
+    ['made inactive', (woodpecker) => woodpecker.changeRepo('acme/shop', { active: false })],
+    ['out of our reach', (woodpecker) => woodpecker.revoke('alice', 'acme/shop')],
+  ];
+  it.each(
+    ['3.17.0', '2.8.3'].flatMap((version) => vanishing.map(([what, vanish]) => ({ version, what, vanish }))),
+  )('that are $what on $version end once two rounds agree', async ({ version, vanish }) => {
+    const live = await start(['acme/shop', 'acme/other'], { version });
+    const { harness, woodpecker, clock } = live;
+    woodpecker.runPipeline('acme/shop');
+    for (let round = 0; round < 3; round++) await harness.round();
+    await clock.pass(minute);
+
+    vanish(woodpecker);
+    await harness.round();
+    expect(harness.shown('acme/shop')).not.toBeNull();
+    for (let round = 0; round < 2; round++) await harness.round();
+
+    expect(harness.shown('acme/shop')).toBeNull();
+    expect(harness.shown('acme/other')).not.toBeNull();
+    expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
+    for (let round = 0; round < 3; round++) await harness.round();
+    expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
+  });
+
+  it('that are back show their totals again, and what happened meanwhile', async () => {
+    const live = await start();
+    const { harness, woodpecker, clock } = live;
+    harness.run('background');
+    woodpecker.runPipeline('acme/shop');
+    await harness.round();
+    await clock.pass(minute);
+    woodpecker.changeRepo('acme/shop', { active: false });
+    for (let round = 0; round < 3; round++) await harness.round();
+    expect(harness.shown('acme/shop')).toBeNull();
+
+    woodpecker.changeRepo('acme/shop', { active: true });
+    woodpecker.runPipeline('acme/shop');
+    await roundAndRest(live);
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(2);
+    expect(linesAbout(harness, /is back/)).toHaveLength(1);
+  });
+
+  it('that are missing from one round alone stay', async () => {
+    const { harness, woodpecker } = await start();
+    await harness.round();
+    for (let turn = 0; turn < 3; turn++) {
+      woodpecker.revoke('alice', 'acme/shop');
+      await harness.round();
+      woodpecker.grant('alice', 'acme/shop', 'push');
+      await harness.round();
+    }
+
+    expect(harness.shown('acme/shop')).not.toBeNull();
+    expect(linesAbout(harness, /no longer active/)).toEqual([]);
+  });
+
+  it('that vanished while nobody looked end too', async () => {
+    const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/other']);
+    woodpecker.changeRepo('acme/shop', { active: false });
+    const again = await createLiveHarness({ clock, woodpecker, store: harness.store });
+    onTestFinished(() => again.stop());
+
+    for (let round = 0; round < 3; round++) await again.round();
+
+    expect(again.shown('acme/shop')).toBeNull();
+    expect(again.shown('acme/other')).not.toBeNull();
+  });
+
+  it('that were made inactive stay ended, whatever the stream still tells of their last pipelines', async () => {
+    const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/other']);
+    harness.run('stream', 'follow');
+    await clock.pass(3 * second);
+    const { number } = woodpecker.createPipeline('acme/shop');
+    woodpecker.startPipeline('acme/shop', number);
+    await clock.settle();
+    await harness.round();
+    woodpecker.changeRepo('acme/shop', { active: false });
+    for (let round = 0; round < 3; round++) await harness.round();
+    expect(harness.shown('acme/shop')).toBeNull();
+
+    woodpecker.finishPipeline('acme/shop', number);
+    await clock.settle();
+    for (let round = 0; round < 4; round++) await harness.round();
+
+    expect(harness.shown('acme/shop')).toBeNull();
+  });
+});
+
+describe('repos that no listing brings', () => {
+  it('are visited three a round by a user of a server before 3.1, those first that were read longest ago', async () => {
+    const { harness, woodpecker, clock } = await start(manyRepos(9), { version: '2.8.3' });
+    await clock.pass(5 * minute);
+    for (const repo of woodpecker.repos()) woodpecker.runPipeline(repo);
+    woodpecker.fault({
+      match: '/api/user/feed',
+      answer: { status: 200, body: '[]', headers: { 'Content-Type': 'application/json' } },
+    });
+
+    const found = () =>
+      woodpecker.repos().filter((repo) => harness.shown(repo.full_name)?.deployments === 1).length;
+    const counts: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      woodpecker.clearRequests();
+      await harness.round();
+      expect(woodpecker.requests.length).toBeLessThanOrEqual(6);
+      counts.push(found());
+      await clock.pass(5 * minute);
+    }
+
+    expect(counts).toEqual([3, 6, 9]);
+  });
+
+  it('cost an administrator at most three requests a round beyond the usual ones, and each has its turn', async () => {
+    const { harness, woodpecker, clock } = await start(manyRepos(20), { asAdmin: true });
+    await clock.pass(5 * minute);
+    for (const repo of woodpecker.repos()) woodpecker.runPipeline(repo);
+
+    for (let round = 0; round < 10; round++) {
+      woodpecker.clearRequests();
+      await harness.round();
+      expect(woodpecker.requests.length).toBeLessThanOrEqual(3 + 3);
+      await clock.pass(5 * minute);
+    }
+
+    for (const repo of woodpecker.repos()) expect(harness.shown(repo.full_name)?.deployments).toBe(1);
+  });
+
+  it('have their turn though others cannot be read', async () => {
+    const { harness, woodpecker, clock } = await start(manyRepos(8), { asAdmin: true });
+    for (const name of manyRepos(3)) {
+      const { id } = woodpecker.repo(name);
+      woodpecker.fault({ match: `/api/repos/${id}/pipelines`, answer: { status: 500 } });
+    }
+    harness.run('reconcile');
+    await clock.pass(minute);
+    for (const repo of woodpecker.repos()) woodpecker.runPipeline(repo);
+
+    await clock.pass(120 * minute);
+
+    for (const name of manyRepos(8).slice(3)) expect(harness.shown(name)?.deployments).toBe(1);
+  });
+
+  it('are noticed by an administrator when they are new, renamed, gone or back, over several pages', async () => {
+    const live = await start(manyRepos(70), { asAdmin: true });
+    const { harness, woodpecker, clock } = live;
+    harness.run('background');
+    const rounds = async (count: number) => {
+      for (let round = 0; round < count; round++) await roundAndRest(live);
+    };
+    await rounds(2);
+    woodpecker.addRepo({ fullName: 'zeta/new', private: true });
+    woodpecker.runPipeline('zeta/new');
+    woodpecker.renameRepo('acme/repo-7', 'zeta/seven');
+    woodpecker.deleteRepo('acme/repo-8');
+    woodpecker.changeRepo('acme/repo-9', { active: false });
+    await clock.pass(minute);
+    await rounds(8);
+
+    expect(harness.shown('zeta/new')?.deployments).toBe(1);
+    expect(harness.shown('acme/repo-7')).toBeNull();
+    expect(harness.shown('zeta/seven')).not.toBeNull();
+    expect(harness.shown('acme/repo-8')).toBeNull();
+    expect(harness.shown('acme/repo-9')).toBeNull();
+    expect(linesAbout(harness, /no longer active/)).toHaveLength(2);
+
+    woodpecker.changeRepo('acme/repo-9', { active: true });
+    await rounds(3);
+    expect(harness.shown('acme/repo-9')).not.toBeNull();
+  });
+});

@@ -1,0 +1,466 @@
+/**
+ * The event stream, from bytes to figures: what a connection makes of what the server sends, when it is given up and
+ * made again, and that neither order nor loss nor repetition of messages changes what is counted. Time is simulated;
+ * the sockets are real wherever a Woodpecker takes part.
+ */
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Unauthorized, Unavailable } from '../../src/woodpecker/client.ts';
+import { openEventStream, type StreamItem } from '../../src/woodpecker/event-stream.ts';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import {
+  createLiveHarness,
+  dawn,
+  type LiveHarness,
+  type LiveOptions,
+  startSimulatedWoodpecker,
+} from '../support/live-harness.ts';
+import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+
+interface Connection {
+  readonly clock: SimulatedClock;
+  send(text: string | Uint8Array): Promise<void>;
+  end(): Promise<void>;
+  readonly items: readonly StreamItem[];
+  /** What it came to: `open`, `ended`, or the error. */
+  readonly outcome: unknown;
+  abort(): Promise<void>;
+}
+
+/** A connection whose bytes the test writes. */
+async function connect(
+  answer: { status?: number; type?: string } = {},
+  idleMs?: number,
+): Promise<Connection> {
+  const clock = createSimulatedClock(dawn);
+  const aborter = new AbortController();
+  let writer: ReadableStreamDefaultController<Uint8Array> | null = null;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      writer = controller;
+    },
+  });
+  const items: StreamItem[] = [];
+  let outcome: unknown = 'open';
+  const options = {
+    url: 'http://woodpecker.test',
+    token: 'secret',
+    clock,
+    fetch: async (_: unknown, init?: RequestInit) => {
+      init?.signal?.addEventListener('abort', () => writer?.error(init.signal?.reason), { once: true });
+      return new Response(body, {
+        status: answer.status ?? 200,
+        headers: { 'content-type': answer.type ?? 'text/event-stream' },
+      });
+    },
+    ...(idleMs === undefined ? {} : { idleMs }),
+  };
+  (async () => {
+    for await (const some of openEventStream(options, aborter.signal)) items.push(...some);
+  })().then(
+    () => {
+      outcome = 'ended';
+    },
+    (error: unknown) => {
+      outcome = error;
+    },
+  );
+  await clock.settle();
+  return {
+    clock,
+    async send(text) {
+      writer?.enqueue(typeof text === 'string' ? new TextEncoder().encode(text) : text);
+      await clock.settle();
+    },
+    async end() {
+      writer?.close();
+      await clock.settle();
+    },
+    items,
+    get outcome() {
+      return outcome;
+    },
+    async abort() {
+      aborter.abort(new Error('Enough'));
+      await clock.settle();
+    },
+  };
+}
+
+const event = (number: number, message = '') => ({
+  repo: { id: 1, full_name: 'acme/shop' },
+  pipeline: { number, status: 'success', message },
+});
+const lineOf = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
+const kinds = (items: readonly StreamItem[]) => items.map(({ kind }) => kind);
+
+describe('openEventStream', () => {
+  it('yields events as they come, however their bytes are cut', async () => {
+    const connection = await connect();
+    const bytes = new TextEncoder().encode(`: ping\n\n${lineOf(event(7, 'über 日本'))}${lineOf(event(8))}`);
+
+    for (const byte of bytes) await connection.send(Uint8Array.of(byte));
+
+    const events = connection.items.flatMap((item) => (item.kind === 'event' ? item.event.pipeline : []));
+    expect(events.map(({ number, message }) => [number, message])).toEqual([
+      [7, 'über 日本'],
+      [8, ''],
+    ]);
+    expect(kinds(connection.items)).toEqual(['open', 'event', 'event']);
+  });
+
+  it('tells what is no event as unreadable, and goes on', async () => {
+    const connection = await connect();
+
+    for (const text of ['data: {"repo":\n\n', 'data: []\n\n', 'data: null\n\n', lineOf({ repo: {} })]) {
+      await connection.send(text);
+    }
+    await connection.send('nonsense\n: a comment\nid: 5\n\n');
+    await connection.send(lineOf(event(9)));
+
+    expect(kinds(connection.items)).toEqual([
+      'open',
+      'unreadable',
+      'unreadable',
+      'unreadable',
+      'unreadable',
+      'event',
+    ]);
+    expect(connection.outcome).toBe('open');
+  });
+
+  it('gives up a connection that is silent for longer than two pings, and no sooner', async () => {
+    const connection = await connect();
+
+    for (let ping = 0; ping < 3; ping++) {
+      await connection.clock.pass(65 * second);
+      expect(connection.outcome).toBe('open');
+      await connection.send(': ping\n\n');
+    }
+    await connection.clock.pass(90 * second);
+
+    expect(connection.outcome).toBeInstanceOf(Unavailable);
+    expect(String(connection.outcome)).toMatch(/silent/);
+    expect(connection.clock.sleepers).toBe(0);
+  });
+
+  it.each([
+    ['a line', 'data: ', 'x'.repeat(64 * 1024)],
+    ['a message of many lines', '', `data: ${'x'.repeat(1_000)}\n`.repeat(64)],
+  ])('gives up a connection that sends %s without end', async (_, begin, part) => {
+    const connection = await connect();
+
+    await connection.send(begin);
+    for (let sent = 0; sent < 200 && connection.outcome === 'open'; sent++) await connection.send(part);
+
+    expect(connection.outcome).toBeInstanceOf(Unavailable);
+    expect(connection.clock.sleepers).toBe(0);
+  });
+
+  it('refuses what is no stream, and tells a refused token from a server in trouble', async () => {
+    expect((await connect({ type: 'text/html' })).outcome).toBeInstanceOf(Unavailable);
+    expect((await connect({ status: 502 })).outcome).toBeInstanceOf(Unavailable);
+    expect((await connect({ status: 401 })).outcome).toBeInstanceOf(Unauthorized);
+  });
+
+  it('ends with the server, rejects when aborted, and leaves no timer behind', async () => {
+    const ended = await connect();
+    await ended.end();
+    expect(ended.outcome).toBe('ended');
+    expect(ended.clock.sleepers).toBe(0);
+
+    const aborted = await connect();
+    await aborted.abort();
+    expect(aborted.outcome).toEqual(new Error('Enough'));
+    expect(aborted.clock.sleepers).toBe(0);
+  });
+});
+
+interface Live {
+  readonly clock: SimulatedClock;
+  readonly woodpecker: FakeWoodpecker;
+  readonly harness: LiveHarness;
+}
+
+/** An exporter that has caught up with one private repo of alice's, `acme/shop`. */
+async function start(
+  options: Partial<LiveOptions> & { version?: string; prepare?: (woodpecker: FakeWoodpecker) => void } = {},
+): Promise<Live> {
+  const { clock, woodpecker } = await startSimulatedWoodpecker(options.version);
+  onTestFinished(() => woodpecker.close());
+  woodpecker.addRepo({ fullName: 'acme/shop', private: true, access: { alice: 'push' } });
+  options.prepare?.(woodpecker);
+  const harness = await createLiveHarness({ clock, woodpecker, ...options });
+  onTestFinished(() => harness.stop());
+  return { clock, woodpecker, harness };
+}
+
+/** Lets time pass in which the server pings, as it does after half a minute of silence. */
+async function passWithPings({ clock, woodpecker }: Live, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 30 * second) {
+    await clock.pass(Math.min(30 * second, ms - passed));
+    woodpecker.streams.writeRaw(': ping\n\n');
+  }
+  await clock.settle();
+}
+
+const streamRequests = (woodpecker: FakeWoodpecker) =>
+  woodpecker.requests.filter(({ path }) => path === '/api/stream/events');
+
+describe('the event stream', () => {
+  it('counts an end the moment it is told, without asking for it', async () => {
+    const live = await start();
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream', 'follow');
+    await clock.pass(3 * second);
+    woodpecker.clearRequests();
+
+    const { number } = woodpecker.createPipeline('acme/shop');
+    woodpecker.startPipeline('acme/shop', number);
+    await clock.pass(20 * second);
+    woodpecker.finishPipeline('acme/shop', number, { status: 'failure' });
+    await clock.settle();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 1 });
+    expect(woodpecker.requests).toEqual([]);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('lets neither order nor repetition of messages change what is counted', async () => {
+    const live = await start();
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream');
+    await clock.pass(3 * second);
+    let seed = 1;
+    const random = () => {
+      seed = (seed * 16_807) % 2_147_483_647;
+      return seed / 2_147_483_647;
+    };
+    woodpecker.streams.disturb({ shuffle: 25, duplicate: 0.5, random });
+
+    for (let i = 0; i < 30; i++) {
+      const { number } = woodpecker.createPipeline('acme/shop');
+      await clock.pass(second);
+      woodpecker.startPipeline('acme/shop', number);
+      await clock.pass(second);
+      woodpecker.finishPipeline('acme/shop', number, { status: i % 3 === 0 ? 'failure' : 'success' });
+    }
+    woodpecker.streams.calm();
+    await clock.settle();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 30, failures: 10 });
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('does not take back an end for a message that is older than it', async () => {
+    const { harness, woodpecker, clock } = await start();
+    harness.run('stream');
+    await clock.pass(3 * second);
+    const { number } = woodpecker.createPipeline('acme/shop');
+    const running = woodpecker.startPipeline('acme/shop', number);
+    await clock.pass(10 * second);
+    woodpecker.finishPipeline('acme/shop', number);
+    await clock.settle();
+
+    const { id, created, updated, started } = running;
+    const repo = woodpecker.repo('acme/shop');
+    const pipeline = {
+      id,
+      number,
+      status: 'running',
+      event: 'push',
+      branch: 'main',
+      created,
+      updated,
+      started,
+    };
+    woodpecker.streams.writeRaw(lineOf({ repo, pipeline }));
+    await clock.settle();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0 });
+    expect(harness.ingest.state.follows.size).toBe(0);
+    expect(harness.events.get('stream stale')).toBe(1);
+  });
+
+  it('counts unreadable messages as rejected and stays connected', async () => {
+    const { harness, woodpecker, clock } = await start();
+    harness.run('stream');
+    await clock.pass(3 * second);
+
+    woodpecker.streams.writeRaw('data: {"repo":\n\ndata: 7\n\n');
+    await clock.settle();
+    woodpecker.runPipeline('acme/shop');
+    await clock.settle();
+
+    expect(harness.events.get('stream rejected')).toBe(2);
+    expect(harness.isConnected).toBe(true);
+    expect(harness.losses).toBe(0);
+    expect(harness.shown('acme/shop')?.deployments).toBe(1);
+  });
+
+  it("leaves other people's public repos alone", async () => {
+    const { harness, woodpecker, clock } = await start({
+      prepare: (fake) => fake.addRepo({ fullName: 'other/public', private: false }),
+    });
+    harness.run('stream', 'reconcile', 'follow', 'background');
+    await clock.pass(3 * second);
+
+    woodpecker.runPipeline('other/public');
+    await clock.pass(10 * second);
+
+    expect(harness.shown('other/public')).toBeNull();
+    expect(harness.events.get('stream ignored')).toBeGreaterThan(0);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('says once that the token is bad, however often it tries, and works once it is good', async () => {
+    const { harness, woodpecker, clock } = await start();
+    const { token } = woodpecker.user('alice') ?? { token: '' };
+    const isBad = woodpecker.fault({
+      match: '/api/user',
+      answer: { status: 401, body: 'User not authorized' },
+    });
+    harness.run('stream');
+
+    await clock.pass(60 * minute);
+    expect(token).not.toBe('');
+    expect(harness.lines.filter((line) => /stream needs a valid token/.test(line))).toHaveLength(1);
+    expect(streamRequests(woodpecker)).toEqual([]);
+    expect(harness.isConnected).toBe(false);
+
+    isBad.clear();
+    await clock.pass(2 * minute);
+    expect(harness.isConnected).toBe(true);
+  });
+
+  it('tries again after growing pauses of at most a minute', async () => {
+    const { harness, woodpecker, clock } = await start();
+    const times: number[] = [];
+    woodpecker.onRequest(({ path }) => {
+      if (path === '/api/stream/events') times.push(clock.now() / second);
+    });
+    using _fault = woodpecker.fault({ match: '/api/stream', answer: { status: 502 } });
+    harness.run('stream');
+
+    await clock.pass(20 * minute);
+
+    const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(pauses.length).toBeGreaterThan(15);
+    expect(pauses[0]).toBeLessThanOrEqual(3);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(60);
+    for (let i = 1; i < 5; i++) expect(pauses[i]).toBeGreaterThan(pauses[i - 1] ?? 0);
+  });
+
+  it('connects again within a second or two after a connection that was good', async () => {
+    const live = await start();
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream');
+    await passWithPings(live, 10 * minute);
+    expect(harness.losses).toBe(0);
+
+    for (let round = 0; round < 3; round++) {
+      woodpecker.streams.dropAll(round === 1 ? 'end' : 'break');
+      await clock.pass(2 * second);
+      expect(harness.isConnected).toBe(true);
+      await passWithPings(live, 2 * minute);
+    }
+
+    expect(harness.losses).toBe(3);
+  });
+
+  it('reads over REST what happened while it was away, without waiting for the next round', async () => {
+    const live = await start({ intervalSeconds: 0 });
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream', 'follow', 'reconcile');
+    await passWithPings(live, 5 * minute);
+    expect(harness.rounds).toBe(1);
+    const before = woodpecker.createPipeline('acme/shop');
+    await clock.settle();
+
+    woodpecker.streams.dropAll();
+    woodpecker.startPipeline('acme/shop', before.number);
+    woodpecker.finishPipeline('acme/shop', before.number, { status: 'failure' });
+    woodpecker.runPipeline('acme/shop');
+    await clock.pass(4 * second);
+
+    expect(harness.rounds).toBe(2);
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1 });
+  });
+
+  it('reads again what happened between the connection and the subscription', async () => {
+    const { harness, woodpecker, clock } = await start({ intervalSeconds: 0 });
+    harness.run('stream', 'reconcile');
+    // The server pings before it subscribes: what ends in between is told to nobody.
+    woodpecker.streams.disturb({ lose: true });
+    await clock.settle();
+    expect(harness.isConnected).toBe(true);
+
+    woodpecker.runPipeline('acme/shop');
+    await clock.pass(3 * second);
+
+    expect(harness.shown('acme/shop')?.deployments).toBe(1);
+  });
+
+  it('connects anew when a repo appears, so that it hears of that one too', async () => {
+    const live = await start();
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream', 'reconcile', 'background');
+    await passWithPings(live, 6 * minute);
+    woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
+    await passWithPings(live, 6 * minute);
+    woodpecker.clearRequests();
+
+    woodpecker.runPipeline('acme/new');
+    await clock.settle();
+
+    expect(harness.shown('acme/new')?.deployments).toBe(1);
+    expect(woodpecker.requests).toEqual([]);
+  });
+
+  it('asks for a private repo that it hears of and does not know', async () => {
+    const live = await start({ intervalSeconds: 0 });
+    const { harness, woodpecker, clock } = live;
+    // There before the connection is made, but after the backfill at start.
+    woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
+    harness.run('stream', 'background');
+    await clock.pass(3 * second);
+    harness.run('reconcile');
+    woodpecker.runPipeline('acme/new');
+    await clock.pass(10 * second);
+
+    expect(harness.shown('acme/new')?.deployments).toBe(1);
+  });
+
+  it('tells of a loss and of the return with a line each', async () => {
+    const live = await start();
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream');
+    await passWithPings(live, 2 * minute);
+    await woodpecker.stop();
+    await clock.pass(30 * minute);
+    await woodpecker.start();
+    await passWithPings(live, 2 * minute);
+
+    const told = harness.lines.filter((line) => /Event stream/.test(line));
+    expect(told).toHaveLength(3);
+    expect(told[0]).toMatch(/is connected$/);
+    expect(told[1]).toMatch(/is lost/);
+    expect(told[2]).toMatch(/connected again/);
+  });
+
+  it('stops at once when it is aborted, and leaves no sleeper and no socket', async () => {
+    const { harness, woodpecker, clock } = await start();
+    harness.run('stream', 'follow', 'reconcile', 'background');
+    await clock.pass(5 * second);
+    expect(woodpecker.streams.openCount).toBe(1);
+
+    await harness.stop();
+    await clock.settle();
+
+    await expect.poll(() => woodpecker.streams.openCount).toBe(0);
+    expect(clock.sleepers).toBe(0);
+  });
+});

@@ -1,0 +1,227 @@
+/**
+ * The live lanes of the service without its process: stream, following and reconciliation beside a fake Woodpecker,
+ * wired as `service.ts` wires them, on a clock that only the test moves.
+ */
+
+import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
+import { gauges, project } from '../../src/core/projection.ts';
+import type { Repo } from '../../src/core/repo.ts';
+import { createIngest, type Ingest } from '../../src/ingest.ts';
+import { loadState } from '../../src/load.ts';
+import { createLog } from '../../src/log.ts';
+import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
+import { createCatchUp } from '../../src/sources/catch-up.ts';
+import { followPipelines } from '../../src/sources/follow.ts';
+import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
+import { createEventStream, type EventStream } from '../../src/sources/stream.ts';
+import { createWebhook, type Webhook } from '../../src/sources/webhook.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpecker/client.ts';
+import { openEventStream } from '../../src/woodpecker/event-stream.ts';
+import { createWoodpeckerHealth } from '../../src/woodpecker/health.ts';
+import { type FakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
+import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts';
+
+/** When simulated time begins: 2026-06-01. */
+export const dawn = 1_780_272_000;
+
+export interface LiveHarness {
+  readonly clock: SimulatedClock;
+  readonly store: Store;
+  readonly ingest: Ingest;
+  readonly client: WoodpeckerClient;
+  readonly backfill: BackfillRunner;
+  readonly reconciliation: Reconciliation;
+  readonly stream: EventStream;
+  readonly webhook: Webhook;
+  /** Level and text of each line of the log, from `info` on. */
+  readonly lines: readonly string[];
+  /** How often each `source result` was counted. */
+  readonly events: ReadonlyMap<string, number>;
+  readonly isConnected: boolean;
+  /** How often the connection was lost. */
+  readonly losses: number;
+  readonly rounds: number;
+  /** Starts these lanes, each until `stop`. The background brings new repos up to date. */
+  run(...lanes: readonly Lane[]): void;
+  /** One round of reconciliation, for when no lane runs that does them. */
+  round(): Promise<void>;
+  repo(fullName: string): Repo | undefined;
+  shown(repo: string, tier?: string): Shown | null;
+  stop(): Promise<void>;
+}
+
+export type Lane = 'stream' | 'follow' | 'reconcile' | 'background';
+
+export interface Shown {
+  readonly deployments: number;
+  readonly failures: number;
+  readonly lastSuccess: number;
+  readonly lastFailure: number;
+}
+
+export interface LiveOptions {
+  readonly clock: SimulatedClock;
+  readonly woodpecker: FakeWoodpecker;
+  readonly token?: string;
+  readonly policy?: Policy;
+  readonly store?: Store;
+  readonly intervalSeconds?: number;
+  readonly idleMs?: number;
+}
+
+/** A fake Woodpecker that lives in simulated time; nothing pings unless the test does. */
+export async function startSimulatedWoodpecker(
+  version = '3.17.0',
+): Promise<{ clock: SimulatedClock; woodpecker: FakeWoodpecker }> {
+  const clock = createSimulatedClock(dawn);
+  const now = () => Math.floor(clock.now() / 1000);
+  const woodpecker = await startFakeWoodpecker({ version, now, pingIntervalMs: 2_000_000_000 });
+  return { clock, woodpecker };
+}
+
+/** Caught up with Woodpecker already; no lane runs yet. */
+export async function createLiveHarness(options: LiveOptions): Promise<LiveHarness> {
+  const {
+    clock,
+    woodpecker,
+    token = woodpecker.userToken,
+    policy = defaultPolicy,
+    store = createMemoryStore(),
+    intervalSeconds = 300,
+  } = options;
+  const aborter = new AbortController();
+  const { signal } = aborter;
+  const lines: string[] = [];
+  const log = createLog('info', (line) => lines.push(line.slice(line.indexOf(' ') + 1)));
+  const mode = { policy, canAsk: true };
+  const { state } = await loadState(store, mode, Math.floor(clock.now() / 1000));
+  const ingest = createIngest({ store, state, mode, clock });
+  const events = new Map<string, number>();
+  const onEvent = (source: string, result: string, count = 1): void => {
+    const key = `${source} ${result}`;
+    events.set(key, (events.get(key) ?? 0) + count);
+  };
+  let isConnected = false;
+  let losses = 0;
+  let rounds = 0;
+  /** Answers are read whole before they are handed on, so that time stands still until they are there. */
+  const fetchWhole: typeof fetch = (input, init) =>
+    clock.hold(
+      fetch(input, init).then(async (answer) => {
+        const { status, headers } = answer;
+        return new Response(await answer.arrayBuffer(), { status, headers });
+      }),
+    );
+  const random = () => 0.5;
+  const health = createWoodpeckerHealth(clock, log, () => undefined);
+  const connection = { url: woodpecker.url, token };
+  const client = createWoodpeckerClient({
+    ...connection,
+    fetch: fetchWhole,
+    sleep: clock.sleep,
+    random,
+    onRequest: (request) => health.note(request),
+  });
+  const historySeconds = 120 * 86_400;
+  const catchUp = createCatchUp({ ingest, client, clock, onEvent }, { historySeconds });
+  const backfill = createBackfill({ ingest, client, catchUp, clock, log, historySeconds, signal });
+  const stream = createEventStream({
+    ingest,
+    client,
+    open: (ended) =>
+      openEventStream(
+        {
+          ...connection,
+          clock,
+          fetch: (input, init) => clock.hold(fetch(input, init)),
+          ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
+        },
+        ended,
+      ),
+    clock,
+    log,
+    onEvent,
+    onConnected(next) {
+      isConnected = next;
+      if (!next) losses++;
+    },
+    onStanding: () => reconciliation.hurry(),
+    onUnknownRepo: () => reconciliation.hurry(),
+    random,
+  });
+  const reconciliation = createReconciliation({
+    ingest,
+    client,
+    catchUp,
+    clock,
+    log,
+    onEvent,
+    intervalSeconds,
+    onNewRepos: () => stream.reconnect(),
+    onRound: () => {
+      rounds++;
+    },
+  });
+  const isTold = ({ target, number }: { target: number | string; number: number }) =>
+    typeof target === 'number' && stream.hasToldOf(target, number);
+  const begin: Record<Lane, () => Promise<never>> = {
+    stream: () => stream.run(signal),
+    follow: () => followPipelines({ ingest, client, clock, log, onEvent, isTold }, signal),
+    reconcile: () => reconciliation.run(signal),
+    background: () => backfill.inBackground(),
+  };
+  const running: Promise<unknown>[] = [];
+  await backfill.atStart();
+  events.clear();
+  woodpecker.clearRequests();
+
+  return {
+    clock,
+    store,
+    ingest,
+    client,
+    backfill,
+    reconciliation,
+    stream,
+    webhook: createWebhook({ ingest, clock, onEvent }),
+    lines,
+    events,
+    get isConnected() {
+      return isConnected;
+    },
+    get losses() {
+      return losses;
+    },
+    get rounds() {
+      return rounds;
+    },
+    run(...lanes) {
+      for (const lane of lanes) {
+        const ended = begin[lane]().catch((error) => {
+          if (!signal.aborted) throw error;
+        });
+        running.push(ended);
+      }
+    },
+    round: () => reconciliation.round(signal),
+    repo: (fullName) => [...state.repos.values()].find((one) => one.fullName === fullName),
+    shown(repo, tier = 'unassigned') {
+      const sample = project(state).find((one) => one.repo === repo && one.tier === tier);
+      if (!sample) return null;
+      const gauge = (name: string) => sample.gauges[gauges.findIndex((one) => one.name === name)] ?? -1;
+      return {
+        deployments: sample.totals.counters['dora_deployments_total'] ?? -1,
+        failures: sample.totals.counters['dora_deployment_failures_total'] ?? -1,
+        lastSuccess: gauge('dora_deployment_last_success_timestamp'),
+        lastFailure: gauge('dora_deployment_last_failure_timestamp'),
+      };
+    },
+    async stop() {
+      aborter.abort(new Error('Test is over'));
+      await Promise.all(running);
+      await ingest.idle();
+    },
+  };
+}
