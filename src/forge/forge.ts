@@ -3,19 +3,9 @@
  * takes away. Refuses to know how any forge is asked.
  */
 
-export interface Commit {
-  readonly id: string;
-  /** The committer's date, Unix seconds. */
-  readonly committedAt: number;
-  readonly isMerge: boolean;
-}
+import type { CommitRange } from '../core/change.ts';
 
-export interface CommitRange {
-  /** Reachable from `head` and not from `base`; each once, in no order to rely on. */
-  readonly added: readonly Commit[];
-  /** Full ids of those reachable from `base` and not from `head`: what a rollback or a forced push takes away. */
-  readonly removed: readonly string[];
-}
+export type { Commit, CommitRange } from '../core/change.ts';
 
 export interface Forge {
   /**
