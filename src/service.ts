@@ -74,6 +74,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     sources,
     results: eventResults,
     hasWoodpecker: mode.canAsk,
+    hasStream: config.isStreamEnabled,
+    isReady: () => ingest.fault === null && (asking?.notReady() ?? null) === null,
     backlog: () => asking?.backfill.backlog ?? 0,
     now: () => nowSeconds(clock),
   });

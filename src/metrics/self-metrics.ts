@@ -35,6 +35,10 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly results: readonly Result[];
   /** Whether there is a Woodpecker whose health can be told. */
   readonly hasWoodpecker: boolean;
+  /** Whether its event stream is listened to; if not, nothing tells of a stream that is down. */
+  readonly hasStream?: boolean;
+  /** Whether the store could be written when last tried, and the catch-up at the start is over. */
+  readonly isReady?: () => boolean;
   /** Repos that wait to be brought up to date. */
   readonly backlog?: () => number;
   /** Unix seconds. */
@@ -47,6 +51,8 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   sources,
   results,
   hasWoodpecker,
+  hasStream = true,
+  isReady = () => true,
   backlog = () => 0,
   now,
 }: SelfMetricsOptions<Source, Result>): SelfMetrics<Source, Result> {
@@ -82,7 +88,16 @@ export function createSelfMetrics<Source extends string, Result extends string>(
     help: '1 while a backfill runs, else 0.',
     registers,
   });
+  new Gauge({
+    name: 'dora_exporter_ready',
+    help: '1 if the store could be written when last tried and the catch-up at the start is over, else 0.',
+    registers,
+    collect() {
+      this.set(Number(isReady()));
+    },
+  });
   const asking = hasWoodpecker ? createAskingMetrics(registry, state, backlog) : null;
+  const stream = hasWoodpecker && hasStream ? createStreamMetrics(registry) : null;
   new Gauge({
     name: 'dora_exporter_build_info',
     help: 'Always 1; the version is in the label.',
@@ -129,8 +144,8 @@ export function createSelfMetrics<Source extends string, Result extends string>(
     setWoodpeckerUp: (isUp) => change(() => asking?.up.set(Number(isUp))),
     setStreamConnected: (isConnected) =>
       change(() => {
-        asking?.connected.set(Number(isConnected));
-        if (!isConnected) asking?.reconnects.inc();
+        stream?.connected.set(Number(isConnected));
+        if (!isConnected) stream?.reconnects.inc();
       }),
     noteReconciliation: () => change(() => asking?.lastReconcile.set(now())),
     observeRequest: ({ status, ms }) =>
@@ -180,16 +195,6 @@ function createAskingMetrics(registry: Registry, state: State, backlog: () => nu
       help: "1 if Woodpecker's last answer was usable, else 0.",
       registers,
     }),
-    connected: new Gauge({
-      name: 'dora_exporter_stream_connected',
-      help: "1 while the connection to Woodpecker's event stream stands, else 0.",
-      registers,
-    }),
-    reconnects: new Counter({
-      name: 'dora_exporter_stream_reconnects_total',
-      help: 'Connections to the event stream that were lost and made again.',
-      registers,
-    }),
     missed: new Counter({
       name: 'dora_exporter_missed_events_total',
       help: 'Ends that reconciliation found, and neither webhook nor stream had told.',
@@ -210,6 +215,23 @@ function createAskingMetrics(registry: Registry, state: State, backlog: () => nu
     lastReconcile: new Gauge({
       name: 'dora_exporter_last_reconcile_timestamp',
       help: 'When a round of reconciliation was last completed, in Unix seconds; 0 if not since the start.',
+      registers,
+    }),
+  };
+}
+
+/** What there is to tell only where the event stream is listened to. */
+function createStreamMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    connected: new Gauge({
+      name: 'dora_exporter_stream_connected',
+      help: "1 while the connection to Woodpecker's event stream stands, else 0.",
+      registers,
+    }),
+    reconnects: new Counter({
+      name: 'dora_exporter_stream_reconnects_total',
+      help: 'Connections to the event stream that were lost and made again.',
       registers,
     }),
   };
