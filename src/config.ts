@@ -10,6 +10,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { parseDurationSeconds } from './core/duration.ts';
+import { type ForgeKind, forgeKinds } from './forge/create-forge.ts';
 import { type LogLevel, logLevels } from './log.ts';
 import { areUsable, type Environment, givenSecret, isWeak, splitSecrets } from './secrets.ts';
 
@@ -26,6 +27,8 @@ export interface Config {
   readonly policyPath: string | null;
   /** `url` has no trailing slash; `null`: webhook only. */
   readonly woodpecker: { readonly url: string; readonly token: string } | null;
+  /** `url` has no trailing slash; `token` of `null`: asked as anybody; `null`: no forge is asked. */
+  readonly forge: { readonly kind: ForgeKind; readonly url: string; readonly token: string | null } | null;
   /** At least one; `null`: to be generated. */
   readonly webhookSecrets: readonly string[] | null;
   /** `null`: to be generated. */
@@ -60,6 +63,9 @@ export const settings = [
   { name: 'DORA_POLICY', default: null, isSecret: false },
   { name: 'DORA_WOODPECKER_URL', default: null, isSecret: false },
   { name: 'DORA_WOODPECKER_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_FORGE_URL', default: null, isSecret: false },
+  { name: 'DORA_FORGE_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_FORGE_KIND', default: null, isSecret: false },
   { name: 'DORA_WEBHOOK_SECRET', default: null, isSecret: true },
   { name: 'DORA_ADMIN_TOKEN', default: null, isSecret: true },
   { name: 'DORA_METRICS_TOKEN', default: null, isSecret: true },
@@ -70,6 +76,9 @@ export const settings = [
 ] as const satisfies readonly Setting[];
 
 type SettingName = (typeof settings)[number]['name'];
+
+/** Chosen by the server that they are for, so that their strength is its affair. */
+const foreignTokens: readonly SettingName[] = ['DORA_WOODPECKER_TOKEN', 'DORA_FORGE_TOKEN'];
 
 const addressWords = 'host:port, :port or [ipv6]:port with a port from 0 to 65535';
 /** Timers hold no more than 2^31 - 1 milliseconds; beyond that they fire at once. */
@@ -99,7 +108,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     const secrets = splitSecrets(given.value);
     if (!isValid(secrets)) {
       problems.push(`${name}: expected ${expected}, given something else (not shown)`);
-    } else if (name !== 'DORA_WOODPECKER_TOKEN' && secrets.some(isWeak)) {
+    } else if (!foreignTokens.includes(name) && secrets.some(isWeak)) {
       warnings.push(`${name}: shorter than 8 characters, which is easy to guess`);
     }
     return secrets;
@@ -123,6 +132,20 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
   if (isUrlSet !== Boolean(env['DORA_WOODPECKER_TOKEN'] || env['DORA_WOODPECKER_TOKEN_FILE'])) {
     const [set, unset] = isUrlSet ? ['URL', 'TOKEN'] : ['TOKEN', 'URL'];
     problems.push(`DORA_WOODPECKER_${unset}: expected one beside DORA_WOODPECKER_${set}, given none`);
+  }
+
+  const forgeUrl = read('DORA_FORGE_URL', urlWords, parseRootUrl);
+  const forgeToken = readToken('DORA_FORGE_TOKEN');
+  const kindWords = `one of ${forgeKinds.join(', ')}`;
+  const givenKind = read('DORA_FORGE_KIND', kindWords, parseForgeKind);
+  const forgeKind = givenKind ?? (forgeUrl === null ? null : kindOfHost(new URL(forgeUrl).hostname));
+  for (const name of ['DORA_FORGE_TOKEN', 'DORA_FORGE_KIND']) {
+    if (!env['DORA_FORGE_URL'] && (env[name] || env[`${name}_FILE`])) {
+      problems.push(`DORA_FORGE_URL: expected one beside ${name}, given none`);
+    }
+  }
+  if (forgeUrl !== null && forgeKind === null && !env['DORA_FORGE_KIND']) {
+    problems.push(`DORA_FORGE_KIND: expected ${kindWords} beside this DORA_FORGE_URL, given none`);
   }
 
   const webhookWords = 'secrets separated by white space, with base64 after a leading whsec_';
@@ -156,6 +179,8 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     databasePath,
     policyPath: env['DORA_POLICY'] || null,
     woodpecker: url === null || token === null ? null : { url, token },
+    forge:
+      forgeUrl === null || forgeKind === null ? null : { kind: forgeKind, url: forgeUrl, token: forgeToken },
     webhookSecrets,
     adminToken,
     metricsToken,
@@ -216,6 +241,17 @@ function parseRootUrl(text: string): string | null {
   const url = /^https?:\/\//i.test(text) && !/[?#\s]/.test(text) ? URL.parse(text) : null;
   if (!url || url.username || url.password) return null;
   return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+function parseForgeKind(text: string): ForgeKind | null {
+  return forgeKinds.find((kind) => kind === text) ?? null;
+}
+
+/** `null`: a host that may be anything. */
+function kindOfHost(host: string): ForgeKind | null {
+  if (/^(?:(?:www|api)\.)?github\.com$|\.ghe\.com$/.test(host)) return 'github';
+  if (host === 'gitlab.com') return 'gitlab';
+  return host === 'codeberg.org' ? 'forgejo' : null;
 }
 
 function parseBoolean(text: string): boolean | null {

@@ -9,7 +9,7 @@ import { ignoreReasons } from './core/classification.ts';
 import { cronDominance } from './core/cron-dominance.ts';
 import type { Follow } from './core/follow.ts';
 import type { Policy } from './core/policy.ts';
-import { project } from './core/projection.ts';
+import { createProjection } from './core/projection.ts';
 import type { State } from './core/state.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
 import { listen, type Server } from './http/server.ts';
@@ -79,6 +79,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     backlog: () => asking?.backfill.backlog ?? 0,
     now: () => nowSeconds(clock),
   });
+  const projection = createProjection(state, policy.windows);
   const stopping = new AbortController();
   const onEvent: OnEvent = metrics.countEvent;
   const asking: Asking | null = config.woodpecker
@@ -100,7 +101,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     sources: metrics.activity(),
     following: state.follows.size,
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),
-    series: project(state),
+    series: projection.at(nowSeconds(clock)).series,
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
   });
@@ -109,7 +110,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const dependencies: AppDependencies = {
     webhook: createWebhook({ ingest, clock, onEvent }),
     backfill: asking?.backfill ?? noBackfill,
-    exposition: createExposition(state, metrics.render),
+    exposition: createExposition({
+      projection,
+      windows: policy.windows,
+      renderSelf: metrics.render,
+      now: () => nowSeconds(clock),
+    }),
     status,
     notReady,
     webhookSecrets: secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets),

@@ -5,7 +5,10 @@
  * store has committed: the caller then applies the change that `finish` returned.
  */
 
+import type { Change } from './core/change.ts';
 import { type Classification, classify, isPullRequest, isWatched } from './core/classification.ts';
+import { leadTimeBit } from './core/figures/change-lead-time.ts';
+import type { FigureRules } from './core/figures/figure.ts';
 import { type Follow, followKey } from './core/follow.ts';
 import { waived } from './core/ledger.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from './core/pipeline.ts';
@@ -25,6 +28,13 @@ export interface IntakeMode {
   readonly policy: Policy;
   /** Whether Woodpecker can be asked: repos are then shown from their first complete backfill on, and ends followed. */
   readonly canAsk: boolean;
+  /** Whether a forge is asked which commits deployments bring. */
+  readonly asksForge?: boolean;
+}
+
+/** How figures read deployments under `mode`. */
+export function rulesOf({ policy, asksForge = false }: IntakeMode): FigureRules {
+  return { asksForge, leadTimeFallback: policy.leadTime.fallback };
 }
 
 /** `unfinished`: going on, as far as anybody knows. */
@@ -42,11 +52,15 @@ export interface UnitOfWork {
   putRepo(repo: Repo): Promise<void>;
   /** Merges what was observed into what is known. A scan's find is held until `release`. */
   observe(repoKey: number, record: PipelineRecord, origin: 'live' | 'scan'): Promise<Observed>;
+  /** Stores what the forge told of a deployment. */
+  learnChange(repoKey: number, number: number, change: Change): Promise<void>;
   /** Lets all that is held of a repo into state and ledger, and shows its series. */
   release(repoKey: number): Promise<void>;
   follow(target: Follow['target'], number: number): Follow | null;
   putFollow(follow: Follow): Promise<void>;
   dropFollow(follow: Follow): Promise<void>;
+  /** Builds all series anew from the store, and adds to the ledger what they had nothing for before. */
+  rebuildAll(): void;
   /** Classifies all stored pipelines of a repo anew. `settled`: what moves into a pair that exists adds nothing to it. */
   reclassify(repoKey: number, additions: 'credited' | 'settled'): Promise<void>;
   /** Writes what is left to write, and returns what the state must take over once the transaction is committed. */
@@ -60,6 +74,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
   const follows = new Map<string, Follow | null>();
   const cutoff = now - longestWindowSeconds(policy);
   let tally = state.tally;
+  const forgeBits = mode.asksForge ? leadTimeBit : 0;
 
   const repoAt = (key: number): Repo => {
     const repo = repos.get(key) ?? state.repos.get(key);
@@ -85,10 +100,23 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     await tx.repos.put(repo);
   };
 
-  const series = createSeriesChanges(tx, state, (name) => reposNamed(name).map((repo) => repo.key), cutoff);
+  const rules = rulesOf(mode);
+  const series = createSeriesChanges(tx, state, {
+    rules,
+    reposNamed: (name) => reposNamed(name).map((repo) => repo.key),
+    cutoff,
+  });
+  /** Creation of the first pipeline of a record's commit, where that matters. */
+  const firstSeenOf = async (repoKey: number, { commit }: PipelineRecord): Promise<number | null> =>
+    rules.leadTimeFallback === 'created' && commit !== ''
+      ? tx.pipelines.firstCreatedAt(repoKey, commit)
+      : null;
   const makeKnownByName = (repo: Repo): void => {
     const tier = isWatched(policy, repo.fullName) ? tierByNameAlone(policy, repo.fullName) : null;
     if (tier !== null) series.makeKnown(repo.key, tier);
+  };
+  const rebuildSeries = (repo: Repo): void => {
+    for (const tier of series.tiersOf(repo.key)) series.rebuild(repo, tier);
   };
   const putPipeline = async (before: StoredPipeline | null, after: StoredPipeline): Promise<void> => {
     await tx.pipelines.put(after);
@@ -145,30 +173,52 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
         isHeld: !repo.revealed || (origin === 'scan' && !isVisible),
         credited:
           before && !isAnother ? creditAfterMove(before, classification) : creditAtFirst(repo, record),
+        change: before?.change ?? null,
       };
+      const firstSeenBefore = await firstSeenOf(repoKey, record);
       await putPipeline(before, after);
-      series.replace(repo, before, after);
+      const firstSeenAt = await firstSeenOf(repoKey, record);
+      series.replace(repo, before, after, firstSeenAt);
+      if (firstSeenAt !== firstSeenBefore) {
+        for (const tier of await tx.pipelines.tiersOfCommit(repoKey, record.commit))
+          series.rebuild(repo, tier);
+      }
       if (!after.isHeld && classification.tier !== null) series.makeKnown(repoKey, classification.tier);
       if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
       const isNews = !before || !saysTheSame(before.record, record);
       return { result: isNews ? 'stored' : 'duplicate', pipeline: after };
     },
 
+    async learnChange(repoKey, number, change) {
+      const before = await tx.pipelines.get(repoKey, number);
+      if (!before) return;
+      await tx.pipelines.putChange(repoKey, number, change);
+      const firstSeenAt = await firstSeenOf(repoKey, before.record);
+      series.replace(repoAt(repoKey), before, { ...before, change }, firstSeenAt);
+    },
+
     async release(repoKey) {
-      const repo = { ...repoAt(repoKey), revealed: true };
-      if (!repoAt(repoKey).revealed) await putRepo(repo);
+      const before = repoAt(repoKey);
+      const repo = { ...before, revealed: true, knownSince: before.knownSince ?? (mode.canAsk ? null : now) };
+      if (!before.revealed) await putRepo(repo);
       makeKnownByName(repo);
+      // What the forge tells of the time before comes in later, bit by bit: counted then, it would look like news.
+      const waivedAtFirst = before.revealed ? 0 : forgeBits;
       for await (const slice of tx.pipelines.held(repoKey)) {
         for (const held of slice) {
           // The horizon may have been fixed after it came in.
-          const credited = creditAtFirst(repo, held.record) | held.credited;
+          const isOld = toDeployment({ ...held, isHeld: false }) !== null;
+          const credited = creditAtFirst(repo, held.record) | held.credited | (isOld ? waivedAtFirst : 0);
           if (credited !== held.credited)
             await tx.pipelines.setCredited(repoKey, held.record.number, credited);
           if (held.classification.tier !== null) series.makeKnown(repoKey, held.classification.tier);
-          series.replace(repo, null, { ...held, isHeld: false, credited });
+          const firstSeenAt = await firstSeenOf(repoKey, held.record);
+          series.replace(repo, null, { ...held, isHeld: false, credited }, firstSeenAt);
         }
       }
       await tx.pipelines.releaseHeld(repoKey);
+      // Among what was held may be the first pipeline of a commit that is deployed already.
+      if (rules.leadTimeFallback === 'created') rebuildSeries(repo);
     },
 
     follow(target, number) {
@@ -184,6 +234,10 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       await tx.follows.drop(follow);
     },
 
+    rebuildAll() {
+      for (const repo of state.repos.values()) rebuildSeries(repoAt(repo.key));
+    },
+
     async reclassify(repoKey, additions) {
       const repo = repoAt(repoKey);
       const existing = new Set(series.tiersOf(repoKey));
@@ -196,7 +250,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
           if (JSON.stringify(classification) === JSON.stringify(before.classification)) continue;
           const credited =
             additions === 'settled'
-              ? creditWhenSettled(repo, before, classification, existing)
+              ? creditWhenSettled(repo, before, classification, existing, forgeBits)
               : creditAfterMove(before, classification);
           await putPipeline(before, { ...before, classification, credited });
           if (before.classification.tier !== null) series.rebuild(repo, before.classification.tier);
@@ -225,6 +279,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       namedAt: facts.asOf,
       defaultBranches: facts.defaultBranch ? [facts.defaultBranch] : [],
       horizon: null,
+      knownSince: mode.canAsk ? null : now,
       revealed: !mode.canAsk,
       isGone: false,
       scan: noScan,
@@ -288,9 +343,10 @@ function creditWhenSettled(
   before: StoredPipeline,
   after: Classification,
   existing: ReadonlySet<string>,
+  forgeBits: number,
 ): number {
   const isCountedNow = after.kind === 'deployment' && !before.isHeld;
   const isSamePair = before.classification.tier === after.tier && before.credited !== 0;
   if (!isCountedNow || isSamePair) return creditAfterMove(before, after);
-  return existing.has(after.tier) ? waived : creditAtFirst(repo, before.record);
+  return existing.has(after.tier) ? waived : creditAtFirst(repo, before.record) | forgeBits;
 }

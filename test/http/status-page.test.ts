@@ -26,6 +26,7 @@ function aSeries(
       counters: { dora_deployments_total: 42, dora_deployment_failures_total: 7 },
     },
     hasDeployed: true,
+    windows: null,
   };
 }
 

@@ -3,7 +3,6 @@
  * seen of it from outside.
  */
 
-import { project } from '../../src/core/projection.ts';
 import type { State } from '../../src/core/state.ts';
 import { settle } from '../../src/core/timeline.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
@@ -16,6 +15,7 @@ import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { nameGauges } from './gauges.ts';
 import { type Delivery, firstReceipt } from './histories.ts';
 import type { ExpectedSeries } from './oracle.ts';
+import { project } from './projected.ts';
 
 /** A store that can be closed and opened again. */
 export interface StoreHost {
