@@ -16,6 +16,7 @@ export interface SelfMetrics<Source extends string, Result extends string> {
   noteReconciliation(): void;
   /** `status` is 0 where there was no answer. */
   observeRequest(request: { readonly status: number; readonly ms: number }): void;
+  observeForgeRequest(request: { readonly status: number }): void;
   /** The same counts for a person, by source. */
   activity(): readonly SourceActivity[];
   render(): Promise<string>;
@@ -41,6 +42,8 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly isReady?: () => boolean;
   /** Repos that wait to be brought up to date. */
   readonly backlog?: () => number;
+  /** Deployments that the forge is still to be asked for; `null`: no forge is asked. */
+  readonly pendingLeadTimes?: (() => number) | null;
   /** Unix seconds. */
   readonly now: () => number;
 }
@@ -54,6 +57,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   hasStream = true,
   isReady = () => true,
   backlog = () => 0,
+  pendingLeadTimes = null,
   now,
 }: SelfMetricsOptions<Source, Result>): SelfMetrics<Source, Result> {
   const registry = new Registry();
@@ -98,6 +102,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   });
   const asking = hasWoodpecker ? createAskingMetrics(registry, state, backlog) : null;
   const stream = hasWoodpecker && hasStream ? createStreamMetrics(registry) : null;
+  const forge = pendingLeadTimes ? createForgeMetrics(registry, pendingLeadTimes) : null;
   new Gauge({
     name: 'dora_exporter_build_info',
     help: 'Always 1; the version is in the label.',
@@ -150,9 +155,10 @@ export function createSelfMetrics<Source extends string, Result extends string>(
     noteReconciliation: () => change(() => asking?.lastReconcile.set(now())),
     observeRequest: ({ status, ms }) =>
       change(() => {
-        asking?.requests.inc({ code: status === 0 ? 'none' : String(status) });
+        asking?.requests.inc({ code: codeOf(status) });
         asking?.duration.observe(ms / 1000);
       }),
+    observeForgeRequest: ({ status }) => change(() => forge?.requests.inc({ code: codeOf(status) })),
     render: () => all(`${changes} ${state.version} ${now()}`),
   };
 }
@@ -215,6 +221,31 @@ function createAskingMetrics(registry: Registry, state: State, backlog: () => nu
     lastReconcile: new Gauge({
       name: 'dora_exporter_last_reconcile_timestamp',
       help: 'When a round of reconciliation was last completed, in Unix seconds; 0 if not since the start.',
+      registers,
+    }),
+  };
+}
+
+function codeOf(status: number): string {
+  return status === 0 ? 'none' : String(status);
+}
+
+/** What there is to tell only where a forge is asked. */
+function createForgeMetrics(registry: Registry, pendingLeadTimes: () => number) {
+  const registers = [registry];
+  new Gauge({
+    name: 'dora_exporter_lead_times_pending',
+    help: 'Deployments that the forge is still to be asked for.',
+    registers,
+    collect() {
+      this.set(pendingLeadTimes());
+    },
+  });
+  return {
+    requests: new Counter({
+      name: 'dora_exporter_forge_requests_total',
+      help: "Requests to the forge's API by status code; none where there was no answer.",
+      labelNames: ['code'],
       registers,
     }),
   };
