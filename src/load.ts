@@ -41,7 +41,8 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
     const before = await tx.meta.get(policyKey);
     const eventsBefore = state.tally.events();
     const uow = createUnitOfWork(tx, state, mode, now);
-    if (before !== fingerprint) {
+    // What there was no room for may find some now.
+    if (before !== fingerprint || state.tally.ignored('limit') > 0) {
       for (const repo of state.repos.values()) await uow.reclassify(repo.key, 'settled');
       await tx.meta.put(policyKey, fingerprint);
     }

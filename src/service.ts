@@ -26,6 +26,7 @@ import { createLeadTimes } from './sources/lead-times.ts';
 import { eventResults, type OnEvent, sources } from './sources/source.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
+import { turnedAwayKinds } from './unit-of-work.ts';
 
 export interface Service {
   readonly servers: readonly Server[];
@@ -44,13 +45,20 @@ export interface ServiceOptions {
 }
 
 const requestGraceMs = 5_000;
+/** Many times what a busy server has under way; each costs some hundred bytes. */
+const mostHints = 10_000;
 
 /** Rejects with `StoreUnusable` or `StoreUnavailable`, or where an address cannot be listened on. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, policy, version, clock, log } = options;
   const startedAt = nowSeconds(clock);
   const store = openStore(config.databasePath);
-  const mode = { policy, canAsk: config.woodpecker !== null, asksForge: config.forge !== null };
+  const mode = {
+    policy,
+    canAsk: config.woodpecker !== null,
+    asksForge: config.forge !== null,
+    limits: { pairs: config.maxPairs, hints: mostHints },
+  };
   const { state, policyChange } = await loadState(store, mode, startedAt);
   logWhatCounts(log, state, policyChange);
 
@@ -63,6 +71,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       onRequest: (request) => metrics.observeForgeRequest(request),
     });
   const leadTimes = forge && createLeadTimes({ ingest, forge, clock, log });
+  warnOfLimits(ingest, log);
   const metrics = createSelfMetrics({
     version,
     state,
@@ -72,6 +81,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     hasStream: config.isStreamEnabled,
     isReady: () => ingest.fault === null && (asking?.notReady() ?? null) === null,
     backlog: () => asking?.backfill.backlog ?? 0,
+    turnedAway: () => ingest.turnedAway,
     pendingLeadTimes: leadTimes && (() => leadTimes.pending),
     now: () => nowSeconds(clock),
   });
@@ -171,6 +181,23 @@ async function storeFault(ingest: Ingest): Promise<string | null> {
     if (error instanceof StoreUnavailable) return error.message;
     throw error;
   }
+}
+
+/** Says once of each kind that there is no room for more. */
+function warnOfLimits(ingest: Ingest, log: Log): void {
+  const advice = {
+    repo: 'Repos are turned away: raise DORA_MAX_PAIRS, or watch fewer repos (deployments.repos in the policy)',
+    pair: 'Pipelines of further tiers are not counted: raise DORA_MAX_PAIRS',
+    hint: 'Hints are turned away: more pipelines were posted than can be asked for',
+  };
+  const told = new Set<string>();
+  ingest.subscribe(() => {
+    for (const kind of turnedAwayKinds) {
+      if (ingest.turnedAway[kind] === 0 || told.has(kind)) continue;
+      told.add(kind);
+      log.warn(advice[kind], { pairs: ingest.state.pairs.size });
+    }
+  });
 }
 
 function logFault(log: Log, fault: StoreUnavailable | null): void {

@@ -30,7 +30,20 @@ export interface IntakeMode {
   readonly canAsk: boolean;
   /** Whether a forge is asked which commits deployments bring. */
   readonly asksForge?: boolean;
+  /** How much is held at most, whoever posts it; none by default. */
+  readonly limits?: Limits;
 }
+
+export interface Limits {
+  /** Pairs of repo and tier. */
+  readonly pairs: number;
+  /** Pipelines that were hinted at and not asked for yet. */
+  readonly hints: number;
+}
+
+/** What is turned away at a limit: a repo that is new, a further tier of one that is known, a hint. */
+export const turnedAwayKinds = ['repo', 'pair', 'hint'] as const;
+export type TurnedAway = Readonly<Record<(typeof turnedAwayKinds)[number], number>>;
 
 /** How figures read deployments under `mode`. */
 export function rulesOf({ policy, asksForge = false }: IntakeMode): FigureRules {
@@ -47,6 +60,8 @@ export interface UnitOfWork {
   readonly tx: Transaction;
   repoById(woodpeckerId: number): Repo | null;
   repoByName(fullName: string): Repo | null;
+  /** Whether the repo is known, or there is room for it. */
+  hasRoomFor(facts: RepoFacts): boolean;
   /** The repo that `facts` are about, added where it is new, and what they bring learnt. */
   repoOf(facts: RepoFacts): Promise<Repo>;
   putRepo(repo: Repo): Promise<void>;
@@ -57,12 +72,16 @@ export interface UnitOfWork {
   /** Lets all that is held of a repo into state and ledger, and shows its series. */
   release(repoKey: number): Promise<void>;
   follow(target: Follow['target'], number: number): Follow | null;
+  /** Whether there is room for one that is only hinted at. */
+  hasRoomForHint(): boolean;
   putFollow(follow: Follow): Promise<void>;
   dropFollow(follow: Follow): Promise<void>;
   /** Builds all series anew from the store, and adds to the ledger what they had nothing for before. */
   rebuildAll(): void;
   /** Classifies all stored pipelines of a repo anew. `settled`: what moves into a pair that exists adds nothing to it. */
   reclassify(repoKey: number, additions: 'credited' | 'settled'): Promise<void>;
+  /** What was turned away so far. */
+  readonly turnedAway: TurnedAway;
   /** Writes what is left to write, and returns what the state must take over once the transaction is committed. */
   finish(): Promise<StateChange>;
 }
@@ -74,6 +93,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
   const follows = new Map<string, Follow | null>();
   const cutoff = now - longestWindowSeconds(policy);
   let tally = state.tally;
+  let addedFollows = 0;
   const forgeBits = mode.asksForge ? leadTimeBit : 0;
 
   const repoAt = (key: number): Repo => {
@@ -95,6 +115,11 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     const found = state.repoById(id);
     return found && repoAt(found.key);
   };
+  const findRepo = ({ woodpeckerId, fullName }: RepoFacts): Repo | undefined => {
+    if (woodpeckerId === null) return reposNamed(fullName)[0];
+    // One without an id yet: the first id seen under its name adopts it.
+    return repoById(woodpeckerId) ?? reposNamed(fullName).find((repo) => repo.woodpeckerId === null);
+  };
   const putRepo = async (repo: Repo): Promise<void> => {
     repos.set(repo.key, repo);
     await tx.repos.put(repo);
@@ -111,9 +136,26 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     rules.leadTimeFallback === 'created' && commit !== ''
       ? tx.pipelines.firstCreatedAt(repoKey, commit)
       : null;
+  const { limits = { pairs: Number.POSITIVE_INFINITY, hints: Number.POSITIVE_INFINITY } } = mode;
+  const turnedAway = { repo: 0, pair: 0, hint: 0 };
+  /** Whether there is room for what is new; counts what there is none for. */
+  const hasRoom = (kind: keyof TurnedAway, isKnown: boolean, count: number, most: number): boolean => {
+    const isAdmitted = isKnown || count < most;
+    if (!isAdmitted) turnedAway[kind]++;
+    return isAdmitted;
+  };
+  const hasRoomForPair = (repo: number, tier: string): boolean =>
+    hasRoom('pair', series.hasPair(repo, tier), series.pairCount, limits.pairs);
   const makeKnownByName = (repo: Repo): void => {
     const tier = isWatched(policy, repo.fullName) ? tierByNameAlone(policy, repo.fullName) : null;
-    if (tier !== null) series.makeKnown(repo.key, tier);
+    if (tier !== null && hasRoomForPair(repo.key, tier)) series.makeKnown(repo.key, tier);
+  };
+  /** What a record is, where there is room for its pair. */
+  const classifyWithin = (repo: Repo, record: PipelineRecord): Classification => {
+    const classification = classify(policy, repo, record);
+    const { tier } = classification;
+    if (tier === null || hasRoomForPair(repo.key, tier)) return classification;
+    return { kind: 'ignored', reason: 'limit', tier: null };
   };
   const rebuildSeries = (repo: Repo): void => {
     for (const tier of series.tiersOf(repo.key)) series.rebuild(repo, tier);
@@ -130,14 +172,10 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     repoById,
     repoByName: (fullName) => reposNamed(fullName)[0] ?? null,
     putRepo,
+    hasRoomFor: (facts) => hasRoom('repo', findRepo(facts) !== undefined, series.pairCount, limits.pairs),
 
     async repoOf(facts) {
-      const known =
-        facts.woodpeckerId === null
-          ? uow.repoByName(facts.fullName)
-          : (repoById(facts.woodpeckerId) ??
-            // One without an id yet: the first id seen under its name adopts it.
-            reposNamed(facts.fullName).find((repo) => repo.woodpeckerId === null));
+      const known = findRepo(facts);
       if (!known) return addRepo(facts);
       const learnt = learn(known.isGone ? { ...known, isGone: false } : known, facts);
       if (learnt === known) return known;
@@ -163,7 +201,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
         const isAsNew = record.id === observed.id && record.updatedAt === observed.updatedAt;
         return { result: isAsNew ? 'duplicate' : 'stale', pipeline: before };
       }
-      const classification = classify(policy, repo, record);
+      const classification = classifyWithin(repo, record);
       const isAnother = before !== null && before.record.id !== 0 && before.record.id !== record.id;
       const isVisible = before !== null && toDeployment(before) !== null;
       const after: StoredPipeline = {
@@ -225,7 +263,9 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       const key = followKey({ target, number });
       return (follows.has(key) ? follows.get(key) : state.follows.get(key)) ?? null;
     },
+    hasRoomForHint: () => hasRoom('hint', false, state.follows.size + addedFollows, limits.hints),
     async putFollow(follow) {
+      if (!uow.follow(follow.target, follow.number)) addedFollows++;
       follows.set(followKey(follow), follow);
       await tx.follows.put(follow);
     },
@@ -244,7 +284,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       const yielded = new Set<string>();
       for await (const slice of tx.pipelines.all(repoKey)) {
         for (const before of slice) {
-          const classification = classify(policy, repo, before.record);
+          const classification = classifyWithin(repo, before.record);
           const { tier } = classification;
           if (tier !== null) yielded.add(tier);
           if (JSON.stringify(classification) === JSON.stringify(before.classification)) continue;
@@ -265,6 +305,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       makeKnownByName(repo);
     },
 
+    turnedAway,
     async finish() {
       return { repos: [...repos.values()], ...(await series.finish()), follows, tally };
     },

@@ -42,6 +42,8 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly isReady?: () => boolean;
   /** Repos that wait to be brought up to date. */
   readonly backlog?: () => number;
+  /** What was turned away at a limit, by what it was. */
+  readonly turnedAway?: () => Readonly<Record<string, number>>;
   /** Deployments that the forge is still to be asked for; `null`: no forge is asked. */
   readonly pendingLeadTimes?: (() => number) | null;
   /** Unix seconds. */
@@ -57,6 +59,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   hasStream = true,
   isReady = () => true,
   backlog = () => 0,
+  turnedAway = () => ({}),
   pendingLeadTimes = null,
   now,
 }: SelfMetricsOptions<Source, Result>): SelfMetrics<Source, Result> {
@@ -85,6 +88,16 @@ export function createSelfMetrics<Source extends string, Result extends string>(
     registers,
     collect() {
       for (const reason of ignoreReasons) this.set({ reason }, state.tally.ignored(reason));
+    },
+  });
+  new Counter({
+    name: 'dora_exporter_turned_away_total',
+    help: 'Repos, pairs of repo and tier, and hints that there was no room for.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [kind, count] of Object.entries(turnedAway())) this.inc({ kind }, count);
     },
   });
   const backfillRunning = new Gauge({

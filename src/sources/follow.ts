@@ -111,7 +111,7 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
   }
 }
 
-/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it. */
+/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it, or there is no room for it. */
 async function resolveTarget(
   { ingest, client, clock }: FollowOptions,
   { target }: Follow,
@@ -126,8 +126,12 @@ async function resolveTarget(
   const id = wire.id ?? null;
   if (id === null || !isWatched(mode.policy, wire.full_name)) return null;
   refuseReplaced(state, [wire]);
-  await ingest.submit((uow) => uow.repoOf(toRepoFacts(wire, nowSeconds(clock))));
-  return id;
+  const facts = toRepoFacts(wire, nowSeconds(clock));
+  return ingest.submit(async (uow) => {
+    if (!uow.hasRoomFor(facts)) return null;
+    await uow.repoOf(facts);
+    return id;
+  });
 }
 
 function describeFollow({ target, number }: Follow): { repo: string; number: number } {
