@@ -76,11 +76,17 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     const began = performance.now();
     let status = 0;
     let isUsable = false;
+    // A timer of our own, as one of `AbortSignal.timeout` outlives the answer.
+    const timeout = new AbortController();
+    const timer = setTimeout(
+      () => timeout.abort(new Error(`timeout after ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
     try {
       const answer = await fetchAnswer(`${url}${path}`, {
         headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
         redirect: 'error',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: AbortSignal.any([signal, timeout.signal]),
       });
       status = answer.status;
       const result = await readAnswer(path, answer, schema);
@@ -91,6 +97,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
       isUsable = error instanceof NotFound || (error instanceof Unauthorized && path !== '/api/user');
       throw error;
     } finally {
+      clearTimeout(timer);
       if (!signal.aborted) onRequest?.({ status, ms: performance.now() - began, isUsable });
     }
   };

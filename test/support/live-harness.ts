@@ -31,6 +31,8 @@ export interface LiveHarness {
   readonly store: Store;
   readonly ingest: Ingest;
   readonly client: WoodpeckerClient;
+  /** Aborted by `stop`. */
+  readonly signal: AbortSignal;
   readonly backfill: BackfillRunner;
   readonly reconciliation: Reconciliation;
   readonly stream: EventStream;
@@ -182,6 +184,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     store,
     ingest,
     client,
+    signal,
     backfill,
     reconciliation,
     stream,
