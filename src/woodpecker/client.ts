@@ -49,14 +49,23 @@ export class Unavailable extends Error {
   override name = 'Unavailable';
 }
 
+export interface EndedRequest {
+  /** 0 where there was no answer. */
+  readonly status: number;
+  readonly ms: number;
+  readonly isUsable: boolean;
+  /** `null` where the answer says nothing of it: public repos answer anybody. */
+  readonly isTokenValid: boolean | null;
+}
+
 export interface ClientOptions {
   readonly url: string;
   readonly token: string;
   readonly fetch?: typeof fetch;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly random?: () => number;
-  /** Told of every request that came to an end; `status` is 0 where there was no answer. */
-  readonly onRequest?: (request: { status: number; ms: number; isUsable: boolean }) => void;
+  /** Told of every request that came to an end. */
+  readonly onRequest?: (request: EndedRequest) => void;
   readonly timeoutMs?: number;
 }
 
@@ -98,7 +107,9 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
       throw error;
     } finally {
       clearTimeout(timer);
-      if (!signal.aborted) onRequest?.({ status, ms: performance.now() - began, isUsable });
+      const isOfUser = path === '/api/user' && (isUsable || status === 401 || status === 403);
+      const isTokenValid = isOfUser ? isUsable : null;
+      if (!signal.aborted) onRequest?.({ status, ms: performance.now() - began, isUsable, isTokenValid });
     }
   };
 
