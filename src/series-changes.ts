@@ -22,6 +22,8 @@ export interface SeriesChanges {
   hasPair(repo: number, tier: string): boolean;
   /** Pairs that there are now. */
   readonly pairCount: number;
+  /** Keeps a place for a pair that is not known yet. */
+  reserve(repo: number, tier: string): void;
   /** Makes a pair known, with the totals it ever had. */
   makeKnown(repo: number, tier: string): void;
   /** Ends a pair that the policy no longer yields; its totals stay. */
@@ -141,6 +143,9 @@ export function createSeriesChanges(
     hasPair: (repo, tier) => pairAt(repo, tier) !== undefined,
     get pairCount() {
       return state.pairs.size + added;
+    },
+    reserve(repo, tier) {
+      if (!pairAt(repo, tier)) setPair({ repo, tier, totals: zeroTotals, isKnown: false });
     },
     makeKnown(repo, tier) {
       const pair = pairAt(repo, tier);

@@ -20,13 +20,13 @@ import { loadState, type TierChange } from './load.ts';
 import { describeError, type Log } from './log.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
+import { turnedAwayKinds } from './room.ts';
 import { resolveSecret } from './secrets.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { createLeadTimes } from './sources/lead-times.ts';
 import { eventResults, type OnEvent, sources } from './sources/source.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
-import { turnedAwayKinds } from './unit-of-work.ts';
 
 export interface Service {
   readonly servers: readonly Server[];

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createIngest } from '../src/ingest.ts';
+import type { IntakeMode } from '../src/intake-mode.ts';
 import { loadState } from '../src/load.ts';
 import { createWebhook } from '../src/sources/webhook.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
-import type { IntakeMode } from '../src/unit-of-work.ts';
 import { createFakeClock } from './support/fake-clock.ts';
 import { project } from './support/projected.ts';
 import { aPolicy } from './support/records.ts';
