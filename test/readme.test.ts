@@ -5,6 +5,7 @@ import { ignoreReasons } from '../src/core/classification.ts';
 import { defaultPolicy } from '../src/core/policy.ts';
 import { parsePolicy } from '../src/policy.ts';
 import { startExporter } from './support/exporter-process.ts';
+import { startFakeForge } from './support/fake-forge.ts';
 import { startFakeWoodpecker } from './support/fake-woodpecker.ts';
 import { createTemporaryFolder } from './support/temporary-folder.ts';
 
@@ -67,16 +68,22 @@ describe('README', () => {
     woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
     // A failure and its recovery, so that there is a sample of everything.
     for (const status of ['failure', 'success'] as const) woodpecker.addPipeline('acme/shop', { status });
+    await using forge = await startFakeForge({ kind: 'forgejo' });
     const folder = createTemporaryFolder();
     onTestFinished(folder.remove);
     writeFileSync(folder.pathOf('policy.yaml'), 'lead_time: {fallback: created}\n');
     const exporter = await startExporter({
       DORA_DATABASE: ':memory:',
       DORA_POLICY: folder.pathOf('policy.yaml'),
+      DORA_FORGE_URL: forge.url,
+      DORA_FORGE_KIND: forge.kind,
       DORA_WOODPECKER_URL: woodpecker.url,
       DORA_WOODPECKER_TOKEN: woodpecker.userToken,
     });
     await expect.poll(async () => (await fetch(`${exporter.url}/readyz`)).status).toBe(200);
+    // The forge does not know the repo: what stands in for its answer is then shown.
+    const pending = async () => (await exporter.metrics()).get('dora_exporter_lead_times_pending');
+    await expect.poll(pending, { timeout: 5_000 }).toBe(0);
     const text = await (await fetch(`${exporter.url}/metrics`)).text();
     const types = [...text.matchAll(/^# TYPE (dora_\S+) (\S+)$/gm)].map((match) => [
       match[1] ?? '',

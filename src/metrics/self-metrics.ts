@@ -16,8 +16,10 @@ export interface SelfMetrics<Source extends string, Result extends string> {
   noteReconciliation(): void;
   /** `status` is 0 where there was no answer. */
   observeRequest(request: { readonly status: number; readonly ms: number }): void;
+  observeForgeRequest(request: { readonly status: number }): void;
   /** The same counts for a person, by source. */
   activity(): readonly SourceActivity[];
+  reconciliation(): ReconciliationActivity;
   render(): Promise<string>;
 }
 
@@ -26,6 +28,13 @@ export interface SourceActivity {
   /** Unix seconds; `null`: nothing since the start. */
   readonly lastAt: number | null;
   readonly results: readonly { readonly result: string; readonly count: number }[];
+}
+
+export interface ReconciliationActivity {
+  /** Unix seconds of the last round; `null`: none since the start. */
+  readonly lastAt: number | null;
+  /** Ends that it has found, and webhook and stream had not told. */
+  readonly missed: number;
 }
 
 export interface SelfMetricsOptions<Source extends string, Result extends string> {
@@ -41,6 +50,10 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly isReady?: () => boolean;
   /** Repos that wait to be brought up to date. */
   readonly backlog?: () => number;
+  /** What was turned away at a limit, by what it was. */
+  readonly turnedAway?: () => Readonly<Record<string, number>>;
+  /** Deployments that the forge is still to be asked for; `null`: no forge is asked. */
+  readonly pendingLeadTimes?: (() => number) | null;
   /** Unix seconds. */
   readonly now: () => number;
 }
@@ -54,6 +67,8 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   hasStream = true,
   isReady = () => true,
   backlog = () => 0,
+  turnedAway = () => ({}),
+  pendingLeadTimes = null,
   now,
 }: SelfMetricsOptions<Source, Result>): SelfMetrics<Source, Result> {
   const registry = new Registry();
@@ -83,6 +98,16 @@ export function createSelfMetrics<Source extends string, Result extends string>(
       for (const reason of ignoreReasons) this.set({ reason }, state.tally.ignored(reason));
     },
   });
+  new Counter({
+    name: 'dora_exporter_turned_away_total',
+    help: 'Repos, pairs of repo and tier, and hints that there was no room for.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [kind, count] of Object.entries(turnedAway())) this.inc({ kind }, count);
+    },
+  });
   const backfillRunning = new Gauge({
     name: 'dora_exporter_backfill_running',
     help: '1 while a backfill runs, else 0.',
@@ -98,6 +123,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   });
   const asking = hasWoodpecker ? createAskingMetrics(registry, state, backlog) : null;
   const stream = hasWoodpecker && hasStream ? createStreamMetrics(registry) : null;
+  const forge = pendingLeadTimes ? createForgeMetrics(registry, pendingLeadTimes) : null;
   new Gauge({
     name: 'dora_exporter_build_info',
     help: 'Always 1; the version is in the label.',
@@ -110,6 +136,8 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   for (const kind of ['handles', 'requests', 'resources']) {
     processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
+  let reconciledAt: number | null = null;
+  let missed = 0;
   const lastAt = new Map<Source, number>();
   const counts = new Map<string, number>();
   const countOf = (source: Source, result: Result) => counts.get(`${source} ${result}`) ?? 0;
@@ -128,7 +156,10 @@ export function createSelfMetrics<Source extends string, Result extends string>(
         events.inc({ source, result }, count);
         lastEvent.set({ source }, now());
         // What reconciliation stores, the webhook or the stream should have brought.
-        if (source === 'reconcile' && result === 'stored') asking?.missed.inc(count);
+        if (source === 'reconcile' && result === 'stored') {
+          asking?.missed.inc(count);
+          missed += count;
+        }
         lastAt.set(source, now());
         counts.set(`${source} ${result}`, countOf(source, result) + count);
       }),
@@ -147,12 +178,18 @@ export function createSelfMetrics<Source extends string, Result extends string>(
         stream?.connected.set(Number(isConnected));
         if (!isConnected) stream?.reconnects.inc();
       }),
-    noteReconciliation: () => change(() => asking?.lastReconcile.set(now())),
+    noteReconciliation: () =>
+      change(() => {
+        reconciledAt = now();
+        asking?.lastReconcile.set(reconciledAt);
+      }),
+    reconciliation: () => ({ lastAt: reconciledAt, missed }),
     observeRequest: ({ status, ms }) =>
       change(() => {
-        asking?.requests.inc({ code: status === 0 ? 'none' : String(status) });
+        asking?.requests.inc({ code: codeOf(status) });
         asking?.duration.observe(ms / 1000);
       }),
+    observeForgeRequest: ({ status }) => change(() => forge?.requests.inc({ code: codeOf(status) })),
     render: () => all(`${changes} ${state.version} ${now()}`),
   };
 }
@@ -215,6 +252,31 @@ function createAskingMetrics(registry: Registry, state: State, backlog: () => nu
     lastReconcile: new Gauge({
       name: 'dora_exporter_last_reconcile_timestamp',
       help: 'When a round of reconciliation was last completed, in Unix seconds; 0 if not since the start.',
+      registers,
+    }),
+  };
+}
+
+function codeOf(status: number): string {
+  return status === 0 ? 'none' : String(status);
+}
+
+/** What there is to tell only where a forge is asked. */
+function createForgeMetrics(registry: Registry, pendingLeadTimes: () => number) {
+  const registers = [registry];
+  new Gauge({
+    name: 'dora_exporter_lead_times_pending',
+    help: 'Deployments that the forge is still to be asked for.',
+    registers,
+    collect() {
+      this.set(pendingLeadTimes());
+    },
+  });
+  return {
+    requests: new Counter({
+      name: 'dora_exporter_forge_requests_total',
+      help: "Requests to the forge's API by status code; none where there was no answer.",
+      labelNames: ['code'],
       registers,
     }),
   };

@@ -563,6 +563,7 @@ export function describeStore(
             skipped: 0,
             error: 0,
             no_timestamp: 0,
+            limit: 0,
           });
         });
       });

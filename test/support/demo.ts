@@ -28,7 +28,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.meta.url).pathname], {
   env: {
     ...process.env,
-    DORA_LISTEN: `127.0.0.1:${await freePort(preferredPort)}`,
+    DORA_LISTEN: process.env['DORA_LISTEN'] || `127.0.0.1:${await freePort(preferredPort)}`,
     DORA_DATABASE: join(folder, 'dora.db'),
     DORA_POLICY: join(folder, 'policy.yaml'),
     DORA_WOODPECKER_URL: woodpecker.url,

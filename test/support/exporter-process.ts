@@ -9,7 +9,8 @@ import { onTestFinished } from 'vitest';
 export const webhookSecret = 'e2e-webhook-secret';
 export const adminToken = 'e2e-admin-token';
 
-const main = new URL('../../src/main.ts', import.meta.url).pathname;
+/** `DORA_TEST_MAIN`: the same of another folder, such as one that an image would hold. */
+const main = process.env['DORA_TEST_MAIN'] ?? new URL('../../src/main.ts', import.meta.url).pathname;
 
 export interface ExporterProcess {
   /** `http://127.0.0.1:port`. */
