@@ -14,7 +14,7 @@ export interface DemoExporter {
 }
 
 /** Starts both, and waits until the history has been read. */
-export async function startDemoExporter(): Promise<DemoExporter> {
+export async function startDemoExporter(env: Readonly<Record<string, string>> = {}): Promise<DemoExporter> {
   const folder = temporaryFolder();
   const woodpecker = await startFakeWoodpecker();
   onTestFinished(() => woodpecker.close());
@@ -26,6 +26,7 @@ export async function startDemoExporter(): Promise<DemoExporter> {
     DORA_WOODPECKER_URL: woodpecker.url,
     DORA_WOODPECKER_TOKEN: woodpecker.userToken,
     DORA_RECONCILE_INTERVAL: '1s',
+    ...env,
   });
   await expect
     .poll(async () => (await fetch(`${exporter.url}/readyz`)).status, { timeout: 30_000 })
