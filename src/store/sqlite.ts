@@ -306,6 +306,9 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
         fromRange(range),
       );
     },
+    async dropUnknownChanges() {
+      await run('DELETE FROM changes WHERE commits IS NULL');
+    },
     async *all(repo) {
       const where = repo === undefined ? '(repo, number) > (?, ?)' : 'repo = ? AND number > ?';
       const sql = `${selectPipelines} WHERE ${where} ORDER BY repo, number LIMIT ${sliceRows}`;
