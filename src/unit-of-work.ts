@@ -80,9 +80,11 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     const found = state.repoById(id);
     return found && repoAt(found.key);
   };
+  const changedRepos = new Set<number>();
+  /** Written once, in the end: in a burst nearly every event makes its repo's name newer. */
   const putRepo = async (repo: Repo): Promise<void> => {
     repos.set(repo.key, repo);
-    await tx.repos.put(repo);
+    changedRepos.add(repo.key);
   };
 
   const series = createSeriesChanges(tx, state, (name) => reposNamed(name).map((repo) => repo.key), cutoff);
@@ -212,6 +214,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     },
 
     async finish() {
+      for (const key of changedRepos) await tx.repos.put(repoAt(key));
       return { repos: [...repos.values()], ...(await series.finish()), follows, tally };
     },
   };
