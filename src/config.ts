@@ -10,6 +10,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { parseDurationSeconds } from './core/duration.ts';
+import { type ForgeKind, forgeKinds } from './forge/create-forge.ts';
 import { type LogLevel, logLevels } from './log.ts';
 import { areUsable, type Environment, givenSecret, isWeak, splitSecrets } from './secrets.ts';
 
@@ -26,6 +27,8 @@ export interface Config {
   readonly policyPath: string | null;
   /** `url` has no trailing slash; `null`: webhook only. */
   readonly woodpecker: { readonly url: string; readonly token: string } | null;
+  /** `url` has no trailing slash; `token` of `null`: asked as anybody; `null`: no forge is asked. */
+  readonly forge: { readonly kind: ForgeKind; readonly url: string; readonly token: string | null } | null;
   /** At least one; `null`: to be generated. */
   readonly webhookSecrets: readonly string[] | null;
   /** `null`: to be generated. */
@@ -37,6 +40,8 @@ export interface Config {
   /** 0: never. */
   readonly reconcileIntervalSeconds: number;
   readonly isStreamEnabled: boolean;
+  /** Pairs of repo and tier that are held at most. */
+  readonly maxPairs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -60,16 +65,23 @@ export const settings = [
   { name: 'DORA_POLICY', default: null, isSecret: false },
   { name: 'DORA_WOODPECKER_URL', default: null, isSecret: false },
   { name: 'DORA_WOODPECKER_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_FORGE_URL', default: null, isSecret: false },
+  { name: 'DORA_FORGE_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_FORGE_KIND', default: null, isSecret: false },
   { name: 'DORA_WEBHOOK_SECRET', default: null, isSecret: true },
   { name: 'DORA_ADMIN_TOKEN', default: null, isSecret: true },
   { name: 'DORA_METRICS_TOKEN', default: null, isSecret: true },
   { name: 'DORA_BACKFILL_HISTORY', default: '120d', isSecret: false },
   { name: 'DORA_RECONCILE_INTERVAL', default: '5m', isSecret: false },
   { name: 'DORA_STREAM', default: 'true', isSecret: false },
+  { name: 'DORA_MAX_PAIRS', default: '10000', isSecret: false },
   { name: 'DORA_LOG_LEVEL', default: 'info', isSecret: false },
 ] as const satisfies readonly Setting[];
 
 type SettingName = (typeof settings)[number]['name'];
+
+/** Chosen by the server that they are for, so that their strength is its affair. */
+const foreignTokens: readonly SettingName[] = ['DORA_WOODPECKER_TOKEN', 'DORA_FORGE_TOKEN'];
 
 const addressWords = 'host:port, :port or [ipv6]:port with a port from 0 to 65535';
 /** Timers hold no more than 2^31 - 1 milliseconds; beyond that they fire at once. */
@@ -99,7 +111,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     const secrets = splitSecrets(given.value);
     if (!isValid(secrets)) {
       problems.push(`${name}: expected ${expected}, given something else (not shown)`);
-    } else if (name !== 'DORA_WOODPECKER_TOKEN' && secrets.some(isWeak)) {
+    } else if (!foreignTokens.includes(name) && secrets.some(isWeak)) {
       warnings.push(`${name}: shorter than 8 characters, which is easy to guess`);
     }
     return secrets;
@@ -125,6 +137,20 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     problems.push(`DORA_WOODPECKER_${unset}: expected one beside DORA_WOODPECKER_${set}, given none`);
   }
 
+  const forgeUrl = read('DORA_FORGE_URL', urlWords, parseRootUrl);
+  const forgeToken = readToken('DORA_FORGE_TOKEN');
+  const kindWords = `one of ${forgeKinds.join(', ')}`;
+  const givenKind = read('DORA_FORGE_KIND', kindWords, parseForgeKind);
+  const forgeKind = givenKind ?? (forgeUrl === null ? null : kindOfHost(new URL(forgeUrl).hostname));
+  for (const name of ['DORA_FORGE_TOKEN', 'DORA_FORGE_KIND']) {
+    if (!env['DORA_FORGE_URL'] && (env[name] || env[`${name}_FILE`])) {
+      problems.push(`DORA_FORGE_URL: expected one beside ${name}, given none`);
+    }
+  }
+  if (forgeUrl !== null && forgeKind === null && !env['DORA_FORGE_KIND']) {
+    problems.push(`DORA_FORGE_KIND: expected ${kindWords} beside this DORA_FORGE_URL, given none`);
+  }
+
   const webhookWords = 'secrets separated by white space, with base64 after a leading whsec_';
   const webhookSecrets = readSecrets('DORA_WEBHOOK_SECRET', webhookWords, areUsable);
   const adminToken = readToken('DORA_ADMIN_TOKEN');
@@ -137,6 +163,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     parseDurationSeconds(text, longestIntervalSeconds),
   );
   const isStreamEnabled = read('DORA_STREAM', 'true or false', parseBoolean);
+  const maxPairs = read('DORA_MAX_PAIRS', 'a whole number from 1 to 1000000', parseCount);
   const logLevel = read('DORA_LOG_LEVEL', `one of ${logLevels.join(', ')}`, parseLogLevel);
 
   if (
@@ -146,6 +173,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     history === null ||
     interval === null ||
     isStreamEnabled === null ||
+    maxPairs === null ||
     logLevel === null
   ) {
     return { ok: false, problems, warnings };
@@ -156,12 +184,15 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     databasePath,
     policyPath: env['DORA_POLICY'] || null,
     woodpecker: url === null || token === null ? null : { url, token },
+    forge:
+      forgeUrl === null || forgeKind === null ? null : { kind: forgeKind, url: forgeUrl, token: forgeToken },
     webhookSecrets,
     adminToken,
     metricsToken,
     backfillHistorySeconds: history === 0 ? null : history,
     reconcileIntervalSeconds: interval,
     isStreamEnabled,
+    maxPairs,
     logLevel,
   };
   return { ok: true, config, warnings };
@@ -218,8 +249,24 @@ function parseRootUrl(text: string): string | null {
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
+function parseForgeKind(text: string): ForgeKind | null {
+  return forgeKinds.find((kind) => kind === text) ?? null;
+}
+
+/** `null`: a host that may be anything. */
+function kindOfHost(host: string): ForgeKind | null {
+  if (/^(?:(?:www|api)\.)?github\.com$|\.ghe\.com$/.test(host)) return 'github';
+  if (host === 'gitlab.com') return 'gitlab';
+  return host === 'codeberg.org' ? 'forgejo' : null;
+}
+
 function parseBoolean(text: string): boolean | null {
   return text === 'true' ? true : text === 'false' ? false : null;
+}
+
+function parseCount(text: string): number | null {
+  const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= 1_000_000 ? count : null;
 }
 
 function parseLogLevel(text: string): LogLevel | null {

@@ -5,15 +5,17 @@
 
 import { classificationVersion } from './core/classification.ts';
 import { compareDeployments, type Deployment } from './core/deployment.ts';
+import { leadTimeBit } from './core/figures/change-lead-time.ts';
+import { figures } from './core/figures/index.ts';
 import { followKey } from './core/follow.ts';
 import { seriesKey } from './core/pair.ts';
 import { longestWindowSeconds, type Policy } from './core/policy.ts';
 import { createState, type State, type StateChange } from './core/state.ts';
-
 import { createTally, type EventCount } from './core/tally.ts';
 import { createTimelineBuilder, type Timeline } from './core/timeline.ts';
+import { type IntakeMode, rulesOf } from './intake-mode.ts';
 import type { Store, Transaction } from './store/store.ts';
-import { createUnitOfWork, type IntakeMode } from './unit-of-work.ts';
+import { createUnitOfWork } from './unit-of-work.ts';
 
 export interface Loaded {
   readonly state: State;
@@ -28,6 +30,8 @@ export interface TierChange {
 }
 
 const policyKey = 'policy';
+const ledgerKey = 'ledger';
+const forgeKey = 'forge';
 
 /** `now` in Unix seconds. Rejects with `StoreUnavailable`. */
 export async function loadState(store: Store, mode: IntakeMode, now: number): Promise<Loaded> {
@@ -39,12 +43,24 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
     const before = await tx.meta.get(policyKey);
     const eventsBefore = state.tally.events();
     const uow = createUnitOfWork(tx, state, mode, now);
-    if (before !== fingerprint) {
+    // What there was no room for may find some now.
+    if (before !== fingerprint || state.tally.ignored('limit') > 0) {
       for (const repo of state.repos.values()) await uow.reclassify(repo.key, 'settled');
       await tx.meta.put(policyKey, fingerprint);
     }
+    if ((await tx.meta.get(ledgerKey)) !== ledgerFingerprint) {
+      // Entries that are new to the ledger begin at their exact totals, but for what the forge is only now asked for.
+      if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
+      uow.rebuildAll();
+      await tx.meta.put(ledgerKey, ledgerFingerprint);
+    }
+    const { forgeIdentity } = mode;
+    if (forgeIdentity !== undefined && (await tx.meta.get(forgeKey)) !== forgeIdentity) {
+      await tx.pipelines.dropUnknownChanges();
+      await tx.meta.put(forgeKey, forgeIdentity);
+    }
     state.apply({ ...(await uow.finish()), timelines: new Map() });
-    state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode.policy, now) });
+    state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode, now) });
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
 
     const hasChanged = before !== null && before !== fingerprint;
@@ -63,6 +79,11 @@ async function releaseAll(
   for (const repo of state.repos.values()) await uow.release(repo.key);
   return uow.finish();
 }
+
+/** Which entries the ledger has. */
+const ledgerFingerprint = JSON.stringify(
+  figures.flatMap(({ measures }) => measures.flatMap(({ ledger }) => (ledger ? [ledger.metric.name] : []))),
+);
 
 /** What of the policy, and of how it is applied, decides what a stored pipeline is. */
 function policyFingerprint(policy: Policy): string {
@@ -84,19 +105,21 @@ async function readBasics(tx: Transaction): Promise<StateChange> {
 async function readTimelines(
   tx: Transaction,
   state: State,
-  policy: Policy,
+  mode: IntakeMode,
   now: number,
 ): Promise<Map<string, Timeline>> {
-  const cutoff = now - longestWindowSeconds(policy);
+  const cutoff = now - longestWindowSeconds(mode.policy);
+  const rules = rulesOf(mode);
+  const withFirstSeen = rules.leadTimeFallback === 'created';
   const builders = new Map<string, ReturnType<typeof createTimelineBuilder>>();
   /** Series that several repos share: their deployments come repo by repo, and are put in order first. */
   const shared = new Map<string, Deployment[]>();
   const builderOf = (key: string) => {
-    const builder = builders.get(key) ?? createTimelineBuilder(cutoff);
+    const builder = builders.get(key) ?? createTimelineBuilder(rules, cutoff);
     builders.set(key, builder);
     return builder;
   };
-  for await (const slice of tx.pipelines.deployments()) {
+  for await (const slice of tx.pipelines.deployments({ withFirstSeen })) {
     for (const { tier, deployment } of slice) {
       const repo = state.repos.get(deployment.repo);
       if (!repo) continue;

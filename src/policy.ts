@@ -27,7 +27,7 @@ export function parsePolicy(yamlText: string): ParsedPolicy {
     problems.sort((a, b) => a.line - b.line);
     return { ok: false, problems: [...new Set(problems.map(({ line, text }) => `line ${line}: ${text}`))] };
   }
-  const { tiers, default_tier, windows, rework } = parsed.data;
+  const { tiers, default_tier, windows, rework, lead_time } = parsed.data;
   const { ignore_repos, ...deployments } = parsed.data.deployments;
   const policy: Policy = {
     tiers:
@@ -40,6 +40,7 @@ export function parsePolicy(yamlText: string): ParsedPolicy {
       ignoreRepos: ignore_repos ?? defaultPolicy.deployments.ignoreRepos,
     },
     rework: { ...defaultPolicy.rework, ...rework },
+    leadTime: { ...defaultPolicy.leadTime, ...lead_time },
     windows:
       windows?.map((name) => ({ name, seconds: parseDurationSeconds(name) ?? 0 })) ?? defaultPolicy.windows,
   };
@@ -118,6 +119,12 @@ const deployments = keys({
   failure: failure.exactOptional(),
 });
 const rework = keys({ branches: listOf(text()).exactOptional(), message: listOf(regex).exactOptional() });
+const fallbackNoun = 'created, or null for none';
+const fallback = text(
+  (value) => (value === 'created' ? null : `expected ${fallbackNoun}, got ${show(value)}`),
+  fallbackNoun,
+).transform(() => 'created' as const);
+const leadTime = keys({ fallback: fallback.nullable().exactOptional() });
 const windows = someOf(duration).superRefine((names, context) => {
   const seconds = names.map((name) => parseDurationSeconds(String(name)));
   for (const [index, length] of seconds.entries()) {
@@ -131,6 +138,7 @@ const schema = keys({
   default_tier: text().nullable().exactOptional(),
   deployments: deployments.prefault({}),
   rework: rework.prefault({}),
+  lead_time: leadTime.prefault({}),
   windows: windows.exactOptional(),
 });
 const keysUnder = new Map([
@@ -138,6 +146,7 @@ const keysUnder = new Map([
   ['tiers', Object.keys(tierRule.shape)],
   ['deployments', Object.keys(deployments.shape)],
   ['rework', Object.keys(rework.shape)],
+  ['lead_time', Object.keys(leadTime.shape)],
 ]);
 
 type Path = readonly PropertyKey[];

@@ -6,23 +6,30 @@
  */
 
 import type { Deployment } from './core/deployment.ts';
+import type { FigureRules } from './core/figures/figure.ts';
 import { addToTotals, type Credit, zeroTotals } from './core/ledger.ts';
 import { type Pair, pairKey, seriesKey } from './core/pair.ts';
 import { nameKey, type Repo } from './core/repo.ts';
 import type { State } from './core/state.ts';
 import { type StoredPipeline, toDeployment } from './core/stored-pipeline.ts';
-import { emptyTimeline, type Reduction, reduce, settle, type Timeline } from './core/timeline.ts';
+import { createTimeline, type Reduction, reduce, settle, type Timeline } from './core/timeline.ts';
 import type { Transaction } from './store/store.ts';
 
 export interface SeriesChanges {
   /** Tiers for which the repo has totals, known to the present policy or not. */
   tiersOf(repo: number): readonly string[];
+  /** Whether there is a pair with totals, known to the present policy or not. */
+  hasPair(repo: number, tier: string): boolean;
+  /** Pairs that there are now. */
+  readonly pairCount: number;
+  /** Keeps a place for a pair that is not known yet. */
+  reserve(repo: number, tier: string): void;
   /** Makes a pair known, with the totals it ever had. */
   makeKnown(repo: number, tier: string): void;
   /** Ends a pair that the policy no longer yields; its totals stay. */
   retire(repo: number, tier: string): void;
-  /** Notes that one of the repo's pipelines was `before` and is `after`. */
-  replace(repo: Repo, before: StoredPipeline | null, after: StoredPipeline): void;
+  /** Notes that one of the repo's pipelines was `before` and is `after`, its commit first seen at `firstSeenAt`. */
+  replace(repo: Repo, before: StoredPipeline | null, after: StoredPipeline, firstSeenAt: number | null): void;
   /** Has the series built anew from the store. */
   rebuild(repo: Repo, tier: string): void;
   /** Until the next `flush`: leaves the pair's totals as they are, whatever a rebuilt series finds. */
@@ -41,21 +48,31 @@ interface SeriesChange {
   isRebuilt: boolean;
 }
 
-/** `reposNamed` gives the keys of all repos that share a name; `cutoff` (Unix seconds) is where timelines may begin. */
+export interface SeriesOptions {
+  readonly rules: FigureRules;
+  /** Gives the keys of all repos that share a name. */
+  readonly reposNamed: (fullName: string) => readonly number[];
+  /** Unix seconds: where timelines may begin. */
+  readonly cutoff: number;
+}
+
 export function createSeriesChanges(
   tx: Transaction,
   state: State,
-  reposNamed: (fullName: string) => readonly number[],
-  cutoff: number,
+  { rules, reposNamed, cutoff }: SeriesOptions,
 ): SeriesChanges {
+  const start = createTimeline(rules);
+  const withFirstSeen = rules.leadTimeFallback === 'created';
   const pairs = new Map<string, Pair>();
   const changes = new Map<string, SeriesChange>();
   const settled = new Set<string>();
+  let added = 0;
   const timelines = new Map<string, Timeline | null>();
 
   const pairAt = (repo: number, tier: string): Pair | undefined =>
     pairs.get(pairKey(repo, tier)) ?? state.pairs.get(pairKey(repo, tier));
   const setPair = (pair: Pair): void => {
+    if (!pairAt(pair.repo, pair.tier)) added++;
     pairs.set(pairKey(pair.repo, pair.tier), pair);
   };
   const changeOf = (repo: Repo, tier: string): SeriesChange => {
@@ -77,7 +94,7 @@ export function createSeriesChanges(
   const reduceChange = (key: string, change: SeriesChange): Reduction | null => {
     const all = [...change.pipelines.values()];
     const timeline = timelines.has(key) ? timelines.get(key) : state.timelines.get(key);
-    return reduce(timeline ?? emptyTimeline, {
+    return reduce(timeline ?? start, {
       removed: all.flatMap(({ was }) => was ?? []),
       inserted: all.flatMap(({ now }) => now ?? []),
     });
@@ -85,11 +102,11 @@ export function createSeriesChanges(
   const foldFromStore = async ({ name, tier }: SeriesChange): Promise<Reduction> => {
     const inserted: Deployment[] = [];
     for (const repo of reposNamed(name)) {
-      for await (const slice of tx.pipelines.deployments({ repo, tier })) {
+      for await (const slice of tx.pipelines.deployments({ only: { repo, tier }, withFirstSeen })) {
         for (const { deployment } of slice) inserted.push(deployment);
       }
     }
-    const reduction = reduce(emptyTimeline, { removed: [], inserted });
+    const reduction = reduce(start, { removed: [], inserted });
     if (!reduction) throw new Error(`Series of "${name}" holds a deployment without a time`);
     return reduction;
   };
@@ -123,6 +140,13 @@ export function createSeriesChanges(
       const changed = [...pairs.values()].filter((pair) => pair.repo === repo).map((pair) => pair.tier);
       return [...new Set([...state.tiersOf(repo), ...changed])];
     },
+    hasPair: (repo, tier) => pairAt(repo, tier) !== undefined,
+    get pairCount() {
+      return state.pairs.size + added;
+    },
+    reserve(repo, tier) {
+      if (!pairAt(repo, tier)) setPair({ repo, tier, totals: zeroTotals, isKnown: false });
+    },
     makeKnown(repo, tier) {
       const pair = pairAt(repo, tier);
       if (!pair?.isKnown) setPair({ repo, tier, totals: pair?.totals ?? zeroTotals, isKnown: true });
@@ -131,9 +155,9 @@ export function createSeriesChanges(
       const pair = pairAt(repo, tier);
       if (pair?.isKnown) setPair({ ...pair, isKnown: false });
     },
-    replace(repo, before, after) {
+    replace(repo, before, after, firstSeenAt) {
       const was = before && toDeployment(before);
-      const now = toDeployment(after);
+      const now = toDeployment(after, firstSeenAt);
       const tierBefore = before?.classification.tier ?? null;
       const tierAfter = after.classification.tier;
       if (tierBefore === tierAfter && tierAfter !== null && (was || now)) {

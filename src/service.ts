@@ -3,14 +3,16 @@
  * which they start and stop.
  */
 
+import { createHash } from 'node:crypto';
+import { type Asking, startAsking } from './asking.ts';
 import { type Clock, nowSeconds } from './clock.ts';
 import type { Config } from './config.ts';
 import { ignoreReasons } from './core/classification.ts';
 import { cronDominance } from './core/cron-dominance.ts';
-import type { Follow } from './core/follow.ts';
 import type { Policy } from './core/policy.ts';
-import { project } from './core/projection.ts';
+import { createProjection } from './core/projection.ts';
 import type { State } from './core/state.ts';
+import { createForge } from './forge/create-forge.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
 import { listen, type Server } from './http/server.ts';
 import type { Status } from './http/status-page.ts';
@@ -18,25 +20,14 @@ import { createIngest, type Ingest, StoreUnavailable } from './ingest.ts';
 import { loadState, type TierChange } from './load.ts';
 import { describeError, type Log } from './log.ts';
 import { createExposition } from './metrics/exposition.ts';
-import { createSelfMetrics, type SelfMetrics as SelfMetricsOf } from './metrics/self-metrics.ts';
+import { createSelfMetrics } from './metrics/self-metrics.ts';
+import { turnedAwayKinds } from './room.ts';
 import { resolveSecret } from './secrets.ts';
-import {
-  type Backfill,
-  type BackfillRunner,
-  type BackfillSummary,
-  createBackfill,
-  noBackfill,
-} from './sources/backfill.ts';
-import { createCatchUp } from './sources/catch-up.ts';
-import { followPipelines } from './sources/follow.ts';
-import { createReconciliation } from './sources/reconcile.ts';
-import { type EventResult, eventResults, type OnEvent, type Source, sources } from './sources/source.ts';
-import { createEventStream, type EventStream } from './sources/stream.ts';
+import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
+import { createLeadTimes } from './sources/lead-times.ts';
+import { eventResults, type OnEvent, sources } from './sources/source.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
-import { createWoodpeckerClient } from './woodpecker/client.ts';
-import { openEventStream } from './woodpecker/event-stream.ts';
-import { createWoodpeckerHealth, type WoodpeckerHealth } from './woodpecker/health.ts';
 
 export interface Service {
   readonly servers: readonly Server[];
@@ -55,33 +46,55 @@ export interface ServiceOptions {
 }
 
 const requestGraceMs = 5_000;
-/** How long to wait for Woodpecker before being ready without it. */
-const unreachablePatienceMs = 120_000;
+/** Many times what a busy server has under way; each costs some hundred bytes. */
+const mostHints = 10_000;
 
 /** Rejects with `StoreUnusable` or `StoreUnavailable`, or where an address cannot be listened on. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, policy, version, clock, log } = options;
   const startedAt = nowSeconds(clock);
   const store = openStore(config.databasePath);
-  const mode = { policy, canAsk: config.woodpecker !== null };
+  const mode = {
+    policy,
+    canAsk: config.woodpecker !== null,
+    asksForge: config.forge !== null,
+    ...(config.forge && { forgeIdentity: identityOf(config.forge) }),
+    limits: { pairs: config.maxPairs, hints: mostHints },
+  };
   const { state, policyChange } = await loadState(store, mode, startedAt);
   logWhatCounts(log, state, policyChange);
 
   const ingest = createIngest({ store, state, mode, clock, onFault: (fault) => logFault(log, fault) });
+  const forge =
+    config.forge &&
+    createForge({
+      ...config.forge,
+      sleep: clock.sleep,
+      onRequest: (request) => metrics.observeForgeRequest(request),
+    });
+  const leadTimes = forge && createLeadTimes({ ingest, forge, clock, log });
+  warnOfLimits(ingest, log);
   const metrics = createSelfMetrics({
     version,
     state,
     sources,
     results: eventResults,
     hasWoodpecker: mode.canAsk,
+    hasStream: config.isStreamEnabled,
+    isReady: () => ingest.fault === null && (asking?.notReady() ?? null) === null,
     backlog: () => asking?.backfill.backlog ?? 0,
+    turnedAway: () => ingest.turnedAway,
+    pendingLeadTimes: leadTimes && (() => leadTimes.pending),
     now: () => nowSeconds(clock),
   });
+  const projection = createProjection(state, policy.windows);
   const stopping = new AbortController();
   const onEvent: OnEvent = metrics.countEvent;
   const asking: Asking | null = config.woodpecker
-    ? startAsking({ ...options, ingest, onEvent, metrics, signal: stopping.signal })
+    ? startAsking({ config, clock, log, ingest, onEvent, metrics, signal: stopping.signal })
     : null;
+  const lanes = [...(asking?.lanes ?? []), ...(leadTimes ? [leadTimes.run(stopping.signal)] : [])];
+  const stopped = Promise.allSettled(lanes);
 
   const notReady = async (): Promise<string | null> =>
     (await storeFault(ingest)) ?? asking?.notReady() ?? null;
@@ -94,11 +107,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       url: config.woodpecker.url,
       isUp: asking?.health.isUp ?? null,
       isStreaming: asking?.stream?.isConnected ?? null,
+      troubles: [asking?.health.trouble, asking?.stream?.trouble].filter((trouble) => trouble != null),
+      backlog: asking?.backfill.backlog ?? 0,
+      reconciledAt: metrics.reconciliation().lastAt,
+      missed: metrics.reconciliation().missed,
     },
     sources: metrics.activity(),
     following: state.follows.size,
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),
-    series: project(state),
+    series: projection.at(nowSeconds(clock)).series,
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
   });
@@ -107,7 +124,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const dependencies: AppDependencies = {
     webhook: createWebhook({ ingest, clock, onEvent }),
     backfill: asking?.backfill ?? noBackfill,
-    exposition: createExposition(state, metrics.render),
+    exposition: createExposition({
+      projection,
+      windows: policy.windows,
+      renderSelf: metrics.render,
+      now: () => nowSeconds(clock),
+    }),
     status,
     notReady,
     webhookSecrets: secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets),
@@ -125,103 +147,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
   return {
     servers,
-    failed: asking?.failed ?? new Promise<never>(() => undefined),
+    failed: Promise.race([...lanes, new Promise<never>(() => undefined)]),
     async stop() {
       await Promise.all(servers.map((server) => server.close(requestGraceMs)));
       stopping.abort(new Error('Service is stopping'));
-      await asking?.stopped;
+      await stopped;
       await ingest.idle();
       await store.close();
-    },
-  };
-}
-
-type SelfMetrics = SelfMetricsOf<Source, EventResult>;
-
-interface Asking {
-  readonly backfill: BackfillRunner;
-  readonly health: WoodpeckerHealth;
-  readonly stream: EventStream | null;
-  readonly failed: Promise<never>;
-  readonly stopped: Promise<unknown>;
-  notReady(): string | null;
-}
-
-interface AskingOptions extends ServiceOptions {
-  readonly ingest: Ingest;
-  readonly onEvent: OnEvent;
-  readonly metrics: SelfMetrics;
-  readonly signal: AbortSignal;
-}
-
-/** Everything that asks Woodpecker. */
-function startAsking({ config, clock, log, ingest, onEvent, metrics, signal }: AskingOptions): Asking {
-  if (!config.woodpecker) throw new Error('There is no Woodpecker to ask');
-  const health = createWoodpeckerHealth(clock, log, metrics.setWoodpeckerUp);
-  const connection = config.woodpecker;
-  const client = createWoodpeckerClient({
-    ...connection,
-    sleep: clock.sleep,
-    onRequest(request) {
-      health.note(request);
-      metrics.observeRequest(request);
-    },
-  });
-  const historySeconds = config.backfillHistorySeconds;
-  const catchUp = createCatchUp({ ingest, client, clock, onEvent }, { historySeconds });
-  const backfill = createBackfill({
-    ingest,
-    client,
-    catchUp,
-    clock,
-    log,
-    historySeconds,
-    signal,
-    onRunning: metrics.setBackfillRunning,
-  });
-  const stream = createEventStream({
-    ingest,
-    client,
-    open: (ended) => openEventStream({ ...connection, clock }, ended),
-    clock,
-    log,
-    onEvent,
-    onConnected: metrics.setStreamConnected,
-    onStanding: () => reconciliation.hurry(),
-    onUnknownRepo: () => reconciliation.hurry(),
-  });
-  const reconciliation = createReconciliation({
-    ingest,
-    client,
-    catchUp,
-    clock,
-    log,
-    onEvent,
-    intervalSeconds: config.reconcileIntervalSeconds,
-    onNewRepos: () => stream.reconnect(),
-    onRound: metrics.noteReconciliation,
-  });
-  let isCaughtUp = false;
-  const catchingUp = backfill.atStart().then(() => {
-    isCaughtUp = true;
-    return Promise.race([backfill.inBackground(), reconciliation.run(signal)]);
-  });
-  const isTold = ({ target, number }: Follow) =>
-    typeof target === 'number' && stream.hasToldOf(target, number);
-  const lanes = [catchingUp, followPipelines({ ingest, client, clock, log, onEvent, isTold }, signal)];
-  if (config.isStreamEnabled) lanes.push(stream.run(signal));
-  const failed = Promise.race(lanes);
-  return {
-    backfill,
-    health,
-    stream: config.isStreamEnabled ? stream : null,
-    failed,
-    stopped: Promise.allSettled(lanes),
-    notReady() {
-      const isUnreachable = health.isUp === false && clock.now() - health.since > unreachablePatienceMs;
-      if (isCaughtUp || isUnreachable) return null;
-      const done = backfill.running?.repos ?? 0;
-      return `Catching up with Woodpecker: ${done} repos gone through so far`;
     },
   };
 }
@@ -255,6 +187,30 @@ async function storeFault(ingest: Ingest): Promise<string | null> {
     if (error instanceof StoreUnavailable) return error.message;
     throw error;
   }
+}
+
+/** A hash, since what it is stored with must not tell the token. */
+function identityOf({ kind, url, token }: NonNullable<Config['forge']>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([kind, url, token]))
+    .digest('hex');
+}
+
+/** Says once of each kind that there is no room for more. */
+function warnOfLimits(ingest: Ingest, log: Log): void {
+  const advice = {
+    repo: 'Repos are turned away: raise DORA_MAX_PAIRS, or watch fewer repos (deployments.repos in the policy)',
+    pair: 'Pipelines of further tiers are not counted: raise DORA_MAX_PAIRS',
+    hint: 'Hints are turned away: more pipelines were posted than can be asked for',
+  };
+  const told = new Set<string>();
+  ingest.subscribe(() => {
+    for (const kind of turnedAwayKinds) {
+      if (ingest.turnedAway[kind] === 0 || told.has(kind)) continue;
+      told.add(kind);
+      log.warn(advice[kind], { pairs: ingest.state.pairs.size });
+    }
+  });
 }
 
 function logFault(log: Log, fault: StoreUnavailable | null): void {

@@ -34,12 +34,14 @@ const defaults: Config = {
   databasePath: 'data/dora.db',
   policyPath: null,
   woodpecker: null,
+  forge: null,
   webhookSecrets: null,
   adminToken: null,
   metricsToken: null,
   backfillHistorySeconds: 10_368_000,
   reconcileIntervalSeconds: 300,
   isStreamEnabled: true,
+  maxPairs: 10_000,
   logLevel: 'info',
 };
 
@@ -52,7 +54,7 @@ describe('parseConfig', () => {
 
   it('has the defaults that the list of settings tells', () => {
     const told = settings.flatMap((setting) => (setting.default ? [[setting.name, setting.default]] : []));
-    expect(told).toHaveLength(6);
+    expect(told).toHaveLength(7);
     expect(configOf(Object.fromEntries(told))).toEqual(defaults);
   });
 
@@ -64,12 +66,16 @@ describe('parseConfig', () => {
       DORA_POLICY: '/etc/dora/policy.yaml',
       DORA_WOODPECKER_URL: 'https://ci.example.com/woodpecker/',
       DORA_WOODPECKER_TOKEN: 'woodpecker-token',
+      DORA_FORGE_URL: 'https://git.example.com/forge/',
+      DORA_FORGE_TOKEN: 'forge-token',
+      DORA_FORGE_KIND: 'gitea',
       DORA_WEBHOOK_SECRET: 'first-secret\n second-secret',
       DORA_ADMIN_TOKEN: 'admin-token',
       DORA_METRICS_TOKEN: 'metrics-token',
       DORA_BACKFILL_HISTORY: '12h',
       DORA_RECONCILE_INTERVAL: '30s',
       DORA_STREAM: 'false',
+      DORA_MAX_PAIRS: '500',
       DORA_LOG_LEVEL: 'debug',
     };
     expect(Object.keys(env)).toEqual(settings.map(({ name }) => name));
@@ -79,12 +85,14 @@ describe('parseConfig', () => {
       databasePath: ':memory:',
       policyPath: '/etc/dora/policy.yaml',
       woodpecker: { url: 'https://ci.example.com/woodpecker', token: 'woodpecker-token' },
+      forge: { kind: 'gitea', url: 'https://git.example.com/forge', token: 'forge-token' },
       webhookSecrets: ['first-secret', 'second-secret'],
       adminToken: 'admin-token',
       metricsToken: 'metrics-token',
       backfillHistorySeconds: 43_200,
       reconcileIntervalSeconds: 30,
       isStreamEnabled: false,
+      maxPairs: 500,
       logLevel: 'debug',
     });
     expect(warningsOf(env)).toEqual([]);
@@ -97,12 +105,16 @@ describe('parseConfig', () => {
       DORA_DATABASE: 'data/',
       DORA_WOODPECKER_URL: 'ci.example.com',
       DORA_WOODPECKER_TOKEN_FILE: '/run/nothing',
+      DORA_FORGE_URL: 'git.example.com',
+      DORA_FORGE_TOKEN: 'hunter22 hunter23',
+      DORA_FORGE_KIND: 'GitHub',
       DORA_WEBHOOK_SECRET: 'hunter22 whsec_!!!!',
       DORA_ADMIN_TOKEN: 'hunter22 hunter23',
       DORA_METRICS_TOKEN: 'hünter22',
       DORA_BACKFILL_HISTORY: '120',
       DORA_RECONCILE_INTERVAL: '25d',
       DORA_STREAM: 'yes',
+      DORA_MAX_PAIRS: '0',
       DORA_LOG_LEVEL: 'trace',
     };
     expect(problemsOf(env)).toEqual([
@@ -111,12 +123,16 @@ describe('parseConfig', () => {
       'DORA_DATABASE: expected the path of a file, or :memory:, given "data/"',
       'DORA_WOODPECKER_URL: expected an http or https URL without user name, password, query and fragment, given "ci.example.com"',
       'DORA_WOODPECKER_TOKEN_FILE: expected a file that can be read, given "/run/nothing": ENOENT: no such file or directory, open \'/run/nothing\'',
+      'DORA_FORGE_URL: expected an http or https URL without user name, password, query and fragment, given "git.example.com"',
+      'DORA_FORGE_TOKEN: expected one word of ASCII characters, given something else (not shown)',
+      'DORA_FORGE_KIND: expected one of forgejo, gitea, github, gitlab, given "GitHub"',
       'DORA_WEBHOOK_SECRET: expected secrets separated by white space, with base64 after a leading whsec_, given something else (not shown)',
       'DORA_ADMIN_TOKEN: expected one word of ASCII characters, given something else (not shown)',
       'DORA_METRICS_TOKEN: expected one word of ASCII characters, given something else (not shown)',
       'DORA_BACKFILL_HISTORY: expected a duration with its unit such as 120d, or 0 for all, given "120"',
       'DORA_RECONCILE_INTERVAL: expected a duration of at most 24d with its unit such as 5m, or 0 for never, given "25d"',
       'DORA_STREAM: expected true or false, given "yes"',
+      'DORA_MAX_PAIRS: expected a whole number from 1 to 1000000, given "0"',
       'DORA_LOG_LEVEL: expected one of debug, info, warn, error, given "trace"',
     ]);
   });
@@ -186,20 +202,63 @@ describe("parseConfig on Woodpecker's URL", () => {
   });
 });
 
+describe('parseConfig on a forge', () => {
+  it.each([
+    ['https://github.com', 'github'],
+    ['https://www.github.com/', 'github'],
+    ['https://api.github.com', 'github'],
+    ['https://acme.ghe.com', 'github'],
+    ['https://gitlab.com', 'gitlab'],
+    ['https://codeberg.org', 'forgejo'],
+  ])('knows what %s is, and needs no token for it', (text, kind) => {
+    const url = text.replace(/\/$/, '');
+    expect(configOf({ DORA_FORGE_URL: text }).forge).toEqual({ kind, url, token: null });
+  });
+
+  it('takes what is said over what the host tells', () => {
+    const env = { DORA_FORGE_URL: 'https://codeberg.org', DORA_FORGE_KIND: 'gitea' };
+    expect(configOf(env).forge?.kind).toBe('gitea');
+  });
+
+  it.each(['https://git.example.com', 'https://github.com.example.com', 'https://notghe.com'])(
+    'asks for the kind of %s',
+    (url) => {
+      expect(problemsOf({ DORA_FORGE_URL: url })).toEqual([
+        'DORA_FORGE_KIND: expected one of forgejo, gitea, github, gitlab beside this DORA_FORGE_URL, given none',
+      ]);
+      expect(problemsOf({ DORA_FORGE_URL: url, DORA_FORGE_KIND: 'forgejo' })).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['DORA_FORGE_TOKEN', 'DORA_FORGE_TOKEN', 'secret-of-the-forge'],
+    ['DORA_FORGE_TOKEN', 'DORA_FORGE_TOKEN_FILE', '/run/token'],
+    ['DORA_FORGE_KIND', 'DORA_FORGE_KIND', 'gitea'],
+  ])('refuses a %s without a URL, given as %s', (name, given, value) => {
+    expect(problemsOf({ [given]: value })).toEqual([
+      `DORA_FORGE_URL: expected one beside ${name}, given none`,
+    ]);
+  });
+});
+
 describe('parseConfig on secrets', () => {
   it('takes each from a file too', () => {
     const [url, token] = ['https://ci.example.com', 'a-token-from-a-file'];
+    const forgeUrl = 'https://github.com';
     const names = settings.flatMap(({ name, isSecret }) => (isSecret ? [`${name}_FILE`] : []));
     const env = Object.fromEntries(names.map((name) => [name, '/run/token']));
     const secrets = { webhookSecrets: [token], adminToken: token, metricsToken: token };
-    const expected = { ...defaults, ...secrets, woodpecker: { url, token } };
-    expect(configOf({ ...env, DORA_WOODPECKER_URL: url })).toEqual(expected);
+    const forge = { kind: 'github', url: forgeUrl, token };
+    const expected = { ...defaults, ...secrets, woodpecker: { url, token }, forge };
+    expect(configOf({ ...env, DORA_WOODPECKER_URL: url, DORA_FORGE_URL: forgeUrl })).toEqual(expected);
   });
 
-  it('warns of those that are easy to guess, but for the one that Woodpecker chose', () => {
+  it('warns of those that are easy to guess, but for those that other servers chose', () => {
     const env = {
       DORA_WOODPECKER_URL: 'https://ci.example.com',
       DORA_WOODPECKER_TOKEN: 'short',
+      DORA_FORGE_URL: 'https://github.com',
+      DORA_FORGE_TOKEN: 'short',
       DORA_WEBHOOK_SECRET: 'long-enough whsec_c2hvcnQ',
       DORA_ADMIN_TOKEN: '1234567',
       DORA_METRICS_TOKEN: '12345678',

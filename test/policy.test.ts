@@ -38,6 +38,7 @@ deployments:
 rework:
   branches: [hotfix/*]
   message: ["^revert", '\\bhotfix\\b']
+lead_time: {fallback: created}
 windows: [12h, 7d]
 `;
 
@@ -63,6 +64,7 @@ describe('parsePolicy', () => {
         failure: ['failure', 'error', 'killed'],
       },
       rework: { branches: ['hotfix/*'], message: ['^revert', '\\bhotfix\\b'] },
+      leadTime: { fallback: 'created' },
       windows: [
         { name: '12h', seconds: 43_200 },
         { name: '7d', seconds: 604_800 },

@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { settings } from '../src/config.ts';
 import { ignoreReasons } from '../src/core/classification.ts';
 import { defaultPolicy } from '../src/core/policy.ts';
 import { parsePolicy } from '../src/policy.ts';
 import { startExporter } from './support/exporter-process.ts';
+import { startFakeForge } from './support/fake-forge.ts';
 import { startFakeWoodpecker } from './support/fake-woodpecker.ts';
+import { createTemporaryFolder } from './support/temporary-folder.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const eventFixture = readFileSync(new URL('fixtures/woodpecker/v3.17.0-event.json', import.meta.url), 'utf8');
@@ -64,13 +66,24 @@ describe('README', () => {
   it('tells every metric that is served, with its type and labels', async () => {
     await using woodpecker = await startFakeWoodpecker();
     woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
-    woodpecker.addPipeline('acme/shop', {});
+    // A failure and its recovery, so that there is a sample of everything.
+    for (const status of ['failure', 'success'] as const) woodpecker.addPipeline('acme/shop', { status });
+    await using forge = await startFakeForge({ kind: 'forgejo' });
+    const folder = createTemporaryFolder();
+    onTestFinished(folder.remove);
+    writeFileSync(folder.pathOf('policy.yaml'), 'lead_time: {fallback: created}\n');
     const exporter = await startExporter({
       DORA_DATABASE: ':memory:',
+      DORA_POLICY: folder.pathOf('policy.yaml'),
+      DORA_FORGE_URL: forge.url,
+      DORA_FORGE_KIND: forge.kind,
       DORA_WOODPECKER_URL: woodpecker.url,
       DORA_WOODPECKER_TOKEN: woodpecker.userToken,
     });
     await expect.poll(async () => (await fetch(`${exporter.url}/readyz`)).status).toBe(200);
+    // The forge does not know the repo: what stands in for its answer is then shown.
+    const pending = async () => (await exporter.metrics()).get('dora_exporter_lead_times_pending');
+    await expect.poll(pending, { timeout: 5_000 }).toBe(0);
     const text = await (await fetch(`${exporter.url}/metrics`)).text();
     const types = [...text.matchAll(/^# TYPE (dora_\S+) (\S+)$/gm)].map((match) => [
       match[1] ?? '',
@@ -87,7 +100,14 @@ describe('README', () => {
       type,
       unquoted(labels),
     ]);
-    expect(told.sort()).toEqual(served.sort());
+    const ofTiers = told
+      .filter(([name = '']) => name.startsWith('dora_window_'))
+      .map(([name = '', type = '', labels = '']) => [
+        name.replace('dora_', 'dora_tier_'),
+        type,
+        labels.replace('repo, ', ''),
+      ]);
+    expect([...told, ...ofTiers].sort()).toEqual(served.sort());
     await exporter.stop();
   });
 

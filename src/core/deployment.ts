@@ -1,5 +1,6 @@
 /** A pipeline that counts, reduced to what the figures need of it, and the order in which figures take deployments in. */
 
+import type { Change } from './change.ts';
 import type { Outcome } from './classification.ts';
 
 /** All times are Unix seconds. */
@@ -11,6 +12,14 @@ export interface Deployment {
   readonly outcome: Outcome;
   readonly startedAt: number | null;
   readonly isRework: boolean;
+  /** Id of the commit; empty where no observation told it. */
+  readonly commit: string;
+  /** When that was made, where a step reported it. */
+  readonly committedAt: number | null;
+  /** When the repo's first pipeline of that commit was created; `null` where nobody asks, or it is not known. */
+  readonly firstSeenAt: number | null;
+  /** What the forge told of it. */
+  readonly change: Change | null;
   /** Bits of the ledger entries it has added to, or can never add to. */
   readonly credited: number;
 }

@@ -6,7 +6,7 @@
  */
 
 import type { Deployment } from './deployment.ts';
-import type { LedgerEntry } from './figures/figure.ts';
+import type { CounterMetric, HistogramMetric } from './figures/figure.ts';
 import { figures } from './figures/index.ts';
 import type { Fold } from './timeline.ts';
 
@@ -31,14 +31,16 @@ export interface Credit {
   readonly additions: readonly Addition[];
 }
 
+export type LedgerMetric = CounterMetric | HistogramMetric;
+
 export interface Addition {
-  readonly metric: LedgerEntry<unknown>['metric'];
+  readonly metric: LedgerMetric;
   readonly amount: number;
 }
 
 /** Every metric of the ledger, in the order of the figures. */
-export const ledgerMetrics: readonly LedgerEntry<unknown>['metric'][] = figures.flatMap((figure) =>
-  figure.entries.map((entry) => entry.metric),
+export const ledgerMetrics: readonly LedgerMetric[] = figures.flatMap((figure) =>
+  figure.measures.flatMap(({ ledger }) => (ledger ? [ledger.metric] : [])),
 );
 
 export const zeroTotals: Totals = {
@@ -60,13 +62,13 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
   let credited = deployment.credited;
   let additions: Addition[] | null = null;
   for (const [index, figure] of figures.entries()) {
-    for (const entry of figure.entries) {
-      if (credited & entry.bit) continue;
-      const amount = entry.amount(before[index], deployment);
-      if (amount === null) continue;
-      credited |= entry.bit;
-      additions ??= [];
-      additions.push({ metric: entry.metric, amount });
+    for (const { ledger, values } of figure.measures) {
+      if (!ledger || credited & ledger.bit) continue;
+      for (const amount of values(before[index], deployment)) {
+        credited |= ledger.bit;
+        additions ??= [];
+        additions.push({ metric: ledger.metric, amount });
+      }
     }
   }
   return additions && { deployment: { ...deployment, credited }, additions };

@@ -3,6 +3,8 @@
  * checked is `src/policy.ts`'s business.
  */
 
+import type { FigureRules } from './figures/figure.ts';
+
 /** Events whose pipelines may count as deployments: all but pull requests. */
 export const deploymentEvents = ['push', 'tag', 'release', 'deployment', 'manual', 'cron'] as const;
 
@@ -40,6 +42,10 @@ export interface Policy {
     /** Sources of case-insensitive regular expressions on the commit's message. */
     readonly message: readonly string[];
   };
+  readonly leadTime: {
+    /** What stands in for a commit's time where it cannot be had: the creation of its first pipeline, or nothing. */
+    readonly fallback: 'created' | null;
+  };
   readonly windows: readonly Window[];
 }
 
@@ -61,12 +67,16 @@ export const defaultPolicy: Policy = {
     failure: ['failure'],
   },
   rework: { branches: [], message: [] },
+  leadTime: { fallback: null },
   windows: [
     { name: '7d', seconds: 7 * daySeconds },
     { name: '30d', seconds: 30 * daySeconds },
     { name: '90d', seconds: 90 * daySeconds },
   ],
 };
+
+/** How the figures read deployments where the policy leaves all at its default and no forge is asked. */
+export const defaultRules: FigureRules = { asksForge: false, leadTimeFallback: null };
 
 /** The longest window: how far back the exact state must see single deployments, in seconds. */
 export function longestWindowSeconds(policy: Policy): number {

@@ -1,15 +1,22 @@
 /**
- * From state to what is shown: one sample per series, the exact gauges beside the ledger's totals. Pure; what shows is
- * decided here, how it is written down elsewhere.
+ * From state to what is shown: one sample per series and per tier, the exact gauges and windows beside the ledger's
+ * totals. What shows is decided here, how it is written down elsewhere.
+ *
+ * Guarantees: what is shown follows from the state and `now` alone. A sample is the same object as long as it says the
+ * same, so that whoever renders it can tell what has changed.
  */
 
 import { compareText } from './compare-text.ts';
+import { coverageOf } from './coverage.ts';
 import { figures } from './figures/index.ts';
 import { sumTotals, type Totals } from './ledger.ts';
 import { type Pair, seriesKey } from './pair.ts';
+import { defaultRules, type Window } from './policy.ts';
 import type { Repo } from './repo.ts';
 import type { State } from './state.ts';
-import { emptyTimeline } from './timeline.ts';
+import { createTierWindows, type TierSample, type TierShare, type TierWindows } from './tier-windows.ts';
+import { createTimeline, type Timeline } from './timeline.ts';
+import { windowsOf } from './windows.ts';
 
 export interface SeriesSample {
   /** Current full name of the repo. */
@@ -20,41 +27,166 @@ export interface SeriesSample {
   readonly totals: Totals;
   /** Whether a deployment was ever seen: its histograms are shown from then on. */
   readonly hasDeployed: boolean;
+  /** `null` while the longest window holds no deployment. */
+  readonly windows: TierShare | null;
+}
+
+export interface Projected {
+  /** Sorted by repo and tier; each once, whatever shares its name. */
+  readonly series: readonly SeriesSample[];
+  /** Sorted by tier. */
+  readonly tiers: readonly TierSample[];
+}
+
+export interface Projection {
+  /** What is shown at `now` (Unix seconds); the same object as long as nothing has changed. */
+  at(now: number): Projected;
+  /** Does the work of `at` ahead, in pieces: `breathe` is called between them. */
+  prepare(now: number, breathe: () => Promise<void>): Promise<void>;
 }
 
 /** Every gauge of every figure, and where its state stands in a fold. */
 export const gauges = figures.flatMap((figure, index) => figure.gauges.map((gauge) => ({ ...gauge, index })));
 
-/** All series that are known and may be shown, sorted by repo and tier; each once, whatever shares its name. */
-export function project(state: State): readonly SeriesSample[] {
-  const series = new Map<string, { repo: Repo; pairs: Pair[] }>();
+/** What a sample is made of. */
+interface Ingredients {
+  readonly repo: Repo;
+  readonly pairs: readonly Pair[];
+  readonly timeline: Timeline | undefined;
+  readonly knownSince: number | null;
+}
+
+interface Made {
+  readonly from: Ingredients;
+  readonly sample: SeriesSample;
+  /** Unix seconds between which the sample holds. */
+  readonly asOf: number;
+  readonly validUntil: number;
+}
+
+const deploymentsAtOnce = 2_000;
+const untouched = createTimeline(defaultRules).tip;
+
+export function createProjection(state: State, windows: readonly Window[]): Projection {
+  const made = new Map<string, Made>();
+  const tiers = new Map<string, TierWindows>();
+  let latest: Projected = { series: [], tiers: [] };
+  let latestVersion = -1;
+  let asOf = 0;
+  let validUntil = 0;
+
+  const isCurrent = (now: number): boolean =>
+    state.version === latestVersion && now >= asOf && now < validUntil;
+
+  /** Brings one series up to date; returns how many deployments that took. */
+  const refresh = (key: string, from: Ingredients, now: number): number => {
+    const before = made.get(key);
+    if (before && now >= before.asOf && now < before.validUntil && isSame(before.from, from)) return 0;
+    const after = makeSample(from, windows, now);
+    made.set(key, after);
+    exchangeInTier(before?.sample ?? null, after.sample);
+    return from.timeline?.recent.length ?? 0;
+  };
+  const exchangeInTier = (before: SeriesSample | null, after: SeriesSample | null): void => {
+    const tier = (after ?? before)?.tier ?? '';
+    if (!before?.windows && !after?.windows) return;
+    const book = tiers.get(tier) ?? createTierWindows(tier, windows.length);
+    tiers.set(tier, book);
+    book.exchange(before?.windows ?? null, after?.windows ?? null);
+  };
+
+  return {
+    at(now) {
+      if (isCurrent(now)) return latest;
+      const shown = shownSeries(state);
+      for (const [key, from] of shown) refresh(key, from, now);
+      for (const [key, { sample }] of made) {
+        if (shown.has(key)) continue;
+        made.delete(key);
+        exchangeInTier(sample, null);
+      }
+      validUntil = Number.POSITIVE_INFINITY;
+      for (const series of made.values()) validUntil = Math.min(validUntil, series.validUntil);
+      latestVersion = state.version;
+      asOf = now;
+      latest = {
+        series: [...shown.keys()].sort(compareText).flatMap((key) => made.get(key)?.sample ?? []),
+        tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => tiers.get(tier)?.sample() ?? []),
+      };
+      return latest;
+    },
+    async prepare(now, breathe) {
+      if (isCurrent(now)) return;
+      let untold = 0;
+      for (const [key, from] of shownSeries(state)) {
+        untold += 1 + refresh(key, from, now);
+        if (untold < deploymentsAtOnce) continue;
+        untold = 0;
+        await breathe();
+      }
+      for (const book of tiers.values()) {
+        book.sample();
+        await breathe();
+      }
+    },
+  };
+}
+
+/** All series that are known and may be shown. */
+function shownSeries(state: State): Map<string, Ingredients> {
+  const groups = new Map<string, { repo: Repo; pairs: Pair[] }>();
   for (const pair of state.pairs.values()) {
     const repo = state.repos.get(pair.repo);
     if (!repo?.revealed) continue;
     const key = seriesKey(repo, pair.tier);
-    const other = series.get(key);
-    if (!other) series.set(key, { repo, pairs: [pair] });
-    else
-      series.set(key, {
-        repo: repo.namedAt > other.repo.namedAt ? repo : other.repo,
-        pairs: [...other.pairs, pair],
-      });
+    const group = groups.get(key);
+    if (!group) {
+      groups.set(key, { repo, pairs: [pair] });
+      continue;
+    }
+    group.pairs.push(pair);
+    if (repo.namedAt > group.repo.namedAt) group.repo = repo;
   }
-  return [...series]
-    .filter(([, { pairs }]) => pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone))
-    .sort(([a], [b]) => compareText(a, b))
-    .map(([key, { repo, pairs }]) => {
-      const { tip } = state.timelines.get(key) ?? emptyTimeline;
-      // What a pair has added stays in, known or not: a series' totals never fall.
-      const totals = pairs.map((pair) => pair.totals).reduce(sumTotals);
-      return {
-        repo: repo.fullName,
-        tier: pairs[0]?.tier ?? '',
-        gauges: gauges.map((gauge) => gauge.value(tip[gauge.index])),
-        totals,
-        hasDeployed: tip !== emptyTimeline.tip || hasAny(totals),
-      };
-    });
+  const shown = new Map<string, Ingredients>();
+  for (const [key, { repo, pairs }] of groups) {
+    const isShown = pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone);
+    if (!isShown) continue;
+    // Of repos that share a name, the one known for the shortest decides what is known of both.
+    const since = pairs.map((pair) => state.repos.get(pair.repo)?.knownSince ?? Number.POSITIVE_INFINITY);
+    const latest = Math.max(...since);
+    const knownSince = Number.isFinite(latest) ? latest : null;
+    shown.set(key, { repo, pairs, timeline: state.timelines.get(key), knownSince });
+  }
+  return shown;
+}
+
+function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
+  const { repo, pairs, timeline, knownSince } = from;
+  // What a pair has added stays in, known or not: a series' totals never fall.
+  const totals = pairs.map((pair) => pair.totals).reduce(sumTotals);
+  const tip = timeline?.tip ?? untouched;
+  const held = timeline && windows.length > 0 ? windowsOf(timeline, windows, now) : null;
+  const coverage = held?.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];
+  const sample: SeriesSample = {
+    repo: repo.fullName,
+    tier: pairs[0]?.tier ?? '',
+    gauges: gauges.map((gauge) => gauge.value(tip[gauge.index])),
+    totals,
+    hasDeployed: timeline !== undefined || hasAny(totals),
+    windows: held?.isAny ? { windows: held.windows, coverage: coverage.map(({ ratio }) => ratio) } : null,
+  };
+  const ends = [held?.validUntil ?? Number.POSITIVE_INFINITY, ...coverage.map((one) => one.validUntil)];
+  return { from, sample, asOf: now, validUntil: Math.min(...ends) };
+}
+
+function isSame(a: Ingredients, b: Ingredients): boolean {
+  return (
+    a.timeline === b.timeline &&
+    a.knownSince === b.knownSince &&
+    a.repo.fullName === b.repo.fullName &&
+    a.pairs.length === b.pairs.length &&
+    a.pairs.every((pair, index) => pair === b.pairs[index])
+  );
 }
 
 function hasAny(totals: Totals): boolean {

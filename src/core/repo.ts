@@ -19,6 +19,8 @@ export interface Repo {
   readonly defaultBranches: readonly string[];
   /** Unix seconds; a pipeline created later is credited whenever it becomes known. `null`: all are. */
   readonly horizon: number | null;
+  /** Unix seconds from which on its pipelines are known without a gap; `null` before the first complete backfill. */
+  readonly knownSince: number | null;
   /** Whether its series may be shown: from its first complete backfill on, or at once where there is none. */
   readonly revealed: boolean;
   /** Whether Woodpecker no longer has it, or no longer active: its series end until it is back. */

@@ -1,5 +1,6 @@
 /** A pipeline as the store keeps it: its record, what it is under the policy, and its standing with the ledger. */
 
+import type { Change } from './change.ts';
 import type { Classification } from './classification.ts';
 import type { Deployment } from './deployment.ts';
 import type { PipelineRecord } from './pipeline.ts';
@@ -13,10 +14,15 @@ export interface StoredPipeline {
   readonly isHeld: boolean;
   /** Bits of the ledger entries it has added to, or can never add to. */
   readonly credited: number;
+  /** What the forge told of it, as a deployment. */
+  readonly change: Change | null;
 }
 
-/** What the figures see of it; `null` where it does not count, or not yet. */
-export function toDeployment(pipeline: StoredPipeline): Deployment | null {
+/**
+ * What the figures see of it; `null` where it does not count, or not yet. `firstSeenAt`: creation of the repo's first
+ * pipeline of the same commit, where it matters.
+ */
+export function toDeployment(pipeline: StoredPipeline, firstSeenAt: number | null = null): Deployment | null {
   const { classification, record } = pipeline;
   if (classification.kind !== 'deployment' || pipeline.isHeld) return null;
   return {
@@ -26,6 +32,10 @@ export function toDeployment(pipeline: StoredPipeline): Deployment | null {
     outcome: classification.outcome,
     startedAt: record.startedAt,
     isRework: classification.isRework,
+    commit: record.commit,
+    committedAt: record.committedAt,
+    firstSeenAt,
+    change: pipeline.change,
     credited: pipeline.credited,
   };
 }

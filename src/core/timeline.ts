@@ -8,6 +8,7 @@
  */
 
 import { compareDeployments, type Deployment } from './deployment.ts';
+import type { FigureRules } from './figures/figure.ts';
 import { figures } from './figures/index.ts';
 import { type Credit, creditFor } from './ledger.ts';
 
@@ -37,9 +38,11 @@ export interface Reduction {
   readonly credits: readonly Credit[];
 }
 
-const emptyFold: Fold = figures.map((figure) => figure.initial);
-
-export const emptyTimeline: Timeline = { base: emptyFold, baseEnd: 0, recent: [], tip: emptyFold };
+/** A timeline before any deployment; what is folded into it later is read under `rules`. */
+export function createTimeline(rules: FigureRules): Timeline {
+  const start: Fold = figures.map((figure) => figure.initial(rules));
+  return { base: start, baseEnd: 0, recent: [], tip: start };
+}
 
 /** The state after one more deployment, which must not be earlier than those before. */
 export function stepFold(fold: Fold, deployment: Deployment): Fold {
@@ -111,12 +114,14 @@ function mergeSorted(a: readonly Deployment[], b: readonly Deployment[]): Deploy
 }
 
 /** Builds a timeline from a whole series read in order, without holding more of it than the result does. */
-export function createTimelineBuilder(cutoff: number): {
+export function createTimelineBuilder(
+  rules: FigureRules,
+  cutoff: number,
+): {
   add(deployment: Deployment): void;
   build(): Timeline;
 } {
-  let base = emptyFold;
-  let tip = emptyFold;
+  let { base, tip } = createTimeline(rules);
   let hasBase = false;
   const recent: Deployment[] = [];
   return {

@@ -1,9 +1,13 @@
-/** Listening on an address: the Node server around an app, with limits on how long a request may take to arrive. */
+/**
+ * Listening on an address: the Node server around an app, with limits on how long a request may take to arrive, how many
+ * connections are held, and headers that keep a browser from making anything of an answer but what it is.
+ */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { limitConnections } from './connections.ts';
 
 export interface Server {
   readonly host: string;
@@ -13,8 +17,20 @@ export interface Server {
   close(graceMs: number): Promise<void>;
 }
 
+/** Under the 1,024 files that a process may have open where nobody has asked for more. */
+const mostConnections = 800;
+const mostHeaders = 100;
+/** Of every answer; a page may say more of itself. */
+const securityHeaders = [
+  ['x-content-type-options', 'nosniff'],
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['referrer-policy', 'no-referrer'],
+  ['cache-control', 'no-store'],
+] as const;
+
 /** Rejects where the address cannot be listened on. */
 export async function listen(app: Hono, address: { host: string; port: number }): Promise<Server> {
+  const answer = getRequestListener(app.fetch);
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -23,8 +39,13 @@ export async function listen(app: Hono, address: { host: string; port: number })
       // Longer than proxies keep an idle connection, so that they do not meet one that is just being closed.
       keepAliveTimeout: 65_000,
     },
-    getRequestListener(app.fetch),
+    (request, response) => {
+      for (const [name, value] of securityHeaders) response.setHeader(name, value);
+      return answer(request, response);
+    },
   );
+  server.maxHeadersCount = mostHeaders;
+  limitConnections(server, mostConnections);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(address.port, address.host, () => {

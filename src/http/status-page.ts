@@ -22,18 +22,28 @@ export interface Status {
   /** Why it is not ready; `null` when it is. */
   readonly notReady: string | null;
   /** `null` in webhook-only mode. */
-  readonly woodpecker: {
-    readonly url: string;
-    readonly isUp: boolean | null;
-    /** `null`: the event stream is not followed. */
-    readonly isStreaming?: boolean | null;
-  } | null;
+  readonly woodpecker: WoodpeckerStatus | null;
   readonly sources: readonly SourceActivity[];
   readonly following: number;
   readonly backfills: readonly BackfillSummary[];
   readonly series: readonly SeriesSample[];
   readonly ignored: readonly { readonly reason: IgnoreReason; readonly pipelines: number }[];
   readonly events: readonly EventCount[];
+}
+
+export interface WoodpeckerStatus {
+  readonly url: string;
+  readonly isUp: boolean | null;
+  /** `null`: the event stream is not followed. */
+  readonly isStreaming: boolean | null;
+  /** What is wrong and what to do, as it was logged. */
+  readonly troubles: readonly string[];
+  /** Repos that wait to be brought up to date. */
+  readonly backlog: number;
+  /** Unix seconds of the last round; `null`: none since the start. */
+  readonly reconciledAt: number | null;
+  /** Ends that reconciliation has found since the start, and webhook and stream had not told. */
+  readonly missed: number;
 }
 
 const mostSeriesShown = 500;
@@ -74,6 +84,7 @@ export async function renderStatusPage(status: Status): Promise<string> {
 <p>${status.notReady === null ? html`<span class="good">Ready</span>` : html`<span class="bad">Not ready:</span> ${status.notReady}`},
 running for ${age(status.now - status.startedAt)}. ${woodpeckerLine(status)}
 Figures are at <a href="metrics"><code>metrics</code></a>.</p>
+${status.woodpecker?.troubles.map((trouble) => html`<p class="bad">${trouble}</p>`) ?? ''}
 ${pairsSection(status)}
 ${sourcesSection(status)}
 ${backfillSection(status)}
@@ -84,15 +95,18 @@ ${ignoredSection(status)}
   return String(await page);
 }
 
-function woodpeckerLine({ woodpecker, following }: Status): Html {
+function woodpeckerLine({ woodpecker, following, now }: Status): Html {
   if (!woodpecker) return html`No Woodpecker to ask: what webhooks tell is all there is.`;
+  const { url, isUp, isStreaming, backlog, reconciledAt, missed } = woodpecker;
   const health =
-    woodpecker.isUp === null
+    isUp === null
       ? html`has not been asked yet`
-      : woodpecker.isUp
+      : isUp
         ? html`<span class="good">answers</span>`
-        : html`<span class="bad">does not answer</span>`;
-  return html`Woodpecker at <code>${woodpecker.url}</code> ${health}${streamWords(woodpecker.isStreaming ?? null)}; ${following} unfinished pipelines are followed.`;
+        : html`<span class="bad">does not answer as it should</span>`;
+  return html`Woodpecker at <code>${url}</code> ${health}${streamWords(isStreaming)}; ${following} unfinished pipelines
+are followed, ${backlog} repos wait to be brought up to date. Last reconciliation: ${moment(reconciledAt ?? 0, now)};
+ends it has found since the start that webhook and stream had missed: ${missed}.`;
 }
 
 function streamWords(isStreaming: boolean | null): Html {

@@ -1,22 +1,27 @@
 /**
  * From samples to the text that Prometheus scrapes.
  *
- * Guarantees: the figures are rendered and compressed once per change of the state, however often they are scraped; a
- * sample is written once; none carries a timestamp of its own. A scrape is the figures' part and a small part about the
- * exporter itself, which is asked for each time.
+ * Guarantees: what has not changed since it was last scraped is neither rendered nor compressed again; a sample is
+ * written once; none carries a timestamp of its own. A scrape is the figures' part and a small part about the exporter
+ * itself, which is asked for each time.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { constants, crc32, deflateRaw as deflateRawCallback } from 'node:zlib';
+import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Metric, Registry } from 'prom-client';
-import { type HistogramTotals, ledgerMetrics } from '../core/ledger.ts';
-import { gauges, project, type SeriesSample } from '../core/projection.ts';
-import type { State } from '../core/state.ts';
+import type { Window } from '../core/policy.ts';
+import type { Projected, Projection } from '../core/projection.ts';
+import { createQueue } from '../core/queue.ts';
+import { type Family, seriesFamilies, tierFamilies } from './families.ts';
+import { type CompressedText, compressText, toGzip } from './gzip.ts';
 
-const seriesAtOnce = 200;
+/** Samples rendered in one go: the smaller, the less is rendered again for one that has changed. */
+const samplesAtOnce = 100;
+/** Longest stretch of rendering before the event loop has its turn, in milliseconds. */
+const stretchMs = 10;
 
-const deflateRaw = promisify(deflateRawCallback);
+const gunzip = promisify(gunzipCallback);
 
 export const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -25,157 +30,112 @@ export interface Exposition {
   gzip(): Promise<Uint8Array>;
 }
 
-interface Value {
-  readonly value: number;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly metricName?: string;
+export interface ExpositionOptions {
+  readonly projection: Projection;
+  readonly windows: readonly Window[];
+  /** The exporter's own part. */
+  readonly renderSelf: () => Promise<string>;
+  /** Unix seconds. */
+  readonly now: () => number;
+}
+
+export function createExposition({ projection, windows, renderSelf, now }: ExpositionOptions): Exposition {
+  const breathe = createBreath();
+  const writers = [
+    ...seriesFamilies(windows).map((family) => createWriter(family, ({ series }) => series, breathe)),
+    ...tierFamilies(windows).map((family) => createWriter(family, ({ tiers }) => tiers, breathe)),
+  ];
+  const queue = createQueue();
+  let rendered: Rendered | null = null;
+  let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
+
+  /** One rendering at a time: the next begins with what this one leaves. */
+  const render = () =>
+    queue.run(async (): Promise<Rendered> => {
+      await projection.prepare(now(), breathe);
+      const projected = projection.at(now());
+      if (rendered?.projected === projected) return rendered;
+      const texts: CompressedText[] = [];
+      for (const write of writers) texts.push(...(await write(projected)));
+      rendered = { projected, texts };
+      return rendered;
+    });
+
+  const gzip = async (): Promise<Uint8Array> => {
+    const [figures, self] = await Promise.all([render(), renderSelf()]);
+    if (whole?.of !== figures || whole.self !== self) {
+      whole = { of: figures, self, gzip: toGzip([...figures.texts, await compressText(self)]) };
+    }
+    return whole.gzip;
+  };
+  return { gzip, plain: async () => gunzip(await gzip()) };
 }
 
 interface Rendered {
-  readonly plain: Uint8Array;
-  /** A deflate stream that ends on a byte's edge and goes on: what follows can be appended. */
-  readonly deflated: Uint8Array;
-  readonly crc: number;
+  readonly projected: Projected;
+  readonly texts: readonly CompressedText[];
 }
 
-export function createExposition(state: State, renderSelf: () => Promise<string>): Exposition {
-  let samples: readonly SeriesSample[] = [];
-  const registries = createFigureRegistries(() => samples);
-  let latest: Promise<Rendered> = Promise.reject(new Error('Not rendered yet'));
-  latest.catch(() => undefined);
-  let latestVersion = -1;
+interface Chunk {
+  readonly samples: readonly unknown[];
+  readonly text: CompressedText;
+}
 
-  const render = async (): Promise<Rendered> => {
-    const all = project(state);
-    const parts: string[] = [];
-    for (const registry of registries) {
-      for (let from = 0; from === 0 || from < all.length; from += seriesAtOnce) {
-        samples = all.slice(from, from + seriesAtOnce);
-        const text = await registry.metrics();
-        parts.push(from === 0 ? text : withoutHeader(text));
-        // Many series take long to write: between two slices the event loop has its turn.
-        await nextTurn();
+/** Writes one family, and remembers how: chunks of samples that are still the same are not written again. */
+function createWriter<Sample>(
+  family: Family<Sample>,
+  samplesOf: (projected: Projected) => readonly Sample[],
+  breathe: () => Promise<void>,
+): (projected: Projected) => Promise<readonly CompressedText[]> {
+  let samples: readonly Sample[] = [];
+  const registry = createRegistry(family, () => samples);
+  let chunks: readonly Chunk[] = [];
+  return async (projected) => {
+    const all = samplesOf(projected);
+    const next: Chunk[] = [];
+    for (let from = 0; from === 0 || from < all.length; from += samplesAtOnce) {
+      const wanted = all.slice(from, from + samplesAtOnce);
+      const known = chunks[next.length];
+      if (known && isSame(known.samples, wanted)) {
+        next.push(known);
+        continue;
       }
+      samples = wanted;
+      const text = await registry.metrics();
+      next.push({ samples: wanted, text: await compressText(from === 0 ? text : withoutHeader(text)) });
+      await breathe();
     }
-    const plain = Buffer.from(parts.join(''));
-    // The fastest level: what is rendered anew at each change is not worth more.
-    const deflated = await deflateRaw(plain, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
-    return { plain, deflated, crc: crc32(plain) };
+    chunks = next;
+    return chunks.map(({ text }) => text);
   };
-  const figures = (): Promise<Rendered> => {
-    if (latestVersion === state.version) return latest;
-    latestVersion = state.version;
-    // One after the other: renderings share the samples.
-    latest = latest.catch(() => undefined).then(render);
-    latest.catch(() => {
-      latestVersion = -1;
-    });
-    return latest;
-  };
+}
 
-  let whole: { readonly part: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
-
-  return {
-    async plain() {
-      const [part, self] = await Promise.all([figures(), renderSelf()]);
-      return Buffer.concat([part.plain, Buffer.from(self)]);
-    },
-    async gzip() {
-      const [part, self] = await Promise.all([figures(), renderSelf()]);
-      if (whole?.part === part && whole.self === self) return whole.gzip;
-      const rest = Buffer.from(self);
-      const gzip = asGzip(
-        [part.deflated, await deflateRaw(rest)],
-        crc32(rest, part.crc),
-        part.plain.length + rest.length,
-      );
-      whole = { part, self, gzip };
-      return gzip;
-    },
+/** Gives way to the event loop where a stretch of work has grown long. */
+function createBreath(): () => Promise<void> {
+  let began = performance.now();
+  return async () => {
+    if (performance.now() - began < stretchMs) return;
+    await nextTurn();
+    began = performance.now();
   };
+}
+
+function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((sample, index) => sample === b[index]);
+}
+
+/** A registry that holds one family as a collector of constant values: prom-client takes any object of this form. */
+function createRegistry<Sample>(
+  { name, help, type, valuesOf }: Family<Sample>,
+  samples: () => readonly Sample[],
+): Registry {
+  const collect = async () => ({ name, help, type, aggregator: 'sum', values: samples().flatMap(valuesOf) });
+  const registry = new Registry();
+  registry.registerMetric({ name, help, type, aggregator: 'sum', get: collect } as unknown as Metric);
+  return registry;
 }
 
 /** Samples alone: the lines after HELP and TYPE. */
 function withoutHeader(text: string): string {
   return text.slice(text.indexOf('\n', text.indexOf('\n# TYPE ') + 1) + 1);
-}
-
-/** A gzip member around deflate streams: https://www.rfc-editor.org/rfc/rfc1952 section 2.3 */
-function asGzip(streams: readonly Uint8Array[], crc: number, length: number): Uint8Array {
-  const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
-  const trailer = Buffer.alloc(8);
-  trailer.writeUInt32LE(crc, 0);
-  trailer.writeUInt32LE(length >>> 0, 4);
-  return Buffer.concat([header, ...streams, trailer]);
-}
-
-/** One for each metric, in the order in which they are written. */
-function createFigureRegistries(samples: () => readonly SeriesSample[]): Registry[] {
-  const registries: Registry[] = [];
-  const register = (
-    name: string,
-    help: string,
-    type: 'counter' | 'gauge' | 'histogram',
-    valuesOf: (sample: SeriesSample) => readonly Value[],
-  ): void => {
-    // A collector of constant values, as prom-client takes any object with this form for a metric.
-    const metric = {
-      name,
-      help,
-      type,
-      aggregator: 'sum',
-      get: async () => ({ name, help, type, aggregator: 'sum', values: samples().flatMap(valuesOf) }),
-    };
-    const registry = new Registry();
-    registry.registerMetric(metric as unknown as Metric);
-    registries.push(registry);
-  };
-
-  for (const metric of ledgerMetrics) {
-    if (metric.type === 'counter') {
-      register(metric.name, metric.help, 'counter', ({ repo, tier, totals }) => [
-        { labels: { repo, tier }, value: totals.counters[metric.name] ?? 0 },
-      ]);
-    }
-  }
-  for (const [index, gauge] of gauges.entries()) {
-    register(gauge.name, gauge.help, 'gauge', ({ repo, tier, gauges: values }) => [
-      { labels: { repo, tier }, value: values[index] ?? 0 },
-    ]);
-  }
-  for (const metric of ledgerMetrics) {
-    if (metric.type === 'histogram') {
-      register(metric.name, metric.help, 'histogram', (sample) => {
-        const histogram = sample.totals.histograms[metric.name];
-        if (!sample.hasDeployed || !histogram) return [];
-        return histogramValues(metric.name, metric.buckets, histogram, {
-          repo: sample.repo,
-          tier: sample.tier,
-        });
-      });
-    }
-  }
-  return registries;
-}
-
-function histogramValues(
-  name: string,
-  buckets: readonly number[],
-  { counts, sum }: HistogramTotals,
-  labels: { readonly repo: string; readonly tier: string },
-): Value[] {
-  let cumulative = 0;
-  const bucketValues = counts.map((count, index) => {
-    cumulative += count;
-    return {
-      metricName: `${name}_bucket`,
-      labels: { ...labels, le: buckets[index] ?? '+Inf' },
-      value: cumulative,
-    };
-  });
-  return [
-    ...bucketValues,
-    { metricName: `${name}_sum`, labels, value: sum },
-    { metricName: `${name}_count`, labels, value: cumulative },
-  ];
 }

@@ -16,8 +16,10 @@ export interface SelfMetrics<Source extends string, Result extends string> {
   noteReconciliation(): void;
   /** `status` is 0 where there was no answer. */
   observeRequest(request: { readonly status: number; readonly ms: number }): void;
+  observeForgeRequest(request: { readonly status: number }): void;
   /** The same counts for a person, by source. */
   activity(): readonly SourceActivity[];
+  reconciliation(): ReconciliationActivity;
   render(): Promise<string>;
 }
 
@@ -28,6 +30,13 @@ export interface SourceActivity {
   readonly results: readonly { readonly result: string; readonly count: number }[];
 }
 
+export interface ReconciliationActivity {
+  /** Unix seconds of the last round; `null`: none since the start. */
+  readonly lastAt: number | null;
+  /** Ends that it has found, and webhook and stream had not told. */
+  readonly missed: number;
+}
+
 export interface SelfMetricsOptions<Source extends string, Result extends string> {
   readonly version: string;
   readonly state: State;
@@ -35,8 +44,16 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly results: readonly Result[];
   /** Whether there is a Woodpecker whose health can be told. */
   readonly hasWoodpecker: boolean;
+  /** Whether its event stream is listened to; if not, nothing tells of a stream that is down. */
+  readonly hasStream?: boolean;
+  /** Whether the store could be written when last tried, and the catch-up at the start is over. */
+  readonly isReady?: () => boolean;
   /** Repos that wait to be brought up to date. */
   readonly backlog?: () => number;
+  /** What was turned away at a limit, by what it was. */
+  readonly turnedAway?: () => Readonly<Record<string, number>>;
+  /** Deployments that the forge is still to be asked for; `null`: no forge is asked. */
+  readonly pendingLeadTimes?: (() => number) | null;
   /** Unix seconds. */
   readonly now: () => number;
 }
@@ -47,7 +64,11 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   sources,
   results,
   hasWoodpecker,
+  hasStream = true,
+  isReady = () => true,
   backlog = () => 0,
+  turnedAway = () => ({}),
+  pendingLeadTimes = null,
   now,
 }: SelfMetricsOptions<Source, Result>): SelfMetrics<Source, Result> {
   const registry = new Registry();
@@ -77,12 +98,32 @@ export function createSelfMetrics<Source extends string, Result extends string>(
       for (const reason of ignoreReasons) this.set({ reason }, state.tally.ignored(reason));
     },
   });
+  new Counter({
+    name: 'dora_exporter_turned_away_total',
+    help: 'Repos, pairs of repo and tier, and hints that there was no room for.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [kind, count] of Object.entries(turnedAway())) this.inc({ kind }, count);
+    },
+  });
   const backfillRunning = new Gauge({
     name: 'dora_exporter_backfill_running',
     help: '1 while a backfill runs, else 0.',
     registers,
   });
+  new Gauge({
+    name: 'dora_exporter_ready',
+    help: '1 if the store could be written when last tried and the catch-up at the start is over, else 0.',
+    registers,
+    collect() {
+      this.set(Number(isReady()));
+    },
+  });
   const asking = hasWoodpecker ? createAskingMetrics(registry, state, backlog) : null;
+  const stream = hasWoodpecker && hasStream ? createStreamMetrics(registry) : null;
+  const forge = pendingLeadTimes ? createForgeMetrics(registry, pendingLeadTimes) : null;
   new Gauge({
     name: 'dora_exporter_build_info',
     help: 'Always 1; the version is in the label.',
@@ -95,6 +136,8 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   for (const kind of ['handles', 'requests', 'resources']) {
     processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
+  let reconciledAt: number | null = null;
+  let missed = 0;
   const lastAt = new Map<Source, number>();
   const counts = new Map<string, number>();
   const countOf = (source: Source, result: Result) => counts.get(`${source} ${result}`) ?? 0;
@@ -113,7 +156,10 @@ export function createSelfMetrics<Source extends string, Result extends string>(
         events.inc({ source, result }, count);
         lastEvent.set({ source }, now());
         // What reconciliation stores, the webhook or the stream should have brought.
-        if (source === 'reconcile' && result === 'stored') asking?.missed.inc(count);
+        if (source === 'reconcile' && result === 'stored') {
+          asking?.missed.inc(count);
+          missed += count;
+        }
         lastAt.set(source, now());
         counts.set(`${source} ${result}`, countOf(source, result) + count);
       }),
@@ -129,15 +175,21 @@ export function createSelfMetrics<Source extends string, Result extends string>(
     setWoodpeckerUp: (isUp) => change(() => asking?.up.set(Number(isUp))),
     setStreamConnected: (isConnected) =>
       change(() => {
-        asking?.connected.set(Number(isConnected));
-        if (!isConnected) asking?.reconnects.inc();
+        stream?.connected.set(Number(isConnected));
+        if (!isConnected) stream?.reconnects.inc();
       }),
-    noteReconciliation: () => change(() => asking?.lastReconcile.set(now())),
+    noteReconciliation: () =>
+      change(() => {
+        reconciledAt = now();
+        asking?.lastReconcile.set(reconciledAt);
+      }),
+    reconciliation: () => ({ lastAt: reconciledAt, missed }),
     observeRequest: ({ status, ms }) =>
       change(() => {
-        asking?.requests.inc({ code: status === 0 ? 'none' : String(status) });
+        asking?.requests.inc({ code: codeOf(status) });
         asking?.duration.observe(ms / 1000);
       }),
+    observeForgeRequest: ({ status }) => change(() => forge?.requests.inc({ code: codeOf(status) })),
     render: () => all(`${changes} ${state.version} ${now()}`),
   };
 }
@@ -180,16 +232,6 @@ function createAskingMetrics(registry: Registry, state: State, backlog: () => nu
       help: "1 if Woodpecker's last answer was usable, else 0.",
       registers,
     }),
-    connected: new Gauge({
-      name: 'dora_exporter_stream_connected',
-      help: "1 while the connection to Woodpecker's event stream stands, else 0.",
-      registers,
-    }),
-    reconnects: new Counter({
-      name: 'dora_exporter_stream_reconnects_total',
-      help: 'Connections to the event stream that were lost and made again.',
-      registers,
-    }),
     missed: new Counter({
       name: 'dora_exporter_missed_events_total',
       help: 'Ends that reconciliation found, and neither webhook nor stream had told.',
@@ -210,6 +252,48 @@ function createAskingMetrics(registry: Registry, state: State, backlog: () => nu
     lastReconcile: new Gauge({
       name: 'dora_exporter_last_reconcile_timestamp',
       help: 'When a round of reconciliation was last completed, in Unix seconds; 0 if not since the start.',
+      registers,
+    }),
+  };
+}
+
+function codeOf(status: number): string {
+  return status === 0 ? 'none' : String(status);
+}
+
+/** What there is to tell only where a forge is asked. */
+function createForgeMetrics(registry: Registry, pendingLeadTimes: () => number) {
+  const registers = [registry];
+  new Gauge({
+    name: 'dora_exporter_lead_times_pending',
+    help: 'Deployments that the forge is still to be asked for.',
+    registers,
+    collect() {
+      this.set(pendingLeadTimes());
+    },
+  });
+  return {
+    requests: new Counter({
+      name: 'dora_exporter_forge_requests_total',
+      help: "Requests to the forge's API by status code; none where there was no answer.",
+      labelNames: ['code'],
+      registers,
+    }),
+  };
+}
+
+/** What there is to tell only where the event stream is listened to. */
+function createStreamMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    connected: new Gauge({
+      name: 'dora_exporter_stream_connected',
+      help: "1 while the connection to Woodpecker's event stream stands, else 0.",
+      registers,
+    }),
+    reconnects: new Counter({
+      name: 'dora_exporter_stream_reconnects_total',
+      help: 'Connections to the event stream that were lost and made again.',
       registers,
     }),
   };

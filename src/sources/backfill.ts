@@ -15,6 +15,7 @@ import { describeError, type Log } from '../log.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import type { CatchUp } from './catch-up.ts';
 import { addCounts, type Counts, noCounts } from './intake.ts';
+import { createNap } from './nap.ts';
 import { discoverRepos, WoodpeckerReplaced } from './repo-discovery.ts';
 
 export interface BackfillRequest {
@@ -78,6 +79,7 @@ const rememberedBackfills = 50;
 const firstRetryMs = 5_000;
 const longestRetryMs = 600_000;
 const backgroundPaceMs = 1_000;
+const longestNapMs = 60_000;
 
 /** What a service without a Woodpecker answers: there is nothing to read. */
 export const noBackfill: Backfill = {
@@ -217,7 +219,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         (repo.scan.watermark === null || failed.has(repo.key)) &&
         isWatched(ingest.mode.policy, repo.fullName),
     );
-  const isDue = (repo: Repo): boolean => (failed.get(repo.key)?.retryAt ?? 0) <= clock.now();
+  const dueAt = (repo: Repo): number => failed.get(repo.key)?.retryAt ?? 0;
 
   return {
     get running() {
@@ -256,10 +258,12 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
       await run(begin(false), discover, (repo) => catchUp.catchUp(repo.key, 'backfill', signal));
     },
     async inBackground() {
+      const nap = createNap({ ingest, clock }, backgroundPaceMs);
       for (;;) {
-        await clock.sleep(backgroundPaceMs, signal);
+        const nextAt = Math.min(...waiting().map(dueAt));
+        await nap(Math.min(nextAt - clock.now(), longestNapMs), signal);
         if (running) continue;
-        for (const repo of waiting().filter(isDue)) {
+        for (const repo of waiting().filter((one) => dueAt(one) <= clock.now())) {
           try {
             await catchUp.catchUp(repo.key, 'backfill', signal);
             failed.delete(repo.key);

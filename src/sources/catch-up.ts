@@ -126,7 +126,9 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     await ingest.submit(async (uow) => {
       const current = uow.repoById(repoAt(repoKey).woodpeckerId);
       if (!current) return;
-      await uow.putRepo({ ...current, scan: { watermark: highest, scannedAt: startedAt, covered: null } });
+      const knownSince = isFirst ? earliest(current.knownSince, horizon) : current.knownSince;
+      const scan = { watermark: highest, scannedAt: startedAt, covered: null };
+      await uow.putRepo({ ...current, knownSince, scan });
       await uow.release(repoKey);
     });
     return counts;
@@ -214,7 +216,17 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
       // Servers before 2.5 do not filter: all below is older still.
       if (rows.some((row) => createdAt(row) < since)) break;
     }
-    if (!isDry) await ingest.submit((uow) => uow.release(repoKey));
+    if (!isDry) {
+      await ingest.submit(async (uow) => {
+        const current = uow.repoById(repo.woodpeckerId);
+        // The range adds to what is known without a gap where it ends in known ground.
+        const isJoined = current?.knownSince != null && (until === null || until >= current.knownSince);
+        if (current && isJoined) {
+          await uow.putRepo({ ...current, knownSince: earliest(current.knownSince, since) });
+        }
+        await uow.release(repoKey);
+      });
+    }
     return counts;
   };
 
@@ -228,6 +240,10 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     catchUp: (repoKey, ...rest) => alone(repoKey, () => catchUp(repoKey, ...rest)),
     readRange: (repoKey, ...rest) => alone(repoKey, () => readRange(repoKey, ...rest)),
   };
+}
+
+function earliest(known: number | null, also: number): number {
+  return known === null ? also : Math.min(known, also);
 }
 
 function createdAt(row: WirePipeline): number {

@@ -12,6 +12,7 @@ import { describeError, type Log } from '../log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import { toEventResult } from './intake.ts';
+import { createNap } from './nap.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import type { EventResult, SourceDependencies } from './source.ts';
 
@@ -35,18 +36,16 @@ export async function followPipelines(options: FollowOptions, signal: AbortSigna
   const { ingest, clock, log, onEvent, isTold = () => false } = options;
   const dueAt = (follow: Follow): number =>
     isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
-  let wake = new AbortController();
-  ingest.subscribe(() => wake.abort());
+  // Not woken at once: a burst of commits must not turn into a spin.
+  const nap = createNap(options, shortestSleepMs);
   let pauseMs = firstPauseMs;
   for (;;) {
-    wake = new AbortController();
     const now = nowSeconds(clock);
     const follows = [...ingest.state.follows.values()].map((follow) => ({ follow, at: dueAt(follow) }));
     const due = follows.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at);
     if (due.length === 0) {
       const next = Math.min(...follows.map(({ at }) => at));
-      const ms = Math.min(Math.max(next * 1000 - clock.now(), shortestSleepMs), longestSleepMs);
-      await sleepUntil(clock, ms, wake.signal, signal);
+      await nap(Math.min(next * 1000 - clock.now(), longestSleepMs), signal);
       continue;
     }
     const outcomes = await Promise.allSettled(
@@ -67,17 +66,6 @@ export async function followPipelines(options: FollowOptions, signal: AbortSigna
     log.debug('Following waits for Woodpecker', { error: describeError(failures[0]) });
     await clock.sleep(pauseMs, signal);
     pauseMs = Math.min(pauseMs * 2, longestPauseMs);
-  }
-}
-
-/** Sleeps, but not on when woken, and at least as long as keeps a burst of commits from turning into a spin. */
-async function sleepUntil(clock: Clock, ms: number, wake: AbortSignal, signal: AbortSignal): Promise<void> {
-  await clock.sleep(shortestSleepMs, signal);
-  try {
-    await clock.sleep(Math.max(ms - shortestSleepMs, 0), AbortSignal.any([wake, signal]));
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!wake.aborted) throw error;
   }
 }
 
@@ -111,7 +99,7 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
   }
 }
 
-/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it. */
+/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it, or there is no room for it. */
 async function resolveTarget(
   { ingest, client, clock }: FollowOptions,
   { target }: Follow,
@@ -126,8 +114,12 @@ async function resolveTarget(
   const id = wire.id ?? null;
   if (id === null || !isWatched(mode.policy, wire.full_name)) return null;
   refuseReplaced(state, [wire]);
-  await ingest.submit((uow) => uow.repoOf(toRepoFacts(wire, nowSeconds(clock))));
-  return id;
+  const facts = toRepoFacts(wire, nowSeconds(clock));
+  return ingest.submit(async (uow) => {
+    if (!uow.hasRoomFor(facts)) return null;
+    await uow.repoOf(facts);
+    return id;
+  });
 }
 
 function describeFollow({ target, number }: Follow): { repo: string; number: number } {

@@ -81,8 +81,10 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     let isAnyNew = false;
     await ingest.submit(async (uow) => {
       for (const wire of relevant) {
+        const facts = toRepoFacts(wire, now);
+        if (!uow.hasRoomFor(facts)) continue;
         const before = wire.id ? uow.repoById(wire.id) : null;
-        const after = await uow.repoOf(toRepoFacts(wire, now));
+        const after = await uow.repoOf(facts);
         isAnyNew ||= !before || before.isGone;
         if (!before) log.info('Repo is new', { repo: after.fullName });
         else if (before.isGone) log.info('Repo is back, and its series with it', { repo: after.fullName });

@@ -88,7 +88,9 @@ async function takeHint(
   const known = repo && (await uow.tx.pipelines.get(repo.key, number));
   if (known && isEnded(known.record.status)) return { kind: 'accepted', result: 'duplicate' };
   const target = repo?.woodpeckerId ?? facts.woodpeckerId ?? facts.fullName;
-  const follow: Follow = uow.follow(target, number) ?? {
+  const followed = uow.follow(target, number);
+  if (!followed && !uow.hasRoomForHint()) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
+  const follow: Follow = followed ?? {
     target,
     number,
     bornAt: known?.record.createdAt ?? now,
@@ -108,6 +110,7 @@ function hintedRepo(uow: UnitOfWork, facts: RepoFacts): Repo | null {
 
 async function takeTruth(uow: UnitOfWork, { repo: facts, record }: Message): Promise<WebhookAnswer> {
   if (!record) return { kind: 'accepted', result: 'ignored', reason: 'unverifiable' };
+  if (!uow.hasRoomFor(facts)) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
   const repo = await uow.repoOf(facts);
   const { result, pipeline } = await uow.observe(repo.key, record, 'live');
   if (result === 'unfinished') return { kind: 'accepted', result: 'ignored', reason: 'not_ended' };

@@ -78,6 +78,13 @@ function createTransaction(undo: (() => void)[]): Transaction {
       .filter(matches)
       .sort((a, b) => a.repo - b.repo || a.record.number - b.record.number);
 
+  const ofCommit = (repo: number, commit: string): StoredPipeline[] =>
+    sorted((pipeline) => pipeline.repo === repo && pipeline.record.commit === commit && !pipeline.isHeld);
+  const firstCreatedAt = (repo: number, commit: string): number | null => {
+    const times = ofCommit(repo, commit).flatMap(({ record }) => record.createdAt ?? []);
+    return times.length === 0 ? null : Math.min(...times);
+  };
+
   return {
     meta: {
       get: async (key) => meta.rows.get(key) ?? null,
@@ -94,19 +101,39 @@ function createTransaction(undo: (() => void)[]): Transaction {
     },
     pipelines: {
       get: async (repo, number) => pipelines.rows.get(pipelineKey(repo, number)) ?? null,
-      put: async (pipeline) => pipelines.put(pipelineKey(pipeline.repo, pipeline.record.number), pipeline),
+      async put(pipeline) {
+        const key = pipelineKey(pipeline.repo, pipeline.record.number);
+        pipelines.put(key, { ...pipeline, change: pipelines.rows.get(key)?.change ?? null });
+      },
       async setCredited(repo, number, credited) {
         const key = pipelineKey(repo, number);
         const pipeline = pipelines.rows.get(key);
         if (pipeline) pipelines.put(key, { ...pipeline, credited });
       },
+      async creditAll(bits) {
+        for (const [key, pipeline] of pipelines.rows) {
+          pipelines.put(key, { ...pipeline, credited: pipeline.credited | bits });
+        }
+      },
+      async putChange(repo, number, change) {
+        const key = pipelineKey(repo, number);
+        const pipeline = pipelines.rows.get(key);
+        if (pipeline) pipelines.put(key, { ...pipeline, change });
+      },
+      async dropUnknownChanges() {
+        for (const [key, pipeline] of pipelines.rows) {
+          if (pipeline.change?.range === null) pipelines.put(key, { ...pipeline, change: null });
+        }
+      },
       async *all(repo) {
         yield sorted((pipeline) => repo === undefined || pipeline.repo === repo);
       },
-      async *deployments(only) {
+      async *deployments({ only, withFirstSeen = false } = {}) {
         const found: TieredDeployment[] = [];
         for (const pipeline of pipelines.rows.values()) {
-          const deployment = toDeployment(pipeline);
+          const { commit } = pipeline.record;
+          const firstSeenAt = withFirstSeen && commit !== '' ? firstCreatedAt(pipeline.repo, commit) : null;
+          const deployment = toDeployment(pipeline, firstSeenAt);
           const tier = pipeline.classification.tier;
           if (!deployment || tier === null) continue;
           if (only && (only.repo !== pipeline.repo || only.tier !== tier)) continue;
@@ -125,6 +152,13 @@ function createTransaction(undo: (() => void)[]): Transaction {
         for (const pipeline of sorted((candidate) => candidate.repo === repo && candidate.isHeld)) {
           pipelines.put(pipelineKey(repo, pipeline.record.number), { ...pipeline, isHeld: false });
         }
+      },
+      firstCreatedAt: async (repo, commit) => firstCreatedAt(repo, commit),
+      async tiersOfCommit(repo, commit) {
+        const tiers = ofCommit(repo, commit).flatMap((pipeline) =>
+          pipeline.classification.kind === 'deployment' ? [pipeline.classification.tier] : [],
+        );
+        return [...new Set(tiers)].sort();
       },
       async lowestUpdatedSince(repo, since) {
         const found = sorted((pipeline) => pipeline.repo === repo && pipeline.record.updatedAt >= since);

@@ -1,5 +1,6 @@
 /** Between the core's values and SQLite's rows; knows every column, decides nothing. */
 
+import type { Change, CommitRange } from '../core/change.ts';
 import type { Classification, IgnoreReason, Outcome } from '../core/classification.ts';
 import type { Deployment } from '../core/deployment.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
@@ -99,14 +100,31 @@ export function toPipeline(row: SqlRow): StoredPipeline {
     classification: toClassification(row),
     isHeld: row['is_held'] === 1,
     credited: Number(row['credited']),
+    change: toChange(row['change_base'], row['change_head'], row['change_commits']),
   };
 }
 
-/** Columns, in order, that `toTieredDeployment` takes: all of them in one index. */
-export const deploymentColumns = 'repo, tier, deployed_at, number, outcome, started_at, is_rework, credited';
+/** Columns of `changes` beside those of `pipelines`, by the names that `toPipeline` takes. */
+export const changeColumns =
+  'changes.base AS change_base, changes.head AS change_head, changes.commits AS change_commits';
+
+/** Columns, in order, that `toTieredDeployment` takes before those of the change: all of them in one index. */
+export const deploymentColumns = [
+  'pipelines.repo',
+  'tier',
+  'deployed_at',
+  'pipelines.number',
+  'outcome',
+  'started_at',
+  'is_rework',
+  'credited',
+  'commit_sha',
+  'committed_at',
+].join(', ');
 
 export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
-  const [repo, tier, at, number, outcome, startedAt, isRework, credited] = row;
+  const [repo, tier, at, number, outcome, startedAt, isRework, credited, commit, committedAt, ...rest] = row;
+  const [firstSeenAt, base, head, commits] = rest;
   const deployment: Deployment = {
     repo: repo as number,
     number: number as number,
@@ -115,6 +133,10 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
     startedAt: startedAt as number | null,
     isRework: isRework === 1,
     credited: credited as number,
+    commit: commit as string,
+    committedAt: committedAt as number | null,
+    firstSeenAt: firstSeenAt as number | null,
+    change: toChange(base, head, commits),
   };
   return { tier: tier as string, deployment };
 }
@@ -128,6 +150,7 @@ export function fromRepo(repo: Omit<Repo, 'key'>): SqlValue[] {
     repo.namedAt,
     JSON.stringify(repo.defaultBranches),
     repo.horizon,
+    repo.knownSince,
     Number(repo.revealed),
     Number(repo.isGone),
     JSON.stringify(repo.scan),
@@ -143,9 +166,37 @@ export function toRepo(row: SqlRow): Repo {
     namedAt: Number(row['named_at']),
     defaultBranches: JSON.parse(String(row['default_branches'])),
     horizon: numberOrNull(row['horizon']),
+    knownSince: numberOrNull(row['known_since']),
     revealed: row['is_revealed'] === 1,
     isGone: row['is_gone'] === 1,
     scan: JSON.parse(String(row['scan'])),
+  };
+}
+
+/** As JSON: commits as arrays, since there may be many. */
+export function fromRange(range: CommitRange | null): string | null {
+  if (!range) return null;
+  const added = range.added.map(({ id, committedAt, isMerge }) => [id, committedAt, Number(isMerge)]);
+  return JSON.stringify({ added, removed: range.removed });
+}
+
+function toChange(
+  base: SqlValue | undefined,
+  head: SqlValue | undefined,
+  commits: SqlValue | undefined,
+): Change | null {
+  if (typeof head !== 'string') return null;
+  return { base: textOrNull(base), head, range: typeof commits === 'string' ? toRange(commits) : null };
+}
+
+function toRange(json: string): CommitRange {
+  const { added, removed } = JSON.parse(json) as {
+    added: readonly [id: string, committedAt: number, isMerge: 0 | 1][];
+    removed: readonly string[];
+  };
+  return {
+    added: added.map(([id, committedAt, isMerge]) => ({ id, committedAt, isMerge: isMerge === 1 })),
+    removed,
   };
 }
 

@@ -14,8 +14,10 @@ import type { Pair } from '../core/pair.ts';
 import { createQueue } from '../core/queue.ts';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
 import {
+  changeColumns,
   deploymentColumns,
   fromPipeline,
+  fromRange,
   fromRepo,
   pipelineColumns,
   type SqlRow,
@@ -181,7 +183,7 @@ function createTransaction(prepare: (sql: string) => StatementSync): Transaction
       async add(repo) {
         const row = await get(
           `INSERT INTO repos (woodpecker_id, forge_remote_id, full_name, named_at, default_branches, horizon,
-             is_revealed, is_gone, scan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING key`,
+             known_since, is_revealed, is_gone, scan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING key`,
           ...fromRepo(repo),
         );
         return { ...repo, key: Number(row?.['key']) };
@@ -189,7 +191,7 @@ function createTransaction(prepare: (sql: string) => StatementSync): Transaction
       async put(repo) {
         await run(
           `UPDATE repos SET woodpecker_id = ?, forge_remote_id = ?, full_name = ?, named_at = ?,
-             default_branches = ?, horizon = ?, is_revealed = ?, is_gone = ?, scan = ? WHERE key = ?`,
+             default_branches = ?, horizon = ?, known_since = ?, is_revealed = ?, is_gone = ?, scan = ? WHERE key = ?`,
           ...fromRepo(repo),
           repo.key,
         );
@@ -279,9 +281,10 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
   const putSql = `INSERT OR REPLACE INTO pipelines (${pipelineColumns.join(', ')})
     VALUES (${pipelineColumns.map(() => '?').join(', ')})`;
   const isDeployment = 'outcome IS NOT NULL AND is_held = 0';
+  const selectPipelines = `SELECT pipelines.*, ${changeColumns} FROM pipelines LEFT JOIN changes USING (repo, number)`;
   return {
     async get(repo, number) {
-      const row = await get('SELECT * FROM pipelines WHERE repo = ? AND number = ?', repo, number);
+      const row = await get(`${selectPipelines} WHERE repo = ? AND number = ?`, repo, number);
       return row ? toPipeline(row) : null;
     },
     async put(pipeline) {
@@ -290,9 +293,25 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
     async setCredited(repo, number, credited) {
       await run('UPDATE pipelines SET credited = ? WHERE repo = ? AND number = ?', credited, repo, number);
     },
+    async creditAll(bits) {
+      await run('UPDATE pipelines SET credited = credited | ?', bits);
+    },
+    async putChange(repo, number, { base, head, range }) {
+      await run(
+        'INSERT OR REPLACE INTO changes (repo, number, base, head, commits) VALUES (?, ?, ?, ?, ?)',
+        repo,
+        number,
+        base,
+        head,
+        fromRange(range),
+      );
+    },
+    async dropUnknownChanges() {
+      await run('DELETE FROM changes WHERE commits IS NULL');
+    },
     async *all(repo) {
       const where = repo === undefined ? '(repo, number) > (?, ?)' : 'repo = ? AND number > ?';
-      const sql = `SELECT * FROM pipelines WHERE ${where} ORDER BY repo, number LIMIT ${sliceRows}`;
+      const sql = `${selectPipelines} WHERE ${where} ORDER BY repo, number LIMIT ${sliceRows}`;
       let after: [number, number] = [repo ?? -1, -1];
       for (;;) {
         const slice = (await all(sql, ...after)).map(toPipeline);
@@ -302,11 +321,16 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
         after = [last.repo, last.record.number];
       }
     },
-    async *deployments(only) {
+    async *deployments({ only, withFirstSeen = false } = {}) {
       const where = only
         ? 'repo = ? AND tier = ? AND (deployed_at, number) > (?, ?)'
         : '(repo, tier, deployed_at, number) > (?, ?, ?, ?)';
-      const sql = `SELECT ${deploymentColumns} FROM pipelines INDEXED BY pipelines_deployments
+      const firstSeen = withFirstSeen
+        ? `(SELECT MIN(created_at) FROM pipelines AS same INDEXED BY pipelines_commits WHERE same.is_held = 0
+            AND same.repo = pipelines.repo AND same.commit_sha = pipelines.commit_sha AND same.commit_sha <> '')`
+        : 'NULL';
+      const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${changeColumns}
+        FROM pipelines INDEXED BY pipelines_deployments LEFT JOIN changes USING (repo, number)
         WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${sliceRows}`;
       let after: SqlValue[] = [only?.repo ?? -1, only?.tier ?? '', -1, -1];
       for (;;) {
@@ -318,8 +342,8 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
       }
     },
     async *held(repo) {
-      const sql = `SELECT * FROM pipelines INDEXED BY pipelines_held
-        WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;
+      const sql = `SELECT pipelines.*, ${changeColumns} FROM pipelines INDEXED BY pipelines_held
+        LEFT JOIN changes USING (repo, number) WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;
       let after = -1;
       for (;;) {
         const slice = (await all(sql, repo, after)).map(toPipeline);
@@ -333,6 +357,25 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
       const sql = `UPDATE pipelines SET is_held = 0 WHERE repo = ? AND number IN (SELECT number FROM pipelines
         INDEXED BY pipelines_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
       while ((await run(sql, repo, repo)) > 0);
+    },
+    async firstCreatedAt(repo, commit) {
+      const row = await get(
+        `SELECT MIN(created_at) AS first FROM pipelines INDEXED BY pipelines_commits
+           WHERE is_held = 0 AND repo = ? AND commit_sha = ?`,
+        repo,
+        commit,
+      );
+      const first = row?.['first'];
+      return first === null || first === undefined ? null : Number(first);
+    },
+    async tiersOfCommit(repo, commit) {
+      const rows = await all(
+        `SELECT DISTINCT tier FROM pipelines INDEXED BY pipelines_commits
+           WHERE is_held = 0 AND repo = ? AND commit_sha = ? AND outcome IS NOT NULL ORDER BY tier`,
+        repo,
+        commit,
+      );
+      return rows.map((row) => String(row['tier']));
     },
     async lowestUpdatedSince(repo, since) {
       const row = await get(

@@ -2,6 +2,7 @@
  * What the rest may rely on of a store. The comments are promises; `test/store/contract.ts` holds every store to them.
  */
 
+import type { Change } from '../core/change.ts';
 import type { IgnoreReason } from '../core/classification.ts';
 import type { Deployment } from '../core/deployment.ts';
 import type { Follow } from '../core/follow.ts';
@@ -63,10 +64,20 @@ export interface PipelineTable {
   put(pipeline: StoredPipeline): Promise<void>;
   /** Sets only what it has added to the ledger. */
   setCredited(repo: number, number: number, credited: number): Promise<void>;
+  /** Sets the given bits of what they have added to the ledger, for all pipelines. */
+  creditAll(bits: number): Promise<void>;
+  /** Sets only what the forge told of it; `put` leaves that as it is. */
+  putChange(repo: number, number: number, change: Change): Promise<void>;
+  /** Forgets the changes of which the forge could not tell. */
+  dropUnknownChanges(): Promise<void>;
   /** Every pipeline, of one repo where given, by repo and number. */
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
-  /** Every deployment that is not held, of one repo and tier where given, by repo, tier, time and number. */
-  deployments(only?: { repo: number; tier: string }): AsyncIterable<readonly TieredDeployment[]>;
+  /** Every deployment that is not held, by repo, tier, time and number. */
+  deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
+  /** When the repo's first pipeline of the commit was created, Unix seconds; held ones left aside. */
+  firstCreatedAt(repo: number, commit: string): Promise<number | null>;
+  /** The tiers of the repo's deployments of the commit, held ones left aside. */
+  tiersOfCommit(repo: number, commit: string): Promise<readonly string[]>;
   /** The held pipelines of a repo, by number. */
   held(repo: number): AsyncIterable<readonly StoredPipeline[]>;
   /** Ends the hold on all pipelines of a repo. */
@@ -75,6 +86,12 @@ export interface PipelineTable {
   lowestUpdatedSince(repo: number, since: number): Promise<number | null>;
   ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
   eventCounts(): Promise<readonly EventCount[]>;
+}
+
+export interface DeploymentSelection {
+  readonly only?: { readonly repo: number; readonly tier: string };
+  /** Whether to find out when each commit's first pipeline was created. */
+  readonly withFirstSeen?: boolean;
 }
 
 export interface TieredDeployment {

@@ -11,8 +11,9 @@ import {
   waived,
   zeroTotals,
 } from '../../src/core/ledger.ts';
-import { emptyTimeline, type Fold, stepFold } from '../../src/core/timeline.ts';
+import { type Fold, stepFold } from '../../src/core/timeline.ts';
 import { anyDeployments } from '../support/arbitraries.ts';
+import { emptyTimeline } from '../support/projected.ts';
 import { aDeployment } from '../support/records.ts';
 
 const nothing: Fold = emptyTimeline.tip;
@@ -30,6 +31,7 @@ describe('creditFor', () => {
   it('counts a success', () => {
     expect(additionsOf(nothing, { outcome: 'success', startedAt: 1000, at: 1100 })).toEqual({
       dora_deployments_total: 1,
+      dora_change_lead_time_unknown_total: 1,
       dora_deployment_duration_seconds: 100,
     });
   });
@@ -45,6 +47,7 @@ describe('creditFor', () => {
     expect(additionsOf(failingSince100, { outcome: 'success', at: 700 })).toEqual({
       dora_deployments_total: 1,
       dora_deployment_recovery_time_seconds: 600,
+      dora_change_lead_time_unknown_total: 1,
     });
     expect(additionsOf(failingSince100, { outcome: 'failure', at: 700 })).not.toHaveProperty(
       'dora_deployment_recovery_time_seconds',
@@ -52,8 +55,10 @@ describe('creditFor', () => {
   });
 
   it('observes no duration that is negative or lacks a start', () => {
-    expect(additionsOf(nothing, { startedAt: 1200, at: 1100 })).toEqual({ dora_deployments_total: 1 });
-    expect(additionsOf(nothing, { startedAt: null, at: 1100 })).toEqual({ dora_deployments_total: 1 });
+    const failure = { outcome: 'failure' as const, at: 1100 };
+    const counted = { dora_deployments_total: 1, dora_deployment_failures_total: 1 };
+    expect(additionsOf(nothing, { ...failure, startedAt: 1200 })).toEqual(counted);
+    expect(additionsOf(nothing, { ...failure, startedAt: null })).toEqual(counted);
     expect(additionsOf(nothing, { startedAt: 1100, at: 1100 })).toMatchObject({
       dora_deployment_duration_seconds: 0,
     });
@@ -69,7 +74,10 @@ describe('creditFor', () => {
 
   it('takes nothing back for a failure that turns out to have gone well', () => {
     const credit = creditFor(nothing, aDeployment({ outcome: 'failure' }));
-    expect(creditFor(nothing, { ...aDeployment(credit?.deployment), outcome: 'success' })).toBeNull();
+    const corrected = { ...aDeployment(credit?.deployment), outcome: 'success' as const };
+    expect(
+      creditFor(nothing, corrected)?.additions.map(({ metric, amount }) => [metric.name, amount]),
+    ).toEqual([['dora_change_lead_time_unknown_total', 1]]);
   });
 
   it('adds nothing for a deployment that is waived', () => {
@@ -92,24 +100,22 @@ describe('creditFor', () => {
 });
 
 describe('the entries of the ledger', () => {
-  const bits = figures.flatMap((figure) => figure.entries.map((entry) => entry.bit));
+  const entries = figures.flatMap(({ measures }) => measures.flatMap(({ ledger }) => ledger ?? []));
 
-  it('have bits of their own, which stored pipelines rely on', () => {
-    const known = Object.fromEntries(
-      figures.flatMap((figure) => figure.entries.map((entry) => [entry.metric.name, entry.bit])),
-    );
-    expect(known).toMatchObject({
+  it('have bits that stored pipelines rely on, shared only by what excludes each other', () => {
+    expect(Object.fromEntries(entries.map(({ metric, bit }) => [metric.name, bit]))).toEqual({
       dora_deployments_total: 1,
       dora_deployment_failures_total: 2,
+      dora_deployment_reworks_total: 4,
       dora_deployment_recovery_time_seconds: 8,
+      dora_change_lead_time_seconds: 16,
+      dora_change_lead_time_unknown_total: 16,
       dora_deployment_duration_seconds: 32,
     });
-    expect(new Set(bits).size).toBe(bits.length);
-    expect(bits.filter((bit) => bit <= 0 || (bit & (bit - 1)) !== 0)).toEqual([]);
   });
 
   it('are all waived together', () => {
-    expect(bits.filter((bit) => (waived & bit) === 0)).toEqual([]);
+    expect(entries.filter(({ bit }) => (waived & bit) === 0)).toEqual([]);
   });
 
   it('have names of their own, and buckets in ascending order', () => {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type Totals, zeroTotals } from '../../src/core/ledger.ts';
 import { type Pair, seriesKey } from '../../src/core/pair.ts';
-import { project } from '../../src/core/projection.ts';
+
 import type { Repo } from '../../src/core/repo.ts';
 import { createState } from '../../src/core/state.ts';
 import { createTally } from '../../src/core/tally.ts';
-import { emptyTimeline, reduce, type Timeline } from '../../src/core/timeline.ts';
+import { reduce, type Timeline } from '../../src/core/timeline.ts';
 import { nameGauges } from '../support/gauges.ts';
+import { emptyTimeline, project } from '../support/projected.ts';
 import { aDeployment, aPair, aRepo } from '../support/records.ts';
 
 function stateOf(repos: Repo[], pairs: Pair[], timelines: Map<string, Timeline> = new Map()) {

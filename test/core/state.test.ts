@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { followKey } from '../../src/core/follow.ts';
 import { createState, type StateChange } from '../../src/core/state.ts';
 import { createTally } from '../../src/core/tally.ts';
-import { emptyTimeline } from '../../src/core/timeline.ts';
+import { emptyTimeline } from '../support/projected.ts';
 import { aPair, aRepo } from '../support/records.ts';
 
 const aChange = (overrides: Partial<StateChange> = {}): StateChange => ({

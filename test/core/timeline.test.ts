@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../src/core/deployment.ts';
 import { addToTotals, type Credit, type Totals, waived, zeroTotals } from '../../src/core/ledger.ts';
+import { defaultRules } from '../../src/core/policy.ts';
 import {
   createTimelineBuilder,
-  emptyTimeline,
   reduce,
   settle,
   stepFold,
@@ -13,6 +13,7 @@ import {
 } from '../../src/core/timeline.ts';
 import { anyDeployments } from '../support/arbitraries.ts';
 import { gaugesOf } from '../support/gauges.ts';
+import { emptyTimeline } from '../support/projected.ts';
 import { aDeployment } from '../support/records.ts';
 
 /** `F100` and the like: an outcome and a time, numbered as they come. */
@@ -383,7 +384,7 @@ describe('createTimelineBuilder', () => {
     fc.assert(
       fc.property(anyDeployments(), fc.integer({ min: 0, max: 16 }), (all, cutoff) => {
         const reduced = reduceAll(emptyTimeline, insert(...all)).timeline;
-        const builder = createTimelineBuilder(cutoff);
+        const builder = createTimelineBuilder(defaultRules, cutoff);
         for (const deployment of reduced.recent) builder.add(deployment);
         expect(builder.build()).toEqual(settle(reduced, cutoff));
       }),

@@ -19,7 +19,7 @@ async function start(
     DORA_RECONCILE_INTERVAL: '1s',
     ...env,
   });
-  const isStreaming = env['DORA_STREAM'] === 'false' ? 0 : 1;
+  const isStreaming = env['DORA_STREAM'] === 'false' ? undefined : 1;
   await expect.poll(() => metric(exporter, 'dora_exporter_stream_connected')).toBe(isStreaming);
   await expect.poll(() => metric(exporter, deployments())).toBe(0);
   return { woodpecker, exporter };

@@ -145,6 +145,7 @@ describe('the service with a Woodpecker', () => {
     const ready = await fetch(`${exporter.url}/readyz`);
     expect(ready.status).toBe(503);
     expect(await ready.text()).toContain('Catching up with Woodpecker');
+    expect((await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
     expect((await exporter.post({ repo: 'acme/shop', number: 1 })).status).toBe(202);
     await expect.poll(async () => (await exporter.metrics()).get('dora_exporter_woodpecker_up')).toBe(0);
     expect((await exporter.stop()).code).toBe(0);

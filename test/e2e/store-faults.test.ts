@@ -31,12 +31,14 @@ async function expectItRidesOut(
   const ready = await fetch(`${exporter.url}/readyz`);
   expect(ready.status).toBe(503);
   expect(await ready.text()).toContain('Store cannot commit');
+  await expect.poll(async () => (await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
   await exporter.post(report(2));
 
   mendIt();
   expect((await fetch(`${exporter.url}/readyz`)).status).toBe(200);
   expect(await (await exporter.post(report(2))).json()).toEqual({ result: 'stored' });
   expect((await exporter.metrics()).get(deployments)).toBe(2);
+  await expect.poll(async () => (await exporter.metrics()).get('dora_exporter_ready')).toBe(1);
   const told = exporter.output().match(/Store cannot be written|Store can be written again/g);
   expect(told).toEqual(['Store cannot be written', 'Store can be written again']);
 }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { project } from '../../src/core/projection.ts';
+import { createProjection } from '../../src/core/projection.ts';
 import { loadState } from '../../src/load.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { fixture } from '../support/fixtures.ts';
+import { project } from '../support/projected.ts';
 import { createSmallExporter, noon, webhookSecret } from '../support/small-exporter.ts';
 
 type Json = unknown;
@@ -152,7 +153,12 @@ describe.each([
         async (requests) => {
           const exporter = await createSmallExporter({ canAsk });
           const { state } = exporter;
-          const exposition = createExposition(state, async () => '');
+          const exposition = createExposition({
+            projection: createProjection(state, []),
+            windows: [],
+            renderSelf: async () => '',
+            now: () => noon,
+          });
           const app = exporter.app({ exposition });
           const look = async () => ({
             figures: await (await app.request('/metrics')).text(),

@@ -4,7 +4,12 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { zeroTotals } from '../../src/core/ledger.ts';
 import { gauges, type SeriesSample } from '../../src/core/projection.ts';
 import { listen } from '../../src/http/server.ts';
-import { renderStatusPage, type Status, statusPageHeaders } from '../../src/http/status-page.ts';
+import {
+  renderStatusPage,
+  type Status,
+  statusPageHeaders,
+  type WoodpeckerStatus,
+} from '../../src/http/status-page.ts';
 import { requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
 
@@ -26,8 +31,19 @@ function aSeries(
       counters: { dora_deployments_total: 42, dora_deployment_failures_total: 7 },
     },
     hasDeployed: true,
+    windows: null,
   };
 }
+
+const aWoodpecker: WoodpeckerStatus = {
+  url: 'https://ci.example.com/ci',
+  isUp: true,
+  isStreaming: null,
+  troubles: [],
+  backlog: 0,
+  reconciledAt: null,
+  missed: 0,
+};
 
 const aStatus = (overrides: Partial<Status> = {}): Status => ({
   version: '1.2.3',
@@ -116,21 +132,44 @@ describe('the status page', () => {
 
   it('tells of Woodpecker whether it answers', async () => {
     const lineOf = (isUp: boolean | null) =>
-      textOf(aStatus({ woodpecker: { url: 'https://ci.example.com/ci', isUp }, following: 4 }));
+      textOf(aStatus({ woodpecker: { ...aWoodpecker, isUp }, following: 4 }));
     expect(await lineOf(null)).toContain(
       'Woodpecker at https://ci.example.com/ci has not been asked yet; 4 unfinished',
     );
     expect(await lineOf(true)).toContain('Woodpecker at https://ci.example.com/ci answers ; 4 unfinished');
     expect(await lineOf(false)).toContain(
-      'Woodpecker at https://ci.example.com/ci does not answer ; 4 unfinished',
+      'Woodpecker at https://ci.example.com/ci does not answer as it should ; 4 unfinished',
     );
     expect(await textOf(aStatus())).toContain('No Woodpecker to ask: what webhooks tell is all there is.');
+  });
+
+  it('tells of the stream, of what waits, of the last reconciliation and what was missed', async () => {
+    const text = await textOf(
+      aStatus({
+        woodpecker: { ...aWoodpecker, isStreaming: true, backlog: 3, reconciledAt: noon - 240, missed: 17 },
+        following: 4,
+      }),
+    );
+    expect(text).toContain(
+      'its event stream is connected; 4 unfinished pipelines are followed, 3 repos wait',
+    );
+    expect(text).toContain('Last reconciliation: 4 min ago');
+    expect(text).toContain('webhook and stream had missed: 17.');
+    const before = await textOf(aStatus({ woodpecker: { ...aWoodpecker, isStreaming: false } }));
+    expect(before).toContain('its event stream is not connected');
+    expect(before).toContain('Last reconciliation: never');
+  });
+
+  it('tells what is wrong and what to do', async () => {
+    const troubles = ['Token is refused: set another', 'Stream does not stand: look at the proxy'];
+    const text = await textOf(aStatus({ woodpecker: { ...aWoodpecker, isUp: false, troubles } }));
+    for (const trouble of troubles) expect(text).toContain(trouble);
   });
 
   it('tells what came in, what is not counted and how backfills went', async () => {
     const text = await textOf(
       aStatus({
-        woodpecker: { url: 'https://ci.example.com', isUp: true },
+        woodpecker: aWoodpecker,
         sources: [
           {
             source: 'webhook',
@@ -194,7 +233,7 @@ describe('the status page', () => {
       aStatus({
         version: evil,
         notReady: evil,
-        woodpecker: { url: evil, isUp: true },
+        woodpecker: { ...aWoodpecker, url: evil, troubles: [evil] },
         sources: [{ source: evil, lastAt: null, results: [{ result: evil, count: 1 }] }],
         series: [{ ...aSeries(evil), tier: evil }],
         events: [{ tier: evil, event: 'cron', deployments: 1 }],
@@ -217,8 +256,8 @@ describe('the status page', () => {
     expect(
       page.split('&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;alert(2)&quot;&gt;')
         .length - 1,
-    ).toBe(14);
-    expect(page.split('&#39;&quot;&amp;').length - 1).toBe(14);
+    ).toBe(15);
+    expect(page.split('&#39;&quot;&amp;').length - 1).toBe(15);
   });
 
   it('is allowed its own style by its headers, and nothing else', async () => {

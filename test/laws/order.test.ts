@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { project } from '../../src/core/projection.ts';
+
 import {
   anyDeliveries,
   anyStories,
@@ -10,6 +10,7 @@ import {
   type Story,
 } from '../support/histories.ts';
 import { expectedSeries, type Rules, rulesByTarget, rulesWithoutNames } from '../support/oracle.ts';
+import { project } from '../support/projected.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { createSqliteHost, createWorld, exactPart, type StoreHost, seriesOf } from '../support/world.ts';
 

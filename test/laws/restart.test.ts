@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { ignoreReasons } from '../../src/core/classification.ts';
 import type { Follow } from '../../src/core/follow.ts';
 import { longestWindowSeconds } from '../../src/core/policy.ts';
-import { project } from '../../src/core/projection.ts';
+
 import { anyDeliveries, anyStories, type Delivery, daySeconds, epoch } from '../support/histories.ts';
 import { rulesByTarget } from '../support/oracle.ts';
+import { project } from '../support/projected.ts';
 import { someFacts } from '../support/records.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import {

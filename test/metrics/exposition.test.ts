@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import { createProjection } from '../../src/core/projection.ts';
 import { createState, type State } from '../../src/core/state.ts';
 import { createTally } from '../../src/core/tally.ts';
 import { contentType, createExposition } from '../../src/metrics/exposition.ts';
@@ -10,8 +12,11 @@ import { createSmallExporter, noon, type SmallExporter } from '../support/small-
 
 const noSelf = async () => '';
 
-const textOf = async (state: State) =>
-  Buffer.from(await createExposition(state, noSelf).plain()).toString('utf8');
+const { windows } = defaultPolicy;
+const expose = (state: State, renderSelf: () => Promise<string> = noSelf) =>
+  createExposition({ projection: createProjection(state, windows), windows, renderSelf, now: () => noon });
+
+const textOf = async (state: State) => Buffer.from(await expose(state).plain()).toString('utf8');
 
 /** The lines of one metric: its help, its type and its samples. */
 function blockOf(text: string, name: string): string[] {
@@ -136,10 +141,10 @@ describe('the text for Prometheus', () => {
     );
   });
 
-  it('has no label but repo, tier and le', async () => {
+  it('has no label but repo, tier, window and those of the format', async () => {
     const text = await textOf((await createExample()).state);
     const names = [...text.matchAll(/[{,]([a-z]+)="/g)].map(([, name]) => name);
-    expect([...new Set(names)].sort()).toEqual(['le', 'repo', 'tier']);
+    expect([...new Set(names)].sort()).toEqual(['le', 'quantile', 'repo', 'tier', 'window']);
   });
 
   it('has help and type, but no sample, where nothing is known', async () => {
@@ -196,22 +201,23 @@ describe('a scrape', () => {
   it('renders the figures once per change, however often and in whatever form it is asked for', async () => {
     const state = stateOf('acme/shop', 'production');
     const { seen, facade } = watched(state);
-    const exposition = createExposition(facade, noSelf);
+    const exposition = expose(facade, noSelf);
     expect(seen.readings).toBe(0);
     await Promise.all([exposition.plain(), exposition.gzip(), exposition.plain()]);
     await exposition.gzip();
-    expect(seen.readings).toBe(1);
+    // Once to prepare it in slices, and once to show it.
+    expect(seen.readings).toBe(2);
 
     state.apply({ ...emptyChange(state), pairs: [aPair({ tier: 'staging' })] });
     const [plain, zipped] = await Promise.all([exposition.plain(), exposition.gzip()]);
-    expect(seen.readings).toBe(2);
+    expect(seen.readings).toBe(4);
     expect(Buffer.from(plain).toString()).toContain('tier="staging"');
     expect(gunzipSync(zipped).equals(plain)).toBe(true);
   });
 
   it('renders what is about the exporter itself each time', async () => {
     let asked = 0;
-    const exposition = createExposition(createState(), async () => `self ${++asked}\n`);
+    const exposition = expose(createState(), async () => `self ${++asked}\n`);
     const last = async () =>
       Buffer.from(await exposition.plain())
         .toString()
@@ -222,7 +228,7 @@ describe('a scrape', () => {
 
   it('does not remember a rendering that failed', async () => {
     const { seen, facade } = watched(stateOf('acme/shop', 'production'));
-    const exposition = createExposition(facade, noSelf);
+    const exposition = expose(facade, noSelf);
     seen.isBroken = true;
     await expect(exposition.plain()).rejects.toThrow('Not now');
     seen.isBroken = false;
@@ -245,7 +251,7 @@ describe('a scrape', () => {
       ),
       pairs: Array.from({ length: repos }, (_, i) => aPair({ repo: i })),
     });
-    const exposition = createExposition(state, async () => self);
+    const exposition = expose(state, async () => self);
     const [plain, zipped] = [await exposition.plain(), await exposition.gzip()];
     // Reading it also checks length and checksum, over both of its parts.
     const text = gunzipSync(zipped).toString('utf8');

@@ -4,16 +4,18 @@ import { createTally } from '../../src/core/tally.ts';
 import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
 import { eventResults, sources } from '../../src/sources/source.ts';
 
-function createMetrics(overrides: { readonly hasWoodpecker?: boolean } = {}) {
+function createMetrics(overrides: { readonly hasWoodpecker?: boolean; readonly hasStream?: boolean } = {}) {
   const state = createState();
   let now = 1_785_500_000;
   let backlog = 0;
+  let isReady = false;
   const metrics = createSelfMetrics({
     version: '1.2.3',
     state,
     sources,
     results: eventResults,
     hasWoodpecker: true,
+    isReady: () => isReady,
     backlog: () => backlog,
     now: () => now,
     ...overrides,
@@ -26,6 +28,9 @@ function createMetrics(overrides: { readonly hasWoodpecker?: boolean } = {}) {
     },
     setBacklog: (repos: number) => {
       backlog = repos;
+    },
+    setReady: () => {
+      isReady = true;
     },
     /** Samples of one metric. */
     samples: async (name: string) =>
@@ -98,6 +103,7 @@ describe('the exporter’s metrics about itself', () => {
       'skipped',
       'error',
       'no_timestamp',
+      'limit',
     ];
     expect(await samples('dora_exporter_pipelines_ignored')).toEqual(
       reasons.map((reason) => `dora_exporter_pipelines_ignored{reason="${reason}"} 0`),
@@ -209,6 +215,21 @@ describe('the exporter’s metrics about itself', () => {
     metrics.countEvent('reconcile', 'stored');
     const names = ['woodpecker_', 'stream_', 'following', 'backlog', 'missed_', 'last_reconcile_'];
     for (const name of names) expect(await samples(`dora_exporter_${name}`)).toEqual([]);
+  });
+
+  it('tell of no stream that is not listened to', async () => {
+    const { metrics, samples } = createMetrics({ hasStream: false });
+    metrics.setStreamConnected(false);
+    expect(await samples('dora_exporter_stream_')).toEqual([]);
+    expect(await samples('dora_exporter_woodpecker_up')).toEqual(['dora_exporter_woodpecker_up 0']);
+  });
+
+  it('tell whether it is ready', async () => {
+    const { samples, setReady, advance } = createMetrics();
+    expect(await samples('dora_exporter_ready')).toEqual(['dora_exporter_ready 0']);
+    setReady();
+    advance(1);
+    expect(await samples('dora_exporter_ready')).toEqual(['dora_exporter_ready 1']);
   });
 
   it('tell version and process', async () => {

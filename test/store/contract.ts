@@ -249,6 +249,7 @@ export function describeStore(
           namedAt: 1_750_000_000,
           defaultBranches: ['main', "o'brien", 'übung'],
           horizon: 1_740_000_000,
+          knownSince: 1_730_000_000,
           revealed: true,
           isGone: false,
           scan: { watermark: 7, scannedAt: 1000, covered: { from: 8, to: 90, fromCreatedAt: 900 } },
@@ -260,6 +261,7 @@ export function describeStore(
           namedAt: 0,
           defaultBranches: [],
           horizon: null,
+          knownSince: null,
           revealed: false,
           isGone: false,
           scan: { watermark: null, scannedAt: null, covered: null },
@@ -450,12 +452,16 @@ export function describeStore(
             [one, 'production', 300, 1],
             [two, 'platform', 50, 1],
           ]);
-          expect(seen(await collect(tx.pipelines.deployments({ repo: one, tier: 'production' })))).toEqual([
+          expect(
+            seen(await collect(tx.pipelines.deployments({ only: { repo: one, tier: 'production' } }))),
+          ).toEqual([
             [one, 'production', 200, 9],
             [one, 'production', 200, 11],
             [one, 'production', 300, 1],
           ]);
-          expect(await collect(tx.pipelines.deployments({ repo: two, tier: 'production' }))).toEqual([]);
+          expect(
+            await collect(tx.pipelines.deployments({ only: { repo: two, tier: 'production' } })),
+          ).toEqual([]);
         });
       });
 
@@ -464,7 +470,7 @@ export function describeStore(
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(
             pipelineOf(repo, 7, {
-              told: { startedAt: null },
+              told: { startedAt: null, committedAt: 900 },
               classification: {
                 kind: 'deployment',
                 tier: 'production',
@@ -485,6 +491,10 @@ export function describeStore(
                 outcome: 'failure',
                 startedAt: null,
                 isRework: true,
+                commit: aRecord().commit,
+                committedAt: 900,
+                firstSeenAt: null,
+                change: null,
                 credited: 3,
               },
             },
@@ -553,6 +563,7 @@ export function describeStore(
             skipped: 0,
             error: 0,
             no_timestamp: 0,
+            limit: 0,
           });
         });
       });
@@ -607,7 +618,9 @@ export function describeStore(
             );
 
             const byTime = [3, 1, 2].flatMap((rest) => numbers.filter((number) => number % 3 === rest % 3));
-            const deployments = await collect(tx.pipelines.deployments({ repo: two, tier: 'production' }));
+            const deployments = await collect(
+              tx.pipelines.deployments({ only: { repo: two, tier: 'production' } }),
+            );
             expect(deployments.map(({ deployment }) => deployment.number)).toEqual(byTime);
             const everywhere = await collect(tx.pipelines.deployments());
             expect(everywhere.map(({ deployment: { repo, number } }) => repo * 100_000 + number)).toEqual([
@@ -619,9 +632,9 @@ export function describeStore(
             expect((await collect(tx.pipelines.held(one))).map(({ record }) => record.number)).toEqual(even);
             await tx.pipelines.releaseHeld(one);
             expect(await collect(tx.pipelines.held(one))).toEqual([]);
-            expect(await collect(tx.pipelines.deployments({ repo: one, tier: 'production' }))).toHaveLength(
-              manyRows,
-            );
+            expect(
+              await collect(tx.pipelines.deployments({ only: { repo: one, tier: 'production' } })),
+            ).toHaveLength(manyRows);
           });
         });
 

@@ -5,7 +5,7 @@
 
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { gauges, project } from '../../src/core/projection.ts';
+import { gauges } from '../../src/core/projection.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
 import { loadState } from '../../src/load.ts';
 import { createLog } from '../../src/log.ts';
@@ -15,6 +15,7 @@ import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpecker/client.ts';
 import type { FakeWoodpecker } from './fake-woodpecker.ts';
+import { project } from './projected.ts';
 
 export interface Harness {
   readonly store: Store;

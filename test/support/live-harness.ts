@@ -4,7 +4,7 @@
  */
 
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { gauges, project } from '../../src/core/projection.ts';
+import { gauges } from '../../src/core/projection.ts';
 import type { Repo } from '../../src/core/repo.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
 import { loadState } from '../../src/load.ts';
@@ -21,6 +21,7 @@ import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpec
 import { openEventStream } from '../../src/woodpecker/event-stream.ts';
 import { createWoodpeckerHealth } from '../../src/woodpecker/health.ts';
 import { type FakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
+import { project } from './projected.ts';
 import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts';
 
 /** When simulated time begins: 2026-06-01. */
@@ -31,6 +32,8 @@ export interface LiveHarness {
   readonly store: Store;
   readonly ingest: Ingest;
   readonly client: WoodpeckerClient;
+  /** Aborted by `stop`. */
+  readonly signal: AbortSignal;
   readonly backfill: BackfillRunner;
   readonly reconciliation: Reconciliation;
   readonly stream: EventStream;
@@ -182,6 +185,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     store,
     ingest,
     client,
+    signal,
     backfill,
     reconciliation,
     stream,

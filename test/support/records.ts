@@ -43,6 +43,7 @@ export function aRepo(overrides: Partial<Repo> = {}): Repo {
     namedAt: 1000,
     defaultBranches: ['main'],
     horizon: null,
+    knownSince: null,
     revealed: true,
     isGone: false,
     scan: noScan,
@@ -70,6 +71,10 @@ export function aDeployment(overrides: Partial<Deployment> = {}): Deployment {
     outcome: 'success',
     startedAt: null,
     isRework: false,
+    commit: '',
+    committedAt: null,
+    firstSeenAt: null,
+    change: null,
     credited: 0,
     ...overrides,
   };
@@ -93,6 +98,7 @@ export function aStoredPipeline(overrides: Partial<StoredPipeline> = {}): Stored
     classification: aClassification(),
     isHeld: false,
     credited: 0,
+    change: null,
     ...overrides,
   };
 }

@@ -5,7 +5,7 @@
 
 import type { Follow } from '../../src/core/follow.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { project, type SeriesSample } from '../../src/core/projection.ts';
+import { createProjection, type SeriesSample } from '../../src/core/projection.ts';
 import type { Repo } from '../../src/core/repo.ts';
 import type { State } from '../../src/core/state.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
@@ -28,6 +28,7 @@ import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { type GaugeValues, nameGauges } from './gauges.ts';
+import { project } from './projected.ts';
 
 /** When the clock of a small exporter stands still: a minute after the pipelines of the v3.17.0 fixtures. */
 export const noon = 1_785_500_450;
@@ -114,7 +115,14 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
         {
           webhook,
           backfill: noBackfill,
-          exposition: overrides.exposition ?? createExposition(state, selfMetrics().render),
+          exposition:
+            overrides.exposition ??
+            createExposition({
+              projection: createProjection(state, ingest.mode.policy.windows),
+              windows: ingest.mode.policy.windows,
+              renderSelf: selfMetrics().render,
+              now: () => clock.now() / 1000,
+            }),
           status: async () => ({
             version: '1.2.3',
             now: clock.now() / 1000,

@@ -3,19 +3,19 @@
  * seen of it from outside.
  */
 
-import { project } from '../../src/core/projection.ts';
 import type { State } from '../../src/core/state.ts';
 import { settle } from '../../src/core/timeline.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
+import type { IntakeMode } from '../../src/intake-mode.ts';
 import { loadState } from '../../src/load.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
-import type { IntakeMode } from '../../src/unit-of-work.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { nameGauges } from './gauges.ts';
 import { type Delivery, firstReceipt } from './histories.ts';
 import type { ExpectedSeries } from './oracle.ts';
+import { project } from './projected.ts';
 
 /** A store that can be closed and opened again. */
 export interface StoreHost {

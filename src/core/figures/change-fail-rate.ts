@@ -3,19 +3,26 @@
  * here failed deployments over all. A failed pipeline stands in for it; it may never have reached users.
  */
 
-import { type Figure, stateless } from './figure.ts';
+import { type Figure, nothing, once, stateless } from './figure.ts';
 
 export const changeFailRate: Figure<null> = {
   ...stateless,
-  entries: [
+  measures: [
     {
-      bit: 2,
-      metric: {
-        type: 'counter',
-        name: 'dora_deployment_failures_total',
-        help: 'Failed deployments: a proxy, since a failed pipeline may never have reached users.',
+      values: (_before, { outcome }) => (outcome === 'failure' ? once : nothing),
+      ledger: {
+        bit: 2,
+        metric: {
+          type: 'counter',
+          name: 'dora_deployment_failures_total',
+          help: 'Failed deployments: a proxy, since a failed pipeline may never have reached users.',
+        },
       },
-      amount: (_before, deployment) => (deployment.outcome === 'failure' ? 1 : null),
+      window: {
+        type: 'count',
+        name: 'failed_deployments',
+        help: 'Failed deployments: a proxy, since a failed pipeline may never have reached users',
+      },
     },
   ],
 };

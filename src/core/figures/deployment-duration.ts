@@ -1,23 +1,36 @@
 /** How long a deployment's pipeline ran, from its start to its end. */
 
-import { type Figure, stateless } from './figure.ts';
+import { type Figure, nothing, stateless } from './figure.ts';
 
 const minute = 60;
 const hour = 60 * minute;
 
 export const deploymentDuration: Figure<null> = {
   ...stateless,
-  entries: [
+  measures: [
     {
-      bit: 32,
-      metric: {
-        type: 'histogram',
-        name: 'dora_deployment_duration_seconds',
-        help: "From the start of a deployment's pipeline to its end.",
-        buckets: [30, minute, 2 * minute, 5 * minute, 10 * minute, 20 * minute, 30 * minute, hour, 2 * hour],
-      },
       // Agents stamp both with their own clocks: what is missing or negative tells nothing.
-      amount: (_before, { startedAt, at }) => (startedAt !== null && at >= startedAt ? at - startedAt : null),
+      values: (_before, { startedAt, at }) =>
+        startedAt !== null && at >= startedAt ? [at - startedAt] : nothing,
+      ledger: {
+        bit: 32,
+        metric: {
+          type: 'histogram',
+          name: 'dora_deployment_duration_seconds',
+          help: "From the start of a deployment's pipeline to its end.",
+          buckets: [
+            30,
+            minute,
+            2 * minute,
+            5 * minute,
+            10 * minute,
+            20 * minute,
+            30 * minute,
+            hour,
+            2 * hour,
+          ],
+        },
+      },
     },
   ],
 };

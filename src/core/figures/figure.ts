@@ -1,19 +1,29 @@
 /**
  * What a figure is: a state folded over the deployments of one pair in order of time, the gauges read from that state,
- * and the ledger entries that a deployment adds to, given the state just before it.
+ * and its measures: what each deployment adds, given the state just before it.
  *
- * Gauges are exact: a function of the set of deployments. Ledger entries only ever grow (see `ledger.ts`).
+ * One measure serves both ways of showing it. In the ledger (see `ledger.ts`) its values are added once and never taken
+ * back; in a window (see `windows.ts`) they are those of the deployments that it holds, exactly. Gauges and windows are
+ * a function of the set of deployments.
  */
 
 import type { Deployment } from '../deployment.ts';
 
 export interface Figure<S> {
   /** State before any deployment. */
-  readonly initial: S;
+  readonly initial: (rules: FigureRules) => S;
   /** State after one more. */
   readonly step: (state: S, deployment: Deployment) => S;
   readonly gauges: readonly Gauge<S>[];
-  readonly entries: readonly LedgerEntry<S>[];
+  readonly measures: readonly Measure<S>[];
+}
+
+/** What decides how a figure reads the same deployments. */
+export interface FigureRules {
+  /** Whether a forge is asked for commits: what it has not told yet is then pending, not unknown. */
+  readonly asksForge: boolean;
+  /** What stands in for commit times that cannot be had: the creation of a commit's first pipeline, or nothing. */
+  readonly leadTimeFallback: 'created' | null;
 }
 
 export interface Gauge<S> {
@@ -22,12 +32,20 @@ export interface Gauge<S> {
   readonly value: (state: S) => number;
 }
 
-export interface LedgerEntry<S> {
-  /** A power of two, the entry's own for good: it is stored with each pipeline. */
+export interface Measure<S> {
+  /** What `deployment` adds: counts or observations, none for nothing. `before` is the state just before it. */
+  readonly values: (before: S, deployment: Deployment) => readonly number[];
+  readonly ledger?: LedgerEntry;
+  readonly window?: WindowMetric;
+}
+
+export interface LedgerEntry {
+  /**
+   * A power of two, the entry's own for good: it is stored with each pipeline. Entries that share one exclude each
+   * other: a pipeline adds to the one that it first has something for.
+   */
   readonly bit: number;
   readonly metric: CounterMetric | HistogramMetric;
-  /** What `deployment` adds: a count or an observation; `null` for nothing. `before` is the state just before it. */
-  readonly amount: (before: S, deployment: Deployment) => number | null;
 }
 
 export interface CounterMetric {
@@ -44,5 +62,20 @@ export interface HistogramMetric {
   readonly buckets: readonly number[];
 }
 
+/** How a measure shows in a window; names follow `dora_window_` and `dora_tier_window_`. */
+export type WindowMetric =
+  | { readonly type: 'count'; readonly name: string; readonly help: string }
+  | {
+      readonly type: 'distribution';
+      /** Of the quantiles. */
+      readonly name: string;
+      readonly help: string;
+      /** Of the number of samples. */
+      readonly samplesName: string;
+    };
+
+export const once: readonly number[] = [1];
+export const nothing: readonly number[] = [];
+
 /** State of a figure that needs to remember nothing. */
-export const stateless = { initial: null, step: () => null, gauges: [] } as const;
+export const stateless = { initial: () => null, step: () => null, gauges: [] } as const;

@@ -1,17 +1,21 @@
 /** All figures. A further one is a file beside this and a line below. */
 
 import { changeFailRate } from './change-fail-rate.ts';
+import { changeLeadTime } from './change-lead-time.ts';
 import { deploymentDuration } from './deployment-duration.ts';
 import { deploymentFrequency } from './deployment-frequency.ts';
 import type { Figure } from './figure.ts';
 import { lastOutcome } from './last-outcome.ts';
 import { recoveryTime } from './recovery-time.ts';
+import { reworkRate } from './rework-rate.ts';
 
 /** Each figure's state is its own business; here they only stand side by side. */
 export const figures: readonly Figure<unknown>[] = [
   deploymentFrequency,
   changeFailRate,
+  reworkRate,
   lastOutcome,
   recoveryTime,
+  changeLeadTime,
   deploymentDuration,
 ] as readonly Figure<unknown>[];

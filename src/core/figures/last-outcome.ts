@@ -9,7 +9,7 @@ export interface LastOutcome {
 }
 
 export const lastOutcome: Figure<LastOutcome> = {
-  initial: { success: 0, failure: 0 },
+  initial: () => ({ success: 0, failure: 0 }),
   step: (state, deployment) => ({ ...state, [deployment.outcome]: deployment.at }),
   gauges: [
     {
@@ -23,5 +23,5 @@ export const lastOutcome: Figure<LastOutcome> = {
       value: (state) => state.failure,
     },
   ],
-  entries: [],
+  measures: [],
 };

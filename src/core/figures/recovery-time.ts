@@ -1,10 +1,11 @@
 /**
  * Failed deployment recovery time: "the time it takes to recover from a deployment that fails and requires immediate
  * intervention" (dora.dev). The first failure after a success opens an episode, the next success closes it; a streak of
- * failures is one episode, timed from its first.
+ * failures is one episode, timed from its first. A recovery belongs to the moment at which it was reached.
  */
 
-import type { Figure } from './figure.ts';
+import { type Figure, nothing } from './figure.ts';
+import { longTimeBuckets } from './long-time-buckets.ts';
 
 export interface Episode {
   /** First failure of the open episode, Unix seconds; 0 when none is open. */
@@ -12,12 +13,9 @@ export interface Episode {
 }
 
 const closed: Episode = { failingSince: 0 };
-const minute = 60;
-const hour = 60 * minute;
-const day = 24 * hour;
 
 export const recoveryTime: Figure<Episode> = {
-  initial: closed,
+  initial: () => closed,
   step: (state, deployment) => {
     if (deployment.outcome === 'success') return closed;
     return state.failingSince > 0 ? state : { failingSince: deployment.at };
@@ -29,19 +27,25 @@ export const recoveryTime: Figure<Episode> = {
       value: (state) => state.failingSince,
     },
   ],
-  entries: [
+  measures: [
     {
-      bit: 8,
-      metric: {
-        type: 'histogram',
-        name: 'dora_deployment_recovery_time_seconds',
-        help: 'From the first failed deployment of an episode to the next successful one.',
-        buckets: [5 * minute, 15 * minute, hour, 4 * hour, day, 3 * day, 7 * day, 30 * day, 180 * day],
+      values: ({ failingSince }, { outcome, at }) =>
+        outcome === 'success' && failingSince > 0 ? [at - failingSince] : nothing,
+      ledger: {
+        bit: 8,
+        metric: {
+          type: 'histogram',
+          name: 'dora_deployment_recovery_time_seconds',
+          help: 'From the first failed deployment of an episode to the next successful one.',
+          buckets: longTimeBuckets,
+        },
       },
-      amount: (before, deployment) =>
-        deployment.outcome === 'success' && before.failingSince > 0
-          ? deployment.at - before.failingSince
-          : null,
+      window: {
+        type: 'distribution',
+        name: 'recovery_time_seconds',
+        samplesName: 'recovery_time_samples',
+        help: 'From the first failed deployment of an episode to the next successful one, of episodes that ended',
+      },
     },
   ],
 };

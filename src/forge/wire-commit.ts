@@ -1,0 +1,19 @@
+/** A commit on the wire of Forgejo, Gitea and GitHub, as far as it is read. */
+
+import { z } from 'zod';
+import { type LogEntry, parseCommitDate, WireCommitId } from './dialect.ts';
+
+export type WireCommit = z.infer<typeof WireCommit>;
+export const WireCommit = z.object({
+  sha: WireCommitId,
+  commit: z.object({ committer: z.object({ date: z.string().nullish() }).nullish() }),
+  parents: z.array(z.object({ sha: WireCommitId })).nullish(),
+});
+
+export function toLogEntry({ sha, commit, parents }: WireCommit): LogEntry {
+  return {
+    id: sha,
+    parents: (parents ?? []).map((parent) => parent.sha),
+    committedAt: parseCommitDate(commit.committer?.date),
+  };
+}

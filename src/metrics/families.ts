@@ -1,0 +1,157 @@
+/** Every metric of the figures: its name, type and help, and the values that a sample has of it. */
+
+import { type HistogramTotals, ledgerMetrics } from '../core/ledger.ts';
+import type { Window } from '../core/policy.ts';
+import { gauges, type SeriesSample } from '../core/projection.ts';
+import { quantileOf } from '../core/quantile.ts';
+import type { TierSample, TierShare } from '../core/tier-windows.ts';
+import { type WindowContent, windowCounts, windowDistributions, windowQuantiles } from '../core/windows.ts';
+
+export interface Family<Sample> {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
+  readonly valuesOf: (sample: Sample) => readonly Value[];
+}
+
+export interface Value {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly metricName?: string;
+}
+
+/** Of each pair of repo and tier, in the order in which they are written. */
+export function seriesFamilies(windows: readonly Window[]): readonly Family<SeriesSample>[] {
+  return [
+    ...ledgerMetrics.flatMap((metric): Family<SeriesSample>[] =>
+      metric.type === 'counter'
+        ? [
+            {
+              ...metric,
+              valuesOf: ({ repo, tier, totals }) => [
+                { labels: { repo, tier }, value: totals.counters[metric.name] ?? 0 },
+              ],
+            },
+          ]
+        : [],
+    ),
+    ...gauges.map(
+      ({ name, help }, index): Family<SeriesSample> => ({
+        name,
+        help,
+        type: 'gauge',
+        valuesOf: ({ repo, tier, gauges: values }) => [{ labels: { repo, tier }, value: values[index] ?? 0 }],
+      }),
+    ),
+    ...ledgerMetrics.flatMap((metric): Family<SeriesSample>[] =>
+      metric.type === 'histogram'
+        ? [
+            {
+              ...metric,
+              valuesOf: ({ repo, tier, totals, hasDeployed }) => {
+                const histogram = totals.histograms[metric.name] ?? emptyHistogram(metric.buckets);
+                return hasDeployed
+                  ? histogramValues(metric.name, metric.buckets, histogram, { repo, tier })
+                  : [];
+              },
+            },
+          ]
+        : [],
+    ),
+    ...windowFamilies<SeriesSample>(
+      'dora_window_',
+      windows,
+      (sample) => sample.windows,
+      ({ repo, tier }) => ({
+        repo,
+        tier,
+      }),
+    ),
+  ];
+}
+
+/** Of each tier over all its repos. */
+export function tierFamilies(windows: readonly Window[]): readonly Family<TierSample>[] {
+  return windowFamilies<TierSample>(
+    'dora_tier_window_',
+    windows,
+    (sample) => sample,
+    ({ tier }) => ({ tier }),
+  );
+}
+
+function windowFamilies<Sample>(
+  prefix: string,
+  windows: readonly Window[],
+  shareOf: (sample: Sample) => TierShare | null,
+  labelsOf: (sample: Sample) => Readonly<Record<string, string>>,
+): Family<Sample>[] {
+  /** A family with what `valuesIn` gives for each window of a sample. */
+  const family = (
+    name: string,
+    help: string,
+    type: 'gauge' | 'summary',
+    valuesIn: (content: WindowContent, coverage: number) => readonly Omit<Value, 'metricName'>[],
+  ): Family<Sample> => ({
+    name: `${prefix}${name}`,
+    help,
+    type,
+    valuesOf: (sample) => {
+      const share = shareOf(sample);
+      if (!share) return [];
+      return share.windows.flatMap((content, index) =>
+        valuesIn(content, share.coverage[index] ?? 0).map(({ value, labels }) => ({
+          value,
+          labels: { ...labelsOf(sample), window: windows[index]?.name ?? '', ...labels },
+        })),
+      );
+    },
+  });
+  return [
+    ...windowCounts.map(({ name, help }, place) =>
+      family(name, `${help}, in the window.`, 'gauge', ({ counts }) => [
+        { value: counts[place] ?? 0, labels: {} },
+      ]),
+    ),
+    ...windowDistributions.flatMap(({ name, samplesName, help }, place) => [
+      family(name, `${help}: quantiles over the window.`, 'summary', ({ samples }) =>
+        windowQuantiles.flatMap((quantile) => {
+          const value = quantileOf(samples[place] ?? [], quantile);
+          return value === null ? [] : [{ value, labels: { quantile } }];
+        }),
+      ),
+      family(samplesName, `How many samples ${prefix}${name} has in the window.`, 'gauge', ({ samples }) => [
+        { value: samples[place]?.length ?? 0, labels: {} },
+      ]),
+    ]),
+    family('coverage_ratio', 'How much of the window is known, from 0 to 1.', 'gauge', (_, coverage) => [
+      { value: coverage, labels: {} },
+    ]),
+  ];
+}
+
+function emptyHistogram(buckets: readonly number[]): HistogramTotals {
+  return { counts: new Array<number>(buckets.length + 1).fill(0), sum: 0 };
+}
+
+function histogramValues(
+  name: string,
+  buckets: readonly number[],
+  { counts, sum }: HistogramTotals,
+  labels: { readonly repo: string; readonly tier: string },
+): Value[] {
+  let cumulative = 0;
+  const bucketValues = counts.map((count, index) => {
+    cumulative += count;
+    return {
+      metricName: `${name}_bucket`,
+      labels: { ...labels, le: buckets[index] ?? '+Inf' },
+      value: cumulative,
+    };
+  });
+  return [
+    ...bucketValues,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: cumulative },
+  ];
+}

@@ -1,0 +1,81 @@
+/**
+ * Texts compressed each by itself, and put together as one gzip file without being compressed again:
+ * https://www.rfc-editor.org/rfc/rfc1952 section 2.3.
+ */
+
+import { promisify } from 'node:util';
+import { constants, crc32, deflateRaw as deflateRawCallback } from 'node:zlib';
+
+const deflateRaw = promisify(deflateRawCallback);
+
+export interface CompressedText {
+  /** A deflate stream that ends on a byte's edge and goes on: what follows can be appended. */
+  readonly deflated: Uint8Array;
+  /** CRC-32 of the plain bytes. */
+  readonly crc: number;
+  /** Number of the plain bytes. */
+  readonly length: number;
+}
+
+export async function compressText(text: string): Promise<CompressedText> {
+  const plain = Buffer.from(text);
+  // The fastest level: what is rendered anew at each change is not worth more.
+  const deflated = await deflateRaw(plain, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
+  return { deflated, crc: crc32(plain), length: plain.length };
+}
+
+/** One gzip member that holds `texts` one after the other. */
+export function toGzip(texts: readonly CompressedText[]): Buffer {
+  const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+  // An empty last block, so that the streams before it need not know which of them is the last.
+  const end = Buffer.from([0x03, 0x00]);
+  let crc = 0;
+  let length = 0;
+  for (const text of texts) {
+    crc = combineCrc32(crc, text.crc, text.length);
+    length += text.length;
+  }
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc, 0);
+  trailer.writeUInt32LE(length >>> 0, 4);
+  return Buffer.concat([header, ...texts.map(({ deflated }) => deflated), end, trailer]);
+}
+
+/**
+ * CRC-32 of two texts one after the other, from those of each. Appending bytes of 0 multiplies by x^8 modulo the
+ * polynomial, once for each: here by its power at once.
+ */
+export function combineCrc32(first: number, second: number, secondLength: number): number {
+  return (multiply(first, powerOfX(8 * secondLength)) ^ second) >>> 0;
+}
+
+/** The CRC-32 polynomial, and x^0, both with the lowest power in the highest bit. */
+const polynomial = 0xedb88320;
+const one = 0x80000000;
+
+function multiply(a: number, b: number): number {
+  let product = 0;
+  let shifted = b;
+  for (let bit = one; bit !== 0; bit >>>= 1) {
+    if (a & bit) product ^= shifted;
+    shifted = shifted & 1 ? (shifted >>> 1) ^ polynomial : shifted >>> 1;
+  }
+  return product >>> 0;
+}
+
+/** `x` to the power of 2^n, for each n. */
+const squares: readonly number[] = Array.from({ length: 53 }).reduce<number[]>(
+  (all) => [...all, all.length === 0 ? one >>> 1 : multiply(all.at(-1) ?? 0, all.at(-1) ?? 0)],
+  [],
+);
+
+function powerOfX(exponent: number): number {
+  let power = one;
+  let rest = exponent;
+  for (const square of squares) {
+    if (rest % 2 === 1) power = multiply(power, square);
+    rest = Math.floor(rest / 2);
+    if (rest === 0) break;
+  }
+  return power >>> 0;
+}

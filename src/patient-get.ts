@@ -1,0 +1,234 @@
+/**
+ * GET of JSON from a server that may be busy, away, or not what it is taken for.
+ *
+ * Guarantees: every answer was checked against its schema and is of bounded size; a few requests at once at most; what
+ * may pass (5xx, 429, a time-out, HTML in place of JSON) is tried again with growing, jittered pauses, and `Retry-After`
+ * is obeyed; no redirect is followed, which could carry a token elsewhere. Rejects with `Unavailable`, with what
+ * `toError` makes of an answer, or with the signal's reason. Refuses to know whose server it is, and what it tells.
+ */
+
+import { z } from 'zod';
+
+/** An answer that stays the same however often one asks. */
+export class Refused extends Error {
+  override name = 'Refused';
+}
+
+/** No usable answer, after all tries. */
+export class Unavailable extends Error {
+  override name = 'Unavailable';
+  /** Of the last answer; 0 where there was none. */
+  readonly status: number;
+  /** How long the server asks to be left alone; `null` where it does not say. */
+  readonly retryAfterMs: number | null;
+
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly status?: number; readonly retryAfterMs?: number | null } = {},
+  ) {
+    super(message, options);
+    this.status = options.status ?? 0;
+    this.retryAfterMs = options.retryAfterMs ?? null;
+  }
+}
+
+export interface PatientGetOptions {
+  /** As messages call it. */
+  readonly server: string;
+  /** What all paths come after; without a trailing slash. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly fetch?: typeof fetch;
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly random?: () => number;
+  readonly timeoutMs?: number;
+  readonly tries: number;
+  /** The longest pause that the server may ask for. */
+  readonly longestRetryAfterMs: number;
+  /** Where it asks for more: wait the longest one, or leave it to the caller to come back. */
+  readonly onLongerRetryAfter: 'wait the longest' | 'give up';
+  readonly largestAnswerBytes: number;
+  /** What an answer other than 2xx means; `null`: nothing but its status. */
+  readonly toError: (answer: Response, path: string) => Refused | Unavailable | null;
+  /** Told of every request that came to an end, unless it was aborted. */
+  readonly onRequest?: (request: EndedRequest) => void;
+}
+
+export interface EndedRequest {
+  readonly path: string;
+  /** 0 where there was no answer. */
+  readonly status: number;
+  readonly ms: number;
+  /** `null`: it brought what was asked for. */
+  readonly error: unknown;
+}
+
+export interface PatientAnswer<T> {
+  readonly body: T;
+  readonly headers: Headers;
+}
+
+export type PatientGet = <T>(
+  path: string,
+  schema: z.ZodType<T>,
+  signal: AbortSignal,
+) => Promise<PatientAnswer<T>>;
+
+const concurrentRequests = 4;
+const firstPauseMs = 500;
+const longestPauseMs = 30_000;
+
+export function createPatientGet(options: PatientGetOptions): PatientGet {
+  const { server, url, headers, sleep, random = Math.random, onRequest, timeoutMs = 30_000 } = options;
+  const fetchAnswer = options.fetch ?? fetch;
+  const slots = createSlots(concurrentRequests);
+
+  const tryOnce = async <T>(path: string, schema: z.ZodType<T>, signal: AbortSignal) => {
+    const began = performance.now();
+    let status = 0;
+    let failure: unknown = null;
+    // A timer of our own, as one of `AbortSignal.timeout` outlives the answer.
+    const timeout = new AbortController();
+    const timer = setTimeout(
+      () => timeout.abort(new Error(`timeout after ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
+    try {
+      const answer = await fetchAnswer(`${url}${path}`, {
+        headers: { accept: 'application/json', ...headers },
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, timeout.signal]),
+      });
+      status = answer.status;
+      return { body: await readAnswer(path, answer, schema), headers: answer.headers };
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      if (!signal.aborted) onRequest?.({ path, status, ms: performance.now() - began, error: failure });
+    }
+  };
+
+  async function readAnswer<T>(path: string, answer: Response, schema: z.ZodType<T>): Promise<T> {
+    const { status } = answer;
+    if (!answer.ok) {
+      const error = options.toError(answer, path);
+      await answer.body?.cancel();
+      if (error) throw error;
+      const retryAfterMs = readRetryAfterMs(answer.headers);
+      throw new Unavailable(`${server} answered ${status} to ${path}`, { status, retryAfterMs });
+    }
+    // A web interface answers unknown paths with 200 and a page.
+    const type = answer.headers.get('content-type') ?? '';
+    if (!type.includes('application/json')) {
+      await answer.body?.cancel();
+      const advice = 'check the URL and what stands before it';
+      throw new Unavailable(`${server} answered ${path} with "${type}", not JSON: ${advice}`, { status });
+    }
+    const parsed = schema.safeParse(JSON.parse(await readText(answer, options.largestAnswerBytes)));
+    if (parsed.success) return parsed.data;
+    const mismatch = z.prettifyError(parsed.error);
+    throw new Unavailable(`${server}'s answer to ${path} is not as expected: ${mismatch}`, { status });
+  }
+
+  function toUnavailable(path: string, error: unknown): Unavailable {
+    if (error instanceof Unavailable) return error;
+    const reason = error instanceof Error ? describe(error) : String(error);
+    return new Unavailable(`${server} gave no usable answer to ${path}: ${reason}`, { cause: error });
+  }
+
+  /** `null`: that was the last try. */
+  function pauseMs(failure: Unavailable, attempt: number): number | null {
+    const { longestRetryAfterMs, onLongerRetryAfter } = options;
+    const asked = failure.retryAfterMs ?? 0;
+    if (attempt === options.tries) return null;
+    if (asked > longestRetryAfterMs && onLongerRetryAfter === 'give up') return null;
+    const backoff = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs) * (0.5 + random() / 2);
+    return Math.max(Math.min(asked, longestRetryAfterMs), backoff);
+  }
+
+  return async (path, schema, signal) => {
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted();
+      try {
+        return await slots.use(() => tryOnce(path, schema, signal), signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof Refused) throw error;
+        const failure = toUnavailable(path, error);
+        const ms = pauseMs(failure, attempt);
+        if (ms === null) throw failure;
+        await sleep(ms, signal);
+      }
+    }
+  };
+}
+
+/** Rejects where it is longer than `largestBytes`. */
+async function readText(answer: Response, largestBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of answer.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > largestBytes) throw new Error(`Answer is larger than ${largestBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** What a failed `fetch` hides in its cause: one reason, or one for each address that was tried. */
+function describe(error: Error): string {
+  const { cause } = error;
+  const causes = cause instanceof AggregateError ? cause.errors : [cause];
+  const reasons = causes.flatMap((one) => (one instanceof Error ? one.message : []));
+  return reasons.length > 0 ? `${error.message} (${reasons.join('; ')})` : error.message;
+}
+
+/** `null` where the header is missing or cannot be read. */
+export function readRetryAfterMs(headers: Headers): number | null {
+  const header = headers.get('retry-after');
+  if (header === null) return null;
+  // Date.parse takes nearly anything for a date; an HTTP date ends in GMT.
+  const ms = /^\d+$/.test(header)
+    ? Number(header) * 1000
+    : Date.parse(/ GMT$/.exec(header)?.input ?? '') - Date.now();
+  return Number.isFinite(ms) ? Math.max(ms, 0) : null;
+}
+
+/** Lets at most `size` run at once; the others wait in the order in which they came. */
+function createSlots(size: number): { use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> } {
+  let free = size;
+  const waiting = new Set<() => void>();
+  const takeTurn = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const begin = () => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        waiting.delete(begin);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      waiting.add(begin);
+    });
+  return {
+    async use(work, signal) {
+      signal.throwIfAborted();
+      if (free > 0) free--;
+      else await takeTurn(signal);
+      try {
+        return await work();
+      } finally {
+        const [next] = waiting;
+        if (next) {
+          waiting.delete(next);
+          next();
+        } else {
+          free++;
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,432 @@
+/** What every kind of forge is asked and understood alike. */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { createForge, forgeKinds } from '../../src/forge/create-forge.ts';
+import { ForgeUnavailable } from '../../src/forge/forge.ts';
+import { type FakeForge, type FaultAnswer, startFakeForge } from '../support/fake-forge.ts';
+import { addLine, epoch, forgeOf, idsOf, shop, signal, sorted, startWithShop, unknownId } from './setting.ts';
+
+const json = { 'content-type': 'application/json' };
+const html = { 'content-type': 'text/html; charset=utf-8' };
+
+describe.each(forgeKinds)('%s', (kind) => {
+  const start = (options = {}) => startWithShop({ kind, ...options });
+
+  describe('tells the commits', () => {
+    it('of a deployment that adds to the one before, in one request', async () => {
+      const fake = await start();
+      const [, base = '', second = '', head = ''] = addLine(fake, 4);
+      const range = await forgeOf(fake).commitsBetween(shop, base, head, signal);
+      expect(sorted(range)).toEqual({
+        added: [
+          { id: second, committedAt: epoch + 120, isMerge: false },
+          { id: head, committedAt: epoch + 180, isMerge: false },
+        ],
+        removed: [],
+      });
+      expect(fake.requests.length).toBe(1);
+    });
+
+    it('of a restart, without asking', async () => {
+      const fake = await start();
+      const [id = ''] = addLine(fake, 1);
+      const none = { added: [], removed: [] };
+      expect(await forgeOf(fake).commitsBetween(shop, id, id, signal)).toEqual(none);
+      expect(await forgeOf(fake).commitsBetween(shop, id.slice(0, 10), id, signal)).toEqual(none);
+      expect(await forgeOf(fake).commitsBetween(shop, id.toUpperCase(), id, signal)).toEqual(none);
+      expect(fake.requests).toEqual([]);
+    });
+
+    it('of a rollback: none that it adds, those that it takes away', async () => {
+      const fake = await start();
+      const [head = '', second = '', base = ''] = addLine(fake, 3);
+      const range = await forgeOf(fake).commitsBetween(shop, base, head, signal);
+      expect(sorted(range)).toEqual({ added: [], removed: [second, base].toSorted() });
+      expect(fake.requests.length).toBe(2);
+    });
+
+    it('of a forced push: those of both sides', async () => {
+      const fake = await start();
+      const [root = ''] = addLine(fake, 1);
+      const lost = addLine(fake, 2, { parent: root });
+      const won = addLine(fake, 3, { parent: root });
+      const range = await forgeOf(fake).commitsBetween(shop, lost[1] ?? '', won[2] ?? '', signal);
+      expect([idsOf(range), range?.removed.toSorted()]).toEqual([won.toSorted(), lost.toSorted()]);
+    });
+
+    it('of branches that were merged both ways, each commit on one side only', async () => {
+      const fake = await start();
+      const add = (minute: number, ...parents: string[]) =>
+        fake.commit(shop, { parents, committedAt: epoch + minute * 60 });
+      const root = add(0);
+      const [left, right] = [add(1, root), add(2, root)];
+      const [base, head] = [add(3, left, right), add(4, right, left)];
+      const range = await forgeOf(fake).commitsBetween(shop, base, head, signal);
+      expect(range).toEqual({
+        added: [{ id: head, committedAt: epoch + 240, isMerge: true }],
+        removed: [base],
+      });
+    });
+
+    it('of a merged branch, its merge marked as one', async () => {
+      const fake = await start();
+      const [base = ''] = addLine(fake, 1);
+      const [side = ''] = addLine(fake, 1, { parent: base });
+      const [main = ''] = addLine(fake, 1, { parent: base });
+      const merge = fake.commit(shop, { parents: [main, side], committedAt: epoch + 600 });
+      const range = await forgeOf(fake).commitsBetween(shop, base, merge, signal);
+      expect(sorted(range)?.added.map(({ id, isMerge }) => [id, isMerge])).toEqual([
+        [side, false],
+        [main, false],
+        [merge, true],
+      ]);
+    });
+
+    it('of the first deployment: its own alone', async () => {
+      const fake = await start();
+      const [, head = ''] = addLine(fake, 2);
+      const range = await forgeOf(fake).commitsBetween(shop, null, head, signal);
+      expect(range).toEqual({ added: [{ id: head, committedAt: epoch + 60, isMerge: false }], removed: [] });
+      expect(fake.requests.length).toBe(1);
+    });
+
+    it('by abbreviated ids, in either case, and tells whole ones', async () => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      const [shortBase, shortHead] = [base.slice(0, 8), head.slice(0, 8).toUpperCase()];
+      expect(idsOf(await forgeOf(fake).commitsBetween(shop, shortBase, shortHead, signal))).toEqual([head]);
+      expect(fake.requests.length).toBe(1);
+      expect(idsOf(await forgeOf(fake).commitsBetween(shop, null, shortHead, signal))).toEqual([head]);
+      const back = await forgeOf(fake).commitsBetween(shop, shortHead, shortBase, signal);
+      expect(back).toEqual({ added: [], removed: [head] });
+    });
+
+    it('with the committer’s time, whatever zone it was told in', async () => {
+      const fake = await start();
+      const [base = ''] = addLine(fake, 1);
+      const east = fake.commit(shop, { parents: [base], committedAt: epoch + 60, zoneMinutes: 330 });
+      const west = fake.commit(shop, { parents: [east], committedAt: epoch + 120, zoneMinutes: -570 });
+      const range = await forgeOf(fake).commitsBetween(shop, base, west, signal);
+      expect(sorted(range)?.added.map(({ committedAt }) => committedAt)).toEqual([epoch + 60, epoch + 120]);
+    });
+
+    it('of a repo that was renamed', async () => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      fake.renameRepo(shop, 'acme-tools/shop.js');
+      expect(idsOf(await forgeOf(fake).commitsBetween(shop, base, head, signal))).toEqual([head]);
+      expect(idsOf(await forgeOf(fake).commitsBetween('acme-tools/shop.js', null, head, signal))).toEqual([
+        head,
+      ]);
+    });
+
+    it('of a repo whose name has dots and other characters, below a sub-path', async () => {
+      const fake = await start({ rootPath: '/code/git' });
+      fake.addRepo('a.b/.c..d_e-ü');
+      const id = fake.commit('a.b/.c..d_e-ü', { committedAt: epoch });
+      expect(fake.url).toMatch(/\/code\/git$/);
+      expect(idsOf(await forgeOf(fake).commitsBetween('a.b/.c..d_e-ü', null, id, signal))).toEqual([id]);
+      fake.renameRepo('a.b/.c..d_e-ü', 'ä/c');
+      expect(idsOf(await forgeOf(fake).commitsBetween('a.b/.c..d_e-ü', null, id, signal))).toEqual([id]);
+    });
+
+    it('of a public repo without a token', async () => {
+      const fake = await start();
+      fake.addRepo('acme/open', { isPrivate: false });
+      const id = fake.commit('acme/open', { committedAt: epoch });
+      const forge = forgeOf(fake, { token: null });
+      expect(idsOf(await forge.commitsBetween('acme/open', null, id, signal))).toEqual([id]);
+      expect(fake.requests[0]?.headers).not.toHaveProperty('authorization');
+      expect(fake.requests[0]?.headers).not.toHaveProperty('private-token');
+    });
+  });
+
+  describe('reads', () => {
+    it('more commits than fit on a page, each once', async () => {
+      const fake = await start();
+      const [base = '', ...rest] = addLine(fake, 351);
+      const range = await forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal);
+      expect(range?.added.length).toBe(350);
+      expect([idsOf(range), range?.removed]).toEqual([rest.toSorted(), []]);
+    });
+
+    it('a last page that is full', async () => {
+      const fake = await start();
+      const [base = '', ...rest] = addLine(fake, 201);
+      const range = await forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal);
+      expect(idsOf(range)).toEqual(rest.toSorted());
+      const back = await forgeOf(fake).commitsBetween(shop, rest.at(-1) ?? '', base, signal);
+      expect(back?.removed.toSorted()).toEqual(rest.toSorted());
+    });
+
+    it('ten thousand commits, and no more', async () => {
+      const fake = await start();
+      const [first = '', base = '', ...rest] = addLine(fake, 10_002);
+      const head = rest.at(-1) ?? '';
+      const forge = forgeOf(fake);
+      expect((await forge.commitsBetween(shop, base, head, signal))?.added.length).toBe(10_000);
+      expect(await forge.commitsBetween(shop, first, head, signal)).toBeNull();
+      expect(await forge.commitsBetween(shop, head, first, signal)).toBeNull();
+    });
+  });
+
+  describe('cannot tell', () => {
+    it('of a commit that it does not have', async () => {
+      const fake = await start();
+      const [base = '', gone = '', head = ''] = addLine(fake, 3);
+      const [, other = ''] = addLine(fake, 2, { parent: base });
+      fake.forget(shop, gone);
+      const forge = forgeOf(fake);
+      expect(await forge.commitsBetween(shop, unknownId, head, signal)).toBeNull();
+      expect(await forge.commitsBetween(shop, gone, other, signal)).toBeNull();
+      expect(await forge.commitsBetween(shop, base, unknownId, signal)).toBeNull();
+      expect(await forge.commitsBetween(shop, null, unknownId, signal)).toBeNull();
+    });
+
+    it('of a repo that it does not have, or does not show', async () => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      expect(await forgeOf(fake).commitsBetween('acme/none', base, head, signal)).toBeNull();
+      expect(await forgeOf(fake).commitsBetween('acme/none', null, head, signal)).toBeNull();
+      expect(await forgeOf(fake, { token: null }).commitsBetween(shop, base, head, signal)).toBeNull();
+    });
+
+    it('of what cannot be a repo or a commit, and is not asked', async () => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      const forge = forgeOf(fake);
+      const names = ['', 'shop', 'acme/', '/shop', 'acme/..', './shop', 'acme/\ud800', 'acme/x/../../shop'];
+      for (const name of names) expect(await forge.commitsBetween(name, base, head, signal)).toBeNull();
+      const ids = ['', 'main', 'abc123', `${head}0123456789abcdef0123456789abcdef`, `${head}/..`, '../../x'];
+      for (const id of ids) {
+        expect(await forge.commitsBetween(shop, base, id, signal)).toBeNull();
+        expect(await forge.commitsBetween(shop, id, head, signal)).toBeNull();
+      }
+      expect(fake.requests).toEqual([]);
+    });
+  });
+
+  describe('an answer that may pass', () => {
+    const passing: readonly (readonly [string, FaultAnswer, RegExp])[] = [
+      ['500', { status: 500, headers: json, body: '{}' }, /answered 500 to \//],
+      ['502 with a page', { status: 502, headers: html, body: '<html>' }, /answered 502/],
+      ['503', { status: 503 }, /answered 503/],
+      ['a page with 200', { status: 200, headers: html, body: '<html>' }, /not JSON: check the URL/],
+      ['a page with 404', { status: 404, headers: html, body: '<html>' }, /check that the URL is \w+'s root/],
+      ['garbage', { status: 200, headers: json, body: '[{"sha": ' }, /no usable answer/],
+      ['JSON of another shape', { status: 200, headers: json, body: '[{"id": 7}]' }, /not as expected/],
+      ['an answer that is cut off', { truncateAfterBytes: 20 }, /no usable answer/],
+      ['a dropped connection', 'drop', /no usable answer/],
+      ['silence', 'hang', /no usable answer.*timeout/],
+    ];
+
+    it.each(passing)('%s is asked for again', async (name, answer) => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      fake.fault({ answer, times: 2 });
+      const forge = forgeOf(fake, name === 'silence' ? { timeoutMs: 300 } : {});
+      expect(idsOf(await forge.commitsBetween(shop, base, head, signal))).toEqual([head]);
+      expect([fake.requests.length, forge.pauses.length, forge.ended.at(-1)]).toEqual([3, 2, 200]);
+    });
+
+    it.each(passing)('%s is left for later after three tries', async (name, answer, message) => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      fake.fault({ answer, times: 3 });
+      // A commit that is asked for then is none of those three.
+      const forge = forgeOf(fake, name === 'silence' ? { timeoutMs: 100 } : {});
+      const error = await forge.commitsBetween(shop, base, head, signal).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(ForgeUnavailable);
+      expect(error).toMatchObject({ retryAfterSeconds: null, isUnauthorized: false });
+      expect(String(error)).toMatch(message);
+      expect([forge.pauses.length, String(error).includes(fake.token)]).toEqual([2, false]);
+    });
+
+    it('passes on the second page as on the first', async () => {
+      const fake = await start();
+      const [base = '', ...rest] = addLine(fake, 151);
+      fake.fault({ match: /[?&]page=2\b/, answer: { status: 502 }, times: 2 });
+      const range = await forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal);
+      expect(range?.added.length).toBe(150);
+    });
+
+    it('is none at all where nobody listens', async () => {
+      const fake = await start();
+      await fake.close();
+      const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
+      await expect(range).rejects.toThrow(ForgeUnavailable);
+      await expect(range).rejects.toThrow(/ECONNREFUSED/);
+    });
+
+    it('is one without end', async () => {
+      const fake = await start();
+      const body = `[${' '.repeat(17 * 1024 * 1024)}]`;
+      fake.fault({ answer: { status: 200, headers: json, body } });
+      const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
+      await expect(range).rejects.toThrow(/larger than 16777216 bytes/);
+    });
+  });
+
+  describe('a token', () => {
+    it('that is refused is told as such, and not tried again', async () => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      const forge = forgeOf(fake, { token: 'another-token' });
+      const error = await forge.commitsBetween(shop, base, head, signal).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(ForgeUnavailable);
+      expect(error).toMatchObject({ isUnauthorized: true, retryAfterSeconds: null });
+      expect(String(error)).toMatch(/answered 401 to .*: check the token and its rights/);
+      expect(String(error)).not.toContain('another-token');
+      expect([fake.requests.length, forge.pauses]).toEqual([1, []]);
+    });
+
+    it('that lacks a right is told as such', async () => {
+      const fake = await start();
+      fake.fault({ answer: { status: 403, headers: json, body: '{"message":"insufficient scope"}' } });
+      const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
+      await expect(range).rejects.toMatchObject({ name: 'ForgeUnavailable', isUnauthorized: true });
+    });
+
+    it('never goes to another origin', async () => {
+      const [fake, elsewhere] = [await start(), await start()];
+      const [head = ''] = addLine(fake, 1);
+      for (const status of [301, 302, 307, 308]) {
+        using _ = fake.fault({ answer: { status, headers: { location: `${elsewhere.url}/api` } } });
+        const range = forgeOf(fake).commitsBetween(shop, null, head, signal);
+        await expect(range).rejects.toThrow(`to ${elsewhere.url}: check the URL`);
+        await expect(range).rejects.toThrow(ForgeUnavailable);
+      }
+      expect(elsewhere.requests).toEqual([]);
+    });
+
+    it('does not go in circles', async () => {
+      const fake = await start();
+      const [head = ''] = addLine(fake, 1);
+      fake.fault({ answer: { status: 307, headers: { location: '/again' } } });
+      const range = forgeOf(fake).commitsBetween(shop, null, head, signal);
+      await expect(range).rejects.toThrow(ForgeUnavailable);
+      expect(fake.requests.length).toBe(12);
+    });
+  });
+
+  describe('a limit', () => {
+    it('that lasts is left to the caller, with how long', async () => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      const limit = fake.limitRate({ seconds: 1800 });
+      const forge = forgeOf(fake);
+      const error = await forge.commitsBetween(shop, base, head, signal).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(ForgeUnavailable);
+      const seconds = error instanceof ForgeUnavailable ? error.retryAfterSeconds : null;
+      expect(seconds).toBeGreaterThan(1790);
+      expect(seconds).toBeLessThanOrEqual(1801);
+      expect(error).toMatchObject({ isUnauthorized: false });
+      expect([fake.requests.length, forge.pauses]).toEqual([1, []]);
+      limit.clear();
+      expect(idsOf(await forge.commitsBetween(shop, base, head, signal))).toEqual([head]);
+    });
+
+    it('that is soon over is waited for', async () => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      fake.limitRate({ seconds: 5, times: 1 });
+      const forge = forgeOf(fake);
+      expect(idsOf(await forge.commitsBetween(shop, base, head, signal))).toEqual([head]);
+      expect(forge.pauses.length).toBe(1);
+      expect(forge.pauses[0]).toBeGreaterThan(3000);
+      expect(forge.pauses[0]).toBeLessThanOrEqual(6000);
+    });
+
+    it('that does not say how long lasts a minute, and one beyond reason a day', async () => {
+      const fake = await start();
+      fake.fault({ answer: { status: 429 }, times: 1 });
+      const ask = () => forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
+      await expect(ask()).rejects.toMatchObject({ retryAfterSeconds: 60 });
+      fake.fault({ answer: { status: 429, headers: { 'retry-after': '99999999999' } }, times: 1 });
+      await expect(ask()).rejects.toMatchObject({ retryAfterSeconds: 86_400 });
+    });
+  });
+
+  describe('an abort', () => {
+    const reason = new Error('Service is stopping');
+
+    it('ends a request that gets no answer', async () => {
+      const fake = await start();
+      fake.fault({ answer: 'hang' });
+      const aborter = new AbortController();
+      const forge = forgeOf(fake, { timeoutMs: 30_000 });
+      const range = forge.commitsBetween(shop, null, unknownId, aborter.signal);
+      await expect.poll(() => fake.requests.length).toBe(1);
+      aborter.abort(reason);
+      await expect(range).rejects.toBe(reason);
+      expect([fake.requests.length, forge.ended]).toEqual([1, []]);
+    });
+
+    it('ends a pause', async () => {
+      const fake = await start();
+      fake.fault({ answer: { status: 503, headers: { 'retry-after': '9' } } });
+      const aborter = new AbortController();
+      const forge = forgeOf(fake, { sleep: systemClock.sleep });
+      const range = forge.commitsBetween(shop, null, unknownId, aborter.signal);
+      await expect.poll(() => forge.ended).toEqual([503]);
+      await delay(20);
+      aborter.abort(reason);
+      await expect(range).rejects.toBe(reason);
+      expect(fake.requests.length).toBe(1);
+    });
+
+    it('before the beginning asks for nothing', async () => {
+      const fake = await start();
+      const range = forgeOf(fake).commitsBetween(shop, null, unknownId, AbortSignal.abort(reason));
+      await expect(range).rejects.toBe(reason);
+      expect(fake.requests).toEqual([]);
+    });
+  });
+
+  describe('a commit', () => {
+    /** The answer to a first deployment, with the date in place of the real one. */
+    async function withDate(fake: FakeForge, date: unknown): Promise<unknown> {
+      const [head = ''] = addLine(fake, 1);
+      const committer = { name: 'Alice', date };
+      const wire = { sha: head, id: head, commit: { committer }, committed_date: date, parents: [] };
+      fake.fault({ answer: { status: 200, headers: json, body: JSON.stringify(wire) } });
+      return forgeOf(fake).commitsBetween(shop, null, head, signal);
+    }
+
+    it.each([
+      null,
+      '',
+      'yesterday',
+      '2026-07-25',
+      '0001-01-01T00:00:00Z',
+      '2026-13-45T00:00:00Z',
+      '1785000000',
+    ])('with the date %j has no time that can be told', async (date) => {
+      expect(await withDate(await start(), date)).toBeNull();
+    });
+
+    it('is told in whole seconds', async () => {
+      const range = await withDate(await start(), '2026-07-25T17:20:00.987+02:00');
+      expect(range).toMatchObject({ added: [{ committedAt: 1_784_992_800 }] });
+    });
+  });
+});
+
+describe('a forge that is taken for another kind', () => {
+  it.each([
+    ['gitea', 'gitlab'],
+    ['gitlab', 'forgejo'],
+    ['forgejo', 'github'],
+    ['github', 'gitea'],
+  ] as const)('%s asked as %s tells that nothing answers there', async (kind, asked) => {
+    await using fake = await startFakeForge({ kind });
+    fake.addRepo(shop);
+    const [head = ''] = addLine(fake, 1);
+    const { url, token } = fake;
+    const forge = createForge({ kind: asked, url, token, sleep: async () => undefined });
+    const range = forge.commitsBetween(shop, null, head, signal);
+    await expect(range).rejects.toThrow(/Nothing answers .*: check that the URL is \w+'s root/);
+  });
+});

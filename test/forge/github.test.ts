@@ -1,0 +1,108 @@
+/** What is peculiar to GitHub. */
+
+import { describe, expect, it } from 'vitest';
+import { createForge } from '../../src/forge/create-forge.ts';
+import { addLine, forgeOf, idsOf, shop, signal, startWithShop, unknownId } from './setting.ts';
+
+const start = () => startWithShop({ kind: 'github' });
+const json = { 'content-type': 'application/json; charset=utf-8' };
+
+describe('GitHub', () => {
+  it.each([
+    ['https://github.com', 'https://api.github.com'],
+    ['https://www.github.com', 'https://api.github.com'],
+    ['https://api.github.com', 'https://api.github.com'],
+    ['https://acme.ghe.com', 'https://api.acme.ghe.com'],
+    ['https://git.example.com', 'https://git.example.com/api/v3'],
+    ['http://example.com:8443/hub', 'http://example.com:8443/hub/api/v3'],
+    ['https://notgithub.com', 'https://notgithub.com/api/v3'],
+  ])('at %s is asked at %s', async (url, api) => {
+    const asked: string[] = [];
+    const answer = async (input: unknown) => {
+      asked.push(String(input));
+      return new Response('{"message":"Not Found"}', { status: 404, headers: json });
+    };
+    const forge = createForge({
+      kind: 'github',
+      url,
+      token: null,
+      fetch: answer,
+      sleep: async () => undefined,
+    });
+    expect(await forge.commitsBetween(shop, null, unknownId, signal)).toBeNull();
+    expect(asked).toEqual([`${api}/repos/acme/shop/commits/${unknownId}?per_page=1`]);
+  });
+
+  it('is told who asks, how it is to answer, and the token', async () => {
+    const fake = await start();
+    const [base = '', head = ''] = addLine(fake, 2);
+    await forgeOf(fake).commitsBetween(shop, base, head, signal);
+    const [request] = fake.requests;
+    expect(request?.path).toBe(`/api/v3/repos/acme/shop/compare/${base}...${head}`);
+    expect(request?.query).toBe('?per_page=100&page=1');
+    expect(request?.headers).toMatchObject({
+      authorization: `Bearer ${fake.token}`,
+      accept: 'application/vnd.github+json',
+      'x-github-api-version': '2022-11-28',
+      'user-agent': 'woodpecker-dora-exporter',
+    });
+  });
+
+  it('is asked for no page more than it has', async () => {
+    const fake = await start();
+    const [base = '', ...rest] = addLine(fake, 201);
+    await forgeOf(fake).commitsBetween(shop, base, rest[99] ?? '', signal);
+    expect(fake.requests.length).toBe(1);
+    await forgeOf(fake).commitsBetween(shop, base, rest[100] ?? '', signal);
+    expect(fake.requests.length).toBe(3);
+  });
+
+  it('has no answer for two histories that share nothing', async () => {
+    const fake = await start();
+    const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];
+    expect(await forgeOf(fake).commitsBetween(shop, old[1] ?? '', renewed[2] ?? '', signal)).toBeNull();
+  });
+
+  it('may say with 403, too, that it is asked too often', async () => {
+    const fake = await start();
+    const body = '{"message":"You have exceeded a secondary rate limit."}';
+    fake.fault({ answer: { status: 403, headers: { ...json, 'retry-after': '90' }, body } });
+    const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
+    await expect(range).rejects.toMatchObject({ retryAfterSeconds: 90, isUnauthorized: false });
+  });
+
+  it('is believed about the end of a limit by its own clock', async () => {
+    const fake = await start();
+    const date = 'Sat, 25 Jul 2026 17:20:00 GMT';
+    const reset = String(Date.parse(date) / 1000 + 1234);
+    const headers = { ...json, date, 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset };
+    fake.fault({ answer: { status: 403, headers, body: '{}' } });
+    const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
+    await expect(range).rejects.toMatchObject({ retryAfterSeconds: 1234 });
+  });
+
+  it('of a version that knows no pages is not believed to have shown all', async () => {
+    const fake = await start();
+    const [base = '', ...rest] = addLine(fake, 4);
+    const wires = rest.map((sha) => ({
+      sha,
+      commit: { committer: { date: '2026-07-25T17:20:00Z' } },
+      parents: [{ sha: base }],
+    }));
+    const body = JSON.stringify({ total_commits: 500, commits: wires });
+    const fault = fake.fault({ answer: { status: 200, headers: json, body } });
+    const range = forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal);
+    await expect(range).rejects.toThrow('told of 500 commits and showed 3');
+    expect(fault.hits).toBe(2);
+    fault.clear();
+    expect(idsOf(await forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal))).toEqual(
+      rest.toSorted(),
+    );
+  });
+
+  it('has no answer for a repo that was taken down', async () => {
+    const fake = await start();
+    fake.fault({ answer: { status: 451, headers: json, body: '{"message":"Repository access blocked"}' } });
+    expect(await forgeOf(fake).commitsBetween(shop, null, unknownId, signal)).toBeNull();
+  });
+});

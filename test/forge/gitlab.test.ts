@@ -1,0 +1,52 @@
+/** What is peculiar to GitLab. */
+
+import { describe, expect, it } from 'vitest';
+import { addLine, epoch, forgeOf, idsOf, shop, signal, startWithShop, unknownId } from './setting.ts';
+
+const start = () => startWithShop({ kind: 'gitlab' });
+
+describe('GitLab', () => {
+  it('is asked for a range of commits, with the token', async () => {
+    const fake = await start();
+    const [base = '', head = ''] = addLine(fake, 2);
+    await forgeOf(fake).commitsBetween(shop, base, head, signal);
+    const [request] = fake.requests;
+    expect(request?.path).toBe('/api/v4/projects/acme%2Fshop/repository/commits');
+    expect(request?.query).toBe(`?ref_name=${base}..${head}&per_page=100&page=1`);
+    expect(request?.headers['private-token']).toBe(fake.token);
+  });
+
+  it('finds a project in groups of groups', async () => {
+    const fake = await start();
+    fake.addRepo('acme/tools/web.d/shop');
+    const id = fake.commit('acme/tools/web.d/shop', { committedAt: epoch });
+    const range = await forgeOf(fake).commitsBetween('acme/tools/web.d/shop', null, id, signal);
+    expect(idsOf(range)).toEqual([id]);
+    expect(fake.requests[0]?.path).toBe(
+      `/api/v4/projects/acme%2Ftools%2Fweb.d%2Fshop/repository/commits/${id}`,
+    );
+  });
+
+  it('tells all of both of two histories that share nothing', async () => {
+    const fake = await start();
+    const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];
+    const range = await forgeOf(fake).commitsBetween(shop, old[1] ?? '', renewed[2] ?? '', signal);
+    expect([idsOf(range), range?.removed.toSorted()]).toEqual([renewed.toSorted(), old.toSorted()]);
+  });
+
+  it('is asked in both directions before an empty list is taken for a commit that it does not have', async () => {
+    const fake = await start();
+    const [head = ''] = addLine(fake, 1);
+    expect(await forgeOf(fake).commitsBetween(shop, unknownId, head, signal)).toBeNull();
+    expect(fake.requests.map(({ status }) => status)).toEqual([200, 200]);
+  });
+
+  it('may tell the end of a limit in no other way than as a time', async () => {
+    const fake = await start();
+    const date = 'Sat, 25 Jul 2026 17:20:00 GMT';
+    const headers = { date, 'ratelimit-reset': String(Date.parse(date) / 1000 + 47) };
+    fake.fault({ answer: { status: 429, headers, body: 'Retry later\n' } });
+    const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
+    await expect(range).rejects.toMatchObject({ retryAfterSeconds: 47, isUnauthorized: false });
+  });
+});

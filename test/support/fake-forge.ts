@@ -1,0 +1,85 @@
+/**
+ * A forge for tests: a real HTTP server on 127.0.0.1 that holds graphs of commits and answers, on the routes that the
+ * exporter asks, as Forgejo, Gitea, GitHub (a server of one's own) or GitLab does: shapes, pages, errors, tokens, limits,
+ * renames. Tests write history, break the network, and compare with the graph.
+ *
+ * Nothing in it is random. Does not imitate files, diffs, branches, signatures, users, and every route that writes.
+ *
+ *     await using forge = await startFakeForge({ kind: 'gitlab' });
+ *     forge.addRepo('acme/shop');
+ *     const first = forge.commit('acme/shop', { committedAt: 1_785_000_000 });
+ *     const second = forge.commit('acme/shop', { parents: [first], committedAt: 1_785_000_060 });
+ *     forge.fault({ answer: { status: 502 }, times: 2 });
+ */
+
+import type { ForgeKind } from '../../src/forge/create-forge.ts';
+import { type GiteaQuirks, giteaAnswers } from './fake-forge/gitea.ts';
+import { githubAnswers } from './fake-forge/github.ts';
+import { gitlabAnswers } from './fake-forge/gitlab.ts';
+import type { CommitInput } from './fake-forge/graph.ts';
+import { createRepos } from './fake-forge/repos.ts';
+import { startServer } from './fake-forge/server.ts';
+import { createFaults, type FaultHandle } from './fake-woodpecker/faults.ts';
+
+export type { CommitInput } from './fake-forge/graph.ts';
+export type { ForgeRequest } from './fake-forge/server.ts';
+export type { Fault, FaultAnswer, FaultHandle } from './fake-woodpecker/faults.ts';
+
+export interface FakeForgeOptions extends GiteaQuirks {
+  readonly kind: ForgeKind;
+  /** Path that everything lives below, such as `/git`; none by default. */
+  readonly rootPath?: string;
+}
+
+export type FakeForge = Awaited<ReturnType<typeof startFakeForge>>;
+
+export async function startFakeForge({ kind, rootPath = '', ...quirks }: FakeForgeOptions) {
+  const token = 'token-of-the-forge';
+  const repos = createRepos();
+  const faults = createFaults();
+  const answers = {
+    forgejo: () => giteaAnswers(quirks),
+    gitea: () => giteaAnswers(quirks),
+    github: () => githubAnswers,
+    gitlab: () => gitlabAnswers,
+  }[kind]();
+  const server = await startServer({ rootPath, token, repos, faults, answers });
+
+  return {
+    kind,
+    token,
+    /** What `DORA_FORGE_URL` is to be. */
+    url: server.url,
+    get requests() {
+      return server.requests;
+    },
+    clearRequests: server.clearRequests,
+
+    /** Private by default: without the token there is no such repo. */
+    addRepo(fullName: string, { isPrivate = true }: { readonly isPrivate?: boolean } = {}): void {
+      repos.add(fullName, isPrivate);
+    },
+    /** The old name leads to the new one from now on. */
+    renameRepo: repos.rename,
+    /** Returns its id. */
+    commit(repo: string, input: CommitInput): string {
+      return repos.byName(repo).graph.add(input);
+    },
+    /** How many commits a repo has. */
+    size: (repo: string): number => repos.byName(repo).graph.size(),
+    /** A commit is no longer there, as after a forced push and a collection of garbage. */
+    forget(repo: string, id: string): void {
+      repos.byName(repo).graph.forget(id);
+    },
+    /** What goes wrong from now on; its order is that in which it was asked for. */
+    fault: faults.fault,
+    clearFaults: faults.clearFaults,
+    /** The next requests are too many, for so long. */
+    limitRate({ seconds, times }: { readonly seconds: number; readonly times?: number }): FaultHandle {
+      return faults.fault({ answer: answers.limited(seconds), ...(times !== undefined && { times }) });
+    },
+
+    close: server.close,
+    [Symbol.asyncDispose]: server.close,
+  };
+}
