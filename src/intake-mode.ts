@@ -9,6 +9,8 @@ export interface IntakeMode {
   readonly canAsk: boolean;
   /** Whether a forge is asked which commits deployments bring. */
   readonly asksForge?: boolean;
+  /** Tells the forge and who asks it from any other: what one could not tell, another may. */
+  readonly forgeIdentity?: string;
   /** How much is held at most, whoever posts it; no end by default. */
   readonly limits?: Limits;
 }

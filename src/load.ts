@@ -31,6 +31,7 @@ export interface TierChange {
 
 const policyKey = 'policy';
 const ledgerKey = 'ledger';
+const forgeKey = 'forge';
 
 /** `now` in Unix seconds. Rejects with `StoreUnavailable`. */
 export async function loadState(store: Store, mode: IntakeMode, now: number): Promise<Loaded> {
@@ -52,6 +53,11 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
       if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
       uow.rebuildAll();
       await tx.meta.put(ledgerKey, ledgerFingerprint);
+    }
+    const { forgeIdentity } = mode;
+    if (forgeIdentity !== undefined && (await tx.meta.get(forgeKey)) !== forgeIdentity) {
+      await tx.pipelines.dropUnknownChanges();
+      await tx.meta.put(forgeKey, forgeIdentity);
     }
     state.apply({ ...(await uow.finish()), timelines: new Map() });
     state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode, now) });

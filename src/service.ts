@@ -3,6 +3,7 @@
  * which they start and stop.
  */
 
+import { createHash } from 'node:crypto';
 import { type Asking, startAsking } from './asking.ts';
 import { type Clock, nowSeconds } from './clock.ts';
 import type { Config } from './config.ts';
@@ -57,6 +58,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     policy,
     canAsk: config.woodpecker !== null,
     asksForge: config.forge !== null,
+    ...(config.forge && { forgeIdentity: identityOf(config.forge) }),
     limits: { pairs: config.maxPairs, hints: mostHints },
   };
   const { state, policyChange } = await loadState(store, mode, startedAt);
@@ -185,6 +187,13 @@ async function storeFault(ingest: Ingest): Promise<string | null> {
     if (error instanceof StoreUnavailable) return error.message;
     throw error;
   }
+}
+
+/** A hash, since what it is stored with must not tell the token. */
+function identityOf({ kind, url, token }: NonNullable<Config['forge']>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([kind, url, token]))
+    .digest('hex');
 }
 
 /** Says once of each kind that there is no room for more. */

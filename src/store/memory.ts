@@ -120,6 +120,11 @@ function createTransaction(undo: (() => void)[]): Transaction {
         const pipeline = pipelines.rows.get(key);
         if (pipeline) pipelines.put(key, { ...pipeline, change });
       },
+      async dropUnknownChanges() {
+        for (const [key, pipeline] of pipelines.rows) {
+          if (pipeline.change?.range === null) pipelines.put(key, { ...pipeline, change: null });
+        }
+      },
       async *all(repo) {
         yield sorted((pipeline) => repo === undefined || pipeline.repo === repo);
       },

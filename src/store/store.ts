@@ -68,6 +68,8 @@ export interface PipelineTable {
   creditAll(bits: number): Promise<void>;
   /** Sets only what the forge told of it; `put` leaves that as it is. */
   putChange(repo: number, number: number, change: Change): Promise<void>;
+  /** Forgets the changes of which the forge could not tell. */
+  dropUnknownChanges(): Promise<void>;
   /** Every pipeline, of one repo where given, by repo and number. */
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
   /** Every deployment that is not held, by repo, tier, time and number. */

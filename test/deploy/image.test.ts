@@ -103,7 +103,7 @@ describe('the image', () => {
       'package.json',
       'src',
     ]);
-    expect(readdirSync(join(image.root, 'app/deploy'))).toEqual(['healthcheck.ts']);
+    expect(readdirSync(join(image.root, 'app/deploy')).sort()).toEqual(['backup.ts', 'healthcheck.ts']);
     for (const name of Object.keys(packageJson.dependencies)) {
       expect(existsSync(join(image.root, 'app/node_modules', name))).toBe(true);
     }
@@ -194,6 +194,15 @@ describe('the image', () => {
     const down = check(env);
     expect(await down.ended).toBe(1);
     expect(down.output()).toContain('ECONNREFUSED');
+  });
+
+  it('copies its database to standard output while it runs', async ({ skip }) => {
+    requireNamespaces(skip);
+    const { env } = await start({ DORA_DATABASE: '/data/busy.db' });
+    const copying = runContainer(image, env, { command: ['/usr/local/bin/node', 'deploy/backup.ts'] });
+    expect(await copying.ended).toBe(0);
+    expect(copying.output()).toMatch(/^SQLite format 3\0/);
+    expect(readdirSync(join(image.root, 'data')).filter((name) => name.includes('copy'))).toEqual([]);
   });
 
   it('looks for a wildcard address on loopback', async ({ skip }) => {

@@ -20,9 +20,13 @@ export interface Manifest {
   readonly [key: string]: unknown;
 }
 
-/** Renders a folder of `deploy/` with kubectl or else Kustomize; calls `skip` where neither is installed. */
+/** Renders a folder of `deploy/`, as `renderFolder` does. */
 export function renderKustomization(folder: string, skip: (reason: string) => never): readonly Manifest[] {
-  const path = join(repository, 'deploy', folder);
+  return renderFolder(join(repository, 'deploy', folder), skip);
+}
+
+/** Renders a folder with kubectl or else Kustomize; calls `skip`, or throws where nothing may be skipped, without both. */
+export function renderFolder(path: string, skip: (reason: string) => never): readonly Manifest[] {
   const command = isInstalled('kubectl')
     ? ['kubectl', 'kustomize', path]
     : isInstalled('kustomize')
