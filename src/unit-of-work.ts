@@ -6,6 +6,7 @@
  */
 
 import { type Classification, classify, isPullRequest, isWatched } from './core/classification.ts';
+import { isInFuture } from './core/clock-tolerance.ts';
 import { type Follow, followKey } from './core/follow.ts';
 import { waived } from './core/ledger.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from './core/pipeline.ts';
@@ -113,7 +114,8 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
             // One without an id yet: the first id seen under its name adopts it.
             reposNamed(facts.fullName).find((repo) => repo.woodpeckerId === null));
       if (!known) return addRepo(facts);
-      const learnt = learn(known.isGone ? { ...known, isGone: false } : known, facts);
+      const before = isInFuture(known.namedAt, now) ? { ...known, namedAt: 0 } : known;
+      const learnt = learn(before.isGone ? { ...before, isGone: false } : before, facts);
       if (learnt === known) return known;
       const isRenamed = learnt.fullName !== known.fullName;
       // A new default branch brings what was not counted before; a new name only moves what was. One after the other,

@@ -99,7 +99,10 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     const { id, started } = summary;
     const stored = { id, startedAtMs: Date.parse(started), summary: JSON.stringify(summary) };
     try {
-      await ingest.submit((uow) => uow.tx.backfills.put(stored));
+      await ingest.submit(async ({ tx }) => {
+        await tx.backfills.put(stored);
+        await tx.backfills.keepNewest(rememberedBackfills);
+      });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       log.debug('Summary of a backfill could not be stored', { id, error: describeError(error) });
@@ -219,7 +222,11 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         (repo.scan.watermark === null || failed.has(repo.key)) &&
         isWatched(ingest.mode.policy, repo.fullName),
     );
-  const dueAt = (repo: Repo): number => failed.get(repo.key)?.retryAt ?? 0;
+  const dueAt = (repo: Repo): number => {
+    const retryAt = failed.get(repo.key)?.retryAt ?? 0;
+    // Further off than any pause: the clock was put back.
+    return retryAt > clock.now() + longestRetryMs ? 0 : retryAt;
+  };
 
   return {
     get running() {

@@ -9,6 +9,7 @@
 
 import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
+import { isInFuture } from '../core/clock-tolerance.ts';
 import { isEnded } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import { describeError, type Log } from '../log.ts';
@@ -179,7 +180,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     try {
       const record = toRecord(await client.pipeline(repoId, number, signal), 'rest', nowSeconds(clock));
       const observed = await ingest.submit((uow) => uow.observe(repo.key, record, 'live'));
-      onEvent('reconcile', toEventResult(observed.result, observed.pipeline));
+      onEvent('reconcile', toEventResult(observed));
     } catch (error) {
       if (!(error instanceof NotFound)) throw error;
     }
@@ -234,7 +235,10 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
       (repo) =>
         !broughtWithNewest.has(repo.woodpeckerId) && !absences.has(repo.key) && repo.scan.watermark !== null,
     );
-    const lastAt = ({ key, scan }: Repo) => Math.max(scan.scannedAt ?? 0, visitedAt.get(key) ?? 0);
+    const lastAt = ({ key, scan }: Repo) => {
+      const scannedAt = scan.scannedAt ?? 0;
+      return Math.max(isInFuture(scannedAt, nowSeconds(clock)) ? 0 : scannedAt, visitedAt.get(key) ?? 0);
+    };
     unlisted.sort((a, b) => lastAt(a) - lastAt(b));
     for (const repo of unlisted.slice(0, left)) {
       visitedAt.set(repo.key, nowSeconds(clock));

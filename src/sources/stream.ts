@@ -120,8 +120,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     const receivedAt = nowSeconds(clock);
     const result = await ingest.submit<EventResult>(async (uow) => {
       const repo = await uow.repoOf(toRepoFacts(wireRepo, receivedAt));
-      const observed = await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live');
-      return toEventResult(observed.result, observed.pipeline);
+      return toEventResult(await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live'));
     });
     onEvent('stream', result);
     if (!wireRepo.id) return;

@@ -3,7 +3,7 @@
  * in all else the guarantees of `store.ts` hold, rollback included.
  */
 
-import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import { type IgnoreReason, ignoreReasons, type Outcome } from '../core/classification.ts';
 import { compareDeployments } from '../core/deployment.ts';
 import { type Follow, followKey } from '../core/follow.ts';
 import { type Pair, pairKey } from '../core/pair.ts';
@@ -78,6 +78,9 @@ function createTransaction(undo: (() => void)[]): Transaction {
       .filter(matches)
       .sort((a, b) => a.repo - b.repo || a.record.number - b.record.number);
 
+  const newestBackfills = (): StoredBackfill[] =>
+    [...backfills.rows.values()].sort((a, b) => b.startedAtMs - a.startedAtMs || (a.id < b.id ? 1 : -1));
+
   return {
     meta: {
       get: async (key) => meta.rows.get(key) ?? null,
@@ -130,6 +133,19 @@ function createTransaction(undo: (() => void)[]): Transaction {
         const found = sorted((pipeline) => pipeline.repo === repo && pipeline.record.updatedAt >= since);
         return found[0]?.record.number ?? null;
       },
+      async outcomes(repo) {
+        const found = new Map<string, Set<Outcome>>();
+        for (const { classification } of sorted((pipeline) => pipeline.repo === repo)) {
+          const { tier } = classification;
+          if (tier === null) continue;
+          const outcomes = found.get(tier) ?? new Set();
+          found.set(
+            tier,
+            classification.kind === 'deployment' ? outcomes.add(classification.outcome) : outcomes,
+          );
+        }
+        return found;
+      },
       async ignoredCounts() {
         const tally = createTally();
         for (const pipeline of pipelines.rows.values()) tally.count(pipeline, 1);
@@ -151,11 +167,11 @@ function createTransaction(undo: (() => void)[]): Transaction {
       drop: async (follow) => follows.drop(followKey(follow)),
     },
     backfills: {
-      newest: async (limit) =>
-        [...backfills.rows.values()]
-          .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.id < b.id ? 1 : -1))
-          .slice(0, limit),
+      newest: async (limit) => newestBackfills().slice(0, limit),
       put: async (backfill) => backfills.put(backfill.id, backfill),
+      async keepNewest(limit) {
+        for (const { id } of newestBackfills().slice(limit)) backfills.drop(id);
+      },
     },
   };
 }
