@@ -204,9 +204,11 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
   };
 
   const noteFailure = (repo: Repo, error: unknown): void => {
-    const pauseMs = Math.min((failed.get(repo.key)?.pauseMs ?? firstRetryMs / 2) * 2, longestRetryMs);
+    const before = failed.get(repo.key);
+    const pauseMs = Math.min((before?.pauseMs ?? firstRetryMs / 2) * 2, longestRetryMs);
     failed.set(repo.key, { pauseMs, retryAt: clock.now() + pauseMs });
-    log.warn('Repo could not be brought up to date; will try again', {
+    const isTold = before !== undefined || error instanceof StoreUnavailable;
+    log[isTold ? 'debug' : 'warn']('Repo could not be brought up to date; will try again', {
       repo: repo.fullName,
       error: describeError(error),
       retry_in_s: pauseMs / 1000,

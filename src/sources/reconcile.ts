@@ -12,6 +12,7 @@ import { isWatched } from '../core/classification.ts';
 import { isInFuture } from '../core/clock-tolerance.ts';
 import { isEnded } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
+import { StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
 import { NotFound, pageSize, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
@@ -279,8 +280,12 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
         } catch (error) {
           signal.throwIfAborted();
           if (error instanceof WoodpeckerReplaced) throw error;
-          const isPassing = error instanceof Unavailable || error instanceof Unauthorized;
-          log[isPassing ? 'debug' : 'warn']('Reconciliation will be tried again', {
+          // Those are told by whoever watches over Woodpecker and the store, once.
+          const isToldElsewhere =
+            error instanceof Unavailable ||
+            error instanceof Unauthorized ||
+            error instanceof StoreUnavailable;
+          log[isToldElsewhere ? 'debug' : 'warn']('Reconciliation will be tried again', {
             error: describeError(error),
           });
           pauseMs = Math.min(retryMs, intervalMs);
