@@ -7,6 +7,7 @@
 
 import type { Change } from './core/change.ts';
 import { type Classification, classify, isWatched } from './core/classification.ts';
+import { isInFuture } from './core/clock-tolerance.ts';
 import { creditAfterMove, creditAtFirst, creditWhenSettled } from './core/credit.ts';
 import { leadTimeBit } from './core/figures/change-lead-time.ts';
 import type { Follow } from './core/follow.ts';
@@ -115,7 +116,8 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     async repoOf(facts) {
       const known = repos.find(facts);
       if (!known) return addRepo(facts);
-      const learnt = learn(known.isGone ? { ...known, isGone: false } : known, facts);
+      const before = isInFuture(known.namedAt, now) ? { ...known, namedAt: 0 } : known;
+      const learnt = learn(before.isGone ? { ...before, isGone: false } : before, facts);
       if (learnt === known) return known;
       const isRenamed = learnt.fullName !== known.fullName;
       // A new default branch brings what was not counted before; a new name only moves what was. One after the other,

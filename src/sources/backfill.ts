@@ -99,7 +99,10 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     const { id, started } = summary;
     const stored = { id, startedAtMs: Date.parse(started), summary: JSON.stringify(summary) };
     try {
-      await ingest.submit((uow) => uow.tx.backfills.put(stored));
+      await ingest.submit(async ({ tx }) => {
+        await tx.backfills.put(stored);
+        await tx.backfills.keepNewest(rememberedBackfills);
+      });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       log.debug('Summary of a backfill could not be stored', { id, error: describeError(error) });
@@ -201,9 +204,11 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
   };
 
   const noteFailure = (repo: Repo, error: unknown): void => {
-    const pauseMs = Math.min((failed.get(repo.key)?.pauseMs ?? firstRetryMs / 2) * 2, longestRetryMs);
+    const before = failed.get(repo.key);
+    const pauseMs = Math.min((before?.pauseMs ?? firstRetryMs / 2) * 2, longestRetryMs);
     failed.set(repo.key, { pauseMs, retryAt: clock.now() + pauseMs });
-    log.warn('Repo could not be brought up to date; will try again', {
+    const isTold = before !== undefined || error instanceof StoreUnavailable;
+    log[isTold ? 'debug' : 'warn']('Repo could not be brought up to date; will try again', {
       repo: repo.fullName,
       error: describeError(error),
       retry_in_s: pauseMs / 1000,
@@ -219,7 +224,11 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         (repo.scan.watermark === null || failed.has(repo.key)) &&
         isWatched(ingest.mode.policy, repo.fullName),
     );
-  const dueAt = (repo: Repo): number => failed.get(repo.key)?.retryAt ?? 0;
+  const dueAt = (repo: Repo): number => {
+    const retryAt = failed.get(repo.key)?.retryAt ?? 0;
+    // Further off than any pause: the clock was put back.
+    return retryAt > clock.now() + longestRetryMs ? 0 : retryAt;
+  };
 
   return {
     get running() {

@@ -7,6 +7,7 @@
 
 import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
+import { isInFuture } from '../core/clock-tolerance.ts';
 import { askAt, type Follow } from '../core/follow.ts';
 import { describeError, type Log } from '../log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
@@ -34,14 +35,17 @@ const longestPauseMs = 60_000;
 /** Runs until `signal` is aborted, then rejects with its reason. */
 export async function followPipelines(options: FollowOptions, signal: AbortSignal): Promise<never> {
   const { ingest, clock, log, onEvent, isTold = () => false } = options;
-  const dueAt = (follow: Follow): number =>
-    isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
+  const dueAt = (follow: Follow, now: number): number => {
+    // Asked at a time that has not come: the clock was wrong.
+    if (isInFuture(follow.askedAt ?? follow.bornAt, now)) return now;
+    return isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
+  };
   // Not woken at once: a burst of commits must not turn into a spin.
   const nap = createNap(options, shortestSleepMs);
   let pauseMs = firstPauseMs;
   for (;;) {
     const now = nowSeconds(clock);
-    const follows = [...ingest.state.follows.values()].map((follow) => ({ follow, at: dueAt(follow) }));
+    const follows = [...ingest.state.follows.values()].map((follow) => ({ follow, at: dueAt(follow, now) }));
     const due = follows.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at);
     if (due.length === 0) {
       const next = Math.min(...follows.map(({ at }) => at));
@@ -84,8 +88,7 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
       // The next observation keeps up the follow, by id, as long as there is need.
       await uow.dropFollow(follow);
       if (!repo) return null;
-      const { result, pipeline } = await uow.observe(repo.key, toRecord(wire, 'rest', receivedAt), 'live');
-      return toEventResult(result, pipeline);
+      return toEventResult(await uow.observe(repo.key, toRecord(wire, 'rest', receivedAt), 'live'));
     });
   } catch (error) {
     if (error instanceof NotFound) {

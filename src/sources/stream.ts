@@ -10,6 +10,7 @@ import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
 import { followKey } from '../core/follow.ts';
 import { isEnded } from '../core/pipeline.ts';
+import { StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import type { StreamItem } from '../woodpecker/event-stream.ts';
@@ -86,9 +87,9 @@ export function createEventStream(options: StreamOptions): EventStream {
     if (isTroubled) log.info('Event stream stands again');
     isTroubled = false;
   };
-  const noteEnd = (hasAnswered: boolean, reason: string): void => {
-    // Where Woodpecker does not answer at all, its health tells so.
-    if (!hasAnswered) wantingSince = null;
+  const noteEnd = (isAtFault: boolean, reason: string): void => {
+    // Where Woodpecker does not answer at all, or the store fails, those who watch over them tell so.
+    if (!isAtFault) wantingSince = null;
     else if (wantingSince === null) wantingSince = clock.now();
     else if (!isTroubled && clock.now() - wantingSince >= troubledAfterMs) {
       isTroubled = true;
@@ -120,8 +121,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     const receivedAt = nowSeconds(clock);
     const result = await ingest.submit<EventResult>(async (uow) => {
       const repo = await uow.repoOf(toRepoFacts(wireRepo, receivedAt));
-      const observed = await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live');
-      return toEventResult(observed.result, observed.pipeline);
+      return toEventResult(await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live'));
     });
     onEvent('stream', result);
     if (!wireRepo.id) return;
@@ -167,6 +167,7 @@ export function createEventStream(options: StreamOptions): EventStream {
         const began = clock.now();
         let reason = 'ended by the server';
         let hasAnswered = false;
+        let isAtFault = true;
         try {
           await listen(AbortSignal.any([signal, ended]), () => {
             hasAnswered = true;
@@ -175,11 +176,12 @@ export function createEventStream(options: StreamOptions): EventStream {
           signal.throwIfAborted();
           if (error instanceof WoodpeckerReplaced) throw error;
           reason = describeError(error);
+          isAtFault = !(error instanceof StoreUnavailable);
         }
         connection.abort(new Error('The connection has ended'));
         setConnected(false);
         log.debug('Event stream ended; connecting again', { reason });
-        noteEnd(hasAnswered, reason);
+        noteEnd(hasAnswered && isAtFault, reason);
         pauseMs = clock.now() - began > goodAfterMs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
         await clock.sleep(pauseMs * (0.5 + random() / 2), signal);
       }

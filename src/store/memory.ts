@@ -3,7 +3,7 @@
  * in all else the guarantees of `store.ts` hold, rollback included.
  */
 
-import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import { type IgnoreReason, ignoreReasons, type Outcome } from '../core/classification.ts';
 import { compareDeployments } from '../core/deployment.ts';
 import { type Follow, followKey } from '../core/follow.ts';
 import { type Pair, pairKey } from '../core/pair.ts';
@@ -84,6 +84,8 @@ function createTransaction(undo: (() => void)[]): Transaction {
     const times = ofCommit(repo, commit).flatMap(({ record }) => record.createdAt ?? []);
     return times.length === 0 ? null : Math.min(...times);
   };
+  const newestBackfills = (): StoredBackfill[] =>
+    [...backfills.rows.values()].sort((a, b) => b.startedAtMs - a.startedAtMs || (a.id < b.id ? 1 : -1));
 
   return {
     meta: {
@@ -164,6 +166,19 @@ function createTransaction(undo: (() => void)[]): Transaction {
         const found = sorted((pipeline) => pipeline.repo === repo && pipeline.record.updatedAt >= since);
         return found[0]?.record.number ?? null;
       },
+      async outcomes(repo) {
+        const found = new Map<string, Set<Outcome>>();
+        for (const { classification } of sorted((pipeline) => pipeline.repo === repo)) {
+          const { tier } = classification;
+          if (tier === null) continue;
+          const outcomes = found.get(tier) ?? new Set();
+          found.set(
+            tier,
+            classification.kind === 'deployment' ? outcomes.add(classification.outcome) : outcomes,
+          );
+        }
+        return found;
+      },
       async ignoredCounts() {
         const tally = createTally();
         for (const pipeline of pipelines.rows.values()) tally.count(pipeline, 1);
@@ -185,11 +200,11 @@ function createTransaction(undo: (() => void)[]): Transaction {
       drop: async (follow) => follows.drop(followKey(follow)),
     },
     backfills: {
-      newest: async (limit) =>
-        [...backfills.rows.values()]
-          .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.id < b.id ? 1 : -1))
-          .slice(0, limit),
+      newest: async (limit) => newestBackfills().slice(0, limit),
       put: async (backfill) => backfills.put(backfill.id, backfill),
+      async keepNewest(limit) {
+        for (const { id } of newestBackfills().slice(limit)) backfills.drop(id);
+      },
     },
   };
 }

@@ -8,7 +8,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import { type IgnoreReason, ignoreReasons, type Outcome } from '../core/classification.ts';
 import { type Follow, targetKey } from '../core/follow.ts';
 import type { Pair } from '../core/pair.ts';
 import { createQueue } from '../core/queue.ts';
@@ -269,6 +269,13 @@ function createTransaction(prepare: (sql: string) => StatementSync): Transaction
           backfill.summary,
         );
       },
+      async keepNewest(limit) {
+        await run(
+          `DELETE FROM backfills WHERE id NOT IN
+             (SELECT id FROM backfills ORDER BY started_at_ms DESC, id DESC LIMIT ?)`,
+          limit,
+        );
+      },
     },
   };
 }
@@ -388,6 +395,18 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
       );
       const lowest = row?.['lowest'];
       return lowest === null || lowest === undefined ? null : Number(lowest);
+    },
+    async outcomes(repo) {
+      const rows = await all(
+        'SELECT DISTINCT tier, outcome FROM pipelines WHERE repo = ? AND tier IS NOT NULL',
+        repo,
+      );
+      const found = new Map<string, Set<Outcome>>();
+      for (const { tier, outcome } of rows) {
+        const outcomes = found.get(String(tier)) ?? new Set();
+        found.set(String(tier), outcome === null ? outcomes : outcomes.add(outcome as Outcome));
+      }
+      return found;
     },
     async ignoredCounts() {
       const rows = await all(

@@ -3,7 +3,7 @@
  */
 
 import type { Change } from '../core/change.ts';
-import type { IgnoreReason } from '../core/classification.ts';
+import type { IgnoreReason, Outcome } from '../core/classification.ts';
 import type { Deployment } from '../core/deployment.ts';
 import type { Follow } from '../core/follow.ts';
 import type { Pair } from '../core/pair.ts';
@@ -54,6 +54,8 @@ export interface Transaction {
     newest(limit: number): Promise<readonly StoredBackfill[]>;
     /** Replaces the one with the same id. */
     put(backfill: StoredBackfill): Promise<void>;
+    /** Forgets all but the newest `limit`. */
+    keepNewest(limit: number): Promise<void>;
   };
 }
 
@@ -84,6 +86,8 @@ export interface PipelineTable {
   releaseHeld(repo: number): Promise<void>;
   /** The lowest number among the repo's pipelines whose last update is not before `since` (Unix seconds). */
   lowestUpdatedSince(repo: number, since: number): Promise<number | null>;
+  /** Tiers of the repo's pipelines, held ones too, each with the outcomes that it has. */
+  outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlySet<Outcome>>>;
   ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
   eventCounts(): Promise<readonly EventCount[]>;
 }

@@ -1,6 +1,8 @@
-/** Woodpecker gone for an hour with all lanes at work: what the log makes of it, and that nothing is lost. */
+/** Woodpecker or the store gone for an hour with all lanes at work: what the log makes of it, and that nothing is lost. */
 
 import { expect, it, onTestFinished } from 'vitest';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
 import { createLiveHarness, startSimulatedWoodpecker } from '../support/live-harness.ts';
 import type { SimulatedClock } from '../support/simulated-clock.ts';
@@ -68,6 +70,55 @@ it.each(outages)(
     expect(harness.isConnected).toBe(true);
   },
 );
+
+it('an hour in which the store fails is told by whoever watches over it, and loses no pipeline', async () => {
+  const { clock, woodpecker } = await startSimulatedWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+  const memory = createMemoryStore();
+  let isFull = false;
+  const store: Store = {
+    ...memory,
+    transact: (work) =>
+      isFull ? Promise.reject(new StoreUnavailable('Store cannot commit: disk full')) : memory.transact(work),
+  };
+  const harness = await createLiveHarness({ clock, woodpecker, store });
+  onTestFinished(() => harness.stop());
+  harness.run('stream', 'follow', 'reconcile', 'background');
+  await passWithPings(clock, woodpecker, 10);
+  const told = harness.lines.length;
+
+  isFull = true;
+  for (let minutes = 0; minutes < 60; minutes++) {
+    woodpecker.runPipeline(shop);
+    await passWithPings(clock, woodpecker, 1);
+  }
+  isFull = false;
+  await passWithPings(clock, woodpecker, 10);
+
+  expect(harness.lines.slice(told)).toEqual([]);
+  expect(harness.shown(shop)).toMatchObject({ deployments: 60 });
+});
+
+it('a repo that cannot be read is warned of once, and told once when it can', async () => {
+  const { clock, woodpecker } = await startSimulatedWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  const { id } = woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+  woodpecker.addPipeline(shop);
+  const isBroken = woodpecker.fault({ match: `/api/repos/${id}/pipelines`, answer: { status: 404 } });
+  const harness = await createLiveHarness({ clock, woodpecker });
+  onTestFinished(() => harness.stop());
+  harness.run('background');
+  await clock.pass(60 * minute);
+  isBroken.clear();
+  await clock.pass(20 * minute);
+
+  const about = harness.lines.filter((line) => line.includes(`repo=${shop}`));
+  expect(about).toHaveLength(2);
+  expect(about[0]).toMatch(/^warn .*could not be brought up to date/);
+  expect(about[1]).toMatch(/^info .*is up to date/);
+  expect(harness.shown(shop)).toMatchObject({ deployments: 1 });
+});
 
 async function passWithPings(
   clock: SimulatedClock,

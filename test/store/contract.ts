@@ -540,6 +540,34 @@ export function describeStore(
         });
       });
 
+      it('tells by tier which outcomes a repo has, held or not, and of tiers that have none', async () => {
+        await store.transact(async (tx) => {
+          const one = await addRepo(tx, 11);
+          const other = await addRepo(tx, 12);
+          const put = (repo: number, number: number, tier: string, outcome: 'success' | 'failure') =>
+            tx.pipelines.put(
+              pipelineOf(repo, number, {
+                classification: { kind: 'deployment', tier, outcome, at: 1100, isRework: false },
+                isHeld: number % 2 === 0,
+              }),
+            );
+          await put(one, 1, 'production', 'success');
+          await put(one, 2, 'production', 'failure');
+          await put(one, 3, 'production', 'success');
+          await put(one, 4, 'staging', 'failure');
+          await put(other, 1, 'staging', 'success');
+          await tx.pipelines.put(pipelineOf(one, 5, { classification: ignoredAs('killed', 'preview') }));
+          await tx.pipelines.put(pipelineOf(one, 6, { classification: ignoredAs('branch', null) }));
+          const told = [...(await tx.pipelines.outcomes(one))].map(([tier, set]) => [tier, [...set].sort()]);
+          expect(Object.fromEntries(told)).toEqual({
+            production: ['failure', 'success'],
+            staging: ['failure'],
+            preview: [],
+          });
+          expect(await tx.pipelines.outcomes(99)).toEqual(new Map());
+        });
+      });
+
       it('counts what is ignored by every reason there is, held or not', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
@@ -752,6 +780,22 @@ export function describeStore(
             { id: 'a', startedAtMs: 3000, summary: '{"id":"a"}' },
           ]);
           expect(await tx.backfills.newest(100)).toHaveLength(4);
+        });
+      });
+
+      it('forget all but the newest', async () => {
+        await store.transact(async (tx) => {
+          for (const startedAtMs of [3000, 1000, 4000, 2000]) {
+            await tx.backfills.put({ id: `at-${startedAtMs}`, startedAtMs, summary: '{}' });
+          }
+          await tx.backfills.keepNewest(3);
+          expect((await tx.backfills.newest(100)).map(({ id }) => id)).toEqual([
+            'at-4000',
+            'at-3000',
+            'at-2000',
+          ]);
+          await tx.backfills.keepNewest(10);
+          expect(await tx.backfills.newest(100)).toHaveLength(3);
         });
       });
 
