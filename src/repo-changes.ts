@@ -13,12 +13,14 @@ export interface RepoChanges {
   /** The one that `facts` are about. */
   find(facts: Pick<RepoFacts, 'woodpeckerId' | 'fullName'>): Repo | null;
   add(repo: Omit<Repo, 'key'>): Promise<Repo>;
-  put(repo: Repo): Promise<void>;
-  changed(): readonly Repo[];
+  put(repo: Repo): void;
+  /** Writes what was put, each repo once: in a burst nearly every event makes its repo's name newer. Returns them all. */
+  finish(): Promise<readonly Repo[]>;
 }
 
 export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
   const changed = new Map<number, Repo>();
+  const unwritten = new Set<number>();
   const repos: RepoChanges = {
     at(key) {
       const repo = changed.get(key) ?? state.repos.get(key);
@@ -50,11 +52,15 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
       changed.set(added.key, added);
       return added;
     },
-    async put(repo) {
+    put(repo) {
       changed.set(repo.key, repo);
-      await tx.repos.put(repo);
+      unwritten.add(repo.key);
     },
-    changed: () => [...changed.values()],
+    async finish() {
+      for (const key of unwritten) await tx.repos.put(repos.at(key));
+      unwritten.clear();
+      return [...changed.values()];
+    },
   };
   return repos;
 }

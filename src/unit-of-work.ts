@@ -109,7 +109,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     tx,
     repoById: repos.byId,
     repoByName: (fullName) => repos.named(fullName)[0] ?? null,
-    putRepo: repos.put,
+    putRepo: async (repo) => repos.put(repo),
     hasRoomFor: (facts) => repos.find(facts) !== null || room.admits('repo', series.pairCount, limits.pairs),
 
     async repoOf(facts) {
@@ -121,7 +121,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       // A new default branch brings what was not counted before; a new name only moves what was. One after the other,
       // and after all that came before, so that each finds the series as they stood.
       const underOldName = isRenamed ? { ...learnt, fullName: known.fullName } : learnt;
-      await repos.put(underOldName);
+      repos.put(underOldName);
       if (learnt.defaultBranches !== known.defaultBranches) await uow.reclassify(known.key, 'credited');
       if (isRenamed) await rename(underOldName, learnt);
       return learnt;
@@ -176,7 +176,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     async release(repoKey) {
       const before = repos.at(repoKey);
       const repo = { ...before, revealed: true, knownSince: before.knownSince ?? (mode.canAsk ? null : now) };
-      if (!before.revealed) await repos.put(repo);
+      if (!before.revealed) repos.put(repo);
       makeKnownByName(repo);
       const waivedAtFirst = before.revealed ? 0 : lateBits;
       for await (const slice of tx.pipelines.held(repoKey)) {
@@ -234,7 +234,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
 
     turnedAway: room.turnedAway,
     async finish() {
-      return { repos: repos.changed(), ...(await series.finish()), follows: follows.changed(), tally };
+      return { repos: await repos.finish(), ...(await series.finish()), follows: follows.changed(), tally };
     },
   };
   return uow;
@@ -258,7 +258,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
 
   async function rename(before: Repo, after: Repo): Promise<void> {
     await series.flush();
-    await repos.put(after);
+    repos.put(after);
     await uow.reclassify(after.key, 'settled');
     for (const tier of series.tiersOf(after.key)) {
       series.rebuild(before, tier);

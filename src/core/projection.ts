@@ -74,7 +74,18 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   let latestVersion = -1;
   let asOf = 0;
   let validUntil = 0;
+  let shown: ReadonlyMap<string, Ingredients> = new Map();
+  let shownVersion = -1;
+  let order: readonly string[] = [];
 
+  /** What is shown now; between two changes of the state it is looked up once. */
+  const lookUpShown = (): ReadonlyMap<string, Ingredients> => {
+    if (shownVersion !== state.version) {
+      shown = shownSeries(state);
+      shownVersion = state.version;
+    }
+    return shown;
+  };
   const isCurrent = (now: number): boolean =>
     state.version === latestVersion && now >= asOf && now < validUntil;
 
@@ -98,19 +109,21 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   return {
     at(now) {
       if (isCurrent(now)) return latest;
-      const shown = shownSeries(state);
-      for (const [key, from] of shown) refresh(key, from, now);
-      for (const [key, { sample }] of made) {
-        if (shown.has(key)) continue;
-        made.delete(key);
-        exchangeInTier(sample, null);
+      for (const [key, from] of lookUpShown()) refresh(key, from, now);
+      if (made.size > shown.size || order.length !== shown.size || order.some((key) => !shown.has(key))) {
+        for (const [key, { sample }] of made) {
+          if (shown.has(key)) continue;
+          made.delete(key);
+          exchangeInTier(sample, null);
+        }
+        order = [...shown.keys()].sort(compareText);
       }
       validUntil = Number.POSITIVE_INFINITY;
       for (const series of made.values()) validUntil = Math.min(validUntil, series.validUntil);
       latestVersion = state.version;
       asOf = now;
       latest = {
-        series: [...shown.keys()].sort(compareText).flatMap((key) => made.get(key)?.sample ?? []),
+        series: order.flatMap((key) => made.get(key)?.sample ?? []),
         tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => tiers.get(tier)?.sample() ?? []),
       };
       return latest;
@@ -118,7 +131,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
     async prepare(now, breathe) {
       if (isCurrent(now)) return;
       let untold = 0;
-      for (const [key, from] of shownSeries(state)) {
+      for (const [key, from] of lookUpShown()) {
         untold += 1 + refresh(key, from, now);
         if (untold < deploymentsAtOnce) continue;
         untold = 0;

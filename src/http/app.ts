@@ -13,7 +13,7 @@ import { contentType, type Exposition } from '../metrics/exposition.ts';
 import type { Backfill } from '../sources/backfill.ts';
 import type { OnEvent } from '../sources/source.ts';
 import type { Webhook } from '../sources/webhook.ts';
-import { hasBasicPassword, hasBearer, isAuthenticWebhook } from './auth.ts';
+import { hasBasicPassword, hasBearer, isAuthenticWebhook, type Secret, toSecret } from './auth.ts';
 import { backfillRoutes } from './backfill-routes.ts';
 import { readBody } from './body.ts';
 import { problem } from './problem.ts';
@@ -46,14 +46,16 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
   route(app, '/readyz', { GET: () => ready(deps) });
   route(app, '/-/ready', { GET: () => ready(deps) });
   if (side !== 'metrics') {
-    route(app, '/webhook', { POST: (c) => receiveWebhook(deps, c) });
+    const secrets = deps.webhookSecrets.map(toSecret);
+    route(app, '/webhook', { POST: (c) => receiveWebhook(deps, secrets, c) });
     const { list, show, start } = backfillRoutes(deps.backfill, () => nowSeconds(deps.clock));
-    const admin = (handler: Handler) => withToken([hasBearer], deps.adminTokens, 'Bearer', handler);
+    const adminTokens = deps.adminTokens.map(toSecret);
+    const admin = (handler: Handler) => withToken([hasBearer], adminTokens, 'Bearer', handler);
     route(app, '/backfill', { POST: admin(start), GET: admin(list) });
     route(app, '/backfill/:id', { GET: admin(show) });
   }
   if (side !== 'intake') {
-    const tokens = deps.metricsToken === null ? null : [deps.metricsToken];
+    const tokens = deps.metricsToken === null ? null : [toSecret(deps.metricsToken)];
     const reader = (handler: Handler) =>
       withToken([hasBearer, hasBasicPassword], tokens, 'Basic realm="woodpecker-dora-exporter"', handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
@@ -78,8 +80,8 @@ function route(app: Hono, path: string, handlers: { readonly GET?: Handler; read
 
 /** `tokens` of `null` lets anybody in. */
 function withToken(
-  ways: readonly ((headers: Headers, secrets: readonly string[]) => boolean)[],
-  tokens: readonly string[] | null,
+  ways: readonly ((headers: Headers, secrets: readonly Secret[]) => boolean)[],
+  tokens: readonly Secret[] | null,
   challenge: string,
   handler: Handler,
 ): Handler {
@@ -101,7 +103,11 @@ async function ready({ notReady }: AppDependencies): Promise<Response> {
   });
 }
 
-async function receiveWebhook(deps: AppDependencies, c: Context): Promise<Response> {
+async function receiveWebhook(
+  deps: AppDependencies,
+  secrets: readonly Secret[],
+  c: Context,
+): Promise<Response> {
   const rejected = (status: number, options?: Parameters<typeof problem>[1]) => {
     deps.onEvent('webhook', 'rejected');
     return problem(status, options);
@@ -113,7 +119,7 @@ async function receiveWebhook(deps: AppDependencies, c: Context): Promise<Respon
   }
   if (bytes === 'broken') return rejected(400, { detail: 'Body ends too soon' });
   const { headers } = c.req.raw;
-  if (!isAuthenticWebhook(headers, bytes, deps.webhookSecrets, nowSeconds(deps.clock))) {
+  if (!isAuthenticWebhook(headers, bytes, secrets, nowSeconds(deps.clock))) {
     return rejected(401, {
       detail: 'Expected the webhook secret as a bearer token, or a signature made with it',
       headers: { 'www-authenticate': 'Bearer' },
