@@ -61,6 +61,7 @@ describe('the documents of deploy/', () => {
     const only = (kind: string, name = 'dora-exporter') =>
       manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name.startsWith(name));
     expect(only('ConfigMap', 'dora-exporter-settings')?.['data']).toEqual({
+      DORA_FORGE_URL: 'https://codeberg.org',
       DORA_LOG_LEVEL: 'info',
       DORA_WOODPECKER_URL: 'https://ci.example.com',
     });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   buildImages,
   dockerfileText,
@@ -19,7 +20,6 @@ import {
   stages,
 } from './build-image.ts';
 import { type Container, requireNamespaces, runContainer } from './container.ts';
-import { freePort } from './free-port.ts';
 
 const secret = 'image-webhook-secret';
 const readme = readFileSync(join(repository, 'README.md'), 'utf8');

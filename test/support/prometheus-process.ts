@@ -2,10 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { temporaryFolder } from './exporter-process.ts';
+import { freePort } from './free-port.ts';
 
 export interface Prometheus {
   /** Answers of its API: `get('query', { query: 'up' })`. Rejects while it is not up, and where it refuses. */
@@ -69,13 +69,4 @@ scrape_configs:
     query: async (expression) =>
       (await get<{ readonly result: readonly Sample[] }>('query', { query: expression })).result,
   };
-}
-
-/** A port that is free now; Prometheus cannot be told to pick one and say which. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
 }
