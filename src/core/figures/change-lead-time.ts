@@ -14,9 +14,16 @@ import { emptySet, type GrowingSet, isIn, withTexts } from '../growing-set.ts';
 import { type Figure, type FigureRules, nothing, once } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 
-/** What is deployed, and what was before. */
-export interface Delivered {
+/** What is deployed, and what was before: of one repo, and of others that share its series. */
+export interface Delivered extends DeliveredOfRepo {
   readonly rules: FigureRules;
+  /** Key of the repo; `null` before the first. */
+  readonly repo: number | null;
+  /** By key of the repo; what it holds of the one above is of no use. */
+  readonly others: ReadonlyMap<number, DeliveredOfRepo>;
+}
+
+interface DeliveredOfRepo {
   /** Commit of the last successful deployment; `null` before the first. */
   readonly commit: string | null;
   /** Commits that were delivered once and may not be reachable from that one. */
@@ -43,9 +50,10 @@ export type Delivery =
   | { readonly kind: 'unknown' };
 
 /** What a deployment brings; `null` for one that failed. */
-export function deliveryOf(before: Delivered, deployment: Deployment): Delivery | null {
+export function deliveryOf(state: Delivered, deployment: Deployment): Delivery | null {
   const { commit, at, change } = deployment;
   if (deployment.outcome !== 'success') return null;
+  const before = turnTo(state, deployment.repo);
   if (isDeliveredAlready(before, commit)) return { kind: 'nothing_new' };
   const leadTimeSeconds = (since: number) => Math.max(0, at - since);
   const isLookedUp = isChangeFrom(before, deployment);
@@ -69,10 +77,11 @@ export function deliveryOf(before: Delivered, deployment: Deployment): Delivery 
 
 /** What the forge is to be asked for a deployment; `null` where there is nothing to ask. */
 export function lookupFor(
-  before: Delivered,
+  state: Delivered,
   deployment: Deployment,
 ): { readonly base: string | null; readonly head: string } | null {
   const { commit } = deployment;
+  const before = turnTo(state, deployment.repo);
   const asks = before.rules.asksForge && deployment.outcome === 'success' && commit !== '';
   // One that brings nothing is asked for too: what it takes away must not be counted when it comes again.
   if (!asks || commit === before.commit || isChangeFrom(before, deployment)) return null;
@@ -88,9 +97,20 @@ function isChangeFrom({ commit: deployed }: Delivered, { change, commit }: Deplo
   return change !== null && change.base === deployed && change.head === commit;
 }
 
-function step(state: Delivered, deployment: Deployment): Delivered {
+/** `state` as seen from one repo: what lies between two commits is a question within a repo. */
+function turnTo(state: Delivered, repo: number): Delivered {
+  if (state.repo === repo) return state;
+  if (state.repo === null) return { ...state, repo };
+  const { commit = null, earlier = emptySet } = state.others.get(repo) ?? {};
+  const others = new Map(state.others).set(state.repo, { commit: state.commit, earlier: state.earlier });
+  return { ...state, repo, commit, earlier, others };
+}
+
+function step(all: Delivered, deployment: Deployment): Delivered {
   const { commit, change } = deployment;
-  if (deployment.outcome !== 'success' || commit === '' || commit === state.commit) return state;
+  if (deployment.outcome !== 'success' || commit === '') return all;
+  const state = turnTo(all, deployment.repo);
+  if (commit === state.commit) return state;
   if (isChangeFrom(state, deployment) && change?.range) {
     return { ...state, commit, earlier: withTexts(state.earlier, change.range.removed) };
   }
@@ -102,7 +122,7 @@ function step(state: Delivered, deployment: Deployment): Delivered {
 }
 
 export const changeLeadTime: Figure<Delivered> = {
-  initial: (rules) => ({ rules, commit: null, earlier: emptySet }),
+  initial: (rules) => ({ rules, repo: null, commit: null, earlier: emptySet, others: new Map() }),
   step,
   gauges: [],
   measures: [
