@@ -24,7 +24,7 @@ export interface Delivered extends DeliveredOfRepo {
 }
 
 interface DeliveredOfRepo {
-  /** Commit of the last successful deployment; `null` before the first. */
+  /** Commit of the last successful deployment, empty where nobody told it; `null` before the first. */
   readonly commit: string | null;
   /** Commits that were delivered once and may not be reachable from that one. */
   readonly earlier: GrowingSet;
@@ -63,7 +63,7 @@ export function deliveryOf(state: Delivered, deployment: Deployment): Delivery |
       .map(({ id, committedAt }) => ({ id, leadTimeSeconds: leadTimeSeconds(committedAt) }));
     return { kind: 'known', source: 'forge', commits };
   }
-  if (before.rules.asksForge && commit !== '' && !isLookedUp) return { kind: 'pending' };
+  if (isForTheForge(before, commit) && !isLookedUp) return { kind: 'pending' };
   if (deployment.committedAt !== null) {
     const commits = [{ id: commit, leadTimeSeconds: leadTimeSeconds(deployment.committedAt) }];
     return { kind: 'known', source: 'report', commits };
@@ -82,7 +82,7 @@ export function lookupFor(
 ): { readonly base: string | null; readonly head: string } | null {
   const { commit } = deployment;
   const before = turnTo(state, deployment.repo);
-  const asks = before.rules.asksForge && deployment.outcome === 'success' && commit !== '';
+  const asks = deployment.outcome === 'success' && isForTheForge(before, commit);
   // One that brings nothing is asked for too: what it takes away must not be counted when it comes again.
   if (!asks || commit === before.commit || isChangeFrom(before, deployment)) return null;
   return { base: before.commit, head: commit };
@@ -90,6 +90,11 @@ export function lookupFor(
 
 function isDeliveredAlready({ commit: deployed, earlier }: Delivered, commit: string): boolean {
   return commit !== '' && (commit === deployed || isIn(earlier, commit));
+}
+
+/** Whether the step to `commit` is one that a forge is asked for: not from or to a commit that nobody told. */
+function isForTheForge({ rules, commit: deployed }: Delivered, commit: string): boolean {
+  return rules.asksForge && deployed !== '' && commit !== '';
 }
 
 /** Whether what the forge told of a deployment is about the step from what was deployed before it. */
@@ -108,7 +113,7 @@ function turnTo(state: Delivered, repo: number): Delivered {
 
 function step(all: Delivered, deployment: Deployment): Delivered {
   const { commit, change } = deployment;
-  if (deployment.outcome !== 'success' || commit === '') return all;
+  if (deployment.outcome !== 'success') return all;
   const state = turnTo(all, deployment.repo);
   if (commit === state.commit) return state;
   if (isChangeFrom(state, deployment) && change?.range) {
@@ -118,7 +123,8 @@ function step(all: Delivered, deployment: Deployment): Delivered {
   const isCounted = deliveryOf(state, deployment)?.kind === 'known';
   const isForgeSilent = state.rules.asksForge && state.commit !== null;
   const delivered = [...(isCounted ? [commit] : []), ...(isForgeSilent ? [state.commit] : [])];
-  return { ...state, commit, earlier: withTexts(state.earlier, delivered) };
+  const told = delivered.filter((id) => id !== '');
+  return { ...state, commit, earlier: withTexts(state.earlier, told) };
 }
 
 export const changeLeadTime: Figure<Delivered> = {
