@@ -119,10 +119,11 @@ function step(all: Delivered, deployment: Deployment): Delivered {
   if (isChangeFrom(state, deployment) && change?.range) {
     return { ...state, commit, earlier: withTexts(state.earlier, change.range.removed) };
   }
-  // What leads from one to the other is not known: all that is sure to have been delivered are the two.
+  // What leads from one to the other is not known: all that is sure to have been delivered are the two. Where no forge
+  // is asked, a commit without a time is not worth the memory: it would be every one that was ever deployed.
+  const { asksForge } = state.rules;
   const isCounted = deliveryOf(state, deployment)?.kind === 'known';
-  const isForgeSilent = state.rules.asksForge && state.commit !== null;
-  const delivered = [...(isCounted ? [commit] : []), ...(isForgeSilent ? [state.commit] : [])];
+  const delivered = [...(asksForge ? [state.commit ?? ''] : []), ...(asksForge || isCounted ? [commit] : [])];
   const told = delivered.filter((id) => id !== '');
   return { ...state, commit, earlier: withTexts(state.earlier, told) };
 }
