@@ -76,8 +76,8 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
   /** What the forge tells of the time before comes in later, bit by bit: counted then, it would look like news. */
   const lateBits = mode.asksForge ? leadTimeBit : 0;
 
-  /** Creation of the first pipeline of a record's commit, where that matters. */
-  const firstSeenOf = async (repoKey: number, { commit }: PipelineRecord): Promise<number | null> =>
+  /** Creation of the first pipeline of a commit, where that matters. */
+  const firstSeenOf = async (repoKey: number, commit: string): Promise<number | null> =>
     rules.leadTimeFallback === 'created' && commit !== ''
       ? tx.pipelines.firstCreatedAt(repoKey, commit)
       : null;
@@ -153,13 +153,15 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
           before && !isAnother ? creditAfterMove(before, classification) : creditAtFirst(repo, record),
         change: before?.change ?? null,
       };
-      const firstSeenBefore = await firstSeenOf(repoKey, record);
+      // A correction may name another commit: then it is the first pipeline of the one before no longer.
+      const commits = [...new Set([record.commit, before?.record.commit ?? record.commit])];
+      const firstSeenBefore: (number | null)[] = [];
+      for (const commit of commits) firstSeenBefore.push(await firstSeenOf(repoKey, commit));
       await putPipeline(before, after);
-      const firstSeenAt = await firstSeenOf(repoKey, record);
-      series.replace(repo, before, after, firstSeenAt);
-      if (firstSeenAt !== firstSeenBefore) {
-        for (const tier of await tx.pipelines.tiersOfCommit(repoKey, record.commit))
-          series.rebuild(repo, tier);
+      series.replace(repo, before, after, await firstSeenOf(repoKey, record.commit));
+      for (const [index, commit] of commits.entries()) {
+        if ((await firstSeenOf(repoKey, commit)) === firstSeenBefore[index]) continue;
+        for (const tier of await tx.pipelines.tiersOfCommit(repoKey, commit)) series.rebuild(repo, tier);
       }
       if (!after.isHeld && classification.tier !== null) series.makeKnown(repoKey, classification.tier);
       if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
@@ -171,7 +173,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       const before = await tx.pipelines.get(repoKey, number);
       if (!before) return;
       await tx.pipelines.putChange(repoKey, number, change);
-      const firstSeenAt = await firstSeenOf(repoKey, before.record);
+      const firstSeenAt = await firstSeenOf(repoKey, before.record.commit);
       series.replace(repos.at(repoKey), before, { ...before, change }, firstSeenAt);
     },
 
@@ -189,7 +191,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
           if (credited !== held.credited)
             await tx.pipelines.setCredited(repoKey, held.record.number, credited);
           if (held.classification.tier !== null) series.makeKnown(repoKey, held.classification.tier);
-          const firstSeenAt = await firstSeenOf(repoKey, held.record);
+          const firstSeenAt = await firstSeenOf(repoKey, held.record.commit);
           series.replace(repo, null, { ...held, isHeld: false, credited }, firstSeenAt);
         }
       }
