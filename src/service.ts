@@ -21,6 +21,7 @@ import { describeError, type Log } from './log.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
 import { resolveSecret } from './secrets.ts';
+import { intakeModeOf } from './settings.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { createLeadTimes } from './sources/lead-times.ts';
 import { eventResults, type OnEvent, sources } from './sources/source.ts';
@@ -50,7 +51,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, policy, version, clock, log } = options;
   const startedAt = nowSeconds(clock);
   const store = openStore(config.databasePath);
-  const mode = { policy, canAsk: config.woodpecker !== null, asksForge: config.forge !== null };
+  const mode = intakeModeOf(config, policy);
   const { state, policyChange } = await loadState(store, mode, startedAt);
   logWhatCounts(log, state, policyChange);
 
