@@ -68,6 +68,12 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
   });
 }
 
+/** Whether what the store holds was last brought up to date as `loadState` would do it under this policy. */
+export async function isUpToDate(tx: Transaction, policy: Policy): Promise<boolean> {
+  const known = [await tx.meta.get(policyKey), await tx.meta.get(ledgerKey)];
+  return known[0] === policyFingerprint(policy) && known[1] === ledgerFingerprint;
+}
+
 /** Where Woodpecker is not asked, no scan will end that holds anything back. */
 async function releaseAll(
   tx: Transaction,

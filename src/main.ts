@@ -3,15 +3,14 @@
  * is wrong.
  */
 
-import { readFileSync } from 'node:fs';
 import packageJson from '../package.json' with { type: 'json' };
 import { describeCheck } from './check.ts';
 import { systemClock } from './clock.ts';
-import { type Config, parseConfig } from './config.ts';
-import { defaultPolicy, type Policy } from './core/policy.ts';
+import type { Config } from './config.ts';
+import type { Policy } from './core/policy.ts';
 import { createLog, describeError, type Log } from './log.ts';
-import { parsePolicy } from './policy.ts';
 import { startService } from './service.ts';
+import { readSettings } from './settings.ts';
 import { WoodpeckerReplaced } from './sources/repo-discovery.ts';
 import { StoreUnusable } from './store/store.ts';
 
@@ -26,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`Unknown argument ${unknown[0]}: expected none, or --check\n`);
     return 2;
   }
-  const given = readSettings();
+  const given = readSettings(process.env);
   if (!given.ok) {
     process.stderr.write(`${given.problems.join('\n')}\n`);
     return 2;
@@ -73,40 +72,4 @@ function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
-}
-
-type Settings =
-  | {
-      readonly ok: true;
-      readonly config: Config;
-      readonly policy: Policy;
-      readonly warnings: readonly string[];
-    }
-  | { readonly ok: false; readonly problems: readonly string[] };
-
-/** Everything that is wrong with environment and policy, at once. */
-function readSettings(): Settings {
-  const readText = (path: string) => readFileSync(path, 'utf8');
-  const parsed = parseConfig(process.env, readText);
-  const policyPath = parsed.ok ? parsed.config.policyPath : process.env['DORA_POLICY'] || null;
-  const policy = readPolicy(policyPath, readText);
-  if (parsed.ok && policy.ok) {
-    return { ok: true, config: parsed.config, policy: policy.policy, warnings: parsed.warnings };
-  }
-  return {
-    ok: false,
-    problems: [...(parsed.ok ? [] : parsed.problems), ...(policy.ok ? [] : policy.problems)],
-  };
-}
-
-function readPolicy(path: string | null, readText: (path: string) => string): ReturnType<typeof parsePolicy> {
-  if (path === null) return { ok: true, policy: defaultPolicy };
-  try {
-    const parsed = parsePolicy(readText(path));
-    return parsed.ok
-      ? parsed
-      : { ok: false, problems: parsed.problems.map((problem) => `${path}: ${problem}`) };
-  } catch (error) {
-    return { ok: false, problems: [`DORA_POLICY: cannot read the policy file: ${describeError(error)}`] };
-  }
 }

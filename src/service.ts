@@ -3,7 +3,6 @@
  * which they start and stop.
  */
 
-import { createHash } from 'node:crypto';
 import { type Asking, startAsking } from './asking.ts';
 import { type Clock, nowSeconds } from './clock.ts';
 import type { Config } from './config.ts';
@@ -23,6 +22,7 @@ import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
 import { turnedAwayKinds } from './room.ts';
 import { resolveSecret } from './secrets.ts';
+import { intakeModeOf } from './settings.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { createLeadTimes } from './sources/lead-times.ts';
 import { eventResults, type OnEvent, sources } from './sources/source.ts';
@@ -46,21 +46,13 @@ export interface ServiceOptions {
 }
 
 const requestGraceMs = 5_000;
-/** Many times what a busy server has under way; each costs some hundred bytes. */
-const mostHints = 10_000;
 
 /** Rejects with `StoreUnusable` or `StoreUnavailable`, or where an address cannot be listened on. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, policy, version, clock, log } = options;
   const startedAt = nowSeconds(clock);
   const store = openStore(config.databasePath);
-  const mode = {
-    policy,
-    canAsk: config.woodpecker !== null,
-    asksForge: config.forge !== null,
-    ...(config.forge && { forgeIdentity: identityOf(config.forge) }),
-    limits: { pairs: config.maxPairs, hints: mostHints },
-  };
+  const mode = intakeModeOf(config, policy);
   const { state, policyChange } = await loadState(store, mode, startedAt);
   logWhatCounts(log, state, policyChange);
 
@@ -187,13 +179,6 @@ async function storeFault(ingest: Ingest): Promise<string | null> {
     if (error instanceof StoreUnavailable) return error.message;
     throw error;
   }
-}
-
-/** A hash, since what it is stored with must not tell the token. */
-function identityOf({ kind, url, token }: NonNullable<Config['forge']>): string {
-  return createHash('sha256')
-    .update(JSON.stringify([kind, url, token]))
-    .digest('hex');
 }
 
 /** Says once of each kind that there is no room for more. */

@@ -74,6 +74,23 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
   return additions && { deployment: { ...deployment, credited }, additions };
 }
 
+/**
+ * What `deployment` has added to the ledger, as far as what is known of it today tells: an entry that was corrected
+ * since has added something else.
+ */
+export function additionsOf(before: Fold, deployment: Deployment): readonly Addition[] {
+  if (deployment.credited === waived) return [];
+  const additions: Addition[] = [];
+  for (const [index, figure] of figures.entries()) {
+    for (const { ledger, values } of figure.measures) {
+      if (!ledger || !(deployment.credited & ledger.bit)) continue;
+      for (const amount of values(before[index], deployment))
+        additions.push({ metric: ledger.metric, amount });
+    }
+  }
+  return additions;
+}
+
 /** `totals` and `additions` together. */
 export function addToTotals(totals: Totals, additions: readonly Addition[]): Totals {
   const counters = { ...totals.counters };
@@ -100,6 +117,34 @@ export function sumTotals(a: Totals, b: Totals): Totals {
       : value;
   }
   return { counters, histograms };
+}
+
+/** What is to be added to `b` to make `a` of it; less than nothing where it holds more. */
+export function differenceOf(a: Totals, b: Totals): Totals {
+  return combine(a, b, (x, y) => x - y);
+}
+
+/** `totals` with a difference added, and nothing below 0. */
+export function addDifference(totals: Totals, difference: Totals): Totals {
+  return combine(totals, difference, (x, y) => Math.max(0, x + y));
+}
+
+function combine(a: Totals, b: Totals, calculate: (x: number, y: number) => number): Totals {
+  return {
+    counters: Object.fromEntries(
+      Object.keys(zeroTotals.counters).map((name) => [
+        name,
+        calculate(a.counters[name] ?? 0, b.counters[name] ?? 0),
+      ]),
+    ),
+    histograms: Object.fromEntries(
+      Object.entries(zeroTotals.histograms).map(([name, zero]) => {
+        const [x, y] = [a.histograms[name] ?? zero, b.histograms[name] ?? zero];
+        const counts = zero.counts.map((_, i) => calculate(x.counts[i] ?? 0, y.counts[i] ?? 0));
+        return [name, { counts, sum: calculate(x.sum, y.sum) }];
+      }),
+    ),
+  };
 }
 
 function observe(

@@ -49,7 +49,7 @@ export interface Projection {
 export const gauges = figures.flatMap((figure, index) => figure.gauges.map((gauge) => ({ ...gauge, index })));
 
 /** What a sample is made of. */
-interface Ingredients {
+export interface Ingredients {
   readonly repo: Repo;
   readonly pairs: readonly Pair[];
   readonly timeline: Timeline | undefined;
@@ -145,8 +145,8 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   };
 }
 
-/** All series that are known and may be shown. */
-function shownSeries(state: State): Map<string, Ingredients> {
+/** All series that are known and may be shown, by `seriesKey`. */
+export function shownSeries(state: State): Map<string, Ingredients> {
   const groups = new Map<string, { repo: Repo; pairs: Pair[] }>();
   for (const pair of state.pairs.values()) {
     const repo = state.repos.get(pair.repo);

@@ -6,10 +6,10 @@
  */
 
 import type { Deployment } from './deployment.ts';
-import type { Measure, WindowMetric } from './figures/figure.ts';
+import type { WindowMetric } from './figures/figure.ts';
 import { figures } from './figures/index.ts';
 import type { Window } from './policy.ts';
-import { stepFold, type Timeline } from './timeline.ts';
+import { type Fold, stepFold, type Timeline } from './timeline.ts';
 
 /** What a series has in each window, in the order of the policy. */
 export interface SeriesWindows {
@@ -41,6 +41,24 @@ export const windowCounts = countMeasures.map(({ window }) => window as Of<'coun
 export const windowDistributions = distributionMeasures.map(({ window }) => window as Of<'distribution'>);
 export const windowQuantiles: readonly number[] = [0.5, 0.95];
 
+/** What one deployment brings to every window that holds it. */
+export interface Contribution {
+  /** In the order of `windowCounts`. */
+  readonly counts: readonly number[];
+  /** In the order of `windowDistributions`. */
+  readonly samples: readonly (readonly number[])[];
+}
+
+/** `before`: the state just before the deployment. */
+export function contributionOf(before: Fold, deployment: Deployment): Contribution {
+  const valuesOf = ({ measure, index }: (typeof measures)[number]) =>
+    measure.values(before[index], deployment);
+  return {
+    counts: countMeasures.map((one) => total(valuesOf(one))),
+    samples: distributionMeasures.map(valuesOf),
+  };
+}
+
 /** What nothing at all comes to in a window. */
 export const emptyContent: WindowContent = {
   counts: windowCounts.map(() => 0),
@@ -67,9 +85,7 @@ export function windowsOf(timeline: Timeline, windows: readonly Window[], now: n
     }
     if (at > now - longest) {
       isAny = true;
-      const add = (measure: Measure<unknown>, index: number) => measure.values(fold[index], deployment);
-      const counted = countMeasures.map(({ measure, index }) => total(add(measure, index)));
-      const observed = distributionMeasures.map(({ measure, index }) => add(measure, index));
+      const { counts: counted, samples: observed } = contributionOf(fold, deployment);
       for (const draft of drafts) {
         if (at <= now - draft.seconds) continue;
         validUntil = Math.min(validUntil, at + draft.seconds);

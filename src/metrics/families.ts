@@ -22,6 +22,11 @@ export interface Value {
 
 /** Of each pair of repo and tier, in the order in which they are written. */
 export function seriesFamilies(windows: readonly Window[]): readonly Family<SeriesSample>[] {
+  return [...plainFamilies(), ...seriesWindowFamilies(windows)];
+}
+
+/** Those without a window. */
+export function plainFamilies(): readonly Family<SeriesSample>[] {
   return [
     ...ledgerMetrics.flatMap((metric): Family<SeriesSample>[] =>
       metric.type === 'counter'
@@ -58,16 +63,16 @@ export function seriesFamilies(windows: readonly Window[]): readonly Family<Seri
           ]
         : [],
     ),
-    ...windowFamilies<SeriesSample>(
-      'dora_window_',
-      windows,
-      (sample) => sample.windows,
-      ({ repo, tier }) => ({
-        repo,
-        tier,
-      }),
-    ),
   ];
+}
+
+export function seriesWindowFamilies(windows: readonly Window[]): readonly Family<SeriesSample>[] {
+  return windowFamilies<SeriesSample>(
+    'dora_window_',
+    windows,
+    (sample) => sample.windows,
+    ({ repo, tier }) => ({ repo, tier }),
+  );
 }
 
 /** Of each tier over all its repos. */

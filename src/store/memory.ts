@@ -130,7 +130,7 @@ function createTransaction(undo: (() => void)[]): Transaction {
       async *all(repo) {
         yield sorted((pipeline) => repo === undefined || pipeline.repo === repo);
       },
-      async *deployments({ only, withFirstSeen = false } = {}) {
+      async *deployments({ only, withFirstSeen = false, sliceRows = Number.MAX_SAFE_INTEGER } = {}) {
         const found: TieredDeployment[] = [];
         for (const pipeline of pipelines.rows.values()) {
           const { commit } = pipeline.record;
@@ -141,11 +141,12 @@ function createTransaction(undo: (() => void)[]): Transaction {
           if (only && (only.repo !== pipeline.repo || only.tier !== tier)) continue;
           found.push({ tier, deployment });
         }
-        yield found.sort(
+        found.sort(
           (a, b) =>
             a.deployment.repo - b.deployment.repo ||
             (a.tier < b.tier ? -1 : a.tier > b.tier ? 1 : compareDeployments(a.deployment, b.deployment)),
         );
+        for (let from = 0; from < found.length; from += sliceRows) yield found.slice(from, from + sliceRows);
       },
       async *held(repo) {
         yield sorted((pipeline) => pipeline.repo === repo && pipeline.isHeld);

@@ -331,7 +331,7 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
         after = [last.repo, last.record.number];
       }
     },
-    async *deployments({ only, withFirstSeen = false } = {}) {
+    async *deployments({ only, withFirstSeen = false, sliceRows: atOnce = sliceRows } = {}) {
       const where = only
         ? 'repo = ? AND tier = ? AND (deployed_at, number) > (?, ?)'
         : '(repo, tier, deployed_at, number) > (?, ?, ?, ?)';
@@ -341,7 +341,7 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
         : 'NULL';
       const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${changeColumns}
         FROM pipelines INDEXED BY pipelines_deployments LEFT JOIN changes USING (repo, number)
-        WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${sliceRows}`;
+        WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${atOnce}`;
       let after: SqlValue[] = [only?.repo ?? -1, only?.tier ?? '', -1, -1];
       for (;;) {
         const slice = (await allArrays(sql, ...after)).map(toTieredDeployment);

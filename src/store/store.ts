@@ -96,6 +96,8 @@ export interface DeploymentSelection {
   readonly only?: { readonly repo: number; readonly tier: string };
   /** Whether to find out when each commit's first pipeline was created. */
   readonly withFirstSeen?: boolean;
+  /** How many to hold at a time, at most; for whoever goes through many selections at once. */
+  readonly sliceRows?: number;
 }
 
 export interface TieredDeployment {

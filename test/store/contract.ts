@@ -462,6 +462,11 @@ export function describeStore(
           expect(
             await collect(tx.pipelines.deployments({ only: { repo: two, tier: 'production' } })),
           ).toEqual([]);
+          const slices: number[][] = [];
+          const only = { repo: one, tier: 'production' };
+          for await (const slice of tx.pipelines.deployments({ only, sliceRows: 2 }))
+            slices.push(slice.map(({ deployment }) => deployment.number));
+          expect(slices).toEqual([[9, 11], [1]]);
         });
       });
 

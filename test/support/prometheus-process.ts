@@ -1,4 +1,4 @@
-/** A real Prometheus as a process of its own, that scrapes one target each second. */
+/** A real Prometheus as a process of its own, that scrapes a target each second or shows data that is there. */
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,8 @@ import { freePort } from './free-port.ts';
 export interface Prometheus {
   /** Answers of its API: `get('query', { query: 'up' })`. Rejects while it is not up, and where it refuses. */
   get<T>(path: string, parameters?: Readonly<Record<string, string>>): Promise<T>;
-  query(expression: string): Promise<readonly Sample[]>;
+  /** `at` in Unix seconds; now by default. */
+  query(expression: string, at?: number): Promise<readonly Sample[]>;
 }
 
 export interface Sample {
@@ -21,32 +22,40 @@ export interface Sample {
 export interface PrometheusOptions {
   /** Path of the program. */
   readonly program: string;
-  /** Host and port; the job is `dora`. */
-  readonly target: string;
+  /** Host and port; the job is `dora`. Nothing is scraped where it is left out. */
+  readonly target?: string;
+  /** Folder of its data; an empty one by default. */
+  readonly data?: string;
   /** Text of a file of rules. */
   readonly rules?: string;
 }
 
-export async function startPrometheus({ program, target, rules }: PrometheusOptions): Promise<Prometheus> {
+export async function startPrometheus({
+  program,
+  target,
+  rules,
+  data,
+}: PrometheusOptions): Promise<Prometheus> {
   const folder = temporaryFolder();
+  const dataFolder = data ?? join(folder, 'data');
+  const jobs = target === undefined ? [] : [{ job_name: 'dora', static_configs: [{ targets: [target] }] }];
   const port = await freePort();
   const config = join(folder, 'prometheus.yml');
-  mkdirSync(join(folder, 'data'));
+  mkdirSync(dataFolder, { recursive: true });
   if (rules !== undefined) writeFileSync(join(folder, 'rules.yaml'), rules);
   writeFileSync(
     config,
     `global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [${rules === undefined ? '' : 'rules.yaml'}]
-scrape_configs:
-  - job_name: dora
-    static_configs: [{targets: ["${target}"]}]
+scrape_configs: ${JSON.stringify(jobs)}
 `,
   );
   const child = spawn(
     program,
     [
       `--config.file=${config}`,
-      `--storage.tsdb.path=${join(folder, 'data')}`,
+      `--storage.tsdb.path=${dataFolder}`,
+      '--storage.tsdb.retention.time=1y',
       `--web.listen-address=127.0.0.1:${port}`,
       '--log.level=error',
     ],
@@ -66,7 +75,9 @@ scrape_configs:
   };
   return {
     get,
-    query: async (expression) =>
-      (await get<{ readonly result: readonly Sample[] }>('query', { query: expression })).result,
+    async query(expression, at) {
+      const parameters = { query: expression, ...(at !== undefined && { time: String(at) }) };
+      return (await get<{ readonly result: readonly Sample[] }>('query', parameters)).result;
+    },
   };
 }

@@ -1,0 +1,59 @@
+/** Several sorted streams as one; of each, no more than its present slice is held. */
+
+const sliceLength = 1000;
+
+interface Cursor<T> {
+  readonly slices: AsyncIterator<readonly T[]>;
+  slice: readonly T[];
+  place: number;
+}
+
+/** `sources` are in the order of `compare`, and so is what comes out, in slices of its own. */
+export async function* mergeSorted<T>(
+  sources: readonly AsyncIterable<readonly T[]>[],
+  compare: (a: T, b: T) => number,
+): AsyncGenerator<readonly T[]> {
+  const [only] = sources;
+  if (only && sources.length === 1) {
+    yield* only;
+    return;
+  }
+  const cursors = sources.map(
+    (source): Cursor<T> => ({ slices: source[Symbol.asyncIterator](), slice: [], place: 0 }),
+  );
+  /** What comes next stands last. */
+  const waiting: { readonly cursor: Cursor<T>; readonly head: T }[] = [];
+  const queueUp = async (cursor: Cursor<T>): Promise<void> => {
+    while (cursor.place >= cursor.slice.length) {
+      const { done, value } = await cursor.slices.next();
+      if (done) return;
+      cursor.slice = value;
+      cursor.place = 0;
+    }
+    const head = cursor.slice[cursor.place] as T;
+    let low = 0;
+    let high = waiting.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = waiting[middle];
+      if (other && compare(other.head, head) > 0) low = middle + 1;
+      else high = middle;
+    }
+    waiting.splice(low, 0, { cursor, head });
+  };
+  try {
+    for (const cursor of cursors) await queueUp(cursor);
+    let merged: T[] = [];
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      merged.push(next.head);
+      next.cursor.place++;
+      await queueUp(next.cursor);
+      if (merged.length < sliceLength) continue;
+      yield merged;
+      merged = [];
+    }
+    if (merged.length > 0) yield merged;
+  } finally {
+    for (const { slices } of cursors) await slices.return?.();
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The process behind `npm run export`: arguments and environment in, history out, exit code 0; 1 where it cannot go on, 2
+ * where what it was given is wrong. It only reads the database, which the exporter may go on writing meanwhile. A text
+ * that was cut off lacks its end, so that promtool refuses it.
+ */
+
+import { nowSeconds, systemClock } from './clock.ts';
+import { type ExportOptions, parseOptions, usage } from './export-options.ts';
+import { openOutput } from './export-output.ts';
+import { exportHistory, type HistoryProgress } from './history-export.ts';
+import type { IntakeMode } from './intake-mode.ts';
+import { describeError } from './log.ts';
+import { createProgressBar, describeTime } from './progress-bar.ts';
+import { intakeModeOf, readSettings } from './settings.ts';
+import { openSqliteStore } from './store/sqlite.ts';
+import { StoreUnusable } from './store/store.ts';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const parsed = parseOptions(args, nowSeconds(systemClock));
+  if (parsed.kind === 'help') {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const given = readSettings(process.env);
+  const problems = [
+    ...(parsed.kind === 'mistaken' ? parsed.problems : []),
+    ...(given.ok ? [] : given.problems),
+    ...(given.ok && given.config.databasePath === ':memory:'
+      ? ['DORA_DATABASE: expected the file that the exporter writes, given :memory:']
+      : []),
+  ];
+  if (parsed.kind === 'mistaken' || !given.ok || problems.length > 0) {
+    tell(...problems);
+    return 2;
+  }
+  tell(...[...given.warnings, ...parsed.warnings].map((warning) => `Note: ${warning}`));
+  const { config, policy } = given;
+  try {
+    await write(config.databasePath, intakeModeOf(config, policy), parsed.options);
+    return 0;
+  } catch (error) {
+    tell(`Cannot go on: ${describeError(error)}`);
+    return error instanceof StoreUnusable ? 2 : 1;
+  }
+}
+
+async function write(databasePath: string, mode: IntakeMode, options: ExportOptions): Promise<void> {
+  const { from, to, output: path } = options;
+  const began = performance.now();
+  const isBarSeen = process.stderr.isTTY && !(path === null && process.stdout.isTTY);
+  const bar = isBarSeen ? createProgressBar(process.stderr, () => performance.now()) : null;
+  let reached: HistoryProgress = { share: 0, series: 0, samples: 0 };
+  const store = openSqliteStore(databasePath, { isReadOnly: true });
+  try {
+    const output = await openOutput(path, from, to);
+    try {
+      await store.transact((tx) =>
+        exportHistory(tx, mode, { ...options, cuts: output.cuts }, output.write, (progress) => {
+          reached = progress;
+          bar?.show(progress.share, describeProgress(progress));
+        }),
+      );
+    } finally {
+      await output.close();
+    }
+  } finally {
+    bar?.end();
+    await store.close();
+  }
+  tell(`${describeProgress(reached)} written in ${describeTime(performance.now() - began)}`);
+}
+
+function describeProgress({ samples, series }: HistoryProgress): string {
+  const number = samples < 1e6 ? String(samples) : `${(samples / 1e6).toFixed(1)} million`;
+  return `${number} samples of ${series} series`;
+}
+
+function tell(...lines: readonly string[]): void {
+  for (const line of lines) process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,272 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ledgerMetrics } from '../../src/core/ledger.ts';
+import { seriesKey } from '../../src/core/pair.ts';
+import { createProjection } from '../../src/core/projection.ts';
+import { createExposition } from '../../src/metrics/exposition.ts';
+import { exportedTexts } from '../support/exported-history.ts';
+import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
+import { seenAt, type TruePipeline } from '../support/history-oracle.ts';
+import { type ReadHistory, readOpenMetrics } from '../support/openmetrics-reader.ts';
+import { rulesByBranch, rulesByTarget } from '../support/oracle.ts';
+import { aPolicy, aRecord, someFacts } from '../support/records.ts';
+import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
+import { createSqliteHost, createWorld, type World } from '../support/world.ts';
+
+let folder: TemporaryFolder;
+let files = 0;
+const newFile = () => folder.pathOf(`${++files}.db`);
+beforeAll(() => {
+  folder = createTemporaryFolder();
+});
+afterAll(() => folder.remove());
+
+const repos = [
+  { woodpeckerId: 1, fullName: 'acme/shop', asOf: epoch },
+  // Shares the name of the first, as on two forges, and thus its series.
+  { woodpeckerId: 2, fullName: 'Acme/Shop', asOf: epoch + 1 },
+  { woodpeckerId: 3, fullName: 'acme/cart', asOf: epoch },
+];
+const windows = { short: 1000, middle: 2500, long: 4000 };
+const policy = aPolicy({
+  tiers: [{ tier: 'production', deployTo: ['production'] }],
+  defaultTier: 'other',
+  rework: { branches: [], message: ['^revert'] },
+  windows: Object.entries(windows).map(([name, seconds]) => ({ name, seconds })),
+});
+const horizon = epoch + 1500;
+const knownSince = epoch + 2000;
+const end = epoch + 12_000;
+const stepSeconds = 250;
+const buckets = Object.fromEntries(
+  ledgerMetrics.flatMap((metric) => (metric.type === 'histogram' ? [[metric.name, metric.buckets]] : [])),
+);
+
+interface Told extends TruePipeline {
+  readonly id: number;
+}
+
+const anyPipelines = (): fc.Arbitrary<Told[]> =>
+  fc
+    .array(
+      fc.record({
+        repo: fc.constantFrom(...repos),
+        tier: fc.constantFrom('production', 'production', 'other'),
+        at: fc.integer({ min: 10, max: 90 }).map((moment) => epoch + moment * 70),
+        age: fc.constantFrom(10, 400, 1200),
+        ranFor: fc.constantFrom(null, -5, 20, 90, 700),
+        outcome: fc.constantFrom('success', 'failure'),
+        isRework: fc.boolean(),
+        commit: fc.constantFrom('c1', 'c2', 'c3', 'c4'),
+        commitAge: fc.constantFrom(null, -20, 60, 800, 9000),
+      }),
+      { minLength: 1, maxLength: 14 },
+    )
+    .map((drawn) =>
+      drawn.map(({ repo, at, age, ranFor, commitAge, ...told }, index) => ({
+        ...told,
+        id: repo.woodpeckerId,
+        repo: repo.fullName,
+        at,
+        number: index + 1,
+        createdAt: at - age,
+        startedAt: ranFor === null ? null : at - ranFor,
+        committedAt: commitAge === null ? null : at - commitAge,
+      })),
+    );
+
+/** A database that a first scan has filled. */
+async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
+  const world = await createWorld({ mode: { policy, canAsk: true }, host: createSqliteHost(path) });
+  await world.ingest.submit(async (uow) => {
+    for (const facts of repos) {
+      const repo = await uow.repoOf(someFacts({ ...facts, forgeRemoteId: null }));
+      await uow.putRepo({ ...repo, horizon, knownSince });
+      for (const told of pipelines.filter(({ id }) => id === facts.woodpeckerId)) {
+        const record = aRecord({
+          number: told.number,
+          id: told.number,
+          status: told.outcome,
+          deployTo: told.tier === 'production' ? 'production' : '',
+          message: told.isRework ? 'revert it' : 'go on',
+          commit: told.commit,
+          committedAt: told.committedAt,
+          createdAt: told.createdAt,
+          startedAt: told.startedAt,
+          finishedAt: told.at,
+          updatedAt: told.at,
+        });
+        await uow.observe(repo.key, record, 'scan');
+      }
+    }
+    for (const { woodpeckerId } of repos) await uow.release(uow.repoById(woodpeckerId)?.key ?? 0);
+  });
+  return world;
+}
+
+/** What is scraped now, in the exporter's own order, by name and labels. */
+async function scraped(world: World, now: number, windowsOf = policy.windows): Promise<Map<string, number>> {
+  const exposition = createExposition({
+    projection: createProjection(world.state, windowsOf),
+    windows: windowsOf,
+    renderSelf: async () => '',
+    now: () => now,
+  });
+  const text = Buffer.from(await exposition.plain()).toString('utf8');
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => [
+      line.slice(0, line.lastIndexOf(' ')),
+      Number(line.slice(line.lastIndexOf(' ') + 1)),
+    ]),
+  );
+}
+
+const isCounter = (series: string) => /^dora_(deploy|change)\w+_(total|bucket|sum|count)\{/.test(series);
+
+function expectNothingFalls(history: ReadHistory): void {
+  const falls = [...history.series].flatMap(([series, samples]) =>
+    isCounter(series)
+      ? samples.filter(([, value], index) => !(value >= (samples[index - 1]?.[1] ?? 0))).map(() => series)
+      : [],
+  );
+  expect(falls).toEqual([]);
+}
+
+describe('an exported history', () => {
+  it('shows at every moment what counting by hand gives, for every figure and window', async () => {
+    let compared = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        anyPipelines(),
+        fc.constantFrom(epoch, epoch + 3010),
+        fc.array(fc.integer({ min: epoch, max: end - 1 }), { maxLength: 5 }),
+        async (pipelines, from, moments) => {
+          const path = newFile();
+          const world = await fill(path, pipelines);
+          const [text = ''] = await exportedTexts(path, world.ingest.mode, { from, to: end, stepSeconds });
+          await world.close();
+          const lowered = text.replaceAll(/repo="[^"]*"/g, (label) => label.toLowerCase());
+          const history = readOpenMetrics(lowered);
+          expectNothingFalls(history);
+          const grid = Array.from(
+            { length: Math.floor((end - 1) / stepSeconds) - Math.floor((from - 1) / stepSeconds) },
+            (_, index) => (Math.floor((from - 1) / stepSeconds) + 1 + index) * stepSeconds,
+          );
+          const changes = pipelines.flatMap(({ at }) => [at - 1, at, at + 1000, at + 2500, at + 4000]);
+          for (const now of [...grid, ...changes, ...moments]) {
+            if (now < from || now >= end) continue;
+            const expected = seenAt(pipelines, now, { horizon, windows, buckets, knownSince });
+            const shown = [...expected.keys()].map((series) => [series, history.valueAt(series, now)]);
+            expect(Object.fromEntries(shown), `at ${now - epoch}`).toEqual(Object.fromEntries(expected));
+            compared += expected.size;
+            const wrong = [...history.series].filter(([series, samples]) => {
+              if (expected.has(series)) {
+                // As often as the step says, but for the very beginning.
+                return (
+                  now - from >= stepSeconds && !samples.some(([at]) => at <= now && at > now - stepSeconds)
+                );
+              }
+              // A step before the first deployment all but the windows begin, at 0.
+              const value = samples.find(([at]) => at === now)?.[1] ?? null;
+              return value !== null && (value !== 0 || series.includes('window'));
+            });
+            expect(wrong, `at ${now - epoch}`).toEqual([]);
+          }
+        },
+      ),
+      { numRuns: 30 },
+    );
+    expect(compared).toBeGreaterThan(50_000);
+  });
+
+  it('ends at what is scraped, without a fall before, whatever came in and however often', async () => {
+    const anyCase = anyStories({ corrections: true, renames: true, maxLength: 8 }).chain((stories) =>
+      anyDeliveries(stories, {
+        origins: ['live', 'scan'],
+        nexts: ['join', 'commit', 'release', 'restart'],
+      }).map((deliveries) => ({ stories, deliveries })),
+    );
+    let compared = 0;
+    await fc.assert(
+      fc.asyncProperty(anyCase, fc.boolean(), async ({ stories, deliveries }, isPolicyChanged) => {
+        const path = newFile();
+        const given = epoch + 90 * daySeconds;
+        const world = await createWorld({
+          mode: { policy: rulesByTarget.policy, canAsk: true },
+          host: createSqliteHost(path),
+          horizon: given,
+        });
+        await world.play(deliveries);
+        for (const id of new Set(stories.map(({ facts }) => facts.woodpeckerId)))
+          await world.release(id, given);
+        if (isPolicyChanged) await world.restart({ policy: rulesByBranch.policy, canAsk: true });
+        const { mode } = world.ingest;
+        const now = Math.floor(world.clock.now() / 1000);
+        const range = { from: epoch, to: now + 1, stepSeconds: 20 * daySeconds };
+        const [text = ''] = await exportedTexts(path, mode, range);
+        const history = readOpenMetrics(text);
+        expectNothingFalls(history);
+
+        const live = await scraped(world, now, mode.policy.windows);
+        const ofDeployed = new Set(
+          [...world.state.repos.values()].flatMap((repo) =>
+            world.state
+              .tiersOf(repo.key)
+              .filter((tier) => world.state.timelines.has(seriesKey(repo, tier)))
+              .map((tier) => `repo="${repo.fullName.toLowerCase()}",tier="${tier}"`),
+          ),
+        );
+        const labelsOf = (series: string) =>
+          /repo="[^"]*",tier="[^"]*"/
+            .exec(series)?.[0]
+            .replace(/repo="[^"]*"/, (label) => label.toLowerCase());
+        for (const [series, value] of live) {
+          const labels = labelsOf(series);
+          if (labels && !ofDeployed.has(labels)) continue;
+          expect(history.valueAt(series, now), series).toBe(value);
+          compared++;
+        }
+        for (const series of history.series.keys()) {
+          // Those of windows are no longer shown once the longest of them holds nothing.
+          if (!series.includes('window')) expect(live.has(series), series).toBe(true);
+        }
+        await world.close();
+      }),
+      { numRuns: 60 },
+    );
+    expect(compared).toBeGreaterThan(2_000);
+  });
+
+  it('says the same in one text and in several', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        anyPipelines(),
+        fc.uniqueArray(fc.integer({ min: epoch + 1, max: end - 1 }), { maxLength: 3 }),
+        async (pipelines, unsorted) => {
+          const path = newFile();
+          const world = await fill(path, pipelines);
+          const cuts = unsorted.sort((a, b) => a - b);
+          const range = { from: epoch, to: end, stepSeconds };
+          const [whole = ''] = await exportedTexts(path, world.ingest.mode, range);
+          const texts = await exportedTexts(path, world.ingest.mode, { ...range, cuts });
+          await world.close();
+          const parts = texts.map(readOpenMetrics);
+          const ends = [...cuts, end];
+          const { series } = readOpenMetrics(whole);
+          const joined = [...series.keys()].map((key) => [
+            key,
+            parts.flatMap((part) => part.series.get(key) ?? []),
+          ]);
+          expect(Object.fromEntries(joined)).toEqual(Object.fromEntries(series));
+          for (const [index, part] of parts.entries()) {
+            const times = [...part.series.values()].flat().map(([at]) => at);
+            const [first, last] = [ends[index - 1] ?? epoch, ends[index] ?? end];
+            expect(times.filter((at) => at < first || at >= last)).toEqual([]);
+          }
+        },
+      ),
+      { numRuns: 8 },
+    );
+  });
+});

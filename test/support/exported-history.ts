@@ -1,0 +1,26 @@
+/** An export of a database into memory, as the process behind `npm run export` makes it. */
+
+import { exportHistory, type HistoryRequest } from '../../src/history-export.ts';
+import type { IntakeMode } from '../../src/intake-mode.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+
+/** The texts, one more than there are cuts. Opens the database beside whoever has it open. */
+export async function exportedTexts(
+  databasePath: string,
+  mode: IntakeMode,
+  request: Partial<HistoryRequest> & Pick<HistoryRequest, 'from' | 'to' | 'stepSeconds'>,
+): Promise<string[]> {
+  const whole = { cuts: [], labels: {}, withWindows: true, ...request };
+  const texts = [...whole.cuts, whole.to].map(() => '');
+  const store = openSqliteStore(databasePath, { isReadOnly: true });
+  try {
+    await store.transact((tx) =>
+      exportHistory(tx, mode, whole, async (text, piece) => {
+        texts[text] += piece;
+      }),
+    );
+  } finally {
+    await store.close();
+  }
+  return texts;
+}

@@ -1,0 +1,151 @@
+/**
+ * What was to be seen at a moment of the past, worked out by going through the whole list of pipelines for each number.
+ * Written from the definitions alone; shares nothing with `src/core`.
+ */
+
+export interface TruePipeline {
+  /** Repos that share a name differ in its case. */
+  readonly repo: string;
+  readonly tier: string;
+  readonly number: number;
+  /** Unix seconds. */
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly at: number;
+  readonly outcome: 'success' | 'failure';
+  readonly isRework: boolean;
+  readonly commit: string;
+  /** As its report told. */
+  readonly committedAt: number | null;
+}
+
+export interface OracleOptions {
+  /** What was created up to then is in no counter and in no histogram; Unix seconds. */
+  readonly horizon: number;
+  /** Seconds, by the name of the window. */
+  readonly windows: Readonly<Record<string, number>>;
+  readonly buckets: Readonly<Record<string, readonly number[]>>;
+  /** Unix seconds from which on the repos are known. */
+  readonly knownSince: number;
+}
+
+/** Samples by name and labels, as they are written. */
+export type Seen = Map<string, number>;
+
+export function seenAt(pipelines: readonly TruePipeline[], now: number, options: OracleOptions): Seen {
+  const seen: Seen = new Map();
+  const past = pipelines.filter(({ at }) => at <= now).toSorted((a, b) => a.at - b.at || a.number - b.number);
+  const ofPair = Map.groupBy(past, ({ repo, tier }) => `repo="${repo.toLowerCase()}",tier="${tier}"`);
+  for (const [labels, list] of ofPair) {
+    const counted = list.filter(({ createdAt }) => createdAt > options.horizon);
+    const put = (name: string, value: number) => seen.set(`${name}{${labels}}`, value);
+    put('dora_deployments_total', counted.length);
+    put('dora_deployment_failures_total', counted.filter(({ outcome }) => outcome === 'failure').length);
+    put('dora_deployment_reworks_total', counted.filter(({ isRework }) => isRework).length);
+    put(
+      'dora_change_lead_time_unknown_total',
+      counted.filter((one) => leadTimeOf(list, one) === 'unknown').length,
+    );
+    const last = (wanted: string) => list.findLast(({ outcome }) => outcome === wanted)?.at ?? 0;
+    put('dora_deployment_last_success_timestamp', last('success'));
+    put('dora_deployment_last_failure_timestamp', last('failure'));
+    put('dora_deployment_failing_since_timestamp', openedBefore(list, list.length));
+    const histograms: Record<string, number[]> = {
+      dora_deployment_recovery_time_seconds: counted.flatMap((one) => recoveryOf(list, one)),
+      dora_change_lead_time_seconds: counted.flatMap((one) => knownLeadTime(list, one)),
+      dora_deployment_duration_seconds: counted.flatMap(({ at, startedAt }) =>
+        startedAt === null || startedAt > at ? [] : [at - startedAt],
+      ),
+    };
+    for (const [name, values] of Object.entries(histograms)) {
+      for (const bound of options.buckets[name] ?? []) {
+        const within = values.filter((value) => value <= bound).length;
+        seen.set(`${name}_bucket{${labels},le="${bound}"}`, within);
+      }
+      seen.set(`${name}_bucket{${labels},le="+Inf"}`, values.length);
+      put(
+        `${name}_sum`,
+        values.reduce((sum, value) => sum + value, 0),
+      );
+      put(`${name}_count`, values.length);
+    }
+  }
+
+  const longest = Math.max(...Object.values(options.windows));
+  const tiers = Map.groupBy(ofPair, ([labels]) => labels.replace(/^.*,(?=tier)/, ''));
+  for (const [window, seconds] of Object.entries(options.windows)) {
+    const isIn = ({ at }: TruePipeline) => at > now - seconds;
+    const coverage =
+      Math.floor((1000 * Math.min(seconds, Math.max(0, now - options.knownSince))) / seconds) / 1000;
+    for (const [tierLabels, pairs] of tiers) {
+      const shown = pairs.filter(([, list]) => list.some(({ at }) => at > now - longest));
+      for (const [prefix, groups] of [
+        ['dora_window', shown.map(([labels, list]) => [labels, [list]] as const)],
+        ['dora_tier_window', shown.length > 0 ? [[tierLabels, shown.map(([, list]) => list)] as const] : []],
+      ] as const) {
+        for (const [labels, lists] of groups) {
+          const put = (name: string, value: number, more = '') =>
+            seen.set(`${prefix}_${name}{${labels},window="${window}"${more}}`, value);
+          const held = lists.flatMap((list) => list.filter(isIn));
+          put('deployments', held.length);
+          put('failed_deployments', held.filter(({ outcome }) => outcome === 'failure').length);
+          put('rework_deployments', held.filter(({ isRework }) => isRework).length);
+          const samples = {
+            change_lead_time: lists.flatMap((list) =>
+              list.filter(isIn).flatMap((one) => knownLeadTime(list, one)),
+            ),
+            recovery_time: lists.flatMap((list) => list.filter(isIn).flatMap((one) => recoveryOf(list, one))),
+          };
+          for (const [name, values] of Object.entries(samples)) {
+            put(`${name}_samples`, values.length);
+            if (values.length === 0) continue;
+            for (const q of [0.5, 0.95]) put(`${name}_seconds`, percentile(values, q), `,quantile="${q}"`);
+          }
+          put('coverage_ratio', coverage);
+        }
+      }
+    }
+  }
+  return seen;
+}
+
+/** First failure since the last success among the first `length`; 0 where there is none. */
+function openedBefore(list: readonly TruePipeline[], length: number): number {
+  const before = list.slice(0, length);
+  const lastSuccess = before.findLastIndex(({ outcome }) => outcome === 'success');
+  return before[lastSuccess + 1]?.at ?? 0;
+}
+
+function recoveryOf(list: readonly TruePipeline[], one: TruePipeline): number[] {
+  const opened = openedBefore(list, list.indexOf(one));
+  return one.outcome === 'success' && opened > 0 ? [one.at - opened] : [];
+}
+
+/** `nothing`: a failure, or a commit that was there before. */
+function leadTimeOf(list: readonly TruePipeline[], one: TruePipeline): number | 'unknown' | 'nothing' {
+  if (one.outcome === 'failure') return 'nothing';
+  // What lies between two commits is a question within a repo, also where two that share a name share their series.
+  const before = list
+    .slice(0, list.indexOf(one))
+    .filter(({ outcome, repo }) => outcome === 'success' && repo === one.repo);
+  const isThere = before.at(-1)?.commit === one.commit;
+  // Where nobody could tell when it was made, it was not taken as delivered.
+  const wasThere = before.some(
+    (other) => other.commit === one.commit && knownLeadTime(list, other).length > 0,
+  );
+  if (isThere || wasThere) return 'nothing';
+  return one.committedAt === null ? 'unknown' : Math.max(0, one.at - one.committedAt);
+}
+
+function knownLeadTime(list: readonly TruePipeline[], one: TruePipeline): number[] {
+  const found = leadTimeOf(list, one);
+  return typeof found === 'number' ? [found] : [];
+}
+
+function percentile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = q * (sorted.length - 1);
+  const low = sorted[Math.floor(place)] ?? 0;
+  const high = sorted[Math.ceil(place)] ?? 0;
+  return low + (high - low) * (place - Math.floor(place));
+}
