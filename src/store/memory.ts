@@ -7,6 +7,7 @@ import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
 import { compareDeployments } from '../core/deployment.ts';
 import { type Follow, followKey } from '../core/follow.ts';
 import { type Pair, pairKey } from '../core/pair.ts';
+import { lastToldAt } from '../core/pipeline.ts';
 import { createQueue } from '../core/queue.ts';
 import type { Repo } from '../core/repo.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
@@ -17,6 +18,7 @@ import {
   StoreUnavailable,
   type TieredDeployment,
   type Transaction,
+  type Uncounted,
 } from './store.ts';
 
 export function createMemoryStore(): Store {
@@ -139,6 +141,22 @@ function createTransaction(undo: (() => void)[]): Transaction {
             a.deployment.repo - b.deployment.repo ||
             (a.tier < b.tier ? -1 : a.tier > b.tier ? 1 : compareDeployments(a.deployment, b.deployment)),
         );
+      },
+      async *uncounted({ repo, tier, after, until }) {
+        const found = sorted(({ repo: key, classification, isHeld }) => {
+          const isOfTier = classification.tier === tier || classification.tier === null;
+          return key === repo && isOfTier && classification.kind !== 'deployment' && !isHeld;
+        });
+        yield found
+          .map(
+            ({ record, classification }): Uncounted => ({
+              number: record.number,
+              at: lastToldAt(record),
+              reason: classification.kind === 'ignored' ? classification.reason : null,
+            }),
+          )
+          .filter(({ at }) => at > after && at <= until)
+          .sort((a, b) => b.at - a.at || b.number - a.number);
       },
       async *held(repo) {
         yield sorted((pipeline) => pipeline.repo === repo && pipeline.isHeld);

@@ -19,12 +19,14 @@ import {
   fromPipeline,
   fromRange,
   fromRepo,
+  lastToldAt,
   pipelineColumns,
   type SqlRow,
   type SqlValue,
   toPipeline,
   toRepo,
   toTieredDeployment,
+  toUncounted,
 } from './rows.ts';
 import {
   type PipelineTable,
@@ -336,6 +338,20 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
         if (!last) return;
         yield slice;
         after = [last.deployment.repo, last.tier, last.deployment.at, last.deployment.number];
+      }
+    },
+    async *uncounted({ repo, tier, after, until }) {
+      const sql = `SELECT number, ${lastToldAt} AS at, reason FROM pipelines INDEXED BY pipelines_uncounted
+        WHERE outcome IS NULL AND is_held = 0 AND repo = ? AND (tier = ? OR tier IS NULL)
+          AND ${lastToldAt} > ? AND (${lastToldAt}, number) < (?, ?)
+        ORDER BY ${lastToldAt} DESC, number DESC LIMIT ${sliceRows}`;
+      let before: [number, number] = [until + 1, 0];
+      for (;;) {
+        const slice = (await all(sql, repo, tier, after, ...before)).map(toUncounted);
+        const last = slice.at(-1);
+        if (!last) return;
+        yield slice;
+        before = [last.at, last.number];
       }
     },
     async *held(repo) {
