@@ -9,7 +9,7 @@ import type { Deployment } from './deployment.ts';
 import type { Measure, WindowMetric } from './figures/figure.ts';
 import { figures } from './figures/index.ts';
 import type { Window } from './policy.ts';
-import { stepFold, type Timeline } from './timeline.ts';
+import { type Fold, stepFold, type Timeline } from './timeline.ts';
 
 /** What a series has in each window, in the order of the policy. */
 export interface SeriesWindows {
@@ -49,11 +49,7 @@ export const emptyContent: WindowContent = {
 
 /** `now` in Unix seconds. */
 export function windowsOf(timeline: Timeline, windows: readonly Window[], now: number): SeriesWindows {
-  const drafts = windows.map(({ seconds }) => ({
-    seconds,
-    counts: countMeasures.map(() => 0),
-    samples: distributionMeasures.map((): number[] => []),
-  }));
+  const drafts = windows.map(({ seconds }) => ({ seconds, ...createContentDraft() }));
   const longest = Math.max(...windows.map(({ seconds }) => seconds));
   let validUntil = Number.POSITIVE_INFINITY;
   let isAny = false;
@@ -67,21 +63,42 @@ export function windowsOf(timeline: Timeline, windows: readonly Window[], now: n
     }
     if (at > now - longest) {
       isAny = true;
-      const add = (measure: Measure<unknown>, index: number) => measure.values(fold[index], deployment);
-      const counted = countMeasures.map(({ measure, index }) => total(add(measure, index)));
-      const observed = distributionMeasures.map(({ measure, index }) => add(measure, index));
+      const brought = broughtBy(fold, deployment);
       for (const draft of drafts) {
         if (at <= now - draft.seconds) continue;
         validUntil = Math.min(validUntil, at + draft.seconds);
-        for (const [place, count] of counted.entries())
-          draft.counts[place] = (draft.counts[place] ?? 0) + count;
-        for (const [place, values] of observed.entries()) draft.samples[place]?.push(...values);
+        draft.add(brought);
       }
     }
     fold = stepFold(fold, deployment);
   }
-  for (const { samples } of drafts) for (const values of samples) values.sort((a, b) => a - b);
-  return { windows: drafts.map(({ counts, samples }) => ({ counts, samples })), isAny, validUntil };
+  return { windows: drafts.map((draft) => draft.finish()), isAny, validUntil };
+}
+
+/** What one deployment brings to a window that holds it, given the state just before it; samples in any order. */
+export function broughtBy(before: Fold, deployment: Deployment): WindowContent {
+  const valuesOf = ({ measure, index }: { measure: Measure<unknown>; index: number }) =>
+    measure.values(before[index], deployment);
+  return {
+    counts: countMeasures.map((measure) => total(valuesOf(measure))),
+    samples: distributionMeasures.map(valuesOf),
+  };
+}
+
+/** Adds up what deployments bring to one window. */
+export function createContentDraft(): { add(brought: WindowContent): void; finish(): WindowContent } {
+  const counts = countMeasures.map(() => 0);
+  const samples = distributionMeasures.map((): number[] => []);
+  return {
+    add(brought) {
+      for (const [place, count] of brought.counts.entries()) counts[place] = (counts[place] ?? 0) + count;
+      for (const [place, values] of brought.samples.entries()) samples[place]?.push(...values);
+    },
+    finish() {
+      for (const values of samples) values.sort((a, b) => a - b);
+      return { counts, samples };
+    },
+  };
 }
 
 function total(values: readonly number[]): number {
