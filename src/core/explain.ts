@@ -5,13 +5,65 @@
  * second time. Guarantees: the figures are those of the whole window, however few of its parts are kept.
  */
 
+import type { IgnoreReason } from './classification.ts';
 import { compareDeployments, type Deployment, type Place } from './deployment.ts';
 import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
 import type { Figure } from './figures/figure.ts';
 import { figures } from './figures/index.ts';
 import { type Episode, recoveryTime } from './figures/recovery-time.ts';
+import type { PipelineRecord } from './pipeline.ts';
+import type { Window } from './policy.ts';
 import { type Fold, stepFold } from './timeline.ts';
+import type { WindowFigures } from './window-figures.ts';
 import { broughtBy, createContentDraft, isWithin, type WindowContent } from './windows.ts';
+
+/** What was asked: a series, by its repo's name in any case, a window, and which part of the list. */
+export interface ExplainRequest {
+  readonly repo: string;
+  readonly tier: string;
+  readonly window: Window;
+  /** End of the window, Unix seconds. */
+  readonly at: number;
+  /** Lists what stands before this; `null`: from the latest on. */
+  readonly before: Place | null;
+  /** How many pipelines to list at most, at least one. */
+  readonly limit: number;
+}
+
+/** `null`: no such series is shown. */
+export type Explain = (request: ExplainRequest) => Promise<Explanation | null>;
+
+export interface Explanation {
+  /** Current full name. */
+  readonly repo: string;
+  readonly tier: string;
+  readonly window: Window;
+  readonly at: number;
+  /** Of the whole window, whatever is listed. */
+  readonly figures: WindowFigures;
+  readonly withoutLeadTime: Explained['withoutLeadTime'];
+  readonly failingSince: number;
+  /** How many of the window's pipelines do not count, by reason, most first. */
+  readonly uncounted: readonly { readonly reason: UncountedReason; readonly pipelines: number }[];
+  /** Counted or not, latest first. */
+  readonly pipelines: readonly ExplainedPipeline[];
+  /** Where the list goes on; `null` where it is at its end. */
+  readonly next: Place | null;
+}
+
+export type UncountedReason = IgnoreReason | 'not_ended';
+
+export interface ExplainedPipeline {
+  readonly place: Place;
+  readonly record: PipelineRecord;
+  /** Woodpecker's id of the repo; `null` where it is not known. */
+  readonly repoId: number | null;
+  /** Its page in Woodpecker; `null` where there is none to link to. */
+  readonly url: string | null;
+  readonly verdict:
+    | { readonly kind: 'deployment'; readonly part: DeploymentPart }
+    | { readonly kind: 'uncounted'; readonly reason: UncountedReason };
+}
 
 /** What one deployment did to the figures. */
 export interface DeploymentPart {
@@ -67,6 +119,7 @@ export function createExplaining(start: Fold, { seconds, at, before, most }: Que
   return {
     add(deployment) {
       if (deployment.at > at) return;
+
       const earlier = fold;
       fold = stepFold(fold, deployment);
       if (!isWithin(deployment, { seconds }, at)) return;

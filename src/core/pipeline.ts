@@ -71,8 +71,9 @@ export function endedAt(record: PipelineRecord): number | null {
  * Where a pipeline that is no deployment stands in time, Unix seconds: at its end, else at the last that was told of it;
  * 0 where nothing tells.
  */
-export function lastToldAt({ finishedAt, firstEndReportAt, updatedAt, createdAt }: PipelineRecord): number {
-  return finishedAt ?? firstEndReportAt ?? (updatedAt || (createdAt ?? 0));
+export function lastToldAt(record: PipelineRecord): number {
+  const { finishedAt, firstEndReportAt, updatedAt, startedAt, createdAt } = record;
+  return finishedAt ?? firstEndReportAt ?? (updatedAt || (startedAt ?? createdAt ?? 0));
 }
 
 /**

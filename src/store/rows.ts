@@ -142,7 +142,8 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
 }
 
 /** The core's `lastToldAt`, as the index has it. */
-export const lastToldAt = 'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0), created_at, 0)';
+export const lastToldAt =
+  'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0), started_at, created_at, 0)';
 
 export function toUncounted(row: SqlRow): Uncounted {
   return {

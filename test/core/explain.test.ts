@@ -107,8 +107,10 @@ describe('an explanation', () => {
   });
 
   it('leaves out what lies outside of the window, which holds its end and not its beginning', () => {
-    const all = [success(1000), success(1001), success(2000), success(2001)];
-    expect(numbersOf(explain(all))).toEqual([1001, 2000]);
+    const all = [success(1000), success(1001), success(2000), failure(2001)];
+    const explained = explain(all);
+    expect(numbersOf(explained)).toEqual([1001, 2000]);
+    expect(explained.failingSince).toBe(0);
   });
 
   it('keeps the latest parts before a place, and the figures of the whole window', () => {

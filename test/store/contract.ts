@@ -524,8 +524,18 @@ export function describeStore(
           const still = { classification: unfinished };
           await put(8, 0, { ...still, told: { finishedAt: null, firstEndReportAt: 250, updatedAt: 299 } });
           await put(9, 0, { ...still, told: { finishedAt: null, updatedAt: 240, createdAt: 90 } });
-          await put(10, 0, { ...still, told: { finishedAt: null, updatedAt: 0, createdAt: 230 } });
-          await put(11, 0, { ...still, told: { finishedAt: null, updatedAt: 0, createdAt: null } });
+          await put(10, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: null, createdAt: 230 },
+          });
+          await put(11, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: null, createdAt: null },
+          });
+          await put(13, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: 235, createdAt: 90 },
+          });
           await tx.pipelines.put(
             pipelineOf(two, 12, { classification: ignoredAs('branch', null), told: { finishedAt: 200 } }),
           );
@@ -535,6 +545,7 @@ export function describeStore(
             { number: 3, at: 300, reason: 'branch' },
             { number: 8, at: 250, reason: null },
             { number: 9, at: 240, reason: null },
+            { number: 13, at: 235, reason: null },
             { number: 10, at: 230, reason: null },
             { number: 2, at: 101, reason: 'killed' },
           ]);
