@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { chromium } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { zeroTotals } from '../../src/core/ledger.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
 import { gauges, type SeriesSample } from '../../src/core/projection.ts';
+import { pageHeaders } from '../../src/http/page.ts';
 import { listen } from '../../src/http/server.ts';
-import { renderStatusPage, type Status, statusPageHeaders } from '../../src/http/status-page.ts';
+import { renderStatusPage, type Status } from '../../src/http/status-page.ts';
 import { requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
 
@@ -40,6 +42,8 @@ const aStatus = (overrides: Partial<Status> = {}): Status => ({
   following: 0,
   backfills: [],
   series: [],
+  tiers: [],
+  windows: defaultPolicy.windows,
   ignored: [],
   events: [],
   ...overrides,
@@ -55,7 +59,8 @@ async function textOf(status: Status): Promise<string> {
 }
 
 /** The first cell of each row that is about a repo. */
-const reposOf = (page: string) => [...page.matchAll(/<tr><td>([^<]*)<\/td>/g)].map(([, repo]) => repo);
+const reposOf = (page: string) =>
+  [...page.matchAll(/<tr><td class="name"><a [^>]*>([^<]*)<\/a><\/td>/g)].map(([, repo]) => repo);
 
 describe('the status page', () => {
   it('shows the failing pairs first, the one that fails longest before the others', async () => {
@@ -229,7 +234,7 @@ describe('the status page', () => {
     const hash = createHash('sha256')
       .update(styles[0]?.[1] ?? '')
       .digest('base64');
-    expect(statusPageHeaders['content-security-policy']).toBe(
+    expect(pageHeaders['content-security-policy']).toBe(
       `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     );
     expect(page).not.toMatch(/<(script|link|img|iframe|object|form)|\son\w+=|\sstyle=|javascript:/i);
@@ -282,7 +287,7 @@ describe('the status page in a browser', () => {
 
     expect(answer?.status()).toBe(200);
     expect(await page.title()).toBe('woodpecker-dora-exporter');
-    const rows = await page.locator('.wide td:first-child').allTextContents();
+    const rows = await page.locator('.pairs td:first-child').allTextContents();
     expect(rows.slice(0, 3)).toEqual(['acme/shop', 'acme/<b>bold</b>', 'acme/aardvark']);
     // Texts, because this code has no types of a browser.
     const styleOf = (selector: string, property: string) =>
