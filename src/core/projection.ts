@@ -75,6 +75,16 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   let asOf = 0;
   let validUntil = 0;
 
+  let shown: ReadonlyMap<string, Ingredients> = new Map();
+  let shownVersion = -1;
+
+  /** All that is shown, in order of repo and tier: found once for each state of things. */
+  const findShown = (): ReadonlyMap<string, Ingredients> => {
+    if (shownVersion === state.version) return shown;
+    shown = new Map([...shownSeries(state)].sort(([a], [b]) => compareText(a, b)));
+    shownVersion = state.version;
+    return shown;
+  };
   const isCurrent = (now: number): boolean =>
     state.version === latestVersion && now >= asOf && now < validUntil;
 
@@ -98,10 +108,10 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   return {
     at(now) {
       if (isCurrent(now)) return latest;
-      const shown = shownSeries(state);
-      for (const [key, from] of shown) refresh(key, from, now);
+      const found = findShown();
+      for (const [key, from] of found) refresh(key, from, now);
       for (const [key, { sample }] of made) {
-        if (shown.has(key)) continue;
+        if (found.has(key)) continue;
         made.delete(key);
         exchangeInTier(sample, null);
       }
@@ -110,7 +120,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
       latestVersion = state.version;
       asOf = now;
       latest = {
-        series: [...shown.keys()].sort(compareText).flatMap((key) => made.get(key)?.sample ?? []),
+        series: [...found.keys()].flatMap((key) => made.get(key)?.sample ?? []),
         tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => tiers.get(tier)?.sample() ?? []),
       };
       return latest;
@@ -118,7 +128,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
     async prepare(now, breathe) {
       if (isCurrent(now)) return;
       let untold = 0;
-      for (const [key, from] of shownSeries(state)) {
+      for (const [key, from] of findShown()) {
         untold += 1 + refresh(key, from, now);
         if (untold < deploymentsAtOnce) continue;
         untold = 0;
@@ -191,6 +201,7 @@ function makeSample(from: Ingredients, windows: readonly Window[], now: number):
 }
 
 function isSame(a: Ingredients, b: Ingredients): boolean {
+  if (a === b) return true;
   return (
     a.timeline === b.timeline &&
     a.knownSince === b.knownSince &&
