@@ -81,7 +81,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
 /** A state, and the deployments after it, in order, that lead through the window. */
 interface History {
   readonly start: Fold;
-  readonly deployments: AsyncIterable<Deployment> | Iterable<Deployment>;
+  readonly slices: AsyncIterable<readonly Deployment[]> | Iterable<readonly Deployment[]>;
 }
 
 function historyOf(
@@ -92,52 +92,62 @@ function historyOf(
   repos: readonly number[],
 ): History {
   const rules = rulesOf(mode);
-  if (!timeline) return { start: createTimeline(rules).tip, deployments: [] };
-  if (at - window.seconds >= timeline.baseEnd) return { start: timeline.base, deployments: timeline.recent };
+  if (!timeline) return { start: createTimeline(rules).tip, slices: [] };
+  if (at - window.seconds >= timeline.baseEnd) return { start: timeline.base, slices: [timeline.recent] };
   const withFirstSeen = rules.leadTimeFallback === 'created';
   const sources = repos.map((repo) => readDeployments(pipelines, { only: { repo, tier }, withFirstSeen }));
-  return { start: createTimeline(rules).tip, deployments: mergeInOrder(sources) };
+  const slices = sources.length === 1 ? (sources[0] ?? []) : mergeInOrder(sources);
+  return { start: createTimeline(rules).tip, slices };
 }
 
 async function* readDeployments(
   pipelines: PipelineTable,
   selection: DeploymentSelection,
-): AsyncGenerator<Deployment, undefined> {
+): AsyncGenerator<readonly Deployment[]> {
   for await (const slice of pipelines.deployments(selection)) {
-    for (const { deployment } of slice) yield deployment;
+    yield slice.map(({ deployment }) => deployment);
   }
 }
 
 /** The deployments of several repos, each in order, as one series. */
 async function* mergeInOrder(
-  sources: readonly AsyncGenerator<Deployment, undefined>[],
-): AsyncGenerator<Deployment> {
+  sources: readonly AsyncIterable<readonly Deployment[]>[],
+): AsyncGenerator<readonly Deployment[]> {
   const heads = await Promise.all(
-    sources.map(async (source) => ({ source, head: (await source.next()).value })),
+    sources.map(async (source) => {
+      const rest = oneByOne(source);
+      return { rest, head: (await rest.next()).value };
+    }),
   );
   for (;;) {
-    let first: { source: (typeof sources)[number]; head: Deployment | undefined } | null = null;
-    for (const one of heads) {
-      if (one.head && (!first?.head || compareDeployments(one.head, first.head) < 0)) first = one;
-    }
-    if (!first?.head) return;
-    yield first.head;
-    first.head = (await first.source.next()).value;
+    const [first] = heads
+      .flatMap((one) => (one.head ? [{ one, head: one.head }] : []))
+      .sort((a, b) => compareDeployments(a.head, b.head));
+    if (!first) return;
+    yield [first.head];
+    first.one.head = (await first.one.rest.next()).value;
   }
 }
 
+async function* oneByOne<T>(slices: AsyncIterable<readonly T[]>): AsyncGenerator<T, undefined> {
+  for await (const slice of slices) yield* slice;
+}
+
 async function explainDeployments(
-  { start, deployments }: History,
+  { start, slices }: History,
   { window, at, before, limit }: ExplainRequest,
 ): Promise<Explained> {
   const breathe = createBreath();
   // One more than is listed tells whether there are more.
   const explaining = createExplaining(start, { seconds: window.seconds, at, before, most: limit + 1 });
-  let untold = 0;
-  for await (const deployment of deployments) {
-    if (deployment.at > at) break;
-    explaining.add(deployment);
-    if (++untold % deploymentsAtOnce === 0) await breathe();
+  for await (const slice of slices) {
+    for (let from = 0; from < slice.length; from += deploymentsAtOnce) {
+      for (const deployment of slice.slice(from, from + deploymentsAtOnce)) {
+        if (deployment.at > at) return explaining.finish();
+        explaining.add(deployment);
+      }
+      await breathe();
+    }
   }
   return explaining.finish();
 }

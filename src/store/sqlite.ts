@@ -343,15 +343,16 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
     async *uncounted({ repo, tier, after, until }) {
       const sql = `SELECT number, ${lastToldAt} AS at, reason FROM pipelines INDEXED BY pipelines_uncounted
         WHERE outcome IS NULL AND is_held = 0 AND repo = ? AND (tier = ? OR tier IS NULL)
-          AND ${lastToldAt} > ? AND (${lastToldAt}, number) < (?, ?)
+          AND ${lastToldAt} > ? AND ${lastToldAt} <= ? AND (${lastToldAt} < ? OR number < ?)
         ORDER BY ${lastToldAt} DESC, number DESC LIMIT ${sliceRows}`;
-      let before: [number, number] = [until + 1, 0];
+      // A comparison of rows, as elsewhere, would not be looked up in an index on an expression.
+      let before: [number, number, number] = [until, until + 1, 0];
       for (;;) {
         const slice = (await all(sql, repo, tier, after, ...before)).map(toUncounted);
         const last = slice.at(-1);
         if (!last) return;
         yield slice;
-        before = [last.at, last.number];
+        before = [last.at, last.at, last.number];
       }
     },
     async *held(repo) {
