@@ -16,9 +16,11 @@ import {
   type Explained,
   type ExplainedPipeline,
   type ExplainRequest,
+  type Explanation,
   type UncountedReason,
 } from './core/explain.ts';
 import { findSeries, type Ingredients } from './core/projection.ts';
+import { createQueue } from './core/queue.ts';
 import { createTimeline, type Fold } from './core/timeline.ts';
 import { figuresOf } from './core/window-figures.ts';
 import type { Ingest } from './ingest.ts';
@@ -41,7 +43,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
   const linkTo = (repoId: number | null, number: number): string | null =>
     woodpeckerUrl === null || repoId === null ? null : `${woodpeckerUrl}/repos/${repoId}/pipeline/${number}`;
 
-  return (request) =>
+  const answer = (request: ExplainRequest): Promise<Explanation | null> =>
     ingest.submit(async ({ tx: { pipelines } }) => {
       const { tier, window, at } = request;
       const series = findSeries(state, request.repo, tier);
@@ -76,6 +78,9 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         next,
       };
     });
+  // One after the other: what comes in meanwhile then waits for one of them at most.
+  const queue = createQueue();
+  return (request) => queue.run(() => answer(request));
 }
 
 /** A state, and the deployments after it, in order, that lead through the window. */

@@ -319,6 +319,17 @@ describe('GET /api/explain', () => {
     }
   });
 
+  it('lets what comes in have its turn between one and the next', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await tell(exporter, { number: 1, at: noon - 60 });
+    const app = exporter.app();
+    const order: string[] = [];
+    const explained = [1, 2, 3].map((one) => explain(app).then(() => order.push(`explained ${one}`)));
+    const stored = tell(exporter, { number: 2, at: noon - 50 }).then(() => order.push('stored'));
+    await Promise.all([...explained, stored]);
+    expect(order.indexOf('stored')).toBeLessThan(order.indexOf('explained 2'));
+  });
+
   it.each<[string, number, string, string]>([
     ['', 422, 'repo', 'expected string'],
     ['repo=acme/shop&tier=production', 422, 'window', 'expected one of "7d"|"30d"|"90d"'],

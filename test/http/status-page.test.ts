@@ -7,6 +7,7 @@ import { gauges, type SeriesSample } from '../../src/core/projection.ts';
 import { pageHeaders } from '../../src/http/page.ts';
 import { listen } from '../../src/http/server.ts';
 import { renderStatusPage, type Status } from '../../src/http/status-page.ts';
+import { aPolicy } from '../support/records.ts';
 import { requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
 
@@ -87,6 +88,32 @@ describe('the status page', () => {
     );
     const well = [aSeries('acme/shop', { success: noon - 300 })];
     expect(await textOf(aStatus({ series: well }))).toContain('acme/shop production 5 min ago never – 42 7');
+  });
+
+  it('shows the five figures of the middle window, of each tier and pair, and leads to where they come from', async () => {
+    const exporter = await createSmallExporter({
+      policy: aPolicy({ tiers: [{ tier: 'production', deployTo: ['prod'] }] }),
+    });
+    for (const [number, daysAgo, status] of [
+      [1, 40, 'success'],
+      [2, 20, 'failure'],
+      [3, 19, 'success'],
+      [4, 8, 'success'],
+    ] as const) {
+      const at = noon - daysAgo * 86_400;
+      const told = { event: 'deployment', deploy_to: 'prod', commit: `c${number}`, commit_time: at - 7200 };
+      await exporter.receive({ repo: 'acme/shop', number, status, finished: at, ...told });
+    }
+    const page = await (await exporter.app().request('/')).text();
+    const text = page.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+    expect(text).toContain('Tiers over 30d');
+    expect(text).toContain('production 3 2 h 33.3 % 24 h 0 % 0 %');
+    expect(text).toContain('acme/shop production 8 d ago 20 d ago – 4 1 3 2 h 33.3 % 24 h 0 %');
+    expect(page).toContain(
+      '<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=30d">acme/shop</a>',
+    );
+    const bare = aStatus({ series: [aSeries('acme/shop', { success: noon - 300 })] });
+    expect(await textOf(bare)).toContain('acme/shop production 5 min ago never – 42 7 0 – – – –');
   });
 
   it.each([
