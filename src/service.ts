@@ -11,6 +11,7 @@ import { cronDominance } from './core/cron-dominance.ts';
 import type { Policy } from './core/policy.ts';
 import { createProjection } from './core/projection.ts';
 import type { State } from './core/state.ts';
+import { createExplain } from './explain.ts';
 import { createForge } from './forge/create-forge.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
 import { listen, type Server } from './http/server.ts';
@@ -107,7 +108,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     sources: metrics.activity(),
     following: state.follows.size,
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),
-    series: projection.at(nowSeconds(clock)).series,
+    ...projection.at(nowSeconds(clock)),
+    windows: policy.windows,
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
   });
@@ -122,7 +124,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       renderSelf: metrics.render,
       now: () => nowSeconds(clock),
     }),
+    version,
     status,
+    api: {
+      projection,
+      explain: createExplain({ ingest, woodpeckerUrl: config.woodpecker?.url ?? null }),
+      policy,
+      nowSeconds: () => nowSeconds(clock),
+    },
     notReady,
     webhookSecrets: secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets),
     adminTokens: secretOf(

@@ -87,6 +87,9 @@ export function createState(): State {
     },
     tiersOf: (repo) => [...(tiersByRepo.get(repo) ?? [])],
     apply(change) {
+      const { size } = change.timelines;
+      const isNothing = change.repos.length + change.pairs.length + size + change.follows.size === 0;
+      if (isNothing && change.tally === tally) return;
       for (const repo of change.repos) applyRepo(repo);
       for (const pair of change.pairs) applyPair(pair);
       replaceAll(timelines, change.timelines);

@@ -13,17 +13,22 @@ import { contentType, type Exposition } from '../metrics/exposition.ts';
 import type { Backfill } from '../sources/backfill.ts';
 import type { OnEvent } from '../sources/source.ts';
 import type { Webhook } from '../sources/webhook.ts';
+import { type ApiDependencies, apiRoutes } from './api-routes.ts';
 import { hasBasicPassword, hasBearer, isAuthenticWebhook, type Secret, toSecret } from './auth.ts';
 import { backfillRoutes } from './backfill-routes.ts';
 import { readBody } from './body.ts';
+import { openApi } from './openapi.ts';
+import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
-import { renderStatusPage, type Status, statusPageHeaders } from './status-page.ts';
+import { renderStatusPage, type Status } from './status-page.ts';
 
 export interface AppDependencies {
   readonly webhook: Webhook;
   readonly backfill: Backfill;
   readonly exposition: Exposition;
+  readonly version: string;
   readonly status: () => Promise<Status>;
+  readonly api: ApiDependencies;
   /** Why the service is not ready; `null` when it is. */
   readonly notReady: () => Promise<string | null>;
   readonly webhookSecrets: readonly string[];
@@ -60,6 +65,12 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
       withToken([hasBearer, hasBasicPassword], tokens, 'Basic realm="woodpecker-dora-exporter"', handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
     route(app, '/', { GET: reader((c) => showStatus(deps, c)) });
+    const { explain, explainPage, dora } = apiRoutes(deps.api);
+    route(app, '/explain', { GET: reader(explainPage) });
+    route(app, '/api/explain', { GET: reader(explain) });
+    route(app, '/api/dora', { GET: reader(dora) });
+    const description = openApi(deps.version, deps.api.policy.windows);
+    route(app, '/api/openapi.json', { GET: reader((c) => c.json(description)) });
   }
   app.notFound(() => problem(404));
   app.onError((error) => answerError(deps.log, error));
@@ -144,7 +155,7 @@ async function scrape({ exposition }: AppDependencies, c: Context): Promise<Resp
 }
 
 async function showStatus({ status }: AppDependencies, c: Context): Promise<Response> {
-  return c.body(await renderStatusPage(await status()), 200, statusPageHeaders);
+  return c.body(await renderStatusPage(await status()), 200, pageHeaders);
 }
 
 function answerError(log: Log, error: Error): Response {

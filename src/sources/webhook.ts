@@ -24,6 +24,9 @@ import {
 import { repoIdInLink, StepReport, WireBuild, WireEvent } from '../woodpecker/wire.ts';
 import type { EventResult, SourceDependencies } from './source.ts';
 
+/** The bodies that are read, each told by its shape. */
+export const webhookBodies = { event: WireEvent, build: WireBuild, report: StepReport };
+
 export type WebhookAnswer =
   | { readonly kind: 'accepted'; readonly result: Exclude<EventResult, 'rejected' | 'ignored'> }
   | {

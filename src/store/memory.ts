@@ -7,6 +7,7 @@ import { type IgnoreReason, ignoreReasons, type Outcome } from '../core/classifi
 import { compareDeployments } from '../core/deployment.ts';
 import { type Follow, followKey } from '../core/follow.ts';
 import { type Pair, pairKey } from '../core/pair.ts';
+import { lastToldAt } from '../core/pipeline.ts';
 import { createQueue } from '../core/queue.ts';
 import type { Repo } from '../core/repo.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
@@ -17,6 +18,7 @@ import {
   StoreUnavailable,
   type TieredDeployment,
   type Transaction,
+  type Uncounted,
 } from './store.ts';
 
 export function createMemoryStore(): Store {
@@ -147,6 +149,22 @@ function createTransaction(undo: (() => void)[]): Transaction {
             (a.tier < b.tier ? -1 : a.tier > b.tier ? 1 : compareDeployments(a.deployment, b.deployment)),
         );
         for (let from = 0; from < found.length; from += sliceRows) yield found.slice(from, from + sliceRows);
+      },
+      async *uncounted({ repo, tier, after, until }) {
+        const found = sorted(({ repo: key, classification, isHeld }) => {
+          const isOfTier = classification.tier === tier || classification.tier === null;
+          return key === repo && isOfTier && classification.kind !== 'deployment' && !isHeld;
+        });
+        yield found
+          .map(
+            ({ record, classification }): Uncounted => ({
+              number: record.number,
+              at: lastToldAt(record),
+              reason: classification.kind === 'ignored' ? classification.reason : null,
+            }),
+          )
+          .filter(({ at }) => at > after && at <= until)
+          .sort((a, b) => b.at - a.at || b.number - a.number);
       },
       async *held(repo) {
         yield sorted((pipeline) => pipeline.repo === repo && pipeline.isHeld);

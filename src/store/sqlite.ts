@@ -19,12 +19,14 @@ import {
   fromPipeline,
   fromRange,
   fromRepo,
+  lastToldAt,
   pipelineColumns,
   type SqlRow,
   type SqlValue,
   toPipeline,
   toRepo,
   toTieredDeployment,
+  toUncounted,
 } from './rows.ts';
 import {
   type PipelineTable,
@@ -349,6 +351,21 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
         if (!last) return;
         yield slice;
         after = [last.deployment.repo, last.tier, last.deployment.at, last.deployment.number];
+      }
+    },
+    async *uncounted({ repo, tier, after, until }) {
+      const sql = `SELECT number, ${lastToldAt} AS at, reason FROM pipelines INDEXED BY pipelines_uncounted
+        WHERE outcome IS NULL AND is_held = 0 AND repo = ? AND (tier = ? OR tier IS NULL)
+          AND ${lastToldAt} > ? AND ${lastToldAt} <= ? AND (${lastToldAt} < ? OR number < ?)
+        ORDER BY ${lastToldAt} DESC, number DESC LIMIT ${sliceRows}`;
+      // A comparison of rows, as elsewhere, would not be looked up in an index on an expression.
+      let before: [number, number, number] = [until, until + 1, 0];
+      for (;;) {
+        const slice = (await all(sql, repo, tier, after, ...before)).map(toUncounted);
+        const last = slice.at(-1);
+        if (!last) return;
+        yield slice;
+        before = [last.at, last.at, last.number];
       }
     },
     async *held(repo) {

@@ -76,6 +76,8 @@ export interface PipelineTable {
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
   /** Every deployment that is not held, by repo, tier, time and number. */
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
+  /** What of a repo's pipelines within a time is no deployment and not held, newest first, then highest number first. */
+  uncounted(selection: UncountedSelection): AsyncIterable<readonly Uncounted[]>;
   /** When the repo's first pipeline of the commit was created, Unix seconds; held ones left aside. */
   firstCreatedAt(repo: number, commit: string): Promise<number | null>;
   /** The tiers of the repo's deployments of the commit, held ones left aside. */
@@ -98,6 +100,23 @@ export interface DeploymentSelection {
   readonly withFirstSeen?: boolean;
   /** How many to hold at a time, at most; for whoever goes through many selections at once. */
   readonly sliceRows?: number;
+}
+
+export interface UncountedSelection {
+  readonly repo: number;
+  /** Of this tier, or of none. */
+  readonly tier: string;
+  /** Unix seconds of `lastToldAt`: after the one, up to the other. */
+  readonly after: number;
+  readonly until: number;
+}
+
+export interface Uncounted {
+  readonly number: number;
+  /** Unix seconds. */
+  readonly at: number;
+  /** `null`: it has not ended. */
+  readonly reason: IgnoreReason | null;
 }
 
 export interface TieredDeployment {

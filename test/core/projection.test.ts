@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Totals, zeroTotals } from '../../src/core/ledger.ts';
 import { type Pair, seriesKey } from '../../src/core/pair.ts';
-
+import { findSeries } from '../../src/core/projection.ts';
 import type { Repo } from '../../src/core/repo.ts';
 import { createState } from '../../src/core/state.ts';
 import { createTally } from '../../src/core/tally.ts';
@@ -125,5 +125,29 @@ describe('project', () => {
       lastFailure: 300,
       failingSince: 300,
     });
+  });
+});
+
+describe('findSeries', () => {
+  it.each([
+    ['acme/SHOP', 'production', [1, 2]],
+    ['acme/shop', 'staging', null],
+    ['acme/store', 'production', null],
+  ])('finds of %s and %s what the pairs of all repos of that name share', (name, tier, keys) => {
+    const repos = [
+      aRepo({ key: 1, woodpeckerId: 11, namedAt: 1000, knownSince: 500 }),
+      aRepo({ key: 2, woodpeckerId: 12, namedAt: 900, fullName: 'Acme/Shop', knownSince: 700 }),
+    ];
+    const found = findSeries(stateOf(repos, [aPair({ repo: 1 }), aPair({ repo: 2 })]), name, tier);
+    expect(found?.pairs.map(({ repo }) => repo) ?? null).toEqual(keys);
+    if (keys) expect(found).toMatchObject({ repo: { fullName: 'acme/shop' }, knownSince: 700 });
+  });
+
+  it.each([
+    ['gone', { isGone: true }, {}],
+    ['not shown yet', { revealed: false }, {}],
+    ['one whose policy no longer yields the pair', {}, { isKnown: false }],
+  ])('finds nothing of a repo that is %s', (_, repo, pair) => {
+    expect(findSeries(stateOf([aRepo(repo)], [aPair(pair)]), 'acme/shop', 'production')).toBeNull();
   });
 });

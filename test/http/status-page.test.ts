@@ -2,14 +2,12 @@ import { createHash } from 'node:crypto';
 import { chromium } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { zeroTotals } from '../../src/core/ledger.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
 import { gauges, type SeriesSample } from '../../src/core/projection.ts';
+import { pageHeaders } from '../../src/http/page.ts';
 import { listen } from '../../src/http/server.ts';
-import {
-  renderStatusPage,
-  type Status,
-  statusPageHeaders,
-  type WoodpeckerStatus,
-} from '../../src/http/status-page.ts';
+import { renderStatusPage, type Status, type WoodpeckerStatus } from '../../src/http/status-page.ts';
+import { aPolicy } from '../support/records.ts';
 import { requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
 
@@ -55,6 +53,8 @@ const aStatus = (overrides: Partial<Status> = {}): Status => ({
   following: 0,
   backfills: [],
   series: [],
+  tiers: [],
+  windows: defaultPolicy.windows,
   ignored: [],
   events: [],
   ...overrides,
@@ -70,7 +70,8 @@ async function textOf(status: Status): Promise<string> {
 }
 
 /** The first cell of each row that is about a repo. */
-const reposOf = (page: string) => [...page.matchAll(/<tr><td>([^<]*)<\/td>/g)].map(([, repo]) => repo);
+const reposOf = (page: string) =>
+  [...page.matchAll(/<tr><td class="name"><a [^>]*>([^<]*)<\/a><\/td>/g)].map(([, repo]) => repo);
 
 describe('the status page', () => {
   it('shows the failing pairs first, the one that fails longest before the others', async () => {
@@ -97,6 +98,32 @@ describe('the status page', () => {
     );
     const well = [aSeries('acme/shop', { success: noon - 300 })];
     expect(await textOf(aStatus({ series: well }))).toContain('acme/shop production 5 min ago never – 42 7');
+  });
+
+  it('shows the five figures of the middle window, of each tier and pair, and leads to where they come from', async () => {
+    const exporter = await createSmallExporter({
+      policy: aPolicy({ tiers: [{ tier: 'production', deployTo: ['prod'] }] }),
+    });
+    for (const [number, daysAgo, status] of [
+      [1, 40, 'success'],
+      [2, 20, 'failure'],
+      [3, 19, 'success'],
+      [4, 8, 'success'],
+    ] as const) {
+      const at = noon - daysAgo * 86_400;
+      const told = { event: 'deployment', deploy_to: 'prod', commit: `c${number}`, commit_time: at - 7200 };
+      await exporter.receive({ repo: 'acme/shop', number, status, finished: at, ...told });
+    }
+    const page = await (await exporter.app().request('/')).text();
+    const text = page.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+    expect(text).toContain('Tiers over 30d');
+    expect(text).toContain('production 3 2 h 33.3 % 24 h 0 % 0 %');
+    expect(text).toContain('acme/shop production 8 d ago 20 d ago – 4 1 3 2 h 33.3 % 24 h 0 %');
+    expect(page).toContain(
+      '<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=30d">acme/shop</a>',
+    );
+    const bare = aStatus({ series: [aSeries('acme/shop', { success: noon - 300 })] });
+    expect(await textOf(bare)).toContain('acme/shop production 5 min ago never – 42 7 0 – – – –');
   });
 
   it.each([
@@ -267,7 +294,7 @@ describe('the status page', () => {
     const hash = createHash('sha256')
       .update(styles[0]?.[1] ?? '')
       .digest('base64');
-    expect(statusPageHeaders['content-security-policy']).toBe(
+    expect(pageHeaders['content-security-policy']).toBe(
       `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     );
     expect(page).not.toMatch(/<(script|link|img|iframe|object|form)|\son\w+=|\sstyle=|javascript:/i);
@@ -320,7 +347,7 @@ describe('the status page in a browser', () => {
 
     expect(answer?.status()).toBe(200);
     expect(await page.title()).toBe('woodpecker-dora-exporter');
-    const rows = await page.locator('.wide td:first-child').allTextContents();
+    const rows = await page.locator('.pairs td:first-child').allTextContents();
     expect(rows.slice(0, 3)).toEqual(['acme/shop', 'acme/<b>bold</b>', 'acme/aardvark']);
     // Texts, because this code has no types of a browser.
     const styleOf = (selector: string, property: string) =>

@@ -507,6 +507,72 @@ export function describeStore(
         });
       });
 
+      it('goes through what is no deployment of a repo within a time, newest first, of one tier or of none', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          const put = (number: number, at: number, overrides: Parameters<typeof pipelineOf>[2] = {}) =>
+            tx.pipelines.put(
+              pipelineOf(one, number, {
+                classification: ignoredAs('killed', 'production'),
+                ...overrides,
+                told: { finishedAt: at, ...overrides.told },
+              }),
+            );
+          await put(1, 100);
+          await put(2, 101);
+          await put(3, 300, { classification: ignoredAs('branch', null) });
+          await put(30, 300);
+          await put(4, 200, { classification: ignoredAs('killed', 'platform') });
+          await put(5, 200, { classification: aClassification({ at: 200 }) });
+          await put(6, 200, { isHeld: true });
+          await put(7, 301);
+          const still = { classification: unfinished };
+          await put(8, 0, { ...still, told: { finishedAt: null, firstEndReportAt: 250, updatedAt: 299 } });
+          await put(9, 0, { ...still, told: { finishedAt: null, updatedAt: 240, createdAt: 90 } });
+          await put(10, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: null, createdAt: 230 },
+          });
+          await put(11, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: null, createdAt: null },
+          });
+          await put(13, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: 235, createdAt: 90 },
+          });
+          await tx.pipelines.put(
+            pipelineOf(two, 12, { classification: ignoredAs('branch', null), told: { finishedAt: 200 } }),
+          );
+          const within = { repo: one, tier: 'production', after: 100, until: 300 };
+          expect(await collect(tx.pipelines.uncounted(within))).toEqual([
+            { number: 30, at: 300, reason: 'killed' },
+            { number: 3, at: 300, reason: 'branch' },
+            { number: 8, at: 250, reason: null },
+            { number: 9, at: 240, reason: null },
+            { number: 13, at: 235, reason: null },
+            { number: 10, at: 230, reason: null },
+            { number: 2, at: 101, reason: 'killed' },
+          ]);
+          expect(await collect(tx.pipelines.uncounted({ ...within, repo: 99 }))).toEqual([]);
+        });
+      });
+
+      it('goes through more of what is no deployment than one slice holds, each once', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          for (let number = 1; number <= manyRows; number++) {
+            const told = { finishedAt: 1000 + (number >> 2) };
+            await tx.pipelines.put(
+              pipelineOf(repo, number, { classification: ignoredAs('branch', null), told }),
+            );
+          }
+          const within = { repo, tier: 'production', after: 0, until: 1_000_000 };
+          const numbers = (await collect(tx.pipelines.uncounted(within))).map(({ number }) => number);
+          expect(numbers).toEqual(Array.from({ length: manyRows }, (_, i) => manyRows - i));
+        });
+      });
+
       it('goes through the held ones of a repo by number, and ends the hold on them all', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
