@@ -5,6 +5,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Change } from '../../src/core/change.ts';
 import type { Classification } from '../../src/core/classification.ts';
 import type { Follow } from '../../src/core/follow.ts';
 import { zeroTotals } from '../../src/core/ledger.ts';
@@ -404,6 +405,207 @@ export function describeStore(
             { ...pipeline, credited: 43 },
             pipelineOf(repo, 2),
           ]);
+        });
+      });
+
+      it('sets the bits given in what all have added to the ledger, held or not', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          await tx.pipelines.put(pipelineOf(one, 1, { credited: 0 }));
+          await tx.pipelines.put(pipelineOf(one, 2, { credited: 33, isHeld: true }));
+          await tx.pipelines.put(pipelineOf(two, 1, { credited: 16, classification: unfinished }));
+          await tx.pipelines.put(pipelineOf(two, 2, { credited: 0x7fff_ffff }));
+          await tx.pipelines.creditAll(16);
+          expect(await collect(tx.pipelines.all())).toEqual([
+            pipelineOf(one, 1, { credited: 16 }),
+            pipelineOf(one, 2, { credited: 49, isHeld: true }),
+            pipelineOf(two, 1, { credited: 16, classification: unfinished }),
+            pipelineOf(two, 2, { credited: 0x7fff_ffff }),
+          ]);
+        });
+      });
+
+      describe('with what a forge told of them', () => {
+        const told: Change = {
+          base: 'a',
+          head: 'd',
+          range: {
+            added: [
+              { id: 'b', committedAt: 1_750_000_000, isMerge: false },
+              { id: 'd', committedAt: -1, isMerge: true },
+            ],
+            removed: ['x', 'y'],
+          },
+        };
+
+        it.each<[string, Change]>([
+          ['a range', told],
+          ['a first deployment', { base: null, head: 'd', range: { added: [], removed: [] } }],
+          ['that it cannot tell', { base: 'a', head: 'd', range: null }],
+        ])('keep it as it is: %s', async (_, change) => {
+          const repo = await store.transact(async (tx) => {
+            const key = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(key, 1));
+            await tx.pipelines.put(pipelineOf(key, 2));
+            await tx.pipelines.putChange(key, 1, change);
+            return key;
+          });
+          await store.transact(async (tx) => {
+            expect(await tx.pipelines.get(repo, 1)).toEqual(pipelineOf(repo, 1, { change }));
+            expect(await tx.pipelines.get(repo, 2)).toEqual(pipelineOf(repo, 2));
+            expect(await collect(tx.pipelines.all(repo))).toEqual([
+              pipelineOf(repo, 1, { change }),
+              pipelineOf(repo, 2),
+            ]);
+            const deployments = await collect(tx.pipelines.deployments());
+            expect(deployments.map(({ deployment }) => deployment.change)).toEqual([change, null]);
+          });
+        });
+
+        it('replace it by what the forge tells later', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(repo, 1));
+            await tx.pipelines.putChange(repo, 1, { base: 'a', head: 'd', range: null });
+            await tx.pipelines.putChange(repo, 1, told);
+            expect((await tx.pipelines.get(repo, 1))?.change).toEqual(told);
+          });
+        });
+
+        it('keep it when the rest of them is replaced, released or credited', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(repo, 1, { isHeld: true }));
+            await tx.pipelines.putChange(repo, 1, told);
+            const other: Change = { base: 'z', head: 'zz', range: null };
+            await tx.pipelines.put(
+              pipelineOf(repo, 1, { isHeld: true, change: other, told: { status: 'failure' } }),
+            );
+            await tx.pipelines.setCredited(repo, 1, 3);
+            await tx.pipelines.creditAll(16);
+            expect((await collect(tx.pipelines.held(repo)))[0]?.change).toEqual(told);
+            await tx.pipelines.releaseHeld(repo);
+            expect(await tx.pipelines.get(repo, 1)).toEqual(
+              pipelineOf(repo, 1, { change: told, credited: 19, told: { status: 'failure' } }),
+            );
+          });
+        });
+
+        it('never take it from a pipeline as it is put', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(repo, 1, { change: told }));
+            expect((await tx.pipelines.get(repo, 1))?.change).toBeNull();
+          });
+        });
+
+        it('forget it with a transaction that fails', async () => {
+          const repo = await store.transact(async (tx) => {
+            const key = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(key, 1, { credited: 1 }));
+            await tx.pipelines.put(pipelineOf(key, 2));
+            await tx.pipelines.putChange(key, 2, told);
+            return key;
+          });
+          const attempt = store.transact(async (tx) => {
+            await tx.pipelines.putChange(repo, 1, told);
+            await tx.pipelines.putChange(repo, 2, { base: 'z', head: 'zz', range: null });
+            await tx.pipelines.creditAll(16);
+            throw new Error('Not today');
+          });
+          await expect(attempt).rejects.toThrow('Not today');
+          expect(await store.transact((tx) => collect(tx.pipelines.all()))).toEqual([
+            pipelineOf(repo, 1, { credited: 1 }),
+            pipelineOf(repo, 2, { change: told }),
+          ]);
+        });
+      });
+
+      describe('of one commit', () => {
+        const created = (
+          repo: number,
+          number: number,
+          commit: string,
+          createdAt: number | null,
+          overrides: Partial<StoredPipeline> = {},
+        ) => pipelineOf(repo, number, { told: { commit, createdAt }, ...overrides });
+
+        const fill = async (tx: Transaction): Promise<[number, number]> => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          const pipelines = [
+            created(one, 1, 'a', 700),
+            created(one, 2, 'a', 500, { classification: ignoredAs('branch', null) }),
+            created(one, 3, 'a', 400, { isHeld: true }),
+            created(one, 4, 'a', null),
+            created(one, 5, 'b', null),
+            created(one, 6, 'c', 300, { isHeld: true }),
+            created(one, 7, '', 100),
+            created(one, 8, 'a', 800, { classification: aClassification({ tier: 'staging' }) }),
+            created(one, 9, 'a', 900, { classification: { kind: 'unfinished', tier: 'preview' } }),
+            created(one, 10, 'a', 900, {
+              classification: aClassification({ tier: 'canary' }),
+              isHeld: true,
+            }),
+            created(two, 1, 'a', 200),
+          ];
+          for (const pipeline of pipelines) await tx.pipelines.put(pipeline);
+          return [one, two];
+        };
+
+        it('tell when the first was created, whatever it is, held ones left aside', async () => {
+          await store.transact(async (tx) => {
+            const [one, two] = await fill(tx);
+            expect(await tx.pipelines.firstCreatedAt(one, 'a')).toBe(500);
+            expect(await tx.pipelines.firstCreatedAt(two, 'a')).toBe(200);
+            expect(await tx.pipelines.firstCreatedAt(one, 'b')).toBeNull();
+            expect(await tx.pipelines.firstCreatedAt(one, 'c')).toBeNull();
+            expect(await tx.pipelines.firstCreatedAt(one, 'nowhere')).toBeNull();
+            await tx.pipelines.releaseHeld(one);
+            expect(await tx.pipelines.firstCreatedAt(one, 'a')).toBe(400);
+            expect(await tx.pipelines.firstCreatedAt(one, 'c')).toBe(300);
+          });
+        });
+
+        it('tell to which tiers they were deployed, held ones left aside', async () => {
+          await store.transact(async (tx) => {
+            const [one, two] = await fill(tx);
+            expect([...(await tx.pipelines.tiersOfCommit(one, 'a'))].sort()).toEqual([
+              'production',
+              'staging',
+            ]);
+            expect(await tx.pipelines.tiersOfCommit(two, 'a')).toEqual(['production']);
+            expect(await tx.pipelines.tiersOfCommit(one, 'c')).toEqual([]);
+            expect(await tx.pipelines.tiersOfCommit(two, 'b')).toEqual([]);
+          });
+        });
+
+        it('tell each deployment when its commit was first seen, where that is asked for', async () => {
+          await store.transact(async (tx) => {
+            const [one, two] = await fill(tx);
+            const firstSeen = async (selection: Parameters<typeof tx.pipelines.deployments>[0]) =>
+              (await collect(tx.pipelines.deployments(selection))).map(({ deployment }) => [
+                deployment.repo,
+                deployment.number,
+                deployment.firstSeenAt,
+              ]);
+            const production = { repo: one, tier: 'production' };
+            expect(await firstSeen({ only: production, withFirstSeen: true })).toEqual([
+              [one, 1, 500],
+              [one, 4, 500],
+              [one, 5, null],
+              [one, 7, null],
+            ]);
+            expect(await firstSeen({ only: production })).toEqual([
+              [one, 1, null],
+              [one, 4, null],
+              [one, 5, null],
+              [one, 7, null],
+            ]);
+            expect((await firstSeen({ withFirstSeen: true })).slice(-2)).toEqual([
+              [one, 8, 500],
+              [two, 1, 200],
+            ]);
+          });
         });
       });
 
