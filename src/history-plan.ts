@@ -1,6 +1,7 @@
 /**
  * What an export of history writes: which series there are, from when on, and how each is worked out. Reads through all
- * deployments once, and holds of them no more than what it tells of each series.
+ * deployments once, and holds of them no more than what it tells of each series; what was before the first moment and
+ * the longest window is not read again.
  */
 
 import { compareText } from './core/compare-text.ts';
@@ -10,15 +11,17 @@ import { mergeSorted } from './core/merge-sorted.ts';
 import { longestWindowSeconds } from './core/policy.ts';
 import { shownSeries } from './core/projection.ts';
 import {
-  createLedgerCounter,
   createLedgerReplay,
   createWindowReplay,
   type Replay,
+  type Standing,
+  stepStanding,
   type WindowMember,
 } from './core/replay.ts';
 import { createState } from './core/state.ts';
 import { createTally } from './core/tally.ts';
 import type { TierShare } from './core/tier-windows.ts';
+import { createTimeline } from './core/timeline.ts';
 import { type IntakeMode, rulesOf } from './intake-mode.ts';
 import {
   type Family,
@@ -39,7 +42,7 @@ export interface Section {
   /** Unix seconds. */
   readonly begin: number;
   readonly replay: () => Replay<readonly Value[]>;
-  /** In order of time, from the very first on. */
+  /** Those that the replay is to take in, in order of time. */
   readonly deployments: () => AsyncIterable<readonly Deployment[]>;
 }
 
@@ -64,7 +67,11 @@ interface Series extends WindowMember {
   readonly difference: Totals;
 }
 
-type Read = (repoKeys: readonly number[], tier: string) => AsyncIterable<readonly Deployment[]>;
+type Read = (
+  repoKeys: readonly number[],
+  tier: string,
+  after?: number,
+) => AsyncIterable<readonly Deployment[]>;
 
 /** Rows held at a time, over all repos that are read together, and the fewest of each. */
 const rowsAtOnce = 20_000;
@@ -79,10 +86,16 @@ export async function planHistory(
 ): Promise<readonly Chapter[]> {
   const rules = rulesOf(mode);
   const withFirstSeen = rules.leadTimeFallback === 'created';
-  const read: Read = (repoKeys, tier) => {
+  const read: Read = (repoKeys, tier, after) => {
     const sliceRows = Math.min(mostRows, Math.max(fewestRows, Math.floor(rowsAtOnce / repoKeys.length)));
     return mergeSorted(
-      repoKeys.map((repo) => readPair(tx, { only: { repo, tier }, withFirstSeen, sliceRows })),
+      repoKeys.map((repo) =>
+        readPair(tx, {
+          only: { repo, tier, ...(after !== undefined && { after }) },
+          withFirstSeen,
+          sliceRows,
+        }),
+      ),
       compareDeployments,
     );
   };
@@ -90,22 +103,23 @@ export async function planHistory(
   const justBefore = (at: number) => (Math.ceil(at / stepSeconds) - 1) * stepSeconds;
   const beginOf = (group: readonly Series[]) =>
     Math.max(from, Math.min(...group.map(({ firstAt }) => justBefore(firstAt))));
-  const all = (await surveySeries(tx, mode, read)).filter((series) => beginOf([series]) < to);
+  const longestSeconds = longestWindowSeconds(mode.policy);
+  const start = from - longestSeconds;
+  const all = (await surveySeries(tx, mode, read, start)).filter((series) => beginOf([series]) < to);
 
   const plain = plainFamilies().map(
     (family): Chapter => ({
       family,
       sections: all.map((series) => ({
         begin: beginOf([series]),
-        replay: () => mapReplay(createLedgerReplay({ ...series, rules }), family.valuesOf),
-        deployments: () => read(series.repoKeys, series.tier),
+        replay: () => mapReplay(createLedgerReplay(series), family.valuesOf),
+        deployments: () => read(series.repoKeys, series.tier, start),
       })),
     }),
   );
   if (!withWindows) return plain;
 
   const { windows } = mode.policy;
-  const longestSeconds = longestWindowSeconds(mode.policy);
   /** A section for each window of each group of series. */
   const overWindows = <Sample>(
     groups: readonly (readonly [Series, ...Series[]])[],
@@ -121,10 +135,10 @@ export async function planHistory(
         return {
           begin: beginOf(group),
           replay: () =>
-            mapReplay(createWindowReplay({ window, longestSeconds, rules, members }), (share) =>
+            mapReplay(createWindowReplay({ window, longestSeconds, members }), (share) =>
               family.valuesOf(toSample(group[0], share)),
             ),
-          deployments: () => read([...members.keys()], group[0].tier),
+          deployments: () => read([...members.keys()], group[0].tier, start),
         };
       });
     return familiesOf([]).map((family, place) => ({
@@ -155,8 +169,13 @@ export async function planHistory(
   ];
 }
 
-/** The series that are scraped and ever had a deployment, sorted by repo and tier. */
-async function surveySeries(tx: Transaction, mode: IntakeMode, read: Read): Promise<Series[]> {
+/** The series that are scraped and ever had a deployment, sorted by repo and tier; where they start, after `startAt`. */
+async function surveySeries(
+  tx: Transaction,
+  mode: IntakeMode,
+  read: Read,
+  startAt: number,
+): Promise<Series[]> {
   const state = createState();
   state.apply({
     repos: await tx.repos.all(),
@@ -170,16 +189,20 @@ async function surveySeries(tx: Transaction, mode: IntakeMode, read: Read): Prom
   for (const [, { repo, pairs, knownSince }] of shown) {
     const tier = pairs[0]?.tier ?? '';
     const repoKeys = state.reposByName(repo.fullName).map(({ key }) => key);
-    const counter = createLedgerCounter(rulesOf(mode));
+    let standing: Standing = { fold: createTimeline(rulesOf(mode)).tip, totals: zeroTotals };
+    let start = standing;
     let firstAt: number | null = null;
     for await (const slice of read(repoKeys, tier)) {
       firstAt ??= slice[0]?.at ?? null;
-      for (const deployment of slice) counter.add(deployment);
+      for (const deployment of slice) {
+        standing = stepStanding(standing, deployment);
+        if (deployment.at <= startAt) start = standing;
+      }
     }
     if (firstAt === null) continue;
     const totals = pairs.map((pair) => pair.totals).reduce(sumTotals);
-    const difference = differenceOf(totals, counter.totals);
-    found.push({ repo: repo.fullName, tier, repoKeys, knownSince, firstAt, difference });
+    const difference = differenceOf(totals, standing.totals);
+    found.push({ repo: repo.fullName, tier, repoKeys, knownSince, start, firstAt, difference });
   }
   return found;
 }

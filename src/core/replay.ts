@@ -8,13 +8,12 @@
 
 import { coverageOf } from './coverage.ts';
 import type { Deployment } from './deployment.ts';
-import type { FigureRules } from './figures/figure.ts';
-import { addDifference, additionsOf, addToTotals, type Totals, zeroTotals } from './ledger.ts';
+import { addDifference, additionsOf, addToTotals, type Totals } from './ledger.ts';
 import type { Window } from './policy.ts';
 import { gauges, type SeriesSample } from './projection.ts';
 import { createSlidingWindow } from './sliding-window.ts';
 import type { TierShare } from './tier-windows.ts';
-import { createTimeline, type Fold, stepFold } from './timeline.ts';
+import { type Fold, stepFold } from './timeline.ts';
 import { contributionOf } from './windows.ts';
 
 export interface Replay<Sample> {
@@ -53,33 +52,52 @@ export async function* spansOf<Sample>(
         yield* pass(to);
         return;
       }
-      yield* pass(deployment.at);
+      if (deployment.at > now) yield* pass(deployment.at);
       replay.add(deployment);
     }
   }
   yield* pass(to);
 }
 
+/** Where a series stands after some of its deployments, in order of time. */
+export interface Standing {
+  readonly fold: Fold;
+  /** What they have added to the ledger. */
+  readonly totals: Totals;
+}
+
+/** Where it stands after one more. */
+export function stepStanding({ fold, totals }: Standing, deployment: Deployment): Standing {
+  const additions = additionsOf(fold, deployment);
+  return {
+    fold: stepFold(fold, deployment),
+    totals: additions.length > 0 ? addToTotals(totals, additions) : totals,
+  };
+}
+
 export interface LedgerReplayOptions {
   readonly repo: string;
   readonly tier: string;
-  readonly rules: FigureRules;
+  /** Before the first deployment that is taken in. */
+  readonly start: Standing;
   /** What the ledger holds beyond what its deployments account for, there from the beginning. */
   readonly difference: Totals;
 }
 
 /** Counters, histograms and gauges of one series; its windows are left out. */
 export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesSample> {
-  const { repo, tier, rules, difference } = options;
-  const counter = createLedgerCounter(rules);
+  const { repo, tier, difference } = options;
+  let standing = options.start;
   return {
-    add: counter.add,
+    add(deployment) {
+      standing = stepStanding(standing, deployment);
+    },
     at: () => ({
       sample: {
         repo,
         tier,
-        gauges: gauges.map((gauge) => gauge.value(counter.fold[gauge.index])),
-        totals: addDifference(counter.totals, difference),
+        gauges: gauges.map((gauge) => gauge.value(standing.fold[gauge.index])),
+        totals: addDifference(standing.totals, difference),
         hasDeployed: true,
         windows: null,
       },
@@ -88,43 +106,24 @@ export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesS
   };
 }
 
-/** Adds up what deployments have added to the ledger. */
-export function createLedgerCounter(rules: FigureRules) {
-  let fold = createTimeline(rules).tip;
-  let totals = zeroTotals;
-  return {
-    get fold(): Fold {
-      return fold;
-    },
-    get totals(): Totals {
-      return totals;
-    },
-    add(deployment: Deployment): void {
-      const additions = additionsOf(fold, deployment);
-      if (additions.length > 0) totals = addToTotals(totals, additions);
-      fold = stepFold(fold, deployment);
-    },
-  };
-}
-
 export interface WindowMember {
   /** Unix seconds from which on its deployments are known; `null`: not yet. */
   readonly knownSince: number | null;
+  /** Before the first deployment that is taken in. */
+  readonly start: Standing;
 }
 
 export interface WindowReplayOptions {
   readonly window: Window;
   /** Of the policy's windows: while it holds a deployment, all are shown. */
   readonly longestSeconds: number;
-  readonly rules: FigureRules;
   /** The series that the window is over, by each repo that brings deployments to one. */
   readonly members: ReadonlyMap<number, WindowMember>;
 }
 
 /** One window over a series, or over all of a tier. */
 export function createWindowReplay(options: WindowReplayOptions): Replay<TierShare> {
-  const { window, longestSeconds, rules, members } = options;
-  const start = createTimeline(rules).tip;
+  const { window, longestSeconds, members } = options;
   const held = createSlidingWindow(window.seconds);
   const folds = new Map<WindowMember, Fold>();
   /** When each last deployed, the one longest ago first. */
@@ -151,7 +150,7 @@ export function createWindowReplay(options: WindowReplayOptions): Replay<TierSha
     add(deployment) {
       const member = members.get(deployment.repo);
       if (!member) throw new Error(`No series is known of the repo ${deployment.repo}`);
-      const fold = folds.get(member) ?? start;
+      const fold = folds.get(member) ?? member.start.fold;
       hide(deployment.at);
       if (!lastAt.delete(member)) show(member, 1);
       lastAt.set(member, deployment.at);

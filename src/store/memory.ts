@@ -141,6 +141,7 @@ function createTransaction(undo: (() => void)[]): Transaction {
           const tier = pipeline.classification.tier;
           if (!deployment || tier === null) continue;
           if (only && (only.repo !== pipeline.repo || only.tier !== tier)) continue;
+          if (only?.after !== undefined && deployment.at <= only.after) continue;
           found.push({ tier, deployment });
         }
         found.sort(

@@ -344,7 +344,13 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
       const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${changeColumns}
         FROM pipelines INDEXED BY pipelines_deployments LEFT JOIN changes USING (repo, number)
         WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${atOnce}`;
-      let after: SqlValue[] = [only?.repo ?? -1, only?.tier ?? '', -1, -1];
+      let after: SqlValue[] = [
+        only?.repo ?? -1,
+        only?.tier ?? '',
+        only?.after ?? -1,
+        // No number is higher: all that was deployed in that second is left out.
+        only?.after === undefined ? -1 : Number.MAX_SAFE_INTEGER,
+      ];
       for (;;) {
         const slice = (await allArrays(sql, ...after)).map(toTieredDeployment);
         const last = slice.at(-1);

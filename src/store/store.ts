@@ -95,7 +95,12 @@ export interface PipelineTable {
 }
 
 export interface DeploymentSelection {
-  readonly only?: { readonly repo: number; readonly tier: string };
+  readonly only?: {
+    readonly repo: number;
+    readonly tier: string;
+    /** Leaves out what was deployed up to then; Unix seconds. */
+    readonly after?: number;
+  };
   /** Whether to find out when each commit's first pipeline was created. */
   readonly withFirstSeen?: boolean;
   /** How many to hold at a time, at most; for whoever goes through many selections at once. */

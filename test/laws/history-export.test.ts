@@ -139,7 +139,7 @@ describe('an exported history', () => {
     await fc.assert(
       fc.asyncProperty(
         anyPipelines(),
-        fc.constantFrom(epoch, epoch + 3010),
+        fc.constantFrom(epoch, epoch + 3010, epoch + 6500),
         fc.array(fc.integer({ min: epoch, max: end - 1 }), { maxLength: 5 }),
         async (pipelines, from, moments) => {
           const path = newFile();

@@ -669,6 +669,11 @@ export function describeStore(
           for await (const slice of tx.pipelines.deployments({ only, sliceRows: 2 }))
             slices.push(slice.map(({ deployment }) => deployment.number));
           expect(slices).toEqual([[9, 11], [1]]);
+          const later = { only: { ...only, after: 200 } };
+          expect(seen(await collect(tx.pipelines.deployments(later)))).toEqual([[one, 'production', 300, 1]]);
+          expect(
+            await collect(tx.pipelines.deployments({ only: { ...only, after: 199 }, sliceRows: 1 })),
+          ).toHaveLength(3);
         });
       });
 

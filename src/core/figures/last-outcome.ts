@@ -10,7 +10,8 @@ export interface LastOutcome {
 
 export const lastOutcome: Figure<LastOutcome> = {
   initial: () => ({ success: 0, failure: 0 }),
-  step: (state, deployment) => ({ ...state, [deployment.outcome]: deployment.at }),
+  step: ({ success, failure }, { outcome, at }) =>
+    outcome === 'success' ? { success: at, failure } : { success, failure: at },
   gauges: [
     {
       name: 'dora_deployment_last_success_timestamp',
