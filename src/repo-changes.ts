@@ -14,11 +14,14 @@ export interface RepoChanges {
   find(facts: Pick<RepoFacts, 'woodpeckerId' | 'fullName'>): Repo | null;
   add(repo: Omit<Repo, 'key'>): Promise<Repo>;
   put(repo: Repo): Promise<void>;
+  /** How many there are now. */
+  readonly count: number;
   changed(): readonly Repo[];
 }
 
 export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
   const changed = new Map<number, Repo>();
+  let count = state.repos.size;
   const repos: RepoChanges = {
     at(key) {
       const repo = changed.get(key) ?? state.repos.get(key);
@@ -48,11 +51,15 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
     async add(repo) {
       const added = await tx.repos.add(repo);
       changed.set(added.key, added);
+      count++;
       return added;
     },
     async put(repo) {
       changed.set(repo.key, repo);
       await tx.repos.put(repo);
+    },
+    get count() {
+      return count;
     },
     changed: () => [...changed.values()],
   };
