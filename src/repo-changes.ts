@@ -14,6 +14,8 @@ export interface RepoChanges {
   find(facts: Pick<RepoFacts, 'woodpeckerId' | 'fullName'>): Repo | null;
   add(repo: Omit<Repo, 'key'>): Promise<Repo>;
   put(repo: Repo): void;
+  /** How many there are now. */
+  readonly count: number;
   /** Writes what was put, each repo once: in a burst nearly every event makes its repo's name newer. Returns them all. */
   finish(): Promise<readonly Repo[]>;
 }
@@ -21,6 +23,7 @@ export interface RepoChanges {
 export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
   const changed = new Map<number, Repo>();
   const unwritten = new Set<number>();
+  let count = state.repos.size;
   const repos: RepoChanges = {
     at(key) {
       const repo = changed.get(key) ?? state.repos.get(key);
@@ -50,6 +53,7 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
     async add(repo) {
       const added = await tx.repos.add(repo);
       changed.set(added.key, added);
+      count++;
       return added;
     },
     put(repo) {
@@ -60,6 +64,9 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
       for (const key of unwritten) await tx.repos.put(repos.at(key));
       unwritten.clear();
       return [...changed.values()];
+    },
+    get count() {
+      return count;
     },
   };
   return repos;

@@ -111,7 +111,12 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     repoById: repos.byId,
     repoByName: (fullName) => repos.named(fullName)[0] ?? null,
     putRepo: async (repo) => repos.put(repo),
-    hasRoomFor: (facts) => repos.find(facts) !== null || room.admits('repo', series.pairCount, limits.pairs),
+    hasRoomFor(facts) {
+      if (repos.find(facts) !== null) return true;
+      // Where anybody's word is taken, a repo without a pair takes room as well; Woodpecker has only so many.
+      const held = mode.canAsk ? series.pairCount : Math.max(series.pairCount, repos.count);
+      return room.admits('repo', held, limits.pairs);
+    },
 
     async repoOf(facts) {
       const known = repos.find(facts);

@@ -46,6 +46,13 @@ describe('a limit on pairs', () => {
     expect(await report('acme/r2', 2)).toEqual(stored);
   });
 
+  it('turns away repos without a pair as well, where anybody’s word is taken', async () => {
+    const { state, ingest, report } = await createIntake({ pairs: 3 });
+    for (let index = 0; index < 10; index++) await report(`acme/r${index}`, 1, { event: 'pull_request' });
+    await Promise.all(Array.from({ length: 10 }, (_, index) => report(`acme/x${index}`, 1)));
+    expect([state.repos.size, ingest.turnedAway.repo]).toEqual([3, 17]);
+  });
+
   it('holds within one turn of the event loop, too', async () => {
     const { state, report } = await createIntake({ pairs: 3 });
     await Promise.all(Array.from({ length: 100 }, (_, index) => report(`acme/r${index}`, 1)));

@@ -7,6 +7,7 @@
 import { type Context, Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { type Clock, nowSeconds } from '../clock.ts';
+import { joinNext } from '../core/join-next.ts';
 import { StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
 import { contentType, type Exposition } from '../metrics/exposition.ts';
@@ -64,7 +65,8 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     const reader = (handler: Handler) =>
       withToken([hasBearer, hasBasicPassword], tokens, 'Basic realm="woodpecker-dora-exporter"', handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
-    route(app, '/', { GET: reader((c) => showStatus(deps, c)) });
+    const renderPage = joinNext(async () => renderStatusPage(await deps.status()));
+    route(app, '/', { GET: reader(async (c) => c.body(await renderPage(), 200, pageHeaders)) });
     const { explain, explainPage, dora } = apiRoutes(deps.api);
     route(app, '/explain', { GET: reader(explainPage) });
     route(app, '/api/explain', { GET: reader(explain) });
@@ -152,10 +154,6 @@ async function scrape({ exposition }: AppDependencies, c: Context): Promise<Resp
     return c.body(bodyOf(await exposition.plain()), 200, headers);
   }
   return c.body(bodyOf(await exposition.gzip()), 200, { ...headers, 'content-encoding': 'gzip' });
-}
-
-async function showStatus({ status }: AppDependencies, c: Context): Promise<Response> {
-  return c.body(await renderStatusPage(await status()), 200, pageHeaders);
 }
 
 function answerError(log: Log, error: Error): Response {

@@ -17,8 +17,16 @@ export interface Server {
   close(graceMs: number): Promise<void>;
 }
 
-/** Under the 1,024 files that a process may have open where nobody has asked for more. */
-const mostConnections = 800;
+const connectionLimits = {
+  /** Under the 1,024 files that a process may have open where nobody has asked for more. */
+  connections: 800,
+  /** Senders of webhooks, scrapers and browsers wait for one answer before they ask for the next. */
+  requestsAhead: 16,
+  untakenBytes: 64 * 1024 * 1024,
+  /** Longer than a scrape may take by Prometheus' own settings. */
+  untakenMs: 60_000,
+  sweepMs: 1_000,
+};
 const mostHeaders = 100;
 /** Of every answer; a page may say more of itself. */
 const securityHeaders = [
@@ -31,21 +39,21 @@ const securityHeaders = [
 /** Rejects where the address cannot be listened on. */
 export async function listen(app: Hono, address: { host: string; port: number }): Promise<Server> {
   const answer = getRequestListener(app.fetch);
-  const server = createServer(
-    {
-      headersTimeout: 10_000,
-      connectionsCheckingInterval: 2_000,
-      requestTimeout: 20_000,
-      // Longer than proxies keep an idle connection, so that they do not meet one that is just being closed.
-      keepAliveTimeout: 65_000,
-    },
-    (request, response) => {
-      for (const [name, value] of securityHeaders) response.setHeader(name, value);
-      return answer(request, response);
-    },
-  );
+  const server = createServer({
+    headersTimeout: 10_000,
+    connectionsCheckingInterval: 2_000,
+    requestTimeout: 20_000,
+    // Longer than proxies keep an idle connection, so that they do not meet one that is just being closed.
+    keepAliveTimeout: 65_000,
+  });
   server.maxHeadersCount = mostHeaders;
-  limitConnections(server, mostConnections);
+  limitConnections(server, connectionLimits);
+  server.on('request', (request, response) => {
+    // Cut off, but more of its requests had come in with the last.
+    if (request.socket.destroyed) return;
+    for (const [name, value] of securityHeaders) response.setHeader(name, value);
+    void answer(request, response);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(address.port, address.host, () => {

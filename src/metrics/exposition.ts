@@ -1,8 +1,8 @@
 /**
  * From samples to the text that Prometheus scrapes.
  *
- * Guarantees: what has not changed since it was last scraped is neither rendered nor compressed again; a sample is
- * written once; none carries a timestamp of its own. A scrape is the figures' part and a small part about the exporter
+ * Guarantees: what has not changed since it was last scraped is neither rendered nor compressed again; scrapes that wait
+ * share an answer; a sample is written once; none carries a timestamp of its own. A scrape is the figures' part and a small part about the exporter
  * itself, which is asked for each time.
  */
 
@@ -10,6 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Metric, Registry } from 'prom-client';
+import { joinNext } from '../core/join-next.ts';
 import type { Window } from '../core/policy.ts';
 import type { Projected, Projection, SeriesSample } from '../core/projection.ts';
 import { createQueue } from '../core/queue.ts';
@@ -63,14 +64,14 @@ export function createExposition({ projection, windows, renderSelf, now }: Expos
       return rendered;
     });
 
-  const gzip = async (): Promise<Uint8Array> => {
+  const gzip = joinNext(async (): Promise<Uint8Array> => {
     const [figures, self] = await Promise.all([render(), renderSelf()]);
     if (whole?.of !== figures || whole.self !== self) {
       whole = { of: figures, self, gzip: toGzip([...figures.texts, await compressText(self)]) };
     }
     return whole.gzip;
-  };
-  return { gzip, plain: async () => gunzip(await gzip()) };
+  });
+  return { gzip, plain: joinNext(async () => gunzip(await gzip())) };
 }
 
 interface Rendered {

@@ -2,25 +2,29 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { limitConnections } from '../../src/http/connections.ts';
+import { type ConnectionLimits, limitConnections } from '../../src/http/connections.ts';
 
-/** A server that keeps to `most` connections; `/slow` is not answered before `letGo`. */
-async function start(most: number) {
+const roomy = { requestsAhead: 100, untakenBytes: 1e9, untakenMs: 1e9, sweepMs: 20 };
+
+/** A server that keeps to `most` connections; `/slow` is not answered before `letGo`, `/big` is more than buffers hold. */
+async function start(most: number, limits: Partial<ConnectionLimits> = {}) {
   const gate = Promise.withResolvers<void>();
   const server = createServer(async (request, response) => {
     request.resume();
     await new Promise((resolve) => request.once('end', resolve));
     if (request.url === '/slow') await gate.promise;
-    response.end('OK');
+    response.end(request.url === '/big' ? Buffer.alloc(32 * 1024 * 1024) : 'OK');
   });
-  limitConnections(server, most);
+  limitConnections(server, { ...roomy, connections: most, ...limits });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, dial: () => dial(port), letGo: gate.resolve };
+  const openCount = () =>
+    new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+  return { url: `http://127.0.0.1:${port}`, dial: () => dial(port), letGo: gate.resolve, openCount };
 }
 
 async function dial(port: number): Promise<{ socket: Socket; isClosed: () => boolean; text: () => string }> {
@@ -75,5 +79,47 @@ describe('limitConnections', () => {
     letGo();
     await expect.poll(busy.text).toContain('OK');
     expect((await fetch(url)).status).toBe(200);
+  });
+
+  it('closes first, for a new one, a connection that asks again before it was answered', async () => {
+    const { dial, url } = await start(2);
+    const silent = await dial();
+    const hasty = await dial();
+    hasty.socket.write(head('/slow').repeat(2));
+    await delay(20);
+    expect((await fetch(url)).status).toBe(200);
+    await expect.poll(hasty.isClosed).toBe(true);
+    expect(silent.isClosed()).toBe(false);
+  });
+
+  it('cuts off who asks for more before it was answered than it may', async () => {
+    const { dial } = await start(5, { requestsAhead: 3 });
+    const [modest, greedy] = [await dial(), await dial()];
+    modest.socket.write(head('/slow').repeat(3));
+    greedy.socket.write(head('/slow').repeat(4));
+    await expect.poll(greedy.isClosed).toBe(true);
+    expect(modest.isClosed()).toBe(false);
+  });
+
+  it('closes one that does not take its answer, for a new one', async () => {
+    const { dial, url, openCount } = await start(1);
+    const reader = await dial();
+    reader.socket.pause().write(head('/big'));
+    await delay(100);
+    expect((await fetch(url)).status).toBe(200);
+    expect(await openCount()).toBe(1);
+  });
+
+  it('waits no longer for an answer to be taken than it should, nor for more of them than it can hold', async () => {
+    const slowly = await start(5, { untakenMs: 300 });
+    const reader = await slowly.dial();
+    reader.socket.pause().write(head('/big'));
+    await delay(150);
+    expect(await slowly.openCount()).toBe(1);
+    await expect.poll(slowly.openCount).toBe(0);
+
+    const largely = await start(5, { untakenBytes: 50 * 1024 * 1024 });
+    for (let i = 0; i < 3; i++) (await largely.dial()).socket.pause().write(head('/big'));
+    await expect.poll(largely.openCount).toBe(1);
   });
 });
