@@ -14,7 +14,7 @@ import type { State } from './core/state.ts';
 import { createExplain } from './explain.ts';
 import { createForge } from './forge/create-forge.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
-import { listen, type Server } from './http/server.ts';
+import { type EndedRequest, listen, type Server } from './http/server.ts';
 import type { Status } from './http/status-page.ts';
 import { createIngest, type Ingest, StoreUnavailable } from './ingest.ts';
 import { loadState, type TierChange } from './load.ts';
@@ -160,10 +160,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 async function listenOn(config: Config, dependencies: AppDependencies, log: Log): Promise<Server[]> {
-  const main = await listen(createApp(dependencies, config.metricsListen ? 'intake' : 'all'), config.listen);
+  // Left out where nobody would see it: it costs something with each request.
+  const onRequest =
+    config.logLevel === 'debug'
+      ? ({ method, path, status, ms }: EndedRequest) => log.debug('Request', { method, path, status, ms })
+      : undefined;
+  const side = config.metricsListen ? 'intake' : 'all';
+  const main = await listen(createApp(dependencies, side), config.listen, onRequest);
   log.info('Listening', { address: `${main.host}:${main.port}` });
   if (!config.metricsListen) return [main];
-  const metrics = await listen(createApp(dependencies, 'metrics'), config.metricsListen);
+  const metrics = await listen(createApp(dependencies, 'metrics'), config.metricsListen, onRequest);
   log.info('Listening for metrics and status', { address: `${metrics.host}:${metrics.port}` });
   return [main, metrics];
 }

@@ -21,6 +21,7 @@ import { readBody } from './body.ts';
 import { openApi } from './openapi.ts';
 import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
+import { createRefusals, type Refusals, type RefusedKind } from './refusals.ts';
 import { renderStatusPage, type Status } from './status-page.ts';
 
 export interface AppDependencies {
@@ -47,23 +48,25 @@ const largestWebhookBytes = 1024 * 1024;
 
 export function createApp(deps: AppDependencies, side: AppSide): Hono {
   const app = new Hono();
+  const refusals = createRefusals(deps.log, deps.clock);
   route(app, '/healthz', { GET: healthy });
   route(app, '/-/healthy', { GET: healthy });
   route(app, '/readyz', { GET: () => ready(deps) });
   route(app, '/-/ready', { GET: () => ready(deps) });
   if (side !== 'metrics') {
     const secrets = deps.webhookSecrets.map(toSecret);
-    route(app, '/webhook', { POST: (c) => receiveWebhook(deps, secrets, c) });
+    route(app, '/webhook', { POST: (c) => receiveWebhook(deps, secrets, refusals, c) });
     const { list, show, start } = backfillRoutes(deps.backfill, () => nowSeconds(deps.clock));
     const adminTokens = deps.adminTokens.map(toSecret);
-    const admin = (handler: Handler) => withToken([hasBearer], adminTokens, 'Bearer', handler);
+    const refuse = refuser(refusals, 'admin', 'Bearer');
+    const admin = (handler: Handler) => withToken([hasBearer], adminTokens, refuse, handler);
     route(app, '/backfill', { POST: admin(start), GET: admin(list) });
     route(app, '/backfill/:id', { GET: admin(show) });
   }
   if (side !== 'intake') {
     const tokens = deps.metricsToken === null ? null : [toSecret(deps.metricsToken)];
-    const reader = (handler: Handler) =>
-      withToken([hasBearer, hasBasicPassword], tokens, 'Basic realm="woodpecker-dora-exporter"', handler);
+    const refuse = refuser(refusals, 'reader', 'Basic realm="woodpecker-dora-exporter"');
+    const reader = (handler: Handler) => withToken([hasBearer, hasBasicPassword], tokens, refuse, handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
     const renderPage = joinNext(async () => renderStatusPage(await deps.status()));
     route(app, '/', { GET: reader(async (c) => c.body(await renderPage(), 200, pageHeaders)) });
@@ -95,11 +98,18 @@ function route(app: Hono, path: string, handlers: { readonly GET?: Handler; read
 function withToken(
   ways: readonly ((headers: Headers, secrets: readonly Secret[]) => boolean)[],
   tokens: readonly Secret[] | null,
-  challenge: string,
+  refuse: () => Response,
   handler: Handler,
 ): Handler {
   return (c) => {
     if (tokens === null || ways.some((way) => way(c.req.raw.headers, tokens))) return handler(c);
+    return refuse();
+  };
+}
+
+function refuser(refusals: Refusals, what: RefusedKind, challenge: string): () => Response {
+  return () => {
+    refusals.note(what, 401);
     return problem(401, { headers: { 'www-authenticate': challenge } });
   };
 }
@@ -119,10 +129,12 @@ async function ready({ notReady }: AppDependencies): Promise<Response> {
 async function receiveWebhook(
   deps: AppDependencies,
   secrets: readonly Secret[],
+  refusals: Refusals,
   c: Context,
 ): Promise<Response> {
   const rejected = (status: number, options?: Parameters<typeof problem>[1]) => {
     deps.onEvent('webhook', 'rejected');
+    refusals.note('webhook', status);
     return problem(status, options);
   };
   const bytes = await readBody(c.req.raw, largestWebhookBytes);

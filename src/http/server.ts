@@ -3,7 +3,7 @@
  * connections are held, and headers that keep a browser from making anything of an answer but what it is.
  */
 
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
@@ -28,6 +28,7 @@ const connectionLimits = {
   sweepMs: 1_000,
 };
 const mostHeaders = 100;
+const longestPathTold = 200;
 /** Of every answer; a page may say more of itself. */
 const securityHeaders = [
   ['x-content-type-options', 'nosniff'],
@@ -36,8 +37,20 @@ const securityHeaders = [
   ['cache-control', 'no-store'],
 ] as const;
 
+/** A request that was answered or given up; of its address the path alone, since what follows may be a secret. */
+export interface EndedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly ms: number;
+}
+
 /** Rejects where the address cannot be listened on. */
-export async function listen(app: Hono, address: { host: string; port: number }): Promise<Server> {
+export async function listen(
+  app: Hono,
+  address: { readonly host: string; readonly port: number },
+  onRequest?: (request: EndedRequest) => void,
+): Promise<Server> {
   const answer = getRequestListener(app.fetch);
   const server = createServer({
     headersTimeout: 10_000,
@@ -52,6 +65,7 @@ export async function listen(app: Hono, address: { host: string; port: number })
     // Cut off, but more of its requests had come in with the last.
     if (request.socket.destroyed) return;
     for (const [name, value] of securityHeaders) response.setHeader(name, value);
+    if (onRequest) tellOfEnd(request, response, onRequest);
     void answer(request, response);
   });
   await new Promise<void>((resolve, reject) => {
@@ -76,4 +90,16 @@ export async function listen(app: Hono, address: { host: string; port: number })
       clearTimeout(end);
     },
   };
+}
+
+function tellOfEnd(
+  { method = '', url = '' }: IncomingMessage,
+  response: ServerResponse,
+  onRequest: (request: EndedRequest) => void,
+): void {
+  const began = performance.now();
+  response.once('close', () => {
+    const path = (url.split('?', 1)[0] ?? '').slice(0, longestPathTold);
+    onRequest({ method, path, status: response.statusCode, ms: Math.round(performance.now() - began) });
+  });
 }

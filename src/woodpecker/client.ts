@@ -53,6 +53,8 @@ export interface EndedRequest {
   readonly isUsable: boolean;
   /** `null` where the answer says nothing of it: public repos answer anybody. */
   readonly isTokenValid: boolean | null;
+  /** What went wrong; `null` where nothing did. */
+  readonly error: unknown;
 }
 
 export interface ClientOptions {
@@ -82,7 +84,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
       const isOfRepo = error instanceof NotFound || (error instanceof Unauthorized && path !== '/api/user');
       const isUsable = error === null || isOfRepo;
       const isOfUser = path === '/api/user' && (isUsable || status === 401 || status === 403);
-      onRequest?.({ status, ms, isUsable, isTokenValid: isOfUser ? isUsable : null });
+      onRequest?.({ status, ms, isUsable, isTokenValid: isOfUser ? isUsable : null, error });
     },
   });
   const get = async <T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> =>

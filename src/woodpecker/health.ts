@@ -1,7 +1,7 @@
 /** Whether Woodpecker answers, told once per change and not once per try. */
 
 import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
+import { describeError, type Log } from '../log.ts';
 import type { EndedRequest } from './client.ts';
 
 export interface WoodpeckerHealth {
@@ -37,7 +37,7 @@ export function createWoodpeckerHealth(
     get trouble() {
       return state === 'refused' || state === 'silent' ? troubles[state] : null;
     },
-    note({ status, isUsable, isTokenValid }) {
+    note({ status, isUsable, isTokenValid, error }) {
       // Woodpecker goes on answering what anybody may ask: only its word on the user says that the token is good again.
       if (state === 'refused' && isUsable && isTokenValid === null) return;
       const next = isTokenValid === false ? 'refused' : isUsable ? 'up' : 'silent';
@@ -51,7 +51,7 @@ export function createWoodpeckerHealth(
       } else if (next === 'refused') {
         log.error(troubles.refused, { status });
       } else {
-        log.warn(troubles.silent, { status: status || 'none' });
+        log.warn(troubles.silent, { status: status || 'none', error: describeError(error) });
       }
       onChange(next === 'up');
     },

@@ -211,10 +211,11 @@ async function expectInTouch(exporter: ExporterProcess): Promise<void> {
   expect(await metric('dora_exporter_woodpecker_up')).toBe(1);
 }
 
-async function expectOutOfTouch(exporter: ExporterProcess): Promise<void> {
+async function expectOutOfTouch(exporter: ExporterProcess, reason: RegExp): Promise<void> {
   await expect
     .poll(async () => (await exporter.metrics()).get('dora_exporter_woodpecker_up'), { timeout: 15_000 })
     .toBe(0);
+  expect(exporter.output()).toMatch(reason);
 }
 
 describe('a Woodpecker with a certificate of a private authority', () => {
@@ -262,7 +263,7 @@ describe('a Woodpecker with a certificate of a private authority', () => {
     const url = `https://127.0.0.1:${await listen(server)}`;
 
     const wary = await startExporter(asking(url, woodpecker));
-    await expectOutOfTouch(wary);
+    await expectOutOfTouch(wary, /gives no usable answer.* error=.*certificate/);
     expect(handshakesLeft).toBeGreaterThan(0);
     expect(requests).toBe(0);
     const trusting = await startExporter({ ...asking(url, woodpecker), NODE_EXTRA_CA_CERTS: authorityPath });
@@ -317,7 +318,7 @@ describe('a Woodpecker behind an HTTP proxy', () => {
       ...asking('http://woodpecker.invalid', woodpecker),
       HTTP_PROXY: proxy.url,
     });
-    await expectOutOfTouch(unaware);
+    await expectOutOfTouch(unaware, /gives no usable answer.* error=.*(ENOTFOUND|EAI_AGAIN)/);
     const direct = await startExporter({
       ...asking(woodpecker.url, woodpecker),
       NODE_USE_ENV_PROXY: '1',

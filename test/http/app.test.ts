@@ -263,7 +263,7 @@ describe('POST /webhook', () => {
       });
     for (const headers of [authorized, { ...authorized, 'content-length': '100' }]) {
       const { status } = await post(exporter.app(), brokenOff(), headers);
-      expect([Math.floor(status / 100), exporter.lines]).toEqual([4, []]);
+      expect([Math.floor(status / 100), exporter.faults]).toEqual([4, []]);
     }
   });
 

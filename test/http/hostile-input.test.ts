@@ -181,7 +181,7 @@ describe.each([
             if (canAsk) expect(after.figures).toBe(before.figures);
             before = after;
           }
-          expect(exporter.lines).toEqual([]);
+          expect(exporter.faults).toEqual([]);
           const { ingest, store } = exporter;
           const reloaded = await loadState(store, ingest.mode, noon);
           expect(project(reloaded.state)).toEqual(project(state));
@@ -241,7 +241,7 @@ describe('whatever is asked for', () => {
       }),
       { numRuns: 500, seed: 20_260_731 },
     );
-    expect(exporter.lines).toEqual([]);
+    expect(exporter.faults).toEqual([]);
   });
 
   it('is answered without a fault, whatever the query', async () => {
@@ -259,7 +259,7 @@ describe('whatever is asked for', () => {
       }),
       { numRuns: 1500, seed: 20_260_731 },
     );
-    expect(exporter.lines).toEqual([]);
+    expect(exporter.faults).toEqual([]);
     // Each kind of answer was provoked often enough to mean something.
     for (const status of [200, 404, 422]) expect(seen.get(status) ?? 0).toBeGreaterThan(20);
   });

@@ -60,7 +60,7 @@ it.each(outages)(
 
     const [warning, back, ...more] = harness.lines.slice(told);
     expect(warning).toMatch(
-      /^warn {2}Woodpecker gives no usable answer; will keep trying status=(none|502)$/,
+      /^warn {2}Woodpecker gives no usable answer; will keep trying status=(none|502) error=.+$/,
     );
     expect(back).toMatch(/^info {2}Woodpecker answers again after_s=(3[56]\d\d)$/);
     expect(more).toEqual([]);

@@ -45,6 +45,8 @@ export interface SmallExporter {
   readonly state: State;
   /** Lines of the log. */
   readonly lines: readonly string[];
+  /** Lines that tell of more than a request that was refused. */
+  readonly faults: readonly string[];
   /** `source result` of everything counted. */
   readonly events: readonly string[];
   /** Hands a parsed body to the webhook. */
@@ -108,6 +110,9 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
     ingest,
     state,
     lines,
+    get faults() {
+      return lines.filter((line) => !line.includes(' were refused: '));
+    },
     get events() {
       return counted.map((pair) => pair.join(' '));
     },

@@ -16,10 +16,11 @@ function watch() {
   return { clock, lines, changes, health };
 }
 
-const up = { status: 200, isUsable: true, isTokenValid: null };
-const down = { status: 0, isUsable: false, isTokenValid: null };
-const refused = { status: 401, isUsable: false, isTokenValid: false };
-const welcome = { status: 200, isUsable: true, isTokenValid: true };
+const up = { status: 200, isUsable: true, isTokenValid: null, error: null };
+const error = new Error('fetch failed', { cause: new Error('unable to verify the first certificate') });
+const down = { status: 0, isUsable: false, isTokenValid: null, error };
+const refused = { status: 401, isUsable: false, isTokenValid: false, error: null };
+const welcome = { status: 200, isUsable: true, isTokenValid: true, error: null };
 
 describe('the health of Woodpecker', () => {
   it('is not known before the first answer', () => {
@@ -41,7 +42,7 @@ describe('the health of Woodpecker', () => {
     health.note(up);
     expect(changes).toEqual([true, false, true]);
     expect(lines).toEqual([
-      '1970-01-01T00:00:00.000Z warn  Woodpecker gives no usable answer; will keep trying status=none',
+      '1970-01-01T00:00:00.000Z warn  Woodpecker gives no usable answer; will keep trying status=none error="fetch failed: unable to verify the first certificate"',
       '1970-01-01T00:00:00.000Z info  Woodpecker answers again after_s=42',
     ]);
   });
