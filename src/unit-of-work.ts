@@ -22,6 +22,7 @@ import { type IntakeMode, noLimits, rulesOf } from './intake-mode.ts';
 import { createRepoChanges } from './repo-changes.ts';
 import { createRoom, type TurnedAway } from './room.ts';
 import { createSeriesChanges } from './series-changes.ts';
+import { createBufferedPipelines } from './store/buffered-pipelines.ts';
 import type { Transaction } from './store/store.ts';
 
 /** `unfinished`: going on, as far as anybody knows. */
@@ -61,7 +62,14 @@ export interface UnitOfWork {
 }
 
 /** `now` in Unix seconds. */
-export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode, now: number): UnitOfWork {
+export function createUnitOfWork(
+  transaction: Transaction,
+  state: State,
+  mode: IntakeMode,
+  now: number,
+): UnitOfWork {
+  const pipelines = createBufferedPipelines(transaction.pipelines);
+  const tx: Transaction = { ...transaction, pipelines };
   const { policy, limits = noLimits } = mode;
   const rules = rulesOf(mode);
   const room = createRoom();
@@ -243,7 +251,9 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
 
     turnedAway: room.turnedAway,
     async finish() {
-      return { repos: await repos.finish(), ...(await series.finish()), follows: follows.changed(), tally };
+      const folded = await series.finish();
+      await pipelines.flush();
+      return { repos: await repos.finish(), ...folded, follows: follows.changed(), tally };
     },
   };
   return uow;

@@ -116,6 +116,7 @@ function createTransaction(undo: (() => void)[]): Transaction {
       },
       async creditAll(bits) {
         for (const [key, pipeline] of pipelines.rows) {
+          if (pipeline.classification.kind !== 'deployment') continue;
           pipelines.put(key, { ...pipeline, credited: pipeline.credited | bits });
         }
       },

@@ -306,7 +306,7 @@ function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
       await run('UPDATE pipelines SET credited = ? WHERE repo = ? AND number = ?', credited, repo, number);
     },
     async creditAll(bits) {
-      await run('UPDATE pipelines SET credited = credited | ?', bits);
+      await run('UPDATE pipelines SET credited = credited | ? WHERE outcome IS NOT NULL', bits);
     },
     async putChange(repo, number, { base, head, range }) {
       await run(

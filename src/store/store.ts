@@ -66,7 +66,7 @@ export interface PipelineTable {
   put(pipeline: StoredPipeline): Promise<void>;
   /** Sets only what it has added to the ledger. */
   setCredited(repo: number, number: number, credited: number): Promise<void>;
-  /** Sets the given bits of what they have added to the ledger, for all pipelines. */
+  /** Sets the given bits of what they have added to the ledger, for all deployments, held ones too. */
   creditAll(bits: number): Promise<void>;
   /** Sets only what the forge told of it; `put` leaves that as it is. */
   putChange(repo: number, number: number, change: Change): Promise<void>;

@@ -413,13 +413,13 @@ export function describeStore(
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           await tx.pipelines.put(pipelineOf(one, 1, { credited: 0 }));
           await tx.pipelines.put(pipelineOf(one, 2, { credited: 33, isHeld: true }));
-          await tx.pipelines.put(pipelineOf(two, 1, { credited: 16, classification: unfinished }));
+          await tx.pipelines.put(pipelineOf(two, 1, { credited: 1, classification: unfinished }));
           await tx.pipelines.put(pipelineOf(two, 2, { credited: 0x7fff_ffff }));
           await tx.pipelines.creditAll(16);
           expect(await collect(tx.pipelines.all())).toEqual([
             pipelineOf(one, 1, { credited: 16 }),
             pipelineOf(one, 2, { credited: 49, isHeld: true }),
-            pipelineOf(two, 1, { credited: 16, classification: unfinished }),
+            pipelineOf(two, 1, { credited: 1, classification: unfinished }),
             pipelineOf(two, 2, { credited: 0x7fff_ffff }),
           ]);
         });
