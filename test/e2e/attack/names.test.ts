@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { canary, flood, honestRepo, startTarget, webhookText } from '../../support/attack.ts';
-import type { Metrics } from '../../support/exporter-process.ts';
+import { type Metrics, temporaryFolder } from '../../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../../support/fake-woodpecker.ts';
 import { report, withstand } from '../../support/withstand.ts';
 
@@ -19,7 +21,10 @@ describe('names by the thousand, with a secret that has leaked', () => {
   it(
     'are turned away where the limit is reached, and leave nothing behind',
     async () => {
-      const target = await startTarget({ DORA_MAX_PAIRS: '500' });
+      // A tier that does not follow from a repo's name, so that there are repos without a pair.
+      const policy = join(temporaryFolder(), 'policy.yaml');
+      writeFileSync(policy, 'tiers: [{ tier: production, deploy_to: [production] }]\n');
+      const target = await startTarget({ DORA_MAX_PAIRS: '500', DORA_POLICY: policy });
       for (const repo of [honestRepo, 'acme/before']) await target.post(report(repo, 1_000_000));
       let turn = 0;
       /** The first have no deployment, nor has each tenth; and each tenth has an id of its own under one name. */
