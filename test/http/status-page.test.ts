@@ -74,6 +74,16 @@ const reposOf = (page: string) =>
   [...page.matchAll(/<tr><td class="name"><a [^>]*>([^<]*)<\/a><\/td>/g)].map(([, repo]) => repo);
 
 describe('the status page', () => {
+  it('is rendered once for all who ask for it in one turn', async () => {
+    let renderings = 0;
+    const status = async () => aStatus({ version: `1.0.${++renderings}` });
+    const app = (await createSmallExporter()).app({ status });
+    const ask = async () => (await app.request('/')).text();
+    const pages = await Promise.all([ask(), ask(), ask()]);
+    expect([new Set(pages).size, renderings]).toEqual([1, 1]);
+    expect(await ask()).not.toBe(pages[0]);
+  });
+
   it('shows the failing pairs first, the one that fails longest before the others', async () => {
     const series = [
       aSeries('acme/well', { success: noon - 60 }),

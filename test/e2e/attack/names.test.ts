@@ -1,10 +1,13 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { canary, flood, honestRepo, startTarget, webhookText } from '../../support/attack.ts';
-import type { Metrics } from '../../support/exporter-process.ts';
+import { type Metrics, temporaryFolder } from '../../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../../support/fake-woodpecker.ts';
 import { report, withstand } from '../../support/withstand.ts';
 
 const million = 1024 * 1024;
+const soon = { timeout: 20_000 };
 const turnedAway = (metrics: Metrics, kind: string) =>
   metrics.get(`dora_exporter_turned_away_total{kind="${kind}"}`);
 
@@ -18,14 +21,17 @@ describe('names by the thousand, with a secret that has leaked', () => {
   it(
     'are turned away where the limit is reached, and leave nothing behind',
     async () => {
-      const target = await startTarget({ DORA_MAX_PAIRS: '500' });
+      // A tier that does not follow from a repo's name, so that there are repos without a pair.
+      const policy = join(temporaryFolder(), 'policy.yaml');
+      writeFileSync(policy, 'tiers: [{ tier: production, deploy_to: [production] }]\n');
+      const target = await startTarget({ DORA_MAX_PAIRS: '500', DORA_POLICY: policy });
       for (const repo of [honestRepo, 'acme/before']) await target.post(report(repo, 1_000_000));
       let turn = 0;
-      /** Each tenth is no deployment, and each tenth has an id of its own under one name. */
+      /** The first have no deployment, nor has each tenth; and each tenth has an id of its own under one name. */
       function* posts(count: number) {
         for (let i = 0; i < count; i++) {
           const name = `acme/${turn++}`;
-          if (i % 10 === 0) yield webhookText(report(name, 1, { event: 'pull_request' }));
+          if (turn < 250 || i % 10 === 0) yield webhookText(report(name, 1, { event: 'pull_request' }));
           else if (i % 10 === 1)
             yield webhookText(
               JSON.stringify({
@@ -63,11 +69,11 @@ describe('names by the thousand, with a secret that has leaked', () => {
         DORA_WOODPECKER_URL: woodpecker.url,
         DORA_WOODPECKER_TOKEN: woodpecker.userToken,
       });
-      await expect.poll(async () => (await fetch(`${target.url}/readyz`)).status).toBe(200);
-      await expect.poll(() => woodpecker.streams.openCount).toBe(1);
+      await expect.poll(async () => (await fetch(`${target.url}/readyz`)).status, soon).toBe(200);
+      await expect.poll(() => woodpecker.streams.openCount, soon).toBe(1);
       const total = `dora_deployments_total{repo="${honestRepo}",tier="unassigned"}`;
       const deployments = async () => (await target.metrics()).get(total);
-      await expect.poll(deployments).toBe(0);
+      await expect.poll(deployments, soon).toBe(0);
       let turn = 0;
       function* hints(count: number) {
         for (let i = 0; i < count; i++) yield webhookText(report(`acme/${canary}-${turn++}`, 1 + i));
@@ -84,7 +90,7 @@ describe('names by the thousand, with a secret that has leaked', () => {
         async () => {
           const flooding = flood(target.port, hints(names - 12_000));
           woodpecker.runPipeline(honestRepo);
-          await expect.poll(deployments, { timeout: 15_000 }).toBe(1);
+          await expect.poll(deployments, soon).toBe(1);
           expect(await flooding).toEqual(new Map([[202, names - 12_000]]));
         },
         { areHints: true },
@@ -98,7 +104,7 @@ describe('names by the thousand, with a secret that has leaked', () => {
       fault.clear();
       await woodpecker.restart();
       const following = async () => (await target.metrics()).get('dora_exporter_following') ?? 0;
-      await expect.poll(following, { timeout: 20_000 }).toBeLessThan(10_000);
+      await expect.poll(following, soon).toBeLessThan(10_000);
     },
     timeoutMs,
   );
