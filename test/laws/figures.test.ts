@@ -124,6 +124,7 @@ async function check(
   present = withLongerWindows(history);
   played.turnTo(next);
   await world.restart(modeOf(present, next, hasScans));
+  compareNow(present, played.truth(), played.lookups());
   await played.finish();
   compareNow(present, played.truth(), []);
   await world.close();

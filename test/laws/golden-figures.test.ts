@@ -529,15 +529,19 @@ async function play(story: Story) {
       await uow.observe(repo.key, record, 'live');
     });
     const lookups = () => [...world.state.timelines.values()].flatMap(lookupsOf);
-    for (let [lookup] = lookups(); lookup; [lookup] = lookups()) {
+    for (const lookup of lookups()) {
       const { repo, base, head } = lookup;
       const canTell = !lost.includes(head) && !(base !== null && lost.includes(base));
-      const asked = lookup.number;
-      answers.push({ repo: 1, number: asked, base, head, canTell });
+      answers.push({ repo: 1, number: lookup.number, base, head, canTell });
       await world.ingest.submit((uow) =>
-        uow.learnChange(repo, asked, { base, head, range: canTell ? rangeOf(graph, base, head) : null }),
+        uow.learnChange(repo, lookup.number, {
+          base,
+          head,
+          range: canTell ? rangeOf(graph, base, head) : null,
+        }),
       );
     }
+    expect(lookups()).toEqual([]);
   }
   return { state: world.state, policy: mode.policy, answers };
 }

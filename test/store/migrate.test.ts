@@ -5,12 +5,19 @@ import { classificationVersion } from '../../src/core/classification.ts';
 import { pairKey } from '../../src/core/pair.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import type { State } from '../../src/core/state.ts';
+
+import { createIngest } from '../../src/ingest.ts';
+
 import type { IntakeMode } from '../../src/intake-mode.ts';
+
 import { loadState } from '../../src/load.ts';
 import { migrate, refuseForeign, refuseOlder } from '../../src/store/migrate.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnusable } from '../../src/store/store.ts';
-import { aPolicy } from '../support/records.ts';
+
+import { createFakeClock } from '../support/fake-clock.ts';
+import { aPolicy, aRecord } from '../support/records.ts';
+
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 
 describe('migrate', () => {
@@ -350,6 +357,29 @@ describe('a database of version 1', () => {
     });
     expect(totalsOf(state, 2)).toEqual(totalsThen);
     expect([...(await load(path, { asksForge: true })).pairs]).toEqual([...state.pairs]);
+
+    const store = openSqliteStore(path);
+    const mode: IntakeMode = { policy, canAsk: true, asksForge: true };
+    const loaded = await loadState(store, mode, 10_000);
+    const ingest = createIngest({ store, state: loaded.state, mode, clock: createFakeClock(10_000) });
+    const learn = (number: number, base: string | null, head: string) =>
+      ingest.submit((uow) => {
+        const added = [{ id: head, committedAt: 100, isMerge: false }];
+        return uow.learnChange(2, number, { base, head, range: { added, removed: [] } });
+      });
+    await learn(1, null, 'commit-1');
+    expect(totalsOf(ingest.state, 2)).toEqual(totalsThen);
+    // What is deployed from now on is news.
+    await ingest.submit((uow) =>
+      uow.observe(2, aRecord({ number: 3, id: 203, commit: 'commit-3', finishedAt: 9000 }), 'live'),
+    );
+    await learn(3, 'commit-1', 'commit-3');
+    expect(totalsOf(ingest.state, 2)?.histograms['dora_change_lead_time_seconds']).toEqual({
+      ...emptyLeadTimes,
+      counts: [0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+      sum: 8900,
+    });
+    await store.close();
   });
 
   it('counts what a scan still holds when the scan is complete', async () => {

@@ -196,14 +196,22 @@ export function anyHistory(options: HistoryOptions = {}): fc.Arbitrary<History> 
   const { corrections = false, inOrder = false, scans = false, maxPipelines = 10 } = options;
   return fc.tuple(anyGraph(), fc.boolean()).chain(([graph, isFocused]) => {
     const commits = [...graph.keys()];
-    const anyPipeline = fc.record({
-      repo: isFocused ? fc.constant(1) : fc.constantFrom(1, 1, 1, 1, 2, 3),
-      tellings: fc.array(anyTelling(commits, inOrder, isFocused), {
-        minLength: 1,
-        maxLength: corrections ? (isFocused ? 2 : 3) : 1,
-      }),
-      hasPredecessor: corrections ? fc.constantFrom(true, false, false) : fc.constant(false),
-    });
+    const anyPipeline = fc
+      .record({
+        repo: isFocused ? fc.constant(1) : fc.constantFrom(1, 1, 1, 1, 2, 3),
+        tellings: fc.array(anyTelling(commits, inOrder, isFocused), {
+          minLength: 1,
+          maxLength: corrections ? (isFocused ? 2 : 3) : 1,
+        }),
+        hasPredecessor: corrections ? fc.constantFrom(true, false, false) : fc.constant(false),
+        /** Most corrections are about how it ended. */
+        isSteady: fc.constantFrom(true, true, false),
+      })
+      .map(({ isSteady, tellings, ...told }) => {
+        const [first] = tellings;
+        const about = isSteady && first ? { commit: first.commit, deployTo: first.deployTo } : {};
+        return { ...told, tellings: tellings.map((telling): Telling => ({ ...telling, ...about })) };
+      });
     return fc
       .record({
         pipelines: fc

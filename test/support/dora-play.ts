@@ -118,13 +118,15 @@ export async function playHistory(history: History, world: World, play: Play): P
   await settle();
   return {
     truth,
+    lookups: presentLookups,
     turnTo(next) {
       rules = next;
     },
     async finish() {
       if (play.horizon !== undefined) for (const repo of heard.names.keys()) await release(repo);
-      for (let lookups = presentLookups(); lookups.length > 0; lookups = presentLookups()) {
-        for (const lookup of lookups) answer(lookup);
+      for (let round = 0; presentLookups().length > 0; round++) {
+        if (round > history.pipelines.length) throw new Error('The forge is asked again and again');
+        for (const lookup of presentLookups()) answer(lookup);
         await settle();
       }
     },
@@ -134,6 +136,8 @@ export async function playHistory(history: History, world: World, play: Play): P
 export interface Played {
   /** What is true of all that was heard. */
   truth(): Truth;
+  /** What the forge is to be asked. */
+  lookups(): readonly Lookup[];
   /** Reads what is true by other rules from now on. */
   turnTo(rules: LeadTimeRules): void;
   /** Completes every scan, and has the forge answer all that it is still to be asked. */
