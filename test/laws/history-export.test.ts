@@ -153,7 +153,9 @@ describe('an exported history', () => {
             { length: Math.floor((end - 1) / stepSeconds) - Math.floor((from - 1) / stepSeconds) },
             (_, index) => (Math.floor((from - 1) / stepSeconds) + 1 + index) * stepSeconds,
           );
-          const changes = pipelines.flatMap(({ at }) => [at - 1, at, at + 1000, at + 2500, at + 4000]);
+          const changes = pipelines.flatMap(({ at }) =>
+            [0, ...Object.values(windows)].flatMap((seconds) => [at + seconds - 1, at + seconds]),
+          );
           for (const now of [...grid, ...changes, ...moments]) {
             if (now < from || now >= end) continue;
             const expected = seenAt(pipelines, now, { horizon, windows, buckets, knownSince });
