@@ -78,7 +78,7 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
  * What `deployment` has added to the ledger, as far as what is known of it today tells: an entry that was corrected
  * since has added something else.
  */
-export function additionsOf(before: Fold, deployment: Deployment): readonly Addition[] {
+export function addedBy(before: Fold, deployment: Deployment): readonly Addition[] {
   if (deployment.credited === waived) return [];
   const additions: Addition[] = [];
   for (const [index, figure] of figures.entries()) {

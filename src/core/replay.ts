@@ -8,7 +8,7 @@
 
 import { coverageOf } from './coverage.ts';
 import type { Deployment } from './deployment.ts';
-import { addDifference, additionsOf, addToTotals, type Totals } from './ledger.ts';
+import { addDifference, addedBy, addToTotals, type Totals } from './ledger.ts';
 import type { Window } from './policy.ts';
 import { gauges, type SeriesSample } from './projection.ts';
 import { createSlidingWindow } from './sliding-window.ts';
@@ -68,7 +68,7 @@ export interface Standing {
 
 /** Where it stands after one more. */
 export function stepStanding({ fold, totals }: Standing, deployment: Deployment): Standing {
-  const additions = additionsOf(fold, deployment);
+  const additions = addedBy(fold, deployment);
   return {
     fold: stepFold(fold, deployment),
     totals: additions.length > 0 ? addToTotals(totals, additions) : totals,
@@ -151,7 +151,6 @@ export function createWindowReplay(options: WindowReplayOptions): Replay<TierSha
       const member = members.get(deployment.repo);
       if (!member) throw new Error(`No series is known of the repo ${deployment.repo}`);
       const fold = folds.get(member) ?? member.start.fold;
-      hide(deployment.at);
       if (!lastAt.delete(member)) show(member, 1);
       lastAt.set(member, deployment.at);
       held.add(deployment.at, contributionOf(fold, deployment));

@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { compareDeployments } from '../../src/core/deployment.ts';
 import { figures } from '../../src/core/figures/index.ts';
 import {
+  addDifference,
+  addedBy,
   addToTotals,
   creditFor,
+  differenceOf,
   ledgerMetrics,
   sumTotals,
   type Totals,
@@ -201,5 +204,49 @@ describe('sumTotals', () => {
   it('does not mind the order, nor totals of 0', () => {
     expect(sumTotals(other, one)).toEqual(sumTotals(one, other));
     expect(sumTotals(zeroTotals, zeroTotals)).toEqual(zeroTotals);
+  });
+});
+
+describe('addedBy', () => {
+  it('tells of any history what each deployment was credited with', () => {
+    fc.assert(
+      fc.property(anyDeployments(), (deployments) => {
+        let fold = nothing;
+        for (const deployment of deployments.toSorted(compareDeployments)) {
+          const credit = creditFor(fold, deployment);
+          expect(addedBy(fold, credit?.deployment ?? deployment)).toEqual(credit?.additions ?? []);
+          fold = stepFold(fold, deployment);
+        }
+      }),
+    );
+  });
+
+  it('is nothing for what has added nothing, or never may', () => {
+    const success = { outcome: 'success' as const, startedAt: 1000, at: 1100 };
+    expect(addedBy(nothing, aDeployment({ ...success, credited: 0 }))).toEqual([]);
+    expect(addedBy(nothing, aDeployment({ ...success, credited: waived }))).toEqual([]);
+    const [one, ...others] = addedBy(nothing, aDeployment({ ...success, credited: 1 }));
+    expect([one?.metric.name, others]).toEqual(['dora_deployments_total', []]);
+  });
+});
+
+describe('the difference of two ledgers', () => {
+  const name = 'dora_deployment_duration_seconds';
+  const totalsOf = (deployments: number, counts: readonly number[], sum: number): Totals => ({
+    counters: { ...zeroTotals.counters, dora_deployments_total: deployments },
+    histograms: { ...zeroTotals.histograms, [name]: { counts, sum } },
+  });
+  const less = totalsOf(1, [0, 2, 0, 0, 0, 0, 0, 0, 0, 0], 80);
+  const more = totalsOf(4, [1, 1, 0, 0, 0, 0, 0, 0, 0, 3], 900);
+
+  it('makes one of the other', () => {
+    expect(addDifference(less, differenceOf(more, less))).toEqual(more);
+    expect(addDifference(more, differenceOf(less, more))).toEqual(less);
+  });
+
+  it('leaves nothing below 0', () => {
+    expect(addDifference(zeroTotals, differenceOf(less, more))).toEqual(
+      totalsOf(0, [0, 1, 0, 0, 0, 0, 0, 0, 0, 0], 0),
+    );
   });
 });
