@@ -32,8 +32,8 @@ const minutes = Number(process.argv[2] ?? 60);
 const repos = 20;
 const webhooksPerSecond = 50;
 const policy = 'windows: [1m, 2m]\n';
-/** Growth below this share of the mean, per hour, is no growth. */
-const tolerance = 0.02;
+/** Growth below this share of the mean, per hour, is told as slow. */
+const slowShare = 0.02;
 
 interface Sample extends Held {
   readonly minute: number;
@@ -250,6 +250,6 @@ function judge(title: string, samples: readonly Sample[], pick: (sample: Sample)
     0,
   );
   const error = Math.sqrt(residual / Math.max(n - 2, 1) / spread);
-  const grows = slope > 2 * error && slope > tolerance * meanValue;
-  return [title, meanValue.toFixed(2), slope.toFixed(2), error.toFixed(2), grows ? 'grows' : 'flat'];
+  const verdict = slope <= 2 * error ? 'flat' : slope <= slowShare * meanValue ? 'grows slowly' : 'grows';
+  return [title, meanValue.toFixed(2), slope.toFixed(2), error.toFixed(2), verdict];
 }
