@@ -1,6 +1,6 @@
 /** Time as the service sees it, handed in everywhere, so that tests can run a week in a second. */
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 
 export interface Clock {
   /** Unix time in milliseconds. */
@@ -17,4 +17,17 @@ export const systemClock: Clock = {
 /** The clock's time in whole Unix seconds. */
 export function nowSeconds(clock: Clock): number {
   return Math.floor(clock.now() / 1000);
+}
+
+/** Longest stretch of work before the event loop has its turn, in milliseconds. */
+const stretchMs = 10;
+
+/** To be called between pieces of long work: gives way to the event loop where a stretch of it has grown long. */
+export function createBreath(): () => Promise<void> {
+  let began = performance.now();
+  return async () => {
+    if (performance.now() - began < stretchMs) return;
+    await nextTurn();
+    began = performance.now();
+  };
 }

@@ -40,6 +40,8 @@ export interface Config {
   /** 0: never. */
   readonly reconcileIntervalSeconds: number;
   readonly isStreamEnabled: boolean;
+  /** Pairs of repo and tier that are held at most. */
+  readonly maxPairs: number;
   readonly logLevel: LogLevel;
 }
 
@@ -72,6 +74,7 @@ export const settings = [
   { name: 'DORA_BACKFILL_HISTORY', default: '120d', isSecret: false },
   { name: 'DORA_RECONCILE_INTERVAL', default: '5m', isSecret: false },
   { name: 'DORA_STREAM', default: 'true', isSecret: false },
+  { name: 'DORA_MAX_PAIRS', default: '10000', isSecret: false },
   { name: 'DORA_LOG_LEVEL', default: 'info', isSecret: false },
 ] as const satisfies readonly Setting[];
 
@@ -160,6 +163,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     parseDurationSeconds(text, longestIntervalSeconds),
   );
   const isStreamEnabled = read('DORA_STREAM', 'true or false', parseBoolean);
+  const maxPairs = read('DORA_MAX_PAIRS', 'a whole number from 1 to 1000000', parseCount);
   const logLevel = read('DORA_LOG_LEVEL', `one of ${logLevels.join(', ')}`, parseLogLevel);
 
   if (
@@ -169,6 +173,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     history === null ||
     interval === null ||
     isStreamEnabled === null ||
+    maxPairs === null ||
     logLevel === null
   ) {
     return { ok: false, problems, warnings };
@@ -187,6 +192,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     backfillHistorySeconds: history === 0 ? null : history,
     reconcileIntervalSeconds: interval,
     isStreamEnabled,
+    maxPairs,
     logLevel,
   };
   return { ok: true, config, warnings };
@@ -256,6 +262,11 @@ function kindOfHost(host: string): ForgeKind | null {
 
 function parseBoolean(text: string): boolean | null {
   return text === 'true' ? true : text === 'false' ? false : null;
+}
+
+function parseCount(text: string): number | null {
+  const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= 1_000_000 ? count : null;
 }
 
 function parseLogLevel(text: string): LogLevel | null {

@@ -8,12 +8,12 @@ import { nowSeconds, systemClock } from './clock.ts';
 import { type ExportOptions, parseOptions, usage } from './export-options.ts';
 import { openOutput } from './export-output.ts';
 import { exportHistory, type HistoryProgress } from './history-export.ts';
+import type { IntakeMode } from './intake-mode.ts';
 import { describeError } from './log.ts';
 import { createProgressBar, describeTime } from './progress-bar.ts';
 import { intakeModeOf, readSettings } from './settings.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 import { StoreUnusable } from './store/store.ts';
-import type { IntakeMode } from './unit-of-work.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -22,6 +22,7 @@ import { createState } from './core/state.ts';
 import { createTally } from './core/tally.ts';
 import type { TierShare } from './core/tier-windows.ts';
 import { createTimeline } from './core/timeline.ts';
+import { type IntakeMode, rulesOf } from './intake-mode.ts';
 import {
   type Family,
   plainFamilies,
@@ -30,7 +31,6 @@ import {
   type Value,
 } from './metrics/families.ts';
 import type { Transaction } from './store/store.ts';
-import { type IntakeMode, rulesOf } from './unit-of-work.ts';
 
 export interface Chapter {
   readonly family: Omit<Family<never>, 'valuesOf'>;

@@ -8,8 +8,10 @@
 
 import { type Clock, nowSeconds } from './clock.ts';
 import type { State } from './core/state.ts';
+import type { IntakeMode } from './intake-mode.ts';
+import { type TurnedAway, turnedAwayKinds } from './room.ts';
 import { type Store, StoreUnavailable } from './store/store.ts';
-import { createUnitOfWork, type IntakeMode, type UnitOfWork } from './unit-of-work.ts';
+import { createUnitOfWork, type UnitOfWork } from './unit-of-work.ts';
 
 export { StoreUnavailable };
 
@@ -17,6 +19,8 @@ export interface Ingest {
   readonly state: State;
   readonly mode: IntakeMode;
   submit<T>(work: (uow: UnitOfWork) => Promise<T>): Promise<T>;
+  /** What was turned away since the start. */
+  readonly turnedAway: TurnedAway;
   /** What stood in the way of the last commit; `null` where it went through. */
   readonly fault: StoreUnavailable | null;
   /** Calls `listener` after every commit. */
@@ -45,6 +49,7 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
   let draining: Promise<void> | null = null;
   let fault: StoreUnavailable | null = null;
   const listeners: (() => void)[] = [];
+  const turnedAway = { repo: 0, pair: 0, hint: 0 };
 
   const noteFault = (next: StoreUnavailable | null): void => {
     const isNews = (next === null) !== (fault === null);
@@ -54,13 +59,14 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
 
   /** Runs jobs in one transaction, then brings the state forward and tells each its result. */
   const commit = async (jobs: readonly Job[]): Promise<void> => {
-    const { results, change } = await store.transact(async (tx) => {
+    const { results, change, turned } = await store.transact(async (tx) => {
       const uow = createUnitOfWork(tx, state, mode, nowSeconds(clock));
       const results: unknown[] = [];
       for (const job of jobs) results.push(await job.work(uow));
-      return { results, change: await uow.finish() };
+      return { results, change: await uow.finish(), turned: uow.turnedAway };
     });
     state.apply(change);
+    for (const kind of turnedAwayKinds) turnedAway[kind] += turned[kind];
     noteFault(null);
     for (const [index, job] of jobs.entries()) job.resolve(results[index]);
     for (const listener of listeners) listener();
@@ -98,6 +104,7 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
   return {
     state,
     mode,
+    turnedAway,
     get fault() {
       return fault;
     },

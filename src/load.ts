@@ -13,8 +13,9 @@ import { longestWindowSeconds, type Policy } from './core/policy.ts';
 import { createState, type State, type StateChange } from './core/state.ts';
 import { createTally, type EventCount } from './core/tally.ts';
 import { createTimelineBuilder, type Timeline } from './core/timeline.ts';
+import { type IntakeMode, rulesOf } from './intake-mode.ts';
 import type { Store, Transaction } from './store/store.ts';
-import { createUnitOfWork, type IntakeMode, rulesOf } from './unit-of-work.ts';
+import { createUnitOfWork } from './unit-of-work.ts';
 
 export interface Loaded {
   readonly state: State;
@@ -30,6 +31,7 @@ export interface TierChange {
 
 const policyKey = 'policy';
 const ledgerKey = 'ledger';
+const forgeKey = 'forge';
 
 /** `now` in Unix seconds. Rejects with `StoreUnavailable`. */
 export async function loadState(store: Store, mode: IntakeMode, now: number): Promise<Loaded> {
@@ -41,7 +43,8 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
     const before = await tx.meta.get(policyKey);
     const eventsBefore = state.tally.events();
     const uow = createUnitOfWork(tx, state, mode, now);
-    if (before !== fingerprint) {
+    // What there was no room for may find some now.
+    if (before !== fingerprint || state.tally.ignored('limit') > 0) {
       for (const repo of state.repos.values()) await uow.reclassify(repo.key, 'settled');
       await tx.meta.put(policyKey, fingerprint);
     }
@@ -50,6 +53,11 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
       if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
       uow.rebuildAll();
       await tx.meta.put(ledgerKey, ledgerFingerprint);
+    }
+    const { forgeIdentity } = mode;
+    if (forgeIdentity !== undefined && (await tx.meta.get(forgeKey)) !== forgeIdentity) {
+      await tx.pipelines.dropUnknownChanges();
+      await tx.meta.put(forgeKey, forgeIdentity);
     }
     state.apply({ ...(await uow.finish()), timelines: new Map() });
     state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode, now) });

@@ -48,14 +48,20 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function serve(config: Config, policy: Policy, log: Log): Promise<number> {
   const { version } = packageJson;
+  const signalled = nextSignal();
   log.info('woodpecker-dora-exporter starts', {
     version,
     database: config.databasePath,
     policy: config.policyPath ?? 'default',
     woodpecker: config.woodpecker?.url ?? 'none (webhook only)',
   });
-  const signalled = nextSignal();
-  const service = await startService({ config, policy, version, clock: systemClock, log });
+  const starting = startService({ config, policy, version, clock: systemClock, log });
+  const service = await Promise.race([starting, signalled.then(() => null)]);
+  if (!service) {
+    // Nothing was acknowledged yet, and what is not committed is rolled back.
+    log.info('Stopped while starting', { signal: await signalled });
+    return 0;
+  }
   const signal = await Promise.race([signalled, service.failed]);
   log.info('Stopping', { signal });
   const tooLong = setTimeout(() => {
@@ -68,8 +74,9 @@ async function serve(config: Config, policy: Policy, log: Log): Promise<number> 
   return 0;
 }
 
+/** Further ones change nothing: Ctrl-C under npm arrives twice. */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
   });
 }

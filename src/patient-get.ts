@@ -87,11 +87,17 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
     const began = performance.now();
     let status = 0;
     let failure: unknown = null;
+    // A timer of our own, as one of `AbortSignal.timeout` outlives the answer.
+    const timeout = new AbortController();
+    const timer = setTimeout(
+      () => timeout.abort(new Error(`timeout after ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
     try {
       const answer = await fetchAnswer(`${url}${path}`, {
         headers: { accept: 'application/json', ...headers },
         redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+        signal: AbortSignal.any([signal, timeout.signal]),
       });
       status = answer.status;
       return { body: await readAnswer(path, answer, schema), headers: answer.headers };
@@ -99,6 +105,7 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
       failure = error;
       throw error;
     } finally {
+      clearTimeout(timer);
       if (!signal.aborted) onRequest?.({ path, status, ms: performance.now() - began, error: failure });
     }
   };

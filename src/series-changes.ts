@@ -18,6 +18,12 @@ import type { Transaction } from './store/store.ts';
 export interface SeriesChanges {
   /** Tiers for which the repo has totals, known to the present policy or not. */
   tiersOf(repo: number): readonly string[];
+  /** Whether there is a pair with totals, known to the present policy or not. */
+  hasPair(repo: number, tier: string): boolean;
+  /** Pairs that there are now. */
+  readonly pairCount: number;
+  /** Keeps a place for a pair that is not known yet. */
+  reserve(repo: number, tier: string): void;
   /** Makes a pair known, with the totals it ever had. */
   makeKnown(repo: number, tier: string): void;
   /** Ends a pair that the policy no longer yields; its totals stay. */
@@ -60,11 +66,13 @@ export function createSeriesChanges(
   const pairs = new Map<string, Pair>();
   const changes = new Map<string, SeriesChange>();
   const settled = new Set<string>();
+  let added = 0;
   const timelines = new Map<string, Timeline | null>();
 
   const pairAt = (repo: number, tier: string): Pair | undefined =>
     pairs.get(pairKey(repo, tier)) ?? state.pairs.get(pairKey(repo, tier));
   const setPair = (pair: Pair): void => {
+    if (!pairAt(pair.repo, pair.tier)) added++;
     pairs.set(pairKey(pair.repo, pair.tier), pair);
   };
   const changeOf = (repo: Repo, tier: string): SeriesChange => {
@@ -131,6 +139,13 @@ export function createSeriesChanges(
     tiersOf(repo) {
       const changed = [...pairs.values()].filter((pair) => pair.repo === repo).map((pair) => pair.tier);
       return [...new Set([...state.tiersOf(repo), ...changed])];
+    },
+    hasPair: (repo, tier) => pairAt(repo, tier) !== undefined,
+    get pairCount() {
+      return state.pairs.size + added;
+    },
+    reserve(repo, tier) {
+      if (!pairAt(repo, tier)) setPair({ repo, tier, totals: zeroTotals, isKnown: false });
     },
     makeKnown(repo, tier) {
       const pair = pairAt(repo, tier);

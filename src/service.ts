@@ -11,15 +11,17 @@ import { cronDominance } from './core/cron-dominance.ts';
 import type { Policy } from './core/policy.ts';
 import { createProjection } from './core/projection.ts';
 import type { State } from './core/state.ts';
+import { createExplain } from './explain.ts';
 import { createForge } from './forge/create-forge.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
-import { listen, type Server } from './http/server.ts';
+import { type EndedRequest, listen, type Server } from './http/server.ts';
 import type { Status } from './http/status-page.ts';
 import { createIngest, type Ingest, StoreUnavailable } from './ingest.ts';
 import { loadState, type TierChange } from './load.ts';
 import { describeError, type Log } from './log.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
+import { turnedAwayKinds } from './room.ts';
 import { resolveSecret } from './secrets.ts';
 import { intakeModeOf } from './settings.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
@@ -64,6 +66,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       onRequest: (request) => metrics.observeForgeRequest(request),
     });
   const leadTimes = forge && createLeadTimes({ ingest, forge, clock, log });
+  warnOfLimits(ingest, log);
   const metrics = createSelfMetrics({
     version,
     state,
@@ -73,6 +76,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     hasStream: config.isStreamEnabled,
     isReady: () => ingest.fault === null && (asking?.notReady() ?? null) === null,
     backlog: () => asking?.backfill.backlog ?? 0,
+    turnedAway: () => ingest.turnedAway,
     pendingLeadTimes: leadTimes && (() => leadTimes.pending),
     now: () => nowSeconds(clock),
   });
@@ -96,11 +100,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       url: config.woodpecker.url,
       isUp: asking?.health.isUp ?? null,
       isStreaming: asking?.stream?.isConnected ?? null,
+      troubles: [asking?.health.trouble, asking?.stream?.trouble].filter((trouble) => trouble != null),
+      backlog: asking?.backfill.backlog ?? 0,
+      reconciledAt: metrics.reconciliation().lastAt,
+      missed: metrics.reconciliation().missed,
     },
     sources: metrics.activity(),
     following: state.follows.size,
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),
-    series: projection.at(nowSeconds(clock)).series,
+    ...projection.at(nowSeconds(clock)),
+    windows: policy.windows,
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
   });
@@ -115,7 +124,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       renderSelf: metrics.render,
       now: () => nowSeconds(clock),
     }),
+    version,
     status,
+    api: {
+      projection,
+      explain: createExplain({ ingest, woodpeckerUrl: config.woodpecker?.url ?? null }),
+      policy,
+      nowSeconds: () => nowSeconds(clock),
+    },
     notReady,
     webhookSecrets: secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets),
     adminTokens: secretOf(
@@ -144,10 +160,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 async function listenOn(config: Config, dependencies: AppDependencies, log: Log): Promise<Server[]> {
-  const main = await listen(createApp(dependencies, config.metricsListen ? 'intake' : 'all'), config.listen);
+  // Left out where nobody would see it: it costs something with each request.
+  const onRequest =
+    config.logLevel === 'debug'
+      ? ({ method, path, status, ms }: EndedRequest) => log.debug('Request', { method, path, status, ms })
+      : undefined;
+  const side = config.metricsListen ? 'intake' : 'all';
+  const main = await listen(createApp(dependencies, side), config.listen, onRequest);
   log.info('Listening', { address: `${main.host}:${main.port}` });
   if (!config.metricsListen) return [main];
-  const metrics = await listen(createApp(dependencies, 'metrics'), config.metricsListen);
+  const metrics = await listen(createApp(dependencies, 'metrics'), config.metricsListen, onRequest);
   log.info('Listening for metrics and status', { address: `${metrics.host}:${metrics.port}` });
   return [main, metrics];
 }
@@ -172,6 +194,23 @@ async function storeFault(ingest: Ingest): Promise<string | null> {
     if (error instanceof StoreUnavailable) return error.message;
     throw error;
   }
+}
+
+/** Says once of each kind that there is no room for more. */
+function warnOfLimits(ingest: Ingest, log: Log): void {
+  const advice = {
+    repo: 'Repos are turned away: raise DORA_MAX_PAIRS, or watch fewer repos (deployments.repos in the policy)',
+    pair: 'Pipelines of further tiers are not counted: raise DORA_MAX_PAIRS',
+    hint: 'Hints are turned away: more pipelines were posted than can be asked for',
+  };
+  const told = new Set<string>();
+  ingest.subscribe(() => {
+    for (const kind of turnedAwayKinds) {
+      if (ingest.turnedAway[kind] === 0 || told.has(kind)) continue;
+      told.add(kind);
+      log.warn(advice[kind], { pairs: ingest.state.pairs.size });
+    }
+  });
 }
 
 function logFault(log: Log, fault: StoreUnavailable | null): void {

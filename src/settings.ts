@@ -1,12 +1,16 @@
 /** What a process was given: environment and policy file, read together so that every mistake is told at once. */
 
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Config, parseConfig } from './config.ts';
 import { defaultPolicy, type Policy } from './core/policy.ts';
+import type { IntakeMode } from './intake-mode.ts';
 import { describeError } from './log.ts';
 import { parsePolicy } from './policy.ts';
 import type { Environment } from './secrets.ts';
-import type { IntakeMode } from './unit-of-work.ts';
+
+/** Many times what a busy server has under way; each costs some hundred bytes. */
+const mostHints = 10_000;
 
 export type Settings =
   | {
@@ -33,7 +37,21 @@ export function readSettings(env: Environment): Settings {
 
 /** How what is given says that observations are taken in, and read. */
 export function intakeModeOf(config: Config, policy: Policy): IntakeMode {
-  return { policy, canAsk: config.woodpecker !== null, asksForge: config.forge !== null };
+  const { woodpecker, forge, maxPairs } = config;
+  return {
+    policy,
+    canAsk: woodpecker !== null,
+    asksForge: forge !== null,
+    ...(forge && { forgeIdentity: identityOf(forge) }),
+    limits: { pairs: maxPairs, hints: mostHints },
+  };
+}
+
+/** A hash, since what it is stored with must not tell the token. */
+function identityOf({ kind, url, token }: NonNullable<Config['forge']>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([kind, url, token]))
+    .digest('hex');
 }
 
 function readPolicy(path: string | null, readText: (path: string) => string): ReturnType<typeof parsePolicy> {

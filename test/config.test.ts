@@ -41,6 +41,7 @@ const defaults: Config = {
   backfillHistorySeconds: 10_368_000,
   reconcileIntervalSeconds: 300,
   isStreamEnabled: true,
+  maxPairs: 10_000,
   logLevel: 'info',
 };
 
@@ -53,7 +54,7 @@ describe('parseConfig', () => {
 
   it('has the defaults that the list of settings tells', () => {
     const told = settings.flatMap((setting) => (setting.default ? [[setting.name, setting.default]] : []));
-    expect(told).toHaveLength(6);
+    expect(told).toHaveLength(7);
     expect(configOf(Object.fromEntries(told))).toEqual(defaults);
   });
 
@@ -74,6 +75,7 @@ describe('parseConfig', () => {
       DORA_BACKFILL_HISTORY: '12h',
       DORA_RECONCILE_INTERVAL: '30s',
       DORA_STREAM: 'false',
+      DORA_MAX_PAIRS: '500',
       DORA_LOG_LEVEL: 'debug',
     };
     expect(Object.keys(env)).toEqual(settings.map(({ name }) => name));
@@ -90,6 +92,7 @@ describe('parseConfig', () => {
       backfillHistorySeconds: 43_200,
       reconcileIntervalSeconds: 30,
       isStreamEnabled: false,
+      maxPairs: 500,
       logLevel: 'debug',
     });
     expect(warningsOf(env)).toEqual([]);
@@ -111,6 +114,7 @@ describe('parseConfig', () => {
       DORA_BACKFILL_HISTORY: '120',
       DORA_RECONCILE_INTERVAL: '25d',
       DORA_STREAM: 'yes',
+      DORA_MAX_PAIRS: '0',
       DORA_LOG_LEVEL: 'trace',
     };
     expect(problemsOf(env)).toEqual([
@@ -128,6 +132,7 @@ describe('parseConfig', () => {
       'DORA_BACKFILL_HISTORY: expected a duration with its unit such as 120d, or 0 for all, given "120"',
       'DORA_RECONCILE_INTERVAL: expected a duration of at most 24d with its unit such as 5m, or 0 for never, given "25d"',
       'DORA_STREAM: expected true or false, given "yes"',
+      'DORA_MAX_PAIRS: expected a whole number from 1 to 1000000, given "0"',
       'DORA_LOG_LEVEL: expected one of debug, info, warn, error, given "trace"',
     ]);
   });

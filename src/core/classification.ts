@@ -28,6 +28,7 @@ export const ignoreReasons = [
   'skipped',
   'error',
   'no_timestamp',
+  'limit',
 ] as const;
 export type IgnoreReason = (typeof ignoreReasons)[number];
 

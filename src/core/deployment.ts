@@ -24,8 +24,11 @@ export interface Deployment {
   readonly credited: number;
 }
 
+/** Where a deployment stands among those of its series. */
+export type Place = Pick<Deployment, 'at' | 'number' | 'repo'>;
+
 /** Orders by time; what ended in the same second by number, since a later number began later. */
-export function compareDeployments(a: Deployment, b: Deployment): number {
+export function compareDeployments(a: Place, b: Place): number {
   return a.at - b.at || a.number - b.number || a.repo - b.repo;
 }
 

@@ -68,6 +68,15 @@ export function endedAt(record: PipelineRecord): number | null {
 }
 
 /**
+ * Where a pipeline that is no deployment stands in time, Unix seconds: at its end, else at the last that was told of it;
+ * 0 where nothing tells.
+ */
+export function lastToldAt(record: PipelineRecord): number {
+  const { finishedAt, firstEndReportAt, updatedAt, startedAt, createdAt } = record;
+  return finishedAt ?? firstEndReportAt ?? (updatedAt || (startedAt ?? createdAt ?? 0));
+}
+
+/**
  * Orders two observations of one pipeline: positive where `a` is the newer or better one. Total: 0 only where both say
  * the same. A higher id under the same number is another, later pipeline.
  */

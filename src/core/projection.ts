@@ -10,7 +10,7 @@ import { compareText } from './compare-text.ts';
 import { coverageOf } from './coverage.ts';
 import { figures } from './figures/index.ts';
 import { sumTotals, type Totals } from './ledger.ts';
-import { type Pair, seriesKey } from './pair.ts';
+import { type Pair, pairKey, seriesKey } from './pair.ts';
 import { defaultRules, type Window } from './policy.ts';
 import type { Repo } from './repo.ts';
 import type { State } from './state.ts';
@@ -74,7 +74,18 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   let latestVersion = -1;
   let asOf = 0;
   let validUntil = 0;
+  let shown: ReadonlyMap<string, Ingredients> = new Map();
+  let shownVersion = -1;
+  let order: readonly string[] = [];
 
+  /** What is shown now; between two changes of the state it is looked up once. */
+  const lookUpShown = (): ReadonlyMap<string, Ingredients> => {
+    if (shownVersion !== state.version) {
+      shown = shownSeries(state);
+      shownVersion = state.version;
+    }
+    return shown;
+  };
   const isCurrent = (now: number): boolean =>
     state.version === latestVersion && now >= asOf && now < validUntil;
 
@@ -98,19 +109,21 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   return {
     at(now) {
       if (isCurrent(now)) return latest;
-      const shown = shownSeries(state);
-      for (const [key, from] of shown) refresh(key, from, now);
-      for (const [key, { sample }] of made) {
-        if (shown.has(key)) continue;
-        made.delete(key);
-        exchangeInTier(sample, null);
+      for (const [key, from] of lookUpShown()) refresh(key, from, now);
+      if (made.size > shown.size || order.length !== shown.size || order.some((key) => !shown.has(key))) {
+        for (const [key, { sample }] of made) {
+          if (shown.has(key)) continue;
+          made.delete(key);
+          exchangeInTier(sample, null);
+        }
+        order = [...shown.keys()].sort(compareText);
       }
       validUntil = Number.POSITIVE_INFINITY;
       for (const series of made.values()) validUntil = Math.min(validUntil, series.validUntil);
       latestVersion = state.version;
       asOf = now;
       latest = {
-        series: [...shown.keys()].sort(compareText).flatMap((key) => made.get(key)?.sample ?? []),
+        series: order.flatMap((key) => made.get(key)?.sample ?? []),
         tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => tiers.get(tier)?.sample() ?? []),
       };
       return latest;
@@ -118,7 +131,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
     async prepare(now, breathe) {
       if (isCurrent(now)) return;
       let untold = 0;
-      for (const [key, from] of shownSeries(state)) {
+      for (const [key, from] of lookUpShown()) {
         untold += 1 + refresh(key, from, now);
         if (untold < deploymentsAtOnce) continue;
         untold = 0;
@@ -134,30 +147,41 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
 
 /** All series that are known and may be shown, by `seriesKey`. */
 export function shownSeries(state: State): Map<string, Ingredients> {
-  const groups = new Map<string, { repo: Repo; pairs: Pair[] }>();
+  const groups = new Map<string, Pair[]>();
   for (const pair of state.pairs.values()) {
     const repo = state.repos.get(pair.repo);
     if (!repo?.revealed) continue;
     const key = seriesKey(repo, pair.tier);
     const group = groups.get(key);
-    if (!group) {
-      groups.set(key, { repo, pairs: [pair] });
-      continue;
-    }
-    group.pairs.push(pair);
-    if (repo.namedAt > group.repo.namedAt) group.repo = repo;
+    if (group) group.push(pair);
+    else groups.set(key, [pair]);
   }
   const shown = new Map<string, Ingredients>();
-  for (const [key, { repo, pairs }] of groups) {
-    const isShown = pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone);
-    if (!isShown) continue;
-    // Of repos that share a name, the one known for the shortest decides what is known of both.
-    const since = pairs.map((pair) => state.repos.get(pair.repo)?.knownSince ?? Number.POSITIVE_INFINITY);
-    const latest = Math.max(...since);
-    const knownSince = Number.isFinite(latest) ? latest : null;
-    shown.set(key, { repo, pairs, timeline: state.timelines.get(key), knownSince });
+  for (const [key, pairs] of groups) {
+    const ingredients = gather(state, key, pairs);
+    if (ingredients) shown.set(key, ingredients);
   }
   return shown;
+}
+
+/** The one series of a repo's name, whatever its case, and a tier; `null` where none is shown. */
+export function findSeries(state: State, fullName: string, tier: string): Ingredients | null {
+  const repos = state.reposByName(fullName).filter(({ revealed }) => revealed);
+  const pairs = repos.flatMap((repo) => state.pairs.get(pairKey(repo.key, tier)) ?? []);
+  const [repo] = repos;
+  return repo && pairs.length > 0 ? gather(state, seriesKey(repo, tier), pairs) : null;
+}
+
+/** What a series is made of that these pairs share; `null` where none of them may be shown. */
+function gather(state: State, key: string, pairs: readonly Pair[]): Ingredients | null {
+  const isShown = pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone);
+  const repos = pairs.flatMap((pair) => state.repos.get(pair.repo) ?? []);
+  if (!isShown || repos.length === 0) return null;
+  const repo = repos.reduce((latest, other) => (other.namedAt > latest.namedAt ? other : latest));
+  // Of repos that share a name, the one known for the shortest decides what is known of both.
+  const since = Math.max(...repos.map((one) => one.knownSince ?? Number.POSITIVE_INFINITY));
+  const knownSince = Number.isFinite(since) ? since : null;
+  return { repo, pairs, timeline: state.timelines.get(key), knownSince };
 }
 
 function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
@@ -180,6 +204,7 @@ function makeSample(from: Ingredients, windows: readonly Window[], now: number):
 }
 
 function isSame(a: Ingredients, b: Ingredients): boolean {
+  if (a === b) return true;
   return (
     a.timeline === b.timeline &&
     a.knownSince === b.knownSince &&

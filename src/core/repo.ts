@@ -1,7 +1,8 @@
 /**
  * A repo as the exporter knows it, and how what several sources tell of it becomes one.
  *
- * Guarantees: names and default branches follow from the set of what was told, not from its order.
+ * Guarantees: names and default branches follow from the set of what was told, not from its order (of branches, as long
+ * as there are not too many).
  */
 
 export interface Repo {
@@ -55,6 +56,9 @@ export interface RepoFacts {
   readonly asOf: number;
 }
 
+/** More than any repo ever has; further ones are not learnt. */
+const mostDefaultBranches = 50;
+
 export const noScan: ScanProgress = { watermark: null, scannedAt: null, covered: null };
 
 /** Names are equal whatever their case, as on every forge that Woodpecker supports. */
@@ -71,7 +75,10 @@ export function learn(repo: Repo, facts: RepoFacts): Repo {
   const forgeRemoteId = (isNewer ? facts.forgeRemoteId : null) ?? repo.forgeRemoteId ?? facts.forgeRemoteId;
   const branch = facts.defaultBranch;
   const defaultBranches =
-    branch === null || branch === '' || repo.defaultBranches.includes(branch)
+    branch === null ||
+    branch === '' ||
+    repo.defaultBranches.includes(branch) ||
+    repo.defaultBranches.length >= mostDefaultBranches
       ? repo.defaultBranches
       : [...repo.defaultBranches, branch].sort();
   const namedAt = Math.max(repo.namedAt, facts.asOf);

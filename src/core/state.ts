@@ -52,8 +52,13 @@ export function createState(): State {
 
   const applyRepo = (repo: Repo): void => {
     const before = repos.get(repo.key);
-    if (before) keysByName.get(nameKey(before.fullName))?.delete(repo.key);
     const name = nameKey(repo.fullName);
+    if (before && nameKey(before.fullName) !== name) {
+      const nameBefore = nameKey(before.fullName);
+      const keys = keysByName.get(nameBefore);
+      keys?.delete(repo.key);
+      if (keys?.size === 0) keysByName.delete(nameBefore);
+    }
     keysByName.set(name, (keysByName.get(name) ?? new Set()).add(repo.key));
     if (repo.woodpeckerId !== null) keyById.set(repo.woodpeckerId, repo.key);
     repos.set(repo.key, repo);
@@ -87,6 +92,9 @@ export function createState(): State {
     },
     tiersOf: (repo) => [...(tiersByRepo.get(repo) ?? [])],
     apply(change) {
+      const { size } = change.timelines;
+      const isNothing = change.repos.length + change.pairs.length + size + change.follows.size === 0;
+      if (isNothing && change.tally === tally) return;
       for (const repo of change.repos) applyRepo(repo);
       for (const pair of change.pairs) applyPair(pair);
       replaceAll(timelines, change.timelines);

@@ -67,11 +67,7 @@ export const emptyContent: WindowContent = {
 
 /** `now` in Unix seconds. */
 export function windowsOf(timeline: Timeline, windows: readonly Window[], now: number): SeriesWindows {
-  const drafts = windows.map(({ seconds }) => ({
-    seconds,
-    counts: countMeasures.map(() => 0),
-    samples: distributionMeasures.map((): number[] => []),
-  }));
+  const drafts = windows.map(({ seconds }) => ({ seconds, ...createContentDraft() }));
   const longest = Math.max(...windows.map(({ seconds }) => seconds));
   let validUntil = Number.POSITIVE_INFINITY;
   let isAny = false;
@@ -85,19 +81,32 @@ export function windowsOf(timeline: Timeline, windows: readonly Window[], now: n
     }
     if (at > now - longest) {
       isAny = true;
-      const { counts: counted, samples: observed } = contributionOf(fold, deployment);
+      const brought = contributionOf(fold, deployment);
       for (const draft of drafts) {
         if (at <= now - draft.seconds) continue;
         validUntil = Math.min(validUntil, at + draft.seconds);
-        for (const [place, count] of counted.entries())
-          draft.counts[place] = (draft.counts[place] ?? 0) + count;
-        for (const [place, values] of observed.entries()) draft.samples[place]?.push(...values);
+        draft.add(brought);
       }
     }
     fold = stepFold(fold, deployment);
   }
-  for (const { samples } of drafts) for (const values of samples) values.sort((a, b) => a - b);
-  return { windows: drafts.map(({ counts, samples }) => ({ counts, samples })), isAny, validUntil };
+  return { windows: drafts.map((draft) => draft.finish()), isAny, validUntil };
+}
+
+/** Adds up what deployments bring to one window. */
+export function createContentDraft(): { add(brought: Contribution): void; finish(): WindowContent } {
+  const counts = countMeasures.map(() => 0);
+  const samples = distributionMeasures.map((): number[] => []);
+  return {
+    add(brought) {
+      for (const [place, count] of brought.counts.entries()) counts[place] = (counts[place] ?? 0) + count;
+      for (const [place, values] of brought.samples.entries()) samples[place]?.push(...values);
+    },
+    finish() {
+      for (const values of samples) values.sort((a, b) => a - b);
+      return { counts, samples };
+    },
+  };
 }
 
 function total(values: readonly number[]): number {

@@ -7,23 +7,30 @@
 import { type Context, Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { type Clock, nowSeconds } from '../clock.ts';
+import { joinNext } from '../core/join-next.ts';
 import { StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
 import { contentType, type Exposition } from '../metrics/exposition.ts';
 import type { Backfill } from '../sources/backfill.ts';
 import type { OnEvent } from '../sources/source.ts';
 import type { Webhook } from '../sources/webhook.ts';
-import { hasBasicPassword, hasBearer, isAuthenticWebhook } from './auth.ts';
+import { type ApiDependencies, apiRoutes } from './api-routes.ts';
+import { hasBasicPassword, hasBearer, isAuthenticWebhook, type Secret, toSecret } from './auth.ts';
 import { backfillRoutes } from './backfill-routes.ts';
 import { readBody } from './body.ts';
+import { openApi } from './openapi.ts';
+import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
-import { renderStatusPage, type Status, statusPageHeaders } from './status-page.ts';
+import { createRefusals, type Refusals, type RefusedKind } from './refusals.ts';
+import { renderStatusPage, type Status } from './status-page.ts';
 
 export interface AppDependencies {
   readonly webhook: Webhook;
   readonly backfill: Backfill;
   readonly exposition: Exposition;
+  readonly version: string;
   readonly status: () => Promise<Status>;
+  readonly api: ApiDependencies;
   /** Why the service is not ready; `null` when it is. */
   readonly notReady: () => Promise<string | null>;
   readonly webhookSecrets: readonly string[];
@@ -41,23 +48,34 @@ const largestWebhookBytes = 1024 * 1024;
 
 export function createApp(deps: AppDependencies, side: AppSide): Hono {
   const app = new Hono();
+  const refusals = createRefusals(deps.log, deps.clock);
   route(app, '/healthz', { GET: healthy });
   route(app, '/-/healthy', { GET: healthy });
   route(app, '/readyz', { GET: () => ready(deps) });
   route(app, '/-/ready', { GET: () => ready(deps) });
   if (side !== 'metrics') {
-    route(app, '/webhook', { POST: (c) => receiveWebhook(deps, c) });
+    const secrets = deps.webhookSecrets.map(toSecret);
+    route(app, '/webhook', { POST: (c) => receiveWebhook(deps, secrets, refusals, c) });
     const { list, show, start } = backfillRoutes(deps.backfill, () => nowSeconds(deps.clock));
-    const admin = (handler: Handler) => withToken([hasBearer], deps.adminTokens, 'Bearer', handler);
+    const adminTokens = deps.adminTokens.map(toSecret);
+    const refuse = refuser(refusals, 'admin', 'Bearer');
+    const admin = (handler: Handler) => withToken([hasBearer], adminTokens, refuse, handler);
     route(app, '/backfill', { POST: admin(start), GET: admin(list) });
     route(app, '/backfill/:id', { GET: admin(show) });
   }
   if (side !== 'intake') {
-    const tokens = deps.metricsToken === null ? null : [deps.metricsToken];
-    const reader = (handler: Handler) =>
-      withToken([hasBearer, hasBasicPassword], tokens, 'Basic realm="woodpecker-dora-exporter"', handler);
+    const tokens = deps.metricsToken === null ? null : [toSecret(deps.metricsToken)];
+    const refuse = refuser(refusals, 'reader', 'Basic realm="woodpecker-dora-exporter"');
+    const reader = (handler: Handler) => withToken([hasBearer, hasBasicPassword], tokens, refuse, handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
-    route(app, '/', { GET: reader((c) => showStatus(deps, c)) });
+    const renderPage = joinNext(async () => renderStatusPage(await deps.status()));
+    route(app, '/', { GET: reader(async (c) => c.body(await renderPage(), 200, pageHeaders)) });
+    const { explain, explainPage, dora } = apiRoutes(deps.api);
+    route(app, '/explain', { GET: reader(explainPage) });
+    route(app, '/api/explain', { GET: reader(explain) });
+    route(app, '/api/dora', { GET: reader(dora) });
+    const description = openApi(deps.version, deps.api.policy.windows);
+    route(app, '/api/openapi.json', { GET: reader((c) => c.json(description)) });
   }
   app.notFound(() => problem(404));
   app.onError((error) => answerError(deps.log, error));
@@ -78,13 +96,20 @@ function route(app: Hono, path: string, handlers: { readonly GET?: Handler; read
 
 /** `tokens` of `null` lets anybody in. */
 function withToken(
-  ways: readonly ((headers: Headers, secrets: readonly string[]) => boolean)[],
-  tokens: readonly string[] | null,
-  challenge: string,
+  ways: readonly ((headers: Headers, secrets: readonly Secret[]) => boolean)[],
+  tokens: readonly Secret[] | null,
+  refuse: () => Response,
   handler: Handler,
 ): Handler {
   return (c) => {
     if (tokens === null || ways.some((way) => way(c.req.raw.headers, tokens))) return handler(c);
+    return refuse();
+  };
+}
+
+function refuser(refusals: Refusals, what: RefusedKind, challenge: string): () => Response {
+  return () => {
+    refusals.note(what, 401);
     return problem(401, { headers: { 'www-authenticate': challenge } });
   };
 }
@@ -101,9 +126,15 @@ async function ready({ notReady }: AppDependencies): Promise<Response> {
   });
 }
 
-async function receiveWebhook(deps: AppDependencies, c: Context): Promise<Response> {
+async function receiveWebhook(
+  deps: AppDependencies,
+  secrets: readonly Secret[],
+  refusals: Refusals,
+  c: Context,
+): Promise<Response> {
   const rejected = (status: number, options?: Parameters<typeof problem>[1]) => {
     deps.onEvent('webhook', 'rejected');
+    refusals.note('webhook', status);
     return problem(status, options);
   };
   const bytes = await readBody(c.req.raw, largestWebhookBytes);
@@ -113,7 +144,7 @@ async function receiveWebhook(deps: AppDependencies, c: Context): Promise<Respon
   }
   if (bytes === 'broken') return rejected(400, { detail: 'Body ends too soon' });
   const { headers } = c.req.raw;
-  if (!isAuthenticWebhook(headers, bytes, deps.webhookSecrets, nowSeconds(deps.clock))) {
+  if (!isAuthenticWebhook(headers, bytes, secrets, nowSeconds(deps.clock))) {
     return rejected(401, {
       detail: 'Expected the webhook secret as a bearer token, or a signature made with it',
       headers: { 'www-authenticate': 'Bearer' },
@@ -135,10 +166,6 @@ async function scrape({ exposition }: AppDependencies, c: Context): Promise<Resp
     return c.body(bodyOf(await exposition.plain()), 200, headers);
   }
   return c.body(bodyOf(await exposition.gzip()), 200, { ...headers, 'content-encoding': 'gzip' });
-}
-
-async function showStatus({ status }: AppDependencies, c: Context): Promise<Response> {
-  return c.body(await renderStatusPage(await status()), 200, statusPageHeaders);
 }
 
 function answerError(log: Log, error: Error): Response {

@@ -2,28 +2,15 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { parseDurationSeconds } from '../core/duration.ts';
 import type { Backfill, BackfillRequest, BackfillSummary } from '../sources/backfill.ts';
 import { readBody } from './body.ts';
+import { moment } from './moment.ts';
 import { problem } from './problem.ts';
 
 const largestBodyBytes = 64 * 1024;
 
-/** Unix seconds, from an ISO 8601 time or from how long ago. */
-const moment = (now: number) =>
-  z.string().transform((text, context) => {
-    const ago = parseDurationSeconds(text);
-    if (ago !== null) return now - ago;
-    const at = z.iso.datetime({ offset: true }).safeParse(text).success ? Date.parse(text) : Number.NaN;
-    if (!Number.isNaN(at)) return Math.floor(at / 1000);
-    context.addIssue({
-      code: 'custom',
-      message: 'Expected a time such as 2026-01-01T00:00:00Z, or an age such as 180d',
-    });
-    return z.NEVER;
-  });
-
-const requestBody = (now: number) =>
+/** What may be asked for. `now` in Unix seconds. */
+export const BackfillBody = (now: number) =>
   z
     .strictObject({
       since: moment(now).nullish(),
@@ -76,7 +63,7 @@ async function readRequest(raw: Request, now: number): Promise<BackfillRequest |
   } catch {
     return problem(400, { detail: 'Body is not JSON' });
   }
-  const parsed = requestBody(now).safeParse(body);
+  const parsed = BackfillBody(now).safeParse(body);
   if (!parsed.success) {
     const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
     return problem(422, { detail: 'Body is not as expected', errors });

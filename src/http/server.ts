@@ -1,9 +1,13 @@
-/** Listening on an address: the Node server around an app, with limits on how long a request may take to arrive. */
+/**
+ * Listening on an address: the Node server around an app, with limits on how long a request may take to arrive, how many
+ * connections are held, and headers that keep a browser from making anything of an answer but what it is.
+ */
 
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
+import { limitConnections } from './connections.ts';
 
 export interface Server {
   readonly host: string;
@@ -13,18 +17,57 @@ export interface Server {
   close(graceMs: number): Promise<void>;
 }
 
+const connectionLimits = {
+  /** Under the 1,024 files that a process may have open where nobody has asked for more. */
+  connections: 800,
+  /** Senders of webhooks, scrapers and browsers wait for one answer before they ask for the next. */
+  requestsAhead: 16,
+  untakenBytes: 64 * 1024 * 1024,
+  /** Longer than a scrape may take by Prometheus' own settings. */
+  untakenMs: 60_000,
+  sweepMs: 1_000,
+};
+const mostHeaders = 100;
+const longestPathTold = 200;
+/** Of every answer; a page may say more of itself. */
+const securityHeaders = [
+  ['x-content-type-options', 'nosniff'],
+  ['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ['referrer-policy', 'no-referrer'],
+  ['cache-control', 'no-store'],
+] as const;
+
+/** A request that was answered or given up; of its address the path alone, since what follows may be a secret. */
+export interface EndedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly ms: number;
+}
+
 /** Rejects where the address cannot be listened on. */
-export async function listen(app: Hono, address: { host: string; port: number }): Promise<Server> {
-  const server = createServer(
-    {
-      headersTimeout: 10_000,
-      connectionsCheckingInterval: 2_000,
-      requestTimeout: 20_000,
-      // Longer than proxies keep an idle connection, so that they do not meet one that is just being closed.
-      keepAliveTimeout: 65_000,
-    },
-    getRequestListener(app.fetch),
-  );
+export async function listen(
+  app: Hono,
+  address: { readonly host: string; readonly port: number },
+  onRequest?: (request: EndedRequest) => void,
+): Promise<Server> {
+  const answer = getRequestListener(app.fetch);
+  const server = createServer({
+    headersTimeout: 10_000,
+    connectionsCheckingInterval: 2_000,
+    requestTimeout: 20_000,
+    // Longer than proxies keep an idle connection, so that they do not meet one that is just being closed.
+    keepAliveTimeout: 65_000,
+  });
+  server.maxHeadersCount = mostHeaders;
+  limitConnections(server, connectionLimits);
+  server.on('request', (request, response) => {
+    // Cut off, but more of its requests had come in with the last.
+    if (request.socket.destroyed) return;
+    for (const [name, value] of securityHeaders) response.setHeader(name, value);
+    if (onRequest) tellOfEnd(request, response, onRequest);
+    void answer(request, response);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(address.port, address.host, () => {
@@ -47,4 +90,16 @@ export async function listen(app: Hono, address: { host: string; port: number })
       clearTimeout(end);
     },
   };
+}
+
+function tellOfEnd(
+  { method = '', url = '' }: IncomingMessage,
+  response: ServerResponse,
+  onRequest: (request: EndedRequest) => void,
+): void {
+  const began = performance.now();
+  response.once('close', () => {
+    const path = (url.split('?', 1)[0] ?? '').slice(0, longestPathTold);
+    onRequest({ method, path, status: response.statusCode, ms: Math.round(performance.now() - began) });
+  });
 }

@@ -1,18 +1,16 @@
-/**
- * The page a person looks at: is it well, what came in, which pairs are failing, what is counted and what not.
- *
- * Plain HTML without script; everything from outside is escaped by the template, and the content security policy allows
- * nothing but the page's own style.
- */
+/** The page a person looks at: is it well, what came in, which pairs are failing, what is counted and what not. */
 
-import { createHash } from 'node:crypto';
-import { html, raw } from 'hono/html';
+import { html } from 'hono/html';
 import type { IgnoreReason } from '../core/classification.ts';
 import { type CronDominance, cronDominance } from '../core/cron-dominance.ts';
+import type { Window } from '../core/policy.ts';
 import { gauges, type SeriesSample } from '../core/projection.ts';
 import type { EventCount } from '../core/tally.ts';
+import type { TierSample, TierShare } from '../core/tier-windows.ts';
+import { figuresOf, type WindowFigures } from '../core/window-figures.ts';
 import type { SourceActivity } from '../metrics/self-metrics.ts';
 import type { BackfillSummary } from '../sources/backfill.ts';
+import { age, explainLink, type Html, iso, medianOf, percent, renderPage } from './page.ts';
 
 export interface Status {
   readonly version: string;
@@ -22,77 +20,64 @@ export interface Status {
   /** Why it is not ready; `null` when it is. */
   readonly notReady: string | null;
   /** `null` in webhook-only mode. */
-  readonly woodpecker: {
-    readonly url: string;
-    readonly isUp: boolean | null;
-    /** `null`: the event stream is not followed. */
-    readonly isStreaming?: boolean | null;
-  } | null;
+  readonly woodpecker: WoodpeckerStatus | null;
   readonly sources: readonly SourceActivity[];
   readonly following: number;
   readonly backfills: readonly BackfillSummary[];
   readonly series: readonly SeriesSample[];
+  readonly tiers: readonly TierSample[];
+  /** Those of series and tiers, in their order. */
+  readonly windows: readonly Window[];
   readonly ignored: readonly { readonly reason: IgnoreReason; readonly pipelines: number }[];
   readonly events: readonly EventCount[];
 }
 
+export interface WoodpeckerStatus {
+  readonly url: string;
+  readonly isUp: boolean | null;
+  /** `null`: the event stream is not followed. */
+  readonly isStreaming: boolean | null;
+  /** What is wrong and what to do, as it was logged. */
+  readonly troubles: readonly string[];
+  /** Repos that wait to be brought up to date. */
+  readonly backlog: number;
+  /** Unix seconds of the last round; `null`: none since the start. */
+  readonly reconciledAt: number | null;
+  /** Ends that reconciliation has found since the start, and webhook and stream had not told. */
+  readonly missed: number;
+}
+
 const mostSeriesShown = 500;
 
-const style = `
-:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }
-body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-table { border-collapse: collapse; width: 100%; }
-.wide { overflow-x: auto; } table.narrow { width: auto; }
-th, td { text-align: left; overflow-wrap: anywhere; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
-time { white-space: nowrap; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.bad { color: #c62828; font-weight: 600; } .good { color: #2e7d32; } .dim { opacity: .65; }
-@media (prefers-color-scheme: dark) { .bad { color: #ff8a80; } .good { color: #81c784; } }
-code { font-size: .9em; }
-`;
-
-const styleHash = createHash('sha256').update(style).digest('base64');
-
-export const statusPageHeaders: Readonly<Record<string, string>> = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store',
-};
-
-type Html = ReturnType<typeof html>;
-
 export async function renderStatusPage(status: Status): Promise<string> {
-  const page = html`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>woodpecker-dora-exporter</title><style>${raw(style)}</style></head>
-<body>
-<h1>woodpecker-dora-exporter <span class="dim">${status.version}</span></h1>
+  return renderPage(
+    'woodpecker-dora-exporter',
+    html`<h1>woodpecker-dora-exporter <span class="dim">${status.version}</span></h1>
 <p>${status.notReady === null ? html`<span class="good">Ready</span>` : html`<span class="bad">Not ready:</span> ${status.notReady}`},
 running for ${age(status.now - status.startedAt)}. ${woodpeckerLine(status)}
-Figures are at <a href="metrics"><code>metrics</code></a>.</p>
+Figures are at <a href="metrics"><code>metrics</code></a>, and described with all else at <a href="api/openapi.json"><code>api/openapi.json</code></a>.</p>
+${status.woodpecker?.troubles.map((trouble) => html`<p class="bad">${trouble}</p>`) ?? ''}
+${tiersSection(status)}
 ${pairsSection(status)}
 ${sourcesSection(status)}
 ${backfillSection(status)}
 ${eventsSection(status)}
-${ignoredSection(status)}
-</body></html>
-`;
-  return String(await page);
+${ignoredSection(status)}`,
+  );
 }
 
-function woodpeckerLine({ woodpecker, following }: Status): Html {
+function woodpeckerLine({ woodpecker, following, now }: Status): Html {
   if (!woodpecker) return html`No Woodpecker to ask: what webhooks tell is all there is.`;
+  const { url, isUp, isStreaming, backlog, reconciledAt, missed } = woodpecker;
   const health =
-    woodpecker.isUp === null
+    isUp === null
       ? html`has not been asked yet`
-      : woodpecker.isUp
+      : isUp
         ? html`<span class="good">answers</span>`
-        : html`<span class="bad">does not answer</span>`;
-  return html`Woodpecker at <code>${woodpecker.url}</code> ${health}${streamWords(woodpecker.isStreaming ?? null)}; ${following} unfinished pipelines are followed.`;
+        : html`<span class="bad">does not answer as it should</span>`;
+  return html`Woodpecker at <code>${url}</code> ${health}${streamWords(isStreaming)}; ${following} unfinished pipelines
+are followed, ${backlog} repos wait to be brought up to date. Last reconciliation: ${moment(reconciledAt ?? 0, now)};
+ends it has found since the start that webhook and stream had missed: ${missed}.`;
 }
 
 function streamWords(isStreaming: boolean | null): Html {
@@ -102,7 +87,50 @@ function streamWords(isStreaming: boolean | null): Html {
     : html`, its event stream is <span class="bad">not connected</span>`;
 }
 
-function pairsSection({ series, now }: Status): Html {
+/** The window that figures are shown of: neither the shortest nor the longest, where there is such a one. */
+function shownWindow(windows: readonly Window[]): Window | null {
+  return windows.toSorted((a, b) => a.seconds - b.seconds)[windows.length >> 1] ?? null;
+}
+
+/** What a share has in a window; `null` where it holds nothing to show. */
+function figuresIn(
+  share: TierShare | null,
+  windows: readonly Window[],
+  window: Window,
+): WindowFigures | null {
+  const index = windows.indexOf(window);
+  const content = share?.windows[index];
+  return share && content ? figuresOf(content, share.coverage[index] ?? 0, window) : null;
+}
+
+const figureHeadings = html`<th class="n">Deployments</th><th class="n">Lead time</th><th class="n">Fail rate</th><th class="n">Recovery</th><th class="n">Rework</th>`;
+
+function figureCells(figures: WindowFigures | null): Html {
+  const texts = figures
+    ? [
+        String(figures.deployments),
+        medianOf(figures.changeLeadTime),
+        percent(figures.changeFailRate),
+        medianOf(figures.recoveryTime),
+        percent(figures.reworkRate),
+      ]
+    : ['0', '–', '–', '–', '–'];
+  return html`${texts.map((text) => html`<td class="n nb">${text}</td>`)}`;
+}
+
+function tiersSection({ tiers, windows }: Status): Html {
+  const window = shownWindow(windows);
+  if (tiers.length === 0 || !window) return html``;
+  return html`<h2>Tiers over ${window.name}</h2>
+<div class="wide"><table class="narrow"><tr><th>Tier</th>${figureHeadings}<th class="n">Known</th></tr>
+${tiers.map((sample) => {
+  const figures = figuresIn(sample, windows, window);
+  return html`<tr><td>${sample.tier}</td>${figureCells(figures)}<td class="n nb">${percent(figures?.coverage ?? null)}</td></tr>`;
+})}</table></div>
+<p class="small dim">Times are medians. Known: how much of the window is, over all repos of the tier.</p>`;
+}
+
+function pairsSection({ series, windows, now }: Status): Html {
   if (series.length === 0) return html`<h2>Deployments</h2><p>None known yet.</p>`;
   const rows = series.map((sample) => ({ sample, ...timesOf(sample) }));
   rows.sort(
@@ -110,18 +138,29 @@ function pairsSection({ series, now }: Status): Html {
   );
   const shown = rows.slice(0, mostSeriesShown);
   const failing = rows.filter(({ failingSince }) => failingSince > 0).length;
+  const window = shownWindow(windows);
   return html`<h2>Deployments</h2>
-<p>${failing} of ${rows.length} pairs of repo and tier are failing.</p>
-<div class="wide"><table><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
-<th class="n">Deployments</th><th class="n">Failed</th></tr>
+<p>${failing} of ${rows.length} pairs of repo and tier are failing.${window ? html` The last five columns are over ${window.name}; the name of a repo leads to where they come from.` : ''}</p>
+<div class="wide"><table class="pairs"><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
+<th class="n">Total</th><th class="n">Failed</th>${window ? figureHeadings : ''}</tr>
 ${shown.map(
-  ({ sample, success, failure, failingSince }) => html`<tr><td>${sample.repo}</td><td>${sample.tier}</td>
+  ({
+    sample,
+    success,
+    failure,
+    failingSince,
+  }) => html`<tr><td class="name">${repoCell(sample, window)}</td><td>${sample.tier}</td>
 <td>${moment(success, now)}</td><td>${moment(failure, now)}</td>
 <td>${failingSince > 0 ? html`<span class="bad">${moment(failingSince, now)}</span>` : html`<span class="dim">–</span>`}</td>
 <td class="n">${sample.totals.counters['dora_deployments_total'] ?? 0}</td>
-<td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td></tr>`,
+<td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td>${window ? figureCells(figuresIn(sample.windows, windows, window)) : ''}</tr>`,
 )}</table></div>
 ${rows.length > shown.length ? html`<p>And ${rows.length - shown.length} more.</p>` : ''}`;
+}
+
+function repoCell({ repo, tier }: SeriesSample, window: Window | null): Html {
+  if (!window) return html`${repo}`;
+  return html`<a href="${explainLink({ repo, tier, window: window.name })}">${repo}</a>`;
 }
 
 function sourcesSection({ sources, now }: Status): Html {
@@ -188,13 +227,5 @@ function timesOf({ gauges: values }: SeriesSample): {
 
 function moment(at: number, now: number): Html {
   if (at === 0) return html`<span class="dim">never</span>`;
-  const iso = new Date(at * 1000).toISOString().replace('.000Z', 'Z');
-  return html`<time datetime="${iso}" title="${iso}">${age(now - at)} ago</time>`;
-}
-
-function age(seconds: number): string {
-  if (seconds < 120) return `${Math.max(seconds, 0)} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
-  return `${Math.floor(seconds / 86_400)} d`;
+  return html`<time datetime="${iso(at)}" title="${iso(at)}">${age(now - at)} ago</time>`;
 }

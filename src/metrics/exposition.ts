@@ -1,8 +1,8 @@
 /**
  * From samples to the text that Prometheus scrapes.
  *
- * Guarantees: what has not changed since it was last scraped is neither rendered nor compressed again; a sample is
- * written once; none carries a timestamp of its own. A scrape is the figures' part and a small part about the exporter
+ * Guarantees: what has not changed since it was last scraped is neither rendered nor compressed again; scrapes that wait
+ * share an answer; a sample is written once; none carries a timestamp of its own. A scrape is the figures' part and a small part about the exporter
  * itself, which is asked for each time.
  */
 
@@ -10,9 +10,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Metric, Registry } from 'prom-client';
+import { joinNext } from '../core/join-next.ts';
 import type { Window } from '../core/policy.ts';
-import type { Projected, Projection } from '../core/projection.ts';
+import type { Projected, Projection, SeriesSample } from '../core/projection.ts';
 import { createQueue } from '../core/queue.ts';
+import type { TierSample } from '../core/tier-windows.ts';
 import { type Family, seriesFamilies, tierFamilies } from './families.ts';
 import { type CompressedText, compressText, toGzip } from './gzip.ts';
 
@@ -41,10 +43,8 @@ export interface ExpositionOptions {
 
 export function createExposition({ projection, windows, renderSelf, now }: ExpositionOptions): Exposition {
   const breathe = createBreath();
-  const writers = [
-    ...seriesFamilies(windows).map((family) => createWriter(family, ({ series }) => series, breathe)),
-    ...tierFamilies(windows).map((family) => createWriter(family, ({ tiers }) => tiers, breathe)),
-  ];
+  const writeSeries = seriesFamilies(windows).map((family) => createWriter(family, breathe));
+  const writeTiers = tierFamilies(windows).map((family) => createWriter(family, breathe));
   const queue = createQueue();
   let rendered: Rendered | null = null;
   let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
@@ -55,58 +55,69 @@ export function createExposition({ projection, windows, renderSelf, now }: Expos
       await projection.prepare(now(), breathe);
       const projected = projection.at(now());
       if (rendered?.projected === projected) return rendered;
+      const series = partition(rendered?.series ?? [], projected.series);
+      const tiers = partition(rendered?.tiers ?? [], projected.tiers);
       const texts: CompressedText[] = [];
-      for (const write of writers) texts.push(...(await write(projected)));
-      rendered = { projected, texts };
+      for (const write of writeSeries) texts.push(...(await write(series)));
+      for (const write of writeTiers) texts.push(...(await write(tiers)));
+      rendered = { projected, series, tiers, texts };
       return rendered;
     });
 
-  const gzip = async (): Promise<Uint8Array> => {
+  const gzip = joinNext(async (): Promise<Uint8Array> => {
     const [figures, self] = await Promise.all([render(), renderSelf()]);
     if (whole?.of !== figures || whole.self !== self) {
       whole = { of: figures, self, gzip: toGzip([...figures.texts, await compressText(self)]) };
     }
     return whole.gzip;
-  };
-  return { gzip, plain: async () => gunzip(await gzip()) };
+  });
+  return { gzip, plain: joinNext(async () => gunzip(await gzip())) };
 }
 
 interface Rendered {
   readonly projected: Projected;
+  readonly series: Chunks<SeriesSample>;
+  readonly tiers: Chunks<TierSample>;
   readonly texts: readonly CompressedText[];
 }
 
-interface Chunk {
-  readonly samples: readonly unknown[];
-  readonly text: CompressedText;
+/** Samples as they are rendered together. */
+type Chunks<Sample> = readonly (readonly Sample[])[];
+
+/** Cuts samples into chunks, at least one; those that are as they were before stay the same objects. */
+function partition<Sample>(before: Chunks<Sample>, samples: readonly Sample[]): Chunks<Sample> {
+  return Array.from({ length: Math.max(1, Math.ceil(samples.length / samplesAtOnce)) }, (_, index) => {
+    const chunk = samples.slice(index * samplesAtOnce, (index + 1) * samplesAtOnce);
+    const known = before[index];
+    const isSame = known?.length === chunk.length && chunk.every((sample, place) => sample === known[place]);
+    return known && isSame ? known : chunk;
+  });
 }
 
-/** Writes one family, and remembers how: chunks of samples that are still the same are not written again. */
+/** Writes one family, and remembers how: chunks that are still the same are not written again. */
 function createWriter<Sample>(
   family: Family<Sample>,
-  samplesOf: (projected: Projected) => readonly Sample[],
   breathe: () => Promise<void>,
-): (projected: Projected) => Promise<readonly CompressedText[]> {
+): (chunks: Chunks<Sample>) => Promise<readonly CompressedText[]> {
   let samples: readonly Sample[] = [];
   const registry = createRegistry(family, () => samples);
-  let chunks: readonly Chunk[] = [];
-  return async (projected) => {
-    const all = samplesOf(projected);
-    const next: Chunk[] = [];
-    for (let from = 0; from === 0 || from < all.length; from += samplesAtOnce) {
-      const wanted = all.slice(from, from + samplesAtOnce);
-      const known = chunks[next.length];
-      if (known && isSame(known.samples, wanted)) {
+  let written: Chunks<Sample> = [];
+  let texts: readonly CompressedText[] = [];
+  return async (chunks) => {
+    const next: CompressedText[] = [];
+    for (const [index, chunk] of chunks.entries()) {
+      const known = written[index] === chunk ? texts[index] : undefined;
+      if (known) {
         next.push(known);
         continue;
       }
-      samples = wanted;
+      samples = chunk;
       const text = await registry.metrics();
-      next.push({ samples: wanted, text: await compressText(from === 0 ? text : withoutHeader(text)) });
+      next.push(await compressText(index === 0 ? text : withoutHeader(text)));
       await breathe();
     }
-    chunks = next;
-    return chunks.map(({ text }) => text);
+    [written, texts] = [chunks, next];
+    return texts;
   };
 }
 
@@ -118,10 +129,6 @@ function createBreath(): () => Promise<void> {
     await nextTurn();
     began = performance.now();
   };
-}
-
-function isSame(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((sample, index) => sample === b[index]);
 }
 
 /** A registry that holds one family as a collector of constant values: prom-client takes any object of this form. */

@@ -19,6 +19,7 @@ export interface SelfMetrics<Source extends string, Result extends string> {
   observeForgeRequest(request: { readonly status: number }): void;
   /** The same counts for a person, by source. */
   activity(): readonly SourceActivity[];
+  reconciliation(): ReconciliationActivity;
   render(): Promise<string>;
 }
 
@@ -27,6 +28,13 @@ export interface SourceActivity {
   /** Unix seconds; `null`: nothing since the start. */
   readonly lastAt: number | null;
   readonly results: readonly { readonly result: string; readonly count: number }[];
+}
+
+export interface ReconciliationActivity {
+  /** Unix seconds of the last round; `null`: none since the start. */
+  readonly lastAt: number | null;
+  /** Ends that it has found, and webhook and stream had not told. */
+  readonly missed: number;
 }
 
 export interface SelfMetricsOptions<Source extends string, Result extends string> {
@@ -42,6 +50,8 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly isReady?: () => boolean;
   /** Repos that wait to be brought up to date. */
   readonly backlog?: () => number;
+  /** What was turned away at a limit, by what it was. */
+  readonly turnedAway?: () => Readonly<Record<string, number>>;
   /** Deployments that the forge is still to be asked for; `null`: no forge is asked. */
   readonly pendingLeadTimes?: (() => number) | null;
   /** Unix seconds. */
@@ -57,6 +67,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   hasStream = true,
   isReady = () => true,
   backlog = () => 0,
+  turnedAway = () => ({}),
   pendingLeadTimes = null,
   now,
 }: SelfMetricsOptions<Source, Result>): SelfMetrics<Source, Result> {
@@ -87,6 +98,16 @@ export function createSelfMetrics<Source extends string, Result extends string>(
       for (const reason of ignoreReasons) this.set({ reason }, state.tally.ignored(reason));
     },
   });
+  new Counter({
+    name: 'dora_exporter_turned_away_total',
+    help: 'Repos, pairs of repo and tier, and hints that there was no room for.',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [kind, count] of Object.entries(turnedAway())) this.inc({ kind }, count);
+    },
+  });
   const backfillRunning = new Gauge({
     name: 'dora_exporter_backfill_running',
     help: '1 while a backfill runs, else 0.',
@@ -115,6 +136,8 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   for (const kind of ['handles', 'requests', 'resources']) {
     processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
+  let reconciledAt: number | null = null;
+  let missed = 0;
   const lastAt = new Map<Source, number>();
   const counts = new Map<string, number>();
   const countOf = (source: Source, result: Result) => counts.get(`${source} ${result}`) ?? 0;
@@ -133,7 +156,10 @@ export function createSelfMetrics<Source extends string, Result extends string>(
         events.inc({ source, result }, count);
         lastEvent.set({ source }, now());
         // What reconciliation stores, the webhook or the stream should have brought.
-        if (source === 'reconcile' && result === 'stored') asking?.missed.inc(count);
+        if (source === 'reconcile' && result === 'stored') {
+          asking?.missed.inc(count);
+          missed += count;
+        }
         lastAt.set(source, now());
         counts.set(`${source} ${result}`, countOf(source, result) + count);
       }),
@@ -152,7 +178,12 @@ export function createSelfMetrics<Source extends string, Result extends string>(
         stream?.connected.set(Number(isConnected));
         if (!isConnected) stream?.reconnects.inc();
       }),
-    noteReconciliation: () => change(() => asking?.lastReconcile.set(now())),
+    noteReconciliation: () =>
+      change(() => {
+        reconciledAt = now();
+        asking?.lastReconcile.set(reconciledAt);
+      }),
+    reconciliation: () => ({ lastAt: reconciledAt, missed }),
     observeRequest: ({ status, ms }) =>
       change(() => {
         asking?.requests.inc({ code: codeOf(status) });

@@ -15,6 +15,7 @@ import { describeError, type Log } from '../log.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import type { CatchUp } from './catch-up.ts';
 import { addCounts, type Counts, noCounts } from './intake.ts';
+import { createNap } from './nap.ts';
 import { discoverRepos, WoodpeckerReplaced } from './repo-discovery.ts';
 
 export interface BackfillRequest {
@@ -78,6 +79,7 @@ const rememberedBackfills = 50;
 const firstRetryMs = 5_000;
 const longestRetryMs = 600_000;
 const backgroundPaceMs = 1_000;
+const longestNapMs = 60_000;
 
 /** What a service without a Woodpecker answers: there is nothing to read. */
 export const noBackfill: Backfill = {
@@ -97,7 +99,10 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     const { id, started } = summary;
     const stored = { id, startedAtMs: Date.parse(started), summary: JSON.stringify(summary) };
     try {
-      await ingest.submit((uow) => uow.tx.backfills.put(stored));
+      await ingest.submit(async ({ tx }) => {
+        await tx.backfills.put(stored);
+        await tx.backfills.keepNewest(rememberedBackfills);
+      });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       log.debug('Summary of a backfill could not be stored', { id, error: describeError(error) });
@@ -199,9 +204,11 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
   };
 
   const noteFailure = (repo: Repo, error: unknown): void => {
-    const pauseMs = Math.min((failed.get(repo.key)?.pauseMs ?? firstRetryMs / 2) * 2, longestRetryMs);
+    const before = failed.get(repo.key);
+    const pauseMs = Math.min((before?.pauseMs ?? firstRetryMs / 2) * 2, longestRetryMs);
     failed.set(repo.key, { pauseMs, retryAt: clock.now() + pauseMs });
-    log.warn('Repo could not be brought up to date; will try again', {
+    const isTold = before !== undefined || error instanceof StoreUnavailable;
+    log[isTold ? 'debug' : 'warn']('Repo could not be brought up to date; will try again', {
       repo: repo.fullName,
       error: describeError(error),
       retry_in_s: pauseMs / 1000,
@@ -217,7 +224,11 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         (repo.scan.watermark === null || failed.has(repo.key)) &&
         isWatched(ingest.mode.policy, repo.fullName),
     );
-  const isDue = (repo: Repo): boolean => (failed.get(repo.key)?.retryAt ?? 0) <= clock.now();
+  const dueAt = (repo: Repo): number => {
+    const retryAt = failed.get(repo.key)?.retryAt ?? 0;
+    // Further off than any pause: the clock was put back.
+    return retryAt > clock.now() + longestRetryMs ? 0 : retryAt;
+  };
 
   return {
     get running() {
@@ -256,10 +267,12 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
       await run(begin(false), discover, (repo) => catchUp.catchUp(repo.key, 'backfill', signal));
     },
     async inBackground() {
+      const nap = createNap({ ingest, clock }, backgroundPaceMs);
       for (;;) {
-        await clock.sleep(backgroundPaceMs, signal);
+        const nextAt = Math.min(...waiting().map(dueAt));
+        await nap(Math.min(nextAt - clock.now(), longestNapMs), signal);
         if (running) continue;
-        for (const repo of waiting().filter(isDue)) {
+        for (const repo of waiting().filter((one) => dueAt(one) <= clock.now())) {
           try {
             await catchUp.catchUp(repo.key, 'backfill', signal);
             failed.delete(repo.key);

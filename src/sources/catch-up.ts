@@ -8,11 +8,13 @@
  */
 
 import { nowSeconds } from '../clock.ts';
-import { isWatched } from '../core/classification.ts';
+import { isWatched, type Outcome } from '../core/classification.ts';
+import { isInFuture } from '../core/clock-tolerance.ts';
 import type { Follow } from '../core/follow.ts';
 import { failureStatuses } from '../core/policy.ts';
 import { createQueue, type Queue } from '../core/queue.ts';
 import type { CoveredGround, Repo } from '../core/repo.ts';
+import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import { tierByNameAlone } from '../core/tiers.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
 import {
@@ -24,6 +26,7 @@ import {
   noCounts,
   preview,
   takeIn,
+  toEventResult,
 } from './intake.ts';
 import { pipelinePages } from './pages.ts';
 import type { Source } from './source.ts';
@@ -39,6 +42,11 @@ export interface CatchUp {
 export interface Range {
   readonly since: number;
   readonly until: number | null;
+}
+
+interface StoredPage {
+  readonly counts: Counts;
+  readonly pipelines: readonly StoredPipeline[];
 }
 
 const settledAfterSeconds = 3600;
@@ -68,10 +76,10 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     source: Source,
     covered: CoveredGround | null,
     signal: AbortSignal,
-  ): Promise<Counts> => {
+  ): Promise<StoredPage> => {
     const repo = repoAt(repoKey);
     const { records, unread } = await completeRows(intake, repo, repo.woodpeckerId, rows, signal);
-    const results = await ingest.submit(async (uow) => {
+    const observed = await ingest.submit(async (uow) => {
       const taken = await takeIn(uow, repo, records);
       // One that cannot be read now must not hold up the rest of its repo: it is asked for until it can.
       for (const number of unread) await uow.putFollow(followOf(repo.woodpeckerId, number));
@@ -79,7 +87,8 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
       if (covered && current) await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
       return taken;
     });
-    return countResults(onEvent, source, results);
+    const counts = countResults(onEvent, source, observed.map(toEventResult));
+    return { counts, pipelines: observed.map(({ pipeline }) => pipeline) };
   };
 
   const followOf = (target: number, number: number): Follow => {
@@ -89,7 +98,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
 
   const catchUp: CatchUp['catchUp'] = async (repoKey, source, signal) => {
     const startedAt = nowSeconds(clock);
-    if (repoAt(repoKey).scan.watermark === null) await fixHorizon(repoKey, startedAt);
+    await fixHorizon(repoKey, startedAt);
     const { watermark, scannedAt, covered: earlier } = repoAt(repoKey).scan;
     const isFirst = watermark === null;
     const floor = await floorOf(repoKey, watermark, scannedAt);
@@ -109,10 +118,8 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
         highest = Math.max(highest, ...wanted.map((row) => row.number));
         lowest = lowerGround(lowest, wanted, highest);
         const isConnected = earlier === null || query.before !== undefined;
-        counts = addCounts(
-          counts,
-          await storePage(repoKey, wanted, source, isConnected ? lowest : null, signal),
-        );
+        const page = await storePage(repoKey, wanted, source, isConnected ? lowest : null, signal);
+        counts = addCounts(counts, page.counts);
         if (rows.some((row) => row.number <= until) || wanted.length < rows.length) return;
       }
     };
@@ -141,15 +148,23 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     scannedAt: number | null,
   ): Promise<number> => {
     if (watermark === null || scannedAt === null) return 0;
-    const unsettled = await ingest.submit((uow) =>
-      uow.tx.pipelines.lowestUpdatedSince(repoKey, scannedAt - settledAfterSeconds),
-    );
+    const unsettled = await ingest.submit(async ({ tx }) => {
+      let since = scannedAt;
+      if (isInFuture(scannedAt, nowSeconds(clock))) {
+        // The clock was wrong; the scan cannot have been before what it has found.
+        const newest = await tx.pipelines.get(repoKey, watermark);
+        since = newest?.record.createdAt ?? 0;
+      }
+      return tx.pipelines.lowestUpdatedSince(repoKey, since - settledAfterSeconds);
+    });
     return Math.min(watermark, unsettled === null ? watermark : unsettled - 1);
   };
 
   const fixHorizon = async (repoKey: number, now: number): Promise<void> => {
-    const { woodpeckerId, horizon } = repoAt(repoKey);
-    if (horizon !== null) return;
+    const { woodpeckerId, horizon, scan } = repoAt(repoKey);
+    const isMissing = horizon === null && scan.watermark === null;
+    // One that lies ahead was fixed by a clock that was wrong: nothing would ever be credited.
+    if (!isMissing && !isInFuture(horizon ?? 0, now)) return;
     await ingest.submit(async (uow) => {
       const repo = uow.repoById(woodpeckerId);
       if (repo) await uow.putRepo({ ...repo, horizon: historySeconds === null ? 0 : now - historySeconds });
@@ -159,6 +174,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
   /** Looks beyond the horizon for the last success and the last failure of each pair that has none since. */
   const findOlderOutcomes = async (repoKey: number, source: Source, signal: AbortSignal): Promise<Counts> => {
     let counts = noCounts;
+    const lacking = await lackingOutcomes(repoKey);
     const wanted = {
       success: ['success'],
       failure: failureStatuses.filter((s) => policy.deployments.failure.includes(s)),
@@ -167,34 +183,44 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
       for (const status of wanted[outcome]) {
         const { woodpeckerId, horizon } = repoAt(repoKey);
         let pages = 0;
-        if (!(await lacksOutcome(repoKey, outcome))) continue;
+        if (!lacking.isAny(outcome)) continue;
         const query = { before: (horizon ?? 0) + 1, status };
         for await (const rows of pipelinePages(client, woodpeckerId, query, signal)) {
-          counts = addCounts(counts, await storePage(repoKey, rows, source, null, signal));
-          if (++pages === pagesOfOlderOutcomes || !(await lacksOutcome(repoKey, outcome))) break;
+          const page = await storePage(repoKey, rows, source, null, signal);
+          counts = addCounts(counts, page.counts);
+          lacking.note(page.pipelines);
+          if (++pages === pagesOfOlderOutcomes || !lacking.isAny(outcome)) break;
         }
       }
     }
     return counts;
   };
 
-  /** Whether any pair of the repo lacks the outcome; also where no pair is known yet. */
-  const lacksOutcome = (repoKey: number, outcome: 'success' | 'failure'): Promise<boolean> =>
-    ingest.submit(async (uow) => {
-      const repo = repoAt(repoKey);
-      const hasIt = new Map<string, boolean>();
-      const byName = isWatched(policy, repo.fullName) ? tierByNameAlone(policy, repo.fullName) : null;
-      if (byName !== null) hasIt.set(byName, false);
-      for await (const slice of uow.tx.pipelines.all(repoKey)) {
-        for (const { classification } of slice) {
-          const { tier } = classification;
-          if (tier === null) continue;
-          const isIt = classification.kind === 'deployment' && classification.outcome === outcome;
-          hasIt.set(tier, isIt || (hasIt.get(tier) ?? false));
+  /** Which pairs of the repo lack which outcome, brought forward with each page that is noted. */
+  const lackingOutcomes = async (repoKey: number) => {
+    const known = await ingest.submit((uow) => uow.tx.pipelines.outcomes(repoKey));
+    const found = new Map([...known].map(([tier, outcomes]) => [tier, new Set(outcomes)]));
+    const outcomesOf = (tier: string): Set<Outcome> => {
+      const outcomes = found.get(tier) ?? new Set();
+      found.set(tier, outcomes);
+      return outcomes;
+    };
+    const { fullName } = repoAt(repoKey);
+    const byName = isWatched(policy, fullName) ? tierByNameAlone(policy, fullName) : null;
+    if (byName !== null) outcomesOf(byName);
+    return {
+      /** Also where no pair is known yet. */
+      isAny: (outcome: Outcome) =>
+        found.size === 0 || [...found.values()].some((outcomes) => !outcomes.has(outcome)),
+      note(pipelines: readonly StoredPipeline[]) {
+        for (const { classification } of pipelines) {
+          if (classification.tier === null) continue;
+          const outcomes = outcomesOf(classification.tier);
+          if (classification.kind === 'deployment') outcomes.add(classification.outcome);
         }
-      }
-      return hasIt.size === 0 || [...hasIt.values()].includes(false);
-    });
+      },
+    };
+  };
 
   const readRange: CatchUp['readRange'] = async (repoKey, { since, until }, isDry, signal) => {
     const repo = repoAt(repoKey);
@@ -211,7 +237,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
           countResults(() => undefined, 'backfill', await preview(intake, repo, records)),
         );
       } else {
-        counts = addCounts(counts, await storePage(repoKey, wanted, 'backfill', null, signal));
+        counts = addCounts(counts, (await storePage(repoKey, wanted, 'backfill', null, signal)).counts);
       }
       // Servers before 2.5 do not filter: all below is older still.
       if (rows.some((row) => createdAt(row) < since)) break;

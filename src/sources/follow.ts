@@ -7,11 +7,13 @@
 
 import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
+import { isInFuture } from '../core/clock-tolerance.ts';
 import { askAt, type Follow } from '../core/follow.ts';
 import { describeError, type Log } from '../log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import { toEventResult } from './intake.ts';
+import { createNap } from './nap.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import type { EventResult, SourceDependencies } from './source.ts';
 
@@ -33,20 +35,21 @@ const longestPauseMs = 60_000;
 /** Runs until `signal` is aborted, then rejects with its reason. */
 export async function followPipelines(options: FollowOptions, signal: AbortSignal): Promise<never> {
   const { ingest, clock, log, onEvent, isTold = () => false } = options;
-  const dueAt = (follow: Follow): number =>
-    isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
-  let wake = new AbortController();
-  ingest.subscribe(() => wake.abort());
+  const dueAt = (follow: Follow, now: number): number => {
+    // Asked at a time that has not come: the clock was wrong.
+    if (isInFuture(follow.askedAt ?? follow.bornAt, now)) return now;
+    return isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
+  };
+  // Not woken at once: a burst of commits must not turn into a spin.
+  const nap = createNap(options, shortestSleepMs);
   let pauseMs = firstPauseMs;
   for (;;) {
-    wake = new AbortController();
     const now = nowSeconds(clock);
-    const follows = [...ingest.state.follows.values()].map((follow) => ({ follow, at: dueAt(follow) }));
+    const follows = [...ingest.state.follows.values()].map((follow) => ({ follow, at: dueAt(follow, now) }));
     const due = follows.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at);
     if (due.length === 0) {
       const next = Math.min(...follows.map(({ at }) => at));
-      const ms = Math.min(Math.max(next * 1000 - clock.now(), shortestSleepMs), longestSleepMs);
-      await sleepUntil(clock, ms, wake.signal, signal);
+      await nap(Math.min(next * 1000 - clock.now(), longestSleepMs), signal);
       continue;
     }
     const outcomes = await Promise.allSettled(
@@ -70,17 +73,6 @@ export async function followPipelines(options: FollowOptions, signal: AbortSigna
   }
 }
 
-/** Sleeps, but not on when woken, and at least as long as keeps a burst of commits from turning into a spin. */
-async function sleepUntil(clock: Clock, ms: number, wake: AbortSignal, signal: AbortSignal): Promise<void> {
-  await clock.sleep(shortestSleepMs, signal);
-  try {
-    await clock.sleep(Math.max(ms - shortestSleepMs, 0), AbortSignal.any([wake, signal]));
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!wake.aborted) throw error;
-  }
-}
-
 async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal): Promise<EventResult | null> {
   const { ingest, client, clock, log } = options;
   try {
@@ -96,8 +88,7 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
       // The next observation keeps up the follow, by id, as long as there is need.
       await uow.dropFollow(follow);
       if (!repo) return null;
-      const { result, pipeline } = await uow.observe(repo.key, toRecord(wire, 'rest', receivedAt), 'live');
-      return toEventResult(result, pipeline);
+      return toEventResult(await uow.observe(repo.key, toRecord(wire, 'rest', receivedAt), 'live'));
     });
   } catch (error) {
     if (error instanceof NotFound) {
@@ -111,7 +102,7 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
   }
 }
 
-/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it. */
+/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it, or there is no room for it. */
 async function resolveTarget(
   { ingest, client, clock }: FollowOptions,
   { target }: Follow,
@@ -126,8 +117,12 @@ async function resolveTarget(
   const id = wire.id ?? null;
   if (id === null || !isWatched(mode.policy, wire.full_name)) return null;
   refuseReplaced(state, [wire]);
-  await ingest.submit((uow) => uow.repoOf(toRepoFacts(wire, nowSeconds(clock))));
-  return id;
+  const facts = toRepoFacts(wire, nowSeconds(clock));
+  return ingest.submit(async (uow) => {
+    if (!uow.hasRoomFor(facts)) return null;
+    await uow.repoOf(facts);
+    return id;
+  });
 }
 
 function describeFollow({ target, number }: Follow): { repo: string; number: number } {

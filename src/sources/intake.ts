@@ -6,7 +6,7 @@ import { isEnded, mergeRecords, type PipelineRecord } from '../core/pipeline.ts'
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Ingest } from '../ingest.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import type { Observed, UnitOfWork } from '../unit-of-work.ts';
 import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { needsDetail, toRecord } from '../woodpecker/normalise.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
@@ -82,13 +82,10 @@ export async function takeIn(
   uow: UnitOfWork,
   repo: Repo,
   records: readonly PipelineRecord[],
-): Promise<EventResult[]> {
-  const results: EventResult[] = [];
-  for (const record of records) {
-    const { result, pipeline } = await uow.observe(repo.key, record, 'scan');
-    results.push(toEventResult(result, pipeline));
-  }
-  return results;
+): Promise<Observed[]> {
+  const observed: Observed[] = [];
+  for (const record of records) observed.push(await uow.observe(repo.key, record, 'scan'));
+  return observed;
 }
 
 /** What `takeIn` would say, storing nothing. */
@@ -120,12 +117,9 @@ export function countResults(onEvent: OnEvent, source: Source, results: readonly
 }
 
 /** What became of an observation, as events are counted. */
-export function toEventResult(
-  result: 'stored' | 'duplicate' | 'stale' | 'unfinished',
-  { classification }: StoredPipeline,
-): EventResult {
+export function toEventResult({ result, pipeline }: Observed): EventResult {
   if (result === 'duplicate' || result === 'stale') return result;
-  if (classification.kind === 'ignored') return 'ignored';
+  if (pipeline.classification.kind === 'ignored') return 'ignored';
   return result === 'unfinished' ? 'following' : 'stored';
 }
 

@@ -9,8 +9,10 @@
 
 import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
+import { isInFuture } from '../core/clock-tolerance.ts';
 import { isEnded } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
+import { StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
 import { NotFound, pageSize, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
@@ -81,8 +83,10 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     let isAnyNew = false;
     await ingest.submit(async (uow) => {
       for (const wire of relevant) {
+        const facts = toRepoFacts(wire, now);
+        if (!uow.hasRoomFor(facts)) continue;
         const before = wire.id ? uow.repoById(wire.id) : null;
-        const after = await uow.repoOf(toRepoFacts(wire, now));
+        const after = await uow.repoOf(facts);
         isAnyNew ||= !before || before.isGone;
         if (!before) log.info('Repo is new', { repo: after.fullName });
         else if (before.isGone) log.info('Repo is back, and its series with it', { repo: after.fullName });
@@ -179,7 +183,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     try {
       const record = toRecord(await client.pipeline(repoId, number, signal), 'rest', nowSeconds(clock));
       const observed = await ingest.submit((uow) => uow.observe(repo.key, record, 'live'));
-      onEvent('reconcile', toEventResult(observed.result, observed.pipeline));
+      onEvent('reconcile', toEventResult(observed));
     } catch (error) {
       if (!(error instanceof NotFound)) throw error;
     }
@@ -234,7 +238,10 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
       (repo) =>
         !broughtWithNewest.has(repo.woodpeckerId) && !absences.has(repo.key) && repo.scan.watermark !== null,
     );
-    const lastAt = ({ key, scan }: Repo) => Math.max(scan.scannedAt ?? 0, visitedAt.get(key) ?? 0);
+    const lastAt = ({ key, scan }: Repo) => {
+      const scannedAt = scan.scannedAt ?? 0;
+      return Math.max(isInFuture(scannedAt, nowSeconds(clock)) ? 0 : scannedAt, visitedAt.get(key) ?? 0);
+    };
     unlisted.sort((a, b) => lastAt(a) - lastAt(b));
     for (const repo of unlisted.slice(0, left)) {
       visitedAt.set(repo.key, nowSeconds(clock));
@@ -275,8 +282,12 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
         } catch (error) {
           signal.throwIfAborted();
           if (error instanceof WoodpeckerReplaced) throw error;
-          const isPassing = error instanceof Unavailable || error instanceof Unauthorized;
-          log[isPassing ? 'debug' : 'warn']('Reconciliation will be tried again', {
+          // Those are told by whoever watches over Woodpecker and the store, once.
+          const isToldElsewhere =
+            error instanceof Unavailable ||
+            error instanceof Unauthorized ||
+            error instanceof StoreUnavailable;
+          log[isToldElsewhere ? 'debug' : 'warn']('Reconciliation will be tried again', {
             error: describeError(error),
           });
           pauseMs = Math.min(retryMs, intervalMs);

@@ -32,7 +32,10 @@ export async function discoverRepos(
   refuseReplaced(ingest.state, found);
   return ingest.submit(async (uow) => {
     const repos: Repo[] = [];
-    for (const wire of found) repos.push(await uow.repoOf(toRepoFacts(wire, nowSeconds(clock))));
+    for (const wire of found) {
+      const facts = toRepoFacts(wire, nowSeconds(clock));
+      if (uow.hasRoomFor(facts)) repos.push(await uow.repoOf(facts));
+    }
     return repos;
   });
 }

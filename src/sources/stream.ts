@@ -10,8 +10,9 @@ import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
 import { followKey } from '../core/follow.ts';
 import { isEnded } from '../core/pipeline.ts';
+import { StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
-import { Unauthorized, type WoodpeckerClient } from '../woodpecker/client.ts';
+import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import type { StreamItem } from '../woodpecker/event-stream.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireEvent } from '../woodpecker/wire.ts';
@@ -25,6 +26,8 @@ export interface EventStream {
   /** Connects anew, because a connection hears only of the repos that there were when it was made. */
   reconnect(): void;
   readonly isConnected: boolean;
+  /** What is wrong for long already, as it was logged; `null` where nothing is. */
+  readonly trouble: string | null;
   /** Whether the connection that stands has told of this unfinished pipeline. */
   hasToldOf(repoId: number, number: number): boolean;
 }
@@ -47,6 +50,10 @@ const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
 /** One that stood for so long was a good connection: the next pause is short again. */
 const goodAfterMs = 60_000;
+/** Lost at every restart of the server and many a proxy's time-out: worth a warning only where it lasts so long. */
+const troubledAfterMs = 5 * 60_000;
+const trouble =
+  'Event stream does not stand, so ends show only once reconciled: see that nothing before Woodpecker buffers or cuts /api/stream/events';
 const mostRemembered = 10_000;
 
 export function createEventStream(options: StreamOptions): EventStream {
@@ -62,23 +69,32 @@ export function createEventStream(options: StreamOptions): EventStream {
     random = Math.random,
   } = options;
   let isConnected = false;
-  let hasBeenDown = false;
+  /** Since when, in Unix milliseconds, no connection has stood though Woodpecker answers; `null` while one stands. */
+  let wantingSince: number | null = clock.now();
+  let isTroubled = false;
   let connection = new AbortController();
   const told = new Set<string>();
   const lookedFor = new Set<number>();
 
-  const setConnected = (next: boolean, reason = ''): void => {
+  const setConnected = (next: boolean): void => {
     if (!next) told.clear();
     if (next === isConnected) return;
     isConnected = next;
     onConnected(next);
-    if (next) {
-      log.info(hasBeenDown ? 'Event stream is connected again' : 'Event stream is connected');
-      return;
+  };
+  const noteStanding = (): void => {
+    wantingSince = null;
+    if (isTroubled) log.info('Event stream stands again');
+    isTroubled = false;
+  };
+  const noteEnd = (isAtFault: boolean, reason: string): void => {
+    // Where Woodpecker does not answer at all, or the store fails, those who watch over them tell so.
+    if (!isAtFault) wantingSince = null;
+    else if (wantingSince === null) wantingSince = clock.now();
+    else if (!isTroubled && clock.now() - wantingSince >= troubledAfterMs) {
+      isTroubled = true;
+      log.warn(trouble, { reason });
     }
-    hasBeenDown = true;
-    // A stream is lost at every restart of the server and many a proxy's time-out: worth a warning only while it lasts.
-    log.info('Event stream is lost; connecting again', { reason });
   };
 
   /** A stream brings every public repo of the server: only those that a listing has brought are ours. */
@@ -105,8 +121,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     const receivedAt = nowSeconds(clock);
     const result = await ingest.submit<EventResult>(async (uow) => {
       const repo = await uow.repoOf(toRepoFacts(wireRepo, receivedAt));
-      const observed = await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live');
-      return toEventResult(observed.result, observed.pipeline);
+      return toEventResult(await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live'));
     });
     onEvent('stream', result);
     if (!wireRepo.id) return;
@@ -121,13 +136,15 @@ export function createEventStream(options: StreamOptions): EventStream {
   };
 
   /** Listens until the connection ends, one way or the other. */
-  const listen = async (signal: AbortSignal): Promise<void> => {
+  const listen = async (signal: AbortSignal, onAnswer: () => void): Promise<void> => {
     // A bad token gets 200 and silence there: only this call tells.
     await client.user(signal);
+    onAnswer();
     for await (const items of open(signal)) {
       if (!isConnected) {
         setConnected(true);
         clock.sleep(standsAfterMs, signal).then(onStanding, () => undefined);
+        clock.sleep(goodAfterMs, signal).then(noteStanding, () => undefined);
       }
       await Promise.all(items.map(takeItem));
     }
@@ -137,28 +154,34 @@ export function createEventStream(options: StreamOptions): EventStream {
     get isConnected() {
       return isConnected;
     },
+    get trouble() {
+      return isTroubled ? trouble : null;
+    },
     hasToldOf: (repoId, number) => told.has(followKey({ target: repoId, number })),
     reconnect: () => connection.abort(new Error('A new connection hears of more repos')),
     async run(signal) {
       let pauseMs = firstPauseMs;
-      let isWarned = false;
       for (;;) {
         connection = new AbortController();
+        const { signal: ended } = connection;
         const began = clock.now();
         let reason = 'ended by the server';
+        let hasAnswered = false;
+        let isAtFault = true;
         try {
-          await listen(AbortSignal.any([signal, connection.signal]));
+          await listen(AbortSignal.any([signal, ended]), () => {
+            hasAnswered = true;
+          });
         } catch (error) {
           signal.throwIfAborted();
           if (error instanceof WoodpeckerReplaced) throw error;
           reason = describeError(error);
-          if (error instanceof Unauthorized && !isWarned) {
-            log.error('Event stream needs a valid token: set DORA_WOODPECKER_TOKEN', { reason });
-          }
-          isWarned = error instanceof Unauthorized;
+          isAtFault = !(error instanceof StoreUnavailable);
         }
-        setConnected(false, reason);
-        log.debug('Event stream ended', { reason });
+        connection.abort(new Error('The connection has ended'));
+        setConnected(false);
+        log.debug('Event stream ended; connecting again', { reason });
+        noteEnd(hasAnswered && isAtFault, reason);
         pauseMs = clock.now() - began > goodAfterMs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
         await clock.sleep(pauseMs * (0.5 + random() / 2), signal);
       }

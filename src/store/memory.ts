@@ -3,10 +3,11 @@
  * in all else the guarantees of `store.ts` hold, rollback included.
  */
 
-import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import { type IgnoreReason, ignoreReasons, type Outcome } from '../core/classification.ts';
 import { compareDeployments } from '../core/deployment.ts';
 import { type Follow, followKey } from '../core/follow.ts';
 import { type Pair, pairKey } from '../core/pair.ts';
+import { lastToldAt } from '../core/pipeline.ts';
 import { createQueue } from '../core/queue.ts';
 import type { Repo } from '../core/repo.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
@@ -17,6 +18,7 @@ import {
   StoreUnavailable,
   type TieredDeployment,
   type Transaction,
+  type Uncounted,
 } from './store.ts';
 
 export function createMemoryStore(): Store {
@@ -84,6 +86,8 @@ function createTransaction(undo: (() => void)[]): Transaction {
     const times = ofCommit(repo, commit).flatMap(({ record }) => record.createdAt ?? []);
     return times.length === 0 ? null : Math.min(...times);
   };
+  const newestBackfills = (): StoredBackfill[] =>
+    [...backfills.rows.values()].sort((a, b) => b.startedAtMs - a.startedAtMs || (a.id < b.id ? 1 : -1));
 
   return {
     meta: {
@@ -112,6 +116,7 @@ function createTransaction(undo: (() => void)[]): Transaction {
       },
       async creditAll(bits) {
         for (const [key, pipeline] of pipelines.rows) {
+          if (pipeline.classification.kind !== 'deployment') continue;
           pipelines.put(key, { ...pipeline, credited: pipeline.credited | bits });
         }
       },
@@ -119,6 +124,11 @@ function createTransaction(undo: (() => void)[]): Transaction {
         const key = pipelineKey(repo, number);
         const pipeline = pipelines.rows.get(key);
         if (pipeline) pipelines.put(key, { ...pipeline, change });
+      },
+      async dropUnknownChanges() {
+        for (const [key, pipeline] of pipelines.rows) {
+          if (pipeline.change?.range === null) pipelines.put(key, { ...pipeline, change: null });
+        }
       },
       async *all(repo) {
         yield sorted((pipeline) => repo === undefined || pipeline.repo === repo);
@@ -142,6 +152,22 @@ function createTransaction(undo: (() => void)[]): Transaction {
         );
         for (let from = 0; from < found.length; from += sliceRows) yield found.slice(from, from + sliceRows);
       },
+      async *uncounted({ repo, tier, after, until }) {
+        const found = sorted(({ repo: key, classification, isHeld }) => {
+          const isOfTier = classification.tier === tier || classification.tier === null;
+          return key === repo && isOfTier && classification.kind !== 'deployment' && !isHeld;
+        });
+        yield found
+          .map(
+            ({ record, classification }): Uncounted => ({
+              number: record.number,
+              at: lastToldAt(record),
+              reason: classification.kind === 'ignored' ? classification.reason : null,
+            }),
+          )
+          .filter(({ at }) => at > after && at <= until)
+          .sort((a, b) => b.at - a.at || b.number - a.number);
+      },
       async *held(repo) {
         yield sorted((pipeline) => pipeline.repo === repo && pipeline.isHeld);
       },
@@ -160,6 +186,19 @@ function createTransaction(undo: (() => void)[]): Transaction {
       async lowestUpdatedSince(repo, since) {
         const found = sorted((pipeline) => pipeline.repo === repo && pipeline.record.updatedAt >= since);
         return found[0]?.record.number ?? null;
+      },
+      async outcomes(repo) {
+        const found = new Map<string, Set<Outcome>>();
+        for (const { classification } of sorted((pipeline) => pipeline.repo === repo)) {
+          const { tier } = classification;
+          if (tier === null) continue;
+          const outcomes = found.get(tier) ?? new Set();
+          found.set(
+            tier,
+            classification.kind === 'deployment' ? outcomes.add(classification.outcome) : outcomes,
+          );
+        }
+        return found;
       },
       async ignoredCounts() {
         const tally = createTally();
@@ -182,11 +221,11 @@ function createTransaction(undo: (() => void)[]): Transaction {
       drop: async (follow) => follows.drop(followKey(follow)),
     },
     backfills: {
-      newest: async (limit) =>
-        [...backfills.rows.values()]
-          .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.id < b.id ? 1 : -1))
-          .slice(0, limit),
+      newest: async (limit) => newestBackfills().slice(0, limit),
       put: async (backfill) => backfills.put(backfill.id, backfill),
+      async keepNewest(limit) {
+        for (const { id } of newestBackfills().slice(limit)) backfills.drop(id);
+      },
     },
   };
 }

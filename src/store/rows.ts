@@ -6,7 +6,7 @@ import type { Deployment } from '../core/deployment.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
-import type { TieredDeployment } from './store.ts';
+import type { TieredDeployment, Uncounted } from './store.ts';
 
 export type SqlValue = string | number | null;
 export type SqlRow = Record<string, SqlValue>;
@@ -139,6 +139,18 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
     change: toChange(base, head, commits),
   };
   return { tier: tier as string, deployment };
+}
+
+/** The core's `lastToldAt`, as the index has it. */
+export const lastToldAt =
+  'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0), started_at, created_at, 0)';
+
+export function toUncounted(row: SqlRow): Uncounted {
+  return {
+    number: Number(row['number']),
+    at: Number(row['at']),
+    reason: textOrNull(row['reason']) as IgnoreReason | null,
+  };
 }
 
 /** Values in the order of the columns of `repos` after the key. */

@@ -4,41 +4,15 @@
  * One connection, one transaction at a time. Guarantees and errors are those of `store.ts`.
  */
 
-import { mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
 import { type Follow, targetKey } from '../core/follow.ts';
 import type { Pair } from '../core/pair.ts';
 import { createQueue } from '../core/queue.ts';
-import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
-import {
-  changeColumns,
-  deploymentColumns,
-  fromPipeline,
-  fromRange,
-  fromRepo,
-  pipelineColumns,
-  type SqlRow,
-  type SqlValue,
-  toPipeline,
-  toRepo,
-  toTieredDeployment,
-} from './rows.ts';
-import {
-  type PipelineTable,
-  type Store,
-  StoreUnavailable,
-  StoreUnusable,
-  type Transaction,
-} from './store.ts';
-
-const sliceRows = 2000;
-/** Longest stretch of work in a transaction before the event loop has its turn, in milliseconds. */
-const stretchMs = 15;
-/** Waiting for another process blocks this one: not for long. */
-const busyTimeoutMs = 200;
+import { fromRepo, toRepo } from './rows.ts';
+import { asStoreError } from './sqlite-errors.ts';
+import { identityOf, openDatabase } from './sqlite-file.ts';
+import { createPipelineTable } from './sqlite-pipelines.ts';
+import { createSql, type Sql } from './sqlite-statements.ts';
+import { type Store, StoreUnavailable, type Transaction } from './store.ts';
 
 /**
  * Opens or creates the database at `path`, and brings it to the present version. Throws
@@ -49,16 +23,8 @@ const busyTimeoutMs = 200;
 export function openSqliteStore(path: string, { isReadOnly = false } = {}): Store {
   const { database, lock } = openDatabase(path, isReadOnly);
   const identity = identityOf(path);
-  const statements = new Map<string, StatementSync>();
-  const prepare = (sql: string): StatementSync => {
-    const known = statements.get(sql);
-    if (known) return known;
-    const statement = database.prepare(sql);
-    statements.set(sql, statement);
-    return statement;
-  };
   const queue = createQueue();
-  const transaction = createTransaction(prepare);
+  const transaction = createTransaction(createSql(database));
   let isClosed = false;
 
   return {
@@ -89,85 +55,8 @@ export function openSqliteStore(path: string, { isReadOnly = false } = {}): Stor
   };
 }
 
-/**
- * Keeps other exporters away for as long as this one lives, since each holds totals in memory. A lock on a file beside
- * the database, so that whoever only reads is let in; the system ends it with the process.
- */
-function lockForOne(path: string): DatabaseSync {
-  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 });
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-    return lock;
-  } catch (cause) {
-    lock.close();
-    if (!isSqliteError(cause) || (cause.errcode & 0xff) !== 5) throw cause;
-    throw new StoreUnusable(`Database "${path}" is in use by another exporter`, { cause });
-  }
-}
-
-/** Which file stands at the path; `null` where there is none. */
-function identityOf(path: string): string | null {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat ? `${stat.dev}/${stat.ino}` : null;
-}
-
-function openDatabase(
-  path: string,
-  isReadOnly: boolean,
-): { database: DatabaseSync; lock: DatabaseSync | null } {
-  let database: DatabaseSync | null = null;
-  let lock: DatabaseSync | null = null;
-  try {
-    if (!isReadOnly) mkdirSync(dirname(path), { recursive: true });
-    database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: isReadOnly });
-    refuseForeign(database);
-    if (isReadOnly) {
-      refuseOlder(database);
-    } else {
-      lock = lockForOne(path);
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-      migrate(database);
-    }
-    return { database, lock };
-  } catch (cause) {
-    database?.close();
-    lock?.close();
-    if (cause instanceof StoreUnusable) throw cause;
-    const message = cause instanceof Error ? cause.message : String(cause);
-    if (isNotADatabase(cause)) {
-      throw new StoreUnusable(`Not a database of this exporter: ${message}`, { cause });
-    }
-    throw new StoreUnavailable(`Cannot open the database "${path}": ${message}`, { cause });
-  }
-}
-
-function createTransaction(prepare: (sql: string) => StatementSync): Transaction {
-  let stretchBegan = performance.now();
-  /** Lets the event loop have its turn where a stretch of work has grown long. */
-  const breathe = async (): Promise<void> => {
-    if (performance.now() - stretchBegan < stretchMs) return;
-    await nextTurn();
-    stretchBegan = performance.now();
-  };
-  const run = async (sql: string, ...values: SqlValue[]): Promise<number> => {
-    await breathe();
-    return Number(prepare(sql).run(...values).changes);
-  };
-  const get = async (sql: string, ...values: SqlValue[]): Promise<SqlRow | undefined> => {
-    await breathe();
-    return prepare(sql).get(...values) as SqlRow | undefined;
-  };
-  const all = async (sql: string, ...values: SqlValue[]): Promise<SqlRow[]> => {
-    await breathe();
-    return prepare(sql).all(...values) as SqlRow[];
-  };
-  const allArrays = async (sql: string, ...values: SqlValue[]): Promise<SqlValue[][]> => {
-    await breathe();
-    const statement = prepare(sql);
-    statement.setReturnArrays(true);
-    return statement.all(...values) as unknown as SqlValue[][];
-  };
-
+function createTransaction(sql: Sql): Transaction {
+  const { run, get, all } = sql;
   return {
     meta: {
       async get(key) {
@@ -197,7 +86,7 @@ function createTransaction(prepare: (sql: string) => StatementSync): Transaction
         );
       },
     },
-    pipelines: createPipelineTable({ run, get, all, allArrays }),
+    pipelines: createPipelineTable(sql),
     pairs: {
       all: async () =>
         (await all('SELECT * FROM pairs')).map(
@@ -266,164 +155,13 @@ function createTransaction(prepare: (sql: string) => StatementSync): Transaction
           backfill.summary,
         );
       },
+      async keepNewest(limit) {
+        await run(
+          `DELETE FROM backfills WHERE id NOT IN
+             (SELECT id FROM backfills ORDER BY started_at_ms DESC, id DESC LIMIT ?)`,
+          limit,
+        );
+      },
     },
   };
-}
-
-interface Sql {
-  run(sql: string, ...values: SqlValue[]): Promise<number>;
-  get(sql: string, ...values: SqlValue[]): Promise<SqlRow | undefined>;
-  all(sql: string, ...values: SqlValue[]): Promise<SqlRow[]>;
-  allArrays(sql: string, ...values: SqlValue[]): Promise<SqlValue[][]>;
-}
-
-function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
-  const putSql = `INSERT OR REPLACE INTO pipelines (${pipelineColumns.join(', ')})
-    VALUES (${pipelineColumns.map(() => '?').join(', ')})`;
-  const isDeployment = 'outcome IS NOT NULL AND is_held = 0';
-  const selectPipelines = `SELECT pipelines.*, ${changeColumns} FROM pipelines LEFT JOIN changes USING (repo, number)`;
-  return {
-    async get(repo, number) {
-      const row = await get(`${selectPipelines} WHERE repo = ? AND number = ?`, repo, number);
-      return row ? toPipeline(row) : null;
-    },
-    async put(pipeline) {
-      await run(putSql, ...fromPipeline(pipeline));
-    },
-    async setCredited(repo, number, credited) {
-      await run('UPDATE pipelines SET credited = ? WHERE repo = ? AND number = ?', credited, repo, number);
-    },
-    async creditAll(bits) {
-      await run('UPDATE pipelines SET credited = credited | ?', bits);
-    },
-    async putChange(repo, number, { base, head, range }) {
-      await run(
-        'INSERT OR REPLACE INTO changes (repo, number, base, head, commits) VALUES (?, ?, ?, ?, ?)',
-        repo,
-        number,
-        base,
-        head,
-        fromRange(range),
-      );
-    },
-    async *all(repo) {
-      const where = repo === undefined ? '(repo, number) > (?, ?)' : 'repo = ? AND number > ?';
-      const sql = `${selectPipelines} WHERE ${where} ORDER BY repo, number LIMIT ${sliceRows}`;
-      let after: [number, number] = [repo ?? -1, -1];
-      for (;;) {
-        const slice = (await all(sql, ...after)).map(toPipeline);
-        const last = slice.at(-1);
-        if (!last) return;
-        yield slice;
-        after = [last.repo, last.record.number];
-      }
-    },
-    async *deployments({ only, withFirstSeen = false, sliceRows: atOnce = sliceRows } = {}) {
-      const where = only
-        ? 'repo = ? AND tier = ? AND (deployed_at, number) > (?, ?)'
-        : '(repo, tier, deployed_at, number) > (?, ?, ?, ?)';
-      const firstSeen = withFirstSeen
-        ? `(SELECT MIN(created_at) FROM pipelines AS same INDEXED BY pipelines_commits WHERE same.is_held = 0
-            AND same.repo = pipelines.repo AND same.commit_sha = pipelines.commit_sha AND same.commit_sha <> '')`
-        : 'NULL';
-      const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${changeColumns}
-        FROM pipelines INDEXED BY pipelines_deployments LEFT JOIN changes USING (repo, number)
-        WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${atOnce}`;
-      let after: SqlValue[] = [
-        only?.repo ?? -1,
-        only?.tier ?? '',
-        only?.after ?? -1,
-        // No number is higher: all that was deployed in that second is left out.
-        only?.after === undefined ? -1 : Number.MAX_SAFE_INTEGER,
-      ];
-      for (;;) {
-        const slice = (await allArrays(sql, ...after)).map(toTieredDeployment);
-        const last = slice.at(-1);
-        if (!last) return;
-        yield slice;
-        after = [last.deployment.repo, last.tier, last.deployment.at, last.deployment.number];
-      }
-    },
-    async *held(repo) {
-      const sql = `SELECT pipelines.*, ${changeColumns} FROM pipelines INDEXED BY pipelines_held
-        LEFT JOIN changes USING (repo, number) WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;
-      let after = -1;
-      for (;;) {
-        const slice = (await all(sql, repo, after)).map(toPipeline);
-        const last = slice.at(-1);
-        if (!last) return;
-        yield slice;
-        after = last.record.number;
-      }
-    },
-    async releaseHeld(repo) {
-      const sql = `UPDATE pipelines SET is_held = 0 WHERE repo = ? AND number IN (SELECT number FROM pipelines
-        INDEXED BY pipelines_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
-      while ((await run(sql, repo, repo)) > 0);
-    },
-    async firstCreatedAt(repo, commit) {
-      const row = await get(
-        `SELECT MIN(created_at) AS first FROM pipelines INDEXED BY pipelines_commits
-           WHERE is_held = 0 AND repo = ? AND commit_sha = ?`,
-        repo,
-        commit,
-      );
-      const first = row?.['first'];
-      return first === null || first === undefined ? null : Number(first);
-    },
-    async tiersOfCommit(repo, commit) {
-      const rows = await all(
-        `SELECT DISTINCT tier FROM pipelines INDEXED BY pipelines_commits
-           WHERE is_held = 0 AND repo = ? AND commit_sha = ? AND outcome IS NOT NULL ORDER BY tier`,
-        repo,
-        commit,
-      );
-      return rows.map((row) => String(row['tier']));
-    },
-    async lowestUpdatedSince(repo, since) {
-      const row = await get(
-        'SELECT MIN(number) AS lowest FROM pipelines WHERE repo = ? AND updated_at >= ?',
-        repo,
-        since,
-      );
-      const lowest = row?.['lowest'];
-      return lowest === null || lowest === undefined ? null : Number(lowest);
-    },
-    async ignoredCounts() {
-      const rows = await all(
-        'SELECT reason, COUNT(*) AS n FROM pipelines WHERE reason IS NOT NULL GROUP BY reason',
-      );
-      const counts = new Map(rows.map((row) => [String(row['reason']), Number(row['n'])]));
-      return new Map(ignoreReasons.map((reason: IgnoreReason) => [reason, counts.get(reason) ?? 0]));
-    },
-    async eventCounts() {
-      const rows = await all(
-        `SELECT tier, COALESCE(event, 'unknown') AS event, COUNT(*) AS n FROM pipelines
-           WHERE outcome IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2`,
-      );
-      return rows.map((row) => ({
-        tier: String(row['tier']),
-        event: String(row['event']),
-        deployments: Number(row['n']),
-      }));
-    },
-  };
-}
-
-/** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
-const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
-
-/** SQLite's own faults mean that the store is unavailable; anything else, a value it refuses included, is the caller's. */
-function asStoreError(cause: unknown): unknown {
-  if (!isSqliteError(cause) || !unavailableCodes.has(cause.errcode & 0xff)) return cause;
-  return new StoreUnavailable(`Store cannot commit: ${cause.message}`, { cause });
-}
-
-function isSqliteError(error: unknown): error is Error & { errcode: number } {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
-}
-
-/** SQLITE_NOTADB is 26, SQLITE_CORRUPT 11: https://www.sqlite.org/rescode.html */
-function isNotADatabase(error: unknown): boolean {
-  return isSqliteError(error) && (error.errcode === 26 || error.errcode === 11);
 }

@@ -3,7 +3,7 @@
  */
 
 import type { Change } from '../core/change.ts';
-import type { IgnoreReason } from '../core/classification.ts';
+import type { IgnoreReason, Outcome } from '../core/classification.ts';
 import type { Deployment } from '../core/deployment.ts';
 import type { Follow } from '../core/follow.ts';
 import type { Pair } from '../core/pair.ts';
@@ -54,6 +54,8 @@ export interface Transaction {
     newest(limit: number): Promise<readonly StoredBackfill[]>;
     /** Replaces the one with the same id. */
     put(backfill: StoredBackfill): Promise<void>;
+    /** Forgets all but the newest `limit`. */
+    keepNewest(limit: number): Promise<void>;
   };
 }
 
@@ -64,14 +66,18 @@ export interface PipelineTable {
   put(pipeline: StoredPipeline): Promise<void>;
   /** Sets only what it has added to the ledger. */
   setCredited(repo: number, number: number, credited: number): Promise<void>;
-  /** Sets the given bits of what they have added to the ledger, for all pipelines. */
+  /** Sets the given bits of what they have added to the ledger, for all deployments, held ones too. */
   creditAll(bits: number): Promise<void>;
   /** Sets only what the forge told of it; `put` leaves that as it is. */
   putChange(repo: number, number: number, change: Change): Promise<void>;
+  /** Forgets the changes of which the forge could not tell. */
+  dropUnknownChanges(): Promise<void>;
   /** Every pipeline, of one repo where given, by repo and number. */
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
   /** Every deployment that is not held, by repo, tier, time and number. */
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
+  /** What of a repo's pipelines within a time is no deployment and not held, newest first, then highest number first. */
+  uncounted(selection: UncountedSelection): AsyncIterable<readonly Uncounted[]>;
   /** When the repo's first pipeline of the commit was created, Unix seconds; held ones left aside. */
   firstCreatedAt(repo: number, commit: string): Promise<number | null>;
   /** The tiers of the repo's deployments of the commit, held ones left aside. */
@@ -82,6 +88,8 @@ export interface PipelineTable {
   releaseHeld(repo: number): Promise<void>;
   /** The lowest number among the repo's pipelines whose last update is not before `since` (Unix seconds). */
   lowestUpdatedSince(repo: number, since: number): Promise<number | null>;
+  /** Tiers of the repo's pipelines, held ones too, each with the outcomes that it has. */
+  outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlySet<Outcome>>>;
   ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
   eventCounts(): Promise<readonly EventCount[]>;
 }
@@ -97,6 +105,23 @@ export interface DeploymentSelection {
   readonly withFirstSeen?: boolean;
   /** How many to hold at a time, at most; for whoever goes through many selections at once. */
   readonly sliceRows?: number;
+}
+
+export interface UncountedSelection {
+  readonly repo: number;
+  /** Of this tier, or of none. */
+  readonly tier: string;
+  /** Unix seconds of `lastToldAt`: after the one, up to the other. */
+  readonly after: number;
+  readonly until: number;
+}
+
+export interface Uncounted {
+  readonly number: number;
+  /** Unix seconds. */
+  readonly at: number;
+  /** `null`: it has not ended. */
+  readonly reason: IgnoreReason | null;
 }
 
 export interface TieredDeployment {

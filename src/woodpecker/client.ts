@@ -46,14 +46,25 @@ export class Unauthorized extends Refused {
   override name = 'Unauthorized';
 }
 
+export interface EndedRequest {
+  /** 0 where there was no answer. */
+  readonly status: number;
+  readonly ms: number;
+  readonly isUsable: boolean;
+  /** `null` where the answer says nothing of it: public repos answer anybody. */
+  readonly isTokenValid: boolean | null;
+  /** What went wrong; `null` where nothing did. */
+  readonly error: unknown;
+}
+
 export interface ClientOptions {
   readonly url: string;
   readonly token: string;
   readonly fetch?: typeof fetch;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly random?: () => number;
-  /** Told of every request that came to an end; `status` is 0 where there was no answer. */
-  readonly onRequest?: (request: { status: number; ms: number; isUsable: boolean }) => void;
+  /** Told of every request that came to an end. */
+  readonly onRequest?: (request: EndedRequest) => void;
   readonly timeoutMs?: number;
 }
 
@@ -71,7 +82,9 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     onRequest: ({ path, status, ms, error }) => {
       // Of one repo, both say something about that repo alone.
       const isOfRepo = error instanceof NotFound || (error instanceof Unauthorized && path !== '/api/user');
-      onRequest?.({ status, ms, isUsable: error === null || isOfRepo });
+      const isUsable = error === null || isOfRepo;
+      const isOfUser = path === '/api/user' && (isUsable || status === 401 || status === 403);
+      onRequest?.({ status, ms, isUsable, isTokenValid: isOfUser ? isUsable : null, error });
     },
   });
   const get = async <T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> =>

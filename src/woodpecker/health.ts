@@ -1,45 +1,59 @@
 /** Whether Woodpecker answers, told once per change and not once per try. */
 
 import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
+import { describeError, type Log } from '../log.ts';
+import type { EndedRequest } from './client.ts';
 
 export interface WoodpeckerHealth {
   /** `null` before the first answer or failure. */
   readonly isUp: boolean | null;
   /** Unix milliseconds of the last change. */
   readonly since: number;
-  /** Takes the end of a request; `status` is 0 where there was no answer. */
-  note(request: { readonly status: number; readonly isUsable: boolean }): void;
+  /** What is wrong and what to do, as it was logged; `null` where nothing is. */
+  readonly trouble: string | null;
+  /** Takes the end of a request. */
+  note(request: Omit<EndedRequest, 'ms'>): void;
 }
+
+const troubles = {
+  refused: 'Woodpecker refuses the token: set DORA_WOODPECKER_TOKEN to a valid one',
+  silent: 'Woodpecker gives no usable answer; will keep trying',
+} as const;
 
 export function createWoodpeckerHealth(
   clock: Clock,
   log: Log,
   onChange: (isUp: boolean) => void,
 ): WoodpeckerHealth {
-  let isUp: boolean | null = null;
+  let state: 'unknown' | 'up' | keyof typeof troubles = 'unknown';
   let since = clock.now();
   return {
     get isUp() {
-      return isUp;
+      return state === 'unknown' ? null : state === 'up';
     },
     get since() {
       return since;
     },
-    note({ status, isUsable }) {
-      if (isUsable === isUp) return;
-      const wasDown = isUp === false;
-      const downSeconds = Math.round((clock.now() - since) / 1000);
-      isUp = isUsable;
+    get trouble() {
+      return state === 'refused' || state === 'silent' ? troubles[state] : null;
+    },
+    note({ status, isUsable, isTokenValid, error }) {
+      // Woodpecker goes on answering what anybody may ask: only its word on the user says that the token is good again.
+      if (state === 'refused' && isUsable && isTokenValid === null) return;
+      const next = isTokenValid === false ? 'refused' : isUsable ? 'up' : 'silent';
+      if (next === state) return;
+      const before = state;
+      const seconds = Math.round((clock.now() - since) / 1000);
+      state = next;
       since = clock.now();
-      onChange(isUsable);
-      if (isUsable) {
-        if (wasDown) log.info('Woodpecker answers again', { after_s: downSeconds });
-      } else if (status === 401 || status === 403) {
-        log.error('Woodpecker refuses the token: set DORA_WOODPECKER_TOKEN to a valid one', { status });
+      if (next === 'up') {
+        if (before !== 'unknown') log.info('Woodpecker answers again', { after_s: seconds });
+      } else if (next === 'refused') {
+        log.error(troubles.refused, { status });
       } else {
-        log.warn('Woodpecker gives no usable answer; will keep trying', { status: status || 'none' });
+        log.warn(troubles.silent, { status: status || 'none', error: describeError(error) });
       }
+      onChange(next === 'up');
     },
   };
 }

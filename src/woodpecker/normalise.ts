@@ -4,12 +4,10 @@
  * Guarantees: a pure function of the message, its source and the time of its receipt.
  */
 
+import { clockToleranceSeconds, isInFuture } from '../core/clock-tolerance.ts';
 import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
 import type { RepoFacts } from '../core/repo.ts';
 import { repoIdInLink, type StepReport, type WirePipeline, type WireRepo } from './wire.ts';
-
-/** Agents and servers stamp times with clocks of their own: as much of a difference is let pass, in seconds. */
-export const clockToleranceSeconds = 300;
 
 const longestMessage = 512;
 /** Events whose message is the commit's; for others REST and stream tell different ones. */
@@ -103,7 +101,7 @@ export function needsDetail(wire: WirePipeline): boolean {
 /** Paths of all times in a webhook's body that lie too far ahead of its receipt. */
 export function timesAhead(times: Readonly<Record<string, number>>, receivedAt: number): string[] {
   return Object.entries(times)
-    .filter(([, value]) => value > receivedAt + clockToleranceSeconds)
+    .filter(([, value]) => isInFuture(value, receivedAt))
     .map(([path]) => path);
 }
 
@@ -128,7 +126,7 @@ function finishOf(
   const isTooEarly = createdAt > 0 && finish < createdAt - clockToleranceSeconds;
   const isTooLate = updatedAt > 0 && finish > updatedAt + clockToleranceSeconds;
   if ((isTooEarly || isTooLate) && updatedAt > 0) finish = updatedAt;
-  if (finish > receivedAt + clockToleranceSeconds) finish = receivedAt;
+  if (isInFuture(finish, receivedAt)) finish = receivedAt;
   return finish || null;
 }
 

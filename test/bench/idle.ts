@@ -1,6 +1,7 @@
 /**
  * What reconciliation costs Woodpecker: requests of a round while 10, 100 and 1,000 repos are quiet, for a user's token
  * and an administrator's, and of the round that closes a gap in one of them. Aim: no growth with the number of repos.
+ * What an administrator alone can see is visited in turn: there it is the rounds until a gap is found that grow.
  */
 
 import { join } from 'node:path';

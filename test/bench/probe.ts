@@ -1,9 +1,12 @@
 /**
  * Loaded into the exporter's process before its own code (`node --import`): tells, when asked over the IPC channel, what
- * the process has used and how long its event loop stood still at most, since it was last asked.
+ * the process has used and how long its event loop stood still at most, since it was last asked; or what it holds on to.
  */
 
+import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 export interface Probed {
   /** Longest stretch in which the event loop had no turn, give or take two milliseconds. */
@@ -15,6 +18,17 @@ export interface Probed {
   readonly heapMb: number;
 }
 
+/** What is left after a collection of garbage. */
+export interface Held {
+  readonly rssMb: number;
+  readonly heapMb: number;
+  /** Buffers, outside the heap. */
+  readonly externalMb: number;
+  readonly openFiles: number;
+  /** How many of each kind keep the event loop alive, such as `Timeout`. */
+  readonly resources: Readonly<Record<string, number>>;
+}
+
 /** Of the timer that the delays are measured with; it is part of each. */
 const resolutionMs = 2;
 
@@ -23,6 +37,7 @@ delays.enable();
 let cpu = process.cpuUsage();
 
 process.on('message', (message) => {
+  if (message === 'held') process.send?.(look());
   if (message !== 'probe') return;
   const used = process.cpuUsage(cpu);
   const probed: Probed = {
@@ -36,3 +51,19 @@ process.on('message', (message) => {
   delays.reset();
   cpu = process.cpuUsage();
 });
+
+function look(): Held {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  collect();
+  const resources: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return {
+    rssMb: rss / 2 ** 20,
+    heapMb: heapUsed / 2 ** 20,
+    externalMb: external / 2 ** 20,
+    openFiles: readdirSync('/proc/self/fd').length,
+    resources,
+  };
+}

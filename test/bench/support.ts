@@ -12,7 +12,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Probed } from './probe.ts';
+import type { Held, Probed } from './probe.ts';
 
 export const webhookSecret = 'bench-webhook-secret';
 
@@ -48,6 +48,8 @@ export interface Exporter {
   readonly readyMs: number;
   /** What the process used since the last call, and how long its event loop stood still at most. */
   probe(): Promise<Probed>;
+  /** What the process holds on to after a collection of garbage. */
+  held(): Promise<Held>;
   metrics(): Promise<string>;
   stop(): Promise<void>;
 }
@@ -87,6 +89,7 @@ export async function startExporter(env: Readonly<Record<string, string>>): Prom
     listeningMs,
     readyMs: performance.now() - began,
     probe: () => ask(child, 'probe') as Promise<Probed>,
+    held: () => ask(child, 'held') as Promise<Held>,
     metrics: async () => (await fetch(`${url}/metrics`)).text(),
     async stop() {
       const exited = once(child, 'exit');

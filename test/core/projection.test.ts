@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { type Totals, zeroTotals } from '../../src/core/ledger.ts';
 import { type Pair, seriesKey } from '../../src/core/pair.ts';
-
+import { createProjection, findSeries } from '../../src/core/projection.ts';
 import type { Repo } from '../../src/core/repo.ts';
-import { createState } from '../../src/core/state.ts';
+import { createState, type State, type StateChange } from '../../src/core/state.ts';
 import { createTally } from '../../src/core/tally.ts';
 import { reduce, type Timeline } from '../../src/core/timeline.ts';
+import { windowDistributions } from '../../src/core/windows.ts';
 import { nameGauges } from '../support/gauges.ts';
 import { emptyTimeline, project } from '../support/projected.ts';
 import { aDeployment, aPair, aRepo } from '../support/records.ts';
@@ -125,5 +126,157 @@ describe('project', () => {
       lastFailure: 300,
       failingSince: 300,
     });
+  });
+});
+
+describe('findSeries', () => {
+  it.each([
+    ['acme/SHOP', 'production', [1, 2]],
+    ['acme/shop', 'staging', null],
+    ['acme/store', 'production', null],
+  ])('finds of %s and %s what the pairs of all repos of that name share', (name, tier, keys) => {
+    const repos = [
+      aRepo({ key: 1, woodpeckerId: 11, namedAt: 1000, knownSince: 500 }),
+      aRepo({ key: 2, woodpeckerId: 12, namedAt: 900, fullName: 'Acme/Shop', knownSince: 700 }),
+    ];
+    const found = findSeries(stateOf(repos, [aPair({ repo: 1 }), aPair({ repo: 2 })]), name, tier);
+    expect(found?.pairs.map(({ repo }) => repo) ?? null).toEqual(keys);
+    if (keys) expect(found).toMatchObject({ repo: { fullName: 'acme/shop' }, knownSince: 700 });
+  });
+
+  it.each([
+    ['gone', { isGone: true }, {}],
+    ['not shown yet', { revealed: false }, {}],
+    ['one whose policy no longer yields the pair', {}, { isKnown: false }],
+  ])('finds nothing of a repo that is %s', (_, repo, pair) => {
+    expect(findSeries(stateOf([aRepo(repo)], [aPair(pair)]), 'acme/shop', 'production')).toBeNull();
+  });
+});
+
+describe('createProjection', () => {
+  const windows = [
+    { name: 'short', seconds: 100 },
+    { name: 'long', seconds: 1000 },
+  ];
+  const shop = aRepo({ key: 1, woodpeckerId: 11, fullName: 'acme/shop', knownSince: 0 });
+  const dns = aRepo({ key: 2, woodpeckerId: 12, fullName: 'acme/dns', knownSince: 0 });
+  const pairs = [aPair({ repo: 1 }), aPair({ repo: 2 })];
+  const keyOf = (repo: Repo) => seriesKey(repo, 'production');
+  const twoRepos = (): State =>
+    stateOf(
+      [shop, dns],
+      pairs,
+      new Map([
+        [keyOf(shop), timelineOf({ repo: 1, number: 1, at: 9500, committedAt: 9400 })],
+        [keyOf(dns), timelineOf({ repo: 2, number: 2, at: 9950, committedAt: 9945 })],
+      ]),
+    );
+  const change = (state: State, told: Partial<StateChange>): void =>
+    state.apply({
+      repos: [],
+      pairs: [],
+      timelines: new Map(),
+      follows: new Map(),
+      tally: state.tally,
+      ...told,
+    });
+  const deploymentsIn = (sample: { windows: readonly { counts: readonly number[] }[] } | null | undefined) =>
+    sample?.windows.map(({ counts }) => counts[0]);
+
+  it('shows windows of each series, and of the tier over all of them', () => {
+    const { series, tiers } = createProjection(twoRepos(), windows).at(10_000);
+    expect(series.map((sample) => [sample.repo, deploymentsIn(sample.windows)])).toEqual([
+      ['acme/dns', [1, 1]],
+      ['acme/shop', [0, 1]],
+    ]);
+    expect(tiers.map((sample) => [sample.tier, deploymentsIn(sample)])).toEqual([['production', [1, 2]]]);
+    const leadTimes = windowDistributions.findIndex(({ name }) => name === 'change_lead_time_seconds');
+    expect(tiers[0]?.windows[1]?.samples[leadTimes]).toEqual([5, 100]);
+  });
+
+  it('is the same object until something leaves a window, and for the rest after that', () => {
+    const projection = createProjection(twoRepos(), windows);
+    const before = projection.at(10_000);
+    expect(projection.at(10_000)).toBe(before);
+    expect(projection.at(10_049)).toBe(before);
+    const after = projection.at(10_050);
+    expect(after).not.toBe(before);
+    expect(after.series[0]).not.toBe(before.series[0]);
+    expect(after.series[1]).toBe(before.series[1]);
+    expect(deploymentsIn(after.tiers[0])).toEqual([0, 2]);
+    expect(deploymentsIn(before.tiers[0])).toEqual([1, 2]);
+  });
+
+  it('ends windows with the last deployment in the longest one, and the tier with the last series', () => {
+    const projection = createProjection(twoRepos(), windows);
+    const shown = (now: number) => {
+      const { series, tiers } = projection.at(now);
+      return [series.map((sample) => sample.windows !== null), tiers.length];
+    };
+    expect(shown(10_499)).toEqual([[true, true], 1]);
+    expect(shown(10_500)).toEqual([[true, false], 1]);
+    expect(shown(10_949)).toEqual([[true, false], 1]);
+    expect(shown(10_950)).toEqual([[false, false], 0]);
+  });
+
+  it('takes what has changed into series and tier, and leaves the rest', () => {
+    const state = twoRepos();
+    const projection = createProjection(state, windows);
+    const before = projection.at(10_000);
+    const twice = timelineOf({ repo: 1, number: 1, at: 9500 }, { repo: 1, number: 3, at: 9990 });
+    change(state, { timelines: new Map([[keyOf(shop), twice]]) });
+    const after = projection.at(10_000);
+    expect(deploymentsIn(after.series[1]?.windows)).toEqual([1, 2]);
+    expect(deploymentsIn(after.tiers[0])).toEqual([2, 3]);
+    expect(after.series[0]).toBe(before.series[0]);
+  });
+
+  it('takes a series that ends out of its tier, and back in when it returns', () => {
+    const state = twoRepos();
+    const projection = createProjection(state, windows);
+    const before = projection.at(10_000);
+    change(state, { repos: [{ ...shop, isGone: true }] });
+    const without = projection.at(10_000);
+    expect(without.series.map(({ repo }) => repo)).toEqual(['acme/dns']);
+    expect(deploymentsIn(without.tiers[0])).toEqual([1, 1]);
+    change(state, { repos: [dns, shop] });
+    expect(projection.at(10_000)).toEqual(before);
+  });
+
+  it('tells how much of a window is known, of repos that share a name by the one known for the shortest', () => {
+    const twin = aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', knownSince: 9750 });
+    const state = stateOf([shop, twin], pairs, new Map([[keyOf(shop), timelineOf({ at: 9990 })]]));
+    const { series, tiers } = createProjection(state, windows).at(10_000);
+    expect(series.map((sample) => sample.windows?.coverage)).toEqual([[1, 0.25]]);
+    expect(tiers[0]?.coverage).toEqual([1, 0.25]);
+  });
+
+  it('grows in coverage as time passes', () => {
+    const young = { ...shop, knownSince: 9990 };
+    const state = stateOf([young], [aPair()], new Map([[keyOf(shop), timelineOf({ at: 9995 })]]));
+    const projection = createProjection(state, windows);
+    expect([10_000, 10_001, 10_010].map((now) => projection.at(now).series[0]?.windows?.coverage)).toEqual([
+      [0.1, 0.01],
+      [0.11, 0.011],
+      [0.2, 0.02],
+    ]);
+  });
+
+  it('comes to the same when it was prepared in pieces', async () => {
+    const projection = createProjection(twoRepos(), windows);
+    projection.at(9960);
+    let breaths = 0;
+    await projection.prepare(10_060, async () => {
+      breaths++;
+    });
+    expect(breaths).toBeGreaterThan(0);
+    expect(projection.at(10_060)).toEqual(createProjection(twoRepos(), windows).at(10_060));
+  });
+
+  it('shows the present moment again after it was asked for a later one', () => {
+    const projection = createProjection(twoRepos(), windows);
+    const before = projection.at(10_000);
+    projection.at(12_000);
+    expect(projection.at(10_000)).toEqual(before);
   });
 });

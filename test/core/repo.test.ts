@@ -21,6 +21,13 @@ describe('learn', () => {
     expect(older.fullName).toBe('acme/shop');
   });
 
+  it('learns no further default branches than any repo has', () => {
+    let repo = aRepo({ defaultBranches: [] });
+    for (let n = 0; n < 1000; n++) repo = learn(repo, someFacts({ defaultBranch: `b${n}` }));
+    expect(repo.defaultBranches.length).toBe(50);
+    expect(learn(repo, someFacts({ defaultBranch: 'b1000', asOf: repo.namedAt }))).toBe(repo);
+  });
+
   it.each(['', null])('learns no default branch from %j', (defaultBranch) => {
     const repo = aRepo({ defaultBranches: [] });
     expect(learn(repo, someFacts({ defaultBranch }))).toBe(repo);

@@ -74,4 +74,11 @@ describe('createState', () => {
     state.apply(aChange());
     expect(state.version).not.toBe(before);
   });
+
+  it('keeps its version where nothing changes, so that reading alone has nothing shown anew', () => {
+    const state = createState();
+    const before = state.version;
+    state.apply(aChange({ tally: state.tally }));
+    expect(state.version).toBe(before);
+  });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startExporter, temporaryFolder } from '../support/exporter-process.ts';
 import { readOpenMetrics } from '../support/openmetrics-reader.ts';
-import { startPrometheus } from '../support/prometheus.ts';
+import { startPrometheus } from '../support/prometheus-process.ts';
 import { requireProgram } from '../support/requirement.ts';
 
 const daySeconds = 86_400;
@@ -84,9 +84,9 @@ describe('an export', () => {
     }
     expect(readdirSync(data).filter((name) => /^[0-9A-Z]{26}$/.test(name)).length).toBe(names.length);
 
-    const query = await startPrometheus(prometheus, { data, target: null });
+    const { query } = await startPrometheus({ program: prometheus, data });
     const countedAt = async (metric: string, at: number) => {
-      const { result } = (await query(metric, at)).data;
+      const result = await query(metric, at);
       return Object.fromEntries(result.map(({ metric: found, value }) => [found['repo'], Number(value[1])]));
     };
     await expect
@@ -122,10 +122,8 @@ describe('an export', () => {
       );
       expect(weekly, `at ${at}`).toEqual(Object.fromEntries(deployed.map((repo) => [repo, expected[repo]])));
     }
-    const [{ metric } = { metric: {} }] = (
-      await query('dora_deployments_total{repo="acme/shop"}', now - daySeconds)
-    ).data.result;
-    expect(metric).toEqual({
+    const [found] = await query('dora_deployments_total{repo="acme/shop"}', now - daySeconds);
+    expect(found?.metric).toEqual({
       __name__: 'dora_deployments_total',
       instance: 'dora:3672',
       job: 'dora',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startExporter } from '../support/exporter-process.ts';
-import { startPrometheus } from '../support/prometheus.ts';
+import { startPrometheus } from '../support/prometheus-process.ts';
 import { requireProgram } from '../support/requirement.ts';
 
 describe('a real Prometheus', () => {
@@ -24,11 +24,11 @@ describe('a real Prometheus', () => {
       expect((await exporter.post(report)).status).toBe(202);
     }
 
-    const query = await startPrometheus(program, { target: new URL(exporter.url).host });
+    const prometheus = await startPrometheus({ program, target: new URL(exporter.url).host });
     const failing = 'dora_deployment_last_failure_timestamp > dora_deployment_last_success_timestamp';
     const reposFailing = async () => {
       try {
-        return (await query(failing)).data.result.map(({ metric }) => metric['repo']).sort();
+        return (await prometheus.query(failing)).map(({ metric }) => metric['repo']).sort();
       } catch {
         return 'not up yet';
       }
@@ -37,9 +37,9 @@ describe('a real Prometheus', () => {
     await expect
       .poll(reposFailing, { timeout: 30_000, interval: 300 })
       .toEqual(['acme/broken', 'acme/relapsed']);
-    const recovery = await query('dora_deployment_recovery_time_seconds_sum{repo="acme/healthy"}');
-    expect(recovery.data.result[0]?.value[1]).toBe('600');
-    const up = await query('up{job="dora"}');
-    expect(up.data.result[0]?.value[1]).toBe('1');
+    const recovery = await prometheus.query('dora_deployment_recovery_time_seconds_sum{repo="acme/healthy"}');
+    expect(recovery[0]?.value[1]).toBe('600');
+    const up = await prometheus.query('up{job="dora"}');
+    expect(up[0]?.value[1]).toBe('1');
   });
 });

@@ -31,6 +31,26 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
     expect(fake.requests.length).toBe(3);
   });
 
+  it('is read until nothing new comes where something took its headers away', async () => {
+    const fake = await startWithShop({ kind });
+    const [base = '', head = ''] = addLine(fake, 2);
+    const commit = { committer: { date: '2026-07-25T17:20:00Z' } };
+    const page = (...wires: unknown[]) => ({
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(wires),
+    });
+    const answer = page({ sha: head, commit, parents: [{ sha: base }] });
+    fake.fault({ match: /page=1$/, answer });
+    using beyond = fake.fault({ match: /page=2$/, answer: page() });
+    expect(idsOf(await forgeOf(fake).commitsBetween(shop, base, head, signal))).toEqual([head]);
+    beyond.clear();
+    fake.clearRequests();
+    using again = fake.fault({ match: /page=[2-9]$/, answer });
+    expect(idsOf(await forgeOf(fake).commitsBetween(shop, base, head, signal))).toEqual([head]);
+    expect([again.hits, fake.requests.length]).toEqual([1, 2]);
+  });
+
   it('tells all of both of two histories that share nothing', async () => {
     const fake = await startWithShop({ kind });
     const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];

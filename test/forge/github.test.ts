@@ -89,10 +89,10 @@ describe('GitHub', () => {
       commit: { committer: { date: '2026-07-25T17:20:00Z' } },
       parents: [{ sha: base }],
     }));
-    const body = JSON.stringify({ total_commits: 120, commits: wires });
+    const body = JSON.stringify({ total_commits: 500, commits: wires });
     const fault = fake.fault({ answer: { status: 200, headers: json, body } });
     const range = forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal);
-    await expect(range).rejects.toThrow('told of 120 commits and showed 3');
+    await expect(range).rejects.toThrow('told of 500 commits and showed 3');
     expect(fault.hits).toBe(2);
     fault.clear();
     expect(idsOf(await forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal))).toEqual(

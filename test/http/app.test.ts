@@ -18,6 +18,9 @@ type HeaderValues = Readonly<Record<string, string>>;
 const authorized = { authorization: `Bearer ${webhookSecret}` };
 const event = fixtureText('v3.17.0-event.json');
 const largest = 1024 * 1024;
+/** What is shown to whoever may look, and what of it cannot be without saying more. */
+const shown = ['/metrics', '/', '/api/openapi.json', '/api/dora?window=30d'];
+const explaining = ['/explain', '/api/explain'];
 
 async function createApp(): Promise<App> {
   return (await createSmallExporter()).app();
@@ -260,7 +263,7 @@ describe('POST /webhook', () => {
       });
     for (const headers of [authorized, { ...authorized, 'content-length': '100' }]) {
       const { status } = await post(exporter.app(), brokenOff(), headers);
-      expect([Math.floor(status / 100), exporter.lines]).toEqual([4, []]);
+      expect([Math.floor(status / 100), exporter.faults]).toEqual([4, []]);
     }
   });
 
@@ -340,7 +343,7 @@ describe('routes', () => {
   const health = ['/healthz', '/-/healthy', '/readyz', '/-/ready'];
 
   it.each<[string, string]>([
-    ...[...health, '/metrics', '/'].map((path): [string, string] => [path, 'GET, HEAD']),
+    ...[...health, ...shown, ...explaining].map((path): [string, string] => [path, 'GET, HEAD']),
     ['/webhook', 'POST'],
     ['/backfill', 'GET, HEAD, POST'],
     ['/backfill/1', 'GET, HEAD'],
@@ -373,7 +376,7 @@ describe('routes', () => {
     }
   });
 
-  it.each([...health, '/metrics', '/'])('HEAD %s is answered as GET, without a body', async (path) => {
+  it.each([...health, ...shown])('HEAD %s is answered as GET, without a body', async (path) => {
     const app = await createApp();
     const [head, get] = [await app.request(path, { method: 'HEAD' }), await app.request(path)];
     expect([head.status, await head.text()]).toEqual([200, '']);
@@ -404,7 +407,10 @@ describe('routes', () => {
     for (const path of health) {
       expect([await statusOf('intake', path), await statusOf('metrics', path)]).toEqual([200, 200]);
     }
-    for (const path of ['/metrics', '/']) {
+    for (const path of explaining) {
+      expect([await statusOf('intake', path), await statusOf('metrics', path)]).toEqual([404, 422]);
+    }
+    for (const path of shown) {
       expect([await statusOf('intake', path), await statusOf('metrics', path)]).toEqual([404, 200]);
     }
     for (const [path, method] of [
@@ -452,13 +458,13 @@ describe('who may look', () => {
     authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
   });
 
-  it.each(['/metrics', '/'])('at %s is everybody where there is no token', async (path) => {
+  it.each(shown)('at %s is everybody where there is no token', async (path) => {
     const app = await createApp();
     expect((await app.request(path)).status).toBe(200);
     expect((await app.request(path, { headers: { authorization: 'Bearer whatever' } })).status).toBe(200);
   });
 
-  it.each(['/metrics', '/'])('at %s is who has the token, as bearer or as password', async (path) => {
+  it.each(shown)('at %s is who has the token, as bearer or as password', async (path) => {
     const app = (await createSmallExporter({ metricsToken: 'metrics-token' })).app();
     const statusWith = async (headers: HeaderValues) => (await app.request(path, { headers })).status;
     expect(await statusWith({ authorization: 'Bearer metrics-token' })).toBe(200);
@@ -472,6 +478,13 @@ describe('who may look', () => {
     // Basic, so that a browser asks for the password.
     expect(refused.headers.get('www-authenticate')).toBe('Basic realm="woodpecker-dora-exporter"');
     expect(await problemOf(refused)).toEqual({ type: 'about:blank', title: 'Unauthorized', status: 401 });
+  });
+
+  it.each(explaining)('at %s is who has the token, before anything else is looked at', async (path) => {
+    const app = (await createSmallExporter({ metricsToken: 'metrics-token' })).app();
+    const headers = { authorization: 'Bearer metrics-token' };
+    expect((await app.request(path)).status).toBe(401);
+    expect((await app.request(path, { headers })).status).toBe(422);
   });
 
   it('at health is everybody always', async () => {

@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { hasBasicPassword, hasBearer, isAuthenticWebhook } from '../../src/http/auth.ts';
+import { hasBasicPassword, hasBearer, isAuthenticWebhook, toSecret } from '../../src/http/auth.ts';
 
-const secrets = ['correct-horse', 'battery-staple'];
+const texts = ['correct-horse', 'battery-staple'];
+const secrets = texts.map(toSecret);
 const body = Buffer.from('{"repo":"acme/shop","number":12}');
 const now = 1_785_500_450;
 
@@ -53,7 +54,7 @@ describe('hasBasicPassword', () => {
 
   it('takes a password that holds colons', () => {
     const headers = new Headers({ authorization: `Basic ${base64('user:a:b:c')}` });
-    expect(hasBasicPassword(headers, ['a:b:c'])).toBe(true);
+    expect(hasBasicPassword(headers, [toSecret('a:b:c')])).toBe(true);
   });
 
   it.each([
@@ -75,9 +76,9 @@ describe('hasBasicPassword', () => {
 describe('isAuthenticWebhook', () => {
   const isAuthentic = (
     headers: Readonly<Record<string, string>>,
-    given: readonly string[] = secrets,
+    given: readonly string[] = texts,
     data = body,
-  ) => isAuthenticWebhook(new Headers(headers), data, given, now);
+  ) => isAuthenticWebhook(new Headers(headers), data, given.map(toSecret), now);
 
   it('takes the secret as a bearer token, and none as the password of Basic', () => {
     expect(isAuthentic({ authorization: 'Bearer battery-staple' })).toBe(true);
@@ -93,7 +94,7 @@ describe('isAuthenticWebhook', () => {
     });
 
     it('takes a signature made with any of the secrets, in either case', () => {
-      for (const secret of secrets) {
+      for (const secret of texts) {
         expect(isAuthentic({ [name]: `sha256=${hex(secret)}` })).toBe(true);
         expect(isAuthentic({ [name]: `SHA256=${hex(secret).toUpperCase()}` })).toBe(true);
       }
@@ -101,7 +102,7 @@ describe('isAuthenticWebhook', () => {
 
     it('takes whatever bytes were signed', () => {
       const bytes = Buffer.from([0x7b, 0xff, 0x00, 0x0a, 0x7d]);
-      expect(isAuthentic({ [name]: `sha256=${hex('correct-horse', bytes)}` }, secrets, bytes)).toBe(true);
+      expect(isAuthentic({ [name]: `sha256=${hex('correct-horse', bytes)}` }, texts, bytes)).toBe(true);
     });
 
     it('takes the whole text of a whsec_ secret as its key', () => {
@@ -151,10 +152,10 @@ describe('isAuthenticWebhook', () => {
       });
       const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
       const data = Buffer.from('{"test": 2432232314}');
-      expect(isAuthenticWebhook(headers, data, [secret], 1_614_265_330)).toBe(true);
-      expect(isAuthenticWebhook(headers, data, ['other', secret], 1_614_265_330)).toBe(true);
+      expect(isAuthenticWebhook(headers, data, [toSecret(secret)], 1_614_265_330)).toBe(true);
+      expect(isAuthenticWebhook(headers, data, ['other', secret].map(toSecret), 1_614_265_330)).toBe(true);
       // The secret without its prefix is another one: its text is then the key.
-      expect(isAuthenticWebhook(headers, data, [secret.slice(6)], 1_614_265_330)).toBe(false);
+      expect(isAuthenticWebhook(headers, data, [toSecret(secret.slice(6))], 1_614_265_330)).toBe(false);
     });
 
     it('takes the bytes of any other secret as its key, and any of the secrets', () => {

@@ -5,6 +5,7 @@ import { loadState } from '../../src/load.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { fixture } from '../support/fixtures.ts';
 import { project } from '../support/projected.ts';
+import { aPolicy } from '../support/records.ts';
 import { createSmallExporter, noon, webhookSecret } from '../support/small-exporter.ts';
 
 type Json = unknown;
@@ -180,7 +181,7 @@ describe.each([
             if (canAsk) expect(after.figures).toBe(before.figures);
             before = after;
           }
-          expect(exporter.lines).toEqual([]);
+          expect(exporter.faults).toEqual([]);
           const { ingest, store } = exporter;
           const reloaded = await loadState(store, ingest.mode, noon);
           expect(project(reloaded.state)).toEqual(project(state));
@@ -194,12 +195,37 @@ describe.each([
 });
 
 describe('whatever is asked for', () => {
+  const anyParameter = fc.tuple(
+    fc.constantFrom('repo', 'tier', 'window', 'at', 'before', 'limit', '__proto__', 'repo[]', ''),
+    fc.oneof(
+      fc.constantFrom('acme/shop', 'production', '30d', '7d', 'toString', '1.1.1', '2026-07-31T00:00:00Z'),
+      fc.constantFrom('36500d', '0', '1000', '-1', '999999999999.999999999999999.1', '0000-01-01T00:00:00Z'),
+      fc.constantFrom('9'.repeat(400), '\0', '../..', '1e9', 'NaN', '%', '{"$ne": 1}', "' OR 1=1 --"),
+      fc.string({ unit: 'binary', maxLength: 30 }).map((text) => text.toWellFormed()),
+    ),
+  );
+  /** Half of them ask for what there is, but for one parameter. */
+  const anyQuery = fc
+    .tuple(
+      fc.constantFrom('/explain', '/api/explain', '/api/dora', '/api/openapi.json'),
+      fc.constantFrom(
+        'repo=acme/shop&tier=production&window=30d&',
+        'repo=acme/shop&window=30d&',
+        'tier=production&window=30d&',
+        'window=30d&',
+        '',
+      ),
+      fc.array(anyParameter, { maxLength: 4 }),
+      fc.constantFrom('', '&%', '&=', '&at=%ff', '&window'),
+    )
+    .map(([path, right, parameters, rest]) => `${path}?${right}${new URLSearchParams(parameters)}${rest}`);
   const anyPath = fc.oneof(
     fc.constantFrom('/', '/metrics', '/webhook', '/backfill', '/backfill/', '/healthz', '/readyz'),
     fc.webPath(),
     fc
       .string({ unit: 'binary', maxLength: 20 })
       .map((text) => `/backfill/${encodeURIComponent(text.toWellFormed())}`),
+    anyQuery,
     fc.constantFrom('/%', '/%zz', '/backfill/%ff', '/..%2f', '//', '/metrics?x=%', '/backfill?wait=%ff'),
   );
   const anyMethod = fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'QUERY');
@@ -215,6 +241,26 @@ describe('whatever is asked for', () => {
       }),
       { numRuns: 500, seed: 20_260_731 },
     );
-    expect(exporter.lines).toEqual([]);
+    expect(exporter.faults).toEqual([]);
+  });
+
+  it('is answered without a fault, whatever the query', async () => {
+    const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }] });
+    const exporter = await createSmallExporter({ policy });
+    await exporter.receive(report);
+    const app = exporter.app();
+    const seen = new Map<number, number>();
+    await fc.assert(
+      fc.asyncProperty(anyQuery, async (path) => {
+        const response = await app.request(`http://localhost${path}`);
+        await response.arrayBuffer();
+        expect([200, 404, 422]).toContain(response.status);
+        if (!path.includes('openapi')) seen.set(response.status, (seen.get(response.status) ?? 0) + 1);
+      }),
+      { numRuns: 1500, seed: 20_260_731 },
+    );
+    expect(exporter.faults).toEqual([]);
+    // Each kind of answer was provoked often enough to mean something.
+    for (const status of [200, 404, 422]) expect(seen.get(status) ?? 0).toBeGreaterThan(20);
   });
 });

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { listen, type Server } from '../../src/http/server.ts';
+import { type EndedRequest, listen, type Server } from '../../src/http/server.ts';
 import { createSmallExporter, webhookSecret } from '../support/small-exporter.ts';
 
 async function start(app: Hono): Promise<Server> {
@@ -144,6 +144,23 @@ describe('close', () => {
   });
 });
 
+describe('what is told of each request', () => {
+  it('is its method, path, status and time, and nothing that may be a secret', async () => {
+    const told: EndedRequest[] = [];
+    const app = new Hono().get('/here', (c) => c.text('OK'));
+    const server = await listen(app, { host: '127.0.0.1', port: 0 }, (request) => told.push(request));
+    onTestFinished(() => server.close(0));
+    const url = `http://127.0.0.1:${server.port}`;
+    await (await fetch(`${url}/here?token=hunter22`, { headers: { authorization: 'hunter23' } })).text();
+    await (await fetch(`${url}/${'x'.repeat(500)}`, { method: 'POST', body: 'hunter24' })).text();
+    await expect.poll(() => told.length).toBe(2);
+    expect(told).toEqual([
+      { method: 'GET', path: '/here', status: 200, ms: expect.any(Number) },
+      { method: 'POST', path: `/${'x'.repeat(199)}`, status: 404, ms: expect.any(Number) },
+    ]);
+  });
+});
+
 describe('the app behind the server', () => {
   it('stops an upload without end by 413, long before it has come in', async () => {
     const exporter = await createSmallExporter();
@@ -197,6 +214,6 @@ describe('the app behind the server', () => {
       socket.destroy();
     }
     expect((await fetch(`http://127.0.0.1:${server.port}/healthz`)).status).toBe(200);
-    expect(exporter.lines).toEqual([]);
+    expect(exporter.faults).toEqual([]);
   });
 });

@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 import { chromium } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { zeroTotals } from '../../src/core/ledger.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
 import { gauges, type SeriesSample } from '../../src/core/projection.ts';
+import { pageHeaders } from '../../src/http/page.ts';
 import { listen } from '../../src/http/server.ts';
-import { renderStatusPage, type Status, statusPageHeaders } from '../../src/http/status-page.ts';
+import { renderStatusPage, type Status, type WoodpeckerStatus } from '../../src/http/status-page.ts';
+import { aPolicy } from '../support/records.ts';
 import { requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
 
@@ -30,6 +33,16 @@ function aSeries(
   };
 }
 
+const aWoodpecker: WoodpeckerStatus = {
+  url: 'https://ci.example.com/ci',
+  isUp: true,
+  isStreaming: null,
+  troubles: [],
+  backlog: 0,
+  reconciledAt: null,
+  missed: 0,
+};
+
 const aStatus = (overrides: Partial<Status> = {}): Status => ({
   version: '1.2.3',
   now: noon,
@@ -40,6 +53,8 @@ const aStatus = (overrides: Partial<Status> = {}): Status => ({
   following: 0,
   backfills: [],
   series: [],
+  tiers: [],
+  windows: defaultPolicy.windows,
   ignored: [],
   events: [],
   ...overrides,
@@ -55,9 +70,20 @@ async function textOf(status: Status): Promise<string> {
 }
 
 /** The first cell of each row that is about a repo. */
-const reposOf = (page: string) => [...page.matchAll(/<tr><td>([^<]*)<\/td>/g)].map(([, repo]) => repo);
+const reposOf = (page: string) =>
+  [...page.matchAll(/<tr><td class="name"><a [^>]*>([^<]*)<\/a><\/td>/g)].map(([, repo]) => repo);
 
 describe('the status page', () => {
+  it('is rendered once for all who ask for it in one turn', async () => {
+    let renderings = 0;
+    const status = async () => aStatus({ version: `1.0.${++renderings}` });
+    const app = (await createSmallExporter()).app({ status });
+    const ask = async () => (await app.request('/')).text();
+    const pages = await Promise.all([ask(), ask(), ask()]);
+    expect([new Set(pages).size, renderings]).toEqual([1, 1]);
+    expect(await ask()).not.toBe(pages[0]);
+  });
+
   it('shows the failing pairs first, the one that fails longest before the others', async () => {
     const series = [
       aSeries('acme/well', { success: noon - 60 }),
@@ -82,6 +108,32 @@ describe('the status page', () => {
     );
     const well = [aSeries('acme/shop', { success: noon - 300 })];
     expect(await textOf(aStatus({ series: well }))).toContain('acme/shop production 5 min ago never – 42 7');
+  });
+
+  it('shows the five figures of the middle window, of each tier and pair, and leads to where they come from', async () => {
+    const exporter = await createSmallExporter({
+      policy: aPolicy({ tiers: [{ tier: 'production', deployTo: ['prod'] }] }),
+    });
+    for (const [number, daysAgo, status] of [
+      [1, 40, 'success'],
+      [2, 20, 'failure'],
+      [3, 19, 'success'],
+      [4, 8, 'success'],
+    ] as const) {
+      const at = noon - daysAgo * 86_400;
+      const told = { event: 'deployment', deploy_to: 'prod', commit: `c${number}`, commit_time: at - 7200 };
+      await exporter.receive({ repo: 'acme/shop', number, status, finished: at, ...told });
+    }
+    const page = await (await exporter.app().request('/')).text();
+    const text = page.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+    expect(text).toContain('Tiers over 30d');
+    expect(text).toContain('production 3 2 h 33.3 % 24 h 0 % 0 %');
+    expect(text).toContain('acme/shop production 8 d ago 20 d ago – 4 1 3 2 h 33.3 % 24 h 0 %');
+    expect(page).toContain(
+      '<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=30d">acme/shop</a>',
+    );
+    const bare = aStatus({ series: [aSeries('acme/shop', { success: noon - 300 })] });
+    expect(await textOf(bare)).toContain('acme/shop production 5 min ago never – 42 7 0 – – – –');
   });
 
   it.each([
@@ -117,21 +169,44 @@ describe('the status page', () => {
 
   it('tells of Woodpecker whether it answers', async () => {
     const lineOf = (isUp: boolean | null) =>
-      textOf(aStatus({ woodpecker: { url: 'https://ci.example.com/ci', isUp }, following: 4 }));
+      textOf(aStatus({ woodpecker: { ...aWoodpecker, isUp }, following: 4 }));
     expect(await lineOf(null)).toContain(
       'Woodpecker at https://ci.example.com/ci has not been asked yet; 4 unfinished',
     );
     expect(await lineOf(true)).toContain('Woodpecker at https://ci.example.com/ci answers ; 4 unfinished');
     expect(await lineOf(false)).toContain(
-      'Woodpecker at https://ci.example.com/ci does not answer ; 4 unfinished',
+      'Woodpecker at https://ci.example.com/ci does not answer as it should ; 4 unfinished',
     );
     expect(await textOf(aStatus())).toContain('No Woodpecker to ask: what webhooks tell is all there is.');
+  });
+
+  it('tells of the stream, of what waits, of the last reconciliation and what was missed', async () => {
+    const text = await textOf(
+      aStatus({
+        woodpecker: { ...aWoodpecker, isStreaming: true, backlog: 3, reconciledAt: noon - 240, missed: 17 },
+        following: 4,
+      }),
+    );
+    expect(text).toContain(
+      'its event stream is connected; 4 unfinished pipelines are followed, 3 repos wait',
+    );
+    expect(text).toContain('Last reconciliation: 4 min ago');
+    expect(text).toContain('webhook and stream had missed: 17.');
+    const before = await textOf(aStatus({ woodpecker: { ...aWoodpecker, isStreaming: false } }));
+    expect(before).toContain('its event stream is not connected');
+    expect(before).toContain('Last reconciliation: never');
+  });
+
+  it('tells what is wrong and what to do', async () => {
+    const troubles = ['Token is refused: set another', 'Stream does not stand: look at the proxy'];
+    const text = await textOf(aStatus({ woodpecker: { ...aWoodpecker, isUp: false, troubles } }));
+    for (const trouble of troubles) expect(text).toContain(trouble);
   });
 
   it('tells what came in, what is not counted and how backfills went', async () => {
     const text = await textOf(
       aStatus({
-        woodpecker: { url: 'https://ci.example.com', isUp: true },
+        woodpecker: aWoodpecker,
         sources: [
           {
             source: 'webhook',
@@ -195,7 +270,7 @@ describe('the status page', () => {
       aStatus({
         version: evil,
         notReady: evil,
-        woodpecker: { url: evil, isUp: true },
+        woodpecker: { ...aWoodpecker, url: evil, troubles: [evil] },
         sources: [{ source: evil, lastAt: null, results: [{ result: evil, count: 1 }] }],
         series: [{ ...aSeries(evil), tier: evil }],
         events: [{ tier: evil, event: 'cron', deployments: 1 }],
@@ -218,8 +293,8 @@ describe('the status page', () => {
     expect(
       page.split('&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;alert(2)&quot;&gt;')
         .length - 1,
-    ).toBe(14);
-    expect(page.split('&#39;&quot;&amp;').length - 1).toBe(14);
+    ).toBe(15);
+    expect(page.split('&#39;&quot;&amp;').length - 1).toBe(15);
   });
 
   it('is allowed its own style by its headers, and nothing else', async () => {
@@ -229,7 +304,7 @@ describe('the status page', () => {
     const hash = createHash('sha256')
       .update(styles[0]?.[1] ?? '')
       .digest('base64');
-    expect(statusPageHeaders['content-security-policy']).toBe(
+    expect(pageHeaders['content-security-policy']).toBe(
       `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     );
     expect(page).not.toMatch(/<(script|link|img|iframe|object|form)|\son\w+=|\sstyle=|javascript:/i);
@@ -282,7 +357,7 @@ describe('the status page in a browser', () => {
 
     expect(answer?.status()).toBe(200);
     expect(await page.title()).toBe('woodpecker-dora-exporter');
-    const rows = await page.locator('.wide td:first-child').allTextContents();
+    const rows = await page.locator('.pairs td:first-child').allTextContents();
     expect(rows.slice(0, 3)).toEqual(['acme/shop', 'acme/<b>bold</b>', 'acme/aardvark']);
     // Texts, because this code has no types of a browser.
     const styleOf = (selector: string, property: string) =>

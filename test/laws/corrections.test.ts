@@ -2,31 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { State } from '../../src/core/state.ts';
 import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
+import { createLedgerWatch } from '../support/ledger-watch.ts';
 import { rulesByTarget } from '../support/oracle.ts';
 import { createWorld } from '../support/world.ts';
 
-/** Every number of the ledger that may only grow, by pair and by what it is. */
-function growingNumbers(state: State): Map<string, number> {
-  const numbers = new Map<string, number>();
-  for (const [key, { totals }] of state.pairs) {
-    for (const [name, value] of Object.entries(totals.counters)) numbers.set(`${key} ${name}`, value);
-    for (const [name, { counts, sum }] of Object.entries(totals.histograms)) {
-      for (const [bucket, count] of counts.entries()) numbers.set(`${key} ${name} ${bucket}`, count);
-      numbers.set(`${key} ${name} sum`, sum);
-    }
-  }
-  return numbers;
-}
-
 /** What has fallen since the state before, or exceeds what it is a part of; for every state that it is given. */
 function createWatch(): (state: State) => string[] {
-  let before = new Map<string, number>();
+  const watchLedger = createLedgerWatch();
   return (state) => {
-    const now = growingNumbers(state);
-    const wrong = [...before]
-      .filter(([what, value]) => (now.get(what) ?? -1) < value)
-      .map(([what]) => `${what} fell`);
-    before = now;
+    const wrong = watchLedger(state);
     for (const [key, { totals }] of state.pairs) {
       const deployments = totals.counters['dora_deployments_total'] ?? 0;
       const failures = totals.counters['dora_deployment_failures_total'] ?? 0;

@@ -103,6 +103,7 @@ describe('the exporter’s metrics about itself', () => {
       'skipped',
       'error',
       'no_timestamp',
+      'limit',
     ];
     expect(await samples('dora_exporter_pipelines_ignored')).toEqual(
       reasons.map((reason) => `dora_exporter_pipelines_ignored{reason="${reason}"} 0`),

@@ -544,6 +544,16 @@ describe('backfill by hand', () => {
     if (first.ok) expect((await first.done).state).toBe('done');
     expect(harness.backfill.running).toBeNull();
   });
+
+  it('remembers the newest fifty, and keeps no others', async () => {
+    const woodpecker = await start();
+    const harness = await harnessOf({ woodpecker });
+    for (let i = 0; i < 53; i++) await runManual(harness, { isDry: true });
+
+    expect(await harness.backfill.list()).toHaveLength(50);
+    const stored = await harness.store.transact((tx) => tx.backfills.newest(1000));
+    expect(stored).toHaveLength(50);
+  });
 });
 
 async function storeOf(harness: Harness): Promise<NonNullable<HarnessOptions['store']>> {

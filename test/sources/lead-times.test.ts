@@ -30,10 +30,14 @@ interface Setting {
 /** The worker before a forge that answers as told; `store` outlives it. */
 async function createSetting(
   answer: (repo: string, base: string | null, head: string) => CommitRange | null | Error,
-  { store = createMemoryStore(), asksForge = true }: { store?: Store; asksForge?: boolean } = {},
+  {
+    store = createMemoryStore(),
+    asksForge = true,
+    forgeIdentity = 'forge',
+  }: { store?: Store; asksForge?: boolean; forgeIdentity?: string } = {},
 ): Promise<Setting> {
   const clock = createSimulatedClock(start);
-  const mode = { policy: aPolicy({ windows: week }), canAsk: false, asksForge };
+  const mode = { policy: aPolicy({ windows: week }), canAsk: false, asksForge, forgeIdentity };
   const { state } = await loadState(store, mode, start);
   const ingest = createIngest({ store, state, mode, clock });
   const asked: string[] = [];
@@ -130,6 +134,24 @@ describe('createLeadTimes', () => {
     await setting.deploy(shop, 1, 'a');
     await setting.clock.pass(1_000);
     expect(setting.leadTimes()).toEqual({ samples: [], observed: 0, unknown: 1 });
+  });
+
+  it('asks again for what could not be told, once another forge or token is set', async () => {
+    const store = createMemoryStore();
+    const before = await createSetting((_, base) => (base === null ? bringing(start - 3000) : null), {
+      store,
+    });
+    for (const [number, commit] of ['a', 'b'].entries()) await before.deploy(shop, number + 1, commit);
+    await before.clock.pass(2_000);
+    expect(before.leadTimes()).toEqual({ samples: [2001], observed: 1, unknown: 1 });
+
+    const same = await createSetting(() => null, { store });
+    await same.clock.pass(2_000);
+    expect(same.asked).toEqual([]);
+    const other = await createSetting(() => bringing(start - 2000), { store, forgeIdentity: 'another' });
+    await other.clock.pass(2_000);
+    expect(other.asked).toEqual(['acme/shop a..b']);
+    expect(other.leadTimes()).toEqual({ samples: [1002, 2001], observed: 1, unknown: 1 });
   });
 
   it('waits while the forge is away, longer each time, and says so once when it goes and once when it is back', async () => {

@@ -210,6 +210,8 @@ async function passWithPings({ clock, woodpecker }: Live, ms: number): Promise<v
 const streamRequests = (woodpecker: FakeWoodpecker) =>
   woodpecker.requests.filter(({ path }) => path === '/api/stream/events');
 
+const linesOfStream = (harness: LiveHarness) => harness.lines.filter((line) => /Event stream/.test(line));
+
 describe('the event stream', () => {
   it('counts an end the moment it is told, without asking for it', async () => {
     const live = await start();
@@ -316,7 +318,7 @@ describe('the event stream', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('says once that the token is bad, however often it tries, and works once it is good', async () => {
+  it('is not asked for while the token is bad, which is told once, however often it tries, and works once it is good', async () => {
     const { harness, woodpecker, clock } = await start();
     const { token } = woodpecker.user('alice') ?? { token: '' };
     const isBad = woodpecker.fault({
@@ -327,7 +329,9 @@ describe('the event stream', () => {
 
     await clock.pass(60 * minute);
     expect(token).not.toBe('');
-    expect(harness.lines.filter((line) => /stream needs a valid token/.test(line))).toHaveLength(1);
+    expect(
+      harness.lines.filter((line) => /^error .*refuses the token: set DORA_WOODPECKER_TOKEN/.test(line)),
+    ).toHaveLength(1);
     expect(streamRequests(woodpecker)).toEqual([]);
     expect(harness.isConnected).toBe(false);
 
@@ -434,21 +438,66 @@ describe('the event stream', () => {
     expect(harness.shown('acme/new')?.deployments).toBe(1);
   });
 
-  it('tells of a loss and of the return with a line each', async () => {
+  it('makes no words of a loss that passes', async () => {
+    const live = await start();
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream');
+    for (let hours = 0; hours < 3; hours++) {
+      await passWithPings(live, 2 * minute);
+      woodpecker.streams.dropAll();
+      await clock.pass(10 * second);
+      await woodpecker.restart();
+    }
+    await passWithPings(live, 2 * minute);
+
+    expect(harness.losses).toBeGreaterThanOrEqual(3);
+    expect(linesOfStream(harness)).toEqual([]);
+  });
+
+  it('warns once where it does not stand though Woodpecker answers, and says once when it stands again', async () => {
+    const live = await start();
+    const { harness, woodpecker, clock } = live;
+    harness.run('stream', 'reconcile');
+    await passWithPings(live, 2 * minute);
+    const isCut = woodpecker.fault({ match: '/api/stream/events', answer: { status: 502 } });
+    woodpecker.streams.dropAll();
+    await clock.pass(4 * minute);
+    expect(linesOfStream(harness)).toEqual([]);
+    await clock.pass(2 * 60 * minute);
+    expect(harness.stream.trouble).toMatch(/see that nothing before Woodpecker buffers or cuts/);
+    isCut.clear();
+    await passWithPings(live, 10 * minute);
+
+    const [warning, back, ...more] = linesOfStream(harness);
+    expect(warning).toMatch(/^warn .*does not stand.*502/);
+    expect(back).toBe('info  Event stream stands again');
+    expect(more).toEqual([]);
+    expect(harness.stream.trouble).toBeNull();
+  });
+
+  it('warns where every connection is cut soon after it was made', async () => {
+    const { harness, woodpecker, clock } = await start();
+    harness.run('stream');
+    for (let passed = 0; passed < 60; passed++) {
+      await clock.pass(30 * second);
+      woodpecker.streams.dropAll('end');
+    }
+    expect(linesOfStream(harness)).toHaveLength(1);
+    expect(linesOfStream(harness)[0]).toMatch(/^warn .*ended by the server/);
+  });
+
+  it('leaves it to others to tell that Woodpecker is away altogether', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream');
     await passWithPings(live, 2 * minute);
     await woodpecker.stop();
-    await clock.pass(30 * minute);
+    await clock.pass(60 * minute);
     await woodpecker.start();
     await passWithPings(live, 2 * minute);
 
-    const told = harness.lines.filter((line) => /Event stream/.test(line));
-    expect(told).toHaveLength(3);
-    expect(told[0]).toMatch(/is connected$/);
-    expect(told[1]).toMatch(/is lost/);
-    expect(told[2]).toMatch(/connected again/);
+    expect(harness.isConnected).toBe(true);
+    expect(linesOfStream(harness)).toEqual([]);
   });
 
   it('stops at once when it is aborted, and leaves no sleeper and no socket', async () => {

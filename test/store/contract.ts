@@ -5,6 +5,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Change } from '../../src/core/change.ts';
 import type { Classification } from '../../src/core/classification.ts';
 import type { Follow } from '../../src/core/follow.ts';
 import { zeroTotals } from '../../src/core/ledger.ts';
@@ -407,6 +408,207 @@ export function describeStore(
         });
       });
 
+      it('sets the bits given in what all have added to the ledger, held or not', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          await tx.pipelines.put(pipelineOf(one, 1, { credited: 0 }));
+          await tx.pipelines.put(pipelineOf(one, 2, { credited: 33, isHeld: true }));
+          await tx.pipelines.put(pipelineOf(two, 1, { credited: 1, classification: unfinished }));
+          await tx.pipelines.put(pipelineOf(two, 2, { credited: 0x7fff_ffff }));
+          await tx.pipelines.creditAll(16);
+          expect(await collect(tx.pipelines.all())).toEqual([
+            pipelineOf(one, 1, { credited: 16 }),
+            pipelineOf(one, 2, { credited: 49, isHeld: true }),
+            pipelineOf(two, 1, { credited: 1, classification: unfinished }),
+            pipelineOf(two, 2, { credited: 0x7fff_ffff }),
+          ]);
+        });
+      });
+
+      describe('with what a forge told of them', () => {
+        const told: Change = {
+          base: 'a',
+          head: 'd',
+          range: {
+            added: [
+              { id: 'b', committedAt: 1_750_000_000, isMerge: false },
+              { id: 'd', committedAt: -1, isMerge: true },
+            ],
+            removed: ['x', 'y'],
+          },
+        };
+
+        it.each<[string, Change]>([
+          ['a range', told],
+          ['a first deployment', { base: null, head: 'd', range: { added: [], removed: [] } }],
+          ['that it cannot tell', { base: 'a', head: 'd', range: null }],
+        ])('keep it as it is: %s', async (_, change) => {
+          const repo = await store.transact(async (tx) => {
+            const key = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(key, 1));
+            await tx.pipelines.put(pipelineOf(key, 2));
+            await tx.pipelines.putChange(key, 1, change);
+            return key;
+          });
+          await store.transact(async (tx) => {
+            expect(await tx.pipelines.get(repo, 1)).toEqual(pipelineOf(repo, 1, { change }));
+            expect(await tx.pipelines.get(repo, 2)).toEqual(pipelineOf(repo, 2));
+            expect(await collect(tx.pipelines.all(repo))).toEqual([
+              pipelineOf(repo, 1, { change }),
+              pipelineOf(repo, 2),
+            ]);
+            const deployments = await collect(tx.pipelines.deployments());
+            expect(deployments.map(({ deployment }) => deployment.change)).toEqual([change, null]);
+          });
+        });
+
+        it('replace it by what the forge tells later', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(repo, 1));
+            await tx.pipelines.putChange(repo, 1, { base: 'a', head: 'd', range: null });
+            await tx.pipelines.putChange(repo, 1, told);
+            expect((await tx.pipelines.get(repo, 1))?.change).toEqual(told);
+          });
+        });
+
+        it('keep it when the rest of them is replaced, released or credited', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(repo, 1, { isHeld: true }));
+            await tx.pipelines.putChange(repo, 1, told);
+            const other: Change = { base: 'z', head: 'zz', range: null };
+            await tx.pipelines.put(
+              pipelineOf(repo, 1, { isHeld: true, change: other, told: { status: 'failure' } }),
+            );
+            await tx.pipelines.setCredited(repo, 1, 3);
+            await tx.pipelines.creditAll(16);
+            expect((await collect(tx.pipelines.held(repo)))[0]?.change).toEqual(told);
+            await tx.pipelines.releaseHeld(repo);
+            expect(await tx.pipelines.get(repo, 1)).toEqual(
+              pipelineOf(repo, 1, { change: told, credited: 19, told: { status: 'failure' } }),
+            );
+          });
+        });
+
+        it('never take it from a pipeline as it is put', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(repo, 1, { change: told }));
+            expect((await tx.pipelines.get(repo, 1))?.change).toBeNull();
+          });
+        });
+
+        it('forget it with a transaction that fails', async () => {
+          const repo = await store.transact(async (tx) => {
+            const key = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(key, 1, { credited: 1 }));
+            await tx.pipelines.put(pipelineOf(key, 2));
+            await tx.pipelines.putChange(key, 2, told);
+            return key;
+          });
+          const attempt = store.transact(async (tx) => {
+            await tx.pipelines.putChange(repo, 1, told);
+            await tx.pipelines.putChange(repo, 2, { base: 'z', head: 'zz', range: null });
+            await tx.pipelines.creditAll(16);
+            throw new Error('Not today');
+          });
+          await expect(attempt).rejects.toThrow('Not today');
+          expect(await store.transact((tx) => collect(tx.pipelines.all()))).toEqual([
+            pipelineOf(repo, 1, { credited: 1 }),
+            pipelineOf(repo, 2, { change: told }),
+          ]);
+        });
+      });
+
+      describe('of one commit', () => {
+        const created = (
+          repo: number,
+          number: number,
+          commit: string,
+          createdAt: number | null,
+          overrides: Partial<StoredPipeline> = {},
+        ) => pipelineOf(repo, number, { told: { commit, createdAt }, ...overrides });
+
+        const fill = async (tx: Transaction): Promise<[number, number]> => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          const pipelines = [
+            created(one, 1, 'a', 700),
+            created(one, 2, 'a', 500, { classification: ignoredAs('branch', null) }),
+            created(one, 3, 'a', 400, { isHeld: true }),
+            created(one, 4, 'a', null),
+            created(one, 5, 'b', null),
+            created(one, 6, 'c', 300, { isHeld: true }),
+            created(one, 7, '', 100),
+            created(one, 8, 'a', 800, { classification: aClassification({ tier: 'staging' }) }),
+            created(one, 9, 'a', 900, { classification: { kind: 'unfinished', tier: 'preview' } }),
+            created(one, 10, 'a', 900, {
+              classification: aClassification({ tier: 'canary' }),
+              isHeld: true,
+            }),
+            created(two, 1, 'a', 200),
+          ];
+          for (const pipeline of pipelines) await tx.pipelines.put(pipeline);
+          return [one, two];
+        };
+
+        it('tell when the first was created, whatever it is, held ones left aside', async () => {
+          await store.transact(async (tx) => {
+            const [one, two] = await fill(tx);
+            expect(await tx.pipelines.firstCreatedAt(one, 'a')).toBe(500);
+            expect(await tx.pipelines.firstCreatedAt(two, 'a')).toBe(200);
+            expect(await tx.pipelines.firstCreatedAt(one, 'b')).toBeNull();
+            expect(await tx.pipelines.firstCreatedAt(one, 'c')).toBeNull();
+            expect(await tx.pipelines.firstCreatedAt(one, 'nowhere')).toBeNull();
+            await tx.pipelines.releaseHeld(one);
+            expect(await tx.pipelines.firstCreatedAt(one, 'a')).toBe(400);
+            expect(await tx.pipelines.firstCreatedAt(one, 'c')).toBe(300);
+          });
+        });
+
+        it('tell to which tiers they were deployed, held ones left aside', async () => {
+          await store.transact(async (tx) => {
+            const [one, two] = await fill(tx);
+            expect([...(await tx.pipelines.tiersOfCommit(one, 'a'))].sort()).toEqual([
+              'production',
+              'staging',
+            ]);
+            expect(await tx.pipelines.tiersOfCommit(two, 'a')).toEqual(['production']);
+            expect(await tx.pipelines.tiersOfCommit(one, 'c')).toEqual([]);
+            expect(await tx.pipelines.tiersOfCommit(two, 'b')).toEqual([]);
+          });
+        });
+
+        it('tell each deployment when its commit was first seen, where that is asked for', async () => {
+          await store.transact(async (tx) => {
+            const [one, two] = await fill(tx);
+            const firstSeen = async (selection: Parameters<typeof tx.pipelines.deployments>[0]) =>
+              (await collect(tx.pipelines.deployments(selection))).map(({ deployment }) => [
+                deployment.repo,
+                deployment.number,
+                deployment.firstSeenAt,
+              ]);
+            const production = { repo: one, tier: 'production' };
+            expect(await firstSeen({ only: production, withFirstSeen: true })).toEqual([
+              [one, 1, 500],
+              [one, 4, 500],
+              [one, 5, null],
+              [one, 7, null],
+            ]);
+            expect(await firstSeen({ only: production })).toEqual([
+              [one, 1, null],
+              [one, 4, null],
+              [one, 5, null],
+              [one, 7, null],
+            ]);
+            expect((await firstSeen({ withFirstSeen: true })).slice(-2)).toEqual([
+              [one, 8, 500],
+              [two, 1, 200],
+            ]);
+          });
+        });
+      });
+
       it('goes through all of them by repo and number, or through those of one repo', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
@@ -512,6 +714,72 @@ export function describeStore(
         });
       });
 
+      it('goes through what is no deployment of a repo within a time, newest first, of one tier or of none', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          const put = (number: number, at: number, overrides: Parameters<typeof pipelineOf>[2] = {}) =>
+            tx.pipelines.put(
+              pipelineOf(one, number, {
+                classification: ignoredAs('killed', 'production'),
+                ...overrides,
+                told: { finishedAt: at, ...overrides.told },
+              }),
+            );
+          await put(1, 100);
+          await put(2, 101);
+          await put(3, 300, { classification: ignoredAs('branch', null) });
+          await put(30, 300);
+          await put(4, 200, { classification: ignoredAs('killed', 'platform') });
+          await put(5, 200, { classification: aClassification({ at: 200 }) });
+          await put(6, 200, { isHeld: true });
+          await put(7, 301);
+          const still = { classification: unfinished };
+          await put(8, 0, { ...still, told: { finishedAt: null, firstEndReportAt: 250, updatedAt: 299 } });
+          await put(9, 0, { ...still, told: { finishedAt: null, updatedAt: 240, createdAt: 90 } });
+          await put(10, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: null, createdAt: 230 },
+          });
+          await put(11, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: null, createdAt: null },
+          });
+          await put(13, 0, {
+            ...still,
+            told: { finishedAt: null, updatedAt: 0, startedAt: 235, createdAt: 90 },
+          });
+          await tx.pipelines.put(
+            pipelineOf(two, 12, { classification: ignoredAs('branch', null), told: { finishedAt: 200 } }),
+          );
+          const within = { repo: one, tier: 'production', after: 100, until: 300 };
+          expect(await collect(tx.pipelines.uncounted(within))).toEqual([
+            { number: 30, at: 300, reason: 'killed' },
+            { number: 3, at: 300, reason: 'branch' },
+            { number: 8, at: 250, reason: null },
+            { number: 9, at: 240, reason: null },
+            { number: 13, at: 235, reason: null },
+            { number: 10, at: 230, reason: null },
+            { number: 2, at: 101, reason: 'killed' },
+          ]);
+          expect(await collect(tx.pipelines.uncounted({ ...within, repo: 99 }))).toEqual([]);
+        });
+      });
+
+      it('goes through more of what is no deployment than one slice holds, each once', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          for (let number = 1; number <= manyRows; number++) {
+            const told = { finishedAt: 1000 + (number >> 2) };
+            await tx.pipelines.put(
+              pipelineOf(repo, number, { classification: ignoredAs('branch', null), told }),
+            );
+          }
+          const within = { repo, tier: 'production', after: 0, until: 1_000_000 };
+          const numbers = (await collect(tx.pipelines.uncounted(within))).map(({ number }) => number);
+          expect(numbers).toEqual(Array.from({ length: manyRows }, (_, i) => manyRows - i));
+        });
+      });
+
       it('goes through the held ones of a repo by number, and ends the hold on them all', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
@@ -550,6 +818,34 @@ export function describeStore(
         });
       });
 
+      it('tells by tier which outcomes a repo has, held or not, and of tiers that have none', async () => {
+        await store.transact(async (tx) => {
+          const one = await addRepo(tx, 11);
+          const other = await addRepo(tx, 12);
+          const put = (repo: number, number: number, tier: string, outcome: 'success' | 'failure') =>
+            tx.pipelines.put(
+              pipelineOf(repo, number, {
+                classification: { kind: 'deployment', tier, outcome, at: 1100, isRework: false },
+                isHeld: number % 2 === 0,
+              }),
+            );
+          await put(one, 1, 'production', 'success');
+          await put(one, 2, 'production', 'failure');
+          await put(one, 3, 'production', 'success');
+          await put(one, 4, 'staging', 'failure');
+          await put(other, 1, 'staging', 'success');
+          await tx.pipelines.put(pipelineOf(one, 5, { classification: ignoredAs('killed', 'preview') }));
+          await tx.pipelines.put(pipelineOf(one, 6, { classification: ignoredAs('branch', null) }));
+          const told = [...(await tx.pipelines.outcomes(one))].map(([tier, set]) => [tier, [...set].sort()]);
+          expect(Object.fromEntries(told)).toEqual({
+            production: ['failure', 'success'],
+            staging: ['failure'],
+            preview: [],
+          });
+          expect(await tx.pipelines.outcomes(99)).toEqual(new Map());
+        });
+      });
+
       it('counts what is ignored by every reason there is, held or not', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
@@ -573,6 +869,7 @@ export function describeStore(
             skipped: 0,
             error: 0,
             no_timestamp: 0,
+            limit: 0,
           });
         });
       });
@@ -761,6 +1058,22 @@ export function describeStore(
             { id: 'a', startedAtMs: 3000, summary: '{"id":"a"}' },
           ]);
           expect(await tx.backfills.newest(100)).toHaveLength(4);
+        });
+      });
+
+      it('forget all but the newest', async () => {
+        await store.transact(async (tx) => {
+          for (const startedAtMs of [3000, 1000, 4000, 2000]) {
+            await tx.backfills.put({ id: `at-${startedAtMs}`, startedAtMs, summary: '{}' });
+          }
+          await tx.backfills.keepNewest(3);
+          expect((await tx.backfills.newest(100)).map(({ id }) => id)).toEqual([
+            'at-4000',
+            'at-3000',
+            'at-2000',
+          ]);
+          await tx.backfills.keepNewest(10);
+          expect(await tx.backfills.newest(100)).toHaveLength(3);
         });
       });
 

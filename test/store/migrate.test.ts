@@ -1,7 +1,24 @@
+import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { classificationVersion } from '../../src/core/classification.ts';
+import { pairKey } from '../../src/core/pair.ts';
+import type { Policy } from '../../src/core/policy.ts';
+import type { State } from '../../src/core/state.ts';
+
+import { createIngest } from '../../src/ingest.ts';
+
+import type { IntakeMode } from '../../src/intake-mode.ts';
+
+import { loadState } from '../../src/load.ts';
 import { migrate, refuseForeign, refuseOlder } from '../../src/store/migrate.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnusable } from '../../src/store/store.ts';
+
+import { createFakeClock } from '../support/fake-clock.ts';
+import { aPolicy, aRecord } from '../support/records.ts';
+
+import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 
 describe('migrate', () => {
   let database: DatabaseSync;
@@ -91,5 +108,288 @@ describe('refuseForeign', () => {
     migrate(database);
     expect(() => refuseForeign(database)).not.toThrow();
     database.close();
+  });
+});
+
+describe('a database of version 1', () => {
+  const policy = aPolicy({ rework: { branches: ['hotfix/*'], message: [] } });
+  const waivedThen = 0x7fff_ffff;
+  /** Deployment, failure, recovery, duration: the entries that the ledger had then. */
+  const bits = { deployment: 1, failure: 2, recovery: 8, duration: 32 };
+  let folder: TemporaryFolder;
+
+  beforeEach(() => {
+    folder = createTemporaryFolder();
+  });
+
+  afterEach(() => {
+    folder.remove();
+  });
+
+  interface Row {
+    readonly repo: number;
+    readonly number: number;
+    readonly outcome?: 'success' | 'failure';
+    readonly createdAt?: number | null;
+    readonly endedAt?: number | null;
+    readonly branch?: string;
+    readonly commit?: string;
+    readonly committedAt?: number | null;
+    readonly credited?: number;
+    readonly isHeld?: boolean;
+  }
+
+  const totalsThen = {
+    counters: { dora_deployments_total: 5, dora_deployment_failures_total: 2 },
+    histograms: {
+      dora_deployment_recovery_time_seconds: { counts: [0, 1, 0, 0, 0, 0, 0, 0, 0, 0], sum: 400 },
+      dora_deployment_duration_seconds: { counts: [0, 5, 0, 0, 0, 0, 0, 0, 0, 0], sum: 250 },
+    },
+  };
+
+  function createVersion1(): string {
+    const path = folder.pathOf('dora.db');
+    const database = new DatabaseSync(path);
+    const first = new URL('../../src/store/migrations/0001-initial.sql', import.meta.url);
+    database.exec(readFileSync(first, 'utf8'));
+    database.exec('PRAGMA user_version = 1; PRAGMA application_id = 0x446f7261');
+
+    const addRepo = database.prepare(
+      `INSERT INTO repos (key, woodpecker_id, full_name, named_at, default_branches, horizon, is_revealed, is_gone, scan)
+         VALUES (?, ?, ?, ?, '["main"]', ?, ?, 0, '{"watermark":null,"scannedAt":null,"covered":null}')`,
+    );
+    const repos: readonly [key: number, namedAt: number, horizon: number | null, isRevealed: 0 | 1][] = [
+      [1, 9000, 500, 1],
+      [2, 9000, null, 1],
+      [3, 9000, null, 1],
+      [4, 9000, null, 1],
+      [5, 9000, 500, 0],
+      [6, 9000, null, 1],
+    ];
+    for (const [key, namedAt, horizon, isRevealed] of repos) {
+      addRepo.run(key, 10 + key, `acme/repo-${key}`, namedAt, horizon, isRevealed);
+    }
+
+    const addPipeline = database.prepare(
+      `INSERT INTO pipelines (repo, number, id, status, event, branch, deploy_to, commit_sha, message, from_fork,
+         created_at, started_at, finished_at, updated_at, committed_at, has_workflows, from_rest, tier, outcome,
+         deployed_at, is_rework, is_held, credited)
+       VALUES (?, ?, ?, ?, 'push', ?, '', ?, 'a message', 0, ?, ?, ?, ?, ?, 1, 1, 'unassigned', ?, ?, ?, ?, ?)`,
+    );
+    const add = ({ repo, number, outcome, createdAt = null, endedAt = null, ...row }: Row) =>
+      addPipeline.run(
+        repo,
+        number,
+        100 * repo + number,
+        outcome ?? 'running',
+        row.branch ?? 'main',
+        row.commit ?? `commit-${number}`,
+        createdAt,
+        endedAt === null ? null : endedAt - 50,
+        endedAt,
+        endedAt ?? 8000,
+        row.committedAt ?? null,
+        outcome ?? null,
+        outcome ? endedAt : null,
+        Number(row.branch?.startsWith('hotfix/') ?? false),
+        Number(row.isHeld ?? false),
+        row.credited ?? 0,
+      );
+    const { deployment, failure, recovery, duration } = bits;
+    const rows: readonly Row[] = [
+      // Older than the horizon: shown, and never counted.
+      {
+        repo: 1,
+        number: 1,
+        outcome: 'success',
+        createdAt: 400,
+        endedAt: 450,
+        branch: 'hotfix/0',
+        credited: waivedThen,
+      },
+      {
+        repo: 1,
+        number: 2,
+        outcome: 'success',
+        createdAt: 600,
+        endedAt: 1000,
+        credited: deployment | duration,
+      },
+      {
+        repo: 1,
+        number: 3,
+        outcome: 'failure',
+        createdAt: 1900,
+        endedAt: 2000,
+        branch: 'hotfix/1',
+        credited: deployment | failure | duration,
+      },
+      {
+        repo: 1,
+        number: 4,
+        outcome: 'success',
+        createdAt: 2300,
+        endedAt: 2400,
+        branch: 'hotfix/1',
+        commit: 'commit-3',
+        credited: deployment | recovery | duration,
+      },
+      {
+        repo: 1,
+        number: 5,
+        outcome: 'success',
+        createdAt: 2900,
+        endedAt: 3000,
+        commit: 'commit-3',
+        credited: deployment | duration,
+      },
+      {
+        repo: 1,
+        number: 6,
+        outcome: 'failure',
+        createdAt: 3900,
+        endedAt: 4000,
+        credited: deployment | failure | duration,
+      },
+      { repo: 1, number: 7, createdAt: 4900 },
+      {
+        repo: 2,
+        number: 1,
+        outcome: 'success',
+        createdAt: 700,
+        endedAt: 800,
+        committedAt: 300,
+        credited: deployment | duration,
+      },
+      { repo: 2, number: 2, createdAt: 600 },
+      { repo: 3, number: 1, outcome: 'success', endedAt: 1200, credited: deployment | duration },
+      {
+        repo: 3,
+        number: 2,
+        outcome: 'success',
+        createdAt: 1300,
+        endedAt: 1400,
+        credited: deployment | duration,
+      },
+      { repo: 5, number: 1, outcome: 'success', createdAt: 700, endedAt: 800, isHeld: true },
+      { repo: 6, number: 1 },
+    ];
+    for (const row of rows) add(row);
+
+    const addPair = database.prepare('INSERT INTO pairs (repo, tier, is_known, totals) VALUES (?, ?, ?, ?)');
+    addPair.run(1, 'unassigned', 1, JSON.stringify(totalsThen));
+    addPair.run(2, 'unassigned', 1, JSON.stringify(totalsThen));
+    const { tiers, defaultTier, deployments, rework }: Policy = policy;
+    database
+      .prepare("INSERT INTO meta (key, value) VALUES ('policy', ?)")
+      .run(JSON.stringify([classificationVersion, tiers, defaultTier, deployments, rework]));
+    database.close();
+    return path;
+  }
+
+  const load = async (path: string, mode: Partial<IntakeMode> = {}): Promise<State> => {
+    const store = openSqliteStore(path);
+    const { state } = await loadState(store, { policy, canAsk: true, ...mode }, 10_000);
+    await store.close();
+    return state;
+  };
+  const totalsOf = (state: State, repo: number) => state.pairs.get(pairKey(repo, 'unassigned'))?.totals;
+  const emptyLeadTimes = { counts: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], sum: 0 };
+
+  it('is brought up to date, with how far back each repo that is shown is known', () => {
+    const database = new DatabaseSync(createVersion1());
+    migrate(database);
+    expect(database.prepare('PRAGMA user_version').get()?.['user_version']).toBeGreaterThanOrEqual(2);
+    expect(database.prepare('SELECT key, known_since FROM repos ORDER BY key').all()).toEqual([
+      // Its horizon.
+      { key: 1, known_since: 500 },
+      // The creation of its first pipeline.
+      { key: 2, known_since: 600 },
+      // Its first deployment, which nobody told the creation of.
+      { key: 3, known_since: 1200 },
+      // Its name: it has no pipeline.
+      { key: 4, known_since: 9000 },
+      // Not shown yet.
+      { key: 5, known_since: null },
+      // The last word of its only pipeline.
+      { key: 6, known_since: 8000 },
+    ]);
+    expect(database.prepare('SELECT COUNT(*) AS n FROM pipelines').get()).toEqual({ n: 13 });
+    expect(database.prepare('SELECT COUNT(*) AS n FROM changes').get()).toEqual({ n: 0 });
+    database.close();
+  });
+
+  it('keeps its totals, and begins what the ledger lacked at the exact ones', async () => {
+    const path = createVersion1();
+    const state = await load(path);
+    expect(totalsOf(state, 1)).toEqual({
+      counters: {
+        ...totalsThen.counters,
+        // 3 and 4, not 1, which is older than the horizon.
+        dora_deployment_reworks_total: 2,
+        // 2 and 4; 5 is a restart of 4.
+        dora_change_lead_time_unknown_total: 2,
+      },
+      histograms: { ...totalsThen.histograms },
+    });
+    expect(totalsOf(state, 2)).toEqual({
+      counters: { ...totalsThen.counters },
+      histograms: {
+        ...totalsThen.histograms,
+        // 500 seconds, as a step had reported.
+        dora_change_lead_time_seconds: {
+          ...emptyLeadTimes,
+          counts: [0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+          sum: 500,
+        },
+      },
+    });
+    const again = await load(path);
+    expect([...again.pairs]).toEqual([...state.pairs]);
+  });
+
+  it('begins no lead times where a forge is asked: it would tell of the past bit by bit', async () => {
+    const path = createVersion1();
+    const state = await load(path, { asksForge: true });
+    expect(totalsOf(state, 1)).toEqual({
+      counters: { ...totalsThen.counters, dora_deployment_reworks_total: 2 },
+      histograms: { ...totalsThen.histograms },
+    });
+    expect(totalsOf(state, 2)).toEqual(totalsThen);
+    expect([...(await load(path, { asksForge: true })).pairs]).toEqual([...state.pairs]);
+
+    const store = openSqliteStore(path);
+    const mode: IntakeMode = { policy, canAsk: true, asksForge: true };
+    const loaded = await loadState(store, mode, 10_000);
+    const ingest = createIngest({ store, state: loaded.state, mode, clock: createFakeClock(10_000) });
+    const learn = (number: number, base: string | null, head: string) =>
+      ingest.submit((uow) => {
+        const added = [{ id: head, committedAt: 100, isMerge: false }];
+        return uow.learnChange(2, number, { base, head, range: { added, removed: [] } });
+      });
+    await learn(1, null, 'commit-1');
+    expect(totalsOf(ingest.state, 2)).toEqual(totalsThen);
+    // What is deployed from now on is news.
+    await ingest.submit((uow) =>
+      uow.observe(2, aRecord({ number: 3, id: 203, commit: 'commit-3', finishedAt: 9000 }), 'live'),
+    );
+    await learn(3, 'commit-1', 'commit-3');
+    expect(totalsOf(ingest.state, 2)?.histograms['dora_change_lead_time_seconds']).toEqual({
+      ...emptyLeadTimes,
+      counts: [0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+      sum: 8900,
+    });
+    await store.close();
+  });
+
+  it('counts what a scan still holds when the scan is complete', async () => {
+    const path = createVersion1();
+    expect(totalsOf(await load(path), 5)).toBeUndefined();
+    const state = await load(path, { canAsk: false });
+    expect(totalsOf(state, 5)?.counters).toMatchObject({
+      dora_deployments_total: 1,
+      dora_change_lead_time_unknown_total: 1,
+    });
+    expect(totalsOf(state, 1)?.counters).toMatchObject(totalsThen.counters);
   });
 });

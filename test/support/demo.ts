@@ -9,31 +9,18 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type FakeWoodpecker, type Repo, startFakeWoodpecker } from './fake-woodpecker.ts';
+import { createRandom, demoPolicy, fillHistory } from './demo-history.ts';
+import { startFakeWoodpecker } from './fake-woodpecker.ts';
 
-const historyDays = 120;
-const daySeconds = 86_400;
 const webhookSecret = 'demo-webhook-secret';
 const adminToken = 'demo-admin-token';
 const preferredPort = 3672;
 
-const policy = `
-tiers:
-  - tier: production
-    deploy_to: [production]
-  - tier: staging
-    events: [push, manual]
-default_tier: other
-rework:
-  branches: [hotfix/*]
-  message: ["^revert", "^hotfix"]
-`;
-
 const random = createRandom(20_260_131);
 const folder = mkdtempSync(join(tmpdir(), 'dora-demo-'));
 const woodpecker = await startFakeWoodpecker();
-const repos = fillHistory(woodpecker);
-writeFileSync(join(folder, 'policy.yaml'), policy);
+const repos = fillHistory(woodpecker, random);
+writeFileSync(join(folder, 'policy.yaml'), demoPolicy);
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
@@ -41,7 +28,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.meta.url).pathname], {
   env: {
     ...process.env,
-    DORA_LISTEN: `127.0.0.1:${await freePort(preferredPort)}`,
+    DORA_LISTEN: process.env['DORA_LISTEN'] || `127.0.0.1:${await freePort(preferredPort)}`,
     DORA_DATABASE: join(folder, 'dora.db'),
     DORA_POLICY: join(folder, 'policy.yaml'),
     DORA_WOODPECKER_URL: woodpecker.url,
@@ -115,41 +102,4 @@ async function runOne(): Promise<void> {
     body: JSON.stringify({ repo: repo.full_name, number }),
   });
   woodpecker.finishPipeline(repo, number, { status: random() < 0.8 ? 'success' : 'failure' });
-}
-
-function fillHistory(target: FakeWoodpecker): Repo[] {
-  const now = Math.floor(Date.now() / 1000);
-  const names = ['acme/shop', 'acme/billing', 'acme/search', 'acme/website', 'acme/infra-dns'];
-  return names.map((fullName, index) => {
-    const repo = target.addRepo({ fullName, private: true, access: { alice: 'push' } });
-    const perDay = 6 - index;
-    for (
-      let at = now - historyDays * daySeconds;
-      at < now - 3600;
-      at += (daySeconds / perDay) * (0.5 + random())
-    ) {
-      const created = Math.floor(at);
-      const isProduction = random() < 0.4;
-      const isPullRequest = !isProduction && random() < 0.3;
-      target.addPipeline(repo, {
-        event: isProduction ? 'deployment' : isPullRequest ? 'pull_request' : 'push',
-        status: random() < 0.85 ? 'success' : random() < 0.8 ? 'failure' : 'killed',
-        created,
-        started: created + 5,
-        finished: created + 60 + Math.floor(random() * 600),
-        message: random() < 0.05 ? 'Revert "feat: new checkout"' : 'feat: another step',
-        ...(isProduction ? { deployTo: 'production' } : {}),
-      });
-    }
-    return repo;
-  });
-}
-
-/** A small seeded generator, so that every demo shows the same history. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

@@ -9,7 +9,8 @@ import { onTestFinished } from 'vitest';
 export const webhookSecret = 'e2e-webhook-secret';
 export const adminToken = 'e2e-admin-token';
 
-const main = new URL('../../src/main.ts', import.meta.url).pathname;
+/** `DORA_TEST_MAIN`: the same of another folder, such as one that an image would hold. */
+const main = process.env['DORA_TEST_MAIN'] ?? new URL('../../src/main.ts', import.meta.url).pathname;
 
 export interface ExporterProcess {
   /** `http://127.0.0.1:port`. */
@@ -38,8 +39,7 @@ export async function runExporter(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
 ): Promise<{ code: number | null; output: string }> {
-  const { child, output, exited } = spawnExporter(env, args);
-  onTestFinished(() => void child.kill('SIGKILL'));
+  const { output, exited } = spawnExporter(env, args);
   const { code } = await exited;
   return { code, output: output() };
 }
@@ -52,7 +52,6 @@ export async function startExporter(env: Readonly<Record<string, string>>): Prom
     DORA_ADMIN_TOKEN: adminToken,
     ...env,
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
   const address = await waitFor(() => /Listening address=(\S+)/.exec(output())?.[1], exited, output);
   const url = `http://${address}`;
   const metricsAddress = env['DORA_METRICS_LISTEN']
@@ -98,12 +97,14 @@ export function fallenCounters(before: Metrics, after: Metrics): string[] {
   });
 }
 
-function spawnExporter(env: Readonly<Record<string, string>>, args: readonly string[] = []) {
+/** Starts the process and waits for nothing; it ends with the test. */
+export function spawnExporter(env: Readonly<Record<string, string>>, args: readonly string[] = []) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
   const child = spawn(process.execPath, [main, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  onTestFinished(() => void child.kill('SIGKILL'));
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {

@@ -4,6 +4,7 @@
  */
 
 export interface TruePipeline {
+  /** Repos that share a name differ in its case. */
   readonly repo: string;
   readonly tier: string;
   readonly number: number;
@@ -123,7 +124,10 @@ function recoveryOf(list: readonly TruePipeline[], one: TruePipeline): number[] 
 /** `nothing`: a failure, or a commit that was there before. */
 function leadTimeOf(list: readonly TruePipeline[], one: TruePipeline): number | 'unknown' | 'nothing' {
   if (one.outcome === 'failure') return 'nothing';
-  const before = list.slice(0, list.indexOf(one)).filter(({ outcome }) => outcome === 'success');
+  // What lies between two commits is a question within a repo, also where two that share a name share their series.
+  const before = list
+    .slice(0, list.indexOf(one))
+    .filter(({ outcome, repo }) => outcome === 'success' && repo === one.repo);
   const isThere = before.at(-1)?.commit === one.commit;
   // Where nobody could tell when it was made, it was not taken as delivered.
   const wasThere = before.some(

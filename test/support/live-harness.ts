@@ -32,6 +32,8 @@ export interface LiveHarness {
   readonly store: Store;
   readonly ingest: Ingest;
   readonly client: WoodpeckerClient;
+  /** Aborted by `stop`. */
+  readonly signal: AbortSignal;
   readonly backfill: BackfillRunner;
   readonly reconciliation: Reconciliation;
   readonly stream: EventStream;
@@ -183,6 +185,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     store,
     ingest,
     client,
+    signal,
     backfill,
     reconciliation,
     stream,

@@ -9,6 +9,7 @@ import { createProjection, type SeriesSample } from '../../src/core/projection.t
 import type { Repo } from '../../src/core/repo.ts';
 import type { State } from '../../src/core/state.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
+import { createExplain } from '../../src/explain.ts';
 import { type AppDependencies, type AppSide, createApp } from '../../src/http/app.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
 import { loadState } from '../../src/load.ts';
@@ -28,12 +29,13 @@ import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { type GaugeValues, nameGauges } from './gauges.ts';
-import { project } from './projected.ts';
+import { project, projectWindows } from './projected.ts';
 
 /** When the clock of a small exporter stands still: a minute after the pipelines of the v3.17.0 fixtures. */
 export const noon = 1_785_500_450;
 
 export const webhookSecret = 'correct-horse-battery';
+export const woodpeckerUrl = 'https://ci.example.com/ci';
 export const adminToken = 'admin-token-of-the-tests';
 
 export interface SmallExporter {
@@ -43,6 +45,8 @@ export interface SmallExporter {
   readonly state: State;
   /** Lines of the log. */
   readonly lines: readonly string[];
+  /** Lines that tell of more than a request that was refused. */
+  readonly faults: readonly string[];
   /** `source result` of everything counted. */
   readonly events: readonly string[];
   /** Hands a parsed body to the webhook. */
@@ -106,6 +110,9 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
     ingest,
     state,
     lines,
+    get faults() {
+      return lines.filter((line) => !line.includes(' were refused: '));
+    },
     get events() {
       return counted.map((pair) => pair.join(' '));
     },
@@ -123,6 +130,13 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
               renderSelf: selfMetrics().render,
               now: () => clock.now() / 1000,
             }),
+          version: '1.2.3',
+          api: {
+            projection: createProjection(state, ingest.mode.policy.windows),
+            explain: createExplain({ ingest, woodpeckerUrl: canAsk ? woodpeckerUrl : null }),
+            policy: ingest.mode.policy,
+            nowSeconds: () => clock.now() / 1000,
+          },
           status: async () => ({
             version: '1.2.3',
             now: clock.now() / 1000,
@@ -132,7 +146,8 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
             sources: selfMetrics().activity(),
             following: state.follows.size,
             backfills: [],
-            series: project(state),
+            ...projectWindows(state, ingest.mode.policy.windows, clock.now() / 1000),
+            windows: ingest.mode.policy.windows,
             ignored: [],
             events: state.tally.events(),
           }),

@@ -6,11 +6,11 @@
 import type { State } from '../../src/core/state.ts';
 import { settle } from '../../src/core/timeline.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
+import type { IntakeMode } from '../../src/intake-mode.ts';
 import { loadState } from '../../src/load.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
-import type { IntakeMode } from '../../src/unit-of-work.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { nameGauges } from './gauges.ts';
 import { type Delivery, firstReceipt } from './histories.ts';
@@ -47,7 +47,7 @@ export interface World {
   restart(mode?: IntakeMode): Promise<void>;
   /** Plays deliveries in; `onCommit` is called after each commit and restart. */
   play(deliveries: readonly Delivery[], onCommit?: (state: State, delivery: Delivery) => void): Promise<void>;
-  /** Completes the scan of a repo; the first time also fixes its horizon. */
+  /** Completes the scan of a repo; the first time also fixes its horizon, from which on it is then known. */
   release(woodpeckerId: number, horizon: number | null): Promise<void>;
   close(): Promise<void>;
 }
@@ -57,14 +57,17 @@ export interface WorldOptions {
   readonly host?: StoreHost;
   /** Unix seconds; fixed for a repo when its first scan is complete. */
   readonly horizon?: number | null;
+  /** What the clock shows at first, Unix seconds. */
+  readonly startsAt?: number;
 }
 
 export async function createWorld({
   mode,
   host = createMemoryHost(),
   horizon = null,
+  startsAt = firstReceipt,
 }: WorldOptions): Promise<World> {
-  const clock = createFakeClock(firstReceipt);
+  const clock = createFakeClock(startsAt);
   let store = host.open();
   let present = mode;
   const start = async (): Promise<Ingest> => {
@@ -115,7 +118,7 @@ export async function createWorld({
       await ingest.submit(async (uow) => {
         const repo = uow.repoById(woodpeckerId);
         if (!repo) throw new Error(`No repo has the id ${woodpeckerId}`);
-        if (!repo.revealed) await uow.putRepo({ ...repo, horizon: fixedHorizon });
+        if (!repo.revealed) await uow.putRepo({ ...repo, horizon: fixedHorizon, knownSince: fixedHorizon });
         await uow.release(repo.key);
       });
     },

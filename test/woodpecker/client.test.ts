@@ -561,8 +561,8 @@ describe('onRequest', () => {
   it('is told of every request’s end, whether it was of use, and of none that was aborted', async () => {
     const woodpecker = await start();
     const ends: unknown[] = [];
-    const onRequest: ClientOptions['onRequest'] = ({ status, isUsable, ms }) =>
-      ends.push([status, isUsable, ms >= 0]);
+    const onRequest: ClientOptions['onRequest'] = ({ status, isUsable, isTokenValid, ms }) =>
+      ends.push([status, isUsable, isTokenValid, ms >= 0]);
     const client = clientOf(woodpecker, { onRequest, timeoutMs: 30_000 });
     await client.user(signal);
     await client.repo(99, signal).catch(() => undefined);
@@ -581,15 +581,15 @@ describe('onRequest', () => {
     await expect(promptly(aborted)).rejects.toThrow();
 
     expect(ends).toEqual([
-      [200, true, true],
-      [404, true, true],
-      [503, false, true],
-      [200, true, true],
-      [0, false, true],
-      [200, true, true],
-      [200, false, true],
-      [200, true, true],
-      [401, false, true],
+      [200, true, true, true],
+      [404, true, null, true],
+      [503, false, null, true],
+      [200, true, true, true],
+      [0, false, null, true],
+      [200, true, true, true],
+      [200, false, null, true],
+      [200, true, true, true],
+      [401, false, false, true],
     ]);
   });
 });

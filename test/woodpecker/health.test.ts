@@ -16,8 +16,11 @@ function watch() {
   return { clock, lines, changes, health };
 }
 
-const up = { status: 200, isUsable: true };
-const down = { status: 0, isUsable: false };
+const up = { status: 200, isUsable: true, isTokenValid: null, error: null };
+const error = new Error('fetch failed', { cause: new Error('unable to verify the first certificate') });
+const down = { status: 0, isUsable: false, isTokenValid: null, error };
+const refused = { status: 401, isUsable: false, isTokenValid: false, error: null };
+const welcome = { status: 200, isUsable: true, isTokenValid: true, error: null };
 
 describe('the health of Woodpecker', () => {
   it('is not known before the first answer', () => {
@@ -33,22 +36,47 @@ describe('the health of Woodpecker', () => {
     clock.advance(10);
     health.note(down);
     clock.advance(42);
-    health.note({ status: 503, isUsable: false });
+    health.note({ ...down, status: 503 });
     expect([health.isUp, health.since]).toEqual([false, 1_010_000]);
     health.note(up);
     health.note(up);
     expect(changes).toEqual([true, false, true]);
     expect(lines).toEqual([
-      '1970-01-01T00:00:00.000Z warn  Woodpecker gives no usable answer; will keep trying status=none',
+      '1970-01-01T00:00:00.000Z warn  Woodpecker gives no usable answer; will keep trying status=none error="fetch failed: unable to verify the first certificate"',
       '1970-01-01T00:00:00.000Z info  Woodpecker answers again after_s=42',
     ]);
   });
 
   it('tells of a refused token as an error, with what to do', () => {
     const { lines, health } = watch();
-    health.note({ status: 401, isUsable: false });
+    health.note(refused);
+    expect(health.trouble).toMatch(/refuses the token/);
     expect(lines).toEqual([
       '1970-01-01T00:00:00.000Z error Woodpecker refuses the token: set DORA_WOODPECKER_TOKEN to a valid one status=401',
+    ]);
+  });
+
+  it('takes a refused token for good only on the word that it is', () => {
+    const { lines, health } = watch();
+    // A public repo answers anybody.
+    for (const ended of [refused, up, refused, up]) health.note(ended);
+    expect(health.isUp).toBe(false);
+    health.note(welcome);
+    expect([health.isUp, health.trouble]).toEqual([true, null]);
+    expect(lines.map((line) => line.slice(25, 50))).toEqual([
+      'error Woodpecker refuses ',
+      'info  Woodpecker answers ',
+    ]);
+  });
+
+  it('tells a refused token apart from silence, each when it begins', () => {
+    const { lines, health } = watch();
+    for (const ended of [down, down, refused, refused, down, welcome]) health.note(ended);
+    expect(lines.map((line) => line.slice(25, 50))).toEqual([
+      'warn  Woodpecker gives no',
+      'error Woodpecker refuses ',
+      'warn  Woodpecker gives no',
+      'info  Woodpecker answers ',
     ]);
   });
 });

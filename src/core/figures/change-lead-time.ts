@@ -14,10 +14,17 @@ import { emptySet, type GrowingSet, isIn, withTexts } from '../growing-set.ts';
 import { type Figure, type FigureRules, nothing, once } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 
-/** What is deployed, and what was before. */
-export interface Delivered {
+/** What is deployed, and what was before: of one repo, and of others that share its series. */
+export interface Delivered extends DeliveredOfRepo {
   readonly rules: FigureRules;
-  /** Commit of the last successful deployment; `null` before the first. */
+  /** Key of the repo; `null` before the first. */
+  readonly repo: number | null;
+  /** By key of the repo; what it holds of the one above is of no use. */
+  readonly others: ReadonlyMap<number, DeliveredOfRepo>;
+}
+
+interface DeliveredOfRepo {
+  /** Commit of the last successful deployment, empty where nobody told it; `null` before the first. */
   readonly commit: string | null;
   /** Commits that were delivered once and may not be reachable from that one. */
   readonly earlier: GrowingSet;
@@ -43,9 +50,10 @@ export type Delivery =
   | { readonly kind: 'unknown' };
 
 /** What a deployment brings; `null` for one that failed. */
-export function deliveryOf(before: Delivered, deployment: Deployment): Delivery | null {
+export function deliveryOf(state: Delivered, deployment: Deployment): Delivery | null {
   const { commit, at, change } = deployment;
   if (deployment.outcome !== 'success') return null;
+  const before = turnTo(state, deployment.repo);
   if (isDeliveredAlready(before, commit)) return { kind: 'nothing_new' };
   const leadTimeSeconds = (since: number) => Math.max(0, at - since);
   const isLookedUp = isChangeFrom(before, deployment);
@@ -55,7 +63,7 @@ export function deliveryOf(before: Delivered, deployment: Deployment): Delivery 
       .map(({ id, committedAt }) => ({ id, leadTimeSeconds: leadTimeSeconds(committedAt) }));
     return { kind: 'known', source: 'forge', commits };
   }
-  if (before.rules.asksForge && commit !== '' && !isLookedUp) return { kind: 'pending' };
+  if (isForTheForge(before, commit) && !isLookedUp) return { kind: 'pending' };
   if (deployment.committedAt !== null) {
     const commits = [{ id: commit, leadTimeSeconds: leadTimeSeconds(deployment.committedAt) }];
     return { kind: 'known', source: 'report', commits };
@@ -69,11 +77,12 @@ export function deliveryOf(before: Delivered, deployment: Deployment): Delivery 
 
 /** What the forge is to be asked for a deployment; `null` where there is nothing to ask. */
 export function lookupFor(
-  before: Delivered,
+  state: Delivered,
   deployment: Deployment,
 ): { readonly base: string | null; readonly head: string } | null {
   const { commit } = deployment;
-  const asks = before.rules.asksForge && deployment.outcome === 'success' && commit !== '';
+  const before = turnTo(state, deployment.repo);
+  const asks = deployment.outcome === 'success' && isForTheForge(before, commit);
   // One that brings nothing is asked for too: what it takes away must not be counted when it comes again.
   if (!asks || commit === before.commit || isChangeFrom(before, deployment)) return null;
   return { base: before.commit, head: commit };
@@ -83,26 +92,44 @@ function isDeliveredAlready({ commit: deployed, earlier }: Delivered, commit: st
   return commit !== '' && (commit === deployed || isIn(earlier, commit));
 }
 
+/** Whether the step to `commit` is one that a forge is asked for: not from or to a commit that nobody told. */
+function isForTheForge({ rules, commit: deployed }: Delivered, commit: string): boolean {
+  return rules.asksForge && deployed !== '' && commit !== '';
+}
+
 /** Whether what the forge told of a deployment is about the step from what was deployed before it. */
 function isChangeFrom({ commit: deployed }: Delivered, { change, commit }: Deployment): boolean {
   return change !== null && change.base === deployed && change.head === commit;
 }
 
-function step(state: Delivered, deployment: Deployment): Delivered {
+/** `state` as seen from one repo: what lies between two commits is a question within a repo. */
+function turnTo(state: Delivered, repo: number): Delivered {
+  if (state.repo === repo) return state;
+  if (state.repo === null) return { ...state, repo };
+  const { commit = null, earlier = emptySet } = state.others.get(repo) ?? {};
+  const others = new Map(state.others).set(state.repo, { commit: state.commit, earlier: state.earlier });
+  return { ...state, repo, commit, earlier, others };
+}
+
+function step(all: Delivered, deployment: Deployment): Delivered {
   const { commit, change } = deployment;
-  if (deployment.outcome !== 'success' || commit === '' || commit === state.commit) return state;
+  if (deployment.outcome !== 'success') return all;
+  const state = turnTo(all, deployment.repo);
+  if (commit === state.commit) return state;
   if (isChangeFrom(state, deployment) && change?.range) {
     return { ...state, commit, earlier: withTexts(state.earlier, change.range.removed) };
   }
-  // What leads from one to the other is not known: all that is sure to have been delivered are the two.
+  // What leads from one to the other is not known: all that is sure to have been delivered are the two. Where no forge
+  // is asked, a commit without a time is not worth the memory: it would be every one that was ever deployed.
+  const { asksForge } = state.rules;
   const isCounted = deliveryOf(state, deployment)?.kind === 'known';
-  const isForgeSilent = state.rules.asksForge && state.commit !== null;
-  const delivered = [...(isCounted ? [commit] : []), ...(isForgeSilent ? [state.commit] : [])];
-  return { ...state, commit, earlier: withTexts(state.earlier, delivered) };
+  const delivered = [...(asksForge ? [state.commit ?? ''] : []), ...(asksForge || isCounted ? [commit] : [])];
+  const told = delivered.filter((id) => id !== '');
+  return { ...state, commit, earlier: withTexts(state.earlier, told) };
 }
 
 export const changeLeadTime: Figure<Delivered> = {
-  initial: (rules) => ({ rules, commit: null, earlier: emptySet }),
+  initial: (rules) => ({ rules, repo: null, commit: null, earlier: emptySet, others: new Map() }),
   step,
   gauges: [],
   measures: [

@@ -1,0 +1,149 @@
+/**
+ * Why a window's figures are what they are: what each of its deployments brought to them, and how that was come by.
+ *
+ * The figures and the parts come out of the same fold of `figures` that everything else shows; nothing is defined here a
+ * second time. Guarantees: the figures are those of the whole window, however few of its parts are kept.
+ */
+
+import type { IgnoreReason } from './classification.ts';
+import { compareDeployments, type Deployment, type Place } from './deployment.ts';
+import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
+import type { Figure } from './figures/figure.ts';
+import { figures } from './figures/index.ts';
+import { type Episode, recoveryTime } from './figures/recovery-time.ts';
+import type { PipelineRecord } from './pipeline.ts';
+import type { Window } from './policy.ts';
+import { type Fold, stepFold } from './timeline.ts';
+import type { WindowFigures } from './window-figures.ts';
+import { contributionOf, createContentDraft, isWithin, type WindowContent } from './windows.ts';
+
+/** What was asked: a series, by its repo's name in any case, a window, and which part of the list. */
+export interface ExplainRequest {
+  readonly repo: string;
+  readonly tier: string;
+  readonly window: Window;
+  /** End of the window, Unix seconds. */
+  readonly at: number;
+  /** Lists what stands before this; `null`: from the latest on. */
+  readonly before: Place | null;
+  /** How many pipelines to list at most, at least one. */
+  readonly limit: number;
+}
+
+/** `null`: no such series is shown. */
+export type Explain = (request: ExplainRequest) => Promise<Explanation | null>;
+
+export interface Explanation {
+  /** Current full name. */
+  readonly repo: string;
+  readonly tier: string;
+  readonly window: Window;
+  readonly at: number;
+  /** Of the whole window, whatever is listed. */
+  readonly figures: WindowFigures;
+  readonly withoutLeadTime: Explained['withoutLeadTime'];
+  readonly failingSince: number;
+  /** How many of the window's pipelines do not count, by reason, most first. */
+  readonly uncounted: readonly { readonly reason: UncountedReason; readonly pipelines: number }[];
+  /** Counted or not, latest first. */
+  readonly pipelines: readonly ExplainedPipeline[];
+  /** Where the list goes on; `null` where it is at its end. */
+  readonly next: Place | null;
+}
+
+export type UncountedReason = IgnoreReason | 'not_ended';
+
+export interface ExplainedPipeline {
+  readonly place: Place;
+  readonly record: PipelineRecord;
+  /** Woodpecker's id of the repo; `null` where it is not known. */
+  readonly repoId: number | null;
+  /** Its page in Woodpecker; `null` where there is none to link to. */
+  readonly url: string | null;
+  readonly verdict:
+    | { readonly kind: 'deployment'; readonly part: DeploymentPart }
+    | { readonly kind: 'uncounted'; readonly reason: UncountedReason };
+}
+
+/** What one deployment did to the figures. */
+export interface DeploymentPart {
+  readonly deployment: Deployment;
+  readonly episode: EpisodePart;
+  /** What it brings; `null` for one that failed. */
+  readonly delivery: Delivery | null;
+}
+
+/** `since`: the first failure of the episode, Unix seconds. */
+export type EpisodePart =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'opened'; readonly since: number }
+  | { readonly kind: 'continued'; readonly since: number }
+  | { readonly kind: 'closed'; readonly since: number; readonly recoverySeconds: number };
+
+export interface Explained {
+  readonly content: WindowContent;
+  /** How many successful deployments have no lead time, by what stands in its way. */
+  readonly withoutLeadTime: Readonly<Record<Exclude<Delivery['kind'], 'known'>, number>>;
+  /** First failure of the episode that is open at the window's end, Unix seconds; 0 when none is. */
+  readonly failingSince: number;
+  /** In order of time; the latest of them where there are more than wanted. */
+  readonly parts: readonly DeploymentPart[];
+}
+
+export interface Question {
+  /** Length of the window. */
+  readonly seconds: number;
+  /** Its end, Unix seconds. */
+  readonly at: number;
+  /** Keeps parts of what stands before this alone; `null`: of everything. */
+  readonly before: Place | null;
+  /** How many parts to keep, at least one. */
+  readonly most: number;
+}
+
+export interface Explaining {
+  /** Takes the next deployment in, in order of time; one beyond the window's end is left out. */
+  add(deployment: Deployment): void;
+  finish(): Explained;
+}
+
+const episodeAt = figures.indexOf(recoveryTime as Figure<unknown>);
+const deliveredAt = figures.indexOf(changeLeadTime as Figure<unknown>);
+
+/** `start`: the state before the first deployment that is added, from wherever before the window that is. */
+export function createExplaining(start: Fold, { seconds, at, before, most }: Question): Explaining {
+  const draft = createContentDraft();
+  const withoutLeadTime = { nothing_new: 0, pending: 0, unknown: 0 };
+  let fold = start;
+  let parts: DeploymentPart[] = [];
+  return {
+    add(deployment) {
+      if (deployment.at > at) return;
+
+      const earlier = fold;
+      fold = stepFold(fold, deployment);
+      if (!isWithin(deployment, { seconds }, at)) return;
+      draft.add(contributionOf(earlier, deployment));
+      const delivery = deliveryOf(earlier[deliveredAt] as Delivered, deployment);
+      if (delivery && delivery.kind !== 'known') withoutLeadTime[delivery.kind]++;
+      if (before && compareDeployments(deployment, before) >= 0) return;
+      parts.push({ deployment, episode: episodePartOf(earlier, fold, deployment), delivery });
+      if (parts.length >= 2 * most) parts = parts.slice(-most);
+    },
+    finish: () => ({
+      content: draft.finish(),
+      withoutLeadTime,
+      failingSince: (fold[episodeAt] as Episode).failingSince,
+      parts: parts.slice(-most),
+    }),
+  };
+}
+
+function episodePartOf(before: Fold, after: Fold, { at }: Deployment): EpisodePart {
+  const { failingSince: since } = before[episodeAt] as Episode;
+  const { failingSince } = after[episodeAt] as Episode;
+  if (failingSince === 0) {
+    return since === 0 ? { kind: 'none' } : { kind: 'closed', since, recoverySeconds: at - since };
+  }
+  return { kind: since === 0 ? 'opened' : 'continued', since: failingSince };
+}

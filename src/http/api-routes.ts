@@ -1,0 +1,313 @@
+/**
+ * `/api`: the figures as JSON, and where they come from. Read-only, and the same figures as `/metrics`.
+ *
+ * Guarantees: an answer is bounded or written piece by piece, so that no size of it holds up the event loop.
+ */
+
+import type { Context } from 'hono';
+import { z } from 'zod';
+import { createBreath } from '../clock.ts';
+import type { Place } from '../core/deployment.ts';
+import type { Explain, ExplainedPipeline, ExplainRequest, Explanation } from '../core/explain.ts';
+import type { Policy, Window } from '../core/policy.ts';
+import type { Projected, Projection, SeriesSample } from '../core/projection.ts';
+import { nameKey } from '../core/repo.ts';
+import { edition, publishedMeans, type Score, scoreOf } from '../core/score.ts';
+import type { TierShare } from '../core/tier-windows.ts';
+import { figuresOf, type WindowFigures } from '../core/window-figures.ts';
+import { renderExplanation } from './explain-page.ts';
+import { moment } from './moment.ts';
+import { iso, pageHeaders } from './page.ts';
+import { problem } from './problem.ts';
+import type {
+  DoraHeadJson,
+  ExplanationJson,
+  FiguresJson,
+  PairFiguresJson,
+  ScoreJson,
+  TierFiguresJson,
+  WindowJson,
+} from './schemas.ts';
+
+export interface ApiDependencies {
+  readonly projection: Projection;
+  readonly explain: Explain;
+  readonly policy: Pick<Policy, 'windows' | 'rework'>;
+  readonly nowSeconds: () => number;
+}
+
+const usualLimit = 500;
+const longestList = 1_000;
+/** How many pipelines a page for people lists. */
+const pageLimit = 200;
+const longestMessage = 200;
+const mostChoices = 20;
+const pairsAtOnce = 100;
+
+/** What `/api/explain` and `/explain` take. `now` in Unix seconds. */
+export const ExplainQuery = (windows: readonly Window[], now: number) =>
+  z.strictObject({
+    repo: z.string().min(1),
+    tier: z.string().min(1),
+    window: z.enum(windows.map(({ name }) => name)),
+    at: moment(now)
+      .refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now')
+      .optional(),
+    limit: z
+      .string()
+      .regex(/^[1-9]\d{0,3}$/, `Expected a number from 1 to ${longestList}`)
+      .transform(Number)
+      .refine((limit) => limit <= longestList, `Expected a number from 1 to ${longestList}`)
+      .optional(),
+    before: z
+      .string()
+      .regex(/^\d{1,12}\.\d{1,15}\.\d{1,15}$/, 'Expected what "next" of an earlier answer has')
+      .optional(),
+  });
+
+/** What `/api/dora` takes. */
+export const DoraQuery = (windows: readonly Window[]) =>
+  z.strictObject({
+    window: z.enum(windows.map(({ name }) => name)),
+    tier: z.string().min(1).optional(),
+    repo: z.string().min(1).optional(),
+  });
+
+export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDependencies) {
+  const { windows } = policy;
+  const hasReworkRules = policy.rework.branches.length + policy.rework.message.length > 0;
+
+  const project = async (now: number): Promise<Projected> => {
+    await projection.prepare(now, createBreath());
+    return projection.at(now);
+  };
+
+  /** What `request` asks for, with `limit` where it does not say; a problem where it cannot be answered. */
+  const answer = async (c: Context, limit: number): Promise<Explanation | Response> => {
+    const now = nowSeconds();
+    const query = readQuery(c, ExplainQuery(windows, now));
+    if (query instanceof Response) return query;
+    const window = windows.find(({ name }) => name === query.window);
+    if (!window) return problem(422);
+    const request: ExplainRequest = {
+      repo: query.repo,
+      tier: query.tier,
+      window,
+      at: query.at ?? now,
+      before: query.before === undefined ? null : toPlace(query.before),
+      limit: query.limit ?? limit,
+    };
+    return (await explain(request)) ?? noSuchSeries(await project(now), query);
+  };
+
+  return {
+    async explain(c: Context): Promise<Response> {
+      const explanation = await answer(c, usualLimit);
+      if (explanation instanceof Response) return explanation;
+      return c.json(explanationJson(explanation, c.req.query('limit')));
+    },
+
+    async explainPage(c: Context): Promise<Response> {
+      const explanation = await answer(c, pageLimit);
+      if (explanation instanceof Response) return explanation;
+      const isOfNow = c.req.query('at') === undefined;
+      const page = await renderExplanation(explanation, {
+        windows,
+        older: nextOf(explanation, c.req.query('limit')),
+        isOfNow,
+      });
+      return c.body(page, 200, pageHeaders);
+    },
+
+    async dora(c: Context): Promise<Response> {
+      const query = readQuery(c, DoraQuery(windows));
+      if (query instanceof Response) return query;
+      const index = windows.findIndex(({ name }) => name === query.window);
+      const window = windows[index];
+      if (!window) return problem(422);
+      const now = nowSeconds();
+      const projected = await project(now);
+      const isWanted = ({ repo, tier }: { readonly repo?: string; readonly tier: string }) =>
+        (query.tier === undefined || query.tier === tier) &&
+        (query.repo === undefined || (repo !== undefined && nameKey(repo) === nameKey(query.repo)));
+      const pairs = projected.series.filter(isWanted);
+      if (pairs.length === 0 && (query.repo ?? query.tier) !== undefined)
+        return noSuchSeries(projected, query);
+      const measure = (share: TierShare | null): Pick<PairFiguresJson, 'figures' | 'score'> => {
+        const content = share?.windows[index];
+        if (!share || !content) return { figures: null, score: null };
+        const figures = figuresOf(content, share.coverage[index] ?? 0, window);
+        return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window, hasReworkRules)) };
+      };
+      const head: z.infer<typeof DoraHeadJson> = {
+        window: windowJson(window, now),
+        quick_check: { edition, published_means: publishedMeans },
+      };
+      const tiers = projected.tiers
+        .filter(isWanted)
+        .map((sample): z.infer<typeof TierFiguresJson> => ({ tier: sample.tier, ...measure(sample) }));
+      const pairOf = ({ repo, tier, windows: share }: SeriesSample): PairFiguresJson => ({
+        repo,
+        tier,
+        ...measure(share),
+      });
+      const body = ReadableStream.from(writeInPieces({ ...head, tiers }, 'pairs', pairs, pairOf));
+      return new Response(body, { headers: { 'content-type': 'application/json' } });
+    },
+  };
+}
+
+/** An object as JSON, with a last list whose items are made as they are written. */
+async function* writeInPieces<T>(
+  head: object,
+  name: string,
+  items: readonly T[],
+  toJson: (item: T) => unknown,
+): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  const breathe = createBreath();
+  yield encoder.encode(`${JSON.stringify(head).slice(0, -1)},${JSON.stringify(name)}:[`);
+  for (let from = 0; from < items.length; from += pairsAtOnce) {
+    const texts = items.slice(from, from + pairsAtOnce).map((item) => JSON.stringify(toJson(item)));
+    yield encoder.encode(`${from === 0 ? '' : ','}${texts.join(',')}`);
+    await breathe();
+  }
+  yield encoder.encode(']}\n');
+}
+
+/** The query as the schema has it; else a problem that says what is wrong, and what there is to choose from. */
+function readQuery<T>(c: Context, schema: z.ZodType<T>): T | Response {
+  const parsed = schema.safeParse(c.req.query());
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  return problem(422, { detail: 'Query is not as expected', errors });
+}
+
+/** 404, with the tiers of the repo where that is known, else with names of repos, those like the one asked for first. */
+function noSuchSeries(
+  { series }: Projected,
+  { repo, tier }: { readonly repo?: string | undefined; readonly tier?: string | undefined },
+): Response {
+  const choose = (path: string, values: readonly string[]) => {
+    const known = [...new Set(values)];
+    const shown = known.slice(0, mostChoices).join(', ');
+    const more = known.length > mostChoices ? ` and ${known.length - mostChoices} more` : '';
+    const message = known.length === 0 ? 'There are none yet' : `Expected one of ${shown}${more}`;
+    return problem(404, { detail: `No such ${path}`, errors: [{ path, message }] });
+  };
+  if (repo === undefined) return choose('tier', series.map((sample) => sample.tier).sort());
+  const ofRepo = series.filter((sample) => nameKey(sample.repo) === nameKey(repo));
+  if (ofRepo.length > 0 && tier !== undefined) {
+    return choose(
+      'tier',
+      ofRepo.map((sample) => sample.tier),
+    );
+  }
+  const lastPart = nameKey(repo.slice(repo.lastIndexOf('/') + 1));
+  const names = series.map((sample) => sample.repo);
+  const isLike = (name: string) => nameKey(name).includes(lastPart);
+  return choose('repo', [...names.filter(isLike), ...names]);
+}
+
+function explanationJson(explanation: Explanation, limit: string | undefined): ExplanationJson {
+  const { repo, tier, window, at, figures, failingSince, withoutLeadTime, uncounted, pipelines } =
+    explanation;
+  return {
+    repo,
+    tier,
+    window: windowJson(window, at),
+    figures: figuresJson(figures),
+    failing_since: failingSince === 0 ? null : iso(failingSince),
+    without_lead_time: withoutLeadTime,
+    not_counted: [...uncounted],
+    pipelines: pipelines.map(pipelineJson),
+    truncated: explanation.next !== null,
+    next: nextOf(explanation, limit),
+  };
+}
+
+function pipelineJson({
+  place,
+  record,
+  repoId,
+  url,
+  verdict,
+}: ExplainedPipeline): ExplanationJson['pipelines'][number] {
+  const pipeline = {
+    repo_id: repoId,
+    number: place.number,
+    url,
+    at: iso(place.at),
+    status: record.status,
+    event: record.event,
+    branch: record.branch,
+    deploy_to: record.deployTo,
+    commit: record.commit,
+    message: firstLine(record.message),
+  };
+  if (verdict.kind === 'uncounted') return { ...pipeline, counted: false, reason: verdict.reason };
+  const { deployment, episode, delivery } = verdict.part;
+  return {
+    ...pipeline,
+    counted: true,
+    outcome: deployment.outcome,
+    rework: deployment.isRework,
+    episode:
+      episode.kind === 'none'
+        ? episode
+        : episode.kind === 'closed'
+          ? {
+              kind: 'closed',
+              failing_since: iso(episode.since),
+              recovery_seconds: episode.recoverySeconds,
+            }
+          : { kind: episode.kind, failing_since: iso(episode.since) },
+    lead_time:
+      delivery?.kind === 'known'
+        ? {
+            ...delivery,
+            commits: delivery.commits.map(({ id, leadTimeSeconds }) => ({ id, seconds: leadTimeSeconds })),
+          }
+        : delivery,
+  };
+}
+
+function figuresJson(figures: WindowFigures): FiguresJson {
+  return {
+    deployments: figures.deployments,
+    failed_deployments: figures.failedDeployments,
+    rework_deployments: figures.reworkDeployments,
+    deployments_per_day: figures.deploymentsPerDay,
+    change_fail_rate: figures.changeFailRate,
+    deployment_rework_rate: figures.reworkRate,
+    change_lead_time_seconds: figures.changeLeadTime,
+    failed_deployment_recovery_time_seconds: figures.recoveryTime,
+    coverage_ratio: figures.coverage,
+  };
+}
+
+function scoreJson({ overall, missing, figures }: Score): ScoreJson {
+  return { overall, missing: [...missing], ...figures };
+}
+
+function windowJson({ name, seconds }: Window, at: number): z.infer<typeof WindowJson> {
+  return { name, seconds, from: iso(at - seconds), to: iso(at) };
+}
+
+/** The query that asks for the rest of the list, of the same moment and with the limit that was asked for. */
+function nextOf({ repo, tier, window, at, next }: Explanation, limit: string | undefined): string | null {
+  if (!next) return null;
+  const before = `${next.at}.${next.number}.${next.repo}`;
+  const asked = limit === undefined ? {} : { limit };
+  return `?${new URLSearchParams({ repo, tier, window: window.name, at: iso(at), ...asked, before })}`;
+}
+
+function toPlace(text: string): Place {
+  const [at = 0, number = 0, repo = 0] = text.split('.').map(Number);
+  return { at, number, repo };
+}
+
+function firstLine(message: string): string {
+  const line = message.trimStart().split(/\r?\n/, 1)[0] ?? '';
+  return line.slice(0, longestMessage).toWellFormed();
+}

@@ -1,0 +1,318 @@
+/**
+ * The service's description as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1.html), made of the very schemas that
+ * requests are checked with and answers are built to.
+ */
+
+import { z } from 'zod';
+import type { Window } from '../core/policy.ts';
+import { webhookBodies } from '../sources/webhook.ts';
+import { DoraQuery, ExplainQuery } from './api-routes.ts';
+import { BackfillBody } from './backfill-routes.ts';
+import {
+  BackfillSummaryJson,
+  CountedPipelineJson,
+  DoraJson,
+  ExplanationJson,
+  FiguresJson,
+  PairFiguresJson,
+  ProblemJson,
+  ScoreJson,
+  TierFiguresJson,
+  UncountedPipelineJson,
+  WebhookResultJson,
+  WindowJson,
+} from './schemas.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const answers = {
+  BackfillSummary: BackfillSummaryJson,
+  CountedPipeline: CountedPipelineJson,
+  Dora: DoraJson,
+  Explanation: ExplanationJson,
+  Figures: FiguresJson,
+  PairFigures: PairFiguresJson,
+  Problem: ProblemJson,
+  Score: ScoreJson,
+  TierFigures: TierFiguresJson,
+  UncountedPipeline: UncountedPipelineJson,
+  WebhookResult: WebhookResultJson,
+  Window: WindowJson,
+};
+
+const bodies = {
+  BackfillRequest: BackfillBody(0),
+  Build: webhookBodies.build,
+  Event: webhookBodies.event,
+  StepReport: webhookBodies.report,
+};
+
+const parameterWords: Readonly<Record<string, string>> = {
+  repo: 'owner/name, whatever its case',
+  tier: 'Tier of the policy',
+  window: 'One of the policy’s windows',
+  at: 'End of the window, a time such as 2026-01-01T00:00:00Z or an age such as 7d; now where not given',
+  limit: 'How many pipelines to list at most, from 1 to 1000',
+  before: 'Where the list goes on, from `next` of an earlier answer',
+};
+
+export function openApi(version: string, windows: readonly Window[]): Json {
+  const figures = { tags: ['figures'], security: readerSecurity };
+  const admin = { tags: ['backfill'], security: [{ adminToken: [] }] };
+  const health = { tags: ['health'], security: [] };
+  const readiness = {
+    ...health,
+    responses: { 200: text('Ready'), 503: text('Not ready, and why') },
+  };
+  const liveness = { ...health, responses: { 200: text('It can serve') } };
+  const explainParameters = parametersOf(ExplainQuery(windows, 0));
+  const unanswerable = { 404: problem('Nothing of that name'), 422: problem('Query is not as expected') };
+  const unread = { 401: problem('Token is wrong or missing') };
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'woodpecker-dora-exporter',
+      version,
+      description: 'DORA figures of pipelines on Woodpecker CI, and where they come from.',
+    },
+    servers: [{ url: '..', description: 'Where this description is served' }],
+    tags: [
+      { name: 'figures', description: 'Read-only; on the address of the metrics where that is another' },
+      { name: 'intake' },
+      { name: 'backfill' },
+      { name: 'health' },
+    ],
+    paths: {
+      '/': {
+        get: {
+          ...figures,
+          operationId: 'showStatus',
+          summary: 'Status page for people',
+          responses: { 200: page('The page'), ...unread },
+        },
+      },
+      '/metrics': {
+        get: {
+          ...figures,
+          operationId: 'scrape',
+          summary: 'Figures for Prometheus',
+          responses: {
+            200: text('Text format 0.0.4', 'text/plain; version=0.0.4; charset=utf-8'),
+            ...unread,
+          },
+        },
+      },
+      '/explain': {
+        get: {
+          ...figures,
+          operationId: 'showExplanation',
+          summary: 'Why the figures of a repo and tier are what they are, as a page for people',
+          parameters: explainParameters,
+          responses: { 200: page('The page'), ...unread, ...unanswerable, 503: unavailable },
+        },
+      },
+      '/api/explain': {
+        get: {
+          ...figures,
+          operationId: 'explain',
+          summary: 'Why the figures of a repo and tier are what they are, pipeline by pipeline',
+          parameters: explainParameters,
+          responses: {
+            200: json('The figures, and what each pipeline brought to them', 'Explanation'),
+            ...unread,
+            ...unanswerable,
+            503: unavailable,
+          },
+        },
+      },
+      '/api/dora': {
+        get: {
+          ...figures,
+          operationId: 'listFigures',
+          summary: 'The five figures of all tiers and pairs over a window, with their scores',
+          parameters: parametersOf(DoraQuery(windows)),
+          responses: {
+            200: json('The same figures as the metrics', 'Dora'),
+            ...unread,
+            ...unanswerable,
+          },
+        },
+      },
+      '/api/openapi.json': {
+        get: {
+          ...figures,
+          operationId: 'describe',
+          summary: 'This description',
+          responses: {
+            200: {
+              description: 'OpenAPI 3.1',
+              content: { 'application/json': { schema: { type: 'object' } } },
+            },
+            ...unread,
+          },
+        },
+      },
+      '/webhook': {
+        post: {
+          tags: ['intake'],
+          security: [{ webhookSecret: [] }, { hubSignature: [] }, { droneSignature: [] }, standardWebhooks],
+          operationId: 'receive',
+          summary: 'Tell of a pipeline',
+          requestBody: {
+            required: true,
+            description: 'At most 1 MiB; the content type does not matter',
+            content: {
+              'application/json': { schema: { anyOf: [ref('Event'), ref('Build'), ref('StepReport')] } },
+            },
+          },
+          responses: {
+            202: json('Committed, and what became of it', 'WebhookResult'),
+            400: problem('Body is not JSON, or ends too soon'),
+            401: problem('Secret is wrong or missing'),
+            413: problem('Body is too large'),
+            422: problem('Body has none of the shapes'),
+            503: unavailable,
+          },
+        },
+      },
+      '/backfill': {
+        get: {
+          ...admin,
+          operationId: 'listBackfills',
+          summary: 'Backfills, newest first',
+          responses: {
+            200: {
+              description: 'The newest ones',
+              content: { 'application/json': { schema: { type: 'array', items: ref('BackfillSummary') } } },
+            },
+            ...unread,
+            503: unavailable,
+          },
+        },
+        post: {
+          ...admin,
+          operationId: 'startBackfill',
+          summary: 'Read a range of history again',
+          parameters: [
+            {
+              name: 'wait',
+              in: 'query',
+              description: 'Whether to answer only at its end',
+              schema: { type: 'boolean', default: false },
+            },
+          ],
+          requestBody: {
+            description: 'At most 64 KiB',
+            content: { 'application/json': { schema: ref('BackfillRequest') } },
+          },
+          responses: {
+            200: { ...json('How it went', 'BackfillSummary'), headers: location },
+            202: { ...json('It has begun', 'BackfillSummary'), headers: location },
+            400: problem('Body is not JSON, or ends too soon'),
+            ...unread,
+            409: problem('One is running, or there is no Woodpecker to read from'),
+            413: problem('Body is too large'),
+            422: problem('Body is not as expected'),
+            503: unavailable,
+          },
+        },
+      },
+      '/backfill/{id}': {
+        get: {
+          ...admin,
+          operationId: 'showBackfill',
+          summary: 'How a backfill goes',
+          parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+          responses: {
+            200: json('How it goes', 'BackfillSummary'),
+            ...unread,
+            404: problem('No such backfill'),
+            503: unavailable,
+          },
+        },
+      },
+      '/healthz': { get: { ...liveness, operationId: 'healthz', summary: 'Whether it can serve' } },
+      '/-/healthy': { get: { ...liveness, operationId: 'healthy', summary: 'Whether it can serve' } },
+      '/readyz': { get: { ...readiness, operationId: 'readyz', summary: 'Whether it is ready' } },
+      '/-/ready': { get: { ...readiness, operationId: 'ready', summary: 'Whether it is ready' } },
+    },
+    components: {
+      schemas: { ...schemasOf(answers, 'output'), ...schemasOf(bodies, 'input') },
+      securitySchemes: {
+        metricsToken: {
+          type: 'http',
+          scheme: 'bearer',
+          description: '`DORA_METRICS_TOKEN`, where it is set',
+        },
+        metricsPassword: { type: 'http', scheme: 'basic', description: 'The same as password, any user' },
+        adminToken: { type: 'http', scheme: 'bearer', description: '`DORA_ADMIN_TOKEN`' },
+        webhookSecret: { type: 'http', scheme: 'bearer', description: '`DORA_WEBHOOK_SECRET`' },
+        hubSignature: signature('X-Hub-Signature-256', '`sha256=` and the HMAC-SHA256 of the body, in hex'),
+        droneSignature: signature('X-Drone-Signature', '`sha256=` and the HMAC-SHA256 of the body, in hex'),
+        webhookId: signature('webhook-id', 'Standard Webhooks'),
+        webhookTimestamp: signature('webhook-timestamp', 'Standard Webhooks'),
+        webhookSignature: signature('webhook-signature', 'Standard Webhooks'),
+      },
+    },
+  };
+}
+
+/** None at all is among them: where no token is set, anybody may read. */
+const readerSecurity = [{ metricsToken: [] }, { metricsPassword: [] }, {}];
+const standardWebhooks = { webhookId: [], webhookTimestamp: [], webhookSignature: [] };
+const location = { Location: { description: 'Where its progress is told', schema: { type: 'string' } } };
+const unavailable = problem('The store cannot be used now; worth another try');
+
+function ref(name: keyof typeof answers | keyof typeof bodies): Json {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function json(description: string, name: keyof typeof answers): Json {
+  return { description, content: { 'application/json': { schema: ref(name) } } };
+}
+
+function problem(description: string): Json {
+  return { description, content: { 'application/problem+json': { schema: ref('Problem') } } };
+}
+
+function text(description: string, type = 'text/plain; charset=utf-8'): Json {
+  return { description, content: { [type]: { schema: { type: 'string' } } } };
+}
+
+function page(description: string): Json {
+  return text(description, 'text/html; charset=utf-8');
+}
+
+function signature(name: string, description: string): Json {
+  return { type: 'apiKey', in: 'header', name, description };
+}
+
+function parametersOf(query: z.ZodType): readonly Json[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input' });
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    description: parameterWords[name],
+    schema,
+  }));
+}
+
+/** Schemas that refer to each other by their names. */
+function schemasOf(named: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Json {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, {
+    io,
+    uri: (id) => `#/components/schemas/${id}`,
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.$id;
+      delete jsonSchema.$schema;
+      // What they say is said by the format, and by any number that JSON can hold.
+      if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+    },
+  });
+  return schemas;
+}

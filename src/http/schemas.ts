@@ -1,0 +1,181 @@
+/**
+ * What goes over HTTP as JSON, said once: answers are built to these types, and the OpenAPI description is made of them.
+ * Names are part of the contract. Times are ISO 8601, durations are seconds, rates and ratios go from 0 to 1.
+ */
+
+import { z } from 'zod';
+import { ignoreReasons } from '../core/classification.ts';
+import { scoredFigures } from '../core/score.ts';
+import type { BackfillSummary } from '../sources/backfill.ts';
+import { eventResults } from '../sources/source.ts';
+
+const instant = z.iso.datetime();
+const count = z.int().nonnegative();
+const seconds = z.number().nonnegative();
+const ratio = z.number().min(0).max(1);
+const score = z.number().min(0).max(10);
+
+export const ProblemJson = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  errors: z
+    .array(z.strictObject({ path: z.string(), message: z.string() }))
+    .optional()
+    .describe('What is wrong with which part of the request'),
+});
+
+export const WebhookResultJson = z.strictObject({
+  result: z.enum(eventResults).exclude(['rejected']),
+  reason: z
+    .enum([...ignoreReasons, 'not_ended', 'unverifiable'])
+    .optional()
+    .describe('Why it is ignored'),
+});
+
+export const BackfillSummaryJson = z.strictObject({
+  id: z.string(),
+  state: z.enum(['running', 'done', 'failed', 'interrupted']),
+  started: instant,
+  finished: instant.nullable(),
+  dry_run: z.boolean(),
+  repos: count.describe('Gone through so far'),
+  pipelines: z.strictObject({ scanned: count, stored: count, duplicate: count, ignored: count }),
+  errors: z.array(z.strictObject({ repo: z.string(), message: z.string() })),
+}) satisfies z.ZodType<BackfillSummary>;
+
+export const WindowJson = z.strictObject({
+  name: z.string(),
+  seconds: z.int().positive(),
+  from: instant.describe('Not in the window itself'),
+  to: instant.describe('In the window'),
+});
+
+const timeFigure = z.strictObject({
+  samples: count,
+  median: seconds.nullable(),
+  p95: seconds.nullable().describe('95th percentile'),
+});
+
+export const FiguresJson = z.strictObject({
+  deployments: count.describe('Deployment frequency: deployments in the window, successful and failed'),
+  failed_deployments: count,
+  rework_deployments: count,
+  deployments_per_day: z.number().nonnegative(),
+  change_fail_rate: ratio.nullable().describe('Failed over all deployments; null without a deployment'),
+  deployment_rework_rate: ratio.nullable().describe('Unplanned repairs over all; null without a deployment'),
+  change_lead_time_seconds: timeFigure.describe('One sample for each commit with a known lead time'),
+  failed_deployment_recovery_time_seconds: timeFigure.describe('One sample for each episode that ended'),
+  coverage_ratio: ratio.describe('How much of the window is known'),
+});
+export type FiguresJson = z.infer<typeof FiguresJson>;
+
+const figureScore = z
+  .strictObject({
+    score,
+    class: z
+      .strictObject({ number: z.int().min(1).max(6), words: z.string() })
+      .nullable()
+      .describe('null where the figure is a percentage'),
+  })
+  .nullable();
+
+export const ScoreJson = z.strictObject({
+  overall: score.nullable().describe('Mean of those that are known'),
+  missing: z.array(z.enum(scoredFigures)).describe('Figures without a score'),
+  change_lead_time: figureScore,
+  deployment_frequency: figureScore,
+  failed_deployment_recovery_time: figureScore,
+  change_fail_rate: figureScore,
+  deployment_rework_rate: figureScore,
+});
+export type ScoreJson = z.infer<typeof ScoreJson>;
+
+const measured = {
+  figures: FiguresJson.nullable().describe('null where the longest window holds no deployment'),
+  score: ScoreJson.nullable(),
+};
+export const TierFiguresJson = z.strictObject({ tier: z.string(), ...measured });
+export const PairFiguresJson = z.strictObject({ repo: z.string(), tier: z.string(), ...measured });
+export type PairFiguresJson = z.infer<typeof PairFiguresJson>;
+
+export const DoraHeadJson = z.strictObject({
+  window: WindowJson,
+  quick_check: z.strictObject({
+    edition: z.string(),
+    published_means: z.record(z.enum(scoredFigures), score),
+  }),
+});
+export const DoraJson = DoraHeadJson.extend({
+  tiers: z.array(TierFiguresJson).describe('Each over all its repos; empty where one repo is asked for'),
+  pairs: z.array(PairFiguresJson),
+});
+
+const pipeline = {
+  repo_id: z.int().nullable().describe('Of Woodpecker; tells apart repos that share a name'),
+  number: z.int(),
+  url: z.string().nullable().describe('Its page in Woodpecker'),
+  at: instant.describe('When it ended; of one that does not count, else the last that was told of it'),
+  status: z.string(),
+  event: z.string().nullable(),
+  branch: z.string().nullable(),
+  deploy_to: z.string(),
+  commit: z.string(),
+  message: z.string().describe('First line of the commit message'),
+};
+
+const leadTime = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('known'),
+    source: z.enum(['forge', 'report', 'pipeline']).describe('Where the commit times come from'),
+    commits: z.array(z.strictObject({ id: z.string(), seconds })),
+  }),
+  z.strictObject({ kind: z.literal('nothing_new') }).describe('Its commit was deployed before'),
+  z.strictObject({ kind: z.literal('pending') }).describe('The forge is still to be asked'),
+  z.strictObject({ kind: z.literal('unknown') }),
+]);
+
+const episode = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({ kind: z.enum(['opened', 'continued']), failing_since: instant }),
+  z.strictObject({ kind: z.literal('closed'), failing_since: instant, recovery_seconds: seconds }),
+]);
+
+export const CountedPipelineJson = z.strictObject({
+  ...pipeline,
+  counted: z.literal(true),
+  outcome: z.enum(['success', 'failure']),
+  rework: z.boolean(),
+  episode: episode.describe('Its part in the recovery time'),
+  lead_time: leadTime.nullable().describe('What it brought; null for one that failed'),
+});
+export const UncountedPipelineJson = z.strictObject({
+  ...pipeline,
+  counted: z.literal(false),
+  reason: z.enum([...ignoreReasons, 'not_ended']),
+});
+export type CountedPipelineJson = z.infer<typeof CountedPipelineJson>;
+export type UncountedPipelineJson = z.infer<typeof UncountedPipelineJson>;
+
+export const ExplanationJson = z.strictObject({
+  repo: z.string(),
+  tier: z.string(),
+  window: WindowJson,
+  figures: FiguresJson,
+  failing_since: instant.nullable().describe("First failure of the episode that is open at the window's end"),
+  without_lead_time: z
+    .strictObject({ nothing_new: count, pending: count, unknown: count })
+    .describe('Successful deployments of the window without a lead time'),
+  not_counted: z
+    .array(z.strictObject({ reason: z.enum([...ignoreReasons, 'not_ended']), pipelines: count }))
+    .describe('How many of the window do not count, by reason'),
+  pipelines: z
+    .array(z.discriminatedUnion('counted', [CountedPipelineJson, UncountedPipelineJson]))
+    .describe('Counted or not, latest first; those out of scope have no tier and stand in each'),
+  truncated: z
+    .boolean()
+    .describe('Whether the window holds earlier ones; figures and counts are of all of it'),
+  next: z.string().nullable().describe('Query for the rest of the list, of the same moment'),
+});
+export type ExplanationJson = z.infer<typeof ExplanationJson>;

@@ -1,0 +1,61 @@
+/**
+ * Pipelines written once in a transaction, however often they change in it: a deployment is put, and what it has added to
+ * the ledger is known only when its series is folded. Reads see what was put; those that look through the table have it
+ * written first.
+ */
+
+import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import type { PipelineTable } from './store.ts';
+
+export interface BufferedPipelines extends PipelineTable {
+  /** Writes what is left to write. */
+  flush(): Promise<void>;
+}
+
+export function createBufferedPipelines(table: PipelineTable): BufferedPipelines {
+  const unwritten = new Map<string, StoredPipeline>();
+  const keyOf = (repo: number, number: number) => `${repo}/${number}`;
+  const flush = async (): Promise<void> => {
+    for (const pipeline of unwritten.values()) await table.put(pipeline);
+    unwritten.clear();
+  };
+  /** The same read, of a table that is up to date. */
+  const upToDate =
+    <A extends unknown[], T>(read: (...args: A) => Promise<T>) =>
+    async (...args: A): Promise<T> => {
+      await flush();
+      return read(...args);
+    };
+  const upToDateSlices = <A extends unknown[], T>(read: (...args: A) => AsyncIterable<T>) =>
+    async function* (...args: A): AsyncGenerator<T> {
+      await flush();
+      yield* read(...args);
+    };
+
+  return {
+    flush,
+    get: async (repo, number) => unwritten.get(keyOf(repo, number)) ?? table.get(repo, number),
+    async put(pipeline) {
+      unwritten.set(keyOf(pipeline.repo, pipeline.record.number), pipeline);
+    },
+    async setCredited(repo, number, credited) {
+      const pipeline = unwritten.get(keyOf(repo, number));
+      if (pipeline) unwritten.set(keyOf(repo, number), { ...pipeline, credited });
+      else await table.setCredited(repo, number, credited);
+    },
+    creditAll: upToDate(table.creditAll),
+    putChange: upToDate(table.putChange),
+    dropUnknownChanges: upToDate(table.dropUnknownChanges),
+    all: upToDateSlices(table.all),
+    deployments: upToDateSlices(table.deployments),
+    uncounted: upToDateSlices(table.uncounted),
+    held: upToDateSlices(table.held),
+    releaseHeld: upToDate(table.releaseHeld),
+    firstCreatedAt: upToDate(table.firstCreatedAt),
+    tiersOfCommit: upToDate(table.tiersOfCommit),
+    lowestUpdatedSince: upToDate(table.lowestUpdatedSince),
+    outcomes: upToDate(table.outcomes),
+    ignoredCounts: upToDate(table.ignoredCounts),
+    eventCounts: upToDate(table.eventCounts),
+  };
+}

@@ -1,0 +1,21 @@
+/** What SQLite's own errors mean to whoever uses the store. */
+
+import { StoreUnavailable } from './store.ts';
+
+/** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
+const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
+
+/** SQLite's own faults mean that the store is unavailable; anything else, a value it refuses included, is the caller's. */
+export function asStoreError(cause: unknown): unknown {
+  if (!isSqliteError(cause) || !unavailableCodes.has(cause.errcode & 0xff)) return cause;
+  return new StoreUnavailable(`Store cannot commit: ${cause.message}`, { cause });
+}
+
+export function isSqliteError(error: unknown): error is Error & { errcode: number } {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
+}
+
+/** SQLITE_NOTADB is 26, SQLITE_CORRUPT 11: https://www.sqlite.org/rescode.html */
+export function isNotADatabase(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode === 26 || error.errcode === 11);
+}

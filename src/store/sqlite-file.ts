@@ -1,0 +1,69 @@
+/**
+ * The file of a database: opened, brought to the present version, and kept from other exporters for as long as it is open.
+ */
+
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
+import { isNotADatabase, isSqliteError } from './sqlite-errors.ts';
+import { StoreUnavailable, StoreUnusable } from './store.ts';
+
+/** A longer log, 16 MB, lets pages that are written again and again reach the file once. */
+const checkpointPages = 4000;
+/** Waiting for another process blocks this one: not for long. */
+const busyTimeoutMs = 200;
+
+/** Throws `StoreUnusable` and `StoreUnavailable` as `openSqliteStore` does. `lock`: to be closed after the database. */
+export function openDatabase(
+  path: string,
+  isReadOnly: boolean,
+): { database: DatabaseSync; lock: DatabaseSync | null } {
+  let database: DatabaseSync | null = null;
+  let lock: DatabaseSync | null = null;
+  try {
+    if (!isReadOnly) mkdirSync(dirname(path), { recursive: true });
+    database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: isReadOnly });
+    refuseForeign(database);
+    if (isReadOnly) {
+      refuseOlder(database);
+    } else {
+      lock = lockForOne(path);
+      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+      database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
+      migrate(database);
+    }
+    return { database, lock };
+  } catch (cause) {
+    database?.close();
+    lock?.close();
+    if (cause instanceof StoreUnusable) throw cause;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (isNotADatabase(cause)) {
+      throw new StoreUnusable(`Not a database of this exporter: ${message}`, { cause });
+    }
+    throw new StoreUnavailable(`Cannot open the database "${path}": ${message}`, { cause });
+  }
+}
+
+/**
+ * Keeps other exporters away for as long as this one lives, since each holds totals in memory. A lock on a file beside
+ * the database, so that whoever only reads is let in; the system ends it with the process.
+ */
+function lockForOne(path: string): DatabaseSync {
+  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 });
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (cause) {
+    lock.close();
+    if (!isSqliteError(cause) || (cause.errcode & 0xff) !== 5) throw cause;
+    throw new StoreUnusable(`Database "${path}" is in use by another exporter`, { cause });
+  }
+}
+
+/** Which file stands at the path; `null` where there is none. */
+export function identityOf(path: string): string | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat ? `${stat.dev}/${stat.ino}` : null;
+}

@@ -1,0 +1,55 @@
+/**
+ * SQL run by statements that are prepared once, in stretches short enough for the event loop to have its turn between
+ * them.
+ */
+
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { SqlRow, SqlValue } from './rows.ts';
+
+/** Longest stretch of work before the event loop has its turn, in milliseconds. */
+const stretchMs = 15;
+
+export interface Sql {
+  run(sql: string, ...values: SqlValue[]): Promise<number>;
+  get(sql: string, ...values: SqlValue[]): Promise<SqlRow | undefined>;
+  all(sql: string, ...values: SqlValue[]): Promise<SqlRow[]>;
+  allArrays(sql: string, ...values: SqlValue[]): Promise<SqlValue[][]>;
+}
+
+export function createSql(database: DatabaseSync): Sql {
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    const known = statements.get(sql);
+    if (known) return known;
+    const statement = database.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  let stretchBegan = performance.now();
+  /** Lets the event loop have its turn where a stretch of work has grown long. */
+  const breathe = async (): Promise<void> => {
+    if (performance.now() - stretchBegan < stretchMs) return;
+    await nextTurn();
+    stretchBegan = performance.now();
+  };
+  const run = async (sql: string, ...values: SqlValue[]): Promise<number> => {
+    await breathe();
+    return Number(prepare(sql).run(...values).changes);
+  };
+  const get = async (sql: string, ...values: SqlValue[]): Promise<SqlRow | undefined> => {
+    await breathe();
+    return prepare(sql).get(...values) as SqlRow | undefined;
+  };
+  const all = async (sql: string, ...values: SqlValue[]): Promise<SqlRow[]> => {
+    await breathe();
+    return prepare(sql).all(...values) as SqlRow[];
+  };
+  const allArrays = async (sql: string, ...values: SqlValue[]): Promise<SqlValue[][]> => {
+    await breathe();
+    const statement = prepare(sql);
+    statement.setReturnArrays(true);
+    return statement.all(...values) as unknown as SqlValue[][];
+  };
+  return { run, get, all, allArrays };
+}

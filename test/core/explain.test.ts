@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Deployment } from '../../src/core/deployment.ts';
+import { createExplaining, type Question } from '../../src/core/explain.ts';
+import type { FigureRules } from '../../src/core/figures/figure.ts';
+import { createTimeline, reduce, type Timeline } from '../../src/core/timeline.ts';
+import { windowsOf } from '../../src/core/windows.ts';
+import { anyDeployments } from '../support/arbitraries.ts';
+import { aDeployment } from '../support/records.ts';
+
+const withForge: FigureRules = { asksForge: true, leadTimeFallback: null };
+const withReports: FigureRules = { asksForge: false, leadTimeFallback: null };
+
+function timelineOf(deployments: readonly Deployment[], rules: FigureRules): Timeline {
+  const reduction = reduce(createTimeline(rules), { removed: [], inserted: deployments });
+  if (!reduction) throw new Error('The change reaches into the base');
+  return reduction.timeline;
+}
+
+function explain(
+  deployments: readonly Deployment[],
+  question: Partial<Question> = {},
+  rules: FigureRules = withReports,
+) {
+  const { base, recent } = timelineOf(deployments, rules);
+  const explaining = createExplaining(base, {
+    seconds: 1000,
+    at: 2000,
+    before: null,
+    most: 1000,
+    ...question,
+  });
+  for (const deployment of recent) explaining.add(deployment);
+  return explaining.finish();
+}
+
+/** A failure or a success at a time, numbered by it. */
+const failure = (at: number, overrides: Partial<Deployment> = {}) =>
+  aDeployment({ at, number: at, outcome: 'failure', ...overrides });
+const success = (at: number, overrides: Partial<Deployment> = {}) =>
+  aDeployment({ at, number: at, ...overrides });
+
+const numbersOf = ({ parts }: ReturnType<typeof explain>) => parts.map(({ deployment }) => deployment.number);
+
+describe('an explanation', () => {
+  it('tells of each deployment what it did to the episode of failures', () => {
+    const { parts, failingSince } = explain([
+      failure(900),
+      failure(1100),
+      success(1200),
+      success(1300),
+      failure(1400),
+      success(1500),
+      failure(1900),
+    ]);
+    expect(parts.map(({ deployment, episode }) => [deployment.at, episode])).toEqual([
+      // The failure that opened it lies before the window; its recovery is inside.
+      [1100, { kind: 'continued', since: 900 }],
+      [1200, { kind: 'closed', since: 900, recoverySeconds: 300 }],
+      [1300, { kind: 'none' }],
+      [1400, { kind: 'opened', since: 1400 }],
+      [1500, { kind: 'closed', since: 1400, recoverySeconds: 100 }],
+      [1900, { kind: 'opened', since: 1900 }],
+    ]);
+    expect(failingSince).toBe(1900);
+  });
+
+  it('tells where lead times come from, and why there are none', () => {
+    const commit = (id: string, committedAt: number, isMerge = false) => ({ id, committedAt, isMerge });
+    const deployments = [
+      success(1100, {
+        commit: 'a',
+        change: { base: null, head: 'a', range: { added: [commit('a', 1000)], removed: [] } },
+      }),
+      success(1200, { commit: 'a' }),
+      success(1300, {
+        commit: 'c',
+        change: {
+          base: 'a',
+          head: 'c',
+          range: { added: [commit('b', 1150), commit('m', 1160, true), commit('c', 1350)], removed: [] },
+        },
+      }),
+      failure(1400, { commit: 'd' }),
+      success(1500, { commit: 'd', committedAt: 1450, change: { base: 'c', head: 'd', range: null } }),
+      success(1600, { commit: 'e', change: { base: 'd', head: 'e', range: null } }),
+      success(1700, { commit: 'f' }),
+    ];
+    const { parts, withoutLeadTime } = explain(deployments, {}, withForge);
+    expect(parts.map(({ delivery }) => delivery)).toEqual([
+      { kind: 'known', source: 'forge', commits: [{ id: 'a', leadTimeSeconds: 100 }] },
+      { kind: 'nothing_new' },
+      {
+        kind: 'known',
+        source: 'forge',
+        commits: [
+          { id: 'b', leadTimeSeconds: 150 },
+          { id: 'c', leadTimeSeconds: 0 },
+        ],
+      },
+      null,
+      { kind: 'known', source: 'report', commits: [{ id: 'd', leadTimeSeconds: 50 }] },
+      { kind: 'unknown' },
+      { kind: 'pending' },
+    ]);
+    expect(withoutLeadTime).toEqual({ nothing_new: 1, pending: 1, unknown: 1 });
+  });
+
+  it('leaves out what lies outside of the window, which holds its end and not its beginning', () => {
+    const all = [success(1000), success(1001), success(2000), failure(2001)];
+    const explained = explain(all);
+    expect(numbersOf(explained)).toEqual([1001, 2000]);
+    expect(explained.failingSince).toBe(0);
+  });
+
+  it('keeps the latest parts before a place, and the figures of the whole window', () => {
+    const all = [failure(1100), success(1200), failure(1300), success(1400), failure(1500)];
+    const whole = explain(all);
+    const some = explain(all, { most: 2, before: { at: 1500, number: 1500, repo: 1 } });
+    expect(numbersOf(some)).toEqual([1300, 1400]);
+    expect(numbersOf(explain(all, { most: 2 }))).toEqual([1400, 1500]);
+    expect({ ...some, parts: [] }).toEqual({ ...whole, parts: [] });
+  });
+
+  it('has the very content that the windows of metrics have, at any moment', () => {
+    fc.assert(
+      fc.property(
+        anyDeployments(),
+        fc.integer({ min: 0, max: 18 }),
+        fc.integer({ min: 1, max: 20 }),
+        (deployments, at, seconds) => {
+          const timeline = timelineOf(deployments, withReports);
+          const [window] = windowsOf(timeline, [{ name: 'w', seconds }], at).windows;
+          expect(explain(deployments, { at, seconds }).content).toEqual(window);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,232 @@
+import { describe, expect, it } from 'vitest';
+import type { Change } from '../../../src/core/change.ts';
+import type { Deployment } from '../../../src/core/deployment.ts';
+import { changeLeadTime, deliveryOf, lookupFor } from '../../../src/core/figures/change-lead-time.ts';
+import type { FigureRules } from '../../../src/core/figures/figure.ts';
+import { aDeployment } from '../../support/records.ts';
+
+const withForge: FigureRules = { asksForge: true, leadTimeFallback: null };
+const withReports: FigureRules = { asksForge: false, leadTimeFallback: null };
+const withPipelines: FigureRules = { asksForge: false, leadTimeFallback: 'created' };
+
+/** What the forge told: ids of commits, each made at the second after the colon, merges with a trailing `m`. */
+const told = (base: string | null, head: string, added: string, removed: readonly string[] = []): Change => ({
+  base,
+  head,
+  range: {
+    added: added
+      .split(' ')
+      .filter((word) => word !== '')
+      .map((word) => {
+        const [id = '', seconds = '', merge] = word.split(':');
+        return { id, committedAt: Number(seconds), isMerge: merge === 'm' };
+      }),
+    removed,
+  },
+});
+const untold = (base: string | null, head: string): Change => ({ base, head, range: null });
+
+let numbers = 0;
+const deployed = (commit: string, at: number, overrides: Partial<Deployment> = {}): Deployment =>
+  aDeployment({ number: ++numbers, at, commit, ...overrides });
+
+const stateAfter = (rules: FigureRules, ...deployments: Deployment[]) =>
+  deployments.reduce(changeLeadTime.step, changeLeadTime.initial(rules));
+
+/** What the last of them brings. */
+const broughtBy = (rules: FigureRules, ...deployments: Deployment[]) => {
+  const last = deployments.at(-1);
+  if (!last) throw new Error('There is no deployment');
+  return deliveryOf(stateAfter(rules, ...deployments.slice(0, -1)), last);
+};
+const lookupOfLast = (rules: FigureRules, ...deployments: Deployment[]) => {
+  const last = deployments.at(-1);
+  if (!last) throw new Error('There is no deployment');
+  return lookupFor(stateAfter(rules, ...deployments.slice(0, -1)), last);
+};
+
+describe('what a deployment brings, as the forge tells', () => {
+  it('is its own commit, if it is the first', () => {
+    expect(broughtBy(withForge, deployed('a', 100, { change: told(null, 'a', 'a:40') }))).toEqual({
+      kind: 'known',
+      source: 'forge',
+      commits: [{ id: 'a', leadTimeSeconds: 60 }],
+    });
+  });
+
+  it('is every commit between the one before and its own, each with its own time, merges left out', () => {
+    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
+    const second = deployed('d', 200, { change: told('a', 'd', 'b:110 c:150 d:190:m') });
+    expect(broughtBy(withForge, first, second)).toMatchObject({
+      commits: [
+        { id: 'b', leadTimeSeconds: 90 },
+        { id: 'c', leadTimeSeconds: 50 },
+      ],
+    });
+  });
+
+  it('takes no time where a commit is younger than its deployment', () => {
+    const only = deployed('a', 100, { change: told(null, 'a', 'a:140') });
+    expect(broughtBy(withForge, only)).toMatchObject({ commits: [{ id: 'a', leadTimeSeconds: 0 }] });
+  });
+
+  it('is pending as long as the forge has told nothing, whatever a report says', () => {
+    expect(broughtBy(withForge, deployed('a', 100, { committedAt: 40 }))).toEqual({ kind: 'pending' });
+  });
+
+  it('is pending where what was told is about another step', () => {
+    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
+    const stale = deployed('c', 200, { change: told('b', 'c', 'c:190') });
+    expect(broughtBy(withForge, first, stale)).toEqual({ kind: 'pending' });
+    const moved = deployed('d', 200, { change: told('a', 'c', 'c:190') });
+    expect(broughtBy(withForge, first, moved)).toEqual({ kind: 'pending' });
+  });
+
+  it('is what a report says of its own commit where the forge cannot tell, else unknown', () => {
+    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
+    const change = untold('a', 'c');
+    expect(broughtBy(withForge, first, deployed('c', 200, { change, committedAt: 150 }))).toEqual({
+      kind: 'known',
+      source: 'report',
+      commits: [{ id: 'c', leadTimeSeconds: 50 }],
+    });
+    expect(broughtBy(withForge, first, deployed('c', 200, { change }))).toEqual({ kind: 'unknown' });
+  });
+
+  it('is nothing new where its commit is deployed already', () => {
+    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
+    expect(broughtBy(withForge, first, deployed('a', 200))).toEqual({ kind: 'nothing_new' });
+  });
+
+  it('is nothing on the way back, and nothing on the way forward again', () => {
+    const story = [
+      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      deployed('c', 200, { change: told('a', 'c', 'b:110 c:190') }),
+      deployed('a', 300, { change: told('c', 'a', '', ['b', 'c']) }),
+      deployed('c', 400, { change: told('a', 'c', 'b:110 c:190') }),
+    ];
+    expect(broughtBy(withForge, ...story.slice(0, 3))).toMatchObject({ kind: 'known', commits: [] });
+    expect(broughtBy(withForge, ...story)).toEqual({ kind: 'nothing_new' });
+    const beyond = deployed('d', 500, { change: told('a', 'd', 'b:110 c:190 d:490') });
+    expect(broughtBy(withForge, ...story.slice(0, 3), beyond)).toMatchObject({
+      commits: [{ id: 'd', leadTimeSeconds: 10 }],
+    });
+  });
+
+  it('remembers both ends of a step that the forge cannot tell', () => {
+    const story = [
+      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      deployed('x', 200, { change: untold('a', 'x') }),
+      deployed('c', 300, { change: told('x', 'c', 'a:40 b:250 c:290') }),
+    ];
+    expect(broughtBy(withForge, ...story)).toMatchObject({ commits: [{ id: 'b' }, { id: 'c' }] });
+    const again = deployed('x', 400, { change: untold('c', 'x'), committedAt: 150 });
+    expect(broughtBy(withForge, ...story, again)).toEqual({ kind: 'nothing_new' });
+  });
+
+  it('is no matter of a failed deployment', () => {
+    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
+    const failed = deployed('b', 200, { outcome: 'failure' });
+    expect(broughtBy(withForge, first, failed)).toBeNull();
+    const next = deployed('b', 300, { change: told('a', 'b', 'b:190') });
+    expect(broughtBy(withForge, first, failed, next)).toMatchObject({
+      commits: [{ id: 'b', leadTimeSeconds: 110 }],
+    });
+  });
+
+  it('cannot be told after a deployment whose commit nobody told', () => {
+    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
+    const nameless = deployed('', 200);
+    expect(broughtBy(withForge, first, nameless)).toEqual({ kind: 'unknown' });
+    const next = deployed('c', 300, { change: told('a', 'c', 'b:110 c:290') });
+    expect(broughtBy(withForge, first, nameless, next)).toEqual({ kind: 'unknown' });
+    const after = deployed('d', 400, { change: told('c', 'd', 'd:390') });
+    expect(broughtBy(withForge, first, nameless, next, after)).toMatchObject({ commits: [{ id: 'd' }] });
+  });
+
+  it('is told for each repo by itself where several share a series', () => {
+    const mine = deployed('a', 100, { repo: 1, change: told(null, 'a', 'a:40') });
+    const theirs = deployed('x', 200, { repo: 2, change: told(null, 'x', 'x:150') });
+    expect(broughtBy(withForge, mine, theirs)).toMatchObject({ commits: [{ id: 'x', leadTimeSeconds: 50 }] });
+    const mineNext = deployed('b', 300, { repo: 1, change: told('a', 'b', 'b:290') });
+    expect(broughtBy(withForge, mine, theirs, mineNext)).toMatchObject({ commits: [{ id: 'b' }] });
+    expect(broughtBy(withForge, mine, theirs, mineNext, deployed('x', 400, { repo: 2 }))).toEqual({
+      kind: 'nothing_new',
+    });
+  });
+});
+
+describe('what a deployment brings, where no forge is asked', () => {
+  it('is its own commit, as a step reported it, once', () => {
+    const story = [
+      deployed('a', 100, { committedAt: 40 }),
+      deployed('b', 200, { committedAt: 150 }),
+      deployed('a', 300, { committedAt: 40 }),
+    ];
+    expect(broughtBy(withReports, ...story.slice(0, 2))).toEqual({
+      kind: 'known',
+      source: 'report',
+      commits: [{ id: 'b', leadTimeSeconds: 50 }],
+    });
+    expect(broughtBy(withReports, ...story)).toEqual({ kind: 'nothing_new' });
+  });
+
+  it('is timed by the first pipeline of the commit only where the policy says so', () => {
+    const only = deployed('a', 100, { firstSeenAt: 30 });
+    expect(broughtBy(withReports, only)).toEqual({ kind: 'unknown' });
+    expect(broughtBy(withPipelines, only)).toEqual({
+      kind: 'known',
+      source: 'pipeline',
+      commits: [{ id: 'a', leadTimeSeconds: 70 }],
+    });
+    expect(broughtBy(withPipelines, { ...only, committedAt: 90 })).toMatchObject({ source: 'report' });
+  });
+
+  it('is unknown with neither, but not for a restart', () => {
+    expect(broughtBy(withReports, deployed('a', 100))).toEqual({ kind: 'unknown' });
+    expect(broughtBy(withReports, deployed('a', 100), deployed('a', 200))).toEqual({ kind: 'nothing_new' });
+  });
+
+  it('has a time even of a commit whose id was not told, and takes no two of those for the same', () => {
+    const [one, two] = [deployed('', 100, { committedAt: 40 }), deployed('', 200, { committedAt: 190 })];
+    expect(broughtBy(withReports, one, two)).toMatchObject({ commits: [{ id: '', leadTimeSeconds: 10 }] });
+  });
+});
+
+describe('lookupFor', () => {
+  const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
+
+  it('asks for the step from the success before, over failures', () => {
+    const failed = deployed('b', 150, { outcome: 'failure' });
+    expect(lookupOfLast(withForge, deployed('a', 100))).toEqual({ base: null, head: 'a' });
+    expect(lookupOfLast(withForge, first, failed, deployed('c', 200))).toEqual({ base: 'a', head: 'c' });
+  });
+
+  it.each<[string, FigureRules, Deployment]>([
+    ['where no forge is asked', withReports, deployed('c', 200)],
+    ['for a failure', withForge, deployed('c', 200, { outcome: 'failure' })],
+    ['for a restart', withForge, deployed('a', 200)],
+    ['where nobody told the commit', withForge, deployed('', 200)],
+    ['for what it has told', withForge, deployed('c', 200, { change: told('a', 'c', '') })],
+    ['for what it cannot tell', withForge, deployed('c', 200, { change: untold('a', 'c') })],
+  ])('asks nothing %s', (_, rules, last) => {
+    expect(lookupOfLast(rules, first, last)).toBeNull();
+  });
+
+  it('asks again where what was told is about another step', () => {
+    const stale = deployed('c', 200, { change: told('b', 'c', '') });
+    expect(lookupOfLast(withForge, first, stale)).toEqual({ base: 'a', head: 'c' });
+  });
+
+  it('asks for a rollback too, since what it takes away may come again', () => {
+    const second = deployed('c', 200, { change: told('a', 'c', 'b:1 c:2') });
+    expect(lookupOfLast(withForge, first, second, deployed('a', 300))).toEqual({ base: 'c', head: 'a' });
+  });
+
+  it('never asks one repo for the commit of another', () => {
+    expect(lookupOfLast(withForge, first, deployed('x', 200, { repo: 2 }))).toEqual({
+      base: null,
+      head: 'x',
+    });
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { Deployment } from '../../src/core/deployment.ts';
+import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
+import { defaultRules } from '../../src/core/policy.ts';
+import { createTimeline, reduce, settle, type Timeline } from '../../src/core/timeline.ts';
+import { aDeployment } from '../support/records.ts';
+
+const asking = { ...defaultRules, asksForge: true };
+
+const timelineOf = (rules: typeof asking, ...deployments: Partial<Deployment>[]): Timeline => {
+  const reduction = reduce(createTimeline(rules), {
+    removed: [],
+    inserted: deployments.map((told) => aDeployment(told)),
+  });
+  if (!reduction) throw new Error('The change reaches into the base');
+  return reduction.timeline;
+};
+
+const story: Partial<Deployment>[] = [
+  { number: 1, at: 100, commit: 'a' },
+  { number: 2, at: 200, commit: 'b', outcome: 'failure' },
+  { number: 3, at: 300, commit: 'b' },
+  { number: 4, at: 400, commit: 'b' },
+  { number: 5, at: 500, commit: 'c', change: { base: 'b', head: 'c', range: null } },
+  { number: 6, at: 600, commit: 'd', change: { base: 'a', head: 'd', range: null } },
+];
+
+describe('lookupsOf', () => {
+  it('tells, in order of time, each step that the forge has not told', () => {
+    expect(lookupsOf(timelineOf(asking, ...story.toReversed()))).toEqual([
+      { repo: 1, number: 1, at: 100, base: null, head: 'a' },
+      { repo: 1, number: 3, at: 300, base: 'a', head: 'b' },
+      { repo: 1, number: 6, at: 600, base: 'c', head: 'd' },
+    ]);
+  });
+
+  it('tells nothing where no forge is asked', () => {
+    expect(lookupsOf(timelineOf(defaultRules, ...story))).toEqual([]);
+  });
+
+  it('goes on from what was folded away, and asks for that no more', () => {
+    expect(lookupsOf(settle(timelineOf(asking, ...story), 250))).toEqual([
+      { repo: 1, number: 3, at: 300, base: 'a', head: 'b' },
+      { repo: 1, number: 6, at: 600, base: 'c', head: 'd' },
+    ]);
+  });
+});

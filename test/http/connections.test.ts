@@ -1,0 +1,125 @@
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ConnectionLimits, limitConnections } from '../../src/http/connections.ts';
+
+const roomy = { requestsAhead: 100, untakenBytes: 1e9, untakenMs: 1e9, sweepMs: 20 };
+
+/** A server that keeps to `most` connections; `/slow` is not answered before `letGo`, `/big` is more than buffers hold. */
+async function start(most: number, limits: Partial<ConnectionLimits> = {}) {
+  const gate = Promise.withResolvers<void>();
+  const server = createServer(async (request, response) => {
+    request.resume();
+    await new Promise((resolve) => request.once('end', resolve));
+    if (request.url === '/slow') await gate.promise;
+    response.end(request.url === '/big' ? Buffer.alloc(32 * 1024 * 1024) : 'OK');
+  });
+  limitConnections(server, { ...roomy, connections: most, ...limits });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const openCount = () =>
+    new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+  return { url: `http://127.0.0.1:${port}`, dial: () => dial(port), letGo: gate.resolve, openCount };
+}
+
+async function dial(port: number): Promise<{ socket: Socket; isClosed: () => boolean; text: () => string }> {
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  let [isClosed, text] = [false, ''];
+  socket
+    .on('error', () => undefined)
+    .once('close', () => {
+      isClosed = true;
+    });
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  await new Promise((resolve) => socket.once('connect', resolve));
+  await delay(20);
+  return { socket, isClosed: () => isClosed, text: () => text };
+}
+
+const head = (path: string, rest = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${rest}\r\n`;
+
+describe('limitConnections', () => {
+  it('closes the connection that has been silent for the longest for a new one', async () => {
+    const { dial, url } = await start(3);
+    const first = await dial();
+    const second = await dial();
+    // It has said something since, and is silent for a shorter time than the second.
+    first.socket.write(head('/'));
+    await expect.poll(first.text).toContain('OK');
+    const third = await dial();
+    const fourth = await dial();
+    await expect.poll(second.isClosed).toBe(true);
+    expect([first, third, fourth].map(({ isClosed }) => isClosed())).toEqual([false, false, false]);
+    expect((await fetch(url)).status).toBe(200);
+  });
+
+  it('closes one whose request does not arrive, where none is silent', async () => {
+    const { dial, url } = await start(2);
+    const slowSenders = [await dial(), await dial()];
+    for (const { socket } of slowSenders) socket.write(head('/', 'Content-Length: 100\r\n'));
+    await delay(20);
+    expect((await fetch(url)).status).toBe(200);
+    await expect.poll(() => slowSenders.map(({ isClosed }) => isClosed())).toEqual([true, false]);
+  });
+
+  it('lets what is being answered be, and refuses the new one', async () => {
+    const { dial, url, letGo } = await start(1);
+    const busy = await dial();
+    busy.socket.write(head('/slow'));
+    await delay(20);
+    await expect(fetch(url)).rejects.toThrow();
+    letGo();
+    await expect.poll(busy.text).toContain('OK');
+    expect((await fetch(url)).status).toBe(200);
+  });
+
+  it('closes first, for a new one, a connection that asks again before it was answered', async () => {
+    const { dial, url } = await start(2);
+    const silent = await dial();
+    const hasty = await dial();
+    hasty.socket.write(head('/slow').repeat(2));
+    await delay(20);
+    expect((await fetch(url)).status).toBe(200);
+    await expect.poll(hasty.isClosed).toBe(true);
+    expect(silent.isClosed()).toBe(false);
+  });
+
+  it('cuts off who asks for more before it was answered than it may', async () => {
+    const { dial } = await start(5, { requestsAhead: 3 });
+    const [modest, greedy] = [await dial(), await dial()];
+    modest.socket.write(head('/slow').repeat(3));
+    greedy.socket.write(head('/slow').repeat(4));
+    await expect.poll(greedy.isClosed).toBe(true);
+    expect(modest.isClosed()).toBe(false);
+  });
+
+  it('closes one that does not take its answer, for a new one', async () => {
+    const { dial, url, openCount } = await start(1);
+    const reader = await dial();
+    reader.socket.pause().write(head('/big'));
+    await delay(100);
+    expect((await fetch(url)).status).toBe(200);
+    expect(await openCount()).toBe(1);
+  });
+
+  it('waits no longer for an answer to be taken than it should, nor for more of them than it can hold', async () => {
+    const slowly = await start(5, { untakenMs: 300 });
+    const reader = await slowly.dial();
+    reader.socket.pause().write(head('/big'));
+    await delay(150);
+    expect(await slowly.openCount()).toBe(1);
+    await expect.poll(slowly.openCount).toBe(0);
+
+    const largely = await start(5, { untakenBytes: 50 * 1024 * 1024 });
+    for (let i = 0; i < 3; i++) (await largely.dial()).socket.pause().write(head('/big'));
+    await expect.poll(largely.openCount).toBe(1);
+  });
+});

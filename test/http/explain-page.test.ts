@@ -1,0 +1,257 @@
+import { chromium } from 'playwright-core';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Explanation } from '../../src/core/explain.ts';
+import type { Delivery } from '../../src/core/figures/change-lead-time.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import { renderExplanation } from '../../src/http/explain-page.ts';
+import { listen } from '../../src/http/server.ts';
+import { aDeployment, aPolicy, aRecord } from '../support/records.ts';
+import { requireProgram } from '../support/requirement.ts';
+import { createSmallExporter, noon } from '../support/small-exporter.ts';
+
+const { windows } = defaultPolicy;
+const day = 86_400;
+const none = { samples: 0, median: null, p95: null };
+
+function anExplanation(overrides: Partial<Explanation> = {}): Explanation {
+  return {
+    repo: 'acme/shop',
+    tier: 'production',
+    window: { name: '30d', seconds: 30 * day },
+    at: noon,
+    figures: {
+      deployments: 12,
+      failedDeployments: 3,
+      reworkDeployments: 1,
+      deploymentsPerDay: 0.4,
+      changeFailRate: 0.25,
+      reworkRate: 1 / 12,
+      changeLeadTime: { samples: 7, median: 10_800, p95: 200_000 },
+      recoveryTime: { samples: 1, median: 1800, p95: 1800 },
+      coverage: 1,
+    },
+    withoutLeadTime: { nothing_new: 1, pending: 0, unknown: 0 },
+    failingSince: 0,
+    uncounted: [],
+    pipelines: [],
+    next: null,
+    ...overrides,
+  };
+}
+
+const success = (number: number, delivery: Delivery): Explanation['pipelines'][number] => ({
+  place: { at: noon - number * 60, number, repo: 1 },
+  record: aRecord({ number }),
+  repoId: 11,
+  url: `https://ci.example.com/repos/11/pipeline/${number}`,
+  verdict: {
+    kind: 'deployment',
+    part: { deployment: aDeployment({ number }), episode: { kind: 'none' }, delivery },
+  },
+});
+
+const render = (explanation: Explanation, options: { older?: string; isOfNow?: boolean } = {}) =>
+  renderExplanation(explanation, { windows, older: null, isOfNow: true, ...options });
+
+async function textOf(explanation: Explanation): Promise<string> {
+  return (await render(explanation))
+    .replace(/<style>.*?<\/style>/s, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ');
+}
+
+describe('the page of an explanation', () => {
+  it('shows the five figures, and what each is made of', async () => {
+    const text = await textOf(anExplanation());
+    expect(text).toContain('After 2026-07-01 12:20 , up to 2026-07-31 12:20 (UTC).');
+    expect(text).toContain('Deployment frequency 12 in 30d: 2.8 a week');
+    expect(text).toContain('Change lead time 3 h median of 7 commits; 95th percentile 2 d');
+    expect(text).toContain('Change fail rate 25 % 3 of 12 failed');
+    expect(text).toContain(
+      'Failed deployment recovery time 30 min median of 1 recovery; 95th percentile 30 min',
+    );
+    expect(text).toContain('Deployment rework rate 8.3 % 1 of 12 unplanned');
+    expect(text).not.toMatch(/Failing since|is known|without a commit time/);
+  });
+
+  it('shows a dash where there is no figure, and says why', async () => {
+    const figures = {
+      ...anExplanation().figures,
+      deployments: 0,
+      deploymentsPerDay: 0,
+      changeFailRate: null,
+      reworkRate: null,
+      changeLeadTime: none,
+      recoveryTime: none,
+    };
+    const text = await textOf(anExplanation({ figures }));
+    expect(text).toContain('Change lead time – no commit in the window to tell it');
+    expect(text).toContain('Change fail rate – no deployment to divide by');
+    expect(text).toContain('Pipelines None in the window.');
+  });
+
+  it('says what stands behind the figures: an open episode, a part that is not known, lead times that are missing', async () => {
+    const text = await textOf(
+      anExplanation({
+        failingSince: noon - 7200,
+        withoutLeadTime: { nothing_new: 0, pending: 2, unknown: 3 },
+        figures: { ...anExplanation().figures, coverage: 0.405 },
+      }),
+    );
+    expect(text).toContain('Failing since 2026-07-31 10:20 , for 2 h');
+    expect(text).toContain('Only 40.5 % of that time is known');
+    expect(text).toContain('Deployments 3 without a commit time, 2 still to be looked up');
+  });
+
+  it('tells of each pipeline what came of it, and links to it in Woodpecker', async () => {
+    const commits = Array.from({ length: 60 }, (_, i) => ({
+      id: `commit-${i}`,
+      leadTimeSeconds: 60 * (i + 1),
+    }));
+    const explanation = anExplanation({
+      pipelines: [
+        success(1, { kind: 'known', source: 'forge', commits }),
+        success(2, { kind: 'known', source: 'report', commits: commits.slice(0, 1) }),
+        success(3, { kind: 'known', source: 'forge', commits: [] }),
+        success(4, { kind: 'nothing_new' }),
+        success(5, { kind: 'pending' }),
+        success(6, { kind: 'unknown' }),
+        { ...success(7, { kind: 'unknown' }), verdict: { kind: 'uncounted', reason: 'branch' }, url: null },
+      ],
+      uncounted: [{ reason: 'branch', pipelines: 1 }],
+    });
+    const text = await textOf(explanation);
+    expect(text).toContain('60 commits, lead times from 60 s to 60 min (times from the forge)');
+    expect(text).toContain('commit-49 50 min and 10 more');
+    expect(text).toContain('Lead time 60 s (time reported by a step) .');
+    expect(text).toContain('Brought only merges, and commits that were deployed before.');
+    expect(text).toContain('Brought nothing new');
+    expect(text).toContain('the forge is still to be asked');
+    expect(text).toContain('Lead time unknown');
+    expect(text).toContain('Not counted: the policy does not count its branch');
+    const page = await render(explanation);
+    expect(page).toContain('<a href="https://ci.example.com/repos/11/pipeline/1">#1</a>');
+    expect(page).not.toContain('pipeline/7');
+  });
+
+  it('links to other windows, of the moment that was asked for, and to earlier pipelines', async () => {
+    const links = (page: string) =>
+      [...page.matchAll(/href="([^"]*)"/g)].map(([, href]) => href?.replaceAll('&amp;', '&'));
+    const some = anExplanation({ pipelines: [{ ...success(1, { kind: 'unknown' }), url: null }] });
+    const at = 'at=2026-07-31T12%3A20%3A50Z';
+    expect(links(await render(some))).toEqual([
+      './',
+      'explain?repo=acme%2Fshop&tier=production&window=7d',
+      'explain?repo=acme%2Fshop&tier=production&window=90d',
+      `api/explain?repo=acme%2Fshop&tier=production&window=30d&${at}`,
+    ]);
+    expect(links(await render(some, { isOfNow: false, older: '?before=1.2.3' }))).toEqual([
+      './',
+      `explain?repo=acme%2Fshop&tier=production&window=7d&${at}`,
+      `explain?repo=acme%2Fshop&tier=production&window=90d&${at}`,
+      'explain?before=1.2.3',
+      `api/explain?repo=acme%2Fshop&tier=production&window=30d&${at}`,
+    ]);
+  });
+
+  it('writes whatever comes from outside as text', async () => {
+    const evil = `<script>alert(1)</script><img src=x onerror="alert(2)">'"&`;
+    const pipeline = success(1, {
+      kind: 'known',
+      source: 'forge',
+      commits: [{ id: evil, leadTimeSeconds: 1 }],
+    });
+    const page = await render(
+      anExplanation({
+        repo: evil,
+        tier: evil,
+        window: { name: evil, seconds: 60 },
+        pipelines: [
+          {
+            ...pipeline,
+            url: evil,
+            record: aRecord({
+              status: evil,
+              event: evil,
+              branch: evil,
+              deployTo: evil,
+              commit: evil,
+              message: evil,
+            }),
+          },
+        ],
+      }),
+      { older: evil },
+    );
+    expect(page).not.toMatch(/<(script|img|link|iframe|object|form)/i);
+    expect(page.split('&lt;script&gt;').length - 1).toBeGreaterThan(7);
+  });
+});
+
+describe('the explanation in a browser', () => {
+  it('is reached from the status page, keeps to its own rules, and fits a narrow screen', async ({
+    skip,
+  }) => {
+    const executablePath = requireProgram('chromium', skip);
+    const exporter = await createSmallExporter({
+      policy: aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }] }),
+    });
+    for (const [number, status] of [
+      [1, 'failure'],
+      [2, 'success'],
+      [3, 'killed'],
+    ]) {
+      const told = { event: 'deployment', deploy_to: 'production', branch: 'x'.repeat(200) };
+      await exporter.receive({
+        repo: 'acme/<b>&shop</b>',
+        number,
+        status,
+        finished: noon - 5 * 3600,
+        ...told,
+      });
+    }
+    const app = exporter.app();
+    // Behind a proxy, below a path.
+    const server = await listen(app.basePath('/').mount('/dora', app.fetch), { host: '127.0.0.1', port: 0 });
+    onTestFinished(() => server.close(1000));
+    const browser = await chromium.launch({
+      executablePath,
+      args: [
+        '--no-sandbox',
+        '--headless',
+        '--disable-gpu',
+        '--no-first-run',
+        '--disable-background-networking',
+      ],
+    });
+    onTestFinished(() => browser.close());
+    const page = await browser.newPage({ viewport: { width: 380, height: 800 }, colorScheme: 'dark' });
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+    page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
+    const root = `http://127.0.0.1:${server.port}/dora/`;
+    await page.goto(root, { waitUntil: 'networkidle' });
+    await page.click('.pairs a');
+    expect(page.url()).toBe(`${root}explain?repo=acme%2F%3Cb%3E%26shop%3C%2Fb%3E&tier=production&window=30d`);
+    expect(await page.title()).toBe('acme/<b>&shop</b> (production), 30d');
+    expect(await page.locator('h1').textContent()).toBe('acme/<b>&shop</b> production');
+    expect(await page.locator('.story td:nth-child(2)').allTextContents()).toEqual([
+      '#3 killed',
+      '#2 success',
+      '#1 failure',
+    ]);
+    // Texts, because this code has no types of a browser.
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+    expect(await page.evaluate("getComputedStyle(document.querySelector('.bad')).color")).toBe(
+      'rgb(255, 138, 128)',
+    );
+    await page.click('nav a:text("7d")');
+    expect(page.url()).toContain('window=7d');
+    const link = (await page.locator('a:text("JSON")').getAttribute('href')) ?? '';
+    const answer = await fetch(new URL(link, page.url()));
+    expect(await answer.json()).toMatchObject({ tier: 'production', figures: { deployments: 2 } });
+    await page.click('text="All pairs"');
+    expect(page.url()).toBe(root);
+    expect(complaints).toEqual([]);
+  });
+});

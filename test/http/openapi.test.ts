@@ -1,0 +1,217 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { AppDependencies } from '../../src/http/app.ts';
+import { StoreUnavailable } from '../../src/ingest.ts';
+import type { BackfillSummary } from '../../src/sources/backfill.ts';
+import { fixtureText } from '../support/fixtures.ts';
+import { aPolicy } from '../support/records.ts';
+import { adminToken, createSmallExporter, noon, webhookSecret } from '../support/small-exporter.ts';
+
+interface Operation {
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
+  readonly responses: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
+  >;
+}
+interface Description {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: object;
+}
+
+const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }] });
+const day = 86_400;
+const explainQuery = 'repo=acme/shop&tier=production&window=30d';
+
+const summary: BackfillSummary = {
+  id: 'b1',
+  state: 'done',
+  started: '2026-07-31T12:20:50.000Z',
+  finished: null,
+  dry_run: false,
+  repos: 2,
+  pipelines: { scanned: 90, stored: 50, duplicate: 30, ignored: 10 },
+  errors: [{ repo: 'acme/broken', message: 'Woodpecker answered 500' }],
+};
+const backfill: AppDependencies['backfill'] = {
+  start: async ({ repos }) =>
+    repos ? { ok: false, runningId: 'b1' } : { ok: true, id: 'b1', done: Promise.resolve(summary) },
+  list: async () => [summary],
+  get: async (id) => (id === 'b1' ? summary : null),
+  running: null,
+};
+
+async function createApp(overrides: Partial<AppDependencies> = {}) {
+  const exporter = await createSmallExporter({ policy, metricsToken: 'reader' });
+  for (const [number, status, at] of [
+    [1, 'failure', noon - 3 * day],
+    [2, 'success', noon - 2 * day],
+    [3, 'killed', noon - day],
+    [4, 'failure', noon - 60],
+  ]) {
+    const told = { event: 'deployment', deploy_to: 'production', commit: `c${number}` };
+    await exporter.receive({
+      repo: 'acme/shop',
+      number,
+      status,
+      finished: at,
+      commit_time: noon - 9 * day,
+      ...told,
+    });
+  }
+  return exporter.app({ backfill, ...overrides });
+}
+
+const reader = { authorization: 'Bearer reader' };
+const admin = { authorization: `Bearer ${adminToken}` };
+const sender = { authorization: `Bearer ${webhookSecret}` };
+const broken = async () => {
+  throw new StoreUnavailable('Disk is full');
+};
+
+describe('GET /api/openapi.json', () => {
+  let description: Description;
+  let app: Awaited<ReturnType<typeof createApp>>;
+  let ajv: Ajv2020;
+
+  beforeAll(async () => {
+    app = await createApp();
+    description = (await (await app.request('/api/openapi.json', { headers: reader })).json()) as Description;
+    ajv = new Ajv2020({ strict: false, allErrors: true });
+    ajv.addFormat('date-time', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+    // `$ref: '#/components/…'` is read from the root of the whole description.
+    ajv.addSchema({ $id: 'openapi', components: description.components });
+  });
+
+  const compile = (schema: object): ValidateFunction =>
+    ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"openapi#/components')));
+
+  it('is a valid OpenAPI 3.1 description', async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone({ ...description }));
+    expect({ valid, errors: errors ?? null }).toEqual({ valid: true, errors: null });
+    expect(description.openapi).toMatch(/^3\.1\./);
+  });
+
+  it('tells of every route and method that is served, and of no other', async () => {
+    const routes = (await createApp()).routes
+      .filter(({ method }) => method !== 'ALL')
+      .map(({ method, path }) => `${method.toLowerCase()} ${path.replace(/:(\w+)/g, '{$1}')}`);
+    const told = Object.entries(description.paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method} ${path}`),
+    );
+    expect(told.sort()).toEqual([...new Set(routes)].sort());
+  });
+
+  const json = 'application/json';
+  const problem = 'application/problem+json';
+  const get = (url: string, headers: Record<string, string> = reader) => ({ method: 'GET', url, headers });
+  const post = (url: string, body: string, headers: Record<string, string>) => ({
+    method: 'POST',
+    url,
+    headers,
+    body,
+  });
+  const unusable: Partial<AppDependencies> = {
+    backfill: { ...backfill, list: broken, get: broken, start: broken },
+    webhook: { receive: broken },
+  };
+
+  it.each<[string, number, string, ReturnType<typeof get> & { body?: string }, Partial<AppDependencies>?]>([
+    ['/', 200, 'text/html; charset=utf-8', get('/')],
+    ['/', 401, problem, get('/', {})],
+    ['/metrics', 200, 'text/plain; version=0.0.4; charset=utf-8', get('/metrics')],
+    ['/metrics', 401, problem, get('/metrics', {})],
+    ['/explain', 200, 'text/html; charset=utf-8', get(`/explain?${explainQuery}`)],
+    ['/explain', 401, problem, get('/explain', {})],
+    ['/explain', 404, problem, get('/explain?repo=x&tier=y&window=7d')],
+    ['/explain', 422, problem, get('/explain')],
+    ['/api/explain', 200, json, get(`/api/explain?${explainQuery}`)],
+    ['/api/explain', 200, json, get(`/api/explain?${explainQuery}&limit=1`)],
+    ['/api/explain', 401, problem, get('/api/explain', {})],
+    ['/api/explain', 404, problem, get('/api/explain?repo=x&tier=y&window=7d')],
+    ['/api/explain', 422, problem, get('/api/explain?window=x')],
+    ['/api/dora', 200, json, get('/api/dora?window=30d')],
+    ['/api/dora', 401, problem, get('/api/dora', {})],
+    ['/api/dora', 404, problem, get('/api/dora?window=30d&repo=x')],
+    ['/api/dora', 422, problem, get('/api/dora?window=x')],
+    ['/api/openapi.json', 200, json, get('/api/openapi.json')],
+    ['/api/openapi.json', 401, problem, get('/api/openapi.json', {})],
+    ['/webhook', 202, json, post('/webhook', fixtureText('v3.17.0-event.json'), sender)],
+    ['/webhook', 202, json, post('/webhook', fixtureText('drone-webhook.json'), sender)],
+    ['/webhook', 400, problem, post('/webhook', '{', sender)],
+    ['/webhook', 401, problem, post('/webhook', '{', {})],
+    ['/webhook', 413, problem, post('/webhook', ' '.repeat(1024 * 1024 + 1), sender)],
+    ['/webhook', 422, problem, post('/webhook', '{}', sender)],
+    ['/webhook', 503, problem, post('/webhook', '{}', sender), unusable],
+    ['/backfill', 200, json, get('/backfill', admin)],
+    ['/backfill', 401, problem, get('/backfill', {})],
+    ['/backfill', 503, problem, get('/backfill', admin), unusable],
+    ['/backfill', 202, json, post('/backfill', '{"since": "7d"}', admin)],
+    ['/backfill', 200, json, post('/backfill?wait=true', '', admin)],
+    ['/backfill', 400, problem, post('/backfill', '{', admin)],
+    ['/backfill', 409, problem, post('/backfill', '{"repos": ["acme/*"]}', admin)],
+    ['/backfill', 413, problem, post('/backfill', ' '.repeat(64 * 1024 + 1), admin)],
+    ['/backfill', 422, problem, post('/backfill', '{"since": 3}', admin)],
+    ['/backfill', 503, problem, post('/backfill', '', admin), unusable],
+    ['/backfill/{id}', 200, json, get('/backfill/b1', admin)],
+    ['/backfill/{id}', 401, problem, get('/backfill/b1', {})],
+    ['/backfill/{id}', 404, problem, get('/backfill/b2', admin)],
+    ['/backfill/{id}', 503, problem, get('/backfill/b1', admin), unusable],
+    ['/healthz', 200, 'text/plain; charset=utf-8', get('/healthz', {})],
+    ['/-/healthy', 200, 'text/plain; charset=utf-8', get('/-/healthy', {})],
+    ['/readyz', 200, 'text/plain; charset=utf-8', get('/readyz', {})],
+    [
+      '/-/ready',
+      503,
+      'text/plain; charset=utf-8',
+      get('/-/ready', {}),
+      { notReady: async () => 'Catching up' },
+    ],
+  ])(
+    'describes what %s answers with %i',
+    async (path, status, type, { method, url, headers, body }, overrides) => {
+      const served = overrides ? await createApp(overrides) : app;
+      const response = await served.request(url, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body }),
+      });
+      expect([response.status, response.headers.get('content-type')]).toEqual([status, type]);
+      const operation = description.paths[path]?.[method.toLowerCase()];
+      const schema = operation?.responses[status]?.content?.[type]?.schema;
+      if (!schema) throw new Error(`${method} ${path} tells of no ${status} with ${type}`);
+      if (!type.endsWith('json')) return;
+      const validate = compile(schema);
+      validate(await response.json());
+      expect(validate.errors ?? []).toEqual([]);
+    },
+  );
+
+  it('describes the bodies that are taken, and refuses what is refused', () => {
+    const taken = (path: string, body: unknown) => {
+      const operation = description.paths[path]?.['post'];
+      const schema = operation?.requestBody?.content[json]?.schema;
+      return schema !== undefined && compile(schema)(body) === true;
+    };
+    for (const name of ['v2.8.3-event.json', 'v3.17.0-event.json', 'drone-webhook.json']) {
+      expect([name, taken('/webhook', JSON.parse(fixtureText(name)))]).toEqual([name, true]);
+    }
+    expect(taken('/webhook', { repo: 'acme/shop', number: '12', finished: '' })).toBe(true);
+    expect(taken('/webhook', { repo: 'shop', number: 12 })).toBe(false);
+    expect(taken('/webhook', {})).toBe(false);
+    expect(taken('/backfill', { since: '7d', until: null, repos: ['acme/*'], dry_run: true })).toBe(true);
+    expect(taken('/backfill', { since: 7 })).toBe(false);
+    expect(taken('/backfill', { sinc: '7d' })).toBe(false);
+  });
+
+  it('names the windows of the policy, and every parameter that is taken', () => {
+    const parameters = description.paths['/api/explain']?.['get']?.parameters ?? [];
+    expect(parameters.map(({ name }) => name)).toEqual(['repo', 'tier', 'window', 'at', 'limit', 'before']);
+    expect(parameters.find(({ name }) => name === 'window')?.schema).toMatchObject({
+      enum: ['7d', '30d', '90d'],
+    });
+    for (const parameter of parameters) expect(parameter).toHaveProperty('description', expect.any(String));
+  });
+});

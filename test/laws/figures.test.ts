@@ -1,0 +1,327 @@
+/**
+ * The figures against the oracle: after every commit of random histories, and at later moments without one; and the
+ * ledger, which need not agree with it after corrections, but may never fall or count twice.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createProjection, type Projection } from '../../src/core/projection.ts';
+import type { State } from '../../src/core/state.ts';
+import type { IntakeMode } from '../../src/intake-mode.ts';
+import { anyHistory, dawn, type History, recordOf, type Telling } from '../support/dora-histories.ts';
+import { type ExpectedSeries, expectSeries, reachableFrom, type Truth } from '../support/dora-oracle.ts';
+import {
+  expectShown,
+  idleSeries,
+  type LeadTimeRules,
+  playHistory,
+  shownOf,
+  wrongCoverages,
+  wrongLookups,
+} from '../support/dora-play.ts';
+import { createLedgerWatch } from '../support/ledger-watch.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
+import { createSqliteHost, createWorld, type StoreHost, type World } from '../support/world.ts';
+
+const rules: readonly [string, LeadTimeRules][] = [
+  ['a forge', { asksForge: true, fallback: null }],
+  ['a forge, and first pipelines where it cannot tell', { asksForge: true, fallback: 'created' }],
+  ['reports alone', { asksForge: false, fallback: null }],
+  ['reports, and first pipelines', { asksForge: false, fallback: 'created' }],
+];
+const anyRules = () => fc.constantFrom(...rules.map(([, play]) => play));
+
+/** Some stories begin before it. */
+const horizon = dawn - 2 * 86_400;
+
+const modeOf = (history: History, { asksForge, fallback }: LeadTimeRules, canAsk: boolean): IntakeMode => ({
+  policy: { ...history.policy, leadTime: { fallback } },
+  canAsk,
+  asksForge,
+});
+const nowSeconds = (world: World) => Math.floor(world.clock.now() / 1000);
+
+interface Told {
+  readonly truth: Truth;
+  readonly all: readonly ExpectedSeries[];
+  readonly now: number;
+}
+
+/** What is shown, against what is true. */
+function compare(projection: Projection, { policy: { windows } }: History, told: Told): void {
+  const projected = projection.at(told.now);
+  const expected = expectShown(told.all, windows, told.now);
+  const shown = shownOf(projected, windows, expected);
+  // Many thousand comparisons: the one that tells the difference is slow, and only needed where there is one.
+  if (!isDeepStrictEqual(shown, expected)) expect(shown).toEqual(expected);
+  expect(wrongCoverages(projected, windows, told)).toEqual([]);
+  const eventful = idleSeries(projected, expected).filter(
+    ({ gauges, windows: held }) => held !== null || gauges.some((gauge) => gauge !== 0),
+  );
+  expect(eventful).toEqual([]);
+}
+
+/** Later moments, in order, of which many are when a deployment enters or leaves a window. */
+function momentsAfter(now: number, truth: Truth, { policy: { windows }, picks }: History): number[] {
+  const edges = truth.deployments.flatMap(({ at }) =>
+    windows.flatMap(({ seconds }) => [at, at + seconds - 1, at + seconds]),
+  );
+  const later = edges.filter((edge) => edge > now).sort((a, b) => a - b);
+  return picks
+    .map((pick, index) =>
+      index % 3 > 0 && later.length > 0
+        ? (later[Math.floor(pick * later.length)] ?? now)
+        : now + Math.floor(pick * 20 * 86_400),
+    )
+    .sort((a, b) => a - b);
+}
+
+async function check(
+  history: History,
+  play: LeadTimeRules,
+  { host, hasScans = false }: { host?: StoreHost; hasScans?: boolean } = {},
+): Promise<void> {
+  const mode = modeOf(history, play, hasScans);
+  const world = await createWorld({ mode, startsAt: dawn, ...(host && { host }) });
+  // One projection for as long as its state lives, as the service has it.
+  const projections = new WeakMap<State, Projection>();
+  const projectionOf = ({ policy }: History) => {
+    const known = projections.get(world.state) ?? createProjection(world.state, policy.windows);
+    projections.set(world.state, known);
+    return known;
+  };
+  const compareNow = (as: History, truth: Truth, lookups: Parameters<typeof wrongLookups>[0]) => {
+    const told = { truth, all: expectSeries(truth), now: nowSeconds(world) };
+    compare(projectionOf(as), as, told);
+    expect(wrongLookups(lookups, as.policy.windows, told)).toEqual([]);
+  };
+  const compareLater = (as: History, truth: Truth) => {
+    const all = expectSeries(truth);
+    for (const now of momentsAfter(nowSeconds(world), truth, as)) {
+      compare(projectionOf(as), as, { truth, all, now });
+      const shown = projectionOf(as).at(now);
+      const anew = createProjection(world.state, as.policy.windows).at(now);
+      if (!isDeepStrictEqual(shown, anew)) expect(shown).toEqual(anew);
+    }
+  };
+
+  let present = history;
+  const played = await playHistory(history, world, {
+    ...play,
+    ...(hasScans ? { horizon } : { onSettled: (truth, lookups) => compareNow(present, truth, lookups) }),
+  });
+  await played.finish();
+  compareNow(history, played.truth(), []);
+  compareLater(history, played.truth());
+
+  // The same store under other rules: what the forge told before stays, and it may be asked from now on.
+  const [first = 0, second = 0] = history.picks;
+  const next = {
+    asksForge: play.asksForge || first > 0.5,
+    fallback: second > 0.5 ? null : 'created',
+  } as const;
+  present = withLongerWindows(history);
+  played.turnTo(next);
+  await world.restart(modeOf(present, next, hasScans));
+  compareNow(present, played.truth(), played.lookups());
+  await played.finish();
+  compareNow(present, played.truth(), []);
+  await world.close();
+}
+
+const withLongerWindows = (history: History): History => ({
+  ...history,
+  policy: {
+    ...history.policy,
+    windows: history.policy.windows.map(({ name, seconds }) => ({ name, seconds: 2 * seconds + 1 })),
+  },
+});
+
+describe('the figures, at every moment of any history, are those of the oracle', () => {
+  it.each(rules)('with lead times from %s', async (_, play) => {
+    await fc.assert(
+      fc.asyncProperty(anyHistory({ corrections: true }), (history) => check(history, play)),
+      { numRuns: 700 },
+    );
+  });
+
+  it('where scans share the work', async () => {
+    const anyCase = fc.tuple(anyHistory({ corrections: true, scans: true }), anyRules());
+    await fc.assert(
+      fc.asyncProperty(anyCase, ([history, play]) => check(history, play, { hasScans: true })),
+      { numRuns: 500 },
+    );
+  });
+
+  it('on a SQLite file that is closed and opened at each restart', async () => {
+    const anyCase = fc
+      .boolean()
+      .chain((hasScans) =>
+        fc.tuple(anyHistory({ corrections: true, scans: hasScans }), anyRules(), fc.constant(hasScans)),
+      );
+    await fc.assert(
+      fc.asyncProperty(anyCase, async ([history, play, hasScans]) => {
+        const folder = createTemporaryFolder();
+        const host = createSqliteHost(folder.pathOf('dora.db'));
+        await check(history, play, { host, hasScans }).finally(folder.remove);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** What the ledger may hold at most of each entry, if every pipeline counts once for each of its tellings' best. */
+function possibleTotals(history: History, { asksForge }: LeadTimeRules): Totals {
+  const pipelines = history.pipelines.flatMap((pipeline) => {
+    const { number } = pipeline;
+    const tellings = pipeline.tellings.map((telling, place) => ({
+      telling,
+      identity: `${pipeline.repo}/${number}/${recordOf(pipeline, place).id}`,
+    }));
+    return [...Map.groupBy(tellings, ({ identity }) => identity).values()].map((group) =>
+      group.map(({ telling }) => telling).filter(({ event }) => event !== 'pull_request'),
+    );
+  });
+  const countOf = (matches: (telling: Telling) => boolean) =>
+    pipelines.filter((tellings) => tellings.some(matches)).length;
+  const isEnd = ({ status }: Telling) => status === 'success' || status === 'failure';
+  const isSuccess = ({ status }: Telling) => status === 'success';
+  const commitsAtMost = ({ commit }: Telling) =>
+    asksForge && commit !== ''
+      ? [...reachableFrom(history.graph, commit)].filter(
+          (id) => (history.graph.get(id)?.parents.length ?? 0) < 2,
+        ).length
+      : 1;
+  const broughtAtMost = pipelines.map((tellings) =>
+    Math.max(0, ...tellings.filter(isSuccess).map((telling) => Math.max(1, commitsAtMost(telling)))),
+  );
+  return {
+    deployments: countOf(isEnd),
+    failures: countOf(({ status }) => status === 'failure'),
+    reworks: countOf((telling) => isEnd(telling) && isRework(telling)),
+    recoveries: countOf(isSuccess),
+    unknown: countOf(isSuccess),
+    leadTimesAndUnknown: broughtAtMost.reduce((sum, most) => sum + most, 0),
+  };
+}
+
+interface Totals {
+  readonly deployments: number;
+  readonly failures: number;
+  readonly reworks: number;
+  readonly recoveries: number;
+  readonly unknown: number;
+  readonly leadTimesAndUnknown: number;
+}
+
+const isRework = ({ branch, message }: Telling) => branch === 'hotfix/1' || message.startsWith('Revert');
+
+type PairTotals = { readonly totals: ReturnType<Projection['at']>['series'][number]['totals'] };
+
+function countedIn({ totals: { counters, histograms } }: PairTotals): Totals & {
+  leadTimes: { count: number; sum: number };
+  recovered: { count: number; sum: number };
+} {
+  const counter = (name: string) => counters[name] ?? Number.NaN;
+  const histogram = (name: string) => {
+    const { counts = [], sum = Number.NaN } = histograms[name] ?? {};
+    return { count: counts.reduce((total, count) => total + count, 0), sum };
+  };
+  const leadTimes = histogram('dora_change_lead_time_seconds');
+  const recovered = histogram('dora_deployment_recovery_time_seconds');
+  const unknown = counter('dora_change_lead_time_unknown_total');
+  return {
+    deployments: counter('dora_deployments_total'),
+    failures: counter('dora_deployment_failures_total'),
+    reworks: counter('dora_deployment_reworks_total'),
+    recoveries: recovered.count,
+    unknown,
+    leadTimesAndUnknown: leadTimes.count + unknown,
+    leadTimes,
+    recovered,
+  };
+}
+
+const entries = [
+  'deployments',
+  'failures',
+  'reworks',
+  'recoveries',
+  'unknown',
+  'leadTimesAndUnknown',
+] as const;
+
+/** What exceeds what it can be, or what it is a part of. */
+function excesses(state: State, possible: Totals): string[] {
+  const pairs = [...state.pairs].map(([key, pair]) => ({ key, ...countedIn(pair) }));
+  const parts = ['failures', 'reworks', 'recoveries', 'unknown'] as const;
+  return [
+    ...pairs.flatMap((pair) =>
+      parts
+        .filter((part) => pair[part] > pair.deployments)
+        .map((part) => `${pair.key}: ${pair[part]} ${part} of ${pair.deployments} deployments`),
+    ),
+    ...entries.flatMap((entry) => {
+      const counted = pairs.reduce((sum, pair) => sum + pair[entry], 0);
+      return counted > possible[entry] ? [`${counted} ${entry}, ${possible[entry]} at most`] : [];
+    }),
+  ];
+}
+
+describe('the ledger, over any history', () => {
+  it.each([
+    ['what comes in live', false],
+    ['live events and scans', true],
+  ])('never falls, nor counts a pipeline twice, with %s', async (_, hasScans) => {
+    const anyCase = fc.tuple(anyHistory({ corrections: true, scans: hasScans }), anyRules());
+    await fc.assert(
+      fc.asyncProperty(anyCase, async ([history, play]) => {
+        const world = await createWorld({ mode: modeOf(history, play, hasScans), startsAt: dawn });
+        const watch = createLedgerWatch();
+        const possible = possibleTotals(history, play);
+        const look = () => expect([...watch(world.state), ...excesses(world.state, possible)]).toEqual([]);
+        const played = await playHistory(history, world, {
+          ...play,
+          ...(hasScans && { horizon }),
+          onSettled: look,
+        });
+        await played.finish();
+        look();
+        await world.close();
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('holds exactly what the oracle counts where all is told once, in order, and the forge answers at once', async () => {
+    const anyCase = fc.tuple(anyHistory({ inOrder: true, maxPipelines: 14 }), anyRules());
+    await fc.assert(
+      fc.asyncProperty(anyCase, async ([history, play]) => {
+        const world = await createWorld({ mode: modeOf(history, play, false), startsAt: dawn });
+        const played = await playHistory(history, world, play);
+        const { series } = createProjection(world.state, history.policy.windows).at(nowSeconds(world));
+        const shown = new Map(series.map((one) => [`${one.repo.toLowerCase()} ${one.tier}`, countedIn(one)]));
+        const sum = (samples: readonly { seconds: number }[]) => ({
+          count: samples.length,
+          sum: samples.reduce((total, { seconds }) => total + seconds, 0),
+        });
+        for (const one of expectSeries(played.truth())) {
+          const { deployments, leadTimes, recoveries, unknown } = one;
+          expect(shown.get(`${one.series} ${one.tier}`)).toEqual({
+            deployments: deployments.length,
+            failures: deployments.filter(({ outcome }) => outcome === 'failure').length,
+            reworks: deployments.filter((deployment) => deployment.isRework).length,
+            recoveries: recoveries.length,
+            unknown: unknown.length,
+            leadTimesAndUnknown: leadTimes.length + unknown.length,
+            leadTimes: sum(leadTimes),
+            recovered: sum(recoveries),
+          });
+        }
+        await world.close();
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

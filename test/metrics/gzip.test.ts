@@ -1,0 +1,79 @@
+import { crc32, gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { combineCrc32, compressText, toGzip } from '../../src/metrics/gzip.ts';
+
+const anyBytes = () => fc.uint8Array({ maxLength: 300 });
+
+describe('combineCrc32', () => {
+  it('is the checksum of both, at any split', () => {
+    fc.assert(
+      fc.property(anyBytes(), fc.nat({ max: 300 }), (bytes, place) => {
+        const [first, second] = [bytes.subarray(0, place), bytes.subarray(place)];
+        expect(combineCrc32(crc32(first), crc32(second), second.length)).toBe(crc32(bytes));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('is the checksum of many parts, put together one after the other', () => {
+    fc.assert(
+      fc.property(fc.array(anyBytes(), { maxLength: 8 }), (parts) => {
+        const combined = parts.reduce((crc, part) => combineCrc32(crc, crc32(part), part.length), 0);
+        expect(combined).toBe(crc32(Buffer.concat(parts)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each([1, 255, 256, 65_535, 65_536, 1_000_003])('appends %d bytes', (length) => {
+    const [first, second] = [Buffer.from('dora_deployments_total 7\n'), Buffer.alloc(length, 'x')];
+    expect(combineCrc32(crc32(first), crc32(second), length)).toBe(crc32(Buffer.concat([first, second])));
+  });
+});
+
+describe('toGzip', () => {
+  const gunzip = async (texts: readonly string[]) =>
+    gunzipSync(toGzip(await Promise.all(texts.map(compressText)))).toString();
+
+  it('holds texts one after the other', async () => {
+    expect(await gunzip(['# HELP a\n', 'a 1\n', '', 'b 2\n'])).toBe('# HELP a\na 1\nb 2\n');
+  });
+
+  it('holds nothing of no texts, and nothing of empty ones', async () => {
+    expect(await gunzip([])).toBe('');
+    expect(await gunzip(['', ''])).toBe('');
+  });
+
+  it('lets one text be used in several files', async () => {
+    const [head, one, two] = [
+      await compressText('head\n'),
+      await compressText('1\n'),
+      await compressText('2\n'),
+    ];
+    expect(gunzipSync(toGzip([head, one])).toString()).toBe('head\n1\n');
+    expect(gunzipSync(toGzip([head, two, one])).toString()).toBe('head\n2\n1\n');
+  });
+
+  it('holds large texts in any script', async () => {
+    const large = 'dora_deployments_total{repo="Äcme/shöp 🛒"} 1\n'.repeat(20_000);
+    expect(await gunzip([large, 'end\n', large])).toBe(`${large}end\n${large}`);
+  });
+
+  it('is one member that any reader takes, checksum and length included', async () => {
+    const anyTexts = fc.array(
+      fc.string({ unit: fc.constantFrom('a', '"', '\n', 'ä', '🛒'), maxLength: 80 }),
+      { maxLength: 6 },
+    );
+    await fc.assert(
+      fc.asyncProperty(anyTexts, async (texts) => {
+        const plain = Buffer.concat(texts.map((text) => Buffer.from(text)));
+        const packed = toGzip(await Promise.all(texts.map(compressText)));
+        expect(gunzipSync(packed).equals(plain)).toBe(true);
+        expect(packed.readUInt32LE(packed.length - 8)).toBe(crc32(plain));
+        expect(packed.readUInt32LE(packed.length - 4)).toBe(plain.length);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,133 @@
+/** Woodpecker or the store gone for an hour with all lanes at work: what the log makes of it, and that nothing is lost. */
+
+import { expect, it, onTestFinished } from 'vitest';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { createLiveHarness, startSimulatedWoodpecker } from '../support/live-harness.ts';
+import type { SimulatedClock } from '../support/simulated-clock.ts';
+
+const minute = 60_000;
+const shop = 'acme/shop';
+
+/** How Woodpecker can be gone, and how it comes back. */
+const outages: readonly (readonly [string, (woodpecker: FakeWoodpecker) => Promise<() => Promise<void>>])[] =
+  [
+    [
+      'does not listen',
+      async (woodpecker) => {
+        await woodpecker.stop();
+        return () => woodpecker.start();
+      },
+    ],
+    [
+      'stands behind a proxy that answers 502 and a page',
+      async (woodpecker) => {
+        const headers = { 'content-type': 'text/html' };
+        const away = woodpecker.fault({ answer: { status: 502, body: '<html>Bad gateway</html>', headers } });
+        woodpecker.streams.dropAll();
+        return async () => away.clear();
+      },
+    ],
+  ];
+
+it.each(outages)(
+  'an hour in which it %s takes one warning and one line, and no pipeline',
+  async (_, begin) => {
+    const { clock, woodpecker } = await startSimulatedWoodpecker();
+    onTestFinished(() => woodpecker.close());
+    woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+    woodpecker.addRepo({ fullName: 'acme/site', private: true, access: { alice: 'push' } });
+    const harness = await createLiveHarness({ clock, woodpecker });
+    onTestFinished(() => harness.stop());
+    harness.run('stream', 'follow', 'reconcile', 'background');
+    await passWithPings(clock, woodpecker, 10);
+    const running = woodpecker.createPipeline(shop).number;
+    woodpecker.startPipeline(shop, running);
+    await passWithPings(clock, woodpecker, 1);
+    const told = harness.lines.length;
+
+    const end = await begin(woodpecker);
+    await clock.pass(5 * minute);
+    // What runs goes on, what is hinted at is kept, and what comes unseen comes all the same.
+    woodpecker.finishPipeline(shop, running, { status: 'failure' });
+    for (let i = 0; i < 70; i++) woodpecker.addPipeline('acme/site');
+    const { number } = woodpecker.runPipeline(shop);
+    expect(await harness.webhook.receive({ repo: shop, number })).toMatchObject({ result: 'following' });
+    await clock.pass(55 * minute);
+    await end();
+    await passWithPings(clock, woodpecker, 10);
+
+    const [warning, back, ...more] = harness.lines.slice(told);
+    expect(warning).toMatch(
+      /^warn {2}Woodpecker gives no usable answer; will keep trying status=(none|502) error=.+$/,
+    );
+    expect(back).toMatch(/^info {2}Woodpecker answers again after_s=(3[56]\d\d)$/);
+    expect(more).toEqual([]);
+    expect(harness.shown(shop)).toMatchObject({ deployments: 2, failures: 1 });
+    expect(harness.shown('acme/site')).toMatchObject({ deployments: 70, failures: 0 });
+    expect(harness.ingest.state.follows.size).toBe(0);
+    expect(harness.isConnected).toBe(true);
+  },
+);
+
+it('an hour in which the store fails is told by whoever watches over it, and loses no pipeline', async () => {
+  const { clock, woodpecker } = await startSimulatedWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+  const memory = createMemoryStore();
+  let isFull = false;
+  const store: Store = {
+    ...memory,
+    transact: (work) =>
+      isFull ? Promise.reject(new StoreUnavailable('Store cannot commit: disk full')) : memory.transact(work),
+  };
+  const harness = await createLiveHarness({ clock, woodpecker, store });
+  onTestFinished(() => harness.stop());
+  harness.run('stream', 'follow', 'reconcile', 'background');
+  await passWithPings(clock, woodpecker, 10);
+  const told = harness.lines.length;
+
+  isFull = true;
+  for (let minutes = 0; minutes < 60; minutes++) {
+    woodpecker.runPipeline(shop);
+    await passWithPings(clock, woodpecker, 1);
+  }
+  isFull = false;
+  await passWithPings(clock, woodpecker, 10);
+
+  expect(harness.lines.slice(told)).toEqual([]);
+  expect(harness.shown(shop)).toMatchObject({ deployments: 60 });
+});
+
+it('a repo that cannot be read is warned of once, and told once when it can', async () => {
+  const { clock, woodpecker } = await startSimulatedWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  const { id } = woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+  woodpecker.addPipeline(shop);
+  const isBroken = woodpecker.fault({ match: `/api/repos/${id}/pipelines`, answer: { status: 404 } });
+  const harness = await createLiveHarness({ clock, woodpecker });
+  onTestFinished(() => harness.stop());
+  harness.run('background');
+  await clock.pass(60 * minute);
+  isBroken.clear();
+  await clock.pass(20 * minute);
+
+  const about = harness.lines.filter((line) => line.includes(`repo=${shop}`));
+  expect(about).toHaveLength(2);
+  expect(about[0]).toMatch(/^warn .*could not be brought up to date/);
+  expect(about[1]).toMatch(/^info .*is up to date/);
+  expect(harness.shown(shop)).toMatchObject({ deployments: 1 });
+});
+
+async function passWithPings(
+  clock: SimulatedClock,
+  woodpecker: FakeWoodpecker,
+  minutes: number,
+): Promise<void> {
+  for (let halves = 0; halves < 2 * minutes; halves++) {
+    await clock.pass(minute / 2);
+    woodpecker.streams.writeRaw(': ping\n\n');
+  }
+  await clock.settle();
+}

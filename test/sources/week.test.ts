@@ -1,0 +1,112 @@
+/**
+ * A week with a Woodpecker whose stream dies every hour, in simulated time and over real sockets: whatever piles up with
+ * each connection, request or round would show by the end of it.
+ */
+
+import { getEventListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, it, onTestFinished } from 'vitest';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { createLiveHarness, type LiveHarness, startSimulatedWoodpecker } from '../support/live-harness.ts';
+import type { SimulatedClock } from '../support/simulated-clock.ts';
+
+const minute = 60_000;
+
+const deaths = ['restart', 'break', 'end', 'silence'] as const;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
+interface Footprint {
+  readonly heapKb: number;
+  readonly sleepers: number;
+  /** As the server sees them. */
+  readonly streams: number;
+  readonly sockets: number;
+  readonly timers: number;
+  readonly listeners: number;
+}
+
+it('takes no more memory, timers and sockets at the end of a week in which the stream died every hour', async () => {
+  const { clock, woodpecker } = await startSimulatedWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  for (const name of ['shop', 'site', 'infra']) {
+    woodpecker.addRepo({ fullName: `acme/${name}`, private: true, access: { alice: 'push' } });
+  }
+  const harness = await createLiveHarness({ clock, woodpecker, intervalSeconds: 900, idleMs: 15 * minute });
+  onTestFinished(() => harness.stop());
+  harness.run('stream', 'follow', 'reconcile', 'background');
+
+  const days: Footprint[] = [];
+  for (let day = 0; day < 7; day++) {
+    for (let hours = 0; hours < 24; hours++) await oneHour(clock, woodpecker, hours);
+    woodpecker.clearRequests();
+    days.push(await footprintOf(clock, woodpecker, harness));
+  }
+
+  expect(harness.losses).toBe(7 * 24);
+  // Half was told by the stream, half found by reconciliation; none was lost and none counted twice.
+  expect(harness.shown('acme/shop')?.deployments).toBe(7 * 24);
+  expect(harness.shown('acme/site')?.deployments).toBe(7 * 24);
+  expect(harness.events.get('stream stored')).toBe(7 * 24);
+  expect(harness.events.get('reconcile stored')).toBe(7 * 24);
+
+  // By the second day everything is warm.
+  const [, ...warm] = days;
+  const [first] = warm;
+  if (!first) throw new Error('There was no second day');
+  for (const day of warm) {
+    // One of each lane.
+    expect(day.sleepers).toBe(4);
+    expect(day.streams).toBe(1);
+    expect(day.listeners).toBe(first.listeners);
+    expect(day.timers).toBe(first.timers);
+    expect(day.sockets).toBeLessThanOrEqual(first.sockets + 2);
+  }
+  const leastOf = (some: readonly Footprint[]) => Math.min(...some.map(({ heapKb }) => heapKb));
+  // Rows take up some room; a kilobyte for each request would make 1.5 MB.
+  expect(leastOf(warm.slice(-3)) - leastOf(warm.slice(0, 3))).toBeLessThan(700);
+});
+
+/** A pipeline ends while the stream stands; then it dies, one way or another, and a pipeline ends unheard. */
+async function oneHour(clock: SimulatedClock, woodpecker: FakeWoodpecker, hours: number): Promise<void> {
+  await passWithPings(clock, woodpecker, 30 * minute);
+  woodpecker.runPipeline('acme/shop', {}, { status: hours % 5 === 0 ? 'failure' : 'success' });
+  await clock.pass(minute);
+  const death = deaths[hours % deaths.length];
+  if (death === 'restart') await woodpecker.restart();
+  else if (death !== 'silence') woodpecker.streams.dropAll(death);
+  woodpecker.addPipeline('acme/site');
+  await clock.pass(16 * minute * Number(death === 'silence'));
+  await passWithPings(clock, woodpecker, (death === 'silence' ? 13 : 29) * minute);
+}
+
+async function passWithPings(clock: SimulatedClock, woodpecker: FakeWoodpecker, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 10 * minute) {
+    await clock.pass(Math.min(left, 10 * minute));
+    woodpecker.streams.writeRaw(': ping\n\n');
+  }
+}
+
+async function footprintOf(
+  clock: SimulatedClock,
+  woodpecker: FakeWoodpecker,
+  harness: LiveHarness,
+): Promise<Footprint> {
+  // What is told of in finalizers goes in the turn after.
+  for (let i = 0; i < 4; i++) {
+    collectGarbage();
+    await delay(10);
+  }
+  const active = process.getActiveResourcesInfo();
+  return {
+    heapKb: Math.round(process.memoryUsage().heapUsed / 1024),
+    sleepers: clock.sleepers,
+    streams: woodpecker.streams.openCount,
+    sockets: active.filter((kind) => kind === 'TCPSocketWrap').length,
+    timers: active.filter((kind) => kind === 'Timeout').length,
+    listeners: getEventListeners(harness.signal, 'abort').length,
+  };
+}

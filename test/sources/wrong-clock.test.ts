@@ -1,0 +1,120 @@
+/** A machine whose clock was once five years ahead, and is right again after a restart on the same database. */
+
+import { expect, it, onTestFinished } from 'vitest';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import {
+  createLiveHarness,
+  dawn,
+  type LiveHarness,
+  type LiveOptions,
+  startSimulatedWoodpecker,
+} from '../support/live-harness.ts';
+import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
+
+const minute = 60_000;
+const shop = 'acme/shop';
+
+interface World {
+  readonly clock: SimulatedClock;
+  readonly woodpecker: FakeWoodpecker;
+  /** An exporter on the database that all of them share. */
+  live(clock: SimulatedClock, options?: Partial<LiveOptions>): Promise<LiveHarness>;
+  /** Such a one with a clock that is five years ahead, which then stops. */
+  liveAhead(options?: Partial<LiveOptions>): Promise<void>;
+}
+
+async function createWorld(): Promise<World> {
+  const { clock, woodpecker } = await startSimulatedWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+  const store: Store = createMemoryStore();
+  const live = (own: SimulatedClock, options: Partial<LiveOptions> = {}) =>
+    createLiveHarness({ clock: own, woodpecker, store, ...options });
+  return {
+    clock,
+    woodpecker,
+    live: async (own, options) => {
+      const harness = await live(own, options);
+      onTestFinished(() => harness.stop());
+      return harness;
+    },
+    liveAhead: async (options) => {
+      const harness = await live(createSimulatedClock(dawn + 5 * 365 * 86_400), options);
+      await harness.stop();
+    },
+  };
+}
+
+it('learns the names of repos all the same', async () => {
+  const { clock, woodpecker, live, liveAhead } = await createWorld();
+  await liveAhead();
+  woodpecker.renameRepo(shop, 'acme/store');
+  const harness = await live(clock);
+  expect(harness.repo('acme/store')).toBeDefined();
+});
+
+it('credits what happens from now on, and shows when all before was last', async () => {
+  const { clock, woodpecker, live, liveAhead } = await createWorld();
+  const { finished } = woodpecker.addPipeline(shop, { created: dawn - 86_400 });
+  await liveAhead();
+  const harness = await live(clock);
+  expect(harness.repo(shop)?.horizon).toBe(dawn - 120 * 86_400);
+  expect(harness.shown(shop)).toMatchObject({ deployments: 0, lastSuccess: finished });
+  woodpecker.runPipeline(shop);
+  await harness.round();
+  expect(harness.shown(shop)).toMatchObject({ deployments: 1 });
+});
+
+it('reads again what may have changed since the last scan', async () => {
+  const { clock, woodpecker, live, liveAhead } = await createWorld();
+  const first = await live(clock);
+  const { number } = woodpecker.runPipeline(shop);
+  for (let i = 0; i < 60; i++) woodpecker.runPipeline(shop);
+  await first.round();
+  await first.stop();
+  await liveAhead();
+  woodpecker.updatePipeline(shop, number, { status: 'failure' });
+  await clock.pass(180 * minute);
+  const second = await live(clock);
+  expect(second.shown(shop)).toMatchObject({ deployments: 61, failures: 1 });
+});
+
+it('goes on following what it asked for in the future', async () => {
+  const { clock, woodpecker, live, liveAhead } = await createWorld();
+  const { number } = woodpecker.createPipeline(shop);
+  woodpecker.startPipeline(shop, number);
+  await (await live(clock)).stop();
+  await liveAhead();
+  woodpecker.finishPipeline(shop, number);
+  const isHidden = hidePipelines(woodpecker, shop);
+  const harness = await live(clock);
+  isHidden.clear();
+  expect([...harness.ingest.state.follows.values()]).toMatchObject([{ askedAt: dawn + 5 * 365 * 86_400 }]);
+  harness.run('follow');
+  await clock.pass(minute);
+  expect(harness.ingest.state.follows.size).toBe(0);
+});
+
+it('visits in turn those that it visited in the future', async () => {
+  const { clock, woodpecker, live, liveAhead } = await createWorld();
+  for (let i = 0; i < 5; i++) woodpecker.addRepo({ fullName: `acme/repo-${i}`, private: true });
+  const token = woodpecker.adminToken;
+  await liveAhead({ token });
+  const isHidden = hidePipelines(woodpecker, 'acme/repo-3');
+  const harness = await live(clock, { token });
+  isHidden.clear();
+  woodpecker.runPipeline('acme/repo-3');
+  for (let round = 0; round < 10; round++) {
+    await harness.round();
+    await clock.pass(5 * minute);
+  }
+  expect(harness.shown('acme/repo-3')?.deployments).toBe(1);
+});
+
+/** Keeps the start from reading a repo, so that what comes after it must. */
+function hidePipelines(woodpecker: FakeWoodpecker, fullName: string): { clear(): void } {
+  const { id } = woodpecker.repo(fullName);
+  return woodpecker.fault({ match: `/api/repos/${id}/pipelines`, answer: { status: 404 } });
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { createBufferedPipelines } from '../../src/store/buffered-pipelines.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import type { PipelineTable } from '../../src/store/store.ts';
+import { aRecord, aStoredPipeline } from '../support/records.ts';
+
+/** Work on a table behind its buffer, and how often the table itself was written. */
+async function buffered<T>(
+  work: (pipelines: ReturnType<typeof createBufferedPipelines>, table: PipelineTable) => Promise<T>,
+): Promise<{ result: T; puts: number; credits: number }> {
+  const written = { puts: 0, credits: 0 };
+  const result = await createMemoryStore().transact(async ({ pipelines: table }) => {
+    const counting: PipelineTable = {
+      ...table,
+      put(pipeline) {
+        written.puts++;
+        return table.put(pipeline);
+      },
+      setCredited(...args) {
+        written.credits++;
+        return table.setCredited(...args);
+      },
+    };
+    return work(createBufferedPipelines(counting), table);
+  });
+  return { result, ...written };
+}
+
+const one = aStoredPipeline({ record: aRecord({ number: 1 }) });
+
+describe('createBufferedPipelines', () => {
+  it('writes a pipeline once that is put, put again and credited', async () => {
+    const { result, ...written } = await buffered(async (pipelines, table) => {
+      await pipelines.put(one);
+      await pipelines.put({ ...one, record: aRecord({ number: 1, status: 'failure' }) });
+      await pipelines.setCredited(1, 1, 3);
+      const seen = await pipelines.get(1, 1);
+      const before = await table.get(1, 1);
+      await pipelines.flush();
+      await pipelines.flush();
+      return [before, seen, await table.get(1, 1)];
+    });
+    const expected = { ...one, record: aRecord({ number: 1, status: 'failure' }), credited: 3 };
+    expect(result).toEqual([null, expected, expected]);
+    expect(written).toEqual({ puts: 1, credits: 0 });
+  });
+
+  it('credits at once what was written before', async () => {
+    const { result, ...written } = await buffered(async (pipelines, table) => {
+      await table.put(one);
+      await pipelines.setCredited(1, 1, 3);
+      return table.get(1, 1);
+    });
+    expect(result?.credited).toBe(3);
+    expect(written).toEqual({ puts: 0, credits: 1 });
+  });
+
+  const slices = async (all: AsyncIterable<readonly unknown[]>) => {
+    let rows = 0;
+    for await (const slice of all) rows += slice.length;
+    return rows;
+  };
+  it.each<[string, (pipelines: PipelineTable) => Promise<unknown>, unknown]>([
+    ['all', (table) => slices(table.all()), 1],
+    ['deployments', (table) => slices(table.deployments()), 1],
+    ['firstCreatedAt', (table) => table.firstCreatedAt(1, aRecord().commit), 1000],
+    ['tiersOfCommit', (table) => table.tiersOfCommit(1, aRecord().commit), ['production']],
+    ['lowestUpdatedSince', (table) => table.lowestUpdatedSince(1, 0), 1],
+    ['outcomes', async (table) => (await table.outcomes(1)).size, 1],
+    ['eventCounts', async (table) => (await table.eventCounts()).length, 1],
+  ])('has %s see what was put', async (_, read, expected) => {
+    const { result } = await buffered(async (pipelines) => {
+      await pipelines.put(one);
+      return read(pipelines);
+    });
+    expect(result).toEqual(expected);
+  });
+
+  it('writes before it changes many at once', async () => {
+    const { result } = await buffered(async (pipelines) => {
+      await pipelines.put({ ...one, isHeld: true });
+      await pipelines.creditAll(4);
+      await pipelines.releaseHeld(1);
+      await pipelines.putChange(1, 1, { base: null, head: 'a', range: null });
+      return pipelines.get(1, 1);
+    });
+    expect(result).toMatchObject({ isHeld: false, credited: 4, change: { head: 'a' } });
+  });
+});

@@ -1,0 +1,306 @@
+/**
+ * Attackers and honest users of the real process, over bare sockets on 127.0.0.1; and what the process holds meanwhile.
+ *
+ * Everything here ends by itself or with the test: sockets, loops, files.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { createHmac, randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { type ExporterProcess, startExporter, temporaryFolder, webhookSecret } from './exporter-process.ts';
+
+/** In whatever an attacker sends, so that it can be told where it comes out again. */
+export const canary = 'canary-4f1d9c';
+/** Where nobody has asked for more, a process may open so many files. */
+const usualOpenFiles = 1024;
+/** What Node allows itself in a container of 512 MB: who needs more dies of it. */
+const heapMb = 256;
+
+export interface Target extends ExporterProcess {
+  readonly port: number;
+  /** Resident memory now and at most so far, in MB. */
+  memory(): { readonly nowMb: number; readonly peakMb: number };
+  openFiles(): number;
+  /** The database with its log, in bytes. */
+  databaseBytes(): number;
+}
+
+/** The service as a container would run it, but for a log that tells everything. */
+export async function startTarget(env: Readonly<Record<string, string>> = {}): Promise<Target> {
+  const database = join(temporaryFolder(), 'dora.db');
+  const exporter = await startExporter({
+    DORA_DATABASE: database,
+    DORA_LOG_LEVEL: 'debug',
+    NODE_OPTIONS: `--max-old-space-size=${heapMb}`,
+    ...env,
+  });
+  const { pid } = exporter.child;
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${usualOpenFiles}:${usualOpenFiles}`]);
+  const fromStatus = (name: string): number => {
+    const kilobytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(
+      readFileSync(`/proc/${pid}/status`, 'utf8'),
+    );
+    return Number(kilobytes?.[1]) / 1024;
+  };
+  return {
+    ...exporter,
+    port: Number(new URL(exporter.url).port),
+    memory: () => ({ nowMb: fromStatus('VmRSS'), peakMb: fromStatus('VmHWM') }),
+    openFiles: () => readdirSync(`/proc/${pid}/fd`).length,
+    databaseBytes: () =>
+      [database, `${database}-wal`].reduce(
+        (sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
+        0,
+      ),
+  };
+}
+
+/** The three ways to show that one knows the secret; `atSeconds` is when a Standard Webhook says it was signed. */
+export const signed = {
+  bearer: (secret: string = webhookSecret) => ({ authorization: `Bearer ${secret}` }),
+  hex: (body: string, secret: string = webhookSecret) => ({
+    'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+  }),
+  standard: (body: string, { secret = webhookSecret, atSeconds = Math.floor(Date.now() / 1000) } = {}) => {
+    const id = randomUUID();
+    const signature = createHmac('sha256', secret).update(`${id}.${atSeconds}.${body}`).digest('base64');
+    return {
+      'webhook-id': id,
+      'webhook-timestamp': String(atSeconds),
+      'webhook-signature': `v1,${signature}`,
+    };
+  },
+};
+
+/** The bytes of a request; its length is told unless `headers` tell another. */
+export function requestText(
+  line: string,
+  headers: Readonly<Record<string, string | number>> = {},
+  body = '',
+): string {
+  const length = body === '' ? {} : { 'content-length': Buffer.byteLength(body) };
+  const lines = Object.entries({ host: 'localhost', ...length, ...headers }).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  return `${[`${line} HTTP/1.1`, ...lines].join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** A webhook that is signed as GitHub signs. */
+export function webhookText(body: string, secret: string = webhookSecret): string {
+  return requestText('POST /webhook', signed.hex(body, secret), body);
+}
+
+export interface Caller {
+  readonly socket: Socket;
+  /** All that came back so far, while it is read. */
+  readonly received: () => string;
+  readonly isClosed: () => boolean;
+  readonly closed: Promise<void>;
+}
+
+/** Connects; the connection ends with the test. */
+export async function dial(port: number): Promise<Caller> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  onTestFinished(() => void socket.destroy());
+  const chunks: Buffer[] = [];
+  let isClosed = false;
+  socket.on('data', (chunk) => chunks.push(chunk)).on('error', () => undefined);
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  closed.then(() => {
+    isClosed = true;
+  });
+  await Promise.race([new Promise<void>((resolve) => socket.once('connect', () => resolve())), closed]);
+  return {
+    socket,
+    received: () => Buffer.concat(chunks).toString('latin1'),
+    isClosed: () => isClosed,
+    closed,
+  };
+}
+
+/** So many connections, some at a time. */
+export async function dialMany(port: number, count: number): Promise<Caller[]> {
+  const callers: Caller[] = [];
+  while (callers.length < count) {
+    const some = Math.min(200, count - callers.length);
+    callers.push(...(await Promise.all(Array.from({ length: some }, () => dial(port)))));
+  }
+  return callers;
+}
+
+/** Sends these bytes and gives what comes back until the connection ends, or is silent for so long. */
+export async function exchange(port: number, bytes: string | Buffer, silenceMs = 1_000): Promise<string> {
+  const { socket, received, isClosed, closed } = await dial(port);
+  socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  let seen = -1;
+  while (!isClosed() && (received().length !== seen || seen === 0)) {
+    if (seen === 0 && received().length === 0) silenceMs -= 100;
+    if (silenceMs <= 0) break;
+    seen = received().length;
+    await Promise.race([delay(seen === 0 ? 100 : 200), closed]);
+  }
+  socket.destroy();
+  return received();
+}
+
+/** The status codes in what came back, in order. */
+export function statusesIn(text: string): number[] {
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
+}
+
+/** Sends requests over a few connections, several at a time on each; how often each status came back. */
+export async function flood(
+  port: number,
+  requests: Iterable<string>,
+  { connections = 8, atOnce = 8 } = {},
+): Promise<Map<number, number>> {
+  const statuses = new Map<number, number>();
+  const source = requests[Symbol.iterator]();
+  const run = async (): Promise<void> => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    onTestFinished(() => void socket.destroy());
+    const end = new Promise<never>((_, reject) =>
+      socket.once('error', reject).once('close', () => reject(new Error('Connection was closed'))),
+    );
+    end.catch(() => undefined);
+    let answered = 0;
+    let wake: () => void = () => undefined;
+    let rest = '';
+    socket.setEncoding('latin1').on('data', (chunk: string) => {
+      const text = rest + chunk;
+      const lines = text.split('\r\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const status = /HTTP\/1\.1 (\d{3}) /.exec(line)?.[1];
+        if (!status) continue;
+        answered++;
+        statuses.set(Number(status), (statuses.get(Number(status)) ?? 0) + 1);
+      }
+      wake();
+    });
+    let sent = 0;
+    for (;;) {
+      const batch: string[] = [];
+      while (batch.length < atOnce) {
+        const next = source.next();
+        if (next.done) break;
+        batch.push(next.value);
+      }
+      if (batch.length === 0) break;
+      sent += batch.length;
+      socket.write(batch.join(''));
+      while (answered < sent) {
+        const answer = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        await Promise.race([answer, end]);
+      }
+    }
+    socket.destroy();
+  };
+  await Promise.all(Array.from({ length: connections }, run));
+  return statuses;
+}
+
+/** How one kind of honest request fared. */
+export interface Fared {
+  /** Status codes, and what else they met. */
+  readonly answers: readonly (number | string)[];
+  readonly medianMs: number;
+  readonly worstMs: number;
+}
+
+export interface HonestUsers {
+  /** Ends them. `accepted`: how many webhooks were. */
+  stop(): Promise<{ readonly webhooks: Fared; readonly scrapes: Fared; readonly accepted: number }>;
+}
+
+export const honestRepo = 'honest/site';
+
+/**
+ * A sender of webhooks, in each of the three ways in turn, and a scraper; each dials anew for every request, as steps do
+ * that run in containers.
+ */
+export function startHonestUsers(
+  { port }: Target,
+  { scrapeHeaders = {} }: { readonly scrapeHeaders?: Readonly<Record<string, string>> } = {},
+): HonestUsers {
+  let isOver = false;
+  let number = 0;
+  const webhooks = createLedger();
+  const scrapes = createLedger();
+  const until = async (ledger: Ledger, pauseMs: number, ask: () => Promise<number | string>) => {
+    while (!isOver) {
+      await ledger.measure(ask);
+      await delay(pauseMs);
+    }
+  };
+  const send = () => {
+    const finished = Math.floor(Date.now() / 1000) - 86_400 + ++number;
+    const body = JSON.stringify({ repo: honestRepo, number, status: 'success', event: 'push', finished });
+    const headers = [signed.bearer(), signed.hex(body), signed.standard(body)][number % 3] ?? {};
+    return ask(port, 'POST', '/webhook', headers, body);
+  };
+  const loops = [
+    until(webhooks, 50, send),
+    until(scrapes, 100, () => ask(port, 'GET', '/metrics', scrapeHeaders)),
+  ];
+  const stop = async () => {
+    isOver = true;
+    await Promise.all(loops);
+    const accepted = webhooks.answers.filter((answer) => answer === 202).length;
+    return { webhooks: webhooks.sum(), scrapes: scrapes.sum(), accepted };
+  };
+  onTestFinished(async () => void (await stop()));
+  return { stop };
+}
+
+interface Ledger {
+  readonly answers: readonly (number | string)[];
+  measure(ask: () => Promise<number | string>): Promise<void>;
+  sum(): Fared;
+}
+
+function createLedger(): Ledger {
+  const answers: (number | string)[] = [];
+  const times: number[] = [];
+  return {
+    answers,
+    async measure(ask) {
+      const began = performance.now();
+      answers.push(await ask());
+      times.push(performance.now() - began);
+    },
+    sum() {
+      const sorted = times.toSorted((a, b) => a - b);
+      return { answers, medianMs: sorted[sorted.length >> 1] ?? 0, worstMs: sorted.at(-1) ?? 0 };
+    },
+  };
+}
+
+/** The status of an answer that was read to its end, or what stood in its way. */
+function ask(
+  port: number,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body = '',
+): Promise<number | string> {
+  return new Promise((resolve) => {
+    const fail = (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message);
+    const options = { host: '127.0.0.1', port, method, path, headers, agent: false as const };
+    const asking = request(options, (response) => {
+      response
+        .resume()
+        .on('end', () => resolve(response.statusCode ?? 0))
+        .on('error', fail);
+    });
+    asking.setTimeout(20_000, () => asking.destroy(new Error('No answer')));
+    asking.on('error', fail).end(body);
+  });
+}

@@ -1,0 +1,52 @@
+/** The exporter beside a simulated Woodpecker that holds the history of `npm run demo`. */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import { createRandom, demoPolicy, fillHistory } from './demo-history.ts';
+import { type ExporterProcess, startExporter, temporaryFolder } from './exporter-process.ts';
+import { type FakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
+
+export interface DemoExporter {
+  readonly woodpecker: FakeWoodpecker;
+  readonly exporter: ExporterProcess;
+  scrape(): Promise<string>;
+}
+
+/** Starts both, and waits until the history has been read. */
+export async function startDemoExporter(env: Readonly<Record<string, string>> = {}): Promise<DemoExporter> {
+  const folder = temporaryFolder();
+  const woodpecker = await startFakeWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  fillHistory(woodpecker, createRandom(1));
+  writeFileSync(join(folder, 'policy.yaml'), demoPolicy);
+  const exporter = await startExporter({
+    DORA_DATABASE: join(folder, 'dora.db'),
+    DORA_POLICY: join(folder, 'policy.yaml'),
+    DORA_WOODPECKER_URL: woodpecker.url,
+    DORA_WOODPECKER_TOKEN: woodpecker.userToken,
+    DORA_RECONCILE_INTERVAL: '1s',
+    ...env,
+  });
+  await expect
+    .poll(async () => (await fetch(`${exporter.url}/readyz`)).status, { timeout: 30_000 })
+    .toBe(200);
+  return {
+    woodpecker,
+    exporter,
+    scrape: async () => (await fetch(`${exporter.url}/metrics`)).text(),
+  };
+}
+
+/** One deployment of each repo: of the first a failure and its recovery, of the second a failure, of the others successes. */
+export function runDeployments({ woodpecker }: DemoExporter): void {
+  const deploy = (repo: string, status: 'success' | 'failure') =>
+    woodpecker.runPipeline(repo, { event: 'deployment', deployTo: 'production' }, { status });
+  deploy('acme/shop', 'failure');
+  deploy('acme/shop', 'success');
+  deploy('acme/billing', 'failure');
+  for (const repo of ['acme/search', 'acme/website', 'acme/infra-dns']) {
+    deploy(repo, 'success');
+    woodpecker.runPipeline(repo);
+  }
+}

@@ -1,0 +1,436 @@
+/**
+ * Random histories for the laws over the five figures: pipelines of several repos and tiers, the commits that they deploy,
+ * how all that was told and corrected, and when the forge answered what.
+ *
+ * Of each pipeline any telling outranks those before it, so that what is true at a moment follows from which were told,
+ * without merging. Domains are small, so that ties are frequent.
+ */
+
+import fc from 'fast-check';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import type { Policy, Window } from '../../src/core/policy.ts';
+import type { RepoFacts } from '../../src/core/repo.ts';
+import type { CommitGraph, ForgeAnswer, GraphCommit, TrueDeployment, Truth } from './dora-oracle.ts';
+import { aPolicy, aRecord, someFacts } from './records.ts';
+
+/** When the clock of a history begins to run, Unix seconds. */
+export const dawn = 1_700_000_000;
+const hour = 3600;
+const day = 24 * hour;
+/** Pipelines begin and end on this grid, counted from a while before `dawn`. */
+const gridSeconds = 6 * hour;
+
+/** What one observation tells of a pipeline. */
+export interface Telling {
+  readonly status: 'success' | 'failure' | 'running' | 'canceled';
+  readonly event: 'push' | 'pull_request';
+  /** Unix seconds. */
+  readonly at: number;
+  readonly createdAt: number | null;
+  readonly deployTo: '' | 'production';
+  readonly branch: 'main' | 'hotfix/1';
+  readonly message: string;
+  readonly commit: string;
+  readonly committedAt: number | null;
+}
+
+export interface ToldPipeline {
+  readonly repo: number;
+  readonly number: number;
+  /** Each outranks those before it. */
+  readonly tellings: readonly Telling[];
+  /** Whether the first telling is of another pipeline, which had the number on a server that was set back. */
+  readonly hasPredecessor: boolean;
+}
+
+export interface Name {
+  readonly fullName: string;
+  /** Unix seconds; the latest that was told holds. */
+  readonly asOf: number;
+}
+
+/** Those joined to the one before share its transaction. */
+export type Step = { readonly isJoined: boolean } & (
+  | {
+      readonly kind: 'tell';
+      readonly pipeline: number;
+      readonly telling: number;
+      readonly name: Name;
+      readonly origin: 'live' | 'scan';
+    }
+  /** Notes what is to be asked; the answers come later. */
+  | { readonly kind: 'ask' }
+  /** One of those that were asked, counted around. */
+  | { readonly kind: 'answer'; readonly which: number }
+  | { readonly kind: 'wait'; readonly seconds: number }
+  | { readonly kind: 'restart' }
+  | { readonly kind: 'release'; readonly repo: number }
+);
+
+export interface History {
+  readonly pipelines: readonly ToldPipeline[];
+  readonly graph: CommitGraph;
+  /** Commits that the forge no longer has. */
+  readonly lost: ReadonlySet<string>;
+  readonly steps: readonly Step[];
+  readonly policy: Policy;
+  /** Random numbers to pick moments with, each from 0 to below 1. */
+  readonly picks: readonly number[];
+}
+
+export interface HistoryOptions {
+  /** Whether what was told of a pipeline may be corrected, and a repo renamed. */
+  readonly corrections?: boolean;
+  /** Whether each pipeline is told once, in order of time, and the forge never at a loss. */
+  readonly inOrder?: boolean;
+  /** Whether scans share the work, held until their release. */
+  readonly scans?: boolean;
+  readonly maxPipelines?: number;
+}
+
+/** Two that share a name but for its case, and one apart that comes to share it where renames are allowed. */
+const names: Readonly<Record<number, readonly [Name, Name]>> = {
+  1: [
+    { fullName: 'acme/shop', asOf: dawn },
+    { fullName: 'acme/store', asOf: dawn + 10 },
+  ],
+  2: [
+    { fullName: 'Acme/Shop', asOf: dawn + 1 },
+    { fullName: 'Acme/Shop', asOf: dawn + 11 },
+  ],
+  3: [
+    { fullName: 'acme/dns', asOf: dawn + 2 },
+    { fullName: 'acme/shop', asOf: dawn + 12 },
+  ],
+};
+
+export const repoIds: readonly number[] = [1, 2, 3];
+
+const onGrid = (place: number) => dawn - 4 * day + place * gridSeconds;
+const anyMoment = () => fc.integer({ min: 0, max: 40 }).map(onGrid);
+
+const anyGraph = (): fc.Arbitrary<Map<string, GraphCommit>> =>
+  fc
+    .array(
+      fc.record({
+        /** How far back each parent lies. */
+        parents: fc.oneof(
+          { weight: 8, arbitrary: fc.constant<number[]>([1]) },
+          { weight: 2, arbitrary: fc.constant<number[]>([2]) },
+          { weight: 2, arbitrary: fc.constantFrom<number[][]>([1, 2], [1, 3], [2, 3]) },
+          { weight: 1, arbitrary: fc.constant<number[]>([]) },
+        ),
+        madeAt: fc.integer({ min: -10, max: 30 }),
+      }),
+      { minLength: 2, maxLength: 12 },
+    )
+    .map(
+      (drafts) =>
+        new Map(
+          drafts.map(({ parents, madeAt }, index) => [
+            `c${index}`,
+            {
+              committedAt: onGrid(madeAt) - 17,
+              parents: parents.filter((back) => back <= index).map((back) => `c${index - back}`),
+            },
+          ]),
+        ),
+    );
+
+const anyWindows = (): fc.Arbitrary<Window[]> =>
+  fc
+    .array(
+      fc.oneof(
+        fc.integer({ min: 1, max: 14 * day }),
+        fc.integer({ min: 1, max: 50 }).map((steps) => steps * gridSeconds),
+      ),
+      { minLength: 1, maxLength: 3 },
+    )
+    .map((lengths) => lengths.map((seconds, index) => ({ name: `w${index}`, seconds })));
+
+/** `isFocused`: successful deployments of one tier, mostly. */
+const anyTelling = (
+  commits: readonly string[],
+  inOrder: boolean,
+  isFocused: boolean,
+): fc.Arbitrary<Telling> =>
+  fc
+    .record({
+      status: fc.oneof(
+        { weight: isFocused ? 15 : 6, arbitrary: fc.constant('success' as const) },
+        { weight: 3, arbitrary: fc.constant('failure' as const) },
+        { weight: 1, arbitrary: fc.constantFrom('running' as const, 'canceled' as const) },
+      ),
+      event: fc.oneof(
+        { weight: 8, arbitrary: fc.constant('push' as const) },
+        { weight: 1, arbitrary: fc.constant('pull_request' as const) },
+      ),
+      at: anyMoment(),
+      ranFor: fc.constantFrom(0, 600, 3 * day),
+      isCreationTold: inOrder ? fc.constant(true) : fc.constantFrom(true, true, true, false),
+      deployTo: isFocused
+        ? fc.constant('production' as const)
+        : fc.constantFrom('production' as const, 'production' as const, '' as const),
+      branch: fc.constantFrom('main' as const, 'main' as const, 'hotfix/1' as const),
+      message: fc.constantFrom('add a cart', 'add a cart', 'Revert "add a cart"'),
+      commit: fc.oneof(
+        { weight: 12, arbitrary: fc.constantFrom(...commits) },
+        { weight: 1, arbitrary: fc.constant('') },
+      ),
+      committedAt: fc.option(anyMoment(), { freq: 2, nil: null }),
+    })
+    .map(
+      ({ ranFor, isCreationTold, ...told }): Telling => ({
+        ...told,
+        createdAt: isCreationTold ? told.at - (inOrder ? 60 : ranFor) : null,
+      }),
+    );
+
+/** Where the order of the numbers is that of time, a later one never ends before an earlier one. */
+function inOrderOfTime(pipelines: readonly ToldPipeline[]): ToldPipeline[] {
+  const byTime = [...pipelines].sort((a, b) => (a.tellings[0]?.at ?? 0) - (b.tellings[0]?.at ?? 0));
+  return byTime.map((pipeline, index) => ({ ...pipeline, number: index + 1 }));
+}
+
+export function anyHistory(options: HistoryOptions = {}): fc.Arbitrary<History> {
+  const { corrections = false, inOrder = false, scans = false, maxPipelines = 10 } = options;
+  return fc.tuple(anyGraph(), fc.boolean()).chain(([graph, isFocused]) => {
+    const commits = [...graph.keys()];
+    const anyPipeline = fc
+      .record({
+        repo: isFocused ? fc.constant(1) : fc.constantFrom(1, 1, 1, 1, 2, 3),
+        tellings: fc.array(anyTelling(commits, inOrder, isFocused), {
+          minLength: 1,
+          maxLength: corrections ? (isFocused ? 2 : 3) : 1,
+        }),
+        hasPredecessor: corrections ? fc.constantFrom(true, false, false) : fc.constant(false),
+        /** Most corrections are about how it ended. */
+        isSteady: fc.constantFrom(true, true, false),
+      })
+      .map(({ isSteady, tellings, ...told }) => {
+        const [first] = tellings;
+        const about = isSteady && first ? { commit: first.commit, deployTo: first.deployTo } : {};
+        return { ...told, tellings: tellings.map((telling): Telling => ({ ...telling, ...about })) };
+      });
+    return fc
+      .record({
+        pipelines: fc
+          .array(anyPipeline, { minLength: isFocused ? 4 : 1, maxLength: maxPipelines, size: 'max' })
+          // No number is used twice, even in another repo: of two that end in one second it alone decides.
+          .map((drafts) => drafts.map((draft, index): ToldPipeline => ({ ...draft, number: index + 1 })))
+          .map((pipelines) => (inOrder ? inOrderOfTime(pipelines) : pipelines)),
+        lost: inOrder
+          ? fc.constant([])
+          : fc.oneof(
+              { weight: 2, arbitrary: fc.constant([]) },
+              { weight: 1, arbitrary: fc.array(fc.constantFrom(...commits), { maxLength: 2 }) },
+            ),
+        windows: anyWindows(),
+        picks: fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
+          minLength: 5,
+          maxLength: 5,
+        }),
+      })
+      .chain(({ pipelines, lost, windows, picks }) =>
+        (inOrder ? fc.constant(stepsInOrder(pipelines)) : anySteps(pipelines, { corrections, scans })).map(
+          (steps) => ({
+            pipelines,
+            graph,
+            lost: new Set(lost),
+            steps,
+            policy: policyOf(windows),
+            picks,
+          }),
+        ),
+      );
+  });
+}
+
+function policyOf(windows: readonly Window[]): Policy {
+  return aPolicy({
+    tiers: [{ tier: 'production', deployTo: ['production'] }],
+    defaultTier: 'staging',
+    deployments: { branches: ['*'] },
+    rework: { branches: ['hotfix/*'], message: ['^revert'] },
+    windows,
+  });
+}
+
+function stepsInOrder(pipelines: readonly ToldPipeline[]): Step[] {
+  let now = dawn;
+  return pipelines.flatMap(({ repo, tellings }, pipeline) => {
+    const seconds = Math.max(0, (tellings[0]?.at ?? 0) - now);
+    now += seconds;
+    return [
+      { kind: 'wait', isJoined: false, seconds },
+      { kind: 'tell', isJoined: false, pipeline, telling: 0, name: firstNameOf(repo), origin: 'live' },
+      { kind: 'ask', isJoined: false },
+      { kind: 'answer', isJoined: false, which: 0 },
+    ] as const;
+  });
+}
+
+/** Every telling once or twice, in any order, and what else happens in between. */
+function anySteps(
+  pipelines: readonly ToldPipeline[],
+  { corrections, scans }: { corrections: boolean; scans: boolean },
+): fc.Arbitrary<Step[]> {
+  const isJoined = fc.constantFrom(true, false);
+  const anyPlace = fc.nat({ max: 9999 });
+  const anyName = (repo: number) =>
+    corrections
+      ? fc.constantFrom(firstNameOf(repo), firstNameOf(repo), lastNameOf(repo))
+      : fc.constant(firstNameOf(repo));
+  const tellings = pipelines.flatMap(({ repo, tellings: all }, pipeline) =>
+    all.map((_, telling) =>
+      fc.array(
+        fc.record({
+          place: anyPlace,
+          step: fc.record({
+            kind: fc.constant('tell' as const),
+            isJoined,
+            pipeline: fc.constant(pipeline),
+            telling: fc.constant(telling),
+            name: anyName(repo),
+            origin: scans ? fc.constantFrom('live' as const, 'scan' as const) : fc.constant('live' as const),
+          }),
+        }),
+        { minLength: 1, maxLength: 2 },
+      ),
+    ),
+  );
+  const between = fc.array(
+    fc.record({
+      place: anyPlace,
+      step: fc.oneof(
+        {
+          weight: 5,
+          arbitrary: fc.record({ kind: fc.constant('ask' as const), isJoined: fc.constant(false) }),
+        },
+        {
+          weight: 8,
+          arbitrary: fc.record({
+            kind: fc.constant('answer' as const),
+            isJoined,
+            which: fc.nat({ max: 20 }),
+          }),
+        },
+        {
+          weight: 4,
+          arbitrary: fc.record({
+            kind: fc.constant('wait' as const),
+            isJoined: fc.constant(false),
+            seconds: fc.oneof(fc.integer({ min: 1, max: 3 * day }), fc.constant(gridSeconds)),
+          }),
+        },
+        {
+          weight: 2,
+          arbitrary: fc.record({ kind: fc.constant('restart' as const), isJoined: fc.constant(false) }),
+        },
+        ...(scans
+          ? [
+              {
+                weight: 3,
+                arbitrary: fc.record({
+                  kind: fc.constant('release' as const),
+                  isJoined: fc.constant(false),
+                  repo: fc.constantFrom(...repoIds),
+                }),
+              },
+            ]
+          : []),
+      ),
+    }),
+    { maxLength: 20, size: 'max' },
+  );
+  return fc.tuple(between, ...tellings).map((parts) =>
+    parts
+      .flat()
+      .sort((a, b) => a.place - b.place)
+      .map(({ step }) => step),
+  );
+}
+
+function firstNameOf(repo: number): Name {
+  const name = names[repo]?.[0];
+  if (!name) throw new Error(`No repo has the id ${repo}`);
+  return name;
+}
+
+function lastNameOf(repo: number): Name {
+  return names[repo]?.[1] ?? firstNameOf(repo);
+}
+
+export function factsOf(repo: number, name: Name): RepoFacts & { woodpeckerId: number } {
+  return { ...someFacts({ ...name, forgeRemoteId: null, defaultBranch: 'main' }), woodpeckerId: repo };
+}
+
+export function recordOf({ number, tellings, hasPredecessor }: ToldPipeline, place: number): PipelineRecord {
+  const telling = tellings[place];
+  if (!telling) throw new Error(`Pipeline ${number} has no telling ${place}`);
+  const { at, status, ...told } = telling;
+  const isEnded = status !== 'running';
+  return aRecord({
+    ...told,
+    status,
+    number,
+    id: 2 * number + (hasPredecessor && place === 0 ? 0 : 1),
+    cutShortBy: null,
+    startedAt: null,
+    finishedAt: isEnded ? at : null,
+    updatedAt: dawn + place,
+  });
+}
+
+/** Which tellings were delivered, and which names told. */
+export interface Heard {
+  readonly tellings: ReadonlySet<string>;
+  readonly names: ReadonlyMap<number, Name>;
+}
+
+export function keyOfTelling(pipeline: number, telling: number): string {
+  return `${pipeline}/${telling}`;
+}
+
+/** What is true as far as was heard: of each pipeline the highest telling, of each repo the latest name. */
+export function truthOf(
+  { pipelines, graph }: History,
+  heard: Heard,
+  told: {
+    readonly asksForge: boolean;
+    readonly fallback: 'created' | null;
+    readonly answers: readonly ForgeAnswer[];
+    readonly knownSince: ReadonlyMap<number, number>;
+  },
+): Truth {
+  const present = pipelines.flatMap(({ repo, number, tellings }, pipeline) => {
+    const place = tellings.findLastIndex((_, telling) => heard.tellings.has(keyOfTelling(pipeline, telling)));
+    const telling = tellings[place];
+    return telling ? [{ repo, number, telling }] : [];
+  });
+  const names = new Map([...heard.names].map(([repo, { fullName }]) => [repo, fullName.toLowerCase()]));
+  return {
+    names,
+    deployments: present.flatMap(({ repo, number, telling }): TrueDeployment[] => {
+      const { status, event, at, deployTo, branch, message, commit, committedAt } = telling;
+      if (event === 'pull_request' || (status !== 'success' && status !== 'failure')) return [];
+      return [
+        {
+          repo,
+          number,
+          series: names.get(repo) ?? '',
+          tier: deployTo === 'production' ? 'production' : 'staging',
+          at,
+          outcome: status,
+          isRework: branch === 'hotfix/1' || message.startsWith('Revert'),
+          commit,
+          reportedCommitTime: committedAt,
+        },
+      ];
+    }),
+    pipelines: present.map(({ repo, telling: { commit, createdAt } }) => ({ repo, commit, createdAt })),
+    forge: told.asksForge ? { graph, answers: told.answers } : null,
+    fallback: told.fallback,
+    knownSince: told.knownSince,
+  };
+}

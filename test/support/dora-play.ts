@@ -1,0 +1,311 @@
+/**
+ * Plays a random history into a world, with a forge that answers from the commit graph when the history says so, and puts
+ * what is shown and what the oracle expects in the same words.
+ */
+
+import type { Change, CommitRange } from '../../src/core/change.ts';
+import { type Lookup, lookupsOf } from '../../src/core/lead-time-lookups.ts';
+import type { Window } from '../../src/core/policy.ts';
+import type { Projected, SeriesSample } from '../../src/core/projection.ts';
+import { quantileOf } from '../../src/core/quantile.ts';
+import type { TierShare } from '../../src/core/tier-windows.ts';
+import { windowCounts, windowDistributions } from '../../src/core/windows.ts';
+import { factsOf, type History, keyOfTelling, type Name, recordOf, truthOf } from './dora-histories.ts';
+import {
+  type CommitGraph,
+  type Distribution,
+  type ExpectedSeries,
+  type ExpectedTimes,
+  type ExpectedWindow,
+  expectCoverage,
+  expectWindow,
+  type ForgeAnswer,
+  reachableFrom,
+  type Truth,
+} from './dora-oracle.ts';
+import { nameGauges } from './gauges.ts';
+import type { World } from './world.ts';
+
+/** What lead times are read by. */
+export interface LeadTimeRules {
+  readonly asksForge: boolean;
+  readonly fallback: 'created' | null;
+}
+
+export interface Play extends LeadTimeRules {
+  /** Unix seconds: where scans share the work, the horizon of every repo. */
+  readonly horizon?: number;
+  /** Called after each commit and restart with what is true so far, and what the forge is to be asked. */
+  readonly onSettled?: (truth: Truth, lookups: readonly Lookup[]) => void;
+}
+
+/** Plays all steps of `history`; returns how to go on. */
+export async function playHistory(history: History, world: World, play: Play): Promise<Played> {
+  const heard = { tellings: new Set<string>(), names: new Map<number, Name>() };
+  const knownSince = new Map<number, number>();
+  const answers: ForgeAnswer[] = [];
+  const asked: Lookup[] = [];
+  let together: Promise<unknown>[] = [];
+
+  const nowSeconds = () => Math.floor(world.clock.now() / 1000);
+  let rules: LeadTimeRules = play;
+  const truth = () => truthOf(history, heard, { ...rules, answers, knownSince });
+  const settle = async (): Promise<void> => {
+    const isAny = together.length > 0;
+    await Promise.all(together);
+    together = [];
+    if (isAny) play.onSettled?.(truth(), presentLookups());
+  };
+  const answer = (lookup: Lookup): void => {
+    const { base, head, number } = lookup;
+    const change = answerOf(history, lookup);
+    const repo = world.state.repos.get(lookup.repo)?.woodpeckerId ?? 0;
+    together.push(
+      world.ingest.submit(async (uow) => {
+        answers.push({ repo, number, base, head, canTell: change.range !== null });
+        await uow.learnChange(lookup.repo, number, change);
+      }),
+    );
+  };
+  const presentLookups = () => [...world.state.timelines.values()].flatMap(lookupsOf);
+  const release = async (repo: number): Promise<void> => {
+    if (!world.state.repoById(repo)) return;
+    await world.release(repo, play.horizon ?? null);
+    if (play.horizon !== undefined) knownSince.set(repo, play.horizon);
+  };
+
+  for (const step of history.steps) {
+    if (!step.isJoined) await settle();
+    switch (step.kind) {
+      case 'tell': {
+        const pipeline = history.pipelines[step.pipeline];
+        if (!pipeline) break;
+        const { repo } = pipeline;
+        const known = heard.names.get(repo);
+        if (!known || step.name.asOf > known.asOf) heard.names.set(repo, step.name);
+        heard.tellings.add(keyOfTelling(step.pipeline, step.telling));
+        if (!knownSince.has(repo) && play.horizon === undefined) knownSince.set(repo, nowSeconds());
+        together.push(
+          world.ingest.submit(async (uow) => {
+            const { key } = await uow.repoOf(factsOf(repo, step.name));
+            await uow.observe(key, recordOf(pipeline, step.telling), step.origin);
+          }),
+        );
+        break;
+      }
+      case 'ask':
+        asked.push(...presentLookups());
+        break;
+      case 'answer': {
+        const [lookup] = asked.splice(asked.length === 0 ? 0 : step.which % asked.length, 1);
+        if (lookup) answer(lookup);
+        break;
+      }
+      case 'wait':
+        world.clock.advance(step.seconds);
+        break;
+      case 'restart':
+        await world.restart();
+        play.onSettled?.(truth(), presentLookups());
+        break;
+      case 'release':
+        await release(step.repo);
+        break;
+      default:
+        step satisfies never;
+    }
+  }
+  await settle();
+  return {
+    truth,
+    lookups: presentLookups,
+    turnTo(next) {
+      rules = next;
+    },
+    async finish() {
+      if (play.horizon !== undefined) for (const repo of heard.names.keys()) await release(repo);
+      for (let round = 0; presentLookups().length > 0; round++) {
+        if (round > history.pipelines.length) throw new Error('The forge is asked again and again');
+        for (const lookup of presentLookups()) answer(lookup);
+        await settle();
+      }
+    },
+  };
+}
+
+export interface Played {
+  /** What is true of all that was heard. */
+  truth(): Truth;
+  /** What the forge is to be asked. */
+  lookups(): readonly Lookup[];
+  /** Reads what is true by other rules from now on. */
+  turnTo(rules: LeadTimeRules): void;
+  /** Completes every scan, and has the forge answer all that it is still to be asked. */
+  finish(): Promise<void>;
+}
+
+/** What the forge says of a step between two commits. */
+function answerOf({ graph, lost }: History, { base, head }: Lookup): Change {
+  const isThere = (id: string) => graph.has(id) && !lost.has(id);
+  const canTell = isThere(head) && (base === null || isThere(base));
+  return { base, head, range: canTell ? rangeOf(graph, base, head) : null };
+}
+
+export function rangeOf(graph: CommitGraph, base: string | null, head: string): CommitRange {
+  const before = base === null ? new Set<string>() : reachableFrom(graph, base);
+  const after = base === null ? new Set([head]) : reachableFrom(graph, head);
+  return {
+    added: [...after]
+      .filter((id) => !before.has(id))
+      .map((id) => ({
+        id,
+        committedAt: graph.get(id)?.committedAt ?? 0,
+        isMerge: (graph.get(id)?.parents.length ?? 0) > 1,
+      })),
+    removed: [...before].filter((id) => !after.has(id)),
+  };
+}
+
+/** What a window says, in the oracle's words. */
+interface Shown {
+  readonly series: Readonly<Record<string, ExpectedTimes & { windows: Windows | null }>>;
+  readonly tiers: Readonly<Record<string, Windows>>;
+}
+type Windows = Readonly<Record<string, ExpectedWindow>>;
+
+/** What is shown, but for series that never had a deployment; see `idleSeries`. */
+export function shownOf({ series, tiers }: Projected, windows: readonly Window[], expected: Shown): Shown {
+  const isExpected = (sample: SeriesSample) => keyOf(sample) in expected.series;
+  return {
+    series: Object.fromEntries(
+      series.filter(isExpected).map((sample) => [
+        keyOf(sample),
+        {
+          ...nameGauges(sample.gauges),
+          windows: sample.windows && namedWindows(sample.windows, windows),
+        },
+      ]),
+    ),
+    tiers: Object.fromEntries(tiers.map((sample) => [sample.tier, namedWindows(sample, windows)])),
+  };
+}
+
+/** Series shown that the oracle has no deployment of: nothing ever happened there. */
+export function idleSeries({ series }: Projected, expected: Shown): readonly SeriesSample[] {
+  return series.filter((sample) => !(keyOf(sample) in expected.series));
+}
+
+export function expectShown(all: readonly ExpectedSeries[], windows: readonly Window[], now: number): Shown {
+  const longest = longestOf(windows);
+  const isShown = (one: ExpectedSeries) => expectWindow([one], longest, now).deployments > 0;
+  const windowsOf = (some: readonly ExpectedSeries[]): Windows =>
+    Object.fromEntries(windows.map(({ name, seconds }) => [name, rounded(expectWindow(some, seconds, now))]));
+  const tiers = [...new Set(all.filter(isShown).map(({ tier }) => tier))].sort();
+  return {
+    series: Object.fromEntries(
+      all.map((one) => [
+        `${one.series} ${one.tier}`,
+        { ...one.times, windows: isShown(one) ? windowsOf([one]) : null },
+      ]),
+    ),
+    tiers: Object.fromEntries(tiers.map((tier) => [tier, windowsOf(all.filter((one) => one.tier === tier))])),
+  };
+}
+
+/** Lookups wanted that the oracle does not want, or the other way round; of what has left every window none need be. */
+export function wrongLookups(
+  lookups: readonly Lookup[],
+  windows: readonly Window[],
+  { all, now }: { all: readonly ExpectedSeries[]; now: number },
+): string[] {
+  const cutoff = now - longestOf(windows);
+  const wordsOf = ({ number, base, head }: Pick<Lookup, 'number' | 'base' | 'head'>) =>
+    `${number}: ${base} to ${head}`;
+  const expected = all.flatMap(({ unanswered }) => unanswered);
+  const wanted = new Set(expected.map(wordsOf));
+  const found = new Set(lookups.map(wordsOf));
+  return [
+    ...[...found].filter((words) => !wanted.has(words)).map((words) => `wants ${words}`),
+    ...expected
+      .filter(({ at }) => at > cutoff)
+      .map(wordsOf)
+      .filter((words) => !found.has(words))
+      .map((words) => `does not want ${words}`),
+  ];
+}
+
+/** Coverages shown that are not what is known of the window, rounded down to a thousandth. */
+export function wrongCoverages(
+  { series, tiers }: Projected,
+  windows: readonly Window[],
+  { truth, all, now }: { truth: Truth; all: readonly ExpectedSeries[]; now: number },
+): string[] {
+  const shown = all.filter((one) => expectWindow([one], longestOf(windows), now).deployments > 0);
+  /** Where repos share a name, what is known of the one and of the other. */
+  const boundsOf = ({ repos, isShared }: ExpectedSeries, seconds: number): [number, number] => {
+    const since = repos.map((repo) => truth.knownSince.get(repo) ?? Number.NaN);
+    const latest = isShared ? Math.max(...truth.knownSince.values()) : Math.max(...since);
+    return [expectCoverage(latest, seconds, now), expectCoverage(Math.min(...since), seconds, now)];
+  };
+  const isWithin = (ratio: number, bounds: readonly [number, number][]) => {
+    const mean = (place: 0 | 1) => bounds.reduce((sum, bound) => sum + bound[place], 0) / bounds.length;
+    return ratio > mean(0) - 0.001 - 1e-9 && ratio <= mean(1) + 1e-9;
+  };
+  const wrong: string[] = [];
+  for (const [index, { name, seconds }] of windows.entries()) {
+    for (const sample of series) {
+      const one = shown.find((candidate) => `${candidate.series} ${candidate.tier}` === keyOf(sample));
+      const ratio = sample.windows?.coverage[index];
+      if (one && (ratio === undefined || !isWithin(ratio, [boundsOf(one, seconds)]))) {
+        wrong.push(`${keyOf(sample)} ${name}: ${ratio}, not ${boundsOf(one, seconds).join(' to ')}`);
+      }
+    }
+    for (const { tier, coverage } of tiers) {
+      const bounds = shown.filter((one) => one.tier === tier).map((one) => boundsOf(one, seconds));
+      const ratio = coverage[index] ?? Number.NaN;
+      if (!isWithin(ratio, bounds)) wrong.push(`${tier} ${name}: ${ratio}, not ${JSON.stringify(bounds)}`);
+    }
+  }
+  return wrong;
+}
+
+function longestOf(windows: readonly Window[]): number {
+  return Math.max(...windows.map(({ seconds }) => seconds));
+}
+
+function keyOf({ repo, tier }: SeriesSample): string {
+  return `${repo.toLowerCase()} ${tier}`;
+}
+
+function namedWindows(share: TierShare, windows: readonly Window[]): Windows {
+  return Object.fromEntries(
+    windows.map(({ name }, index) => {
+      const content = share.windows[index];
+      const countOf = (count: string) =>
+        content?.counts[windowCounts.findIndex((candidate) => candidate.name === count)] ?? Number.NaN;
+      const distributionOf = (distribution: string): Distribution => {
+        const samples =
+          content?.samples[windowDistributions.findIndex((candidate) => candidate.name === distribution)] ??
+          [];
+        return { samples, p50: quantileOf(samples, 0.5), p95: quantileOf(samples, 0.95) };
+      };
+      return [
+        name,
+        rounded({
+          deployments: countOf('deployments'),
+          failed: countOf('failed_deployments'),
+          rework: countOf('rework_deployments'),
+          leadTime: distributionOf('change_lead_time_seconds'),
+          recovery: distributionOf('recovery_time_seconds'),
+        }),
+      ];
+    }),
+  );
+}
+
+/** Quantiles to the thousandth of a second: there are several ways to round on the way to them. */
+function rounded(window: ExpectedWindow): ExpectedWindow {
+  const round = (value: number | null) => (value === null ? null : Math.round(value * 1000) / 1000);
+  const roundAll = ({ samples, p50, p95 }: Distribution) => ({ samples, p50: round(p50), p95: round(p95) });
+  return { ...window, leadTime: roundAll(window.leadTime), recovery: roundAll(window.recovery) };
+}
