@@ -35,7 +35,7 @@ export interface HistoryProgress {
 }
 
 /** About how many characters a piece has. */
-const pieceLength = 256 * 1024;
+const pieceLength = 64 * 1024;
 /** About how many samples a set of labels has at a time, by the type of its family. */
 const usualSamples = { counter: 1, gauge: 1, summary: 2, histogram: 12 };
 

@@ -70,11 +70,15 @@ async function runExport(database: string, output: string): Promise<Run> {
   const began = performance.now();
   const args = ['--from', '33d', '--to', '3d', '--label', 'job=dora', '--label', 'instance=dora:3672'];
   const preload = `data:text/javascript,${encodeURIComponent(measure)}`;
-  const child = spawn(process.execPath, ['--import', preload, script, ...args, '--output', output], {
-    env: { ...process.env, DORA_DATABASE: database },
-    stdio: ['ignore', 'inherit', 'pipe'],
-    timeout: 300_000,
-  });
+  const child = spawn(
+    process.execPath,
+    ['--max-semi-space-size=2', '--import', preload, script, ...args, '--output', output],
+    {
+      env: { ...process.env, DORA_DATABASE: database },
+      stdio: ['ignore', 'inherit', 'pipe'],
+      timeout: 300_000,
+    },
+  );
   let text = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;

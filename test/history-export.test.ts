@@ -1,0 +1,181 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { exportHistory } from '../src/history-export.ts';
+import { openSqliteStore } from '../src/store/sqlite.ts';
+import { StoreUnusable } from '../src/store/store.ts';
+import { exportedTexts } from './support/exported-history.ts';
+import { readOpenMetrics } from './support/openmetrics-reader.ts';
+import { aPolicy, aRecord, someFacts } from './support/records.ts';
+import { createTemporaryFolder } from './support/temporary-folder.ts';
+import { createSqliteHost, createWorld, type World } from './support/world.ts';
+
+const policy = aPolicy({ windows: [{ name: '10m', seconds: 600 }] });
+const mode = { policy, canAsk: true };
+const facts = someFacts({ fullName: 'acme/shop', woodpeckerId: 1 });
+
+const success = (number: number, at: number, told: Parameters<typeof aRecord>[0] = {}) =>
+  aRecord({
+    number,
+    id: number,
+    createdAt: at - 200,
+    startedAt: at - 90,
+    finishedAt: at,
+    updatedAt: at,
+    ...told,
+  });
+
+function newFile(): string {
+  const folder = createTemporaryFolder();
+  onTestFinished(folder.remove);
+  return folder.pathOf('dora.db');
+}
+
+/** A world on a file, in which a first scan found `records`. */
+async function scanned(
+  path: string,
+  records: readonly ReturnType<typeof aRecord>[],
+  given = mode,
+): Promise<World> {
+  const world = await createWorld({ mode: given, host: createSqliteHost(path) });
+  await world.ingest.submit(async (uow) => {
+    const repo = await uow.repoOf(facts);
+    await uow.putRepo({ ...repo, knownSince: 0 });
+    for (const record of records) await uow.observe(repo.key, record, 'scan');
+    await uow.release(repo.key);
+  });
+  onTestFinished(() => world.close());
+  return world;
+}
+
+describe('an exported history', () => {
+  it('is written family by family, from just before the first deployment on', async () => {
+    const path = newFile();
+    await scanned(path, [success(1, 2500, { status: 'failure' }), success(2, 3100)]);
+    const [text = ''] = await exportedTexts(path, mode, {
+      from: 1000,
+      to: 3500,
+      stepSeconds: 300,
+      labels: { job: 'dora' },
+    });
+    const labels = '{job="dora",repo="acme/shop",tier="unassigned"}';
+    const lines = text.split('\n');
+    const linesOf = (name: string) =>
+      lines.filter((line) => line.startsWith(name)).map((line) => line.replace(labels, ''));
+    expect(lines.slice(0, 2)).toEqual([
+      '# TYPE dora_deployments counter',
+      '# HELP dora_deployments Deployments, successful and failed: ended pipelines that the policy counts.',
+    ]);
+    expect(linesOf('dora_deployments_total')).toEqual([
+      'dora_deployments_total 0 2400',
+      'dora_deployments_total 1 2500',
+      'dora_deployments_total 1 2700',
+      'dora_deployments_total 1 3000',
+      'dora_deployments_total 2 3100',
+      'dora_deployments_total 2 3300',
+    ]);
+    // Nothing new at 3100, hence nothing beside the steps.
+    expect(linesOf('dora_deployment_failures_total')).toEqual([
+      'dora_deployment_failures_total 0 2400',
+      'dora_deployment_failures_total 1 2500',
+      'dora_deployment_failures_total 1 2700',
+      'dora_deployment_failures_total 1 3000',
+      'dora_deployment_failures_total 1 3300',
+    ]);
+    expect(linesOf('dora_deployment_recovery_time_seconds_sum')).toContain(
+      'dora_deployment_recovery_time_seconds_sum 600 3100',
+    );
+    // The first has left at 3100, in the second in which the other came.
+    expect(linesOf('dora_window_deployments').map((line) => line.split(' ').slice(1).join(' '))).toEqual([
+      '1 2500',
+      '1 2700',
+      '1 3000',
+      '1 3300',
+    ]);
+    expect(text.endsWith('\n# EOF\n')).toBe(true);
+  });
+
+  it('has nothing of a series that begins after it, nor of one that is not scraped', async () => {
+    const path = newFile();
+    const world = await scanned(path, [success(1, 2500)]);
+    const range = { from: 1000, to: 2400, stepSeconds: 300 };
+    const seriesIn = async (to: number) => {
+      const [text = ''] = await exportedTexts(path, mode, { ...range, to });
+      return readOpenMetrics(text).series.size;
+    };
+    expect(await seriesIn(2400)).toBe(0);
+    expect(await seriesIn(2401)).toBeGreaterThan(0);
+    await world.ingest.submit(async (uow) => {
+      const repo = await uow.repoOf(facts);
+      await uow.putRepo({ ...repo, isGone: true });
+    });
+    expect(await seriesIn(9000)).toBe(0);
+  });
+
+  it('leaves out of the counters what a forge told of the time before, as the ledger does', async () => {
+    const path = newFile();
+    const asking = { ...mode, asksForge: true };
+    const world = await scanned(
+      path,
+      [success(1, 2500, { commit: 'a' }), success(2, 2600, { commit: 'b' })],
+      asking,
+    );
+    const commit = (id: string, committedAt: number) => ({ id, committedAt, isMerge: false });
+    await world.ingest.submit(async (uow) => {
+      const { key } = await uow.repoOf(facts);
+      const range = { added: [commit('b', 2400), commit('b0', 2300)], removed: [] };
+      await uow.learnChange(key, 2, { base: 'a', head: 'b', range });
+      await uow.observe(key, success(3, 2700, { commit: 'c' }), 'live');
+      const change = { base: 'b', head: 'c', range: { added: [commit('c', 2650)], removed: [] } };
+      await uow.learnChange(key, 3, change);
+    });
+    const [text = ''] = await exportedTexts(path, asking, { from: 1000, to: 3000, stepSeconds: 300 });
+    const labels = 'repo="acme/shop",tier="unassigned"';
+    const history = readOpenMetrics(text);
+    const seen = [2599, 2600, 2699, 2700].map((at) => [
+      history.valueAt(`dora_change_lead_time_seconds_count{${labels}}`, at),
+      history.valueAt(`dora_change_lead_time_seconds_sum{${labels}}`, at),
+      history.valueAt(`dora_window_change_lead_time_samples{${labels},window="10m"}`, at),
+    ]);
+    expect(seen).toEqual([
+      [0, 0, 0],
+      [0, 0, 2],
+      [0, 0, 2],
+      [1, 50, 3],
+    ]);
+  });
+
+  it('is refused where the exporter would first have to bring the database up to date', async () => {
+    const path = newFile();
+    const world = await scanned(path, [success(1, 2500)]);
+    const range = { from: 1000, to: 3000, stepSeconds: 300 };
+    const otherwise = { ...mode, policy: aPolicy({ defaultTier: 'other' }) };
+    await expect(exportedTexts(path, otherwise, range)).rejects.toThrow(StoreUnusable);
+    // Other windows change nothing of what is stored.
+    const longer = { ...mode, policy: aPolicy({ windows: [{ name: '1h', seconds: 3600 }] }) };
+    await expect(exportedTexts(path, longer, range)).resolves.toHaveLength(1);
+    await world.restart(otherwise);
+    await expect(exportedTexts(path, otherwise, range)).resolves.toHaveLength(1);
+  });
+
+  it('only reads, from one moment, while the exporter goes on writing', async () => {
+    const path = newFile();
+    const world = await scanned(path, [success(1, 2500)]);
+    const store = openSqliteStore(path, { isReadOnly: true });
+    onTestFinished(() => store.close());
+    const request = { from: 1000, to: 3000, stepSeconds: 1, cuts: [], labels: {}, withWindows: true };
+    let pieces = 0;
+    let text = '';
+    await store.transact((tx) =>
+      exportHistory(tx, mode, request, async (_, piece) => {
+        if (pieces++ === 0) {
+          await world.ingest.submit(async (uow) => {
+            await uow.observe((await uow.repoOf(facts)).key, success(2, 2600), 'live');
+          });
+        }
+        text += piece;
+      }),
+    );
+    expect(pieces).toBeGreaterThan(3);
+    const last = [...readOpenMetrics(text).series].filter(([name]) => /_count|_total/.test(name));
+    expect(Math.max(...last.map(([, samples]) => samples.at(-1)?.[1] ?? 0))).toBe(1);
+  });
+});
