@@ -37,7 +37,7 @@ const securityHeaders = [
   ['cache-control', 'no-store'],
 ] as const;
 
-/** A request that was answered or given up; of its address the path alone, since what follows may be a secret. */
+/** A request that was answered or given up. Of its address only the path of a route: all else may be a secret. */
 export interface EndedRequest {
   readonly method: string;
   readonly path: string;
@@ -99,7 +99,8 @@ function tellOfEnd(
 ): void {
   const began = performance.now();
   response.once('close', () => {
-    const path = (url.split('?', 1)[0] ?? '').slice(0, longestPathTold);
-    onRequest({ method, path, status: response.statusCode, ms: Math.round(performance.now() - began) });
+    const { statusCode: status } = response;
+    const path = status === 404 ? 'unknown' : (url.split('?', 1)[0] ?? '').slice(0, longestPathTold);
+    onRequest({ method, path, status, ms: Math.round(performance.now() - began) });
   });
 }

@@ -156,7 +156,7 @@ describe('what is told of each request', () => {
     await expect.poll(() => told.length).toBe(2);
     expect(told).toEqual([
       { method: 'GET', path: '/here', status: 200, ms: expect.any(Number) },
-      { method: 'POST', path: `/${'x'.repeat(199)}`, status: 404, ms: expect.any(Number) },
+      { method: 'POST', path: 'unknown', status: 404, ms: expect.any(Number) },
     ]);
   });
 });
