@@ -7,27 +7,19 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { createBreath } from '../clock.ts';
-import type { Place } from '../core/deployment.ts';
-import type { Explain, ExplainedPipeline, ExplainRequest, Explanation } from '../core/explain.ts';
+import type { Explain, ExplainRequest, Explanation } from '../core/explain.ts';
 import type { Policy, Window } from '../core/policy.ts';
 import type { Projected, Projection, SeriesSample } from '../core/projection.ts';
 import { nameKey } from '../core/repo.ts';
-import { edition, publishedMeans, type Score, scoreOf } from '../core/score.ts';
+import { edition, publishedMeans, scoreOf } from '../core/score.ts';
 import type { TierShare } from '../core/tier-windows.ts';
-import { figuresOf, type WindowFigures } from '../core/window-figures.ts';
+import { figuresOf } from '../core/window-figures.ts';
+import { explanationJson, figuresJson, nextOf, scoreJson, toPlace, windowJson } from './api-answers.ts';
 import { renderExplanation } from './explain-page.ts';
 import { moment } from './moment.ts';
-import { iso, pageHeaders } from './page.ts';
+import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
-import type {
-  DoraHeadJson,
-  ExplanationJson,
-  FiguresJson,
-  PairFiguresJson,
-  ScoreJson,
-  TierFiguresJson,
-  WindowJson,
-} from './schemas.ts';
+import type { DoraHeadJson, PairFiguresJson, TierFiguresJson } from './schemas.ts';
 
 export interface ApiDependencies {
   readonly projection: Projection;
@@ -40,7 +32,6 @@ const usualLimit = 500;
 const longestList = 1_000;
 /** How many pipelines a page for people lists. */
 const pageLimit = 200;
-const longestMessage = 200;
 const mostChoices = 20;
 const pairsAtOnce = 100;
 
@@ -207,107 +198,4 @@ function noSuchSeries(
   const names = series.map((sample) => sample.repo);
   const isLike = (name: string) => nameKey(name).includes(lastPart);
   return choose('repo', [...names.filter(isLike), ...names]);
-}
-
-function explanationJson(explanation: Explanation, limit: string | undefined): ExplanationJson {
-  const { repo, tier, window, at, figures, failingSince, withoutLeadTime, uncounted, pipelines } =
-    explanation;
-  return {
-    repo,
-    tier,
-    window: windowJson(window, at),
-    figures: figuresJson(figures),
-    failing_since: failingSince === 0 ? null : iso(failingSince),
-    without_lead_time: withoutLeadTime,
-    not_counted: [...uncounted],
-    pipelines: pipelines.map(pipelineJson),
-    truncated: explanation.next !== null,
-    next: nextOf(explanation, limit),
-  };
-}
-
-function pipelineJson({
-  place,
-  record,
-  repoId,
-  url,
-  verdict,
-}: ExplainedPipeline): ExplanationJson['pipelines'][number] {
-  const pipeline = {
-    repo_id: repoId,
-    number: place.number,
-    url,
-    at: iso(place.at),
-    status: record.status,
-    event: record.event,
-    branch: record.branch,
-    deploy_to: record.deployTo,
-    commit: record.commit,
-    message: firstLine(record.message),
-  };
-  if (verdict.kind === 'uncounted') return { ...pipeline, counted: false, reason: verdict.reason };
-  const { deployment, episode, delivery } = verdict.part;
-  return {
-    ...pipeline,
-    counted: true,
-    outcome: deployment.outcome,
-    rework: deployment.isRework,
-    episode:
-      episode.kind === 'none'
-        ? episode
-        : episode.kind === 'closed'
-          ? {
-              kind: 'closed',
-              failing_since: iso(episode.since),
-              recovery_seconds: episode.recoverySeconds,
-            }
-          : { kind: episode.kind, failing_since: iso(episode.since) },
-    lead_time:
-      delivery?.kind === 'known'
-        ? {
-            ...delivery,
-            commits: delivery.commits.map(({ id, leadTimeSeconds }) => ({ id, seconds: leadTimeSeconds })),
-          }
-        : delivery,
-  };
-}
-
-function figuresJson(figures: WindowFigures): FiguresJson {
-  return {
-    deployments: figures.deployments,
-    failed_deployments: figures.failedDeployments,
-    rework_deployments: figures.reworkDeployments,
-    deployments_per_day: figures.deploymentsPerDay,
-    change_fail_rate: figures.changeFailRate,
-    deployment_rework_rate: figures.reworkRate,
-    change_lead_time_seconds: figures.changeLeadTime,
-    failed_deployment_recovery_time_seconds: figures.recoveryTime,
-    coverage_ratio: figures.coverage,
-  };
-}
-
-function scoreJson({ overall, missing, figures }: Score): ScoreJson {
-  return { overall, missing: [...missing], ...figures };
-}
-
-function windowJson({ name, seconds }: Window, at: number): z.infer<typeof WindowJson> {
-  return { name, seconds, from: iso(at - seconds), to: iso(at) };
-}
-
-/** The query that asks for the rest of the list, of the same moment and with the limit that was asked for. */
-function nextOf({ repo, tier, window, at, next }: Explanation, limit: string | undefined): string | null {
-  if (!next) return null;
-  const before = `${next.at}.${next.number}.${next.repo}`;
-  const asked = limit === undefined ? {} : { limit };
-  return `?${new URLSearchParams({ repo, tier, window: window.name, at: iso(at), ...asked, before })}`;
-}
-
-function toPlace(text: string): Place {
-  const [at = 0, number = 0, repo = 0] = text.split('.').map(Number);
-  return { at, number, repo };
-}
-
-function firstLine(message: string): string {
-  const line = message.trimStart().split(/\r?\n/, 1)[0] ?? '';
-  return line.slice(0, longestMessage).toWellFormed();
 }

@@ -1,0 +1,118 @@
+/** From what the core explains to the JSON that `schemas.ts` describes: names with underscores, times as ISO 8601. */
+
+import type { z } from 'zod';
+import type { Place } from '../core/deployment.ts';
+import type { ExplainedPipeline, Explanation } from '../core/explain.ts';
+import type { Window } from '../core/policy.ts';
+import type { Score } from '../core/score.ts';
+import type { WindowFigures } from '../core/window-figures.ts';
+import { iso } from './page.ts';
+import type { ExplanationJson, FiguresJson, ScoreJson, WindowJson } from './schemas.ts';
+
+const longestMessage = 200;
+
+export function explanationJson(explanation: Explanation, limit: string | undefined): ExplanationJson {
+  const { repo, tier, window, at, figures, failingSince, withoutLeadTime, uncounted, pipelines } =
+    explanation;
+  return {
+    repo,
+    tier,
+    window: windowJson(window, at),
+    figures: figuresJson(figures),
+    failing_since: failingSince === 0 ? null : iso(failingSince),
+    without_lead_time: withoutLeadTime,
+    not_counted: [...uncounted],
+    pipelines: pipelines.map(pipelineJson),
+    truncated: explanation.next !== null,
+    next: nextOf(explanation, limit),
+  };
+}
+
+function pipelineJson({
+  place,
+  record,
+  repoId,
+  url,
+  verdict,
+}: ExplainedPipeline): ExplanationJson['pipelines'][number] {
+  const pipeline = {
+    repo_id: repoId,
+    number: place.number,
+    url,
+    at: iso(place.at),
+    status: record.status,
+    event: record.event,
+    branch: record.branch,
+    deploy_to: record.deployTo,
+    commit: record.commit,
+    message: firstLine(record.message),
+  };
+  if (verdict.kind === 'uncounted') return { ...pipeline, counted: false, reason: verdict.reason };
+  const { deployment, episode, delivery } = verdict.part;
+  return {
+    ...pipeline,
+    counted: true,
+    outcome: deployment.outcome,
+    rework: deployment.isRework,
+    episode:
+      episode.kind === 'none'
+        ? episode
+        : episode.kind === 'closed'
+          ? {
+              kind: 'closed',
+              failing_since: iso(episode.since),
+              recovery_seconds: episode.recoverySeconds,
+            }
+          : { kind: episode.kind, failing_since: iso(episode.since) },
+    lead_time:
+      delivery?.kind === 'known'
+        ? {
+            ...delivery,
+            commits: delivery.commits.map(({ id, leadTimeSeconds }) => ({ id, seconds: leadTimeSeconds })),
+          }
+        : delivery,
+  };
+}
+
+export function figuresJson(figures: WindowFigures): FiguresJson {
+  return {
+    deployments: figures.deployments,
+    failed_deployments: figures.failedDeployments,
+    rework_deployments: figures.reworkDeployments,
+    deployments_per_day: figures.deploymentsPerDay,
+    change_fail_rate: figures.changeFailRate,
+    deployment_rework_rate: figures.reworkRate,
+    change_lead_time_seconds: figures.changeLeadTime,
+    failed_deployment_recovery_time_seconds: figures.recoveryTime,
+    coverage_ratio: figures.coverage,
+  };
+}
+
+export function scoreJson({ overall, missing, figures }: Score): ScoreJson {
+  return { overall, missing: [...missing], ...figures };
+}
+
+export function windowJson({ name, seconds }: Window, at: number): z.infer<typeof WindowJson> {
+  return { name, seconds, from: iso(at - seconds), to: iso(at) };
+}
+
+/** The query that asks for the rest of the list, of the same moment and with the limit that was asked for. */
+export function nextOf(
+  { repo, tier, window, at, next }: Explanation,
+  limit: string | undefined,
+): string | null {
+  if (!next) return null;
+  const before = `${next.at}.${next.number}.${next.repo}`;
+  const asked = limit === undefined ? {} : { limit };
+  return `?${new URLSearchParams({ repo, tier, window: window.name, at: iso(at), ...asked, before })}`;
+}
+
+export function toPlace(text: string): Place {
+  const [at = 0, number = 0, repo = 0] = text.split('.').map(Number);
+  return { at, number, repo };
+}
+
+function firstLine(message: string): string {
+  const line = message.trimStart().split(/\r?\n/, 1)[0] ?? '';
+  return line.slice(0, longestMessage).toWellFormed();
+}
