@@ -24,7 +24,7 @@ import { createQueue } from './core/queue.ts';
 import { createTimeline, type Fold } from './core/timeline.ts';
 import { figuresOf } from './core/window-figures.ts';
 import type { Ingest } from './ingest.ts';
-import { rulesOf } from './intake-mode.ts';
+import { rulesOf } from './intake/intake-mode.ts';
 import type { DeploymentSelection, PipelineTable } from './store/store.ts';
 
 export interface ExplainOptions {

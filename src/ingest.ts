@@ -8,10 +8,10 @@
 
 import { type Clock, nowSeconds } from './clock.ts';
 import type { State } from './core/state.ts';
-import type { IntakeMode } from './intake-mode.ts';
-import { type TurnedAway, turnedAwayKinds } from './room.ts';
+import type { IntakeMode } from './intake/intake-mode.ts';
+import { type TurnedAway, turnedAwayKinds } from './intake/room.ts';
+import { createUnitOfWork, type UnitOfWork } from './intake/unit-of-work.ts';
 import { type Store, StoreUnavailable } from './store/store.ts';
-import { createUnitOfWork, type UnitOfWork } from './unit-of-work.ts';
 
 export { StoreUnavailable };
 

@@ -13,9 +13,9 @@ import { longestWindowSeconds, type Policy } from './core/policy.ts';
 import { createState, type State, type StateChange } from './core/state.ts';
 import { createTally, type EventCount } from './core/tally.ts';
 import { createTimelineBuilder, type Timeline } from './core/timeline.ts';
-import { type IntakeMode, rulesOf } from './intake-mode.ts';
+import { type IntakeMode, rulesOf } from './intake/intake-mode.ts';
+import { createUnitOfWork } from './intake/unit-of-work.ts';
 import type { Store, Transaction } from './store/store.ts';
-import { createUnitOfWork } from './unit-of-work.ts';
 
 export interface Loaded {
   readonly state: State;

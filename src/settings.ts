@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Config, parseConfig } from './config.ts';
 import { defaultPolicy, type Policy } from './core/policy.ts';
-import type { IntakeMode } from './intake-mode.ts';
+import type { IntakeMode } from './intake/intake-mode.ts';
 import { describeError } from './log.ts';
 import { parsePolicy } from './policy.ts';
 import type { Environment } from './secrets.ts';

@@ -6,7 +6,7 @@ import { isEnded, mergeRecords, type PipelineRecord } from '../core/pipeline.ts'
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Ingest } from '../ingest.ts';
-import type { Observed, UnitOfWork } from '../unit-of-work.ts';
+import type { Observed, UnitOfWork } from '../intake/unit-of-work.ts';
 import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { needsDetail, toRecord } from '../woodpecker/normalise.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';

@@ -12,7 +12,7 @@ import { type IgnoreReason, isWatched } from '../core/classification.ts';
 import type { Follow } from '../core/follow.ts';
 import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
-import type { UnitOfWork } from '../unit-of-work.ts';
+import type { UnitOfWork } from '../intake/unit-of-work.ts';
 import {
   reportToRecord,
   reportToRepoFacts,

@@ -19,7 +19,7 @@ const histories = [
   { deployments: 200_000, days: 90 },
 ];
 const rounds = 3;
-const script = new URL('../../src/export.ts', import.meta.url).pathname;
+const script = new URL('../../src/export/main.ts', import.meta.url).pathname;
 const measure = `process.on('exit', () => process.stderr.write(JSON.stringify(process.resourceUsage()) + '\\n'))`;
 
 interface Run {

@@ -33,7 +33,7 @@ async function run(
   return { code, ...texts };
 }
 
-const exportScript = new URL('../../src/export.ts', import.meta.url).pathname;
+const exportScript = new URL('../../src/export/main.ts', import.meta.url).pathname;
 const runExport = (database: string, ...args: string[]) =>
   run(process.execPath, [exportScript, ...args], { DORA_DATABASE: database });
 

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createProjection, type Projection } from '../../src/core/projection.ts';
 import type { State } from '../../src/core/state.ts';
-import type { IntakeMode } from '../../src/intake-mode.ts';
+import type { IntakeMode } from '../../src/intake/intake-mode.ts';
 import { anyHistory, dawn, type History, recordOf, type Telling } from '../support/dora-histories.ts';
 import { type ExpectedSeries, expectSeries, reachableFrom, type Truth } from '../support/dora-oracle.ts';
 import {

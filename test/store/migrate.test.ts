@@ -8,7 +8,7 @@ import type { State } from '../../src/core/state.ts';
 
 import { createIngest } from '../../src/ingest.ts';
 
-import type { IntakeMode } from '../../src/intake-mode.ts';
+import type { IntakeMode } from '../../src/intake/intake-mode.ts';
 
 import { loadState } from '../../src/load.ts';
 import { migrate, refuseForeign, refuseOlder } from '../../src/store/migrate.ts';

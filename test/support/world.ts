@@ -6,7 +6,7 @@
 import type { State } from '../../src/core/state.ts';
 import { settle } from '../../src/core/timeline.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
-import type { IntakeMode } from '../../src/intake-mode.ts';
+import type { IntakeMode } from '../../src/intake/intake-mode.ts';
 import { loadState } from '../../src/load.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';

@@ -4,16 +4,16 @@
  * that was cut off lacks its end, so that promtool refuses it.
  */
 
-import { nowSeconds, systemClock } from './clock.ts';
-import { type ExportOptions, parseOptions, usage } from './export-options.ts';
-import { openOutput } from './export-output.ts';
-import { exportHistory, type HistoryProgress } from './history-export.ts';
-import type { IntakeMode } from './intake-mode.ts';
-import { describeError } from './log.ts';
+import { nowSeconds, systemClock } from '../clock.ts';
+import type { IntakeMode } from '../intake/intake-mode.ts';
+import { describeError } from '../log.ts';
+import { intakeModeOf, readSettings } from '../settings.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import { StoreUnusable } from '../store/store.ts';
+import { exportHistory, type HistoryProgress } from './history.ts';
+import { type ExportOptions, parseOptions, usage } from './options.ts';
+import { openOutput } from './output.ts';
 import { createProgressBar, describeTime } from './progress-bar.ts';
-import { intakeModeOf, readSettings } from './settings.ts';
-import { openSqliteStore } from './store/sqlite.ts';
-import { StoreUnusable } from './store/store.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 

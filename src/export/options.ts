@@ -5,8 +5,8 @@
 
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { closest } from './config.ts';
-import { parseDurationSeconds } from './core/duration.ts';
+import { closest } from '../config.ts';
+import { parseDurationSeconds } from '../core/duration.ts';
 
 export interface ExportOptions {
   /** Unix seconds. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseOptions } from '../src/export-options.ts';
+import { parseOptions } from '../../src/export/options.ts';
 
 const now = 1_785_500_450;
 const day = 86_400;

@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { exportHistory } from '../src/history-export.ts';
-import { openSqliteStore } from '../src/store/sqlite.ts';
-import { StoreUnusable } from '../src/store/store.ts';
-import { exportedTexts } from './support/exported-history.ts';
-import { readOpenMetrics } from './support/openmetrics-reader.ts';
-import { aPolicy, aRecord, someFacts } from './support/records.ts';
-import { createTemporaryFolder } from './support/temporary-folder.ts';
-import { createSqliteHost, createWorld, type World } from './support/world.ts';
+import { exportHistory } from '../../src/export/history.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { StoreUnusable } from '../../src/store/store.ts';
+import { exportedTexts } from '../support/exported-history.ts';
+import { readOpenMetrics } from '../support/openmetrics-reader.ts';
+import { aPolicy, aRecord, someFacts } from '../support/records.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
+import { createSqliteHost, createWorld, type World } from '../support/world.ts';
 
 const policy = aPolicy({ windows: [{ name: '10m', seconds: 600 }] });
 const mode = { policy, canAsk: true };

@@ -5,15 +5,15 @@
  * Guarantees: a pipeline changed several times between two flushes counts as it ends up; the state is only read.
  */
 
-import type { Deployment } from './core/deployment.ts';
-import type { FigureRules } from './core/figures/figure.ts';
-import { addToTotals, type Credit, zeroTotals } from './core/ledger.ts';
-import { type Pair, pairKey, seriesKey } from './core/pair.ts';
-import { nameKey, type Repo } from './core/repo.ts';
-import type { State } from './core/state.ts';
-import { type StoredPipeline, toDeployment } from './core/stored-pipeline.ts';
-import { createTimeline, type Reduction, reduce, settle, type Timeline } from './core/timeline.ts';
-import type { Transaction } from './store/store.ts';
+import type { Deployment } from '../core/deployment.ts';
+import type { FigureRules } from '../core/figures/figure.ts';
+import { addToTotals, type Credit, zeroTotals } from '../core/ledger.ts';
+import { type Pair, pairKey, seriesKey } from '../core/pair.ts';
+import { nameKey, type Repo } from '../core/repo.ts';
+import type { State } from '../core/state.ts';
+import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
+import { createTimeline, type Reduction, reduce, settle, type Timeline } from '../core/timeline.ts';
+import type { Transaction } from '../store/store.ts';
 
 export interface SeriesChanges {
   /** Tiers for which the repo has totals, known to the present policy or not. */

@@ -8,12 +8,12 @@
  * its first deployment. Deployments are read again for each family, so that memory does not grow with history.
  */
 
-import { spansOf } from './core/replay.ts';
-import { type Chapter, planHistory } from './history-plan.ts';
-import type { IntakeMode } from './intake-mode.ts';
-import { isUpToDate } from './load.ts';
-import { openMetricsEnd, openMetricsHeader, pointAt, toPoint } from './metrics/openmetrics.ts';
-import { StoreUnusable, type Transaction } from './store/store.ts';
+import { spansOf } from '../core/replay.ts';
+import type { IntakeMode } from '../intake/intake-mode.ts';
+import { isUpToDate } from '../load.ts';
+import { openMetricsEnd, openMetricsHeader, pointAt, toPoint } from '../metrics/openmetrics.ts';
+import { StoreUnusable, type Transaction } from '../store/store.ts';
+import { type Chapter, planHistory } from './plan.ts';
 
 export interface HistoryRequest {
   /** Unix seconds; `to` itself is left out, so that one export goes on where another ended. */

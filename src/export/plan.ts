@@ -4,12 +4,12 @@
  * the longest window is not read again.
  */
 
-import { compareText } from './core/compare-text.ts';
-import { compareDeployments, type Deployment } from './core/deployment.ts';
-import { differenceOf, sumTotals, type Totals, zeroTotals } from './core/ledger.ts';
-import { mergeSorted } from './core/merge-sorted.ts';
-import { longestWindowSeconds } from './core/policy.ts';
-import { shownSeries } from './core/projection.ts';
+import { compareText } from '../core/compare-text.ts';
+import { compareDeployments, type Deployment } from '../core/deployment.ts';
+import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/ledger.ts';
+import { mergeSorted } from '../core/merge-sorted.ts';
+import { longestWindowSeconds } from '../core/policy.ts';
+import { shownSeries } from '../core/projection.ts';
 import {
   createLedgerReplay,
   createWindowReplay,
@@ -17,20 +17,20 @@ import {
   type Standing,
   stepStanding,
   type WindowMember,
-} from './core/replay.ts';
-import { createState } from './core/state.ts';
-import { createTally } from './core/tally.ts';
-import type { TierShare } from './core/tier-windows.ts';
-import { createTimeline } from './core/timeline.ts';
-import { type IntakeMode, rulesOf } from './intake-mode.ts';
+} from '../core/replay.ts';
+import { createState } from '../core/state.ts';
+import { createTally } from '../core/tally.ts';
+import type { TierShare } from '../core/tier-windows.ts';
+import { createTimeline } from '../core/timeline.ts';
+import { type IntakeMode, rulesOf } from '../intake/intake-mode.ts';
 import {
   type Family,
   plainFamilies,
   seriesWindowFamilies,
   tierFamilies,
   type Value,
-} from './metrics/families.ts';
-import type { Transaction } from './store/store.ts';
+} from '../metrics/families.ts';
+import type { Transaction } from '../store/store.ts';
 
 export interface Chapter {
   readonly family: Omit<Family<never>, 'valuesOf'>;

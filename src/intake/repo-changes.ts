@@ -1,8 +1,8 @@
 /** What one transaction does to repos: later steps see earlier ones, and the state is only read. */
 
-import { nameKey, type Repo, type RepoFacts } from './core/repo.ts';
-import type { State } from './core/state.ts';
-import type { Transaction } from './store/store.ts';
+import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
+import type { State } from '../core/state.ts';
+import type { Transaction } from '../store/store.ts';
 
 export interface RepoChanges {
   /** Throws where there is none. */

@@ -1,12 +1,12 @@
 /** What one transaction does to follows: later steps see earlier ones, and the state is only read. */
 
-import { isPullRequest, isWatched } from './core/classification.ts';
-import { type Follow, followKey } from './core/follow.ts';
-import { isEnded, type PipelineRecord } from './core/pipeline.ts';
-import type { Policy } from './core/policy.ts';
-import type { Repo } from './core/repo.ts';
-import type { State } from './core/state.ts';
-import type { Transaction } from './store/store.ts';
+import { isPullRequest, isWatched } from '../core/classification.ts';
+import { type Follow, followKey } from '../core/follow.ts';
+import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
+import type { Policy } from '../core/policy.ts';
+import type { Repo } from '../core/repo.ts';
+import type { State } from '../core/state.ts';
+import type { Transaction } from '../store/store.ts';
 
 export interface FollowChanges {
   get(target: Follow['target'], number: number): Follow | null;

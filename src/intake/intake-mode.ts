@@ -1,7 +1,7 @@
 /** How observations are taken in: what of the settings decides what they come to. */
 
-import type { FigureRules } from './core/figures/figure.ts';
-import type { Policy } from './core/policy.ts';
+import type { FigureRules } from '../core/figures/figure.ts';
+import type { Policy } from '../core/policy.ts';
 
 export interface IntakeMode {
   readonly policy: Policy;

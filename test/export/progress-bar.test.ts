@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createProgressBar, describeTime } from '../src/progress-bar.ts';
+import { createProgressBar, describeTime } from '../../src/export/progress-bar.ts';
 
 function createTerminal(columns: number) {
   const written: string[] = [];

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createIngest } from '../src/ingest.ts';
-import type { IntakeMode } from '../src/intake-mode.ts';
-import { loadState } from '../src/load.ts';
-import { createWebhook } from '../src/sources/webhook.ts';
-import { createMemoryStore } from '../src/store/memory.ts';
-import { createFakeClock } from './support/fake-clock.ts';
-import { project } from './support/projected.ts';
-import { aPolicy } from './support/records.ts';
+import { createIngest } from '../../src/ingest.ts';
+import type { IntakeMode } from '../../src/intake/intake-mode.ts';
+import { loadState } from '../../src/load.ts';
+import { createWebhook } from '../../src/sources/webhook.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { project } from '../support/projected.ts';
+import { aPolicy } from '../support/records.ts';
 
 const noon = 1_785_500_450;
 const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }] });

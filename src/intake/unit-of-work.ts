@@ -5,25 +5,25 @@
  * store has committed: the caller then applies the change that `finish` returned.
  */
 
-import type { Change } from './core/change.ts';
-import { type Classification, classify, isWatched } from './core/classification.ts';
-import { isInFuture } from './core/clock-tolerance.ts';
-import { creditAfterMove, creditAtFirst, creditWhenSettled } from './core/credit.ts';
-import { leadTimeBit } from './core/figures/change-lead-time.ts';
-import type { Follow } from './core/follow.ts';
-import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from './core/pipeline.ts';
-import { longestWindowSeconds } from './core/policy.ts';
-import { learn, noScan, type Repo, type RepoFacts } from './core/repo.ts';
-import type { State, StateChange } from './core/state.ts';
-import { type StoredPipeline, toDeployment } from './core/stored-pipeline.ts';
-import { tierByNameAlone } from './core/tiers.ts';
+import type { Change } from '../core/change.ts';
+import { type Classification, classify, isWatched } from '../core/classification.ts';
+import { isInFuture } from '../core/clock-tolerance.ts';
+import { creditAfterMove, creditAtFirst, creditWhenSettled } from '../core/credit.ts';
+import { leadTimeBit } from '../core/figures/change-lead-time.ts';
+import type { Follow } from '../core/follow.ts';
+import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
+import { longestWindowSeconds } from '../core/policy.ts';
+import { learn, noScan, type Repo, type RepoFacts } from '../core/repo.ts';
+import type { State, StateChange } from '../core/state.ts';
+import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
+import { tierByNameAlone } from '../core/tiers.ts';
+import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
+import type { Transaction } from '../store/store.ts';
 import { createFollowChanges } from './follow-changes.ts';
 import { type IntakeMode, noLimits, rulesOf } from './intake-mode.ts';
 import { createRepoChanges } from './repo-changes.ts';
 import { createRoom, type TurnedAway } from './room.ts';
 import { createSeriesChanges } from './series-changes.ts';
-import { createBufferedPipelines } from './store/buffered-pipelines.ts';
-import type { Transaction } from './store/store.ts';
 
 /** `unfinished`: going on, as far as anybody knows. */
 export interface Observed {
