@@ -1,0 +1,96 @@
+/** The exporter's metrics about the servers that it asks: Woodpecker's API and event stream, and a forge. */
+
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { State } from '../core/state.ts';
+
+/** What there is to tell only where Woodpecker is asked. */
+export function createAskingMetrics(registry: Registry, state: State, backlog: () => number) {
+  const registers = [registry];
+  new Gauge({
+    name: 'dora_exporter_following',
+    help: 'Pipelines that are followed to their end.',
+    registers,
+    collect() {
+      this.set(state.follows.size);
+    },
+  });
+  new Gauge({
+    name: 'dora_exporter_backlog',
+    help: 'Repos that wait to be brought up to date.',
+    registers,
+    collect() {
+      this.set(backlog());
+    },
+  });
+  return {
+    up: new Gauge({
+      name: 'dora_exporter_woodpecker_up',
+      help: "1 if Woodpecker's last answer was usable, else 0.",
+      registers,
+    }),
+    missed: new Counter({
+      name: 'dora_exporter_missed_events_total',
+      help: 'Ends that reconciliation found, and neither webhook nor stream had told.',
+      registers,
+    }),
+    requests: new Counter({
+      name: 'dora_exporter_woodpecker_requests_total',
+      help: "Requests to Woodpecker's REST API by status code; none where there was no answer.",
+      labelNames: ['code'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'dora_exporter_woodpecker_request_duration_seconds',
+      help: "Time that Woodpecker's REST API took to answer, in seconds.",
+      buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
+      registers,
+    }),
+    lastReconcile: new Gauge({
+      name: 'dora_exporter_last_reconcile_timestamp',
+      help: 'When a round of reconciliation was last completed, in Unix seconds; 0 if not since the start.',
+      registers,
+    }),
+  };
+}
+
+export function codeOf(status: number): string {
+  return status === 0 ? 'none' : String(status);
+}
+
+/** What there is to tell only where a forge is asked. */
+export function createForgeMetrics(registry: Registry, pendingLeadTimes: () => number) {
+  const registers = [registry];
+  new Gauge({
+    name: 'dora_exporter_lead_times_pending',
+    help: 'Deployments that the forge is still to be asked for.',
+    registers,
+    collect() {
+      this.set(pendingLeadTimes());
+    },
+  });
+  return {
+    requests: new Counter({
+      name: 'dora_exporter_forge_requests_total',
+      help: "Requests to the forge's API by status code; none where there was no answer.",
+      labelNames: ['code'],
+      registers,
+    }),
+  };
+}
+
+/** What there is to tell only where the event stream is listened to. */
+export function createStreamMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    connected: new Gauge({
+      name: 'dora_exporter_stream_connected',
+      help: "1 while the connection to Woodpecker's event stream stands, else 0.",
+      registers,
+    }),
+    reconnects: new Counter({
+      name: 'dora_exporter_stream_reconnects_total',
+      help: 'Connections to the event stream that were lost and made again.',
+      registers,
+    }),
+  };
+}
