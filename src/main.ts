@@ -27,7 +27,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const given = readSettings(process.env);
   if (!given.ok) {
-    process.stderr.write(`${given.problems.join('\n')}\n`);
+    process.stderr.write(`${[...given.problems, ...given.warnings].join('\n')}\n`);
     return 2;
   }
   const { config, policy } = given;

@@ -19,7 +19,7 @@ export type Settings =
       readonly policy: Policy;
       readonly warnings: readonly string[];
     }
-  | { readonly ok: false; readonly problems: readonly string[] };
+  | { readonly ok: false; readonly problems: readonly string[]; readonly warnings: readonly string[] };
 
 export function readSettings(env: Environment): Settings {
   const readText = (path: string) => readFileSync(path, 'utf8');
@@ -32,6 +32,7 @@ export function readSettings(env: Environment): Settings {
   return {
     ok: false,
     problems: [...(parsed.ok ? [] : parsed.problems), ...(policy.ok ? [] : policy.problems)],
+    warnings: parsed.warnings,
   };
 }
 

@@ -11,7 +11,17 @@ import type {
 import type { Delivery } from '../core/figures/change-lead-time.ts';
 import type { Window } from '../core/policy.ts';
 import type { TimeFigure } from '../core/window-figures.ts';
-import { age, counted, explainLink, type Html, iso, medianOf, percent, renderPage } from './page.ts';
+import {
+  age,
+  counted,
+  duration,
+  explainLink,
+  type Html,
+  iso,
+  medianOf,
+  percent,
+  renderPage,
+} from './page.ts';
 
 export interface ExplainPageOptions {
   readonly windows: readonly Window[];
@@ -125,7 +135,7 @@ function perTime(perDay: number): string {
 function timeWords({ samples, p95 }: TimeFigure, noun: 'commit' | 'recovery'): string {
   const many = noun === 'commit' ? 'commits' : 'recoveries';
   if (p95 === null) return `no ${noun} in the window to tell it`;
-  return `median of ${samples} ${samples === 1 ? noun : many}; 95th percentile ${age(p95)}`;
+  return `median of ${samples} ${samples === 1 ? noun : many}; 95th percentile ${duration(p95)}`;
 }
 
 function uncountedSection({ uncounted }: Explanation): Html {
@@ -183,7 +193,7 @@ function episodeWords(episode: EpisodePart): Html | string {
     case 'continued':
       return html`<span class="bad">Still failing</span> since ${moment(episode.since)}.`;
     case 'closed':
-      return html`<span class="good">Recovered</span> after ${age(episode.recoverySeconds)}, failing since ${moment(episode.since)}.`;
+      return html`<span class="good">Recovered</span> after ${duration(episode.recoverySeconds)}, failing since ${moment(episode.since)}.`;
     default:
       return episode satisfies never;
   }
@@ -214,14 +224,14 @@ function knownDelivery({ commits, source }: Extract<Delivery, { kind: 'known' }>
   const [first] = commits;
   if (!first) return 'Brought only merges, and commits that were deployed before.';
   if (commits.length === 1) {
-    return html`Lead time ${age(first.leadTimeSeconds)} <span class="dim">(${sourceWords[source]})</span>.`;
+    return html`Lead time ${duration(first.leadTimeSeconds)} <span class="dim">(${sourceWords[source]})</span>.`;
   }
   const times = commits.map(({ leadTimeSeconds }) => leadTimeSeconds).sort((a, b) => a - b);
   const shown = commits.slice(0, mostCommitsShown);
   const more = commits.length - shown.length;
-  return html`<details><summary>${commits.length} commits, lead times from ${age(times[0] ?? 0)} to ${age(times.at(-1) ?? 0)}
+  return html`<details><summary>${commits.length} commits, lead times from ${duration(times[0] ?? 0)} to ${duration(times.at(-1) ?? 0)}
 <span class="dim">(${sourceWords[source]})</span></summary><ul>
-${shown.map(({ id, leadTimeSeconds }) => html`<li><code>${id.slice(0, 12)}</code> ${age(leadTimeSeconds)}</li>`)}
+${shown.map(({ id, leadTimeSeconds }) => html`<li><code>${id.slice(0, 12)}</code> ${duration(leadTimeSeconds)}</li>`)}
 ${more > 0 ? html`<li>and ${more} more</li>` : ''}</ul></details>`;
 }
 

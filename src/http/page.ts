@@ -82,6 +82,19 @@ export function age(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
+/** A time that is a figure: with one decimal where it is short for its unit. */
+export function duration(seconds: number): string {
+  const units = [
+    [86_400, 'd', 172_800],
+    [3600, 'h', 7200],
+    [60, 'min', 120],
+    [1, 's', 0],
+  ] as const;
+  const [length, unit] = units.find(([, , from]) => seconds >= from) ?? [1, 's'];
+  const value = seconds / length;
+  return `${Number(value.toFixed(value < 10 && length > 1 ? 1 : 0))} ${unit}`;
+}
+
 /** A rate from 0 to 1; a dash where there is none. */
 export function percent(rate: number | null): string {
   return rate === null ? '–' : `${Number((rate * 100).toFixed(1))} %`;
@@ -89,7 +102,7 @@ export function percent(rate: number | null): string {
 
 /** A median; a dash without samples. */
 export function medianOf({ median }: TimeFigure): string {
-  return median === null ? '–' : age(median);
+  return median === null ? '–' : duration(median);
 }
 
 /** `1 deployment`, `2 deployments`. */

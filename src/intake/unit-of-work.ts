@@ -35,8 +35,8 @@ export interface UnitOfWork {
   readonly tx: Transaction;
   repoById(woodpeckerId: number): Repo | null;
   repoByName(fullName: string): Repo | null;
-  /** Whether the repo is known, or there is room for it. */
-  hasRoomFor(facts: RepoFacts): boolean;
+  /** Whether the repo is known, or there is room for it; it is counted as turned away if not. */
+  admitsRepo(facts: RepoFacts): boolean;
   /** The repo that `facts` are about, added where it is new, and what they bring learnt. */
   repoOf(facts: RepoFacts): Promise<Repo>;
   putRepo(repo: Repo): Promise<void>;
@@ -47,8 +47,8 @@ export interface UnitOfWork {
   /** Lets all that is held of a repo into state and ledger, and shows its series. */
   release(repoKey: number): Promise<void>;
   follow(target: Follow['target'], number: number): Follow | null;
-  /** Whether there is room for one that is only hinted at. */
-  hasRoomForHint(): boolean;
+  /** Whether there is room for one that is only hinted at; it is counted as turned away if not. */
+  admitsHint(): boolean;
   putFollow(follow: Follow): Promise<void>;
   dropFollow(follow: Follow): Promise<void>;
   /** Builds all series anew from the store, and adds to the ledger what they had nothing for before. */
@@ -89,18 +89,18 @@ export function createUnitOfWork(
     rules.leadTimeFallback === 'created' && commit !== ''
       ? tx.pipelines.firstCreatedAt(repoKey, commit)
       : null;
-  const hasRoomForPair = (repo: number, tier: string): boolean =>
+  const admitsPair = (repo: number, tier: string): boolean =>
     series.hasPair(repo, tier) || room.admits('pair', series.pairCount, limits.pairs);
   const makeKnownByName = (repo: Repo): void => {
     const tier = isWatched(policy, repo.fullName) ? tierByNameAlone(policy, repo.fullName) : null;
-    if (tier !== null && hasRoomForPair(repo.key, tier)) series.makeKnown(repo.key, tier);
+    if (tier !== null && admitsPair(repo.key, tier)) series.makeKnown(repo.key, tier);
   };
   /** What a record is, where there is room for its pair. */
   const classifyWithin = (repo: Repo, record: PipelineRecord): Classification => {
     const classification = classify(policy, repo, record);
     const { tier } = classification;
     if (tier === null) return classification;
-    if (!hasRoomForPair(repo.key, tier)) return { kind: 'ignored', reason: 'limit', tier: null };
+    if (!admitsPair(repo.key, tier)) return { kind: 'ignored', reason: 'limit', tier: null };
     series.reserve(repo.key, tier);
     return classification;
   };
@@ -119,7 +119,7 @@ export function createUnitOfWork(
     repoById: repos.byId,
     repoByName: (fullName) => repos.named(fullName)[0] ?? null,
     putRepo: async (repo) => repos.put(repo),
-    hasRoomFor(facts) {
+    admitsRepo(facts) {
       if (repos.find(facts) !== null) return true;
       // Where anybody's word is taken, a repo without a pair takes room as well; Woodpecker has only so many.
       const held = mode.canAsk ? series.pairCount : Math.max(series.pairCount, repos.count);
@@ -214,7 +214,7 @@ export function createUnitOfWork(
     },
 
     follow: follows.get,
-    hasRoomForHint: () => room.admits('hint', follows.count, limits.hints),
+    admitsHint: () => room.admits('hint', follows.count, limits.hints),
     putFollow: follows.put,
     dropFollow: follows.drop,
 

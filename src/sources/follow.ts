@@ -119,7 +119,7 @@ async function resolveTarget(
   refuseReplaced(state, [wire]);
   const facts = toRepoFacts(wire, nowSeconds(clock));
   return ingest.submit(async (uow) => {
-    if (!uow.hasRoomFor(facts)) return null;
+    if (!uow.admitsRepo(facts)) return null;
     await uow.repoOf(facts);
     return id;
   });

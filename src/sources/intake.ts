@@ -2,7 +2,7 @@
 
 import { type Clock, nowSeconds } from '../clock.ts';
 import { classify } from '../core/classification.ts';
-import { isEnded, mergeRecords, type PipelineRecord } from '../core/pipeline.ts';
+import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Ingest } from '../ingest.ts';
@@ -98,7 +98,7 @@ export async function preview(
   return records.map((record) => {
     const before = known.get(record.number);
     const merged = before ? mergeRecords(before.record, record) : record;
-    if (merged === before?.record) return 'duplicate';
+    if (before && saysTheSame(before.record, merged)) return 'duplicate';
     return classify(ingest.mode.policy, repo, merged).kind === 'ignored' ? 'ignored' : 'stored';
   });
 }

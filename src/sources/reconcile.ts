@@ -84,7 +84,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     await ingest.submit(async (uow) => {
       for (const wire of relevant) {
         const facts = toRepoFacts(wire, now);
-        if (!uow.hasRoomFor(facts)) continue;
+        if (!uow.admitsRepo(facts)) continue;
         const before = wire.id ? uow.repoById(wire.id) : null;
         const after = await uow.repoOf(facts);
         isAnyNew ||= !before || before.isGone;

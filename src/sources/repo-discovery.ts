@@ -34,7 +34,7 @@ export async function discoverRepos(
     const repos: Repo[] = [];
     for (const wire of found) {
       const facts = toRepoFacts(wire, nowSeconds(clock));
-      if (uow.hasRoomFor(facts)) repos.push(await uow.repoOf(facts));
+      if (uow.admitsRepo(facts)) repos.push(await uow.repoOf(facts));
     }
     return repos;
   });

@@ -92,7 +92,7 @@ async function takeHint(
   if (known && isEnded(known.record.status)) return { kind: 'accepted', result: 'duplicate' };
   const target = repo?.woodpeckerId ?? facts.woodpeckerId ?? facts.fullName;
   const followed = uow.follow(target, number);
-  if (!followed && !uow.hasRoomForHint()) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
+  if (!followed && !uow.admitsHint()) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
   const follow: Follow = followed ?? {
     target,
     number,
@@ -113,7 +113,7 @@ function hintedRepo(uow: UnitOfWork, facts: RepoFacts): Repo | null {
 
 async function takeTruth(uow: UnitOfWork, { repo: facts, record }: Message): Promise<WebhookAnswer> {
   if (!record) return { kind: 'accepted', result: 'ignored', reason: 'unverifiable' };
-  if (!uow.hasRoomFor(facts)) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
+  if (!uow.admitsRepo(facts)) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
   const repo = await uow.repoOf(facts);
   const { result, pipeline } = await uow.observe(repo.key, record, 'live');
   if (result === 'unfinished') return { kind: 'accepted', result: 'ignored', reason: 'not_ended' };

@@ -19,3 +19,8 @@ export function isSqliteError(error: unknown): error is Error & { errcode: numbe
 export function isNotADatabase(error: unknown): boolean {
   return isSqliteError(error) && (error.errcode === 26 || error.errcode === 11);
 }
+
+/** SQLITE_CANTOPEN is 14, SQLITE_READONLY 8: https://www.sqlite.org/rescode.html */
+export function isNotToBeOpened(error: unknown): boolean {
+  return isSqliteError(error) && [14, 8].includes(error.errcode & 0xff);
+}

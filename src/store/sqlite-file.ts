@@ -6,7 +6,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
-import { isNotADatabase, isSqliteError } from './sqlite-errors.ts';
+import { isNotADatabase, isNotToBeOpened, isSqliteError } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';
 
 /** A longer log, 16 MB, lets pages that are written again and again reach the file once. */
@@ -40,9 +40,12 @@ export function openDatabase(
     if (cause instanceof StoreUnusable) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
     if (isNotADatabase(cause)) {
-      throw new StoreUnusable(`Not a database of this exporter: ${message}`, { cause });
+      throw new StoreUnusable(`"${path}" is not a database of this exporter: ${message}`, { cause });
     }
-    throw new StoreUnavailable(`Cannot open the database "${path}": ${message}`, { cause });
+    const advice = isNotToBeOpened(cause)
+      ? ': its folder must be there, and this user allowed to write in it'
+      : '';
+    throw new StoreUnavailable(`Cannot open the database "${path}": ${message}${advice}`, { cause });
   }
 }
 

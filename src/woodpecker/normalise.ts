@@ -80,7 +80,7 @@ export function reportToRepoFacts(report: StepReport): RepoFacts {
     woodpeckerId: report.url === null ? null : repoIdInLink(report.url, report.number),
     forgeRemoteId: null,
     fullName: report.repo,
-    defaultBranch: null,
+    defaultBranch: report.default_branch,
     // A report tells no more of its age; without a time it renames nothing.
     asOf: report.finished || report.started,
   };

@@ -162,7 +162,7 @@ const digits = z.union([
     .transform(Number),
 ]);
 const reportedSeconds = z
-  .union([digits, z.literal('')])
+  .union([digits, z.literal('')], 'Expected Unix seconds')
   .nullish()
   .transform((value) => value || 0);
 const reportedText = z
@@ -177,6 +177,7 @@ export const StepReport = z.object({
   status: reportedText,
   event: reportedText,
   branch: reportedText,
+  default_branch: reportedText,
   deploy_to: reportedText,
   commit: reportedText,
   url: reportedText,

@@ -68,6 +68,7 @@ const stepsOf = (kind: 'commands' | 'settings', pattern: RegExp) =>
 /** Variables that every Woodpecker from 2.8 on sets in a step, as one would be set. */
 const variables = (number: number, root: string) => ({
   CI_REPO: 'acme/shop',
+  CI_REPO_DEFAULT_BRANCH: 'main',
   CI_PIPELINE_NUMBER: String(number),
   CI_PIPELINE_EVENT: 'push',
   CI_PIPELINE_URL: `${root}/repos/7/pipeline/${number}`,

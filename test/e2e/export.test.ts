@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
 import { startExporter, temporaryFolder } from '../support/exporter-process.ts';
 import { readOpenMetrics } from '../support/openmetrics-reader.ts';
 import { startPrometheus } from '../support/prometheus-process.ts';
@@ -18,6 +19,7 @@ async function run(
 ): Promise<{ code: number | null; out: string; err: string }> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
   const child = spawn(program, args, {
+    cwd: new URL('../..', import.meta.url),
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
@@ -33,9 +35,10 @@ async function run(
   return { code, ...texts };
 }
 
-const exportScript = new URL('../../src/export/main.ts', import.meta.url).pathname;
+/** What `npm run export` runs, after `exec node`. */
+const exportScript = packageJson.scripts.export.split(' ').slice(2);
 const runExport = (database: string, ...args: string[]) =>
-  run(process.execPath, [exportScript, ...args], { DORA_DATABASE: database });
+  run(process.execPath, [...exportScript, ...args], { DORA_DATABASE: database });
 
 interface Report {
   readonly repo: string;
@@ -177,7 +180,7 @@ describe('an export', () => {
     expect(absent).toMatchObject({ code: 1, out: '' });
     expect(absent.err).toContain('Cannot open the database');
     writeFileSync(join(folder, 'policy.yaml'), 'default_tier: other\n');
-    const otherwise = await run(process.execPath, [exportScript, ...range], {
+    const otherwise = await run(process.execPath, [...exportScript, ...range], {
       DORA_DATABASE: database,
       DORA_POLICY: join(folder, 'policy.yaml'),
     });

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -25,6 +26,26 @@ async function stop(exporter: ExporterProcess): Promise<{ code: number | null; m
   const { code } = await exporter.stop();
   return { code, ms: performance.now() - began };
 }
+
+describe('SIGTERM to npm', () => {
+  it('reaches the exporter that it started', async () => {
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
+    const npm = spawn('npm', ['start'], {
+      cwd: new URL('../..', import.meta.url),
+      env: { ...Object.fromEntries(inherited), DORA_DATABASE: ':memory:', DORA_LISTEN: '127.0.0.1:0' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let output = '';
+    npm.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+    });
+    const address = () => /Listening address=(\S+)/.exec(output)?.[1];
+    await expect.poll(address, soon).toBeDefined();
+    npm.kill('SIGTERM');
+    await expect.poll(() => output, soon).toContain('Stopped');
+    await expect(fetch(`http://${address()}/healthz`)).rejects.toThrow();
+  });
+});
 
 describe('SIGTERM', () => {
   it('lets end what is in flight, whatever further signals come, and loses nothing acknowledged', async () => {

@@ -65,7 +65,7 @@ describe('the page of an explanation', () => {
     const text = await textOf(anExplanation());
     expect(text).toContain('After 2026-07-01 12:20 , up to 2026-07-31 12:20 (UTC).');
     expect(text).toContain('Deployment frequency 12 in 30d: 2.8 a week');
-    expect(text).toContain('Change lead time 3 h median of 7 commits; 95th percentile 2 d');
+    expect(text).toContain('Change lead time 3 h median of 7 commits; 95th percentile 2.3 d');
     expect(text).toContain('Change fail rate 25 % 3 of 12 failed');
     expect(text).toContain(
       'Failed deployment recovery time 30 min median of 1 recovery; 95th percentile 30 min',

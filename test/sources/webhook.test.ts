@@ -388,6 +388,18 @@ describe('a webhook that is all there is', () => {
       expect(exporter.shown('acme/shop')?.deployments).toBe(2);
     });
 
+    it('has its default branch from a report too, and any branch counted as long as nobody told it', async () => {
+      const exporter = await createSmallExporter();
+      const pushed = { event: 'push', branch: 'feature/x' };
+      expect(await exporter.receive(aReport({ ...pushed, number: 1 }))).toMatchObject({ result: 'stored' });
+      const told = { ...pushed, default_branch: 'main' };
+      expect(await exporter.receive(aReport({ ...told, number: 2 }))).toEqual(ignored('branch'));
+      expect(await exporter.receive(aReport({ ...pushed, number: 3 }))).toEqual(ignored('branch'));
+      expect(await exporter.receive(aReport({ ...told, branch: 'main', number: 4 }))).toMatchObject({
+        result: 'stored',
+      });
+    });
+
     it('has any branch counted that is or was its default one', async () => {
       const exporter = await createSmallExporter();
       expect(await exporter.receive(anEvent({ branch: 'trunk' }))).toEqual(ignored('branch'));

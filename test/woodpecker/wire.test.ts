@@ -220,6 +220,7 @@ describe('StepReport', () => {
       status: 'failure',
       event: null,
       branch: null,
+      default_branch: null,
       deploy_to: null,
       commit: null,
       url: null,

@@ -14,6 +14,9 @@ import { emptySet, type GrowingSet, isIn, withTexts } from '../growing-set.ts';
 import { type Figure, type FigureRules, nothing, once } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 
+/** Ledger bit of a lead time, known or unknown: what was counted as one is never counted as the other. */
+export const leadTimeBit = 16;
+
 /** What is deployed, and what was before: of one repo, and of others that share its series. */
 export interface Delivered extends DeliveredOfRepo {
   readonly rules: FigureRules;
@@ -141,7 +144,7 @@ export const changeLeadTime: Figure<Delivered> = {
           : nothing;
       },
       ledger: {
-        bit: 16,
+        bit: leadTimeBit,
         metric: {
           type: 'histogram',
           name: 'dora_change_lead_time_seconds',
@@ -159,8 +162,7 @@ export const changeLeadTime: Figure<Delivered> = {
     {
       values: (before, deployment) => (deliveryOf(before, deployment)?.kind === 'unknown' ? once : nothing),
       ledger: {
-        // The same as above: what was counted as unknown is not observed later, nor the other way round.
-        bit: 16,
+        bit: leadTimeBit,
         metric: {
           type: 'counter',
           name: 'dora_change_lead_time_unknown_total',
@@ -170,6 +172,3 @@ export const changeLeadTime: Figure<Delivered> = {
     },
   ],
 };
-
-/** Ledger bit of what only a forge can tell. */
-export const leadTimeBit = 16;
