@@ -7,21 +7,19 @@ import { type Asking, startAsking } from './asking.ts';
 import { type Clock, nowSeconds } from './clock.ts';
 import type { Config } from './config.ts';
 import { ignoreReasons } from './core/classification.ts';
-import { cronDominance } from './core/cron-dominance.ts';
 import type { Policy } from './core/policy.ts';
 import { createProjection } from './core/projection.ts';
-import type { State } from './core/state.ts';
 import { createExplain } from './explain.ts';
 import { createForge } from './forge/create-forge.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
 import { type EndedRequest, listen, type Server } from './http/server.ts';
 import type { Status } from './http/status-page.ts';
 import { createIngest, type Ingest, StoreUnavailable } from './ingest.ts';
-import { turnedAwayKinds } from './intake/room.ts';
-import { loadState, type TierChange } from './load.ts';
-import { describeError, type Log } from './log.ts';
+import { loadState } from './load.ts';
+import type { Log } from './log.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
+import { logFault, logWhatCounts, warnOfLimits } from './operator-log.ts';
 import { resolveSecret } from './secrets.ts';
 import { intakeModeOf } from './settings.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
@@ -193,44 +191,5 @@ async function storeFault(ingest: Ingest): Promise<string | null> {
   } catch (error) {
     if (error instanceof StoreUnavailable) return error.message;
     throw error;
-  }
-}
-
-/** Says once of each kind that there is no room for more. */
-function warnOfLimits(ingest: Ingest, log: Log): void {
-  const advice = {
-    repo: 'Repos are turned away: raise DORA_MAX_PAIRS, or watch fewer repos (deployments.repos in the policy)',
-    pair: 'Pipelines of further tiers are not counted: raise DORA_MAX_PAIRS',
-    hint: 'Hints are turned away: more pipelines were posted than can be asked for',
-  };
-  const told = new Set<string>();
-  ingest.subscribe(() => {
-    for (const kind of turnedAwayKinds) {
-      if (ingest.turnedAway[kind] === 0 || told.has(kind)) continue;
-      told.add(kind);
-      log.warn(advice[kind], { pairs: ingest.state.pairs.size });
-    }
-  });
-}
-
-function logFault(log: Log, fault: StoreUnavailable | null): void {
-  if (fault)
-    log.error('Store cannot be written: webhooks are refused until it can', { error: describeError(fault) });
-  else log.info('Store can be written again');
-}
-
-function logWhatCounts(log: Log, state: State, policyChange: readonly TierChange[] | null): void {
-  for (const { tier, before, after } of policyChange ?? []) {
-    log.info('Policy has changed: deployments stored for a tier', { tier, before, after });
-  }
-  for (const { tier, event, deployments } of state.tally.events()) {
-    log.info('Deployments stored', { tier, event, deployments });
-  }
-  for (const { tier, share, remedy } of cronDominance(state.tally.events())) {
-    log.warn('Cron brings most deployments of a tier; to leave them out, change the policy', {
-      tier,
-      percent: Math.round(share * 100),
-      policy: remedy,
-    });
   }
 }

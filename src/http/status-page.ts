@@ -175,14 +175,14 @@ ${sources.map(
 function backfillSection({ backfills, woodpecker }: Status): Html {
   if (!woodpecker) return html``;
   return html`<h2>Backfills</h2>
-<table><tr><th>Started</th><th>State</th><th class="n">Repos</th><th class="n">Scanned</th><th class="n">Stored</th><th>Errors</th></tr>
+<div class="wide"><table><tr><th>Started</th><th>State</th><th class="n">Repos</th><th class="n">Scanned</th><th class="n">Stored</th><th>Errors</th></tr>
 ${backfills.map(
   (
     backfill,
   ) => html`<tr><td>${backfill.started}</td><td>${backfill.state}${backfill.dry_run ? ' (dry run)' : ''}</td>
 <td class="n">${backfill.repos}</td><td class="n">${backfill.pipelines.scanned}</td><td class="n">${backfill.pipelines.stored}</td>
 <td>${backfill.errors.length === 0 ? html`<span class="dim">none</span>` : backfill.errors.slice(0, 5).map(({ repo, message }) => html`<div><span class="bad">${repo}:</span> ${message}</div>`)}</td></tr>`,
-)}</table>`;
+)}</table></div>`;
 }
 
 function eventsSection({ events }: Status): Html {
