@@ -23,7 +23,8 @@ const repos = fillHistory(woodpecker, random);
 writeFileSync(join(folder, 'policy.yaml'), demoPolicy);
 
 const stopping = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+// Ctrl-C under npm arrives twice: the second must not cut the end short.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
 
 const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.meta.url).pathname], {
   env: {
