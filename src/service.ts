@@ -4,7 +4,7 @@
  */
 
 import { type Asking, startAsking } from './asking.ts';
-import { type Clock, nowSeconds } from './clock.ts';
+import { type Clock, createBreath, nowSeconds } from './clock.ts';
 import type { Config } from './config.ts';
 import { ignoreReasons } from './core/classification.ts';
 import type { Policy } from './core/policy.ts';
@@ -121,6 +121,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       windows: policy.windows,
       renderSelf: metrics.render,
       now: () => nowSeconds(clock),
+      breathe: createBreath(),
     }),
     version,
     status,

@@ -31,8 +31,3 @@ export type Place = Pick<Deployment, 'at' | 'number' | 'repo'>;
 export function compareDeployments(a: Place, b: Place): number {
   return a.at - b.at || a.number - b.number || a.repo - b.repo;
 }
-
-/** Whether both are the same pipeline. */
-export function isSamePipeline(a: Deployment, b: Deployment): boolean {
-  return a.number === b.number && a.repo === b.repo;
-}

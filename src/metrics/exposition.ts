@@ -6,22 +6,18 @@
  * itself, which is asked for each time.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Metric, Registry } from 'prom-client';
 import { joinNext } from '../core/join-next.ts';
 import type { Window } from '../core/policy.ts';
 import type { Projected, Projection, SeriesSample } from '../core/projection.ts';
-import { createQueue } from '../core/queue.ts';
 import type { TierSample } from '../core/tier-windows.ts';
 import { type Family, seriesFamilies, tierFamilies } from './families.ts';
 import { type CompressedText, compressText, toGzip } from './gzip.ts';
 
 /** Samples rendered in one go: the smaller, the less is rendered again for one that has changed. */
 const samplesAtOnce = 100;
-/** Longest stretch of rendering before the event loop has its turn, in milliseconds. */
-const stretchMs = 10;
 
 const gunzip = promisify(gunzipCallback);
 
@@ -39,33 +35,39 @@ export interface ExpositionOptions {
   readonly renderSelf: () => Promise<string>;
   /** Unix seconds. */
   readonly now: () => number;
+  /** Called between pieces of a long rendering, to give way to the event loop. */
+  readonly breathe: () => Promise<void>;
 }
 
-export function createExposition({ projection, windows, renderSelf, now }: ExpositionOptions): Exposition {
-  const breathe = createBreath();
+export function createExposition({
+  projection,
+  windows,
+  renderSelf,
+  now,
+  breathe,
+}: ExpositionOptions): Exposition {
   const writeSeries = seriesFamilies(windows).map((family) => createWriter(family, breathe));
   const writeTiers = tierFamilies(windows).map((family) => createWriter(family, breathe));
-  const queue = createQueue();
   let rendered: Rendered | null = null;
   let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
 
-  /** One rendering at a time: the next begins with what this one leaves. */
-  const render = () =>
-    queue.run(async (): Promise<Rendered> => {
-      await projection.prepare(now(), breathe);
-      const projected = projection.at(now());
-      if (rendered?.projected === projected) return rendered;
-      const series = partition(rendered?.series ?? [], projected.series);
-      const tiers = partition(rendered?.tiers ?? [], projected.tiers);
-      const texts: CompressedText[] = [];
-      for (const write of writeSeries) texts.push(...(await write(series)));
-      for (const write of writeTiers) texts.push(...(await write(tiers)));
-      rendered = { projected, series, tiers, texts };
-      return rendered;
-    });
+  const render = async (): Promise<Rendered> => {
+    await projection.prepare(now(), breathe);
+    const projected = projection.at(now());
+    if (rendered?.projected === projected) return rendered;
+    const series = partition(rendered?.series ?? [], projected.series);
+    const tiers = partition(rendered?.tiers ?? [], projected.tiers);
+    const texts: CompressedText[] = [];
+    for (const write of writeSeries) texts.push(...(await write(series)));
+    for (const write of writeTiers) texts.push(...(await write(tiers)));
+    rendered = { projected, series, tiers, texts };
+    return rendered;
+  };
 
+  /** One rendering at a time: the next begins with what this one leaves. */
   const gzip = joinNext(async (): Promise<Uint8Array> => {
-    const [figures, self] = await Promise.all([render(), renderSelf()]);
+    const figures = await render();
+    const self = await renderSelf();
     if (whole?.of !== figures || whole.self !== self) {
       whole = { of: figures, self, gzip: toGzip([...figures.texts, await compressText(self)]) };
     }
@@ -118,16 +120,6 @@ function createWriter<Sample>(
     }
     [written, texts] = [chunks, next];
     return texts;
-  };
-}
-
-/** Gives way to the event loop where a stretch of work has grown long. */
-function createBreath(): () => Promise<void> {
-  let began = performance.now();
-  return async () => {
-    if (performance.now() - began < stretchMs) return;
-    await nextTurn();
-    began = performance.now();
   };
 }
 

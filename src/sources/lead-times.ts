@@ -13,6 +13,7 @@ import type { Timeline } from '../core/timeline.ts';
 import { type Forge, ForgeUnavailable } from '../forge/forge.ts';
 import { type Ingest, StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
+import { createNap } from './nap.ts';
 
 export interface LeadTimes {
   /** Runs until aborted, then rejects with the signal's reason. */
@@ -29,8 +30,9 @@ export interface LeadTimesOptions {
 }
 
 const askedAtOnce = 4;
-/** How often to look for what is to be asked. */
-const paceMs = 500;
+/** Between two looks at what is to be asked, however much is committed meanwhile. */
+const shortestNapMs = 500;
+const longestNapMs = 60_000;
 const firstPauseMs = 5_000;
 const longestPauseMs = 600_000;
 
@@ -114,9 +116,15 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
       return findPending().length;
     },
     async run(signal) {
+      const nap = createNap({ ingest, clock }, shortestNapMs);
       for (;;) {
         const due = findPending().filter(isDue).slice(0, askedAtOnce);
-        await clock.sleep(due.length === 0 ? paceMs : await askForSome(due, signal), signal);
+        if (due.length > 0) {
+          await clock.sleep(await askForSome(due, signal), signal);
+        } else {
+          const retryAt = Math.min(...[...failing.values()].map((one) => one.retryAt));
+          await nap(Math.min(retryAt - clock.now(), longestNapMs), signal);
+        }
       }
     },
   };

@@ -4,11 +4,8 @@
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createBreath } from '../clock.ts';
 import type { SqlRow, SqlValue } from './rows.ts';
-
-/** Longest stretch of work before the event loop has its turn, in milliseconds. */
-const stretchMs = 15;
 
 export interface Sql {
   run(sql: string, ...values: SqlValue[]): Promise<number>;
@@ -26,13 +23,7 @@ export function createSql(database: DatabaseSync): Sql {
     statements.set(sql, statement);
     return statement;
   };
-  let stretchBegan = performance.now();
-  /** Lets the event loop have its turn where a stretch of work has grown long. */
-  const breathe = async (): Promise<void> => {
-    if (performance.now() - stretchBegan < stretchMs) return;
-    await nextTurn();
-    stretchBegan = performance.now();
-  };
+  const breathe = createBreath();
   const run = async (sql: string, ...values: SqlValue[]): Promise<number> => {
     await breathe();
     return Number(prepare(sql).run(...values).changes);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createBreath } from '../../src/clock.ts';
 import { createProjection } from '../../src/core/projection.ts';
 import { loadState } from '../../src/load.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
@@ -159,6 +160,7 @@ describe.each([
             windows: [],
             renderSelf: async () => '',
             now: () => noon,
+            breathe: createBreath(),
           });
           const app = exporter.app({ exposition });
           const look = async () => ({

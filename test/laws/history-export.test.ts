@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBreath } from '../../src/clock.ts';
 import { ledgerMetrics } from '../../src/core/ledger.ts';
 import { seriesKey } from '../../src/core/pair.ts';
 import { createProjection } from '../../src/core/projection.ts';
@@ -111,6 +112,7 @@ async function scraped(world: World, now: number, windowsOf = policy.windows): P
     windows: windowsOf,
     renderSelf: async () => '',
     now: () => now,
+    breathe: createBreath(),
   });
   const text = Buffer.from(await exposition.plain()).toString('utf8');
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));

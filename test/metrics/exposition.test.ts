@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { createBreath } from '../../src/clock.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { createProjection } from '../../src/core/projection.ts';
 import { createState, type State } from '../../src/core/state.ts';
@@ -14,7 +15,13 @@ const noSelf = async () => '';
 
 const { windows } = defaultPolicy;
 const expose = (state: State, renderSelf: () => Promise<string> = noSelf) =>
-  createExposition({ projection: createProjection(state, windows), windows, renderSelf, now: () => noon });
+  createExposition({
+    projection: createProjection(state, windows),
+    windows,
+    renderSelf,
+    now: () => noon,
+    breathe: createBreath(),
+  });
 
 const textOf = async (state: State) => Buffer.from(await expose(state).plain()).toString('utf8');
 

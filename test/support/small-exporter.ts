@@ -1,3 +1,4 @@
+import { createBreath } from '../../src/clock.ts';
 /**
  * Everything between a webhook's body and the figures, on a store in memory and a clock that stands still: no port, no
  * file, no Woodpecker. Tests of one part see through it what that part does to the others.
@@ -129,6 +130,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
               windows: ingest.mode.policy.windows,
               renderSelf: selfMetrics().render,
               now: () => clock.now() / 1000,
+              breathe: createBreath(),
             }),
           version: '1.2.3',
           api: {
