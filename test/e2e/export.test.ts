@@ -151,7 +151,9 @@ describe('an export', () => {
     expect((await exporter.post(first)).status).toBe(202);
     await exporter.stop();
 
-    const range = ['--from', '14d', '--to', '1d', ...labels];
+    // Moments, not ages: a step may pass between the two exports that are compared.
+    const ago = (days: number) => new Date(Date.now() - days * daySeconds * 1000).toISOString();
+    const range = ['--from', ago(14), '--to', ago(1), ...labels];
     const toOutput = await runExport(database, ...range);
     expect(toOutput.code).toBe(0);
     const history = readOpenMetrics(toOutput.out);
