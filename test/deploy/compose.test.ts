@@ -7,8 +7,9 @@ import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { settings } from '../../src/config.ts';
 import { startExporter, temporaryFolder } from '../support/exporter-process.ts';
+import { repository } from '../support/repository.ts';
 import { requireProgram } from '../support/requirement.ts';
-import { lineageOf, repository, settingsOf, stages } from './build-image.ts';
+import { lineageOf, settingsOf, stages } from './dockerfile.ts';
 
 interface Service {
   readonly image: string;

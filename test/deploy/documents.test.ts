@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { settings } from '../../src/config.ts';
 import { temporaryFolder } from '../support/exporter-process.ts';
-import { repository } from './build-image.ts';
+import { repository } from '../support/repository.ts';
 import { type Manifest, problemsOf, renderFolder } from './manifests.ts';
 
 const folder = join(repository, 'deploy');

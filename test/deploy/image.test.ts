@@ -1,25 +1,22 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
 import { freePort } from '../support/free-port.ts';
+import { repository } from '../support/repository.ts';
+import { isMissing } from '../support/requirement.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import {
-  buildImages,
   dockerfileText,
-  type Image,
-  type Images,
-  isKeptFromBuilder,
-  librariesOf,
   lineageOf,
   parseDockerfile,
   pinnedImages,
-  repository,
   settingsOf,
   stages,
-} from './build-image.ts';
-import { type Container, requireNamespaces, runContainer } from './container.ts';
+} from './dockerfile.ts';
+import { type Container, type Engine, librariesOf, startEngine } from './engine.ts';
 
 const secret = 'image-webhook-secret';
 const readme = readFileSync(join(repository, 'README.md'), 'utf8');
@@ -57,14 +54,6 @@ describe('the Dockerfile', () => {
     expect(parseDockerfile().getFROMs()).toHaveLength(stages().length);
   });
 
-  it('is given no more of a working copy than it copies', () => {
-    for (const path of ['.git/config', '.env', 'deploy/.env', 'data/dora.db', 'node_modules/zod/index.js']) {
-      expect([path, isKeptFromBuilder(path)]).toEqual([path, true]);
-    }
-    expect(isKeptFromBuilder('test/e2e/service.test.ts')).toBe(true);
-    expect(isKeptFromBuilder('src/main.ts')).toBe(false);
-  });
-
   it('puts Node on a base that has every library it is linked with', () => {
     const names = librariesOf(process.execPath).map((path) => path.slice(path.lastIndexOf('/') + 1));
     const ofGlibc = ['libc', 'libdl', 'libm', 'libpthread', 'ld-linux-x86-64', 'ld-linux-aarch64'];
@@ -74,61 +63,85 @@ describe('the Dockerfile', () => {
   });
 });
 
-describe('the image', () => {
-  let images: Images;
-  let image: Image;
+describe.skipIf(isMissing('podman'))('the image, built and run by Podman', () => {
+  let engine: Engine;
+  let image: string;
+  let app: string;
 
   beforeAll(() => {
-    images = buildImages();
-    image = images.image('exporter');
+    engine = startEngine();
+    image = engine.build('exporter');
+    app = engine.copyOut(image, '/app');
   }, 120_000);
 
-  afterAll(() => images?.remove());
+  afterAll(() => engine?.remove());
 
   async function start(env: Record<string, string> = {}) {
     const port = await freePort();
     const listening = { DORA_LISTEN: `127.0.0.1:${port}`, DORA_WEBHOOK_SECRET: secret, ...env };
-    const container = runContainer(image, listening);
+    const container = engine.run(image, listening);
     await expect.poll(() => container.output(), { timeout: 20_000 }).toContain('Listening address=');
     return { container, env: listening, url: `http://127.0.0.1:${port}` };
   }
 
-  const check = (env: Record<string, string>): Container =>
-    runContainer(image, env, { command: settings.healthcheck });
+  async function stop({ child, ended }: Container): Promise<number | null> {
+    child.kill('SIGTERM');
+    return ended;
+  }
+
+  it('is what its Dockerfile says', () => {
+    const { environment, labels, ...rest } = engine.settingsOf(image);
+    const { environment: ownEnvironment, labels: ownLabels, ...own } = settings;
+    expect(rest).toEqual(own);
+    expect([...environment]).toEqual(expect.arrayContaining([...ownEnvironment]));
+    expect([...labels.keys()]).toEqual(expect.arrayContaining([...ownLabels.keys()]));
+  });
 
   it('holds the exporter and its own packages, and nothing else', () => {
-    expect(readdirSync(join(image.root, 'app')).sort()).toEqual([
-      'deploy',
-      'node_modules',
-      'package.json',
-      'src',
-    ]);
-    expect(readdirSync(join(image.root, 'app/deploy')).sort()).toEqual(['backup.ts', 'healthcheck.ts']);
+    expect(readdirSync(app).sort()).toEqual(['deploy', 'node_modules', 'package.json', 'src']);
+    expect(readdirSync(join(app, 'deploy')).sort()).toEqual(['backup.ts', 'healthcheck.ts']);
     for (const name of Object.keys(packageJson.dependencies)) {
-      expect(existsSync(join(image.root, 'app/node_modules', name))).toBe(true);
+      expect(existsSync(join(app, 'node_modules', name))).toBe(true);
     }
     for (const name of Object.keys(packageJson.devDependencies)) {
-      expect(existsSync(join(image.root, 'app/node_modules', name))).toBe(false);
+      expect(existsSync(join(app, 'node_modules', name))).toBe(false);
     }
+  });
+
+  it('is given no more of a working copy than it copies', () => {
+    const folder = createTemporaryFolder();
+    onTestFinished(() => folder.remove());
+    const kept = ['.git/config', '.env', 'deploy/.env', 'data/dora.db', 'node_modules/zod/index.js'];
+    const others = ['test/e2e/service.test.ts', 'deploy/compose.yaml', 'README.md'];
+    const given = [
+      'deploy/backup.ts',
+      'package.json',
+      'src/core/a.ts',
+      'src/main.ts',
+      'test/support/demo.ts',
+    ];
+    for (const path of [...kept, ...others, ...given]) {
+      mkdirSync(dirname(folder.pathOf(path)), { recursive: true });
+      writeFileSync(folder.pathOf(path), path);
+    }
+    const ignored = '.dockerignore';
+    writeFileSync(folder.pathOf(ignored), readFileSync(join(repository, ignored)));
+    expect(engine.contextOf(dirname(folder.pathOf(ignored)))).toEqual(given);
   });
 
   it('has production packages of the size that is told', () => {
-    const kilobytes = Number(
-      execFileSync('du', ['-sk', '--apparent-size', join(image.root, 'app/node_modules')], {
-        encoding: 'utf8',
-      }).split('\t')[0],
-    );
+    const packages = join(app, 'node_modules');
+    const used = execFileSync('du', ['-sk', '--apparent-size', packages], { encoding: 'utf8' });
     const deployReadme = readFileSync(join(repository, 'deploy/README.md'), 'utf8');
     const told = /packages take (\d+) MB/.exec(deployReadme)?.[1];
-    expect(Math.round(kilobytes / 1024)).toBe(Number(told));
+    expect(Math.round(Number(used.split('\t')[0]) / 1024)).toBe(Number(told));
   });
 
-  it('starts read-only and without rights, counts a webhook, keeps it over a restart, and stops with 0', async ({
-    skip,
-  }) => {
-    requireNamespaces(skip);
+  it('starts read-only and without rights, counts a webhook, keeps it over a restart, and stops with 0', async () => {
     const first = await start();
-    const status = readFileSync(`/proc/${first.container.child.pid}/status`, 'utf8');
+    const read = (path: string) =>
+      first.container.execute('/usr/local/bin/node', '-p', `fs.readFileSync('${path}', 'utf8')`);
+    const status = read('/proc/1/status');
     expect(status).toMatch(/^Uid:\s+65532\s+65532\s+65532\s+65532$/m);
     expect(status).toMatch(/^CapEff:\s+0+$/m);
     expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
@@ -142,20 +155,16 @@ describe('the image', () => {
     expect([posted.status, await posted.json()]).toEqual([202, { result: 'stored' }]);
     const shown = 'dora_deployments_total{repo="acme/shop",tier="unassigned"} 1';
     expect(await (await fetch(`${first.url}/metrics`)).text()).toContain(shown);
-    expect(statSync(join(image.root, 'data/dora.db')).uid).toBe(65_532);
-    first.container.child.kill('SIGTERM');
-    expect(await first.container.ended).toBe(0);
+    expect(await stop(first.container)).toBe(0);
 
     const second = await start();
     expect(await (await fetch(`${second.url}/metrics`)).text()).toContain(shown);
-    second.container.child.kill('SIGTERM');
-    expect(await second.container.ended).toBe(0);
+    expect(await stop(second.container)).toBe(0);
   });
 
-  it('can write nowhere but in its volume', async ({ skip }) => {
-    requireNamespaces(skip);
+  it('can write nowhere but in its volume', async () => {
     const attempt = (path: string) =>
-      runContainer(
+      engine.run(
         image,
         {},
         { command: ['/usr/local/bin/node', '-e', `require('fs').writeFileSync('${path}', '')`] },
@@ -166,56 +175,47 @@ describe('the image', () => {
     expect(await attempt('/data/x').ended).toBe(0);
   });
 
-  it('spills what SQLite sorts into the volume, since there is no other place', async ({ skip }) => {
-    requireNamespaces(skip);
+  it('spills what SQLite sorts into the volume, since there is no other place', async () => {
     const sort = `
       const { DatabaseSync } = require('node:sqlite');
       const database = new DatabaseSync('/data/sort.db');
       database.exec('PRAGMA cache_size = -100; CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT hex(randomblob(16)) AS x FROM n; CREATE INDEX x ON t (x); VACUUM');
     `;
-    const command = ['/usr/local/bin/node', '-e', sort];
-    const spilling = runContainer(image, {}, { command });
+    const spilling = engine.run(image, {}, { command: ['/usr/local/bin/node', '-e', sort] });
     expect(await spilling.ended).toBe(0);
   });
 
-  it('is healthy while it runs, on the port that it is told, and not before or after', async ({ skip }) => {
-    requireNamespaces(skip);
+  it('is healthy while it runs, on the port that it is told, and not before or after', async () => {
+    const check = (env: Record<string, string>) => engine.run(image, env, { command: settings.healthcheck });
     const { container, env } = await start({
       // Neither a backfill that cannot end nor a proxy makes it unhealthy.
       DORA_WOODPECKER_URL: 'http://127.0.0.1:1',
       DORA_WOODPECKER_TOKEN: 'none',
     });
+    expect(container.isHealthy()).toBe(true);
     const proxied = { ...env, NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:1' };
-    expect(await check(env).ended).toBe(0);
     expect(await check(proxied).ended).toBe(0);
     expect(await check({ ...env, DORA_LISTEN: '127.0.0.1:1' }).ended).toBe(1);
-    container.child.kill('SIGTERM');
-    await container.ended;
+    await stop(container);
     const down = check(env);
     expect(await down.ended).toBe(1);
     expect(down.output()).toContain('ECONNREFUSED');
   });
 
-  it('copies its database to standard output while it runs', async ({ skip }) => {
-    requireNamespaces(skip);
-    const { env } = await start({ DORA_DATABASE: '/data/busy.db' });
-    const copying = runContainer(image, env, { command: ['/usr/local/bin/node', 'deploy/backup.ts'] });
-    expect(await copying.ended).toBe(0);
-    expect(copying.output()).toMatch(/^SQLite format 3\0/);
-    expect(readdirSync(join(image.root, 'data')).filter((name) => name.includes('copy'))).toEqual([]);
+  it('copies its database to standard output while it runs', async () => {
+    const { container } = await start({ DORA_DATABASE: '/data/busy.db' });
+    expect(container.execute('/usr/local/bin/node', 'deploy/backup.ts')).toMatch(/^SQLite format 3\0/);
+    const listed = container.execute('/usr/local/bin/node', '-p', "fs.readdirSync('/data').join()");
+    expect(listed).toContain('busy.db');
+    expect(listed).not.toContain('copy');
   });
 
-  it('looks for a wildcard address on loopback', async ({ skip }) => {
-    requireNamespaces(skip);
-    const port = await freePort();
-    const env = { DORA_LISTEN: `0.0.0.0:${port}`, DORA_WEBHOOK_SECRET: secret };
-    const container = runContainer(image, env);
-    await expect.poll(() => container.output(), { timeout: 20_000 }).toContain('Listening address=');
-    expect(await check(env).ended).toBe(0);
+  it('looks for a wildcard address on loopback', async () => {
+    const { container } = await start({ DORA_LISTEN: `0.0.0.0:${await freePort()}` });
+    expect(container.isHealthy()).toBe(true);
   });
 
-  it('catches up with a Woodpecker, and checks its settings when asked', async ({ skip }) => {
-    requireNamespaces(skip);
+  it('catches up with a Woodpecker, and checks its settings when asked', async () => {
     await using woodpecker = await startFakeWoodpecker();
     woodpecker.addRepo({ fullName: 'acme/api', access: { alice: 'push' } });
     woodpecker.addPipeline('acme/api', {});
@@ -229,7 +229,7 @@ describe('the image', () => {
       /dora_deployments_total\{repo="acme\/api",.*1/,
     );
 
-    const told = runContainer(image, { DORA_DATABASE: '/data/none.db' }, { args: ['--check'] });
+    const told = engine.run(image, { DORA_DATABASE: '/data/none.db' }, { args: ['--check'] });
     expect(await told.ended).toBe(0);
     expect(told.output()).toContain('does not exist yet');
   });
@@ -245,7 +245,7 @@ describe('the image', () => {
       ],
       {
         cwd: repository,
-        env: { ...process.env, DORA_TEST_MAIN: join(image.root, 'app/src/main.ts'), NO_COLOR: '1' },
+        env: { ...process.env, DORA_TEST_MAIN: join(app, 'src/main.ts'), NO_COLOR: '1' },
         encoding: 'utf8',
         timeout: 100_000,
       },
@@ -253,16 +253,14 @@ describe('the image', () => {
     expect(passed).toMatch(/Tests +\d+ passed \(\d+\)/);
   }, 120_000);
 
-  it('shows figures of a simulated Woodpecker where the demo is its target', async ({ skip }) => {
-    requireNamespaces(skip);
+  it('shows figures of a simulated Woodpecker where the demo is its target', async () => {
     const port = await freePort();
-    const demo = runContainer(images.image('demo'), { DORA_LISTEN: `127.0.0.1:${port}`, TMPDIR: '/data' });
+    const demo = engine.run(engine.build('demo'), { DORA_LISTEN: `127.0.0.1:${port}`, TMPDIR: '/data' });
     await expect.poll(() => demo.output(), { timeout: 30_000 }).toContain('Listening address=');
     const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     await expect
       .poll(metrics, { timeout: 30_000 })
       .toMatch(/^dora_deployments_total\{repo="acme\/shop",tier="production"\} [1-9]/m);
-    demo.child.kill('SIGTERM');
-    expect(await demo.ended).toBe(0);
+    expect(await stop(demo)).toBe(0);
   });
 });

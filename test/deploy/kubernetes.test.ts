@@ -7,8 +7,9 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { settings } from '../../src/config.ts';
 import { startExporter, temporaryFolder } from '../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { repository } from '../support/repository.ts';
 import { requireProgram } from '../support/requirement.ts';
-import { lineageOf, repository, settingsOf } from './build-image.ts';
+import { lineageOf, settingsOf } from './dockerfile.ts';
 import { type Manifest, problemsOf, renderKustomization } from './manifests.ts';
 import { toPrometheusRule } from './prometheus-rule.ts';
 

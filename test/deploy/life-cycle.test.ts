@@ -22,8 +22,8 @@ import {
   temporaryFolder,
 } from '../support/exporter-process.ts';
 import { type FakeWoodpecker, startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { repository } from '../support/repository.ts';
 import { requireProgram } from '../support/requirement.ts';
-import { repository } from './build-image.ts';
 
 /** A report of an end; every fifth a failure. */
 const reportOf = (number: number) => ({

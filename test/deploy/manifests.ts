@@ -11,7 +11,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { repository } from './build-image.ts';
+import { repository } from '../support/repository.ts';
 
 export interface Manifest {
   readonly apiVersion: string;

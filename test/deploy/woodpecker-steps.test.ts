@@ -12,8 +12,8 @@ import {
   webhookSecret,
 } from '../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { repository } from '../support/repository.ts';
 import { requireProgram } from '../support/requirement.ts';
-import { repository } from './build-image.ts';
 
 interface Condition {
   readonly event?: readonly string[];

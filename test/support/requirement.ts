@@ -5,12 +5,19 @@ import { delimiter, join } from 'node:path';
 
 /** The program's path; else calls `skip` with the reason, or throws where nothing may be skipped. */
 export function requireProgram(name: string, skip: (reason: string) => never): string {
+  return findProgram(name) ?? skip(`${name} is not installed`);
+}
+
+/** For `describe.skipIf`, where several tests share what the program makes. Throws where nothing may be skipped. */
+export function isMissing(name: string): boolean {
+  return findProgram(name) === undefined;
+}
+
+function findProgram(name: string): string | undefined {
   const found = (process.env['PATH'] ?? '')
     .split(delimiter)
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path));
-  if (found) return found;
-  const reason = `${name} is not installed`;
-  if (process.env['DORA_TEST_REQUIRE_ALL'] === '1') throw new Error(reason);
-  return skip(reason);
+  if (!found && process.env['DORA_TEST_REQUIRE_ALL'] === '1') throw new Error(`${name} is not installed`);
+  return found;
 }
