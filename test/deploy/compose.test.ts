@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Ajv2019, type AnySchemaObject } from 'ajv/dist/2019.js';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
+import packageLock from '../../package-lock.json' with { type: 'json' };
 import { settings } from '../../src/config.ts';
 import { startExporter, temporaryFolder } from '../support/exporter-process.ts';
 import { repository } from '../support/repository.ts';
@@ -108,7 +109,7 @@ describe('the compose file', () => {
       Object.entries(compose.services).map(([name, { ports = [] }]) => [name, ports.join()]),
     );
     expect(published).toEqual({
-      exporter: '3672:3672',
+      exporter: '3672:3672,127.0.0.1:3673:3673',
       demo: '',
       prometheus: '127.0.0.1:9090:9090',
       grafana: '127.0.0.1:3000:3000',
@@ -142,11 +143,15 @@ describe('the compose file', () => {
 
   it('starts an exporter that waits for webhooks where nothing is set, and with what .env says else', async () => {
     const environment = Object.entries(service('exporter').environment ?? {});
-    const names: readonly string[] = settings.map(({ name }) => name);
-    for (const [name] of environment) expect(names).toContain(name);
+    // Set by the image, or of no use where only this machine reaches the figures.
+    const others = ['DORA_LISTEN', 'DORA_DATABASE', 'DORA_METRICS_TOKEN'];
+    expect([...environment.map(([name]) => name), ...others].sort()).toEqual(
+      settings.map(({ name }) => name).sort(),
+    );
     const policy = mountsOf(service('exporter')).find(({ target }) => target === '/etc/dora/policy.yaml');
     const given = (env: Record<string, string> = {}) => ({
       ...Object.fromEntries(environment.map(([name, value]) => [name, interpolate(value, env)])),
+      DORA_METRICS_LISTEN: '127.0.0.1:0',
       DORA_DATABASE: join(temporaryFolder(), 'dora.db'),
       DORA_POLICY: join(folder, policy?.source ?? ''),
     });
@@ -217,7 +222,7 @@ describe("the compose file's Prometheus", () => {
     const targets = JSON.parse(told) as { labels: Record<string, string> }[];
     expect(targets.map(({ labels }) => [labels['__address__'], labels['instance']]).sort()).toEqual([
       ['10.0.0.9:3672', 'demo:3672'],
-      ['exporter:3672', 'exporter:3672'],
+      ['exporter:3673', 'exporter:3673'],
     ]);
     for (const name of ['exporter', 'demo']) expect(Object.keys(compose.services)).toContain(name);
   });
@@ -248,6 +253,11 @@ describe("the compose file's Grafana", () => {
       '/etc/grafana/provisioning',
     );
     expect(() => JSON.parse(fileText('grafana/dora.json'))).not.toThrow();
+  });
+
+  it('is of the version whose schema the dashboard is held against', () => {
+    const [, version] = service('grafana').image.split(':');
+    expect(version).toBe(packageLock.packages['node_modules/@grafana/schema'].version);
   });
 
   it('is provisioned with files that everybody may read, since it runs as another user', () => {
