@@ -8,6 +8,7 @@ import { nowSeconds, systemClock } from '../clock.ts';
 import type { IntakeMode } from '../intake/intake-mode.ts';
 import { describeError } from '../log.ts';
 import { intakeModeOf, readSettings } from '../settings.ts';
+import { NoPlaceForFolder } from '../store/folder.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { StoreUnusable } from '../store/store.ts';
 import { exportHistory, type HistoryProgress } from './history.ts';
@@ -42,7 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     tell(`Cannot go on: ${describeError(error)}`);
-    return error instanceof StoreUnusable ? 2 : 1;
+    return error instanceof StoreUnusable || error instanceof NoPlaceForFolder ? 2 : 1;
   }
 }
 

@@ -181,6 +181,9 @@ describe('an export', () => {
     const absent = await runExport(join(folder, 'absent.db'), ...range);
     expect(absent).toMatchObject({ code: 1, out: '' });
     expect(absent.err).toContain('Cannot open the database');
+    const nowhere = await runExport(database, ...range, '--output', `${database}/history/`);
+    expect(nowhere).toMatchObject({ code: 2, out: '' });
+    expect(nowhere.err).toContain('is not a folder');
     writeFileSync(join(folder, 'policy.yaml'), 'default_tier: other\n');
     const otherwise = await run(process.execPath, [...exportScript, ...range], {
       DORA_DATABASE: database,
