@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { classify } from './core/classification.ts';
+import { counted } from './core/counted.ts';
 import { cronDominance } from './core/cron-dominance.ts';
 import type { Policy } from './core/policy.ts';
 import { createTally, type EventCount } from './core/tally.ts';
@@ -19,7 +20,7 @@ export async function describeCheck(config: Config, policy: Policy): Promise<str
       ? `Woodpecker: ${config.woodpecker.url}`
       : 'Woodpecker: none; what webhooks tell is all there is.',
     ...describePolicy(policy),
-    `Store: ${config.databasePath} ${stored ? `knows ${stored.repos} repos` : describeNone(config.databasePath)}.`,
+    `Store: ${config.databasePath} ${stored ? `knows ${counted(stored.repos, 'repo')}` : describeNone(config.databasePath)}.`,
     events.length === 0 ? 'Deployments stored: none.' : 'Deployments stored, by tier and event:',
     ...events.map(({ tier, event, deployments }) => `  ${tier}  ${event}  ${deployments}`),
     ...cronDominance(events).map(

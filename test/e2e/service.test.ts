@@ -184,6 +184,7 @@ describe('the process', () => {
       ['--check'],
     );
     expect(check.code).toBe(0);
+    expect(check.output).toContain('knows 1 repo.');
     expect(check.output).toContain('unassigned  deployment  1');
   });
 
