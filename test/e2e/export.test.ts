@@ -194,5 +194,6 @@ describe('an export', () => {
     const help = await runExport(database, '--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     expect(help.out).toContain('--from TIME');
+    expect(help.out).toMatch(/^Exit codes: 0 .*1 .*2 /m);
   });
 });

@@ -1,6 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { settings } from '../../src/config.ts';
 import {
   adminToken,
   fallenCounters,
@@ -166,6 +167,22 @@ describe('the process', () => {
     for (const name of ['DORA_LISTEN', 'DORA_WOODPECKER_URL', 'DORA_LOG_LEVEL', 'DORA_POLICY']) {
       expect(output).toContain(name);
     }
+  });
+
+  it.each([['--help'], ['--check', '--help']])('tells how it is run, with %j', async (...args) => {
+    // Whoever asks may have come to it by a mistake.
+    const { code, output } = await runExporter({ DORA_LISTEN: 'nowhere' }, args);
+    expect(code).toBe(0);
+    expect(output).toMatch(/^npm start/);
+    for (const { name, isSecret } of settings) expect(output).toContain(`\n  ${name}${isSecret ? ' *' : ''}`);
+    expect(output).toMatch(/^ {2}DORA_DATABASE +data\/dora\.db$/m);
+    expect(output).toContain('README.md');
+    expect(output).toMatch(/^Exit codes: 0 .*1 .*2 /m);
+  });
+
+  it.each(['--chekc', '-h', 'start'])('refuses %s, and exits with 2', async (arg) => {
+    const { code, output } = await runExporter({ DORA_DATABASE: ':memory:' }, ['--help', arg]);
+    expect([code, output]).toEqual([2, `Unknown argument ${arg}: expected none, --check or --help\n`]);
   });
 
   it('checks settings, policy and store without the network', async () => {
