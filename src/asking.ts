@@ -5,6 +5,7 @@
 
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
+import { counted } from './core/counted.ts';
 import type { Follow } from './core/follow.ts';
 import type { Ingest } from './ingest.ts';
 import type { Log } from './log.ts';
@@ -109,7 +110,7 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
       const isUnreachable = health.isUp === false && clock.now() - health.since > unreachablePatienceMs;
       if (isCaughtUp || isUnreachable) return null;
       const done = backfill.running?.repos ?? 0;
-      return `Catching up with Woodpecker: ${done} repos gone through so far`;
+      return `Catching up with Woodpecker: ${counted(done, 'repo')} gone through so far`;
     },
   };
 }

@@ -3,10 +3,12 @@
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { classify } from './core/classification.ts';
+import { counted } from './core/counted.ts';
 import { cronDominance } from './core/cron-dominance.ts';
 import type { Policy } from './core/policy.ts';
 import { createTally, type EventCount } from './core/tally.ts';
 import { openSqliteStore } from './store/sqlite.ts';
+import { mayMakeDatabase } from './store/sqlite-file.ts';
 
 /** Lines for a person. Rejects with `StoreUnusable` or `StoreUnavailable`. */
 export async function describeCheck(config: Config, policy: Policy): Promise<string[]> {
@@ -18,7 +20,7 @@ export async function describeCheck(config: Config, policy: Policy): Promise<str
       ? `Woodpecker: ${config.woodpecker.url}`
       : 'Woodpecker: none; what webhooks tell is all there is.',
     ...describePolicy(policy),
-    `Store: ${config.databasePath} ${stored ? `knows ${stored.repos} repos` : 'does not exist yet'}.`,
+    `Store: ${config.databasePath} ${stored ? `knows ${counted(stored.repos, 'repo')}` : describeNone(config.databasePath)}.`,
     events.length === 0 ? 'Deployments stored: none.' : 'Deployments stored, by tier and event:',
     ...events.map(({ tier, event, deployments }) => `  ${tier}  ${event}  ${deployments}`),
     ...cronDominance(events).map(
@@ -26,6 +28,14 @@ export async function describeCheck(config: Config, policy: Policy): Promise<str
         `Cron brings ${Math.round(share * 100)} % of ${tier}; to leave it out, set in the policy: ${remedy}`,
     ),
   ];
+}
+
+/** Throws `StoreUnusable` where there can be none. */
+function describeNone(path: string): string {
+  if (path === ':memory:') return 'keeps nothing';
+  return mayMakeDatabase(path)
+    ? 'does not exist yet'
+    : 'does not exist yet, and this user may not write where it would be';
 }
 
 interface Stored {

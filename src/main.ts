@@ -6,7 +6,7 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { describeCheck } from './check.ts';
 import { systemClock } from './clock.ts';
-import type { Config } from './config.ts';
+import { type Config, type Setting, settings } from './config.ts';
 import type { Policy } from './core/policy.ts';
 import { createLog, describeError, type Log } from './log.ts';
 import { startService } from './service.ts';
@@ -16,14 +16,34 @@ import { StoreUnusable } from './store/store.ts';
 
 const longestStopMs = 9_000;
 
+const usage = `npm start [-- --check | --help]
+
+Runs the exporter until SIGTERM or SIGINT; without any settings it takes webhooks and keeps them in data/.
+
+  --check  says what settings and policy would count and what the database holds of it, and ends; asks no network
+  --help   says this
+
+Settings come from the environment, those marked * from a file too: the same name with _FILE. README.md tells what they
+mean, and what the policy file may say. With their defaults they are:
+
+${settings.map(describeSetting).join('\n')}
+
+Exit codes: 0 after a clean stop, 1 where it cannot go on, 2 where a setting, the policy, an argument or the database is
+not what it should be.
+`;
+
 const exitCode = await main(process.argv.slice(2));
 process.exit(exitCode);
 
 async function main(args: readonly string[]): Promise<number> {
-  const unknown = args.filter((arg) => arg !== '--check');
+  const unknown = args.filter((arg) => !['--check', '--help'].includes(arg));
   if (unknown.length > 0) {
-    process.stderr.write(`Unknown argument ${unknown[0]}: expected none, or --check\n`);
+    process.stderr.write(`Unknown argument ${unknown[0]}: expected none, --check or --help\n`);
     return 2;
+  }
+  if (args.includes('--help')) {
+    process.stdout.write(usage);
+    return 0;
   }
   const given = readSettings(process.env);
   if (!given.ok) {
@@ -44,6 +64,11 @@ async function main(args: readonly string[]): Promise<number> {
     log.error('Cannot go on', { error: describeError(error) });
     return error instanceof StoreUnusable || error instanceof WoodpeckerReplaced ? 2 : 1;
   }
+}
+
+function describeSetting(setting: Setting): string {
+  const { name, isSecret } = setting;
+  return `  ${`${name}${isSecret ? ' *' : ''}`.padEnd(25)}${setting.default ?? ''}`.trimEnd();
 }
 
 async function serve(config: Config, policy: Policy, log: Log): Promise<number> {

@@ -18,7 +18,6 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   rmSync,
@@ -26,6 +25,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { describeError, type Log } from './log.ts';
+import { makeFolder } from './store/folder.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -145,7 +145,7 @@ function readKept(path: string, setting: string, log: Log): readonly string[] {
  */
 function keep(path: string, setting: string, log: Log): boolean {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const draft = `${path}.${randomBytes(6).toString('hex')}`;
     const file = openSync(draft, 'wx', 0o600);
     try {

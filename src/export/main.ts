@@ -5,9 +5,11 @@
  */
 
 import { nowSeconds, systemClock } from '../clock.ts';
+import { counted } from '../core/counted.ts';
 import type { IntakeMode } from '../intake/intake-mode.ts';
 import { describeError } from '../log.ts';
 import { intakeModeOf, readSettings } from '../settings.ts';
+import { NoPlaceForFolder } from '../store/folder.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { StoreUnusable } from '../store/store.ts';
 import { exportHistory, type HistoryProgress } from './history.ts';
@@ -42,7 +44,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     tell(`Cannot go on: ${describeError(error)}`);
-    return error instanceof StoreUnusable ? 2 : 1;
+    return error instanceof StoreUnusable || error instanceof NoPlaceForFolder ? 2 : 1;
   }
 }
 
@@ -70,11 +72,22 @@ async function write(databasePath: string, mode: IntakeMode, options: ExportOpti
     await store.close();
   }
   tell(`${describeProgress(reached)} written in ${describeTime(performance.now() - began)}`);
+  if (reached.samples === 0) tell(...describeNothing(databasePath, to));
+}
+
+/** A series has samples from its first deployment on, so `--from` never leaves all of them out. */
+function describeNothing(databasePath: string, to: number): string[] {
+  const end = new Date(to * 1000).toISOString().replace('.000Z', 'Z');
+  return [
+    `Nothing matched: these settings count no deployment before ${end} (--to) in the database "${databasePath}"`,
+    'It may be that --to lies before the first deployment; that the policy leaves out all there is (repos, events, branches, tiers); that the first backfill is not over yet; or that DORA_DATABASE names another file',
+    'What the database holds, and what would count of it, is told by npm start -- --check',
+  ];
 }
 
 function describeProgress({ samples, series }: HistoryProgress): string {
-  const number = samples < 1e6 ? String(samples) : `${(samples / 1e6).toFixed(1)} million`;
-  return `${number} samples of ${series} series`;
+  const many = samples < 1e6 ? counted(samples, 'sample') : `${(samples / 1e6).toFixed(1)} million samples`;
+  return `${many} of ${series} series`;
 }
 
 function tell(...lines: readonly string[]): void {

@@ -52,6 +52,10 @@ read, and the exporter may run meanwhile; DORA_DATABASE, DORA_POLICY and DORA_FO
   --output PATH       a file, or a folder/ that gets one for each block of 162 hours; default: standard output
   --label NAME=VALUE  as Prometheus adds to what it scrapes: job and instance, and others that you have configured
   --no-windows        without dora_window_… and dora_tier_window_…, two fifths of it
+  --help              says this
+
+Exit codes: 0 when all of it was written, 1 where it cannot go on, 2 where an option, a setting or the database is not
+what it should be.
 `;
 
 /** `now` in Unix seconds. */

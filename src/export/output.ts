@@ -1,8 +1,9 @@
 /** Where an export goes: standard output, a file, or a folder with a file for each block that Prometheus makes of it. */
 
 import { once } from 'node:events';
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../store/folder.ts';
 
 export interface ExportOutput {
   /** Unix seconds at which another text begins. */
@@ -18,14 +19,14 @@ export interface ExportOutput {
  */
 export const blockSeconds = 162 * 3600;
 
-/** `path` of `null`: standard output; one that ends in a slash: a folder. Times in Unix seconds. */
+/** `path` of `null`: standard output; one that ends in a slash: a folder, made as `makeFolder` does. Times in Unix seconds. */
 export async function openOutput(path: string | null, from: number, to: number): Promise<ExportOutput> {
   if (path === null) return toStandardOutput();
   if (!path.endsWith('/')) return openFiles([path], []);
   const cuts: number[] = [];
   const firstCut = (Math.floor(from / blockSeconds) + 1) * blockSeconds;
   for (let cut = firstCut; cut < to; cut += blockSeconds) cuts.push(cut);
-  await mkdir(path, { recursive: true });
+  makeFolder(path);
   return openFiles(
     [from, ...cuts].map((at) => join(path, `${fileNameOf(at)}.om`)),
     cuts,

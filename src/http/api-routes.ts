@@ -35,12 +35,12 @@ const pageLimit = 200;
 const mostChoices = 20;
 const pairsAtOnce = 100;
 
-/** What `/api/explain` and `/explain` take. `now` in Unix seconds. */
+/** What `/api/explain` and `/explain` take: the first window where none is given. `now` in Unix seconds. */
 export const ExplainQuery = (windows: readonly Window[], now: number) =>
   z.strictObject({
     repo: z.string().min(1),
     tier: z.string().min(1),
-    window: z.enum(windows.map(({ name }) => name)),
+    window: z.enum(windows.map(({ name }) => name)).default(windows[0]?.name ?? ''),
     at: moment(now)
       .refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now')
       .optional(),

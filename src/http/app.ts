@@ -21,6 +21,7 @@ import { readBody } from './body.ts';
 import { openApi } from './openapi.ts';
 import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
+import { asPage, problemPages } from './problem-page.ts';
 import { createRefusals, type Refusals, type RefusedKind } from './refusals.ts';
 import { renderStatusPage, type Status } from './status-page.ts';
 
@@ -68,6 +69,7 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     const refuse = refuser(refusals, 'reader', 'Basic realm="woodpecker-dora-exporter"');
     const reader = (handler: Handler) => withToken([hasBearer, hasBasicPassword], tokens, refuse, handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
+    for (const page of ['/', '/explain']) app.use(page, problemPages);
     const renderPage = joinNext(async () => renderStatusPage(await deps.status()));
     route(app, '/', { GET: reader(async (c) => c.body(await renderPage(), 200, pageHeaders)) });
     const { explain, explainPage, dora } = apiRoutes(deps.api);
@@ -77,7 +79,7 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     const description = openApi(deps.version, deps.api.policy.windows);
     route(app, '/api/openapi.json', { GET: reader((c) => c.json(description)) });
   }
-  app.notFound(() => problem(404));
+  app.notFound((c) => (side === 'intake' ? problem(404) : asPage(c, problem(404))));
   app.onError((error) => answerError(deps.log, error));
   return app;
 }

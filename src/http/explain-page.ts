@@ -1,6 +1,7 @@
 /** The explanation of a series for a person: its figures, and pipeline by pipeline what came of it. */
 
 import { html } from 'hono/html';
+import { counted } from '../core/counted.ts';
 import type {
   DeploymentPart,
   EpisodePart,
@@ -11,17 +12,7 @@ import type {
 import type { Delivery } from '../core/figures/change-lead-time.ts';
 import type { Window } from '../core/policy.ts';
 import type { TimeFigure } from '../core/window-figures.ts';
-import {
-  age,
-  counted,
-  duration,
-  explainLink,
-  type Html,
-  iso,
-  medianOf,
-  percent,
-  renderPage,
-} from './page.ts';
+import { age, duration, explainLink, type Html, iso, medianOf, percent, renderPage } from './page.ts';
 
 export interface ExplainPageOptions {
   readonly windows: readonly Window[];
@@ -135,7 +126,7 @@ function perTime(perDay: number): string {
 function timeWords({ samples, p95 }: TimeFigure, noun: 'commit' | 'recovery'): string {
   const many = noun === 'commit' ? 'commits' : 'recoveries';
   if (p95 === null) return `no ${noun} in the window to tell it`;
-  return `median of ${samples} ${samples === 1 ? noun : many}; 95th percentile ${duration(p95)}`;
+  return `median of ${counted(samples, noun, many)}; 95th percentile ${duration(p95)}`;
 }
 
 function uncountedSection({ uncounted }: Explanation): Html {

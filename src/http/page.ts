@@ -104,8 +104,3 @@ export function percent(rate: number | null): string {
 export function medianOf({ median }: TimeFigure): string {
   return median === null ? '–' : duration(median);
 }
-
-/** `1 deployment`, `2 deployments`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}

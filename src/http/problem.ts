@@ -8,10 +8,12 @@ export interface ProblemOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+export const problemType = 'application/problem+json';
+
 export function problem(status: number, { detail, errors, headers }: ProblemOptions = {}): Response {
   const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail, errors };
   return new Response(`${JSON.stringify(body)}\n`, {
     status,
-    headers: { 'content-type': 'application/problem+json', ...headers },
+    headers: { 'content-type': problemType, ...headers },
   });
 }

@@ -2,6 +2,7 @@
 
 import { html } from 'hono/html';
 import type { IgnoreReason } from '../core/classification.ts';
+import { counted } from '../core/counted.ts';
 import { type CronDominance, cronDominance } from '../core/cron-dominance.ts';
 import type { Window } from '../core/policy.ts';
 import { gauges, type SeriesSample } from '../core/projection.ts';
@@ -75,8 +76,8 @@ function woodpeckerLine({ woodpecker, following, now }: Status): Html {
       : isUp
         ? html`<span class="good">answers</span>`
         : html`<span class="bad">does not answer as it should</span>`;
-  return html`Woodpecker at <code>${url}</code> ${health}${streamWords(isStreaming)}; ${following} unfinished pipelines
-are followed, ${backlog} repos wait to be brought up to date. Last reconciliation: ${moment(reconciledAt ?? 0, now)};
+  return html`Woodpecker at <code>${url}</code> ${health}${streamWords(isStreaming)}; ${counted(following, 'unfinished pipeline is', 'unfinished pipelines are')}
+followed, ${counted(backlog, 'repo waits', 'repos wait')} to be brought up to date. Last reconciliation: ${moment(reconciledAt ?? 0, now)};
 ends it has found since the start that webhook and stream had missed: ${missed}.`;
 }
 
@@ -140,7 +141,7 @@ function pairsSection({ series, windows, now }: Status): Html {
   const failing = rows.filter(({ failingSince }) => failingSince > 0).length;
   const window = shownWindow(windows);
   return html`<h2>Deployments</h2>
-<p>${failing} of ${rows.length} pairs of repo and tier are failing.${window ? html` The last five columns are over ${window.name}; the name of a repo leads to where they come from.` : ''}</p>
+<p>${counted(rows.length, 'pair')} of repo and tier, ${failing} failing.${window ? html` The last five columns are over ${window.name}; the name of a repo leads to where they come from.` : ''}</p>
 <div class="wide"><table class="pairs"><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
 <th class="n">Total</th><th class="n">Failed</th>${window ? figureHeadings : ''}</tr>
 ${shown.map(

@@ -4,6 +4,7 @@ import { StoreUnavailable } from './store.ts';
 
 /** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
 const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
+const deniedCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 
 /** SQLite's own faults mean that the store is unavailable; anything else, a value it refuses included, is the caller's. */
 export function asStoreError(cause: unknown): unknown {
@@ -20,7 +21,8 @@ export function isNotADatabase(error: unknown): boolean {
   return isSqliteError(error) && (error.errcode === 26 || error.errcode === 11);
 }
 
-/** SQLITE_CANTOPEN is 14, SQLITE_READONLY 8: https://www.sqlite.org/rescode.html */
+/** SQLITE_CANTOPEN is 14, SQLITE_READONLY 8: https://www.sqlite.org/rescode.html; or the system's own words for that. */
 export function isNotToBeOpened(error: unknown): boolean {
-  return isSqliteError(error) && [14, 8].includes(error.errcode & 0xff);
+  if (isSqliteError(error)) return [14, 8].includes(error.errcode & 0xff);
+  return error instanceof Error && 'code' in error && deniedCodes.has(String(error.code));
 }

@@ -1,10 +1,12 @@
 /**
  * The file of a database: opened, brought to the present version, and kept from other exporters for as long as it is open.
+ * A new one is its owner's alone, as SQLite then makes the log and the index beside it too.
  */
 
-import { mkdirSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder, mayMakeFolder, NoPlaceForFolder } from './folder.ts';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
 import { isNotADatabase, isNotToBeOpened, isSqliteError } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';
@@ -22,7 +24,10 @@ export function openDatabase(
   let database: DatabaseSync | null = null;
   let lock: DatabaseSync | null = null;
   try {
-    if (!isReadOnly) mkdirSync(dirname(path), { recursive: true });
+    if (!isReadOnly) {
+      makeFolder(dirname(path));
+      createOwnFile(path);
+    }
     database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: isReadOnly });
     refuseForeign(database);
     if (isReadOnly) {
@@ -39,13 +44,42 @@ export function openDatabase(
     lock?.close();
     if (cause instanceof StoreUnusable) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
+    if (cause instanceof NoPlaceForFolder) throw noPlace(path, cause);
     if (isNotADatabase(cause)) {
       throw new StoreUnusable(`"${path}" is not a database of this exporter: ${message}`, { cause });
     }
-    const advice = isNotToBeOpened(cause)
-      ? ': its folder must be there, and this user allowed to write in it'
-      : '';
+    const needs = isReadOnly
+      ? 'it must be there, and this user allowed to read it'
+      : 'its folder must be there, and this user allowed to write in it';
+    const advice = isNotToBeOpened(cause) ? `: ${needs}` : '';
     throw new StoreUnavailable(`Cannot open the database "${path}": ${message}${advice}`, { cause });
+  }
+}
+
+/**
+ * Whether this process may make a database at the path, by what can be seen without a try. Throws `StoreUnusable` where
+ * nobody could.
+ */
+export function mayMakeDatabase(path: string): boolean {
+  try {
+    return mayMakeFolder(dirname(path));
+  } catch (cause) {
+    throw cause instanceof NoPlaceForFolder ? noPlace(path, cause) : cause;
+  }
+}
+
+function noPlace(path: string, cause: NoPlaceForFolder): StoreUnusable {
+  return new StoreUnusable(`There can be no database "${path}"`, { cause });
+}
+
+/** An empty file, which SQLite takes as a new database; one that is there is left as it is. */
+function createOwnFile(path: string): void {
+  if (existsSync(path)) return;
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (cause) {
+    // Another start was faster.
+    if (!existsSync(path)) throw cause;
   }
 }
 
@@ -54,7 +88,9 @@ export function openDatabase(
  * the database, so that whoever only reads is let in; the system ends it with the process.
  */
 function lockForOne(path: string): DatabaseSync {
-  const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 });
+  const lockPath = `${path}.lock`;
+  createOwnFile(lockPath);
+  const lock = new DatabaseSync(lockPath, { timeout: 0 });
   try {
     lock.exec('BEGIN EXCLUSIVE');
     return lock;

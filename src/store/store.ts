@@ -142,7 +142,7 @@ export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
 }
 
-/** The store cannot be used at all as it is: made by a newer version, or not one of ours. */
+/** The store cannot be used at all as it is: made by a newer version, not one of ours, or where none can be. */
 export class StoreUnusable extends Error {
   override name = 'StoreUnusable';
 }

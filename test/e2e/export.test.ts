@@ -170,6 +170,18 @@ describe('an export', () => {
     expect([...inFile.series.keys()].filter((name) => name.includes('window'))).toEqual([]);
     expect(inFile.series.get(series)?.length).toBe(history.series.get(series)?.length);
 
+    // Of a time before there was anything, nothing is written; and of one after all there was, that which it led to.
+    const before = await runExport(database, '--from', ago(40), '--to', ago(30), ...labels);
+    expect(before.code).toBe(0);
+    expect(before.out).toMatch(/^# EOF$/m);
+    expect(readOpenMetrics(before.out).series.size).toBe(0);
+    expect(before.err).toMatch(/^0 samples of 0 series written in \d+s\nNothing matched: /);
+    expect(before.err).toMatch(/no deployment before \d{4}-\d\d-\d\dT[\d:]+Z \(--to\) in the database "/);
+    expect(before.err).toContain(`"${database}"`);
+    expect(before.err).toContain('that the policy leaves out all there is');
+    const after = await runExport(database, '--from', ago(2), '--to', ago(1), ...labels);
+    expect(after.err).toMatch(/^[1-9]\d* samples of \d+ series written in \d+s\n$/);
+
     const mistaken = await runExport(':memory:', '--from', 'today');
     expect(mistaken.code).toBe(2);
     expect(mistaken.err.split('\n').map((line) => line.split(':')[0])).toEqual([
@@ -181,6 +193,9 @@ describe('an export', () => {
     const absent = await runExport(join(folder, 'absent.db'), ...range);
     expect(absent).toMatchObject({ code: 1, out: '' });
     expect(absent.err).toContain('Cannot open the database');
+    const nowhere = await runExport(database, ...range, '--output', `${database}/history/`);
+    expect(nowhere).toMatchObject({ code: 2, out: '' });
+    expect(nowhere.err).toContain('is not a folder');
     writeFileSync(join(folder, 'policy.yaml'), 'default_tier: other\n');
     const otherwise = await run(process.execPath, [...exportScript, ...range], {
       DORA_DATABASE: database,
@@ -191,5 +206,6 @@ describe('an export', () => {
     const help = await runExport(database, '--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     expect(help.out).toContain('--from TIME');
+    expect(help.out).toMatch(/^Exit codes: 0 .*1 .*2 /m);
   });
 });

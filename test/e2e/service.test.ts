@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { settings } from '../../src/config.ts';
 import {
   adminToken,
   fallenCounters,
@@ -50,7 +51,9 @@ describe('the service with webhooks alone', () => {
     const env = { DORA_DATABASE: join(folder, 'dora.db'), DORA_WEBHOOK_SECRET: '', DORA_ADMIN_TOKEN: '' };
     const first = await startExporter(env);
     const secret = readFileSync(join(folder, 'webhook-secret'), 'utf8').trim();
-    expect(statSync(join(folder, 'webhook-secret')).mode & 0o777).toBe(0o600);
+    for (const name of ['webhook-secret', 'admin-token', 'dora.db', 'dora.db-wal', 'dora.db-shm']) {
+      expect([name, statSync(join(folder, name)).mode & 0o777]).toEqual([name, 0o600]);
+    }
     expect(first.output()).toContain('webhook-secret');
     expect(first.output()).not.toContain(secret);
     const posted = await first.post(fixture('v3.17.0-event'), { authorization: `Bearer ${secret}` });
@@ -166,11 +169,29 @@ describe('the process', () => {
     }
   });
 
+  it.each([['--help'], ['--check', '--help']])('tells how it is run, with %j', async (...args) => {
+    // Whoever asks may have come to it by a mistake.
+    const { code, output } = await runExporter({ DORA_LISTEN: 'nowhere' }, args);
+    expect(code).toBe(0);
+    expect(output).toMatch(/^npm start/);
+    for (const { name, isSecret } of settings) expect(output).toContain(`\n  ${name}${isSecret ? ' *' : ''}`);
+    expect(output).toMatch(/^ {2}DORA_DATABASE +data\/dora\.db$/m);
+    expect(output).toContain('README.md');
+    expect(output).toMatch(/^Exit codes: 0 .*1 .*2 /m);
+  });
+
+  it.each(['--chekc', '-h', 'start'])('refuses %s, and exits with 2', async (arg) => {
+    const { code, output } = await runExporter({ DORA_DATABASE: ':memory:' }, ['--help', arg]);
+    expect([code, output]).toEqual([2, `Unknown argument ${arg}: expected none, --check or --help\n`]);
+  });
+
   it('checks settings, policy and store without the network', async () => {
     const folder = temporaryFolder();
     const env = { DORA_DATABASE: join(folder, 'dora.db') };
     const empty = await runExporter(env, ['--check']);
-    expect([empty.code, empty.output]).toEqual([0, expect.stringContaining('does not exist yet')]);
+    expect([empty.code, empty.output]).toEqual([0, expect.stringContaining('does not exist yet.')]);
+    const none = await runExporter({ DORA_DATABASE: ':memory:' }, ['--check']);
+    expect([none.code, none.output]).toEqual([0, expect.stringContaining('Store: :memory: keeps nothing.')]);
 
     const exporter = await startExporter(env);
     await exporter.post(fixture('v3.17.0-event'));
@@ -180,7 +201,19 @@ describe('the process', () => {
       ['--check'],
     );
     expect(check.code).toBe(0);
+    expect(check.output).toContain('knows 1 repo.');
     expect(check.output).toContain('unassigned  deployment  1');
+  });
+
+  it.each([[], ['--check']])('exits with 2 where there can be no database, with %j', async (...args) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'file'), '');
+    for (const place of [join(folder, 'file'), ...(process.platform === 'linux' ? ['/proc/x'] : [])]) {
+      const path = `${place}/dora.db`;
+      const { code, output } = await runExporter({ DORA_DATABASE: path }, args);
+      expect([path, code]).toEqual([path, 2]);
+      expect(output).toContain('There can be no database');
+    }
   });
 
   it('exits with 0 within ten seconds of SIGTERM though a connection stays open', async () => {

@@ -207,6 +207,23 @@ describe('GET /api/explain', () => {
     });
   });
 
+  it('is of the first window of the policy where none is asked for', async () => {
+    const windows = [
+      { name: '30d', seconds: 30 * day },
+      { name: '7d', seconds: 7 * day },
+    ];
+    const exporter = await createSmallExporter({ policy: { ...policy, windows } });
+    await tell(exporter, { number: 1, at: noon - 20 * day }, { number: 2, at: noon - day });
+    const app = exporter.app();
+    const query = 'repo=acme/shop&tier=production';
+    const told = await explain(app, `${query}&limit=1`);
+    expect(told).toMatchObject({ window: { name: '30d' }, figures: { deployments: 2 } });
+    expect(told.next).toContain('&window=30d&');
+    expect(await (await app.request(`/explain?${query}`)).text()).toContain(
+      '<title>acme/shop (production), 30d</title>',
+    );
+  });
+
   it('tells of any moment, also before what is kept in memory, as it would have been told then', async () => {
     const long = await createSmallExporter({ policy });
     const short = await createSmallExporter({
@@ -342,7 +359,7 @@ describe('GET /api/explain', () => {
 
   it.each<[string, number, string, string]>([
     ['', 422, 'repo', 'expected string'],
-    ['repo=acme/shop&tier=production', 422, 'window', 'expected one of "7d"|"30d"|"90d"'],
+    ['repo=acme/shop&tier=production&window=', 422, 'window', 'expected one of "7d"|"30d"|"90d"'],
     ['repo=acme/shop&tier=production&window=31d', 422, 'window', 'expected one of "7d"|"30d"|"90d"'],
     ['repo=acme/shop&tier=production&window=30d&windw=7d', 422, '', 'Unrecognized key: "windw"'],
     ['repo=acme/shop&tier=production&window=30d&at=tomorrow', 422, 'at', 'Expected a time such as'],

@@ -253,5 +253,14 @@ describe('the explanation in a browser', () => {
     await page.click('text="All pairs"');
     expect(page.url()).toBe(root);
     expect(complaints).toEqual([]);
+
+    for (const stale of ['explain?repo=acme/gone&tier=production', 'no/such/page']) {
+      const answered = await page.goto(root + stale);
+      expect([answered?.status(), await page.title()]).toEqual([404, 'Not Found']);
+      expect(await page.evaluate("getComputedStyle(document.querySelector('.dim')).opacity")).toBe('0.65');
+      await page.click('text="Status page"');
+      expect(page.url()).toBe(root);
+    }
+    expect(complaints.filter((complaint) => !complaint.includes('status of 404'))).toEqual([]);
   });
 });

@@ -124,11 +124,13 @@ describe('GET /api/openapi.json', () => {
     ['/metrics', 200, 'text/plain; version=0.0.4; charset=utf-8', get('/metrics')],
     ['/metrics', 401, problem, get('/metrics', {})],
     ['/explain', 200, 'text/html; charset=utf-8', get(`/explain?${explainQuery}`)],
+    ['/explain', 200, 'text/html; charset=utf-8', get('/explain?repo=acme/shop&tier=production')],
     ['/explain', 401, problem, get('/explain', {})],
     ['/explain', 404, problem, get('/explain?repo=x&tier=y&window=7d')],
     ['/explain', 422, problem, get('/explain')],
     ['/api/explain', 200, json, get(`/api/explain?${explainQuery}`)],
     ['/api/explain', 200, json, get(`/api/explain?${explainQuery}&limit=1`)],
+    ['/api/explain', 200, json, get('/api/explain?repo=acme/shop&tier=production')],
     ['/api/explain', 401, problem, get('/api/explain', {})],
     ['/api/explain', 404, problem, get('/api/explain?repo=x&tier=y&window=7d')],
     ['/api/explain', 422, problem, get('/api/explain?window=x')],
@@ -209,8 +211,9 @@ describe('GET /api/openapi.json', () => {
   it('names the windows of the policy, and every parameter that is taken', () => {
     const parameters = description.paths['/api/explain']?.['get']?.parameters ?? [];
     expect(parameters.map(({ name }) => name)).toEqual(['repo', 'tier', 'window', 'at', 'limit', 'before']);
-    expect(parameters.find(({ name }) => name === 'window')?.schema).toMatchObject({
-      enum: ['7d', '30d', '90d'],
+    expect(parameters.find(({ name }) => name === 'window')).toMatchObject({
+      required: false,
+      schema: { enum: ['7d', '30d', '90d'], default: '7d' },
     });
     for (const parameter of parameters) expect(parameter).toHaveProperty('description', expect.any(String));
   });

@@ -97,6 +97,11 @@ describe('the status page', () => {
     ];
     const page = await renderStatusPage(aStatus({ series }));
     expect(reposOf(page)).toEqual(['acme/failing-longest', 'acme/failing', 'acme/well', 'acme/never']);
+    expect(await textOf(aStatus({ series }))).toContain('4 pairs of repo and tier, 2 failing. The last');
+    const [well] = series;
+    expect(await textOf(aStatus({ series: well ? [well] : [] }))).toContain(
+      '1 pair of repo and tier, 0 failing. The last',
+    );
   });
 
   it('tells of a pair when it last went well and ill, since when it fails, and how often it was deployed', async () => {
@@ -192,6 +197,8 @@ describe('the status page', () => {
     );
     expect(text).toContain('Last reconciliation: 4 min ago');
     expect(text).toContain('webhook and stream had missed: 17.');
+    const one = await textOf(aStatus({ woodpecker: { ...aWoodpecker, backlog: 1 }, following: 1 }));
+    expect(one).toContain('1 unfinished pipeline is followed, 1 repo waits to be brought up to date.');
     const before = await textOf(aStatus({ woodpecker: { ...aWoodpecker, isStreaming: false } }));
     expect(before).toContain('its event stream is not connected');
     expect(before).toContain('Last reconciliation: never');

@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
@@ -221,10 +221,46 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
-  it('is unavailable where there can be no file', () => {
+  it('is unavailable where a folder stands in the place of the file', () => {
     expect(() => openSqliteStore(folder.pathOf('.'))).toThrow(StoreUnavailable);
+  });
+
+  it('is unusable below a file', () => {
     writeFileSync(folder.pathOf('file'), '');
-    expect(() => openSqliteStore(folder.pathOf('file/dora.db'))).toThrow(StoreUnavailable);
+    expect(() => openSqliteStore(folder.pathOf('file/dora.db'))).toThrow(StoreUnusable);
+    expect(() => openSqliteStore(folder.pathOf('file/dora.db'))).toThrow(/There can be no database/);
+  });
+
+  describe('has files', () => {
+    const modesOf = () =>
+      Object.fromEntries(
+        readdirSync(folder.pathOf('.')).map((name) => [
+          name,
+          (statSync(folder.pathOf(name)).mode & 0o777).toString(8),
+        ]),
+      );
+
+    it("that are their owner's alone, the log and the index among them", async () => {
+      const store = openSqliteStore(path);
+      await store.transact((tx) => tx.meta.put('policy', 'a'));
+      expect(modesOf()).toEqual({
+        'dora.db': '600',
+        'dora.db-shm': '600',
+        'dora.db-wal': '600',
+        'dora.db.lock': '600',
+        'dora.db.lock-journal': '600',
+      });
+      await store.close();
+    });
+
+    it('that keep the mode that they were given', async () => {
+      await openSqliteStore(path).close();
+      chmodSync(path, 0o640);
+      const store = openSqliteStore(path);
+      await store.transact((tx) => tx.meta.put('policy', 'a'));
+      expect(modesOf()).toMatchObject({ 'dora.db': '640', 'dora.db-shm': '640', 'dora.db-wal': '640' });
+      await store.close();
+    });
   });
 
   describe('on a full disk', () => {
