@@ -6,7 +6,7 @@
  * of it was written.
  */
 
-import { createReadStream, readFileSync, rmSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readFileSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
 import { parseConfig } from '../src/config.ts';
@@ -19,6 +19,8 @@ if (process.stdout.isTTY) fail('Expected standard output to be a file or a pipe,
 
 const copyPath = `${databasePath}.copy-${process.pid}`;
 try {
+  // Empty, so that SQLite takes it, and its owner's alone as the database is.
+  closeSync(openSync(copyPath, 'wx', 0o600));
   // Not SQLite's backup interface: that begins anew whenever another process has written.
   const database = new DatabaseSync(databasePath, { readOnly: true, timeout: 10_000 });
   database.prepare('VACUUM INTO ?').run(copyPath);

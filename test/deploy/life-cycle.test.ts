@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
@@ -150,6 +151,25 @@ describe('a backup', () => {
     await postAll(restored, 21, 40);
     expect(fallenCounters(kept, await restored.metrics())).toEqual([]);
     expect(total(await restored.metrics())).toBe(40);
+  });
+
+  it("is made in a file that is its owner's alone", async () => {
+    const folder = temporaryFolder();
+    const database = join(folder, 'dora.db');
+    const exporter = await startExporter({ DORA_DATABASE: database });
+    await postAll(exporter, 1, 1_000);
+    // More than fits into a pipe: it waits to be read.
+    const child = spawn(process.execPath, [join(repository, 'deploy/backup.ts')], {
+      env: { PATH: process.env['PATH'], DORA_DATABASE: database },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const copies = () => readdirSync(folder).filter((name) => name.includes('copy'));
+    await expect.poll(() => copies().length, { timeout: 20_000, interval: 5 }).toBe(1);
+    expect(statSync(join(folder, copies()[0] ?? '')).mode & 0o777).toBe(0o600);
+    child.stdout.resume();
+    expect(await new Promise<number | null>((resolve) => child.once('close', resolve))).toBe(0);
+    expect(copies()).toEqual([]);
   });
 
   it('is none, and says why, where there is no database', async () => {
