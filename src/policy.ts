@@ -9,7 +9,7 @@
 
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, Scalar, visit } from 'yaml';
 import { z } from 'zod';
-import { closest } from './config.ts';
+import { closest } from './closest.ts';
 import { parseDurationSeconds } from './core/duration.ts';
 import { defaultPolicy, deploymentEvents, failureStatuses, type Policy } from './core/policy.ts';
 import { describeError } from './log.ts';
