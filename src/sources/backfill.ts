@@ -109,7 +109,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     }
   };
   const recall = async (): Promise<BackfillSummary[]> => {
-    const stored = await ingest.submit((uow) => uow.tx.backfills.newest(rememberedBackfills));
+    const stored = await ingest.read((rows) => rows.backfills.newest(rememberedBackfills));
     return stored.map(({ summary }) => {
       const parsed = JSON.parse(summary) as BackfillSummary;
       if (parsed.id === running?.id) return running;

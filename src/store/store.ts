@@ -59,6 +59,11 @@ export interface Transaction {
   };
 }
 
+/** As much of a transaction as whoever only reads may use. */
+export interface Reading {
+  readonly backfills: Pick<Transaction['backfills'], 'newest'>;
+}
+
 /** One row per repo and number. Iterations come in slices; writes made meanwhile are seen or not, never half. */
 export interface PipelineTable {
   get(repo: number, number: number): Promise<StoredPipeline | null>;
