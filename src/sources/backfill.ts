@@ -17,9 +17,9 @@ import {
   createBackfillJournal,
 } from './backfill-journal.ts';
 import { createBacklog } from './backlog.ts';
-import type { CatchUp } from './catch-up.ts';
 import { addCounts, type Counts, noCounts } from './intake.ts';
 import { discoverRepos, WoodpeckerReplaced } from './repo-discovery.ts';
+import type { Scans } from './scans.ts';
 
 export type { BackfillSummary };
 
@@ -53,7 +53,7 @@ export interface BackfillRunner extends Backfill {
 export interface BackfillOptions {
   readonly ingest: Ingest;
   readonly client: WoodpeckerClient;
-  readonly catchUp: CatchUp;
+  readonly scans: Scans;
   readonly clock: Clock;
   readonly log: Log;
   readonly historySeconds: number | null;
@@ -75,9 +75,9 @@ export const noBackfill: Backfill = {
 };
 
 export function createBackfill(options: BackfillOptions): BackfillRunner {
-  const { ingest, client, catchUp, clock, log, historySeconds, signal, onRunning } = options;
+  const { ingest, client, scans, clock, log, historySeconds, signal, onRunning } = options;
   const journal = createBackfillJournal({ ingest, clock, log, onRunning });
-  const backlog = createBacklog({ ingest, catchUp, clock, log });
+  const backlog = createBacklog({ ingest, scans, clock, log });
 
   /** Discovers the repos and goes through those wanted with `work`. */
   const run = async (
@@ -163,9 +163,9 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         );
       const done = run(entry, discover, async (repo) => {
         const isNew = ingest.state.repos.get(repo.key)?.scan.watermark === null;
-        const first = isNew && !isDry ? await catchUp.catchUp(repo.key, 'backfill', signal) : noCounts;
+        const first = isNew && !isDry ? await scans.catchUp(repo.key, 'backfill', signal) : noCounts;
         const range = { since: from, until };
-        return addCounts(first, await catchUp.readRange(repo.key, range, isDry, signal));
+        return addCounts(first, await scans.readRange(repo.key, range, isDry, signal));
       });
       done.catch((error) => {
         if (!signal.aborted) log.error('Backfill failed', { id, error: describeError(error) });
@@ -174,7 +174,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     },
     async atStart() {
       const discover = () => untilAnswered(() => discoverRepos({ ingest, client, clock }, signal));
-      await run(journal.begin(false), discover, (repo) => catchUp.catchUp(repo.key, 'backfill', signal));
+      await run(journal.begin(false), discover, (repo) => scans.catchUp(repo.key, 'backfill', signal));
     },
     inBackground: () => backlog.work(() => journal.running !== null, signal),
   };

@@ -4,12 +4,12 @@
  */
 
 import type { Clock } from '../clock.ts';
-import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
 import { type Ingest, StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
-import type { CatchUp } from './catch-up.ts';
+import { watchedRepos } from './askable-repo.ts';
 import { createNap } from './nap.ts';
+import type { Scans } from './scans.ts';
 
 export interface Backlog {
   /** How many repos wait. */
@@ -22,7 +22,7 @@ export interface Backlog {
 
 export interface BacklogOptions {
   readonly ingest: Ingest;
-  readonly catchUp: CatchUp;
+  readonly scans: Scans;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -32,17 +32,11 @@ const longestRetryMs = 600_000;
 const paceMs = 1_000;
 const longestNapMs = 60_000;
 
-export function createBacklog({ ingest, catchUp, clock, log }: BacklogOptions): Backlog {
+export function createBacklog({ ingest, scans, clock, log }: BacklogOptions): Backlog {
   const failed = new Map<number, { pauseMs: number; retryAt: number }>();
 
   const waiting = (): Repo[] =>
-    [...ingest.state.repos.values()].filter(
-      (repo) =>
-        repo.woodpeckerId !== null &&
-        !repo.isGone &&
-        (repo.scan.watermark === null || failed.has(repo.key)) &&
-        isWatched(ingest.mode.policy, repo.fullName),
-    );
+    watchedRepos(ingest).filter((repo) => repo.scan.watermark === null || failed.has(repo.key));
   const dueAt = (repo: Repo): number => {
     const retryAt = failed.get(repo.key)?.retryAt ?? 0;
     // Further off than any pause: the clock was put back.
@@ -74,7 +68,7 @@ export function createBacklog({ ingest, catchUp, clock, log }: BacklogOptions): 
         if (isBusy()) continue;
         for (const repo of waiting().filter((one) => dueAt(one) <= clock.now())) {
           try {
-            await catchUp.catchUp(repo.key, 'backfill', signal);
+            await scans.catchUp(repo.key, 'backfill', signal);
             backlog.noteSuccess(repo);
             log.info('Repo is up to date', { repo: repo.fullName });
           } catch (error) {

@@ -17,9 +17,9 @@ import { describeError, type Log } from '../log.ts';
 import { NotFound, pageSize, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireFeedItem, WirePipeline, WireRepo } from '../woodpecker/wire.ts';
-import type { CatchUp } from './catch-up.ts';
 import { type Intake, toEventResult } from './intake.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
+import type { Scans } from './scans.ts';
 
 export interface Reconciliation {
   /** Runs round after round until aborted, then rejects with the signal's reason. */
@@ -31,7 +31,7 @@ export interface Reconciliation {
 }
 
 export interface ReconciliationOptions extends Intake {
-  readonly catchUp: CatchUp;
+  readonly scans: Scans;
   readonly clock: Clock;
   readonly log: Log;
   /** 0: only when hurried. */
@@ -48,7 +48,7 @@ const retryMs = 30_000;
 const foreverMs = 2_000_000_000;
 
 export function createReconciliation(options: ReconciliationOptions): Reconciliation {
-  const { ingest, client, catchUp, clock, log, onEvent, intervalSeconds, onNewRepos, onRound } = options;
+  const { ingest, client, scans, clock, log, onEvent, intervalSeconds, onNewRepos, onRound } = options;
   const { state } = ingest;
   /** Rounds in a row in which a repo was not to be found. */
   const absences = new Map<number, number>();
@@ -128,7 +128,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   /** Reads what a repo has that is not known. One that fails does not stop the others. */
   const closeGap = async (repo: Repo, signal: AbortSignal): Promise<void> => {
     try {
-      await catchUp.catchUp(repo.key, 'reconcile', signal);
+      await scans.catchUp(repo.key, 'reconcile', signal);
       if (failing.delete(repo.key)) log.info('Repo can be read again', { repo: repo.fullName });
     } catch (error) {
       signal.throwIfAborted();

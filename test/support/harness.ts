@@ -10,7 +10,7 @@ import { createIngest, type Ingest } from '../../src/ingest.ts';
 import { loadState } from '../../src/load.ts';
 import { createLog } from '../../src/log.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
-import { createCatchUp } from '../../src/sources/catch-up.ts';
+import { createScans } from '../../src/sources/scans.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpecker/client.ts';
@@ -67,9 +67,9 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
     sleep: (_ms, signal) => clock.sleep(1, signal),
     timeoutMs: 2_000,
   });
-  const catchUp = createCatchUp({ ingest, client, clock, onEvent: () => undefined }, { historySeconds });
+  const scans = createScans({ ingest, client, clock, onEvent: () => undefined }, { historySeconds });
   const { signal } = aborter;
-  const backfill = createBackfill({ ingest, client, catchUp, clock, log, historySeconds, signal });
+  const backfill = createBackfill({ ingest, client, scans, clock, log, historySeconds, signal });
   return {
     store,
     ingest,

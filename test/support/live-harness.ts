@@ -10,9 +10,9 @@ import { createIngest, type Ingest } from '../../src/ingest.ts';
 import { loadState } from '../../src/load.ts';
 import { createLog } from '../../src/log.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
-import { createCatchUp } from '../../src/sources/catch-up.ts';
 import { followPipelines } from '../../src/sources/follow.ts';
 import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
+import { createScans } from '../../src/sources/scans.ts';
 import { createEventStream, type EventStream } from '../../src/sources/stream.ts';
 import { createWebhook, type Webhook } from '../../src/sources/webhook.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
@@ -128,8 +128,8 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     onRequest: (request) => health.note(request),
   });
   const historySeconds = 120 * 86_400;
-  const catchUp = createCatchUp({ ingest, client, clock, onEvent }, { historySeconds });
-  const backfill = createBackfill({ ingest, client, catchUp, clock, log, historySeconds, signal });
+  const scans = createScans({ ingest, client, clock, onEvent }, { historySeconds });
+  const backfill = createBackfill({ ingest, client, scans, clock, log, historySeconds, signal });
   const stream = createEventStream({
     ingest,
     client,
@@ -157,7 +157,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
   const reconciliation = createReconciliation({
     ingest,
     client,
-    catchUp,
+    scans,
     clock,
     log,
     onEvent,
