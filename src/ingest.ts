@@ -13,7 +13,7 @@ import { type TurnedAway, turnedAwayKinds } from './intake/room.ts';
 import { createUnitOfWork, type UnitOfWork } from './intake/unit-of-work.ts';
 import { type Reading, type Store, StoreUnavailable } from './store/store.ts';
 
-export { StoreUnavailable };
+export { type Reading, StoreUnavailable };
 
 export interface Ingest {
   readonly state: State;

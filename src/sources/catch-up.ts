@@ -85,14 +85,14 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     scannedAt: number | null,
   ): Promise<number> => {
     if (watermark === null || scannedAt === null) return 0;
-    const unsettled = await ingest.submit(async ({ tx }) => {
+    const unsettled = await ingest.read(async ({ pipelines }) => {
       let since = scannedAt;
       if (isInFuture(scannedAt, nowSeconds(clock))) {
         // The clock was wrong; the scan cannot have been before what it has found.
-        const newest = await tx.pipelines.get(repoKey, watermark);
+        const newest = await pipelines.get(repoKey, watermark);
         since = newest?.record.createdAt ?? 0;
       }
-      return tx.pipelines.lowestUpdatedSince(repoKey, since - settledAfterSeconds);
+      return pipelines.lowestUpdatedSince(repoKey, since - settledAfterSeconds);
     });
     return Math.min(watermark, unsettled === null ? watermark : unsettled - 1);
   };

@@ -23,7 +23,7 @@ export function createFeedNews({ ingest, client, clock, onEvent }: Intake): Feed
     const { repo_id: repoId, number } = item;
     const repo = repoId ? ingest.state.repoById(repoId) : null;
     if (!repoId || !repo || !number || repo.scan.watermark === null || repo.isGone) return;
-    const known = await ingest.submit((uow) => uow.tx.pipelines.get(repo.key, number));
+    const known = await ingest.read((rows) => rows.pipelines.get(repo.key, number));
     const finished = item.finished || item.finished_at;
     const isKnown =
       known?.record.status === item.status &&

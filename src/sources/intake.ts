@@ -5,7 +5,7 @@ import { classify } from '../core/classification.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import type { CoveredGround, Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
-import type { Ingest } from '../ingest.ts';
+import type { Ingest, Reading } from '../ingest.ts';
 import type { Observed, UnitOfWork } from '../intake/unit-of-work.ts';
 import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { needsDetail, toRecord } from '../woodpecker/normalise.ts';
@@ -57,7 +57,7 @@ export async function completeRows(
   const receivedAt = nowSeconds(clock);
   const incomplete = rows.filter(needsDetail);
   const known =
-    incomplete.length === 0 ? new Map() : await ingest.submit((uow) => lookUp(uow, repo, incomplete));
+    incomplete.length === 0 ? new Map() : await ingest.read((rows) => lookUp(rows, repo, incomplete));
   const unread: number[] = [];
   const complete = async (row: WirePipeline): Promise<PipelineRecord | null> => {
     if (!needsDetail(row) || isKnownInDetail(known.get(row.number), row))
@@ -125,7 +125,7 @@ export async function preview(
   repo: Repo,
   records: readonly PipelineRecord[],
 ): Promise<EventResult[]> {
-  const known = await ingest.submit((uow) => lookUp(uow, repo, records));
+  const known = await ingest.read((rows) => lookUp(rows, repo, records));
   return records.map((record) => {
     const before = known.get(record.number);
     const merged = before ? mergeRecords(before.record, record) : record;
@@ -155,13 +155,13 @@ export function toEventResult({ result, pipeline }: Observed): EventResult {
 }
 
 async function lookUp(
-  uow: UnitOfWork,
+  { pipelines }: Reading,
   repo: Repo,
-  rows: readonly { readonly number: number }[],
+  wanted: readonly { readonly number: number }[],
 ): Promise<Map<number, StoredPipeline>> {
   const found = new Map<number, StoredPipeline>();
-  for (const { number } of rows) {
-    const pipeline = await uow.tx.pipelines.get(repo.key, number);
+  for (const { number } of wanted) {
+    const pipeline = await pipelines.get(repo.key, number);
     if (pipeline) found.set(number, pipeline);
   }
   return found;

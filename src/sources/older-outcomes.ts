@@ -47,8 +47,8 @@ function statusesOf(outcome: Outcome, policy: Policy): readonly string[] {
 }
 
 /** Which pairs of the repo lack which outcome, brought forward with each page that is noted. */
-async function lackingOutcomes({ state, mode, submit }: Ingest, repoKey: number) {
-  const known = await submit((uow) => uow.tx.pipelines.outcomes(repoKey));
+async function lackingOutcomes({ state, mode, read }: Ingest, repoKey: number) {
+  const known = await read((rows) => rows.pipelines.outcomes(repoKey));
   const found = new Map([...known].map(([tier, outcomes]) => [tier, new Set(outcomes)]));
   const outcomesOf = (tier: string): Set<Outcome> => {
     const outcomes = found.get(tier) ?? new Set();

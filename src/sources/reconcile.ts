@@ -83,7 +83,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     const isBeforeHorizon = createdAt(last) <= (repo.horizon ?? 0);
     if (isBeforeHorizon && isEnded(last.status)) return false;
     if (last.number > repo.scan.watermark) return true;
-    const known = await ingest.submit((uow) => uow.tx.pipelines.get(repo.key, last.number));
+    const known = await ingest.read((rows) => rows.pipelines.get(repo.key, last.number));
     if (!known || known.record.id !== last.id) return true;
     return known.record.status !== last.status || known.record.updatedAt < (last.updated || last.updated_at);
   };
