@@ -20,12 +20,12 @@ export function createCommitFirsts(
   series: SeriesChanges,
   { leadTimeFallback }: FigureRules,
 ): CommitFirsts {
+  const doMatter = leadTimeFallback === 'created';
   const firsts: CommitFirsts = {
-    async of(repo, commit) {
-      if (leadTimeFallback !== 'created' || commit === '') return null;
-      return tx.pipelines.firstCreatedAt(repo, commit);
-    },
+    of: async (repo, commit) =>
+      doMatter && commit !== '' ? tx.pipelines.firstCreatedAt(repo, commit) : null,
     async watch(repo, commits, change) {
+      if (!doMatter) return change();
       const before = new Map<string, number | null>();
       for (const commit of commits) before.set(commit, await firsts.of(repo.key, commit));
       await change();
