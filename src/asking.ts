@@ -11,9 +11,9 @@ import type { Ingest } from './ingest.ts';
 import type { Log } from './log.ts';
 import type { SelfMetrics as SelfMetricsOf } from './metrics/self-metrics.ts';
 import { type BackfillRunner, createBackfill } from './sources/backfill.ts';
-import { createCatchUp } from './sources/catch-up.ts';
 import { followPipelines } from './sources/follow.ts';
 import { createReconciliation } from './sources/reconcile.ts';
+import { createScans } from './sources/scans.ts';
 import type { EventResult, OnEvent, Source } from './sources/source.ts';
 import { createEventStream, type EventStream } from './sources/stream.ts';
 import { createWoodpeckerClient } from './woodpecker/client.ts';
@@ -59,11 +59,11 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
     },
   });
   const historySeconds = config.backfillHistorySeconds;
-  const catchUp = createCatchUp({ ingest, client, clock, onEvent }, { historySeconds });
+  const scans = createScans({ ingest, client, clock, onEvent }, { historySeconds });
   const backfill = createBackfill({
     ingest,
     client,
-    catchUp,
+    scans,
     clock,
     log,
     historySeconds,
@@ -84,7 +84,7 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
   const reconciliation = createReconciliation({
     ingest,
     client,
-    catchUp,
+    scans,
     clock,
     log,
     onEvent,

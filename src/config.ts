@@ -8,16 +8,12 @@
  * is not set comes about.
  */
 
-import { isIPv4, isIPv6 } from 'node:net';
+import { type Address, addressWords, doCollide, parseAddress } from './address.ts';
+import { closest } from './closest.ts';
 import { parseDurationSeconds } from './core/duration.ts';
-import { type ForgeKind, forgeKinds } from './forge/create-forge.ts';
+import { type ForgeKind, forgeKinds, kindOfHost } from './forge/create-forge.ts';
 import { type LogLevel, logLevels } from './log.ts';
 import { areUsable, type Environment, givenSecret, isWeak, splitSecrets } from './secrets.ts';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface Config {
   readonly listen: Address;
@@ -83,7 +79,6 @@ type SettingName = (typeof settings)[number]['name'];
 /** Chosen by the server that they are for, so that their strength is its affair. */
 const foreignTokens: readonly SettingName[] = ['DORA_WOODPECKER_TOKEN', 'DORA_FORGE_TOKEN'];
 
-const addressWords = 'host:port, :port or [ipv6]:port with a port from 0 to 65535';
 /** Timers hold no more than 2^31 - 1 milliseconds; beyond that they fire at once. */
 const longestIntervalSeconds = 24 * 86_400;
 
@@ -198,23 +193,6 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
   return { ok: true, config, warnings };
 }
 
-/** The candidate that a mistyped word most likely meant; `null` where none is near. */
-export function closest(word: string, candidates: readonly string[]): string | null {
-  for (let edits = 1; edits <= Math.min(3, Math.ceil(word.length / 3)); edits++) {
-    const near = candidates.find((candidate) => isWithin(edits, word, candidate));
-    if (near !== undefined) return near;
-  }
-  return null;
-}
-
-function isWithin(edits: number, a: string, b: string): boolean {
-  if (a === b) return true;
-  const [restA, restB] = [a.slice(1), b.slice(1)];
-  if (a[0] === b[0]) return isWithin(edits, restA, restB);
-  if (edits === 0) return false;
-  return isWithin(edits - 1, restA, b) || isWithin(edits - 1, a, restB) || isWithin(edits - 1, restA, restB);
-}
-
 /** Kubernetes puts names of its own beside ours (`DORA_EXPORTER_PORT`), so that none of them may be a mistake. */
 function unknownNames(env: Environment): string[] {
   const known = settings.flatMap(({ name, isSecret }) => (isSecret ? [name, `${name}_FILE`] : [name]));
@@ -227,22 +205,6 @@ function unknownNames(env: Environment): string[] {
     });
 }
 
-function parseAddress(text: string): Address | null {
-  const [, ipv6, name, digits] = /^(?:\[([^[\]]+)\]|([^[\]\s:/]*)):(\d{1,5})$/.exec(text) ?? [];
-  const host = ipv6 ?? (name || '0.0.0.0');
-  const port = Number(digits);
-  if (!(port <= 65_535) || (ipv6 !== undefined && !isIPv6(ipv6))) return null;
-  return /^[\d.]+$/.test(host) && !isIPv4(host) ? null : { host, port };
-}
-
-/** Whether the system would refuse the second: a wildcard takes the port on every address of its kind. */
-function doCollide(a: Address, b: Address): boolean {
-  if (a.port !== b.port || a.port === 0) return false;
-  const hosts = [a.host.toLowerCase(), b.host.toLowerCase()];
-  if (hosts[0] === hosts[1] || hosts.includes('::')) return true;
-  return hosts.includes('0.0.0.0') && hosts.every((host) => isIPv4(host));
-}
-
 function parseRootUrl(text: string): string | null {
   const url = /^https?:\/\//i.test(text) && !/[?#\s]/.test(text) ? URL.parse(text) : null;
   if (!url || url.username || url.password) return null;
@@ -251,13 +213,6 @@ function parseRootUrl(text: string): string | null {
 
 function parseForgeKind(text: string): ForgeKind | null {
   return forgeKinds.find((kind) => kind === text) ?? null;
-}
-
-/** `null`: a host that may be anything. */
-function kindOfHost(host: string): ForgeKind | null {
-  if (/^(?:(?:www|api)\.)?github\.com$|\.ghe\.com$/.test(host)) return 'github';
-  if (host === 'gitlab.com') return 'gitlab';
-  return host === 'codeberg.org' ? 'forgejo' : null;
 }
 
 function parseBoolean(text: string): boolean | null {

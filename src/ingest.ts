@@ -11,14 +11,19 @@ import type { State } from './core/state.ts';
 import type { IntakeMode } from './intake/intake-mode.ts';
 import { type TurnedAway, turnedAwayKinds } from './intake/room.ts';
 import { createUnitOfWork, type UnitOfWork } from './intake/unit-of-work.ts';
-import { type Store, StoreUnavailable } from './store/store.ts';
+import { type Reading, type Store, StoreUnavailable } from './store/store.ts';
 
-export { StoreUnavailable };
+export { type Reading, StoreUnavailable };
 
 export interface Ingest {
   readonly state: State;
   readonly mode: IntakeMode;
   submit<T>(work: (uow: UnitOfWork) => Promise<T>): Promise<T>;
+  /**
+   * For rows alone, past all that comes in: no news to anybody, and a read that goes through does not say that the store
+   * can be written. Rejects as `submit` does.
+   */
+  read<T>(work: (rows: Reading) => Promise<T>): Promise<T>;
   /** What was turned away since the start. */
   readonly turnedAway: TurnedAway;
   /** What stood in the way of the last commit; `null` where it went through. */
@@ -113,6 +118,14 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
         waiting.push({ work, resolve: resolve as Job['resolve'], reject });
         draining ??= new Promise<void>((begin) => setImmediate(begin)).then(drain);
       });
+    },
+    async read(work) {
+      try {
+        return await store.transact(work);
+      } catch (error) {
+        if (error instanceof StoreUnavailable) noteFault(error);
+        throw error;
+      }
     },
     subscribe(listener) {
       listeners.push(listener);

@@ -7,12 +7,12 @@
  * Refuses to know where the text comes from, and what its words do to a pipeline.
  */
 
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, Scalar, visit } from 'yaml';
 import { z } from 'zod';
-import { closest } from './config.ts';
+import { closest } from './closest.ts';
 import { parseDurationSeconds } from './core/duration.ts';
 import { defaultPolicy, deploymentEvents, failureStatuses, type Policy } from './core/policy.ts';
 import { describeError } from './log.ts';
+import { type Path, type Problem, type ReadYaml, readYaml } from './read-yaml.ts';
 
 export type ParsedPolicy =
   | { readonly ok: true; readonly policy: Policy }
@@ -149,16 +149,12 @@ const keysUnder = new Map([
   ['lead_time', Object.keys(leadTime.shape)],
 ]);
 
-type Path = readonly PropertyKey[];
-type Problem = { readonly line: number; readonly text: string };
-/** What stands at a path: nothing is `undefined`, and the line then that of what lacks it. */
-type Find = (path: Path) => { readonly line: number; readonly node: unknown };
-
-function describe(issue: z.core.$ZodIssue, find: Find, above: Path = []): Problem[] {
+/** An issue of the schema, each of its mistakes with its line. */
+function describe(issue: z.core.$ZodIssue, find: ReadYaml['find'], above: Path = []): Problem[] {
   const path = [...above, ...issue.path];
-  const { line, node } = find(path);
+  const found = find(path);
   const words = path.filter((part) => typeof part === 'string').join('.');
-  const problem = (message: string, at = line) => ({
+  const problem = (message: string, at = found.line) => ({
     line: at,
     text: words ? `${words}: ${message}` : message,
   });
@@ -169,27 +165,13 @@ function describe(issue: z.core.$ZodIssue, find: Find, above: Path = []): Proble
         return problem(`unknown key ${show(key)}${hint}`, find([...path, key]).line);
       });
     case 'invalid_union':
-      if (isSeq(node)) return (issue.errors[1] ?? []).flatMap((inner) => describe(inner, find, path));
-      return [problem(`expected default or a list, got ${kindOf(node)}${writeInstead('a list', node)}`)];
+      if (found.isList) return (issue.errors[1] ?? []).flatMap((inner) => describe(inner, find, path));
+      return [problem(`expected default or a list, ${found.insteadOf('a list')}`)];
     case 'invalid_type':
-      return [problem(`expected ${issue.message}, got ${kindOf(node)}${writeInstead(issue.message, node)}`)];
+      return [problem(`expected ${issue.message}, ${found.insteadOf(issue.message)}`)];
     default:
       return [problem(issue.message)];
   }
-}
-
-function kindOf(node: unknown): string {
-  if (isSeq(node)) return 'a list';
-  if (isMap(node)) return 'keys with values';
-  if (!isScalar(node) || node.source === '') return 'nothing';
-  return typeof node.value === 'string' ? show(node.value) : String(node.source);
-}
-
-function writeInstead(noun: string, node: unknown): string {
-  if (isMap(node) && noun === 'text') return ', quote what holds ": "';
-  if (!isScalar(node) || !node.source) return '';
-  if (noun === 'text') return `, quote it: "${node.source}"`;
-  return noun === 'a list' && typeof node.value === 'string' ? `, write [${node.source}]` : '';
 }
 
 function didYouMean(word: string, words: readonly string[]): string {
@@ -199,59 +181,4 @@ function didYouMean(word: string, words: readonly string[]): string {
 
 function show(value: unknown): string {
   return JSON.stringify(value);
-}
-
-/** Mistakes that leave no doubt about what the lines after them mean. */
-const isLocal = /^(DUPLICATE_KEY|MULTIPLE_DOCS|BAD_ALIAS|BAD_DQ_ESCAPE|BAD_SCALAR_START|TAG_RESOLVE_FAILED)$/;
-
-function readYaml(source: string) {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(source, { lineCounter, prettyErrors: false });
-  const lineOf = (node: unknown) => lineCounter.linePos(isNode(node) ? (node.range?.[0] ?? 0) : 0).line || 1;
-  const problems: Problem[] = [];
-  let garbledFrom = Number.POSITIVE_INFINITY;
-  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
-    const { line } = lineCounter.linePos(pos[0]);
-    if (!isLocal.test(code)) garbledFrom = Math.min(garbledFrom, line);
-    if (code !== 'BAD_ALIAS') problems.push({ line, text: explain(code, message, source.slice(pos[0])) });
-  }
-
-  // What begins with `*` or `!` is no text to YAML. Read as the glob that was meant, it brings no second problem.
-  visit(document, {
-    Alias: (_key, node) => {
-      if (node.resolve(document)) return undefined;
-      const meant = new Scalar(`*${node.source}`);
-      meant.range = node.range ?? null;
-      problems.push({ line: lineOf(node), text: `expected text, got an alias, quote it: "${meant.value}"` });
-      return meant;
-    },
-    Scalar: (_key, node) => {
-      if (node.tag && /^!./.test(node.tag)) node.value = `${node.tag} ${node.value}`.trim();
-    },
-  });
-
-  const find: Find = (path) => {
-    let at: unknown = document.contents;
-    let node: unknown = document.contents;
-    for (const part of path) {
-      const pair =
-        isMap(node) && node.items.findLast(({ key }) => isScalar(key) && String(key.value) === part);
-      const next = pair ? pair.value : isSeq(node) ? node.items[Number(part)] : undefined;
-      at = pair ? pair.key : (next ?? at);
-      node = isAlias(next) ? next.resolve(document) : next;
-    }
-    return { line: lineOf(at), node };
-  };
-  try {
-    return { value: document.toJS() ?? {}, problems, garbledFrom, find };
-  } catch (error) {
-    return { value: {}, problems: [...problems, { line: 1, text: describeError(error) }], garbledFrom, find };
-  }
-}
-
-function explain(code: string, message: string, source: string): string {
-  if (code === 'DUPLICATE_KEY') return `key ${/^(?:"[^"]*"|[^\s:]*)/.exec(source)?.[0]} is given twice`;
-  if (code === 'MULTIPLE_DOCS') return 'expected one YAML document, got several';
-  if (code === 'BAD_DQ_ESCAPE') return `${message}, write it in single quotes`;
-  return /^(TAG_RESOLVE_FAILED|BAD_SCALAR_START)$/.test(code) ? `${message}, quote it` : message;
 }

@@ -74,6 +74,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     hasStream: config.isStreamEnabled,
     isReady: () => ingest.fault === null && (asking?.notReady() ?? null) === null,
     backlog: () => asking?.backfill.backlog ?? 0,
+    reconcileIntervalSeconds: config.reconcileIntervalSeconds,
     turnedAway: () => ingest.turnedAway,
     pendingLeadTimes: leadTimes && (() => leadTimes.pending),
     now: () => nowSeconds(clock),

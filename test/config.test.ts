@@ -5,7 +5,7 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { type Config, closest, parseConfig, settings } from '../src/config.ts';
+import { type Config, parseConfig, settings } from '../src/config.ts';
 import { parseDurationSeconds } from '../src/core/duration.ts';
 
 type Given = Readonly<Record<string, string>>;
@@ -297,13 +297,5 @@ describe('parseDurationSeconds', () => {
 
   it.each([...'5 5M d 1.5d -1d 1h30m 1w 36501d'.split(' '), '', ' 5m', '5m\n'])('refuses %j', (text) => {
     expect(parseDurationSeconds(text)).toBeNull();
-  });
-});
-
-describe('closest', () => {
-  it('finds the nearest word, unless too much differs', () => {
-    const words = ['events', 'branches', 'repos', 'DORA_LISSOM', 'DORA_LISTEN'];
-    const found = 'event branchess rebos DORA_LISTEM tags'.split(' ').map((word) => closest(word, words));
-    expect(found).toEqual(['events', 'branches', 'repos', 'DORA_LISTEN', null]);
   });
 });

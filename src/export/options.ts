@@ -5,7 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { closest } from '../config.ts';
+import { closest } from '../closest.ts';
 import { parseDurationSeconds } from '../core/duration.ts';
 
 export interface ExportOptions {

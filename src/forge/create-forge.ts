@@ -16,6 +16,13 @@ import { gitlabDialect } from './gitlab.ts';
 export const forgeKinds = ['forgejo', 'gitea', 'github', 'gitlab'] as const;
 export type ForgeKind = (typeof forgeKinds)[number];
 
+/** The kind of the forge on a host that is known for it; `null`: it may be any. */
+export function kindOfHost(host: string): ForgeKind | null {
+  if (/^(?:(?:www|api)\.)?github\.com$|\.ghe\.com$/.test(host)) return 'github';
+  if (host === 'gitlab.com') return 'gitlab';
+  return host === 'codeberg.org' ? 'forgejo' : null;
+}
+
 export interface ForgeOptions extends Pick<ForgeGetOptions, 'fetch' | 'sleep' | 'random' | 'timeoutMs'> {
   readonly kind: ForgeKind;
   /** The forge's root, without a trailing slash. */

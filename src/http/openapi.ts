@@ -1,60 +1,11 @@
 /**
- * The service's description as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1.html), made of the very schemas that
- * requests are checked with and answers are built to.
+ * The service's description as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1.html): its routes, who may use them, and
+ * what they answer.
  */
 
-import { z } from 'zod';
 import type { Window } from '../core/policy.ts';
-import { webhookBodies } from '../sources/webhook.ts';
 import { DoraQuery, ExplainQuery } from './api-routes.ts';
-import { BackfillBody } from './backfill-routes.ts';
-import {
-  BackfillSummaryJson,
-  CountedPipelineJson,
-  DoraJson,
-  ExplanationJson,
-  FiguresJson,
-  PairFiguresJson,
-  ProblemJson,
-  ScoreJson,
-  TierFiguresJson,
-  UncountedPipelineJson,
-  WebhookResultJson,
-  WindowJson,
-} from './schemas.ts';
-
-type Json = Readonly<Record<string, unknown>>;
-
-const answers = {
-  BackfillSummary: BackfillSummaryJson,
-  CountedPipeline: CountedPipelineJson,
-  Dora: DoraJson,
-  Explanation: ExplanationJson,
-  Figures: FiguresJson,
-  PairFigures: PairFiguresJson,
-  Problem: ProblemJson,
-  Score: ScoreJson,
-  TierFigures: TierFiguresJson,
-  UncountedPipeline: UncountedPipelineJson,
-  WebhookResult: WebhookResultJson,
-  Window: WindowJson,
-};
-
-const bodies = {
-  BackfillRequest: BackfillBody(0),
-  Build: webhookBodies.build,
-  Event: webhookBodies.event,
-  StepReport: webhookBodies.report,
-};
-
-const parameterWords: Readonly<Record<string, string>> = {
-  repo: 'owner/name, whatever its case',
-  tier: 'Tier of the policy',
-  window: 'One of the policy’s windows',
-  at: 'End of the window, a time such as 2026-01-01T00:00:00Z or an age such as 7d; now where not given',
-  limit: 'How many pipelines to list at most, from 1 to 1000',
-  before: 'Where the list goes on, from `next` of an earlier answer',
-};
+import { type AnswerName, componentSchemas, type Json, parametersOf, ref } from './openapi-schemas.ts';
 
 export function openApi(version: string, windows: readonly Window[]): Json {
   const figures = { tags: ['figures'], security: readerSecurity };
@@ -237,7 +188,7 @@ export function openApi(version: string, windows: readonly Window[]): Json {
       '/-/ready': { get: { ...readiness, operationId: 'ready', summary: 'Whether it is ready' } },
     },
     components: {
-      schemas: { ...schemasOf(answers, 'output'), ...schemasOf(bodies, 'input') },
+      schemas: componentSchemas(),
       securitySchemes: {
         metricsToken: {
           type: 'http',
@@ -263,11 +214,7 @@ const standardWebhooks = { webhookId: [], webhookTimestamp: [], webhookSignature
 const location = { Location: { description: 'Where its progress is told', schema: { type: 'string' } } };
 const unavailable = problem('The store cannot be used now; worth another try');
 
-function ref(name: keyof typeof answers | keyof typeof bodies): Json {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
-function json(description: string, name: keyof typeof answers): Json {
+function json(description: string, name: AnswerName): Json {
   return { description, content: { 'application/json': { schema: ref(name) } } };
 }
 
@@ -285,34 +232,4 @@ function page(description: string): Json {
 
 function signature(name: string, description: string): Json {
   return { type: 'apiKey', in: 'header', name, description };
-}
-
-function parametersOf(query: z.ZodType): readonly Json[] {
-  const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input' });
-  return Object.entries(properties).map(([name, schema]) => ({
-    name,
-    in: 'query',
-    required: required.includes(name),
-    description: parameterWords[name],
-    schema,
-  }));
-}
-
-/** Schemas that refer to each other by their names. */
-function schemasOf(named: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Json {
-  const registry = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
-  const { schemas } = z.toJSONSchema(registry, {
-    io,
-    uri: (id) => `#/components/schemas/${id}`,
-    override: ({ jsonSchema }) => {
-      delete jsonSchema.$id;
-      delete jsonSchema.$schema;
-      // What they say is said by the format, and by any number that JSON can hold.
-      if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-    },
-  });
-  return schemas;
 }

@@ -6,7 +6,6 @@
  */
 
 import type { Change } from '../core/change.ts';
-import { type Classification, classify, isWatched } from '../core/classification.ts';
 import { isInFuture } from '../core/clock-tolerance.ts';
 import { creditAfterMove, creditAtFirst, creditWhenSettled } from '../core/credit.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
@@ -16,13 +15,14 @@ import { longestWindowSeconds } from '../core/policy.ts';
 import { learn, noScan, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { State, StateChange } from '../core/state.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
-import { tierByNameAlone } from '../core/tiers.ts';
 import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
 import type { Transaction } from '../store/store.ts';
+import { createAdmission } from './admission.ts';
+import { createCommitFirsts } from './commit-firsts.ts';
 import { createFollowChanges } from './follow-changes.ts';
-import { type IntakeMode, noLimits, rulesOf } from './intake-mode.ts';
+import { type IntakeMode, rulesOf } from './intake-mode.ts';
 import { createRepoChanges } from './repo-changes.ts';
-import { createRoom, type TurnedAway } from './room.ts';
+import type { TurnedAway } from './room.ts';
 import { createSeriesChanges } from './series-changes.ts';
 
 /** `unfinished`: going on, as far as anybody knows. */
@@ -70,40 +70,20 @@ export function createUnitOfWork(
 ): UnitOfWork {
   const pipelines = createBufferedPipelines(transaction.pipelines);
   const tx: Transaction = { ...transaction, pipelines };
-  const { policy, limits = noLimits } = mode;
   const rules = rulesOf(mode);
-  const room = createRoom();
   const repos = createRepoChanges(tx, state);
-  const follows = createFollowChanges(tx, state, policy, now);
+  const follows = createFollowChanges(tx, state, mode.policy, now);
   const series = createSeriesChanges(tx, state, {
     rules,
     reposNamed: (name) => repos.named(name).map((repo) => repo.key),
-    cutoff: now - longestWindowSeconds(policy),
+    cutoff: now - longestWindowSeconds(mode.policy),
   });
+  const admission = createAdmission(mode, { repos, follows, series });
+  const firsts = createCommitFirsts(tx, series, rules);
   let tally = state.tally;
   /** What the forge tells of the time before comes in later, bit by bit: counted then, it would look like news. */
   const lateBits = mode.asksForge ? leadTimeBit : 0;
 
-  /** Creation of the first pipeline of a commit, where that matters. */
-  const firstSeenOf = async (repoKey: number, commit: string): Promise<number | null> =>
-    rules.leadTimeFallback === 'created' && commit !== ''
-      ? tx.pipelines.firstCreatedAt(repoKey, commit)
-      : null;
-  const admitsPair = (repo: number, tier: string): boolean =>
-    series.hasPair(repo, tier) || room.admits('pair', series.pairCount, limits.pairs);
-  const makeKnownByName = (repo: Repo): void => {
-    const tier = isWatched(policy, repo.fullName) ? tierByNameAlone(policy, repo.fullName) : null;
-    if (tier !== null && admitsPair(repo.key, tier)) series.makeKnown(repo.key, tier);
-  };
-  /** What a record is, where there is room for its pair. */
-  const classifyWithin = (repo: Repo, record: PipelineRecord): Classification => {
-    const classification = classify(policy, repo, record);
-    const { tier } = classification;
-    if (tier === null) return classification;
-    if (!admitsPair(repo.key, tier)) return { kind: 'ignored', reason: 'limit', tier: null };
-    series.reserve(repo.key, tier);
-    return classification;
-  };
   const rebuildSeries = (repo: Repo): void => {
     for (const tier of series.tiersOf(repo.key)) series.rebuild(repo, tier);
   };
@@ -119,12 +99,7 @@ export function createUnitOfWork(
     repoById: repos.byId,
     repoByName: (fullName) => repos.named(fullName)[0] ?? null,
     putRepo: async (repo) => repos.put(repo),
-    admitsRepo(facts) {
-      if (repos.find(facts) !== null) return true;
-      // Where anybody's word is taken, a repo without a pair takes room as well; Woodpecker has only so many.
-      const held = mode.canAsk ? series.pairCount : Math.max(series.pairCount, repos.count);
-      return room.admits('repo', held, limits.pairs);
-    },
+    admitsRepo: (facts) => repos.find(facts) !== null || admission.admitsRepo(),
 
     async repoOf(facts) {
       const known = repos.find(facts);
@@ -154,7 +129,7 @@ export function createUnitOfWork(
         const isAsNew = record.id === observed.id && record.updatedAt === observed.updatedAt;
         return { result: isAsNew ? 'duplicate' : 'stale', pipeline: before };
       }
-      const classification = classifyWithin(repo, record);
+      const classification = admission.classify(repo, record);
       const isAnother = before !== null && before.record.id !== 0 && before.record.id !== record.id;
       const isVisible = before !== null && toDeployment(before) !== null;
       const after: StoredPipeline = {
@@ -167,15 +142,11 @@ export function createUnitOfWork(
         change: before?.change ?? null,
       };
       // A correction may name another commit: then it is the first pipeline of the one before no longer.
-      const commits = [...new Set([record.commit, before?.record.commit ?? record.commit])];
-      const firstSeenBefore: (number | null)[] = [];
-      for (const commit of commits) firstSeenBefore.push(await firstSeenOf(repoKey, commit));
-      await putPipeline(before, after);
-      series.replace(repo, before, after, await firstSeenOf(repoKey, record.commit));
-      for (const [index, commit] of commits.entries()) {
-        if ((await firstSeenOf(repoKey, commit)) === firstSeenBefore[index]) continue;
-        for (const tier of await tx.pipelines.tiersOfCommit(repoKey, commit)) series.rebuild(repo, tier);
-      }
+      const commits = before ? [record.commit, before.record.commit] : [record.commit];
+      await firsts.watch(repo, commits, async () => {
+        await putPipeline(before, after);
+        series.replace(repo, before, after, await firsts.of(repoKey, record.commit));
+      });
       if (!after.isHeld && classification.tier !== null) series.makeKnown(repoKey, classification.tier);
       if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
       const isNews = !before || !saysTheSame(before.record, record);
@@ -186,7 +157,7 @@ export function createUnitOfWork(
       const before = await tx.pipelines.get(repoKey, number);
       if (!before) return;
       await tx.pipelines.putChange(repoKey, number, change);
-      const firstSeenAt = await firstSeenOf(repoKey, before.record.commit);
+      const firstSeenAt = await firsts.of(repoKey, before.record.commit);
       series.replace(repos.at(repoKey), before, { ...before, change }, firstSeenAt);
     },
 
@@ -194,7 +165,7 @@ export function createUnitOfWork(
       const before = repos.at(repoKey);
       const repo = { ...before, revealed: true, knownSince: before.knownSince ?? (mode.canAsk ? null : now) };
       if (!before.revealed) repos.put(repo);
-      makeKnownByName(repo);
+      admission.makeKnownByName(repo);
       const waivedAtFirst = before.revealed ? 0 : lateBits;
       for await (const slice of tx.pipelines.held(repoKey)) {
         for (const held of slice) {
@@ -204,7 +175,7 @@ export function createUnitOfWork(
           if (credited !== held.credited)
             await tx.pipelines.setCredited(repoKey, held.record.number, credited);
           if (held.classification.tier !== null) series.makeKnown(repoKey, held.classification.tier);
-          const firstSeenAt = await firstSeenOf(repoKey, held.record.commit);
+          const firstSeenAt = await firsts.of(repoKey, held.record.commit);
           series.replace(repo, null, { ...held, isHeld: false, credited }, firstSeenAt);
         }
       }
@@ -214,7 +185,7 @@ export function createUnitOfWork(
     },
 
     follow: follows.get,
-    admitsHint: () => room.admits('hint', follows.count, limits.hints),
+    admitsHint: admission.admitsHint,
     putFollow: follows.put,
     dropFollow: follows.drop,
 
@@ -228,7 +199,7 @@ export function createUnitOfWork(
       const yielded = new Set<string>();
       for await (const slice of tx.pipelines.all(repoKey)) {
         for (const before of slice) {
-          const classification = classifyWithin(repo, before.record);
+          const classification = admission.classify(repo, before.record);
           const { tier } = classification;
           if (tier !== null) yielded.add(tier);
           if (JSON.stringify(classification) === JSON.stringify(before.classification)) continue;
@@ -246,10 +217,10 @@ export function createUnitOfWork(
         if (additions === 'settled') series.settle(repoKey, tier);
       }
       for (const tier of yielded) series.makeKnown(repoKey, tier);
-      makeKnownByName(repo);
+      admission.makeKnownByName(repo);
     },
 
-    turnedAway: room.turnedAway,
+    turnedAway: admission.turnedAway,
     async finish() {
       const folded = await series.finish();
       await pipelines.flush();
@@ -271,7 +242,7 @@ export function createUnitOfWork(
       isGone: false,
       scan: noScan,
     });
-    makeKnownByName(added);
+    admission.makeKnownByName(added);
     return added;
   }
 

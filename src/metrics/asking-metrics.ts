@@ -3,8 +3,17 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { State } from '../core/state.ts';
 
+export interface AskingMetricsOptions {
+  readonly state: State;
+  readonly backlog: () => number;
+  readonly reconcileIntervalSeconds: number;
+}
+
 /** What there is to tell only where Woodpecker is asked. */
-export function createAskingMetrics(registry: Registry, state: State, backlog: () => number) {
+export function createAskingMetrics(
+  registry: Registry,
+  { state, backlog, reconcileIntervalSeconds }: AskingMetricsOptions,
+) {
   const registers = [registry];
   new Gauge({
     name: 'dora_exporter_following',
@@ -22,6 +31,11 @@ export function createAskingMetrics(registry: Registry, state: State, backlog: (
       this.set(backlog());
     },
   });
+  new Gauge({
+    name: 'dora_exporter_reconcile_interval_seconds',
+    help: 'How often reconciliation is to come round, in seconds; 0 if only after a lost stream.',
+    registers,
+  }).set(reconcileIntervalSeconds);
   return {
     up: new Gauge({
       name: 'dora_exporter_woodpecker_up',

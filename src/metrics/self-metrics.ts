@@ -51,6 +51,8 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly isReady?: () => boolean;
   /** Repos that wait to be brought up to date. */
   readonly backlog?: () => number;
+  /** 0: it comes round only when hurried. */
+  readonly reconcileIntervalSeconds?: number;
   /** What was turned away at a limit, by what it was. */
   readonly turnedAway?: () => Readonly<Record<string, number>>;
   /** Deployments that the forge is still to be asked for; `null`: no forge is asked. */
@@ -68,6 +70,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   hasStream = true,
   isReady = () => true,
   backlog = () => 0,
+  reconcileIntervalSeconds = 0,
   turnedAway = () => ({}),
   pendingLeadTimes = null,
   now,
@@ -122,7 +125,9 @@ export function createSelfMetrics<Source extends string, Result extends string>(
       this.set(Number(isReady()));
     },
   });
-  const asking = hasWoodpecker ? createAskingMetrics(registry, state, backlog) : null;
+  const asking = hasWoodpecker
+    ? createAskingMetrics(registry, { state, backlog, reconcileIntervalSeconds })
+    : null;
   const stream = hasWoodpecker && hasStream ? createStreamMetrics(registry) : null;
   const forge = pendingLeadTimes ? createForgeMetrics(registry, pendingLeadTimes) : null;
   new Gauge({

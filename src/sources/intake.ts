@@ -3,13 +3,14 @@
 import { type Clock, nowSeconds } from '../clock.ts';
 import { classify } from '../core/classification.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
-import type { Repo } from '../core/repo.ts';
+import type { CoveredGround, Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
-import type { Ingest } from '../ingest.ts';
+import type { Ingest, Reading } from '../ingest.ts';
 import type { Observed, UnitOfWork } from '../intake/unit-of-work.ts';
 import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { needsDetail, toRecord } from '../woodpecker/normalise.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
+import { type AskableRepo, askableRepo } from './askable-repo.ts';
 import type { EventResult, OnEvent, Source } from './source.ts';
 
 /** Each pipeline scanned is exactly one of the other three. */
@@ -42,28 +43,31 @@ export interface Intake {
 }
 
 /** A page's rows as records, each complete, and the numbers of those that cannot be completed now. */
-export interface CompletedRows {
+interface CompletedRows {
   readonly records: readonly PipelineRecord[];
   readonly unread: readonly number[];
 }
 
 export async function completeRows(
   { ingest, client, clock }: Intake,
-  repo: Repo,
-  repoId: number,
+  repo: AskableRepo,
   rows: readonly WirePipeline[],
   signal: AbortSignal,
 ): Promise<CompletedRows> {
   const receivedAt = nowSeconds(clock);
   const incomplete = rows.filter(needsDetail);
   const known =
-    incomplete.length === 0 ? new Map() : await ingest.submit((uow) => lookUp(uow, repo, incomplete));
+    incomplete.length === 0 ? new Map() : await ingest.read((rows) => lookUp(rows, repo, incomplete));
   const unread: number[] = [];
   const complete = async (row: WirePipeline): Promise<PipelineRecord | null> => {
     if (!needsDetail(row) || isKnownInDetail(known.get(row.number), row))
       return toRecord(row, 'rest', receivedAt);
     try {
-      return toRecord(await client.pipeline(repoId, row.number, signal), 'rest', nowSeconds(clock));
+      return toRecord(
+        await client.pipeline(repo.woodpeckerId, row.number, signal),
+        'rest',
+        nowSeconds(clock),
+      );
     } catch (error) {
       // Deleted since the list was made; the list's row is all there will ever be of it.
       if (error instanceof NotFound) return toRecord(row, 'rest', receivedAt);
@@ -77,24 +81,51 @@ export async function completeRows(
   return { records, unread };
 }
 
-/** Takes a page in, within `uow`. */
-export async function takeIn(
-  uow: UnitOfWork,
-  repo: Repo,
-  records: readonly PipelineRecord[],
-): Promise<Observed[]> {
+export interface StoredPage {
+  readonly counts: Counts;
+  readonly pipelines: readonly StoredPipeline[];
+}
+
+/** Stores a page of a repo's list, held back until the repo is released, and with it how far the scan has come. */
+export async function storePage(
+  intake: Intake,
+  repoKey: number,
+  rows: readonly WirePipeline[],
+  source: Source,
+  covered: CoveredGround | null,
+  signal: AbortSignal,
+): Promise<StoredPage> {
+  const { ingest, clock, onEvent } = intake;
+  const repo = askableRepo(ingest.state, repoKey);
+  const { records, unread } = await completeRows(intake, repo, rows, signal);
+  const observed = await ingest.submit(async (uow) => {
+    const taken = await takeIn(uow, repo, records);
+    // One that cannot be read now must not hold up the rest of its repo: it is asked for until it can.
+    const now = nowSeconds(clock);
+    for (const number of unread) {
+      await uow.putFollow({ target: repo.woodpeckerId, number, bornAt: now, askedAt: now, hintedAt: null });
+    }
+    const current = uow.repoById(repo.woodpeckerId);
+    if (covered && current) await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
+    return taken;
+  });
+  const counts = countResults(onEvent, source, observed.map(toEventResult));
+  return { counts, pipelines: observed.map(({ pipeline }) => pipeline) };
+}
+
+async function takeIn(uow: UnitOfWork, repo: Repo, records: readonly PipelineRecord[]): Promise<Observed[]> {
   const observed: Observed[] = [];
   for (const record of records) observed.push(await uow.observe(repo.key, record, 'scan'));
   return observed;
 }
 
-/** What `takeIn` would say, storing nothing. */
+/** What would become of a page, storing nothing. */
 export async function preview(
   { ingest }: Intake,
   repo: Repo,
   records: readonly PipelineRecord[],
 ): Promise<EventResult[]> {
-  const known = await ingest.submit((uow) => lookUp(uow, repo, records));
+  const known = await ingest.read((rows) => lookUp(rows, repo, records));
   return records.map((record) => {
     const before = known.get(record.number);
     const merged = before ? mergeRecords(before.record, record) : record;
@@ -124,13 +155,13 @@ export function toEventResult({ result, pipeline }: Observed): EventResult {
 }
 
 async function lookUp(
-  uow: UnitOfWork,
+  { pipelines }: Reading,
   repo: Repo,
-  rows: readonly { readonly number: number }[],
+  wanted: readonly { readonly number: number }[],
 ): Promise<Map<number, StoredPipeline>> {
   const found = new Map<number, StoredPipeline>();
-  for (const { number } of rows) {
-    const pipeline = await uow.tx.pipelines.get(repo.key, number);
+  for (const { number } of wanted) {
+    const pipeline = await pipelines.get(repo.key, number);
     if (pipeline) found.set(number, pipeline);
   }
   return found;

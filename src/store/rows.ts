@@ -11,26 +11,32 @@ import type { TieredDeployment, Uncounted } from './store.ts';
 export type SqlValue = string | number | null;
 export type SqlRow = Record<string, SqlValue>;
 
+/** The column of each field of a record: none may be left out, or be there without a field. */
+const recordColumns = {
+  number: 'number',
+  id: 'id',
+  status: 'status',
+  event: 'event',
+  branch: 'branch',
+  deployTo: 'deploy_to',
+  commit: 'commit_sha',
+  message: 'message',
+  fromFork: 'from_fork',
+  createdAt: 'created_at',
+  startedAt: 'started_at',
+  finishedAt: 'finished_at',
+  updatedAt: 'updated_at',
+  committedAt: 'committed_at',
+  hasWorkflows: 'has_workflows',
+  fromRest: 'from_rest',
+  cutShortBy: 'cut_short_by',
+  firstEndReportAt: 'first_end_report_at',
+} as const satisfies Record<keyof PipelineRecord, string>;
+const recordFields = Object.keys(recordColumns) as (keyof PipelineRecord)[];
+
 export const pipelineColumns = [
   'repo',
-  'number',
-  'id',
-  'status',
-  'event',
-  'branch',
-  'deploy_to',
-  'commit_sha',
-  'message',
-  'from_fork',
-  'created_at',
-  'started_at',
-  'finished_at',
-  'updated_at',
-  'committed_at',
-  'has_workflows',
-  'from_rest',
-  'cut_short_by',
-  'first_end_report_at',
+  ...Object.values(recordColumns),
   'tier',
   'reason',
   'outcome',
@@ -45,24 +51,7 @@ export function fromPipeline({ repo, record, classification, isHeld, credited }:
   const deployment = classification.kind === 'deployment' ? classification : null;
   return [
     repo,
-    record.number,
-    record.id,
-    record.status,
-    record.event,
-    record.branch,
-    record.deployTo,
-    record.commit,
-    record.message,
-    Number(record.fromFork),
-    record.createdAt,
-    record.startedAt,
-    record.finishedAt,
-    record.updatedAt,
-    record.committedAt,
-    Number(record.hasWorkflows),
-    Number(record.fromRest),
-    record.cutShortBy,
-    record.firstEndReportAt,
+    ...recordFields.map((field) => toSqlValue(record[field])),
     classification.tier,
     classification.kind === 'ignored' ? classification.reason : null,
     deployment ? deployment.outcome : null,
@@ -227,6 +216,10 @@ function toClassification(row: SqlRow): Classification {
   const reason = textOrNull(row['reason']);
   if (reason !== null) return { kind: 'ignored', reason: reason as IgnoreReason, tier };
   return { kind: 'unfinished', tier: String(tier) };
+}
+
+function toSqlValue(value: string | number | boolean | null): SqlValue {
+  return typeof value === 'boolean' ? Number(value) : value;
 }
 
 function textOrNull(value: SqlValue | undefined): string | null {

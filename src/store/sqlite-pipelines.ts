@@ -39,12 +39,13 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async putChange(repo, number, { base, head, range }) {
       await run(
-        'INSERT OR REPLACE INTO changes (repo, number, base, head, commits) VALUES (?, ?, ?, ?, ?)',
-        repo,
-        number,
+        `INSERT OR REPLACE INTO changes (repo, number, base, head, commits)
+           SELECT repo, number, ?, ?, ? FROM pipelines WHERE repo = ? AND number = ?`,
         base,
         head,
         fromRange(range),
+        repo,
+        number,
       );
     },
     async dropUnknownChanges() {

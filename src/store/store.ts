@@ -59,6 +59,12 @@ export interface Transaction {
   };
 }
 
+/** As much of a transaction as whoever only reads may use. */
+export interface Reading {
+  readonly pipelines: Pick<PipelineTable, 'get' | 'lowestUpdatedSince' | 'outcomes'>;
+  readonly backfills: Pick<Transaction['backfills'], 'newest'>;
+}
+
 /** One row per repo and number. Iterations come in slices; writes made meanwhile are seen or not, never half. */
 export interface PipelineTable {
   get(repo: number, number: number): Promise<StoredPipeline | null>;
@@ -68,7 +74,7 @@ export interface PipelineTable {
   setCredited(repo: number, number: number, credited: number): Promise<void>;
   /** Sets the given bits of what they have added to the ledger, for all deployments, held ones too. */
   creditAll(bits: number): Promise<void>;
-  /** Sets only what the forge told of it; `put` leaves that as it is. */
+  /** Sets only what the forge told of it; `put` leaves that as it is. Nothing is kept for a pipeline that is not stored. */
   putChange(repo: number, number: number, change: Change): Promise<void>;
   /** Forgets the changes of which the forge could not tell. */
   dropUnknownChanges(): Promise<void>;

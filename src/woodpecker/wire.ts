@@ -95,6 +95,11 @@ export const WirePipeline = z.object({
 });
 export type WirePipeline = z.output<typeof WirePipeline>;
 
+/** Unix seconds, by either name; 0 where not told. */
+export function createdAt(row: WirePipeline): number {
+  return row.created || row.created_at;
+}
+
 /** Owner and name, with at least one slash between; groups may nest. */
 export const RepoName = z
   .string()

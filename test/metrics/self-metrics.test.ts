@@ -4,7 +4,13 @@ import { createTally } from '../../src/core/tally.ts';
 import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
 import { eventResults, sources } from '../../src/sources/source.ts';
 
-function createMetrics(overrides: { readonly hasWoodpecker?: boolean; readonly hasStream?: boolean } = {}) {
+interface Overrides {
+  readonly hasWoodpecker?: boolean;
+  readonly hasStream?: boolean;
+  readonly reconcileIntervalSeconds?: number;
+}
+
+function createMetrics(overrides: Overrides = {}) {
   const state = createState();
   let now = 1_785_500_000;
   let backlog = 0;
@@ -206,6 +212,13 @@ describe('the exporter’s metrics about itself', () => {
     ]);
   });
 
+  it.each([300, 0])('tell how often reconciliation is to come round: every %s seconds', async (seconds) => {
+    const { samples } = createMetrics({ reconcileIntervalSeconds: seconds });
+    expect(await samples('dora_exporter_reconcile_interval_seconds')).toEqual([
+      `dora_exporter_reconcile_interval_seconds ${seconds}`,
+    ]);
+  });
+
   it('do not speak of a Woodpecker that there is not', async () => {
     const { metrics, samples } = createMetrics({ hasWoodpecker: false });
     metrics.setWoodpeckerUp(true);
@@ -213,7 +226,15 @@ describe('the exporter’s metrics about itself', () => {
     metrics.observeRequest({ status: 200, ms: 20 });
     metrics.noteReconciliation();
     metrics.countEvent('reconcile', 'stored');
-    const names = ['woodpecker_', 'stream_', 'following', 'backlog', 'missed_', 'last_reconcile_'];
+    const names = [
+      'woodpecker_',
+      'stream_',
+      'following',
+      'backlog',
+      'missed_',
+      'last_reconcile_',
+      'reconcile_',
+    ];
     for (const name of names) expect(await samples(`dora_exporter_${name}`)).toEqual([]);
   });
 

@@ -491,6 +491,16 @@ export function describeStore(
           });
         });
 
+        it('have none that was told before they were stored', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            await tx.pipelines.putChange(repo, 1, told);
+            expect(await tx.pipelines.get(repo, 1)).toBeNull();
+            await tx.pipelines.put(pipelineOf(repo, 1));
+            expect((await tx.pipelines.get(repo, 1))?.change).toBeNull();
+          });
+        });
+
         it('never take it from a pipeline as it is put', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);

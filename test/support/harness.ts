@@ -5,17 +5,16 @@
 
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { gauges } from '../../src/core/projection.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
 import { loadState } from '../../src/load.ts';
 import { createLog } from '../../src/log.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
-import { createCatchUp } from '../../src/sources/catch-up.ts';
+import { createScans } from '../../src/sources/scans.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpecker/client.ts';
 import type { FakeWoodpecker } from './fake-woodpecker.ts';
-import { project } from './projected.ts';
+import { projectPair, type ShownPair } from './projected.ts';
 
 export interface Harness {
   readonly store: Store;
@@ -24,17 +23,9 @@ export interface Harness {
   readonly backfill: BackfillRunner;
   readonly lines: readonly string[];
   /** What is shown of a repo: counters and gauges by the part of their names that tells them apart. */
-  shown(repo: string, tier?: string): Shown | null;
+  shown(repo: string, tier?: string): ShownPair | null;
   abort(): void;
   restart(): Promise<Harness>;
-}
-
-export interface Shown {
-  readonly deployments: number;
-  readonly failures: number;
-  readonly lastSuccess: number;
-  readonly lastFailure: number;
-  readonly failingSince: number;
 }
 
 export interface HarnessOptions {
@@ -67,27 +58,16 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
     sleep: (_ms, signal) => clock.sleep(1, signal),
     timeoutMs: 2_000,
   });
-  const catchUp = createCatchUp({ ingest, client, clock, onEvent: () => undefined }, { historySeconds });
+  const scans = createScans({ ingest, client, clock, onEvent: () => undefined }, { historySeconds });
   const { signal } = aborter;
-  const backfill = createBackfill({ ingest, client, catchUp, clock, log, historySeconds, signal });
+  const backfill = createBackfill({ ingest, client, scans, clock, log, historySeconds, signal });
   return {
     store,
     ingest,
     client,
     backfill,
     lines,
-    shown(repo, tier = 'unassigned') {
-      const sample = project(state).find((one) => one.repo === repo && one.tier === tier);
-      if (!sample) return null;
-      const gauge = (name: string) => sample.gauges[gauges.findIndex((one) => one.name === name)] ?? -1;
-      return {
-        deployments: sample.totals.counters['dora_deployments_total'] ?? -1,
-        failures: sample.totals.counters['dora_deployment_failures_total'] ?? -1,
-        lastSuccess: gauge('dora_deployment_last_success_timestamp'),
-        lastFailure: gauge('dora_deployment_last_failure_timestamp'),
-        failingSince: gauge('dora_deployment_failing_since_timestamp'),
-      };
-    },
+    shown: (repo, tier) => projectPair(state, repo, tier),
     abort: () => aborter.abort(new Error('Harness was aborted')),
     async restart() {
       aborter.abort(new Error('Harness was restarted'));

@@ -4,15 +4,14 @@
  */
 
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { gauges } from '../../src/core/projection.ts';
 import type { Repo } from '../../src/core/repo.ts';
 import { createIngest, type Ingest } from '../../src/ingest.ts';
 import { loadState } from '../../src/load.ts';
 import { createLog } from '../../src/log.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
-import { createCatchUp } from '../../src/sources/catch-up.ts';
 import { followPipelines } from '../../src/sources/follow.ts';
 import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
+import { createScans } from '../../src/sources/scans.ts';
 import { createEventStream, type EventStream } from '../../src/sources/stream.ts';
 import { createWebhook, type Webhook } from '../../src/sources/webhook.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
@@ -21,7 +20,7 @@ import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpec
 import { openEventStream } from '../../src/woodpecker/event-stream.ts';
 import { createWoodpeckerHealth } from '../../src/woodpecker/health.ts';
 import { type FakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
-import { project } from './projected.ts';
+import { projectPair, type ShownPair } from './projected.ts';
 import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts';
 
 /** When simulated time begins: 2026-06-01. */
@@ -51,18 +50,11 @@ export interface LiveHarness {
   /** One round of reconciliation, for when no lane runs that does them. */
   round(): Promise<void>;
   repo(fullName: string): Repo | undefined;
-  shown(repo: string, tier?: string): Shown | null;
+  shown(repo: string, tier?: string): ShownPair | null;
   stop(): Promise<void>;
 }
 
 export type Lane = 'stream' | 'follow' | 'reconcile' | 'background';
-
-export interface Shown {
-  readonly deployments: number;
-  readonly failures: number;
-  readonly lastSuccess: number;
-  readonly lastFailure: number;
-}
 
 export interface LiveOptions {
   readonly clock: SimulatedClock;
@@ -128,8 +120,8 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     onRequest: (request) => health.note(request),
   });
   const historySeconds = 120 * 86_400;
-  const catchUp = createCatchUp({ ingest, client, clock, onEvent }, { historySeconds });
-  const backfill = createBackfill({ ingest, client, catchUp, clock, log, historySeconds, signal });
+  const scans = createScans({ ingest, client, clock, onEvent }, { historySeconds });
+  const backfill = createBackfill({ ingest, client, scans, clock, log, historySeconds, signal });
   const stream = createEventStream({
     ingest,
     client,
@@ -157,7 +149,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
   const reconciliation = createReconciliation({
     ingest,
     client,
-    catchUp,
+    scans,
     clock,
     log,
     onEvent,
@@ -211,17 +203,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     },
     round: () => reconciliation.round(signal),
     repo: (fullName) => [...state.repos.values()].find((one) => one.fullName === fullName),
-    shown(repo, tier = 'unassigned') {
-      const sample = project(state).find((one) => one.repo === repo && one.tier === tier);
-      if (!sample) return null;
-      const gauge = (name: string) => sample.gauges[gauges.findIndex((one) => one.name === name)] ?? -1;
-      return {
-        deployments: sample.totals.counters['dora_deployments_total'] ?? -1,
-        failures: sample.totals.counters['dora_deployment_failures_total'] ?? -1,
-        lastSuccess: gauge('dora_deployment_last_success_timestamp'),
-        lastFailure: gauge('dora_deployment_last_failure_timestamp'),
-      };
-    },
+    shown: (repo, tier) => projectPair(state, repo, tier),
     async stop() {
       aborter.abort(new Error('Test is over'));
       await Promise.all(running);

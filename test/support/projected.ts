@@ -5,6 +5,7 @@ import { defaultRules } from '../../src/core/policy.ts';
 import { createProjection, type Projected, type SeriesSample } from '../../src/core/projection.ts';
 import type { State } from '../../src/core/state.ts';
 import { createTimeline } from '../../src/core/timeline.ts';
+import { type GaugeValues, nameGauges } from './gauges.ts';
 
 /** A timeline before any deployment, under the default rules. */
 export const emptyTimeline = createTimeline(defaultRules);
@@ -17,4 +18,21 @@ export function project(state: State): readonly SeriesSample[] {
 /** All that is shown at `now` (Unix seconds). */
 export function projectWindows(state: State, windows: readonly Window[], now: number): Projected {
   return createProjection(state, windows).at(now);
+}
+
+export interface ShownPair extends GaugeValues {
+  readonly deployments: number;
+  readonly failures: number;
+}
+
+/** What is shown of one pair, by what it says; `null` where it is not. */
+export function projectPair(state: State, repo: string, tier = 'unassigned'): ShownPair | null {
+  const sample = project(state).find((one) => one.repo === repo && one.tier === tier);
+  if (!sample) return null;
+  const { counters } = sample.totals;
+  return {
+    ...nameGauges(sample.gauges),
+    deployments: counters['dora_deployments_total'] ?? -1,
+    failures: counters['dora_deployment_failures_total'] ?? -1,
+  };
 }

@@ -6,7 +6,7 @@ import { createBreath } from '../../src/clock.ts';
 
 import type { Follow } from '../../src/core/follow.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { createProjection, type SeriesSample } from '../../src/core/projection.ts';
+import { createProjection } from '../../src/core/projection.ts';
 import type { Repo } from '../../src/core/repo.ts';
 import type { State } from '../../src/core/state.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
@@ -29,8 +29,7 @@ import { createWebhook, type WebhookAnswer } from '../../src/sources/webhook.ts'
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
-import { type GaugeValues, nameGauges } from './gauges.ts';
-import { project, projectWindows } from './projected.ts';
+import { projectPair, projectWindows, type ShownPair } from './projected.ts';
 
 /** When the clock of a small exporter stands still: a minute after the pipelines of the v3.17.0 fixtures. */
 export const noon = 1_785_500_450;
@@ -57,12 +56,7 @@ export interface SmallExporter {
   pipelines(): Promise<readonly StoredPipeline[]>;
   follows(): Promise<readonly Follow[]>;
   /** What is shown of a repo; `null` where nothing is. */
-  shown(repo: string, tier?: string): Shown | null;
-}
-
-export interface Shown extends GaugeValues {
-  readonly deployments: number;
-  readonly failures: number;
+  shown(repo: string, tier?: string): ShownPair | null;
 }
 
 export interface SmallExporterOptions {
@@ -172,17 +166,6 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
         return all;
       }),
     follows: () => store.transact((tx) => tx.follows.all()),
-    shown(repo, tier = 'unassigned') {
-      const sample = project(state).find((one) => one.repo === repo && one.tier === tier);
-      return sample ? toShown(sample) : null;
-    },
-  };
-}
-
-function toShown({ gauges, totals }: SeriesSample): Shown {
-  return {
-    ...nameGauges(gauges),
-    deployments: totals.counters['dora_deployments_total'] ?? -1,
-    failures: totals.counters['dora_deployment_failures_total'] ?? -1,
+    shown: (repo, tier) => projectPair(state, repo, tier),
   };
 }

@@ -1,0 +1,28 @@
+/** Addresses to listen on, as settings give them. */
+
+import { isIPv4, isIPv6 } from 'node:net';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What `parseAddress` takes. */
+export const addressWords = 'host:port, :port or [ipv6]:port with a port from 0 to 65535';
+
+/** `null`: no address. */
+export function parseAddress(text: string): Address | null {
+  const [, ipv6, name, digits] = /^(?:\[([^[\]]+)\]|([^[\]\s:/]*)):(\d{1,5})$/.exec(text) ?? [];
+  const host = ipv6 ?? (name || '0.0.0.0');
+  const port = Number(digits);
+  if (!(port <= 65_535) || (ipv6 !== undefined && !isIPv6(ipv6))) return null;
+  return /^[\d.]+$/.test(host) && !isIPv4(host) ? null : { host, port };
+}
+
+/** Whether the system would refuse the second: a wildcard takes the port on every address of its kind. */
+export function doCollide(a: Address, b: Address): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  const hosts = [a.host.toLowerCase(), b.host.toLowerCase()];
+  if (hosts[0] === hosts[1] || hosts.includes('::')) return true;
+  return hosts.includes('0.0.0.0') && hosts.every((host) => isIPv4(host));
+}

@@ -1,0 +1,96 @@
+/**
+ * The schemas of the service's description, by name: those that requests are checked with and answers are built to, as
+ * OpenAPI writes them.
+ */
+
+import { z } from 'zod';
+import { webhookBodies } from '../sources/webhook.ts';
+import { BackfillBody } from './backfill-routes.ts';
+import {
+  BackfillSummaryJson,
+  CountedPipelineJson,
+  DoraJson,
+  ExplanationJson,
+  FiguresJson,
+  PairFiguresJson,
+  ProblemJson,
+  ScoreJson,
+  TierFiguresJson,
+  UncountedPipelineJson,
+  WebhookResultJson,
+  WindowJson,
+} from './schemas.ts';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+const answers = {
+  BackfillSummary: BackfillSummaryJson,
+  CountedPipeline: CountedPipelineJson,
+  Dora: DoraJson,
+  Explanation: ExplanationJson,
+  Figures: FiguresJson,
+  PairFigures: PairFiguresJson,
+  Problem: ProblemJson,
+  Score: ScoreJson,
+  TierFigures: TierFiguresJson,
+  UncountedPipeline: UncountedPipelineJson,
+  WebhookResult: WebhookResultJson,
+  Window: WindowJson,
+};
+export type AnswerName = keyof typeof answers;
+
+const bodies = {
+  BackfillRequest: BackfillBody(0),
+  Build: webhookBodies.build,
+  Event: webhookBodies.event,
+  StepReport: webhookBodies.report,
+};
+
+const parameterWords: Readonly<Record<string, string>> = {
+  repo: 'owner/name, whatever its case',
+  tier: 'Tier of the policy',
+  window: 'One of the policy’s windows',
+  at: 'End of the window, a time such as 2026-01-01T00:00:00Z or an age such as 7d; now where not given',
+  limit: 'How many pipelines to list at most, from 1 to 1000',
+  before: 'Where the list goes on, from `next` of an earlier answer',
+};
+
+/** All that `ref` can name. */
+export function componentSchemas(): Json {
+  return { ...schemasOf(answers, 'output'), ...schemasOf(bodies, 'input') };
+}
+
+export function ref(name: AnswerName | keyof typeof bodies): Json {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** The parameters of a query that is checked with such a schema. */
+export function parametersOf(query: z.ZodType): readonly Json[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input' });
+  return Object.entries(properties).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    description: parameterWords[name],
+    schema,
+  }));
+}
+
+/** Schemas that refer to each other by their names. */
+function schemasOf(named: Readonly<Record<string, z.ZodType>>, io: 'input' | 'output'): Json {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, {
+    io,
+    uri: (id) => `#/components/schemas/${id}`,
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.$id;
+      delete jsonSchema.$schema;
+      // What they say is said by the format, and by any number that JSON can hold.
+      if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+    },
+  });
+  return schemas;
+}

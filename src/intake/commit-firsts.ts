@@ -1,0 +1,39 @@
+/**
+ * When the first pipeline of a commit was created, where the policy lets that stand for a time of the commit that cannot
+ * be had. One pipeline can then change what others bring: all that were deployed of the same commit.
+ */
+
+import type { FigureRules } from '../core/figures/figure.ts';
+import type { Repo } from '../core/repo.ts';
+import type { Transaction } from '../store/store.ts';
+import type { SeriesChanges } from './series-changes.ts';
+
+export interface CommitFirsts {
+  /** Unix seconds; `null` where it does not matter, or there is none. */
+  of(repo: number, commit: string): Promise<number | null>;
+  /** Makes a change to pipelines of the commits; series that it gives another first one are built anew. */
+  watch(repo: Repo, commits: readonly string[], change: () => Promise<void>): Promise<void>;
+}
+
+export function createCommitFirsts(
+  tx: Transaction,
+  series: SeriesChanges,
+  { leadTimeFallback }: FigureRules,
+): CommitFirsts {
+  const doMatter = leadTimeFallback === 'created';
+  const firsts: CommitFirsts = {
+    of: async (repo, commit) =>
+      doMatter && commit !== '' ? tx.pipelines.firstCreatedAt(repo, commit) : null,
+    async watch(repo, commits, change) {
+      if (!doMatter) return change();
+      const before = new Map<string, number | null>();
+      for (const commit of commits) before.set(commit, await firsts.of(repo.key, commit));
+      await change();
+      for (const [commit, firstBefore] of before) {
+        if ((await firsts.of(repo.key, commit)) === firstBefore) continue;
+        for (const tier of await tx.pipelines.tiersOfCommit(repo.key, commit)) series.rebuild(repo, tier);
+      }
+    },
+  };
+  return firsts;
+}

@@ -1,0 +1,123 @@
+/**
+ * The journal of backfills: what each has done so far, told while it runs and kept in the store for later.
+ *
+ * Guarantees: one runs at a time; what was running when the process ended is told as `interrupted`; the newest fifty are
+ * kept. A summary that cannot be kept decides nothing: the backfill itself goes on.
+ */
+
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import { type Ingest, StoreUnavailable } from '../ingest.ts';
+import { describeError, type Log } from '../log.ts';
+import { type Counts, noCounts } from './intake.ts';
+
+export interface BackfillSummary {
+  readonly id: string;
+  readonly state: 'running' | 'done' | 'failed' | 'interrupted';
+  /** ISO 8601; `null` while running. */
+  readonly started: string;
+  readonly finished: string | null;
+  readonly dry_run: boolean;
+  /** Repos that were gone through so far. */
+  readonly repos: number;
+  readonly pipelines: Counts;
+  readonly errors: readonly { readonly repo: string; readonly message: string }[];
+}
+
+export interface BackfillJournal {
+  readonly running: BackfillSummary | null;
+  /** Newest first. */
+  list(): Promise<readonly BackfillSummary[]>;
+  get(id: string): Promise<BackfillSummary | null>;
+  /** Opens the entry of one that begins; none other may be running. */
+  begin(isDry: boolean): BackfillEntry;
+}
+
+/** Of one backfill. */
+export interface BackfillEntry {
+  readonly summary: BackfillSummary;
+  update(change: Partial<BackfillSummary>): void;
+  /** Says that it has ended, now, and how. */
+  finish(state: 'done' | 'failed'): void;
+  /** Keeps the summary as it is. */
+  save(): Promise<void>;
+  /** It no longer runs; where it was not finished, it was cut off. */
+  close(): void;
+}
+
+export interface JournalOptions {
+  readonly ingest: Ingest;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onRunning?: ((isRunning: boolean) => void) | undefined;
+}
+
+const rememberedBackfills = 50;
+
+export function createBackfillJournal({ ingest, clock, log, onRunning }: JournalOptions): BackfillJournal {
+  let running: BackfillSummary | null = null;
+  const nowIso = (): string => new Date(clock.now()).toISOString();
+
+  const save = async (summary: BackfillSummary): Promise<void> => {
+    const { id, started } = summary;
+    const stored = { id, startedAtMs: Date.parse(started), summary: JSON.stringify(summary) };
+    try {
+      await ingest.submit(async ({ tx }) => {
+        await tx.backfills.put(stored);
+        await tx.backfills.keepNewest(rememberedBackfills);
+      });
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      log.debug('Summary of a backfill could not be stored', { id, error: describeError(error) });
+    }
+  };
+  const list = async (): Promise<BackfillSummary[]> => {
+    const stored = await ingest.read((rows) => rows.backfills.newest(rememberedBackfills));
+    return stored.map(({ summary }) => {
+      const parsed = JSON.parse(summary) as BackfillSummary;
+      if (parsed.id === running?.id) return running;
+      return parsed.state === 'running' ? { ...parsed, state: 'interrupted' } : parsed;
+    });
+  };
+
+  return {
+    get running() {
+      return running;
+    },
+    list,
+    async get(id) {
+      if (running?.id === id) return running;
+      return (await list()).find((summary) => summary.id === id) ?? null;
+    },
+    begin(isDry) {
+      let summary: BackfillSummary = {
+        id: randomUUID(),
+        state: 'running',
+        started: nowIso(),
+        finished: null,
+        dry_run: isDry,
+        repos: 0,
+        pipelines: noCounts,
+        errors: [],
+      };
+      const update = (change: Partial<BackfillSummary>): void => {
+        summary = { ...summary, ...change };
+        running = summary;
+      };
+      running = summary;
+      onRunning?.(true);
+      return {
+        get summary() {
+          return summary;
+        },
+        update,
+        finish: (state) => update({ state, finished: nowIso() }),
+        save: () => save(summary),
+        close() {
+          running = null;
+          onRunning?.(false);
+        },
+      };
+    },
+  };
+}

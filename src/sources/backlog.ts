@@ -1,0 +1,83 @@
+/**
+ * The backlog: repos that are not up to date, since they are new or could not be read. They are brought up to date in the
+ * background; one that fails is tried again after a pause that doubles with each time, up to ten minutes.
+ */
+
+import type { Clock } from '../clock.ts';
+import type { Repo } from '../core/repo.ts';
+import { type Ingest, StoreUnavailable } from '../ingest.ts';
+import { describeError, type Log } from '../log.ts';
+import { watchedRepos } from './askable-repo.ts';
+import { createNap } from './nap.ts';
+import type { Scans } from './scans.ts';
+
+export interface Backlog {
+  /** How many repos wait. */
+  readonly size: number;
+  noteSuccess(repo: Repo): void;
+  noteFailure(repo: Repo, error: unknown): void;
+  /** Brings up to date what is due, again and again, but not while `isBusy`; rejects when aborted. */
+  work(isBusy: () => boolean, signal: AbortSignal): Promise<never>;
+}
+
+export interface BacklogOptions {
+  readonly ingest: Ingest;
+  readonly scans: Scans;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const firstRetryMs = 5_000;
+const longestRetryMs = 600_000;
+const paceMs = 1_000;
+const longestNapMs = 60_000;
+
+export function createBacklog({ ingest, scans, clock, log }: BacklogOptions): Backlog {
+  const failed = new Map<number, { pauseMs: number; retryAt: number }>();
+
+  const waiting = (): Repo[] =>
+    watchedRepos(ingest).filter((repo) => repo.scan.watermark === null || failed.has(repo.key));
+  const dueAt = (repo: Repo): number => {
+    const retryAt = failed.get(repo.key)?.retryAt ?? 0;
+    // Further off than any pause: the clock was put back.
+    return retryAt > clock.now() + longestRetryMs ? 0 : retryAt;
+  };
+  const backlog: Backlog = {
+    get size() {
+      return waiting().length;
+    },
+    noteSuccess(repo) {
+      failed.delete(repo.key);
+    },
+    noteFailure(repo, error) {
+      const before = failed.get(repo.key);
+      const pauseMs = Math.min((before?.pauseMs ?? firstRetryMs / 2) * 2, longestRetryMs);
+      failed.set(repo.key, { pauseMs, retryAt: clock.now() + pauseMs });
+      const isTold = before !== undefined || error instanceof StoreUnavailable;
+      log[isTold ? 'debug' : 'warn']('Repo could not be brought up to date; will try again', {
+        repo: repo.fullName,
+        error: describeError(error),
+        retry_in_s: pauseMs / 1000,
+      });
+    },
+    async work(isBusy, signal) {
+      const nap = createNap({ ingest, clock }, paceMs);
+      for (;;) {
+        const nextAt = Math.min(...waiting().map(dueAt));
+        await nap(Math.min(nextAt - clock.now(), longestNapMs), signal);
+        if (isBusy()) continue;
+        for (const repo of waiting().filter((one) => dueAt(one) <= clock.now())) {
+          try {
+            await scans.catchUp(repo.key, 'backfill', signal);
+            backlog.noteSuccess(repo);
+            log.info('Repo is up to date', { repo: repo.fullName });
+          } catch (error) {
+            signal.throwIfAborted();
+            backlog.noteFailure(repo, error);
+          }
+        }
+      }
+    },
+  };
+  return backlog;
+}
