@@ -5,6 +5,7 @@
 
 import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -18,7 +19,7 @@ export interface Probed {
   readonly heapMb: number;
 }
 
-/** What is left after a collection of garbage. */
+/** What is left after garbage was collected. */
 export interface Held {
   readonly rssMb: number;
   readonly heapMb: number;
@@ -37,7 +38,7 @@ delays.enable();
 let cpu = process.cpuUsage();
 
 process.on('message', (message) => {
-  if (message === 'held') process.send?.(look());
+  if (message === 'held') void look().then((held) => process.send?.(held));
   if (message !== 'probe') return;
   const used = process.cpuUsage(cpu);
   const probed: Probed = {
@@ -52,10 +53,14 @@ process.on('message', (message) => {
   cpu = process.cpuUsage();
 });
 
-function look(): Held {
+async function look(): Promise<Held> {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
-  collect();
+  // What is let go of when something else is found collected (signals of requests that are over) takes further rounds.
+  for (let round = 0; round < 3; round++) {
+    collect();
+    await delay(100);
+  }
   const resources: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
   const { rss, heapUsed, external } = process.memoryUsage();
