@@ -87,9 +87,7 @@ export function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
     Number(isEnded(a.status)) - Number(isEnded(b.status)) ||
     Number(a.hasWorkflows) - Number(b.hasWorkflows) ||
     Number(a.fromRest) - Number(b.fromRest) ||
-    statusRanks.indexOf(a.status) - statusRanks.indexOf(b.status) ||
-    // The earlier finish wins: a finish replaced by its time of receipt then stays what it was first.
-    (b.finishedAt ?? Number.MAX_SAFE_INTEGER) - (a.finishedAt ?? Number.MAX_SAFE_INTEGER) ||
+    compareOutcomes(a, b) ||
     compareText(fingerprint(a), fingerprint(b))
   );
 }
@@ -99,7 +97,60 @@ export function mergeRecords(a: PipelineRecord, b: PipelineRecord): PipelineReco
   const winner = compareRecords(a, b) >= 0 ? a : b;
   if (a.id !== b.id) return winner;
   const firstEndReportAt = earliest(a.firstEndReportAt, b.firstEndReportAt);
-  return firstEndReportAt === winner.firstEndReportAt ? winner : { ...winner, firstEndReportAt };
+  if (a.updatedAt > 0 || b.updatedAt > 0) {
+    return firstEndReportAt === winner.firstEndReportAt ? winner : { ...winner, firstEndReportAt };
+  }
+  const joined = { ...joinReports(a, b), firstEndReportAt };
+  const adds = (known: PipelineRecord) =>
+    firstEndReportAt !== known.firstEndReportAt || fingerprint(joined) !== fingerprint(known);
+  if (!adds(a)) return a;
+  return adds(b) ? joined : b;
+}
+
+/**
+ * Of reports that tell no update none is the newer one, and each may tell what another leaves out: what one has told
+ * stays told, whatever comes before or after. Field by field a greatest value, so that their order never matters; the end
+ * goes as one, by the rules of `compareRecords`.
+ */
+function joinReports(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
+  const { status, finishedAt, cutShortBy } = compareEnds(a, b) >= 0 ? a : b;
+  return {
+    number: a.number,
+    id: a.id,
+    status,
+    event: greatest(a.event, b.event),
+    branch: greatest(a.branch, b.branch),
+    deployTo: greatest(a.deployTo, b.deployTo),
+    commit: greatest(a.commit, b.commit),
+    message: greatest(a.message, b.message),
+    fromFork: a.fromFork || b.fromFork,
+    createdAt: earliest(a.createdAt, b.createdAt),
+    startedAt: earliest(a.startedAt, b.startedAt),
+    finishedAt,
+    updatedAt: 0,
+    committedAt: earliest(a.committedAt, b.committedAt),
+    hasWorkflows: a.hasWorkflows || b.hasWorkflows,
+    fromRest: a.fromRest || b.fromRest,
+    cutShortBy,
+    firstEndReportAt: a.firstEndReportAt,
+  };
+}
+
+function compareEnds(a: PipelineRecord, b: PipelineRecord): number {
+  return (
+    Number(isEnded(a.status)) - Number(isEnded(b.status)) ||
+    compareOutcomes(a, b) ||
+    compareText(a.status, b.status) ||
+    compareText(a.cutShortBy ?? '', b.cutShortBy ?? '')
+  );
+}
+
+function compareOutcomes(a: PipelineRecord, b: PipelineRecord): number {
+  return (
+    statusRanks.indexOf(a.status) - statusRanks.indexOf(b.status) ||
+    // The earlier finish wins: a finish replaced by its time of receipt then stays what it was first.
+    (b.finishedAt ?? Number.MAX_SAFE_INTEGER) - (a.finishedAt ?? Number.MAX_SAFE_INTEGER)
+  );
 }
 
 /** Whether two records say the same of a pipeline, however each came to be known. */
@@ -132,6 +183,12 @@ const toldFields = Object.keys({
 
 function fingerprint(record: PipelineRecord): string {
   return JSON.stringify(toldFields.map((field) => record[field]));
+}
+
+/** Told over not told, then the text that sorts last. */
+function greatest<T extends string | null>(a: T, b: T): T {
+  if (a === null || b === null) return a ?? b;
+  return compareText(a, b) >= 0 ? a : b;
 }
 
 function earliest(a: number | null, b: number | null): number | null {

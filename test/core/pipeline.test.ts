@@ -112,6 +112,45 @@ describe('mergeRecords', () => {
     expect(mergeAll([first, second, running])).toEqual({ ...second, firstEndReportAt: 1105 });
   });
 
+  describe('of reports that tell no update', () => {
+    const aReport = (told: Partial<PipelineRecord>) =>
+      aRecord({
+        ...{ id: 0, updatedAt: 0, hasWorkflows: false, fromRest: false, createdAt: null, startedAt: null },
+        ...{ event: null, branch: null, commit: '', message: '', ...told },
+      });
+    const rich = aReport({
+      ...{ event: 'deployment', branch: 'main', deployTo: 'production', commit: 'c1', message: 'fix' },
+      ...{ startedAt: 1010, committedAt: 900 },
+    });
+
+    it.each([
+      ['says less', aReport({})],
+      ['tells a later finish', aReport({ finishedAt: 1200 })],
+      ['tells no finish', aReport({ finishedAt: null })],
+      ['tells no end', aReport({ status: 'running', finishedAt: null })],
+    ])('one that %s takes nothing away', (_, poor) => {
+      expect(mergeRecords(poor, rich)).toEqual(rich);
+      expect(mergeRecords(rich, poor)).toBe(rich);
+    });
+
+    it('adds up what each of them tells, with the end of the one that failed', () => {
+      const build = aReport({ event: 'push', startedAt: 1010, finishedAt: 1050 });
+      const deploy = aReport({ status: 'failure', commit: 'c1', startedAt: 1060, committedAt: 900 });
+      const both = aReport({
+        ...{ status: 'failure', finishedAt: 1100, event: 'push', commit: 'c1' },
+        ...{ startedAt: 1010, committedAt: 900 },
+      });
+      expect(mergeRecords(build, deploy)).toEqual(both);
+      expect(mergeRecords(deploy, build)).toEqual(both);
+    });
+
+    it('yields to an observation that tells one', () => {
+      const event = aRecord({ id: 0, event: 'push', fromRest: false });
+      expect(mergeRecords(rich, event)).toBe(event);
+      expect(mergeRecords(event, rich)).toBe(event);
+    });
+  });
+
   it('takes no report over to another pipeline of the same number', () => {
     const old = aRecord({ id: 501, finishedAt: null, firstEndReportAt: 1105 });
     const other = aRecord({ id: 777, finishedAt: null, firstEndReportAt: 1190 });

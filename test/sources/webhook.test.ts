@@ -305,6 +305,31 @@ describe('a webhook that is all there is', () => {
     expect(exporter.shown('acme/shop')?.lastSuccess).toBe(noon + 300);
   });
 
+  it('learns what one report of a pipeline tells and another leaves out, and forgets none of it', async () => {
+    const told = { event: 'deployment', deploy_to: 'production', commit: 'c1', commit_time: noon - 600 };
+    const records: unknown[] = [];
+    for (const [first, second, answer] of [
+      [aReport(told), aReport({ finished: noon - 5 }), duplicate],
+      [aReport(), aReport(told), stored],
+    ] as const) {
+      const exporter = await createSmallExporter();
+      expect(await exporter.receive(first)).toEqual(stored);
+      expect(await exporter.receive(second)).toEqual(answer);
+      records.push((await exporter.pipelines()).map(({ record }) => record));
+    }
+    expect(records[0]).toEqual([
+      expect.objectContaining({ event: 'deployment', deployTo: 'production', committedAt: noon - 600 }),
+    ]);
+    expect(records[1]).toEqual(records[0]);
+  });
+
+  it('counts no pull request because of a report that does not say that it is one', async () => {
+    const exporter = await createSmallExporter();
+    expect(await exporter.receive(aReport({ event: 'pull_request' }))).toEqual(ignored('pull_request'));
+    expect(await exporter.receive(aReport())).toEqual(duplicate);
+    expect(exporter.state.timelines.size).toBe(0);
+  });
+
   it('takes nothing in where the store cannot commit, and the same body again later', async () => {
     const store = createMemoryStore();
     let isBroken = false;
