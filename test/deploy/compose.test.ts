@@ -110,7 +110,7 @@ describe('the compose file', () => {
     );
     expect(published).toEqual({
       exporter: '3672:3672,127.0.0.1:3673:3673',
-      demo: '',
+      demo: '127.0.0.1:3674:3672',
       prometheus: '127.0.0.1:9090:9090',
       grafana: '127.0.0.1:3000:3000',
     });
