@@ -7,7 +7,7 @@
 import { clockToleranceSeconds, isInFuture } from '../core/clock-tolerance.ts';
 import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
 import type { RepoFacts } from '../core/repo.ts';
-import { repoIdInLink, type StepReport, type WirePipeline, type WireRepo } from './wire.ts';
+import { cutText, repoIdInLink, type StepReport, type WirePipeline, type WireRepo } from './wire.ts';
 
 const longestMessage = 512;
 /** Events whose message is the commit's; for others REST and stream tell different ones. */
@@ -25,7 +25,7 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
     branch: wire.branch || null,
     deployTo: wire.deploy_to,
     commit: wire.commit,
-    message: messageBearingEvents.has(wire.event) ? wire.message.slice(0, longestMessage).toWellFormed() : '',
+    message: messageBearingEvents.has(wire.event) ? cutText(wire.message, longestMessage) : '',
     fromFork: wire.from_fork,
     createdAt: createdAt || null,
     startedAt: wire.started || wire.started_at || null,

@@ -15,11 +15,10 @@ const seconds = z
   .int()
   .nullish()
   .transform((value) => (value && value > 0 ? value : 0));
-/** Well-formed Unicode, so that it is the same again when read back from a store; cut where nobody writes that much. */
 const text = z
   .string()
   .nullish()
-  .transform((value) => (value ?? '').slice(0, longestText).toWellFormed());
+  .transform((value) => cutText(value ?? '', longestText));
 const count = z.number().int().positive();
 const flag = z
   .boolean()
@@ -32,6 +31,14 @@ const span = {
   finished: seconds,
   end_time: seconds,
 };
+
+/**
+ * At most `most` UTF-16 code units of the text, as well-formed Unicode, so that it is the same again when read back from
+ * a store. A copy where it is cut: a slice would hold on to all that it was cut from.
+ */
+export function cutText(value: string, most: number): string {
+  return value.length > most ? Buffer.from(value.slice(0, most)).toString() : value.toWellFormed();
+}
 
 /** More than any pipeline has. */
 const mostWorkflows = 500;
@@ -173,7 +180,7 @@ const reportedSeconds = z
 const reportedText = z
   .string()
   .nullish()
-  .transform((value) => value?.slice(0, longestText).toWellFormed() || null);
+  .transform((value) => cutText(value ?? '', longestText) || null);
 
 /** A step's own report. An empty value is one that the step's shell did not have. */
 export const StepReport = z.object({

@@ -1,4 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { toRecord } from '../../src/woodpecker/normalise.ts';
 import {
   RepoName,
   repoIdInLink,
@@ -82,6 +85,30 @@ describe('WirePipeline', () => {
     expect(message).toBe('half \ufffd');
     // The cut goes through the middle of a character that takes two units.
     expect(WirePipeline.parse({ ...minimal, branch: `${'b'.repeat(1023)}😀` }).branch.at(-1)).toBe('\ufffd');
+  });
+
+  it('holds on to nothing of what it has cut off', () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const heapMb = () => {
+      collect();
+      return process.memoryUsage().heapUsed / 2 ** 20;
+    };
+    const before = heapMb();
+    const kept = Array.from({ length: 50 }, (_, index) => {
+      const body = JSON.parse(
+        `{"number": 12, "status": "success", "commit": "${String(index).repeat(500_000)}"}`,
+      );
+      const record = toRecord(
+        WirePipeline.parse({ ...body, message: body.commit, event: 'push' }),
+        'rest',
+        0,
+      );
+      const { commit } = StepReport.parse({ ...body, repo: 'acme/shop' });
+      return [record, commit];
+    });
+    expect(heapMb() - before).toBeLessThan(5);
+    expect(kept).toHaveLength(50);
   });
 
   it.each([
