@@ -94,6 +94,8 @@ export function createSeriesChanges(
   const reduceChange = (key: string, change: SeriesChange): Reduction | null => {
     const all = [...change.pipelines.values()];
     const timeline = timelines.has(key) ? timelines.get(key) : state.timelines.get(key);
+    // The clock was ahead when it was cut: the store alone still has what windows reach back to.
+    if (timeline && timeline.baseEnd > cutoff) return null;
     return reduce(timeline ?? start, {
       removed: all.flatMap(({ was }) => was ?? []),
       inserted: all.flatMap(({ now }) => now ?? []),

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Policy } from '../../src/core/policy.ts';
+import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import { StoreUnavailable } from '../../src/ingest.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { fixture } from '../support/fixtures.ts';
+import { projectWindows } from '../support/projected.ts';
 import { aPolicy } from '../support/records.ts';
 import { createSmallExporter, noon, type SmallExporter } from '../support/small-exporter.ts';
 
@@ -321,6 +322,21 @@ describe('a webhook that is all there is', () => {
       expect.objectContaining({ event: 'deployment', deployTo: 'production', committedAt: noon - 600 }),
     ]);
     expect(records[1]).toEqual(records[0]);
+  });
+
+  it('shows what windows hold though the clock was far ahead for a while', async () => {
+    const exporter = await createSmallExporter();
+    const day = 86_400;
+    const receive = (number: number, at: number) =>
+      exporter.receive(anEvent({ number, id: number, created: at, started: at, updated: at, finished: at }));
+    for (let number = 1; number <= 80; number++) await receive(number, noon - number * day);
+    exporter.clock.advance(60 * day);
+    await receive(81, noon);
+    exporter.clock.advance(-60 * day);
+    await receive(82, noon - 1);
+    const [series] = projectWindows(exporter.state, defaultPolicy.windows, noon).series;
+    const deployments = series?.windows?.windows.map(({ counts }) => counts[0]);
+    expect(deployments).toEqual([8, 31, 82]);
   });
 
   it('counts no pull request because of a report that does not say that it is one', async () => {

@@ -1,9 +1,9 @@
-import { createBreath } from '../../src/clock.ts';
 /**
  * Everything between a webhook's body and the figures, on a store in memory and a clock that stands still: no port, no
  * file, no Woodpecker. Tests of one part see through it what that part does to the others.
  */
 
+import { createBreath } from '../../src/clock.ts';
 import type { Follow } from '../../src/core/follow.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import { createProjection } from '../../src/core/projection.ts';
