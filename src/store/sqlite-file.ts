@@ -3,7 +3,7 @@
  * A new one is its owner's alone, as SQLite then makes the log and the index beside it too.
  */
 
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeFolder, mayMakeFolder, NoPlaceForFolder } from './folder.ts';
@@ -85,10 +85,11 @@ function createOwnFile(path: string): void {
 
 /**
  * Keeps other exporters away for as long as this one lives, since each holds totals in memory. A lock on a file beside
- * the database, so that whoever only reads is let in; the system ends it with the process.
+ * the database itself, whatever links lead to it, so that whoever only reads is let in; the system ends it with the
+ * process.
  */
 function lockForOne(path: string): DatabaseSync {
-  const lockPath = `${path}.lock`;
+  const lockPath = `${realpathSync(path)}.lock`;
   createOwnFile(lockPath);
   const lock = new DatabaseSync(lockPath, { timeout: 0 });
   try {

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
@@ -102,6 +111,24 @@ describe('openSqliteStore', () => {
     await first.close();
     await openSqliteStore(path).close();
   });
+
+  it.each(['link.db', 'other/link.db', 'linked/dora.db'])(
+    'is refused to a second exporter by the way of the link %s too',
+    async (name) => {
+      mkdirSync(folder.pathOf('other'));
+      symlinkSync('../dora.db', folder.pathOf('other/link.db'));
+      symlinkSync('dora.db', folder.pathOf('link.db'));
+      symlinkSync('.', folder.pathOf('linked'));
+      const link = folder.pathOf(name);
+      const first = openSqliteStore(path);
+      expect(() => openSqliteStore(link)).toThrow(/in use by another exporter/);
+      await first.close();
+      const second = openSqliteStore(link);
+      expect(() => openSqliteStore(path)).toThrow(/in use by another exporter/);
+      await second.close();
+      expect(readdirSync(folder.pathOf('other'))).toEqual(['link.db']);
+    },
+  );
 
   it('takes nothing in once its file was removed or replaced', async () => {
     const store = openSqliteStore(path);
