@@ -4,6 +4,7 @@ import { StoreUnavailable } from './store.ts';
 
 /** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
 const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
+const lostCodes = new Set(['ENOENT', 'ELOOP']);
 const deniedCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 
 /** SQLite's own faults mean that the store is unavailable; anything else, a value it refuses included, is the caller's. */
@@ -25,4 +26,9 @@ export function isNotADatabase(error: unknown): boolean {
 export function isNotToBeOpened(error: unknown): boolean {
   if (isSqliteError(error)) return [14, 8].includes(error.errcode & 0xff);
   return error instanceof Error && 'code' in error && deniedCodes.has(String(error.code));
+}
+
+/** The path leads nowhere, by the system's own words. */
+export function isLost(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && lostCodes.has(String(error.code));
 }

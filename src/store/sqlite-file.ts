@@ -3,12 +3,12 @@
  * A new one is its owner's alone, as SQLite then makes the log and the index beside it too.
  */
 
-import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, openSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeFolder, mayMakeFolder, NoPlaceForFolder } from './folder.ts';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
-import { isNotADatabase, isNotToBeOpened, isSqliteError } from './sqlite-errors.ts';
+import { isLost, isNotADatabase, isNotToBeOpened, isSqliteError } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';
 
 /** A longer log, 16 MB, lets pages that are written again and again reach the file once. */
@@ -24,6 +24,7 @@ export function openDatabase(
   let database: DatabaseSync | null = null;
   let lock: DatabaseSync | null = null;
   try {
+    refuseNoFile(path);
     if (!isReadOnly) {
       makeFolder(dirname(path));
       createOwnFile(path);
@@ -62,10 +63,33 @@ export function openDatabase(
  */
 export function mayMakeDatabase(path: string): boolean {
   try {
+    refuseNoFile(path);
     return mayMakeFolder(dirname(path));
   } catch (cause) {
     throw cause instanceof NoPlaceForFolder ? noPlace(path, cause) : cause;
   }
+}
+
+/** Before anything is opened: a pipe would never answer, and beside a device nothing is to be made. */
+function refuseNoFile(path: string): void {
+  const kind = kindAt(path);
+  if (kind !== null) throw new StoreUnusable(`There can be no database "${path}": ${kind} is there`);
+}
+
+/** What is at the path other than a file; `null`: a file, nothing, or what cannot be looked at. */
+function kindAt(path: string): string | null {
+  let stat: Stats;
+  try {
+    stat = statSync(path);
+  } catch (error) {
+    // Opening it will tell more.
+    if (!isLost(error)) return null;
+    return lstatSync(path, { throwIfNoEntry: false }) ? 'a link that leads nowhere' : null;
+  }
+  if (stat.isFile()) return null;
+  if (stat.isDirectory()) return 'a folder';
+  if (stat.isFIFO()) return 'a pipe';
+  return stat.isSocket() ? 'a socket' : 'a device';
 }
 
 function noPlace(path: string, cause: NoPlaceForFolder): StoreUnusable {

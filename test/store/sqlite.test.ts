@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -8,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
@@ -248,8 +250,44 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
-  it('is unavailable where a folder stands in the place of the file', () => {
-    expect(() => openSqliteStore(folder.pathOf('.'))).toThrow(StoreUnavailable);
+  describe.each([false, true])('with isReadOnly %j is unusable', (isReadOnly) => {
+    const server = createServer();
+
+    beforeEach(async () => {
+      mkdirSync(folder.pathOf('folder'));
+      execFileSync('mkfifo', [folder.pathOf('pipe')]);
+      symlinkSync('pipe', folder.pathOf('link'));
+      symlinkSync('nothing', folder.pathOf('astray'));
+      symlinkSync('circle', folder.pathOf('circle'));
+      await new Promise<void>((resolve) => server.listen(folder.pathOf('socket'), resolve));
+    });
+
+    afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+    it.each([
+      ['folder', 'a folder'],
+      ['pipe', 'a pipe'],
+      ['link', 'a pipe'],
+      ['socket', 'a socket'],
+      ['astray', 'a link that leads nowhere'],
+      ['circle', 'a link that leads nowhere'],
+      ['/dev/null', 'a device'],
+    ])('where %s is %s, and makes nothing', (name, kind) => {
+      const place = name.startsWith('/') ? name : folder.pathOf(name);
+      const before = readdirSync(folder.pathOf('.'), { recursive: true });
+      const open = () => openSqliteStore(place, { isReadOnly });
+      expect(open).toThrow(StoreUnusable);
+      expect(open).toThrow(`There can be no database "${place}": ${kind} is there`);
+      expect(readdirSync(folder.pathOf('.'), { recursive: true })).toEqual(before);
+      expect(readdirSync('/dev').filter((made) => /^null./.test(made))).toEqual([]);
+    });
+  });
+
+  it('finds a file by the way of a link', async () => {
+    await openSqliteStore(path).close();
+    symlinkSync('dora.db', folder.pathOf('link.db'));
+    await openSqliteStore(folder.pathOf('link.db')).close();
+    await openSqliteStore(folder.pathOf('link.db'), { isReadOnly: true }).close();
   });
 
   it('is unusable below a file', () => {
