@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeFolder, mayMakeFolder, NoPlaceForFolder } from './folder.ts';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
-import { isLost, isNotADatabase, isNotToBeOpened, isSqliteError } from './sqlite-errors.ts';
+import { isDamage, isLost, isNotADatabase, isNotToBeOpened, isSqliteError } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';
 
 /** A longer log, 16 MB, lets pages that are written again and again reach the file once. */
@@ -21,10 +21,10 @@ export function openDatabase(
   path: string,
   isReadOnly: boolean,
 ): { database: DatabaseSync; lock: DatabaseSync | null } {
+  refuseNoFile(path);
   let database: DatabaseSync | null = null;
   let lock: DatabaseSync | null = null;
   try {
-    refuseNoFile(path);
     if (!isReadOnly) {
       makeFolder(dirname(path));
       createOwnFile(path);
@@ -43,9 +43,14 @@ export function openDatabase(
   } catch (cause) {
     database?.close();
     lock?.close();
-    if (cause instanceof StoreUnusable) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
+    if (cause instanceof StoreUnusable) {
+      throw new StoreUnusable(`Cannot use the database "${path}": ${message}`, { cause });
+    }
     if (cause instanceof NoPlaceForFolder) throw noPlace(path, cause);
+    if (isDamage(cause)) {
+      throw new StoreUnusable(`Database "${path}" is damaged, restore a backup: ${message}`, { cause });
+    }
     if (isNotADatabase(cause)) {
       throw new StoreUnusable(`"${path}" is not a database of this exporter: ${message}`, { cause });
     }
@@ -122,7 +127,7 @@ function lockForOne(path: string): DatabaseSync {
   } catch (cause) {
     lock.close();
     if (!isSqliteError(cause) || (cause.errcode & 0xff) !== 5) throw cause;
-    throw new StoreUnusable(`Database "${path}" is in use by another exporter`, { cause });
+    throw new StoreUnusable('It is in use by another exporter');
   }
 }
 

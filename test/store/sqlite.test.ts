@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -167,7 +168,9 @@ describe('openSqliteStore', () => {
       newer.exec('PRAGMA user_version = 9999');
       newer.close();
       expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
-      expect(() => openSqliteStore(path)).toThrow(/version 9999/);
+      expect(() => openSqliteStore(path)).toThrow(
+        `Cannot use the database "${path}": The database is of version 9999`,
+      );
       const same = new DatabaseSync(path);
       expect(same.prepare('PRAGMA user_version').get()).toEqual({ user_version: 9999 });
       same.close();
@@ -179,9 +182,13 @@ describe('openSqliteStore', () => {
       foreign.close();
     };
 
-    it("another program's database", () => {
+    it("another program's database, telling which", () => {
       createForeignDatabase();
-      expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+      for (const isReadOnly of [false, true]) {
+        const open = () => openSqliteStore(path, { isReadOnly });
+        expect(open).toThrow(StoreUnusable);
+        expect(open).toThrow(`Cannot use the database "${path}": Not a database of this exporter`);
+      }
     });
 
     it("another program's database without changing how that is kept", () => {
@@ -198,6 +205,40 @@ describe('openSqliteStore', () => {
     ])('a %s text file', (_, text) => {
       writeFileSync(path, text);
       expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+      expect(() => openSqliteStore(path)).toThrow(`"${path}" is not a database of this exporter`);
+    });
+  });
+
+  describe('with a damaged database', () => {
+    let whole: Buffer;
+
+    beforeEach(async () => {
+      const store = openSqliteStore(path);
+      await store.transact((tx) => tx.meta.put('policy', 'x'.repeat(50_000)));
+      await store.close();
+      whole = readFileSync(path);
+    });
+
+    it.each([99, 511, 4096, 20_000])('refuses the first %i bytes, and tells what would help', (bytes) => {
+      writeFileSync(path, whole.subarray(0, bytes));
+      for (const isReadOnly of [false, true]) {
+        const open = () => openSqliteStore(path, { isReadOnly });
+        expect(open).toThrow(StoreUnusable);
+        expect(open).toThrow(`Database "${path}" is damaged, restore a backup: `);
+      }
+      expect(statSync(path).size).toBe(bytes);
+    });
+
+    it.each([
+      ['lacks its last byte', () => whole.subarray(0, -1)],
+      ['has lost what its pages held', () => whole.fill(0, 4096)],
+    ])('is unavailable as soon as it meets the damage where it %s', async (_, damage) => {
+      writeFileSync(path, damage());
+      const store = openSqliteStore(path);
+      const attempt = store.transact((tx) => tx.meta.get('policy'));
+      await expect(attempt).rejects.toBeInstanceOf(StoreUnavailable);
+      await expect(attempt).rejects.toThrow(/^Store is damaged, restore a backup: /);
+      await store.close();
     });
   });
 
