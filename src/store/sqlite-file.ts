@@ -3,7 +3,17 @@
  * A new one is its owner's alone, as SQLite then makes the log and the index beside it too.
  */
 
-import { closeSync, existsSync, lstatSync, openSync, realpathSync, type Stats, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeFolder, mayMakeFolder, NoPlaceForFolder } from './folder.ts';
@@ -15,6 +25,8 @@ import { StoreUnavailable, StoreUnusable } from './store.ts';
 const checkpointPages = 4000;
 /** Waiting for another process blocks this one: not for long. */
 const busyTimeoutMs = 200;
+/** The database, what SQLite keeps beside it, and the same of the lock. */
+const fileSuffixes = ['', '-wal', '-shm', '.lock', '.lock-journal'];
 
 /** Throws `StoreUnusable` and `StoreUnavailable` as `openSqliteStore` does. `lock`: to be closed after the database. */
 export function openDatabase(
@@ -28,6 +40,8 @@ export function openDatabase(
     if (!isReadOnly) {
       makeFolder(dirname(path));
       createOwnFile(path);
+      const denied = findDenied(path);
+      if (denied) throw denied.cause;
     }
     database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: isReadOnly });
     refuseForeign(database);
@@ -54,10 +68,7 @@ export function openDatabase(
     if (isNotADatabase(cause)) {
       throw new StoreUnusable(`"${path}" is not a database of this exporter: ${message}`, { cause });
     }
-    const needs = isReadOnly
-      ? 'it must be there, and this user allowed to read it'
-      : 'its folder must be there, and this user allowed to write in it';
-    const advice = isNotToBeOpened(cause) ? `: ${needs}` : '';
+    const advice = isNotToBeOpened(cause) ? `: ${needsOf(path, isReadOnly)}` : '';
     throw new StoreUnavailable(`Cannot open the database "${path}": ${message}${advice}`, { cause });
   }
 }
@@ -73,6 +84,50 @@ export function mayMakeDatabase(path: string): boolean {
   } catch (cause) {
     throw cause instanceof NoPlaceForFolder ? noPlace(path, cause) : cause;
   }
+}
+
+/** What a process must be given before it can write a database. */
+export interface Denied {
+  readonly needs: string;
+  readonly cause: unknown;
+}
+
+/**
+ * What keeps this process from writing the database that is at the path, by what can be seen without a try; `null`:
+ * nothing. SQLite itself opens for reading what it may not write, and takes no lock on it then.
+ */
+export function findDenied(path: string): Denied | null {
+  const file = realpathSync(path);
+  const { R_OK, W_OK, X_OK } = constants;
+  for (const name of fileSuffixes.map((suffix) => file + suffix).filter((name) => existsSync(name))) {
+    const cause = refusalOf(name, R_OK | W_OK);
+    if (cause) return { needs: `"${name}" must be readable and writable for ${thisUser()}`, cause };
+  }
+  const folder = dirname(file);
+  const cause = refusalOf(folder, W_OK | X_OK);
+  return cause ? { needs: `"${folder}" must be writable for ${thisUser()}`, cause } : null;
+}
+
+function refusalOf(path: string, mode: number): unknown {
+  try {
+    accessSync(path, mode);
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+function needsOf(path: string, isReadOnly: boolean): string {
+  const denied = existsSync(path) ? findDenied(path) : null;
+  if (denied) return denied.needs;
+  return isReadOnly
+    ? `it must be there, and ${thisUser()} allowed to read it`
+    : `its folder must be there, and ${thisUser()} allowed to write in it`;
+}
+
+function thisUser(): string {
+  const uid = process.getuid?.();
+  return uid === undefined ? 'this user' : `this user (uid ${uid})`;
 }
 
 /** Before anything is opened: a pipe would never answer, and beside a device nothing is to be made. */
