@@ -8,7 +8,7 @@ import { cronDominance } from './core/cron-dominance.ts';
 import type { Policy } from './core/policy.ts';
 import { createTally, type EventCount } from './core/tally.ts';
 import { openSqliteStore } from './store/sqlite.ts';
-import { mayMakeDatabase } from './store/sqlite-file.ts';
+import { findDenied, mayMakeDatabase } from './store/sqlite-file.ts';
 
 /** Lines for a person. Rejects with `StoreUnusable` or `StoreUnavailable`. */
 export async function describeCheck(config: Config, policy: Policy): Promise<string[]> {
@@ -20,7 +20,7 @@ export async function describeCheck(config: Config, policy: Policy): Promise<str
       ? `Woodpecker: ${config.woodpecker.url}`
       : 'Woodpecker: none; what webhooks tell is all there is.',
     ...describePolicy(policy),
-    `Store: ${config.databasePath} ${stored ? `knows ${counted(stored.repos, 'repo')}` : describeNone(config.databasePath)}.`,
+    `Store: ${config.databasePath} ${stored ? describeStored(config.databasePath, stored) : describeNone(config.databasePath)}.`,
     events.length === 0 ? 'Deployments stored: none.' : 'Deployments stored, by tier and event:',
     ...events.map(({ tier, event, deployments }) => `  ${tier}  ${event}  ${deployments}`),
     ...cronDominance(events).map(
@@ -28,6 +28,11 @@ export async function describeCheck(config: Config, policy: Policy): Promise<str
         `Cron brings ${Math.round(share * 100)} % of ${tier}; to leave it out, set in the policy: ${remedy}`,
     ),
   ];
+}
+
+function describeStored(path: string, { repos }: Stored): string {
+  const denied = findDenied(path);
+  return `knows ${counted(repos, 'repo')}${denied ? `, but a start would fail: ${denied.needs}` : ''}`;
 }
 
 /** Throws `StoreUnusable` where there can be none. */

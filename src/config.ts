@@ -120,8 +120,9 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
   if (listen && metricsListen && doCollide(listen, metricsListen)) {
     problems.push('DORA_METRICS_LISTEN: expected another address than DORA_LISTEN, given one that overlaps');
   }
-  const databasePath = read('DORA_DATABASE', 'the path of a file, or :memory:', (text) =>
-    /\/$/.test(text) ? null : text,
+  const databaseWords = 'the path of a file, without file: before it, or :memory:';
+  const databasePath = read('DORA_DATABASE', databaseWords, (text) =>
+    /^file:|^\s*$|\/$/i.test(text) ? null : text,
   );
   const urlWords = 'an http or https URL without user name, password, query and fragment';
   const url = read('DORA_WOODPECKER_URL', urlWords, parseRootUrl);

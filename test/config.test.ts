@@ -120,7 +120,7 @@ describe('parseConfig', () => {
     expect(problemsOf(env)).toEqual([
       'DORA_LISTEN: expected host:port, :port or [ipv6]:port with a port from 0 to 65535, given "3672"',
       'DORA_METRICS_LISTEN: expected host:port, :port or [ipv6]:port with a port from 0 to 65535, given "localhost:65536"',
-      'DORA_DATABASE: expected the path of a file, or :memory:, given "data/"',
+      'DORA_DATABASE: expected the path of a file, without file: before it, or :memory:, given "data/"',
       'DORA_WOODPECKER_URL: expected an http or https URL without user name, password, query and fragment, given "ci.example.com"',
       'DORA_WOODPECKER_TOKEN_FILE: expected a file that can be read, given "/run/nothing": ENOENT: no such file or directory, open \'/run/nothing\'',
       'DORA_FORGE_URL: expected an http or https URL without user name, password, query and fragment, given "git.example.com"',
@@ -168,6 +168,25 @@ describe('parseConfig on addresses', () => {
     ['takes', '0.0.0.0:3672', '[::1]:3672', []],
   ])('%s %s beside %s', (_, listen, metricsListen, problems) => {
     expect(problemsOf({ DORA_LISTEN: listen, DORA_METRICS_LISTEN: metricsListen })).toEqual(problems);
+  });
+});
+
+describe('parseConfig on the database', () => {
+  const expected = 'DORA_DATABASE: expected the path of a file, without file: before it, or :memory:';
+
+  it.each([
+    [' ', '" "'],
+    ['\t \n', '"\\t \\n"'],
+    ['data/', '"data/"'],
+    ['file:dora.db', '"file:dora.db"'],
+    ['File:///data/dora.db', '"File:///data/dora.db"'],
+    ['file:dora.db?mode=memory', 'something that may hold a secret (not shown)'],
+  ])('refuses %j', (text, shown) => {
+    expect(problemsOf({ DORA_DATABASE: text })).toEqual([`${expected}, given ${shown}`]);
+  });
+
+  it.each([':memory:', './file:dora.db', '/data/file', 'my file.db'])('takes %j', (text) => {
+    expect(configOf({ DORA_DATABASE: text }).databasePath).toBe(text);
   });
 });
 

@@ -4,11 +4,15 @@ import { StoreUnavailable } from './store.ts';
 
 /** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
 const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
+const lostCodes = new Set(['ENOENT', 'ELOOP']);
 const deniedCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 
 /** SQLite's own faults mean that the store is unavailable; anything else, a value it refuses included, is the caller's. */
 export function asStoreError(cause: unknown): unknown {
   if (!isSqliteError(cause) || !unavailableCodes.has(cause.errcode & 0xff)) return cause;
+  if (isDamage(cause)) {
+    return new StoreUnavailable(`Store is damaged, restore a backup: ${cause.message}`, { cause });
+  }
   return new StoreUnavailable(`Store cannot commit: ${cause.message}`, { cause });
 }
 
@@ -16,13 +20,23 @@ export function isSqliteError(error: unknown): error is Error & { errcode: numbe
   return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
 }
 
-/** SQLITE_NOTADB is 26, SQLITE_CORRUPT 11: https://www.sqlite.org/rescode.html */
+/** SQLITE_NOTADB is 26: https://www.sqlite.org/rescode.html */
 export function isNotADatabase(error: unknown): boolean {
-  return isSqliteError(error) && (error.errcode === 26 || error.errcode === 11);
+  return isSqliteError(error) && (error.errcode & 0xff) === 26;
+}
+
+/** SQLITE_CORRUPT is 11, and SQLITE_IOERR_SHORT_READ, of a file that was cut, 522: https://www.sqlite.org/rescode.html */
+export function isDamage(error: unknown): boolean {
+  return isSqliteError(error) && ((error.errcode & 0xff) === 11 || error.errcode === 522);
 }
 
 /** SQLITE_CANTOPEN is 14, SQLITE_READONLY 8: https://www.sqlite.org/rescode.html; or the system's own words for that. */
 export function isNotToBeOpened(error: unknown): boolean {
   if (isSqliteError(error)) return [14, 8].includes(error.errcode & 0xff);
   return error instanceof Error && 'code' in error && deniedCodes.has(String(error.code));
+}
+
+/** The path leads nowhere, by the system's own words. */
+export function isLost(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && lostCodes.has(String(error.code));
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { settings } from '../../src/config.ts';
@@ -214,6 +214,19 @@ describe('the process', () => {
       expect([path, code]).toEqual([path, 2]);
       expect(output).toContain('There can be no database');
     }
+  });
+
+  it.each([[], ['--check']])('exits with 2 where no file is in its place, with %j', async (...args) => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'folder'));
+    symlinkSync('nothing', join(folder, 'link'));
+    for (const path of [join(folder, 'folder'), join(folder, 'link'), '/dev/null']) {
+      const { code, output } = await runExporter({ DORA_DATABASE: path, DORA_LISTEN: '127.0.0.1:0' }, args);
+      expect([path, code]).toEqual([path, 2]);
+      expect(output).toContain(`There can be no database \\"${path}\\"`);
+    }
+    expect(readdirSync(folder)).toEqual(['folder', 'link']);
+    expect(readdirSync('/dev').filter((name) => name.startsWith('null'))).toEqual(['null']);
   });
 
   it('exits with 0 within ten seconds of SIGTERM though a connection stays open', async () => {

@@ -1,4 +1,16 @@
-import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
@@ -103,6 +115,24 @@ describe('openSqliteStore', () => {
     await openSqliteStore(path).close();
   });
 
+  it.each(['link.db', 'other/link.db', 'linked/dora.db'])(
+    'is refused to a second exporter by the way of the link %s too',
+    async (name) => {
+      mkdirSync(folder.pathOf('other'));
+      symlinkSync('../dora.db', folder.pathOf('other/link.db'));
+      symlinkSync('dora.db', folder.pathOf('link.db'));
+      symlinkSync('.', folder.pathOf('linked'));
+      const link = folder.pathOf(name);
+      const first = openSqliteStore(path);
+      expect(() => openSqliteStore(link)).toThrow(/in use by another exporter/);
+      await first.close();
+      const second = openSqliteStore(link);
+      expect(() => openSqliteStore(path)).toThrow(/in use by another exporter/);
+      await second.close();
+      expect(readdirSync(folder.pathOf('other'))).toEqual(['link.db']);
+    },
+  );
+
   it('takes nothing in once its file was removed or replaced', async () => {
     const store = openSqliteStore(path);
     await store.transact((tx) => tx.meta.put('policy', 'a'));
@@ -138,7 +168,9 @@ describe('openSqliteStore', () => {
       newer.exec('PRAGMA user_version = 9999');
       newer.close();
       expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
-      expect(() => openSqliteStore(path)).toThrow(/version 9999/);
+      expect(() => openSqliteStore(path)).toThrow(
+        `Cannot use the database "${path}": The database is of version 9999`,
+      );
       const same = new DatabaseSync(path);
       expect(same.prepare('PRAGMA user_version').get()).toEqual({ user_version: 9999 });
       same.close();
@@ -150,9 +182,13 @@ describe('openSqliteStore', () => {
       foreign.close();
     };
 
-    it("another program's database", () => {
+    it("another program's database, telling which", () => {
       createForeignDatabase();
-      expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+      for (const isReadOnly of [false, true]) {
+        const open = () => openSqliteStore(path, { isReadOnly });
+        expect(open).toThrow(StoreUnusable);
+        expect(open).toThrow(`Cannot use the database "${path}": Not a database of this exporter`);
+      }
     });
 
     it("another program's database without changing how that is kept", () => {
@@ -169,6 +205,40 @@ describe('openSqliteStore', () => {
     ])('a %s text file', (_, text) => {
       writeFileSync(path, text);
       expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
+      expect(() => openSqliteStore(path)).toThrow(`"${path}" is not a database of this exporter`);
+    });
+  });
+
+  describe('with a damaged database', () => {
+    let whole: Buffer;
+
+    beforeEach(async () => {
+      const store = openSqliteStore(path);
+      await store.transact((tx) => tx.meta.put('policy', 'x'.repeat(50_000)));
+      await store.close();
+      whole = readFileSync(path);
+    });
+
+    it.each([99, 511, 4096, 20_000])('refuses the first %i bytes, and tells what would help', (bytes) => {
+      writeFileSync(path, whole.subarray(0, bytes));
+      for (const isReadOnly of [false, true]) {
+        const open = () => openSqliteStore(path, { isReadOnly });
+        expect(open).toThrow(StoreUnusable);
+        expect(open).toThrow(`Database "${path}" is damaged, restore a backup: `);
+      }
+      expect(statSync(path).size).toBe(bytes);
+    });
+
+    it.each([
+      ['lacks its last byte', () => whole.subarray(0, -1)],
+      ['has lost what its pages held', () => whole.fill(0, 4096)],
+    ])('is unavailable as soon as it meets the damage where it %s', async (_, damage) => {
+      writeFileSync(path, damage());
+      const store = openSqliteStore(path);
+      const attempt = store.transact((tx) => tx.meta.get('policy'));
+      await expect(attempt).rejects.toBeInstanceOf(StoreUnavailable);
+      await expect(attempt).rejects.toThrow(/^Store is damaged, restore a backup: /);
+      await store.close();
     });
   });
 
@@ -221,8 +291,44 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
-  it('is unavailable where a folder stands in the place of the file', () => {
-    expect(() => openSqliteStore(folder.pathOf('.'))).toThrow(StoreUnavailable);
+  describe.each([false, true])('with isReadOnly %j is unusable', (isReadOnly) => {
+    const server = createServer();
+
+    beforeEach(async () => {
+      mkdirSync(folder.pathOf('folder'));
+      execFileSync('mkfifo', [folder.pathOf('pipe')]);
+      symlinkSync('pipe', folder.pathOf('link'));
+      symlinkSync('nothing', folder.pathOf('astray'));
+      symlinkSync('circle', folder.pathOf('circle'));
+      await new Promise<void>((resolve) => server.listen(folder.pathOf('socket'), resolve));
+    });
+
+    afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+    it.each([
+      ['folder', 'a folder'],
+      ['pipe', 'a pipe'],
+      ['link', 'a pipe'],
+      ['socket', 'a socket'],
+      ['astray', 'a link that leads nowhere'],
+      ['circle', 'a link that leads nowhere'],
+      ['/dev/null', 'a device'],
+    ])('where %s is %s, and makes nothing', (name, kind) => {
+      const place = name.startsWith('/') ? name : folder.pathOf(name);
+      const before = readdirSync(folder.pathOf('.'), { recursive: true });
+      const open = () => openSqliteStore(place, { isReadOnly });
+      expect(open).toThrow(StoreUnusable);
+      expect(open).toThrow(`There can be no database "${place}": ${kind} is there`);
+      expect(readdirSync(folder.pathOf('.'), { recursive: true })).toEqual(before);
+      expect(readdirSync('/dev').filter((made) => /^null./.test(made))).toEqual([]);
+    });
+  });
+
+  it('finds a file by the way of a link', async () => {
+    await openSqliteStore(path).close();
+    symlinkSync('dora.db', folder.pathOf('link.db'));
+    await openSqliteStore(folder.pathOf('link.db')).close();
+    await openSqliteStore(folder.pathOf('link.db'), { isReadOnly: true }).close();
   });
 
   it('is unusable below a file', () => {
