@@ -7,8 +7,8 @@ import { counted } from './core/counted.ts';
 import { cronDominance } from './core/cron-dominance.ts';
 import type { Policy } from './core/policy.ts';
 import { createTally, type EventCount } from './core/tally.ts';
+import { findDenied, mayMakeDatabase } from './store/database-place.ts';
 import { openSqliteStore } from './store/sqlite.ts';
-import { findDenied, mayMakeDatabase } from './store/sqlite-file.ts';
 
 /** Lines for a person. Rejects with `StoreUnusable` or `StoreUnavailable`. */
 export async function describeCheck(config: Config, policy: Policy): Promise<string[]> {

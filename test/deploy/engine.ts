@@ -39,6 +39,8 @@ export interface Engine {
 export interface RunOptions {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
+  /** For its standard input, which is closed then. */
+  readonly input?: Buffer;
 }
 
 export interface Container {
@@ -47,8 +49,8 @@ export interface Container {
   readonly child: ChildProcess;
   readonly output: () => string;
   readonly ended: Promise<number | null>;
-  /** Runs a program inside; throws with what it wrote to standard error where its exit code is not 0. */
-  execute(...command: readonly string[]): string;
+  /** Runs a program inside, for what it writes to standard output; throws where its exit code is not 0. */
+  execute(...command: readonly string[]): Buffer;
   /** Whether the image's own health check passes now. */
   isHealthy(): boolean;
 }
@@ -158,7 +160,7 @@ export function startEngine(): Engine {
 
     copyOut,
 
-    run(image, env, { command, args = [] } = {}) {
+    run(image, env, { command, args = [], input } = {}) {
       const name = `container-${++containers}`;
       const [program, ...rest] = command ?? [];
       const started = program ? ['--no-healthcheck', '--entrypoint', program] : [];
@@ -166,11 +168,23 @@ export function startEngine(): Engine {
       const child = spawn(
         'podman',
         [
-          ...[...stored, 'run', '--rm', '--name', name, ...hardened, ...limits, '--network', 'host'],
+          ...[
+            ...stored,
+            'run',
+            '--rm',
+            '--interactive',
+            '--name',
+            name,
+            ...hardened,
+            ...limits,
+            '--network',
+            'host',
+          ],
           ...['--volume', 'dora-data:/data', ...environment, ...started, image, ...(program ? rest : args)],
         ],
-        { stdio: ['ignore', 'pipe', 'pipe'] },
+        { stdio: 'pipe' },
       );
+      child.stdin.end(input);
       let text = '';
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding('utf8').on('data', (chunk: string) => {
@@ -187,7 +201,8 @@ export function startEngine(): Engine {
         child,
         output: () => text,
         ended,
-        execute: (...inside) => podman('exec', name, ...inside),
+        execute: (...inside) =>
+          execFileSync('podman', [...stored, 'exec', name, ...inside], { maxBuffer: 2 ** 26 }),
         isHealthy: () => {
           try {
             podman('healthcheck', 'run', name);

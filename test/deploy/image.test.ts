@@ -98,7 +98,7 @@ describe.skipIf(isMissing('podman'))('the image, built and run by Podman', () =>
 
   it('holds the exporter and its own packages, and nothing else', () => {
     expect(readdirSync(app).sort()).toEqual(['deploy', 'node_modules', 'package.json', 'src']);
-    expect(readdirSync(join(app, 'deploy')).sort()).toEqual(['backup.ts', 'healthcheck.ts']);
+    expect(readdirSync(join(app, 'deploy')).sort()).toEqual(['backup.ts', 'healthcheck.ts', 'restore.ts']);
     for (const name of Object.keys(packageJson.dependencies)) {
       expect(existsSync(join(app, 'node_modules', name))).toBe(true);
     }
@@ -139,7 +139,7 @@ describe.skipIf(isMissing('podman'))('the image, built and run by Podman', () =>
   it('starts read-only and without rights, counts a webhook, keeps it over a restart, and stops with 0', async () => {
     const first = await start();
     const read = (path: string) =>
-      first.container.execute('/usr/local/bin/node', '-p', `fs.readFileSync('${path}', 'utf8')`);
+      first.container.execute('/usr/local/bin/node', '-p', `fs.readFileSync('${path}', 'utf8')`).toString();
     const status = read('/proc/1/status');
     expect(status).toMatch(/^Uid:\s+65532\s+65532\s+65532\s+65532$/m);
     expect(status).toMatch(/^CapEff:\s+0+$/m);
@@ -203,10 +203,35 @@ describe.skipIf(isMissing('podman'))('the image, built and run by Podman', () =>
 
   it('copies its database to standard output while it runs', async () => {
     const { container } = await start({ DORA_DATABASE: '/data/busy.db' });
-    expect(container.execute('/usr/local/bin/node', 'deploy/backup.ts')).toMatch(/^SQLite format 3\0/);
-    const listed = container.execute('/usr/local/bin/node', '-p', "fs.readdirSync('/data').join()");
+    expect(container.execute('/usr/local/bin/node', 'deploy/backup.ts').toString()).toMatch(
+      /^SQLite format 3\0/,
+    );
+    const listed = container
+      .execute('/usr/local/bin/node', '-p', "fs.readdirSync('/data').join()")
+      .toString();
     expect(listed).toContain('busy.db');
     expect(listed).not.toContain('copy');
+  });
+
+  it('takes such a copy back, from standard input', async () => {
+    const { container, url } = await start({ DORA_DATABASE: '/data/kept.db' });
+    const shown = async (from: string) =>
+      (await (await fetch(`${from}/metrics`)).text()).match(/^dora_deployments_total.*/m)?.[0];
+    const body = JSON.stringify({ repo: 'acme/shop', number: 1, status: 'success', finished: 1_785_500_390 });
+    await fetch(`${url}/webhook`, { method: 'POST', headers: { authorization: `Bearer ${secret}` }, body });
+    const copy = container.execute('/usr/local/bin/node', 'deploy/backup.ts');
+    const counted = await shown(url);
+    expect(counted).toContain('acme/shop');
+    await stop(container);
+
+    const restoring = engine.run(
+      image,
+      { DORA_DATABASE: '/data/other.db' },
+      { command: ['/usr/local/bin/node', 'deploy/restore.ts'], input: copy },
+    );
+    expect([await restoring.ended, restoring.output()]).toEqual([0, '']);
+    const restored = await start({ DORA_DATABASE: '/data/other.db' });
+    expect(await shown(restored.url)).toEqual(counted);
   });
 
   it('looks for a wildcard address on loopback', async () => {

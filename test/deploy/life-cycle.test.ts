@@ -1,15 +1,5 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
@@ -93,6 +83,16 @@ async function backUp(databasePath: string, target: string): Promise<{ code: num
   return { code, said };
 }
 
+/** Runs `deploy/restore.ts` with a copy on its standard input. */
+function restore(databasePath: string, copyPath: string): { code: number | null; said: string } {
+  const { status, stderr } = spawnSync(process.execPath, [join(repository, 'deploy/restore.ts')], {
+    env: { PATH: process.env['PATH'], DORA_DATABASE: databasePath },
+    input: readFileSync(copyPath),
+    encoding: 'utf8',
+  });
+  return { code: status, said: stderr };
+}
+
 describe('a backup', () => {
   it('is whole though webhooks arrive meanwhile, and an exporter goes on from it', async () => {
     const folder = temporaryFolder();
@@ -144,13 +144,60 @@ describe('a backup', () => {
     await first.stop('SIGKILL');
     expect(existsSync(`${database}-wal`)).toBe(true);
 
-    for (const end of ['', '-wal', '-shm']) rmSync(database + end, { force: true });
-    copyFileSync(target, database);
+    expect(restore(database, target)).toEqual({ code: 0, said: '' });
+    expect(statSync(database).mode & 0o777).toBe(0o600);
     const restored = await startExporter({ DORA_DATABASE: database });
     expect(deployments(await restored.metrics())).toEqual(deployments(kept));
     await postAll(restored, 21, 40);
     expect(fallenCounters(kept, await restored.metrics())).toEqual([]);
     expect(total(await restored.metrics())).toBe(40);
+  });
+
+  it('is put where there is no database yet', async () => {
+    const folder = temporaryFolder();
+    const database = join(folder, 'dora.db');
+    const exporter = await startExporter({ DORA_DATABASE: database });
+    await postAll(exporter, 1, 5);
+    const target = join(folder, 'backup.db');
+    await backUp(database, target);
+    const other = join(folder, 'new/place/dora.db');
+    expect(restore(other, target)).toEqual({ code: 0, said: '' });
+    expect(total(await (await startExporter({ DORA_DATABASE: other })).metrics())).toBe(5);
+  });
+
+  it('is not put back while an exporter runs, nor when it is broken, and then leaves all as it was', async () => {
+    const folder = temporaryFolder();
+    const database = join(folder, 'dora.db');
+    const exporter = await startExporter({ DORA_DATABASE: database });
+    await postAll(exporter, 1, 1_000);
+    const target = join(folder, 'backup.db');
+    await backUp(database, target);
+    const whole = readFileSync(target);
+    const files = () => readdirSync(folder).sort();
+    const before = files();
+    expect(restore(database, target)).toEqual({
+      code: 1,
+      said: expect.stringContaining('in use by another'),
+    });
+    expect(files()).toEqual(before);
+
+    await exporter.stop();
+    const kept = readFileSync(database);
+    const stopped = files();
+    const holed = Buffer.from(whole).fill(0, 40_000, 60_000);
+    for (const [copy, reason] of [
+      [Buffer.alloc(0), 'empty'],
+      [Buffer.from('no database, but longer than the sixteen letters of its head'), 'not a database'],
+      [whole.subarray(0, whole.length / 2), 'malformed'],
+      [holed, 'damaged'],
+    ] as const) {
+      writeFileSync(target, copy);
+      const { code, said } = restore(database, target);
+      expect([reason, code, said]).toEqual([reason, 1, expect.stringContaining(reason)]);
+      expect(files()).toEqual(stopped);
+      expect(readFileSync(database).equals(kept)).toBe(true);
+    }
+    expect(restore(':memory:', target)).toEqual({ code: 1, said: expect.stringContaining('nothing can be') });
   });
 
   it("is made in a file that is its owner's alone", async () => {
