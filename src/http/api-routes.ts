@@ -16,6 +16,7 @@ import type { TierShare } from '../core/tier-windows.ts';
 import { figuresOf } from '../core/window-figures.ts';
 import { explanationJson, figuresJson, nextOf, scoreJson, toPlace, windowJson } from './api-answers.ts';
 import { renderExplanation } from './explain-page.ts';
+import { json } from './json.ts';
 import { moment } from './moment.ts';
 import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
@@ -95,7 +96,7 @@ export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDepend
     async explain(c: Context): Promise<Response> {
       const explanation = await answer(c, usualLimit);
       if (explanation instanceof Response) return explanation;
-      return c.json(explanationJson(explanation, c.req.query('limit')));
+      return json(explanationJson(explanation, c.req.query('limit')));
     },
 
     async explainPage(c: Context): Promise<Response> {

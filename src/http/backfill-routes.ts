@@ -4,6 +4,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Backfill, BackfillRequest, BackfillSummary } from '../sources/backfill.ts';
 import { readBody } from './body.ts';
+import { json } from './json.ts';
 import { moment } from './moment.ts';
 import { problem } from './problem.ts';
 
@@ -32,21 +33,21 @@ export function backfillRoutes(backfill: Backfill, nowSeconds: () => number) {
       if (!started.ok) return refuse(started.runningId);
       const location = `/backfill/${started.id}`;
       if (c.req.query('wait') === 'true') return waitFor(started.done, location);
-      return c.json(await backfill.get(started.id), 202, { location });
+      return json(await backfill.get(started.id), 202, { location });
     },
-    async list(c: Context): Promise<Response> {
-      return c.json(await backfill.list());
+    async list(): Promise<Response> {
+      return json(await backfill.list());
     },
     async show(c: Context): Promise<Response> {
       const summary = await backfill.get(c.req.param('id') ?? '');
-      return summary ? c.json(summary) : problem(404, { detail: 'No such backfill' });
+      return summary ? json(summary) : problem(404, { detail: 'No such backfill' });
     },
   };
 }
 
 async function waitFor(done: Promise<BackfillSummary>, location: string): Promise<Response> {
   try {
-    return Response.json(await done, { headers: { location } });
+    return json(await done, 200, { location });
   } catch {
     const detail = 'Backfill was cut off; what it had read is kept';
     return problem(503, { detail, headers: { location, 'retry-after': '5' } });

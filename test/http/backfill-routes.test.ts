@@ -68,6 +68,15 @@ describe('POST /backfill', () => {
     expect(requests).toEqual([all]);
   });
 
+  it('ends its answers with a newline, as a terminal likes them', async () => {
+    const { post, get } = await createRoutes();
+    const answers = [post(), post({}, '/backfill?wait=true'), get('/backfill'), get('/backfill/b1')];
+    for (const response of await Promise.all(answers)) {
+      expect(response.headers.get('content-type')).toBe('application/json');
+      expect(await response.text()).toMatch(/^[[{].*[\]}]\n$/);
+    }
+  });
+
   it('waits for its end where asked to', async () => {
     const { post } = await createRoutes();
     const response = await post({}, '/backfill?wait=true');
