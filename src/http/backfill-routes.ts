@@ -2,6 +2,7 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
+import { parseFields } from '../parse-fields.ts';
 import type { Backfill, BackfillRequest, BackfillSummary } from '../sources/backfill.ts';
 import { readBody } from './body.ts';
 import { json } from './json.ts';
@@ -64,12 +65,9 @@ async function readRequest(raw: Request, now: number): Promise<BackfillRequest |
   } catch {
     return problem(400, { detail: 'Body is not JSON' });
   }
-  const parsed = BackfillBody(now).safeParse(body);
-  if (!parsed.success) {
-    const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-    return problem(422, { detail: 'Body is not as expected', errors });
-  }
-  const { since, until, repos, dry_run } = parsed.data;
+  const parsed = parseFields(BackfillBody(now), body);
+  if (!parsed.ok) return problem(422, { detail: 'Body is not as expected', errors: parsed.errors });
+  const { since, until, repos, dry_run } = parsed.value;
   return { since: since ?? null, until: until ?? null, repos: repos ?? null, isDry: dry_run ?? false };
 }
 

@@ -151,6 +151,12 @@ describe('POST /backfill', () => {
     ]);
   });
 
+  it('says which key was meant', async () => {
+    const { post } = await createRoutes();
+    const { errors } = (await (await post({ dry_runn: true })).json()) as { errors: unknown };
+    expect(errors).toEqual([{ path: '', message: 'Unknown key dry_runn, did you mean dry_run?' }]);
+  });
+
   it('asks for no time that Woodpecker could not read, however great the age', async () => {
     const { post, requests } = await createRoutes();
     for (const since of ['999999d', '999999999d']) await post({ since });
