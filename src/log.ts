@@ -43,7 +43,7 @@ export function describeError(error: unknown): string {
 
 function format(value: string | number | boolean | null): string {
   if (typeof value !== 'string') return String(value);
-  return /^[\w./:@#*+-]+$/.test(value) ? value : JSON.stringify(oneLine(value));
+  return /^[\w./:@#*+[\]-]+$/.test(value) ? value : JSON.stringify(oneLine(value));
 }
 
 /** Control characters would let a sender forge lines or drive a terminal. */

@@ -32,10 +32,18 @@ Exit codes: 0 after a clean stop, 1 where it cannot go on, 2 where a setting, th
 not what it should be.
 `;
 
+/** Why it ends though it could go on, and how. */
+interface Ending {
+  /** None where it is not a signal that ends it. */
+  readonly signal?: string;
+  readonly exitCode: number;
+}
+
 const exitCode = await main(process.argv.slice(2));
 process.exit(exitCode);
 
 async function main(args: readonly string[]): Promise<number> {
+  const logLost = lossOfLog();
   const unknown = args.filter((arg) => !['--check', '--help'].includes(arg));
   if (unknown.length > 0) {
     process.stderr.write(`Unknown argument ${unknown[0]}: expected none, --check or --help\n`);
@@ -59,7 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(`${lines.join('\n')}\n`);
       return 0;
     }
-    return await serve(config, policy, log);
+    return await serve(config, policy, log, logLost);
   } catch (error) {
     log.error('Cannot go on', { error: describeError(error) });
     return error instanceof StoreUnusable || error instanceof WoodpeckerReplaced ? 2 : 1;
@@ -71,9 +79,9 @@ function describeSetting(setting: Setting): string {
   return `  ${`${name}${isSecret ? ' *' : ''}`.padEnd(25)}${setting.default ?? ''}`.trimEnd();
 }
 
-async function serve(config: Config, policy: Policy, log: Log): Promise<number> {
+async function serve(config: Config, policy: Policy, log: Log, logLost: Promise<Ending>): Promise<number> {
   const { version } = packageJson;
-  const signalled = nextSignal();
+  const asked = Promise.race([nextSignal(), logLost]);
   log.info('woodpecker-dora-exporter starts', {
     version,
     database: config.databasePath,
@@ -81,13 +89,14 @@ async function serve(config: Config, policy: Policy, log: Log): Promise<number> 
     woodpecker: config.woodpecker?.url ?? 'none (webhook only)',
   });
   const starting = startService({ config, policy, version, clock: systemClock, log });
-  const service = await Promise.race([starting, signalled.then(() => null)]);
+  const service = await Promise.race([starting, asked.then(() => null)]);
   if (!service) {
     // Nothing was acknowledged yet, and what is not committed is rolled back.
-    log.info('Stopped while starting', { signal: await signalled });
-    return 0;
+    const { signal, exitCode } = await asked;
+    log.info('Stopped while starting', { signal });
+    return exitCode;
   }
-  const signal = await Promise.race([signalled, service.failed]);
+  const { signal, exitCode } = await Promise.race([asked, service.failed]);
   log.info('Stopping', { signal });
   const tooLong = setTimeout(() => {
     log.error('Stopping took too long');
@@ -96,12 +105,28 @@ async function serve(config: Config, policy: Policy, log: Log): Promise<number> 
   await service.stop();
   clearTimeout(tooLong);
   log.info('Stopped');
-  return 0;
+  return exitCode;
 }
 
 /** Further ones change nothing: Ctrl-C under npm arrives twice. */
-function nextSignal(): Promise<string> {
+function nextSignal(): Promise<Ending> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => resolve({ signal, exitCode: 0 }));
+    }
+  });
+}
+
+/**
+ * A log that nobody can read is for whoever supervises it to mend, by a restart; and whoever started it may be gone.
+ * Errors of the streams are heard for as long as it runs: each further write fails again.
+ */
+function lossOfLog(): Promise<Ending> {
+  return new Promise((resolve) => {
+    process.stderr.on('error', () => resolve({ exitCode: 1 }));
+    process.stdout.once('error', (error) => {
+      process.stderr.write(`Standard output cannot be written any more, stopping: ${describeError(error)}\n`);
+    });
+    process.stdout.on('error', () => resolve({ exitCode: 1 }));
   });
 }

@@ -167,10 +167,10 @@ async function listenOn(config: Config, dependencies: AppDependencies, log: Log)
       : undefined;
   const side = config.metricsListen ? 'intake' : 'all';
   const main = await listen(createApp(dependencies, side), config.listen, onRequest);
-  log.info('Listening', { address: `${main.host}:${main.port}` });
+  log.info('Listening', { address: main.address });
   if (!config.metricsListen) return [main];
   const metrics = await listen(createApp(dependencies, 'metrics'), config.metricsListen, onRequest);
-  log.info('Listening for metrics and status', { address: `${metrics.host}:${metrics.port}` });
+  log.info('Listening for metrics and status', { address: metrics.address });
   return [main, metrics];
 }
 

@@ -14,8 +14,10 @@ import { nameKey } from '../core/repo.ts';
 import { edition, publishedMeans, scoreOf } from '../core/score.ts';
 import type { TierShare } from '../core/tier-windows.ts';
 import { figuresOf } from '../core/window-figures.ts';
+import { parseFields } from '../parse-fields.ts';
 import { explanationJson, figuresJson, nextOf, scoreJson, toPlace, windowJson } from './api-answers.ts';
 import { renderExplanation } from './explain-page.ts';
+import { json } from './json.ts';
 import { moment } from './moment.ts';
 import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
@@ -95,7 +97,7 @@ export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDepend
     async explain(c: Context): Promise<Response> {
       const explanation = await answer(c, usualLimit);
       if (explanation instanceof Response) return explanation;
-      return c.json(explanationJson(explanation, c.req.query('limit')));
+      return json(explanationJson(explanation, c.req.query('limit')));
     },
 
     async explainPage(c: Context): Promise<Response> {
@@ -168,10 +170,10 @@ async function* writeInPieces<T>(
 
 /** The query as the schema has it; else a problem that says what is wrong, and what there is to choose from. */
 function readQuery<T>(c: Context, schema: z.ZodType<T>): T | Response {
-  const parsed = schema.safeParse(c.req.query());
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  return problem(422, { detail: 'Query is not as expected', errors });
+  const parsed = parseFields(schema, c.req.query());
+  return parsed.ok
+    ? parsed.value
+    : problem(422, { detail: 'Query is not as expected', errors: parsed.errors });
 }
 
 /** 404, with the tiers of the repo where that is known, else with names of repos, those like the one asked for first. */

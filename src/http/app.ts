@@ -18,6 +18,7 @@ import { type ApiDependencies, apiRoutes } from './api-routes.ts';
 import { hasBasicPassword, hasBearer, isAuthenticWebhook, type Secret, toSecret } from './auth.ts';
 import { backfillRoutes } from './backfill-routes.ts';
 import { readBody } from './body.ts';
+import { json } from './json.ts';
 import { openApi } from './openapi.ts';
 import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
@@ -77,7 +78,7 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     route(app, '/api/explain', { GET: reader(explain) });
     route(app, '/api/dora', { GET: reader(dora) });
     const description = openApi(deps.version, deps.api.policy.windows);
-    route(app, '/api/openapi.json', { GET: reader((c) => c.json(description)) });
+    route(app, '/api/openapi.json', { GET: reader(() => json(description)) });
   }
   app.notFound((c) => (side === 'intake' ? problem(404) : asPage(c, problem(404))));
   app.onError((error) => answerError(deps.log, error));
@@ -158,7 +159,7 @@ async function receiveWebhook(
   if (answer.kind === 'invalid')
     return rejected(422, { detail: 'Body is not as expected', errors: answer.errors });
   const { kind: _, ...result } = answer;
-  return c.json(result, 202);
+  return json(result, 202);
 }
 
 async function scrape({ exposition }: AppDependencies, c: Context): Promise<Response> {

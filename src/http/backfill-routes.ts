@@ -2,8 +2,10 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
+import { parseFields } from '../parse-fields.ts';
 import type { Backfill, BackfillRequest, BackfillSummary } from '../sources/backfill.ts';
 import { readBody } from './body.ts';
+import { json } from './json.ts';
 import { moment } from './moment.ts';
 import { problem } from './problem.ts';
 
@@ -32,21 +34,21 @@ export function backfillRoutes(backfill: Backfill, nowSeconds: () => number) {
       if (!started.ok) return refuse(started.runningId);
       const location = `/backfill/${started.id}`;
       if (c.req.query('wait') === 'true') return waitFor(started.done, location);
-      return c.json(await backfill.get(started.id), 202, { location });
+      return json(await backfill.get(started.id), 202, { location });
     },
-    async list(c: Context): Promise<Response> {
-      return c.json(await backfill.list());
+    async list(): Promise<Response> {
+      return json(await backfill.list());
     },
     async show(c: Context): Promise<Response> {
       const summary = await backfill.get(c.req.param('id') ?? '');
-      return summary ? c.json(summary) : problem(404, { detail: 'No such backfill' });
+      return summary ? json(summary) : problem(404, { detail: 'No such backfill' });
     },
   };
 }
 
 async function waitFor(done: Promise<BackfillSummary>, location: string): Promise<Response> {
   try {
-    return Response.json(await done, { headers: { location } });
+    return json(await done, 200, { location });
   } catch {
     const detail = 'Backfill was cut off; what it had read is kept';
     return problem(503, { detail, headers: { location, 'retry-after': '5' } });
@@ -63,12 +65,9 @@ async function readRequest(raw: Request, now: number): Promise<BackfillRequest |
   } catch {
     return problem(400, { detail: 'Body is not JSON' });
   }
-  const parsed = BackfillBody(now).safeParse(body);
-  if (!parsed.success) {
-    const errors = parsed.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-    return problem(422, { detail: 'Body is not as expected', errors });
-  }
-  const { since, until, repos, dry_run } = parsed.data;
+  const parsed = parseFields(BackfillBody(now), body);
+  if (!parsed.ok) return problem(422, { detail: 'Body is not as expected', errors: parsed.errors });
+  const { since, until, repos, dry_run } = parsed.value;
   return { since: since ?? null, until: until ?? null, repos: repos ?? null, isDry: dry_run ?? false };
 }
 

@@ -80,21 +80,17 @@ recovery time before a success ends it.`;
 
 function cards({ figures, window, withoutLeadTime }: Explanation): Html {
   const { deployments, failedDeployments, reworkDeployments, changeLeadTime, recoveryTime } = figures;
-  const missing = [
-    ...(withoutLeadTime.unknown > 0 ? [`${withoutLeadTime.unknown} without a commit time`] : []),
-    ...(withoutLeadTime.pending > 0 ? [`${withoutLeadTime.pending} still to be looked up`] : []),
-  ];
   return html`<div class="cards">
 ${card(
   'Deployment frequency',
   String(deployments),
-  `in ${window.name}: ${perTime(figures.deploymentsPerDay)}`,
+  `in ${window.name}${deployments > 1 ? `: ${perTime(figures.deploymentsPerDay)}` : ''}`,
 )}
 ${card(
   'Change lead time',
   medianOf(changeLeadTime),
   timeWords(changeLeadTime, 'commit'),
-  missing.length > 0 ? `Deployments ${missing.join(', ')}` : '',
+  missingWords(withoutLeadTime),
 )}
 ${card(
   'Change fail rate',
@@ -115,12 +111,19 @@ function card(title: string, value: string, ...lines: readonly string[]): Html {
 ${lines.filter((line) => line !== '').map((line) => html`<p class="small dim">${line}</p>`)}</section>`;
 }
 
+/** Empty where none is missing. */
+function missingWords({ unknown, pending }: Explanation['withoutLeadTime']): string {
+  const toBeAsked = 'still to be looked up';
+  if (unknown === 0) return pending === 0 ? '' : `${counted(pending, 'deployment')} ${toBeAsked}`;
+  const told = `${counted(unknown, 'deployment')} without a commit time`;
+  return pending === 0 ? told : `${told}, ${pending} ${toBeAsked}`;
+}
+
 function perTime(perDay: number): string {
-  if (perDay === 0) return 'none';
   if (perDay >= 1) return `${Number(perDay.toFixed(1))} a day`;
   return perDay * 7 >= 1
     ? `${Number((perDay * 7).toFixed(1))} a week`
-    : `${Number((perDay * 30).toFixed(1))} in 30 days`;
+    : `one every ${Math.round(1 / perDay)} days`;
 }
 
 function timeWords({ samples, p95 }: TimeFigure, noun: 'commit' | 'recovery'): string {
@@ -135,7 +138,7 @@ function uncountedSection({ uncounted }: Explanation): Html {
   return html`<h2>Not counted: ${counted(all, 'pipeline')}</h2>
 <table class="narrow">${uncounted.map(
     ({ reason, pipelines }) =>
-      html`<tr><td class="n">${pipelines}</td><td><code>${reason}</code></td><td class="dim">${reasonWords[reason]}</td></tr>`,
+      html`<tr><td class="n">${pipelines}</td><td class="nb"><code>${reason}</code></td><td class="dim">${reasonWords[reason]}</td></tr>`,
   )}</table>`;
 }
 

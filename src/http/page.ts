@@ -30,7 +30,7 @@ nav strong { text-decoration: underline; text-underline-offset: .25em; }
 .card .value { font-size: 1.5rem; margin: .15rem 0; font-variant-numeric: tabular-nums; }
 .small { font-size: .88rem; }
 td.part { min-width: 14rem; } td.what { overflow-wrap: anywhere; min-width: 12rem; }
-.nb { white-space: nowrap; }
+.nb, .nb code { white-space: nowrap; overflow-wrap: normal; }
 details ul { margin: .2rem 0; padding-left: 1.1rem; } summary { cursor: pointer; }
 @media (prefers-color-scheme: dark) { .bad { color: #ff8a80; } .good { color: #81c784; } a { color: #8ab4f8; } }
 @media (max-width: 40rem) {

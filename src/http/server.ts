@@ -4,7 +4,7 @@
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIPv6 } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { limitConnections } from './connections.ts';
@@ -13,6 +13,8 @@ export interface Server {
   readonly host: string;
   /** The one in use, where 0 was asked for. */
   readonly port: number;
+  /** Both, as they stand in a URL. */
+  readonly address: string;
   /** Stops accepting, lets requests in flight finish for at most `graceMs`, then closes what is left. */
   close(graceMs: number): Promise<void>;
 }
@@ -79,6 +81,7 @@ export async function listen(
   return {
     host: address.host,
     port,
+    address: `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${port}`,
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A connection becomes idle only after its request: those are swept again and again.

@@ -173,17 +173,23 @@ ${sources.map(
 )}</table>`;
 }
 
-function backfillSection({ backfills, woodpecker }: Status): Html {
+function backfillSection({ backfills, woodpecker, now }: Status): Html {
   if (!woodpecker) return html``;
   return html`<h2>Backfills</h2>
 <div class="wide"><table><tr><th>Started</th><th>State</th><th class="n">Repos</th><th class="n">Scanned</th><th class="n">Stored</th><th>Errors</th></tr>
 ${backfills.map(
   (
     backfill,
-  ) => html`<tr><td>${backfill.started}</td><td>${backfill.state}${backfill.dry_run ? ' (dry run)' : ''}</td>
+  ) => html`<tr><td>${startOf(backfill, now)}</td><td>${backfill.state}${backfill.dry_run ? ' (dry run)' : ''}</td>
 <td class="n">${backfill.repos}</td><td class="n">${backfill.pipelines.scanned}</td><td class="n">${backfill.pipelines.stored}</td>
 <td>${backfill.errors.length === 0 ? html`<span class="dim">none</span>` : backfill.errors.slice(0, 5).map(({ repo, message }) => html`<div><span class="bad">${repo}:</span> ${message}</div>`)}</td></tr>`,
 )}</table></div>`;
+}
+
+/** As it stands where it is no time. */
+function startOf({ started }: BackfillSummary, now: number): Html {
+  const at = Math.floor(Date.parse(started) / 1000);
+  return Number.isNaN(at) ? html`${started}` : moment(at, now);
 }
 
 function eventsSection({ events }: Status): Html {
@@ -209,7 +215,7 @@ ${
   some.length === 0
     ? html`<p>Every stored pipeline counts.</p>`
     : html`<table class="narrow"><tr><th>Reason</th><th class="n">Pipelines</th></tr>
-${some.map(({ reason, pipelines }) => html`<tr><td>${reason}</td><td class="n">${pipelines}</td></tr>`)}</table>`
+${some.map(({ reason, pipelines }) => html`<tr><td class="nb">${reason}</td><td class="n">${pipelines}</td></tr>`)}</table>`
 }`;
 }
 

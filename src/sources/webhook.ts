@@ -13,6 +13,7 @@ import type { Follow } from '../core/follow.ts';
 import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { UnitOfWork } from '../intake/unit-of-work.ts';
+import { type FieldError, parseFields } from '../parse-fields.ts';
 import {
   reportToRecord,
   reportToRepoFacts,
@@ -35,11 +36,6 @@ export type WebhookAnswer =
       readonly reason: IgnoreReason | 'not_ended' | 'unverifiable';
     }
   | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };
-
-export interface FieldError {
-  readonly path: string;
-  readonly message: string;
-}
 
 /** What a body says, whichever shape it has. */
 interface Message {
@@ -184,10 +180,8 @@ function readMessage(body: unknown, now: number): ReadResult {
 }
 
 function check<T>(schema: z.ZodType<T>, body: unknown, toMessage: (value: T) => Message): ReadResult {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return { ok: true, message: toMessage(parsed.data) };
-  const errors = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
-  return { ok: false, errors };
+  const parsed = parseFields(schema, body);
+  return parsed.ok ? { ok: true, message: toMessage(parsed.value) } : parsed;
 }
 
 function aheadError(path: string): FieldError {

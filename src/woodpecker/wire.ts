@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod';
+import { describeIssue } from '../parse-fields.ts';
 
 const longestText = 1024;
 
@@ -57,7 +58,7 @@ function listOf<T>(item: z.ZodType<T>, most: number) {
       }
       const items: T[] = [];
       for (const [index, one] of raw.entries()) {
-        const parsed = item.safeParse(one);
+        const parsed = item.safeParse(one, { error: describeIssue });
         if (!parsed.success) {
           const { path = [], message = '' } = parsed.error.issues[0] ?? {};
           context.addIssue({ code: 'custom', path: [index, ...path], message });

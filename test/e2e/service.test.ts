@@ -10,6 +10,7 @@ import {
   temporaryFolder,
 } from '../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { hasIpv6Loopback } from '../support/loopback.ts';
 
 const fixture = (name: string) =>
   JSON.parse(readFileSync(new URL(`../fixtures/woodpecker/${name}.json`, import.meta.url), 'utf8'));
@@ -44,6 +45,18 @@ describe('the service with webhooks alone', () => {
       ),
     ).toBe(1736490190);
     expect((await exporter.stop()).code).toBe(0);
+  });
+
+  it.runIf(hasIpv6Loopback)('tells of IPv6 addresses as they stand in a URL', async () => {
+    const { url, metricsUrl } = await startExporter({
+      DORA_DATABASE: ':memory:',
+      DORA_LISTEN: '[::1]:0',
+      DORA_METRICS_LISTEN: '[::1]:0',
+    });
+    for (const each of [url, metricsUrl]) {
+      expect(each).toMatch(/^http:\/\/\[::1\]:\d+$/);
+      expect(await (await fetch(`${each}/healthz`)).text()).toBe('OK\n');
+    }
   });
 
   it('keeps its figures over a restart, and its secrets beside the database', async () => {

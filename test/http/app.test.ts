@@ -122,6 +122,13 @@ describe('POST /webhook', () => {
     expect((await post(app, event, headers)).status).toBe(401);
   });
 
+  it('ends its answer with a newline, as a terminal likes it', async () => {
+    const exporter = await createSmallExporter();
+    const response = await post(exporter.app(), event);
+    expect(response.headers.get('content-type')).toBe('application/json');
+    expect(await response.text()).toBe('{"result":"stored"}\n');
+  });
+
   it('does not mind the content type, only the bytes', async () => {
     const app = await createApp();
     for (const type of ['application/json', 'text/plain', 'application/x-www-form-urlencoded', 'nonsense']) {

@@ -68,6 +68,15 @@ describe('POST /backfill', () => {
     expect(requests).toEqual([all]);
   });
 
+  it('ends its answers with a newline, as a terminal likes them', async () => {
+    const { post, get } = await createRoutes();
+    const answers = [post(), post({}, '/backfill?wait=true'), get('/backfill'), get('/backfill/b1')];
+    for (const response of await Promise.all(answers)) {
+      expect(response.headers.get('content-type')).toBe('application/json');
+      expect(await response.text()).toMatch(/^[[{].*[\]}]\n$/);
+    }
+  });
+
   it('waits for its end where asked to', async () => {
     const { post } = await createRoutes();
     const response = await post({}, '/backfill?wait=true');
@@ -140,6 +149,12 @@ describe('POST /backfill', () => {
     expect(errors).toEqual([
       { path: 'since', message: 'Expected a time such as 2026-01-01T00:00:00Z, or an age such as 180d' },
     ]);
+  });
+
+  it('says which key was meant', async () => {
+    const { post } = await createRoutes();
+    const { errors } = (await (await post({ dry_runn: true })).json()) as { errors: unknown };
+    expect(errors).toEqual([{ path: '', message: 'Unknown key dry_runn, did you mean dry_run?' }]);
   });
 
   it('asks for no time that Woodpecker could not read, however great the age', async () => {

@@ -100,7 +100,31 @@ describe('the page of an explanation', () => {
     );
     expect(text).toContain('Failing since 2026-07-31 10:20 , for 2 h');
     expect(text).toContain('Only 40.5 % of that time is known');
-    expect(text).toContain('Deployments 3 without a commit time, 2 still to be looked up');
+    expect(text).toContain('3 deployments without a commit time, 2 still to be looked up');
+  });
+
+  it.each([
+    [1, 0, '1 deployment without a commit time'],
+    [0, 1, '1 deployment still to be looked up'],
+    [0, 2, '2 deployments still to be looked up'],
+  ])('says of %i and %i lead times that are missing: %s', async (unknown, pending, words) => {
+    const text = await textOf(anExplanation({ withoutLeadTime: { nothing_new: 0, pending, unknown } }));
+    expect(text).toContain(`95th percentile 2.3 d ${words} Change fail rate`);
+  });
+
+  it.each([
+    [0, 'in 30d'],
+    [1, 'in 30d'],
+    [2, 'in 30d: one every 15 days'],
+    [4, 'in 30d: one every 8 days'],
+    [5, 'in 30d: 1.2 a week'],
+    [29, 'in 30d: 6.8 a week'],
+    [75, 'in 30d: 2.5 a day'],
+  ])('says how often %i deployments are: "%s"', async (deployments, words) => {
+    const { figures } = anExplanation();
+    const often = { ...figures, deployments, deploymentsPerDay: deployments / 30 };
+    const text = await textOf(anExplanation({ figures: often }));
+    expect(text).toContain(`Deployment frequency ${deployments} ${words} Change lead time`);
   });
 
   it('tells of each pipeline what came of it, and links to it in Woodpecker', async () => {
@@ -196,12 +220,13 @@ describe('the explanation in a browser', () => {
     const exporter = await createSmallExporter({
       policy: aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }] }),
     });
-    for (const [number, status] of [
+    for (const [number, status, event = 'deployment'] of [
       [1, 'failure'],
       [2, 'success'],
       [3, 'killed'],
+      [4, 'success', 'pull_request'],
     ]) {
-      const told = { event: 'deployment', deploy_to: 'production', branch: 'x'.repeat(200) };
+      const told = { event, deploy_to: 'production', branch: 'x'.repeat(200) };
       await exporter.receive({
         repo: 'acme/<b>&shop</b>',
         number,
@@ -236,11 +261,17 @@ describe('the explanation in a browser', () => {
     expect(await page.title()).toBe('acme/<b>&shop</b> (production), 30d');
     expect(await page.locator('h1').textContent()).toBe('acme/<b>&shop</b> production');
     expect(await page.locator('.story td:nth-child(2)').allTextContents()).toEqual([
+      '#4 success',
       '#3 killed',
       '#2 success',
       '#1 failure',
     ]);
+    const reasons = page.locator('table.narrow code');
+    expect(await reasons.allTextContents()).toEqual(['killed', 'pull_request']);
     // Texts, because this code has no types of a browser.
+    const linesOf =
+      "[...document.querySelectorAll('table.narrow code')].map((code) => code.getClientRects().length)";
+    expect(await page.evaluate(linesOf)).toEqual([1, 1]);
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     expect(await page.evaluate("getComputedStyle(document.querySelector('.bad')).color")).toBe(
       'rgb(255, 138, 128)',

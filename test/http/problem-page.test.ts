@@ -38,11 +38,11 @@ async function read(response: Response) {
 
 describe('a problem in a browser', () => {
   it.each([
-    ['/explain', 422, 'Unprocessable Entity 422 Query is not as expected repo'],
+    ['/explain', 422, 'Unprocessable Entity 422 Query is not as expected repo Missing tier Missing'],
     [
       '/explain?repo=acme/shop&tier=production&window=31d',
       422,
-      'Query is not as expected window Invalid option: expected one of &quot;7d&quot;|&quot;30d&quot;|&quot;90d&quot;',
+      'Query is not as expected window Expected one of 7d, 30d, 90d',
     ],
     [
       '/explain?repo=acme/cart&tier=production',

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Hono } from 'hono';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type EndedRequest, listen, type Server } from '../../src/http/server.ts';
+import { hasIpv6Loopback } from '../support/loopback.ts';
 import { createSmallExporter, webhookSecret } from '../support/small-exporter.ts';
 
 async function start(app: Hono): Promise<Server> {
@@ -78,6 +79,16 @@ describe('listen', () => {
     expect(server.port).toBeGreaterThan(0);
     expect(await (await fetch(`http://127.0.0.1:${server.port}/`)).text()).toBe('OK');
   });
+
+  it.each(hasIpv6Loopback ? ['127.0.0.1', '::1'] : ['127.0.0.1'])(
+    'tells its address on %s as it stands in a URL',
+    async (host) => {
+      const server = await listen(createSlowApp().app, { host, port: 0 });
+      onTestFinished(() => server.close(0));
+      expect(server.address).toBe(`${host === '::1' ? '[::1]' : host}:${server.port}`);
+      expect(await (await fetch(`http://${server.address}/`)).text()).toBe('OK');
+    },
+  );
 
   it('rejects where the address is taken', async () => {
     const { port } = await start(createSlowApp().app);

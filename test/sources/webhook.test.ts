@@ -626,6 +626,37 @@ describe.each([
     });
   });
 
+  it.each<[string, Json, string, string]>([
+    ['an event without a number', anEvent({ number: undefined }), 'pipeline.number', 'Missing'],
+    [
+      'an event of half a one',
+      anEvent({ number: 3.5 }),
+      'pipeline.number',
+      'Expected a whole number, given 3.5',
+    ],
+    ['an event without a repo', { pipeline: { number: 1 } }, 'repo', 'Missing'],
+    [
+      'an event with a broken step',
+      anEvent({ workflows: [{ state: 'success', children: [{ state: 1 }] }] }),
+      'pipeline.workflows.0.children.0.state',
+      'Expected text, given 1',
+    ],
+    ['a build without a number', aBuild({ number: undefined }), 'build.number', 'Missing'],
+    ['a report without a number', aReport({ number: undefined }), 'number', 'Missing'],
+    ['a report of half a one', aReport({ number: 3.5 }), 'number', 'Expected a whole number, given 3.5'],
+    ['a report of none', aReport({ number: 0 }), 'number', 'Expected a number above 0, given 0'],
+    ['a report with a word for it', aReport({ number: 'secret' }), 'number', 'Expected a whole number'],
+    [
+      'a report with a list for it',
+      aReport({ number: [1] }),
+      'number',
+      'Expected a number or text, given a list',
+    ],
+  ])('has its mistake explained in plain words: %s', async (_name, body, path, message) => {
+    const exporter = await createSmallExporter({ canAsk });
+    expect(await exporter.receive(body)).toEqual({ kind: 'invalid', errors: [{ path, message }] });
+  });
+
   it.each<[string, Json, string[]]>([
     ['an event without a number', anEvent({ number: null }), ['pipeline.number']],
     ['an event whose number is text', anEvent({ number: '12' }), ['pipeline.number']],

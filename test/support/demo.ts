@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: a simulated Woodpecker with months of history and new pipelines every few seconds, and the exporter
- * beside it. Ctrl-C ends both; nothing is left behind.
+ * beside it. Ctrl-C ends both; nothing is left behind, however it ends: only where it is killed, its folder stays.
  */
 
 import { spawn } from 'node:child_process';
@@ -9,6 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { describeError } from '../../src/log.ts';
 import { createRandom, demoPolicy, fillHistory } from './demo-history.ts';
 import { startFakeWoodpecker } from './fake-woodpecker.ts';
 
@@ -16,15 +17,17 @@ const webhookSecret = 'demo-webhook-secret';
 const adminToken = 'demo-admin-token';
 const preferredPort = 3672;
 
+const stopping = new AbortController();
+// Ctrl-C under npm arrives twice: the second must not cut the end short.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
+process.stdout.on('error', () => stopping.abort());
+
 const random = createRandom(20_260_131);
 const folder = mkdtempSync(join(tmpdir(), 'dora-demo-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 const woodpecker = await startFakeWoodpecker();
 const repos = fillHistory(woodpecker, random);
 writeFileSync(join(folder, 'policy.yaml'), demoPolicy);
-
-const stopping = new AbortController();
-// Ctrl-C under npm arrives twice: the second must not cut the end short.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stopping.abort());
 
 const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.meta.url).pathname], {
   env: {
@@ -41,6 +44,8 @@ const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.me
   // Ctrl-C in a terminal reaches the whole group: the exporter is told once, by us.
   detached: true,
 });
+// It has ended by then, unless something failed that nobody foresaw.
+process.prependListener('exit', () => exporter.kill('SIGKILL'));
 let address = '';
 exporter.stdout.setEncoding('utf8').on('data', (text: string) => {
   process.stdout.write(text);
@@ -59,19 +64,20 @@ exporter.stdout.setEncoding('utf8').on('data', (text: string) => {
 const exited = new Promise<number>((resolve) => exporter.once('exit', (code) => resolve(code ?? 1)));
 exited.then(() => stopping.abort());
 
+let hasFailed = false;
 try {
   while (!stopping.signal.aborted) {
     await delay(2_000, undefined, { signal: stopping.signal });
     await runOne();
   }
 } catch (error) {
-  if (!stopping.signal.aborted) throw error;
+  hasFailed = !stopping.signal.aborted;
+  if (hasFailed) process.stderr.write(`Demo cannot go on: ${describeError(error)}\n`);
 }
 exporter.kill('SIGTERM');
 const code = await exited;
 await woodpecker.close();
-rmSync(folder, { recursive: true, force: true });
-process.exit(code);
+process.exit(hasFailed ? 1 : code);
 
 /** `port` where nobody listens on it, else any. */
 async function freePort(port: number): Promise<number> {

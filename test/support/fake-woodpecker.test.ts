@@ -919,6 +919,18 @@ describe('the life of a pipeline', () => {
 });
 
 describe('history', () => {
+  it('gives each pipeline a commit that looks like one of git, the same in every run', async () => {
+    const commits = () => {
+      const repo = woodpecker.addRepo({ fullName: 'acme/api' });
+      return Array.from({ length: 20 }, () => woodpecker.addPipeline(repo).commit);
+    };
+    const first = commits();
+    expect(first.filter((id) => !/^(?!0{6})[0-9a-f]{40}$/.test(id))).toEqual([]);
+    expect(new Set(first.map((id) => id.slice(0, 8))).size).toBe(20);
+    await begin();
+    expect(commits()).toEqual(first);
+  });
+
   beforeEach(() => {
     woodpecker.addRepo({ fullName: 'acme/shop' });
   });

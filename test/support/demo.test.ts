@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { temporaryFolder } from './exporter-process.ts';
+import { hasIpv6Loopback } from './loopback.ts';
+
+const soon = { timeout: 20_000 };
+
+interface Demo {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  /** Of the status page, once it is told. */
+  readonly url: () => string | undefined;
+  readonly exited: Promise<number | null>;
+  /** What lies where it keeps its folder. */
+  readonly left: () => string[];
+}
+
+/** `flaw`: what runs in the demo before its own code. */
+function startDemo(listen: string, flaw = ''): Demo {
+  const folder = temporaryFolder();
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
+  const flawed = `--import=data:text/javascript,${encodeURIComponent(flaw)}`;
+  const child = spawn(process.execPath, [flawed, new URL('demo.ts', import.meta.url).pathname], {
+    env: { ...Object.fromEntries(inherited), TMPDIR: folder, DORA_LISTEN: listen },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+  }
+  return {
+    child,
+    output: () => text,
+    url: () => /Status page +(\S+)/.exec(text)?.[1],
+    exited: new Promise((resolve) => child.once('exit', resolve)),
+    left: () => readdirSync(folder),
+  };
+}
+
+/** Starts it, and waits until its exporter answers. */
+async function startAnsweringDemo(listen = '127.0.0.1:0', flaw = ''): Promise<Demo> {
+  const demo = startDemo(listen, flaw);
+  await expect.poll(demo.url, soon).toBeDefined();
+  expect(await isAnswering(demo)).toBe(true);
+  expect(demo.left()).toEqual([expect.stringMatching(/^dora-demo-/)]);
+  return demo;
+}
+
+async function isAnswering({ url }: Demo): Promise<boolean> {
+  try {
+    return (await fetch(`${url()}healthz`)).ok;
+  } catch {
+    return false;
+  }
+}
+
+describe('the demo', () => {
+  it.runIf(hasIpv6Loopback)('runs at an IPv6 address too, and tells it as a browser takes it', async () => {
+    const demo = await startAnsweringDemo('[::1]:0');
+    expect(demo.url()).toMatch(/^http:\/\/\[::1\]:\d+\/$/);
+    await expect
+      .poll(async () => (await fetch(`${demo.url()}`)).text(), soon)
+      .toMatch(/webhook<\/td>.*\d+ following/s);
+    demo.child.kill('SIGTERM');
+    expect(await demo.exited).toBe(0);
+    expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('leaves nothing behind after %s', async (signal) => {
+    const demo = await startAnsweringDemo();
+    demo.child.kill(signal);
+    expect(await demo.exited).toBe(0);
+    expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
+  });
+
+  it('leaves nothing behind where nobody reads what it says', async () => {
+    const demo = await startAnsweringDemo();
+    demo.child.stdout?.destroy();
+    await demo.exited;
+    expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
+    expect(demo.output()).not.toContain('    at ');
+  });
+
+  it('leaves nothing behind where its exporter cannot start', async () => {
+    const demo = startDemo('nowhere');
+    expect(await demo.exited).toBe(2);
+    expect(demo.left()).toEqual([]);
+    expect(demo.output()).toContain('DORA_LISTEN');
+  });
+
+  it.each([
+    [
+      'an exporter that takes no reports',
+      'process.on("SIGUSR2", () => 0); globalThis.fetch = async () => { throw new Error("broken"); }',
+    ],
+    ['what nobody foresaw', 'process.on("SIGUSR2", () => { throw new Error("broken"); })'],
+  ])('leaves nothing behind where it fails of %s', async (_, flaw) => {
+    const demo = await startAnsweringDemo('127.0.0.1:0', flaw);
+    demo.child.kill('SIGUSR2');
+    expect(await demo.exited).toBe(1);
+    expect(demo.output()).toContain('broken');
+    expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
+  });
+
+  it('leaves no exporter behind where it is killed', async () => {
+    const demo = await startAnsweringDemo();
+    demo.child.kill('SIGKILL');
+    await demo.exited;
+    await expect.poll(() => isAnswering(demo), soon).toBe(false);
+  });
+});
