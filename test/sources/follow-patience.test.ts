@@ -1,0 +1,206 @@
+/** What following must not lose, and must not ask for often, on a clock that only the test moves. */
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import {
+  createLiveHarness,
+  dawn,
+  type LiveHarness,
+  type LiveOptions,
+  startSimulatedWoodpecker,
+} from '../support/live-harness.ts';
+import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+const shop = 'acme/shop';
+
+interface World {
+  readonly clock: SimulatedClock;
+  readonly woodpecker: FakeWoodpecker;
+  /** An exporter on the database that all of them share. */
+  live(options?: Partial<LiveOptions>): Promise<LiveHarness>;
+}
+
+async function createWorld(version?: string): Promise<World> {
+  const { clock, woodpecker } = await startSimulatedWoodpecker(version);
+  onTestFinished(() => woodpecker.close());
+  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+  const store = createMemoryStore();
+  return {
+    clock,
+    woodpecker,
+    async live(options = {}) {
+      const harness = await createLiveHarness({ clock, woodpecker, store, ...options });
+      onTestFinished(() => harness.stop());
+      return harness;
+    },
+  };
+}
+
+/** A pipeline that runs and that all exporters on the database know of. */
+async function createRunning({ woodpecker, live }: World): Promise<number> {
+  const { number } = woodpecker.createPipeline(shop);
+  woodpecker.startPipeline(shop, number);
+  await (await live()).stop();
+  return number;
+}
+
+const asks = (woodpecker: FakeWoodpecker) =>
+  woodpecker.requests.filter(({ path }) => /\/pipelines\/\d+$/.test(path)).length;
+
+describe('a pipeline that is known to run', () => {
+  it('is counted at its end though its repo could not be seen for a while', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live();
+    harness.run('follow');
+    await clock.pass(hour);
+    woodpecker.revoke('alice', shop);
+    await clock.pass(hour);
+    expect(harness.events.get('follow rejected')).toBeUndefined();
+    expect(harness.ingest.state.follows.size).toBe(1);
+
+    woodpecker.grant('alice', shop);
+    woodpecker.finishPipeline(shop, number);
+    await clock.pass(hour);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('is asked for no more often while its repo cannot be seen', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    await createRunning(world);
+    await clock.pass(10 * hour);
+    const harness = await live();
+    harness.run('follow');
+    woodpecker.revoke('alice', shop);
+    await clock.pass(day);
+    // From 10 hours on to 34, each a tenth of its age after the one before, and each time its repo.
+    expect(asks(woodpecker)).toBe(12);
+    expect(woodpecker.requests).toHaveLength(24);
+    expect(harness.ingest.state.follows.size).toBe(1);
+  });
+
+  it('is counted at its end though it was out of sight for a single question', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live();
+    const match = new RegExp(`/pipelines/${number}$`);
+    const once = woodpecker.fault({ match, answer: { status: 404 }, times: 1 });
+    harness.run('follow');
+    await clock.pass(minute);
+    expect(once.hits).toBe(1);
+    woodpecker.finishPipeline(shop, number);
+    await clock.pass(hour);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+  });
+
+  it('is kept as well where the question for its repo is not answered', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const { id } = woodpecker.repo(shop);
+    const harness = await live();
+    const hidden = woodpecker.fault({ match: new RegExp(`/pipelines/${number}$`), answer: { status: 404 } });
+    const away = woodpecker.fault({ match: new RegExp(`/api/repos/${id}$`), answer: { status: 502 } });
+    harness.run('follow');
+    await clock.pass(hour);
+    expect(away.hits).toBeGreaterThan(0);
+    expect(harness.ingest.state.follows.size).toBe(1);
+
+    hidden.clear();
+    woodpecker.finishPipeline(shop, number);
+    await clock.pass(hour);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+  });
+
+  it('is followed no more once it was deleted from a repo that can be seen', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live();
+    harness.run('follow');
+    woodpecker.deletePipeline(shop, number);
+    await clock.pass(minute);
+    expect(harness.events.get('follow rejected')).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('is counted at its end though its repo was taken to be gone meanwhile', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live({ intervalSeconds: 900 });
+    harness.run('follow', 'reconcile');
+    for (let rounds = 0; rounds < 2; rounds++) {
+      for (let i = 0; i < 60; i++) woodpecker.runPipeline(shop);
+      await clock.pass(3 * hour);
+    }
+    woodpecker.revoke('alice', shop);
+    await clock.pass(2 * hour);
+    expect(harness.repo(shop)?.isGone).toBe(true);
+
+    woodpecker.finishPipeline(shop, number);
+    for (let i = 0; i < 60; i++) woodpecker.runPipeline(shop);
+    woodpecker.grant('alice', shop);
+    await clock.pass(day);
+    expect(harness.shown(shop)?.deployments).toBe(181);
+  });
+
+  it('is forgotten once its repo has been gone for longer than anything runs', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    await createRunning(world);
+    const before = await live();
+    woodpecker.deleteRepo(shop);
+    for (let rounds = 0; rounds < 3; rounds++) await before.round();
+    expect(before.repo(shop)?.isGone).toBe(true);
+    await before.stop();
+
+    const later = async (days: number) => {
+      const then = createSimulatedClock(dawn + days * 86_400);
+      const harness = await live({ clock: then });
+      harness.run('follow');
+      await then.pass(minute);
+      await harness.stop();
+      return harness.ingest.state.follows.size;
+    };
+    expect(await later(89)).toBe(1);
+    expect(await later(91)).toBe(0);
+    await clock.settle();
+  });
+});
+
+it('a pipeline that a scan has left for later is kept while its repo cannot be seen', async () => {
+  // Its lists do not tell all of a failure.
+  const { clock, woodpecker, live } = await createWorld('3.13.0');
+  const { number } = woodpecker.runPipeline(shop, {}, { status: 'failure' });
+  const unread = woodpecker.fault({ match: new RegExp(`/pipelines/${number}$`), answer: { status: 500 } });
+  const [harness] = await Promise.all([live(), clock.pass(5 * minute)]);
+  unread.clear();
+  expect(harness.ingest.state.follows.size).toBe(1);
+  woodpecker.revoke('alice', shop);
+  harness.run('follow');
+  await clock.pass(hour);
+  woodpecker.grant('alice', shop);
+  await clock.pass(hour);
+  expect(harness.shown(shop)?.failures).toBe(1);
+});
+
+it('a mere hint is dropped at the first 404, also where the repo cannot be seen', async () => {
+  const { clock, woodpecker, live } = await createWorld();
+  const harness = await live();
+  woodpecker.revoke('alice', shop);
+  harness.run('follow');
+  await harness.webhook.receive({ repo: shop, number: 4711 });
+  await clock.pass(minute);
+  expect(harness.events.get('follow rejected')).toBe(1);
+  expect(harness.ingest.state.follows.size).toBe(0);
+  expect(woodpecker.requests).toHaveLength(1);
+});
