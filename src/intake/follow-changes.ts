@@ -52,21 +52,24 @@ export function createFollowChanges(
       // The agent's last word on a killed run comes later, and may make it a failure, a success, or end it at another time.
       const sinceEnd = now - record.updatedAt;
       const isSettling = record.status === 'killed' && sinceEnd < settledAfterSeconds;
-      if (isEnded(record.status) && !isSettling) {
+      const isOver = isEnded(record.status) && !isSettling;
+      if (isOver || !isWatched(policy, repo.fullName) || isPullRequest(record.event) || record.fromFork) {
         for (const target of [repo.woodpeckerId, repo.fullName]) {
           const follow = follows.get(target, record.number);
           if (follow) await follows.drop(follow);
         }
-      } else if (isWatched(policy, repo.fullName) && !isPullRequest(record.event) && !record.fromFork) {
-        await follows.put({
-          target: repo.woodpeckerId,
-          number: record.number,
-          // A killed one is asked for whenever its end is twice as long ago.
-          bornAt: isSettling ? now - 10 * Math.max(sinceEnd, 1) : (record.createdAt ?? now),
-          askedAt: now,
-          hintedAt: null,
-        });
+        return;
       }
+      const before = follows.get(repo.woodpeckerId, record.number);
+      await follows.put({
+        target: repo.woodpeckerId,
+        number: record.number,
+        // A killed one is asked for whenever its end is twice as long ago.
+        bornAt: isSettling ? now - 10 * Math.max(sinceEnd, 1) : (record.createdAt ?? now),
+        askedAt: now,
+        // What was observed may be from before the hint.
+        hintedAt: before?.hintedAt ?? null,
+      });
     },
     get count() {
       return count;

@@ -13,6 +13,7 @@ import { askAt, type Follow } from '../core/follow.ts';
 import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/state.ts';
 import type { Ingest } from '../ingest.ts';
+import type { UnitOfWork } from '../intake/unit-of-work.ts';
 import { describeError, type Log } from '../log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
@@ -101,9 +102,11 @@ async function takeIn(options: FollowOptions, follow: Follow, signal: AbortSigna
   const receivedAt = nowSeconds(clock);
   return ingest.submit(async (uow) => {
     const repo = uow.repoById(repoId);
-    // The next observation keeps up the follow, by id, as long as there is need.
+    const left = onceAsked(uow, follow);
     await uow.dropFollow(follow);
     if (!repo) return 'ignored';
+    // The observation keeps it up, by id, as long as there is need.
+    if (left && !uow.follow(repoId, follow.number)) await uow.putFollow({ ...left, target: repoId });
     return toEventResult(await uow.observe(repo.key, toRecord(wire, 'rest', receivedAt), 'live'));
   });
 }
@@ -156,7 +159,16 @@ function isForgotten(repo: Repo, { bornAt }: Follow, now: number): boolean {
 
 /** It is asked for again in its time. */
 async function putOff({ ingest, clock }: FollowOptions, follow: Follow): Promise<void> {
-  await ingest.submit((uow) => uow.putFollow({ ...follow, askedAt: nowSeconds(clock), hintedAt: null }));
+  await ingest.submit(async (uow) => {
+    const left = onceAsked(uow, follow);
+    if (left) await uow.putFollow({ ...left, askedAt: nowSeconds(clock) });
+  });
+}
+
+/** What asking for `follow` leaves of it: its hint is dealt with, but not one that has come in since. `null`: it is gone. */
+function onceAsked(uow: UnitOfWork, follow: Follow): Follow | null {
+  const current = uow.follow(follow.target, follow.number);
+  return current === follow ? { ...current, hintedAt: null } : current;
 }
 
 /** The repo's id; it is stored if it was not known. `null` where the policy does not watch it, or there is no room for it. */

@@ -204,3 +204,82 @@ it('a mere hint is dropped at the first 404, also where the repo cannot be seen'
   expect(harness.ingest.state.follows.size).toBe(0);
   expect(woodpecker.requests).toHaveLength(1);
 });
+
+it('a hint of what no policy counts is dealt with once it was asked for', async () => {
+  const { clock, woodpecker, live } = await createWorld();
+  const harness = await live();
+  const { number } = woodpecker.createPipeline(shop, { event: 'pull_request' });
+  harness.run('follow');
+  await harness.webhook.receive({ repo: shop, number });
+  await clock.pass(hour);
+  expect(asks(woodpecker)).toBe(1);
+  expect(harness.ingest.state.follows.size).toBe(0);
+});
+
+describe('a hint that comes in while its pipeline is being asked for', () => {
+  /** Has `act` happen once, while the server has the next question for a pipeline before it. */
+  const duringNextAsk = ({ woodpecker }: World, act: () => Promise<unknown>): void => {
+    const remove = woodpecker.onRequest(async ({ path }) => {
+      if (!/\/pipelines\/\d+$/.test(path)) return;
+      remove();
+      await act();
+    });
+  };
+
+  it.each([
+    ['is answered', 200, 0],
+    ['fails, with all its tries', 502, 5],
+    ['finds the repo out of sight', 404, 2],
+  ])('has it asked for again soon where that %s', async (_, status, times) => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    await clock.pass(10 * hour);
+    const harness = await live();
+    const hint = () => harness.webhook.receive({ repo: shop, number });
+    harness.run('follow');
+    if (times > 0) woodpecker.fault({ match: /\/api\/repos\/\d+/, answer: { status }, times });
+    await clock.pass(5000);
+    // Both come in within one second.
+    duringNextAsk(world, hint);
+    await hint();
+    await clock.pass(900);
+    expect(asks(woodpecker)).toBeGreaterThan(0);
+    woodpecker.finishPipeline(shop, number);
+    await clock.pass(minute);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+  });
+
+  it('has it asked for again soon where only the name of its repo was known', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const harness = await live();
+    woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
+    const { number } = woodpecker.createPipeline('acme/new');
+    woodpecker.startPipeline('acme/new', number);
+    await clock.pass(10 * hour);
+    const hint = () => harness.webhook.receive({ repo: 'acme/new', number });
+    harness.run('follow');
+    duringNextAsk(world, hint);
+    await hint();
+    await clock.pass(minute);
+    expect(asks(woodpecker)).toBe(2);
+    expect([...harness.ingest.state.follows.values()]).toMatchObject([{ number, hintedAt: null }]);
+  });
+
+  it('does not bring back what has ended meanwhile', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live();
+    woodpecker.fault({ match: /\/pipelines\/\d+$/, answer: { status: 502 } });
+    duringNextAsk(world, async () => {
+      woodpecker.finishPipeline(shop, number);
+      await harness.round();
+    });
+    harness.run('follow');
+    await clock.pass(minute);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+});
