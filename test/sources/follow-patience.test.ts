@@ -283,3 +283,63 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 });
+
+it('a run that is killed after ten hours is asked for again within seconds', async () => {
+  const world = await createWorld();
+  const { clock, woodpecker, live } = world;
+  const number = await createRunning(world);
+  await clock.pass(10 * hour);
+  const harness = await live();
+  harness.run('follow');
+  woodpecker.updatePipeline(shop, number, { status: 'killed' });
+  await clock.pass(5000);
+  await harness.webhook.receive({ repo: shop, number });
+  await clock.pass(5000);
+  expect(harness.ingest.state.tally.ignored('killed')).toBe(1);
+  woodpecker.updatePipeline(shop, number, { status: 'failure' });
+  await clock.pass(20_000);
+  expect(harness.shown(shop)?.failures).toBe(1);
+  expect(harness.ingest.state.follows.size).toBe(0);
+});
+
+describe('where the clock of the server is half an hour ahead', () => {
+  const ahead = dawn + 1800;
+
+  it('a killed run is asked for whenever it was first seen twice as long ago, for an hour', async () => {
+    const { clock, woodpecker, live } = await createWorld();
+    const { number } = woodpecker.runPipeline(shop);
+    woodpecker.updatePipeline(shop, number, { status: 'killed', updated: ahead, finished: ahead });
+    const harness = await live();
+    harness.run('follow');
+    await clock.pass(30 * minute);
+    // After 2 s, 4 s, 8 s … 1024 s.
+    expect(asks(woodpecker)).toBe(10);
+    expect(harness.ingest.state.follows.size).toBe(1);
+    await clock.pass(45 * minute);
+    expect(asks(woodpecker)).toBe(12);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('a killed run is counted once the agent has told that it failed', async () => {
+    const { clock, woodpecker, live } = await createWorld();
+    const { number } = woodpecker.runPipeline(shop);
+    woodpecker.updatePipeline(shop, number, { status: 'killed', updated: ahead, finished: ahead });
+    const harness = await live();
+    harness.run('follow');
+    await clock.pass(10 * minute);
+    woodpecker.updatePipeline(shop, number, { status: 'failure', updated: ahead + 600 });
+    await clock.pass(10 * minute);
+    expect(harness.shown(shop)?.failures).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('a running pipeline is asked for after a tenth of the time since it was first heard of', async () => {
+    const { clock, woodpecker, live } = await createWorld();
+    const { number } = woodpecker.createPipeline(shop);
+    woodpecker.startPipeline(shop, number);
+    woodpecker.updatePipeline(shop, number, { created: ahead, started: ahead, updated: ahead });
+    (await live()).run('follow');
+    await clock.pass(29 * minute);
+    expect(asks(woodpecker)).toBe(54);
+  });
+});
