@@ -2,7 +2,8 @@
  * A pipeline that is known of but whose end is not: when it is asked for again.
  *
  * The rule: after a tenth of its age, at least two seconds and at most a day, counted from when it was last asked for,
- * so that a restart changes nothing. A hint that something happened asks at once, but not twice within two seconds.
+ * so that a restart changes nothing. A hint that something happened asks at once, but not twice within two seconds. One
+ * that has ended, but may still come to another end, is asked for whenever its end is twice as long ago.
  */
 
 /** All times are Unix seconds. */
@@ -10,7 +11,7 @@ export interface Follow {
   /** Woodpecker's id of the repo, or its name where only that was told. */
   readonly target: number | string;
   readonly number: number;
-  /** When it was created as far as known, else when it was first heard of. */
+  /** When it was created as far as known, else when it was first heard of; of one that has ended `bornAtOfEnded`. */
   readonly bornAt: number;
   /** `null`: never asked for yet. */
   readonly askedAt: number | null;
@@ -18,6 +19,7 @@ export interface Follow {
   readonly hintedAt: number | null;
 }
 
+const pausesPerAge = 10;
 const shortestSeconds = 2;
 const longestSeconds = 86_400;
 
@@ -25,7 +27,17 @@ const longestSeconds = 86_400;
 export function askAt({ bornAt, askedAt, hintedAt }: Follow): number {
   if (askedAt === null) return hintedAt ?? bornAt;
   if (hintedAt !== null) return askedAt + shortestSeconds;
-  return askedAt + Math.min(Math.max((askedAt - bornAt) / 10, shortestSeconds), longestSeconds);
+  return askedAt + Math.min(Math.max((askedAt - bornAt) / pausesPerAge, shortestSeconds), longestSeconds);
+}
+
+/** A time of birth that has one that ended be asked for again after as long as its end was ago. */
+export function bornAtOfEnded(endedAt: number, askedAt: number): number {
+  return askedAt - pausesPerAge * (askedAt - endedAt);
+}
+
+/** The end that `bornAtOfEnded` was given, in Unix seconds. */
+export function endFollowed({ bornAt, askedAt }: Follow): number {
+  return askedAt === null ? bornAt : askedAt - (askedAt - bornAt) / pausesPerAge;
 }
 
 /** Key of a follow: what and where. */

@@ -1,7 +1,7 @@
 /** What one transaction does to follows: later steps see earlier ones, and the state is only read. */
 
 import { isPullRequest, isWatched } from '../core/classification.ts';
-import { type Follow, followKey } from '../core/follow.ts';
+import { bornAtOfEnded, endFollowed, type Follow, followKey } from '../core/follow.ts';
 import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Repo } from '../core/repo.ts';
@@ -20,7 +20,10 @@ export interface FollowChanges {
   changed(): ReadonlyMap<string, Follow | null>;
 }
 
-/** How long the end of a killed run is asked for again. */
+/**
+ * How long the end of a killed run is asked for again: the agent's last word comes later, and may make it a failure, a
+ * success, or end it at another time.
+ */
 const settledAfterSeconds = 3600;
 
 /** `now` in Unix seconds. */
@@ -32,6 +35,12 @@ export function createFollowChanges(
 ): FollowChanges {
   const changed = new Map<string, Follow | null>();
   let count = state.follows.size;
+  /** In Unix seconds, and no later than it was first seen: a server's clock may be ahead. */
+  const endOfKilled = async (repo: Repo, record: PipelineRecord, follow: Follow | null): Promise<number> => {
+    const known = follow && (await tx.pipelines.get(repo.key, record.number));
+    const seenAt = follow && known?.record.status === 'killed' ? endFollowed(follow) : now;
+    return Math.min(record.updatedAt, seenAt);
+  };
   const follows: FollowChanges = {
     get(target, number) {
       const key = followKey({ target, number });
@@ -49,24 +58,29 @@ export function createFollowChanges(
     },
     async keepUp(repo, record) {
       if (repo.woodpeckerId === null) return;
-      // The agent's last word on a killed run comes later, and may make it a failure, a success, or end it at another time.
-      const sinceEnd = now - record.updatedAt;
-      const isSettling = record.status === 'killed' && sinceEnd < settledAfterSeconds;
-      if (isEnded(record.status) && !isSettling) {
+      const before = follows.get(repo.woodpeckerId, record.number);
+      const killedAt = record.status === 'killed' ? await endOfKilled(repo, record, before) : null;
+      const isSettling = killedAt !== null && now - killedAt < settledAfterSeconds;
+      const isOver = isEnded(record.status) && !isSettling;
+      if (isOver || !isWatched(policy, repo.fullName) || isPullRequest(record.event) || record.fromFork) {
         for (const target of [repo.woodpeckerId, repo.fullName]) {
           const follow = follows.get(target, record.number);
           if (follow) await follows.drop(follow);
         }
-      } else if (isWatched(policy, repo.fullName) && !isPullRequest(record.event) && !record.fromFork) {
-        await follows.put({
-          target: repo.woodpeckerId,
-          number: record.number,
-          // A killed one is asked for whenever its end is twice as long ago.
-          bornAt: isSettling ? now - 10 * Math.max(sinceEnd, 1) : (record.createdAt ?? now),
-          askedAt: now,
-          hintedAt: null,
-        });
+        return;
       }
+      // A server's clock may be ahead.
+      const createdAt = record.createdAt !== null && record.createdAt <= now ? record.createdAt : null;
+      await follows.put({
+        target: repo.woodpeckerId,
+        number: record.number,
+        bornAt: isSettling
+          ? bornAtOfEnded(killedAt, now)
+          : (createdAt ?? Math.min(before?.bornAt ?? now, now)),
+        askedAt: now,
+        // What was observed may be from before the hint.
+        hintedAt: before?.hintedAt ?? null,
+      });
     },
     get count() {
       return count;

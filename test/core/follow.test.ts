@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askAt, type Follow, followKey } from '../../src/core/follow.ts';
+import { askAt, bornAtOfEnded, endFollowed, type Follow, followKey } from '../../src/core/follow.ts';
 
 const aFollow = (overrides: Partial<Follow> = {}): Follow => ({
   target: 11,
@@ -37,6 +37,21 @@ describe('askAt', () => {
 
   it('is not put off where the pipeline seems to be born later than it was asked for', () => {
     expect(askAt(aFollow({ bornAt: 60_000, askedAt: 50_000 }))).toBe(50_002);
+  });
+});
+
+describe('bornAtOfEnded', () => {
+  it.each([
+    // seconds since the end when asked, seconds until the next time
+    [0, 2],
+    [1, 2],
+    [3, 3],
+    [64, 64],
+    [3000, 3000],
+  ])('has what ended %d s before it was asked for be asked for again in %d s', (since, pause) => {
+    const follow = aFollow({ bornAt: bornAtOfEnded(50_000 - since, 50_000), askedAt: 50_000 });
+    expect(askAt(follow)).toBe(50_000 + pause);
+    expect(endFollowed(follow)).toBe(50_000 - since);
   });
 });
 

@@ -1,0 +1,345 @@
+/** What following must not lose, and must not ask for often, on a clock that only the test moves. */
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import {
+  createLiveHarness,
+  dawn,
+  type LiveHarness,
+  type LiveOptions,
+  startSimulatedWoodpecker,
+} from '../support/live-harness.ts';
+import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+const shop = 'acme/shop';
+
+interface World {
+  readonly clock: SimulatedClock;
+  readonly woodpecker: FakeWoodpecker;
+  /** An exporter on the database that all of them share. */
+  live(options?: Partial<LiveOptions>): Promise<LiveHarness>;
+}
+
+async function createWorld(version?: string): Promise<World> {
+  const { clock, woodpecker } = await startSimulatedWoodpecker(version);
+  onTestFinished(() => woodpecker.close());
+  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+  const store = createMemoryStore();
+  return {
+    clock,
+    woodpecker,
+    async live(options = {}) {
+      const harness = await createLiveHarness({ clock, woodpecker, store, ...options });
+      onTestFinished(() => harness.stop());
+      return harness;
+    },
+  };
+}
+
+/** A pipeline that runs and that all exporters on the database know of. */
+async function createRunning({ woodpecker, live }: World): Promise<number> {
+  const { number } = woodpecker.createPipeline(shop);
+  woodpecker.startPipeline(shop, number);
+  await (await live()).stop();
+  return number;
+}
+
+const asks = (woodpecker: FakeWoodpecker) =>
+  woodpecker.requests.filter(({ path }) => /\/pipelines\/\d+$/.test(path)).length;
+
+describe('a pipeline that is known to run', () => {
+  it('is counted at its end though its repo could not be seen for a while', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live();
+    harness.run('follow');
+    await clock.pass(hour);
+    woodpecker.revoke('alice', shop);
+    await clock.pass(hour);
+    expect(harness.events.get('follow rejected')).toBeUndefined();
+    expect(harness.ingest.state.follows.size).toBe(1);
+
+    woodpecker.grant('alice', shop);
+    woodpecker.finishPipeline(shop, number);
+    await clock.pass(hour);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('is asked for no more often while its repo cannot be seen', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    await createRunning(world);
+    await clock.pass(10 * hour);
+    const harness = await live();
+    harness.run('follow');
+    woodpecker.revoke('alice', shop);
+    await clock.pass(day);
+    // From 10 hours on to 34, each a tenth of its age after the one before, and each time its repo.
+    expect(asks(woodpecker)).toBe(12);
+    expect(woodpecker.requests).toHaveLength(24);
+    expect(harness.ingest.state.follows.size).toBe(1);
+  });
+
+  it('is counted at its end though it was out of sight for a single question', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live();
+    const match = new RegExp(`/pipelines/${number}$`);
+    const once = woodpecker.fault({ match, answer: { status: 404 }, times: 1 });
+    harness.run('follow');
+    await clock.pass(minute);
+    expect(once.hits).toBe(1);
+    woodpecker.finishPipeline(shop, number);
+    await clock.pass(hour);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+  });
+
+  it('is kept as well where the question for its repo is not answered', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const { id } = woodpecker.repo(shop);
+    const harness = await live();
+    const hidden = woodpecker.fault({ match: new RegExp(`/pipelines/${number}$`), answer: { status: 404 } });
+    const away = woodpecker.fault({ match: new RegExp(`/api/repos/${id}$`), answer: { status: 502 } });
+    harness.run('follow');
+    await clock.pass(hour);
+    expect(away.hits).toBeGreaterThan(0);
+    expect(harness.ingest.state.follows.size).toBe(1);
+
+    hidden.clear();
+    woodpecker.finishPipeline(shop, number);
+    await clock.pass(hour);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+  });
+
+  it('is followed no more once it was deleted from a repo that can be seen', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live();
+    harness.run('follow');
+    woodpecker.deletePipeline(shop, number);
+    await clock.pass(minute);
+    expect(harness.events.get('follow rejected')).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('is counted at its end though its repo was taken to be gone meanwhile', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live({ intervalSeconds: 900 });
+    harness.run('follow', 'reconcile');
+    for (let rounds = 0; rounds < 2; rounds++) {
+      for (let i = 0; i < 60; i++) woodpecker.runPipeline(shop);
+      await clock.pass(3 * hour);
+    }
+    woodpecker.revoke('alice', shop);
+    await clock.pass(2 * hour);
+    expect(harness.repo(shop)?.isGone).toBe(true);
+
+    woodpecker.finishPipeline(shop, number);
+    for (let i = 0; i < 60; i++) woodpecker.runPipeline(shop);
+    woodpecker.grant('alice', shop);
+    await clock.pass(day);
+    expect(harness.shown(shop)?.deployments).toBe(181);
+  });
+
+  it('is forgotten once its repo has been gone for longer than anything runs', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    await createRunning(world);
+    const before = await live();
+    woodpecker.deleteRepo(shop);
+    for (let rounds = 0; rounds < 3; rounds++) await before.round();
+    expect(before.repo(shop)?.isGone).toBe(true);
+    await before.stop();
+
+    const later = async (days: number) => {
+      const then = createSimulatedClock(dawn + days * 86_400);
+      const harness = await live({ clock: then });
+      harness.run('follow');
+      await then.pass(minute);
+      await harness.stop();
+      return harness.ingest.state.follows.size;
+    };
+    expect(await later(89)).toBe(1);
+    expect(await later(91)).toBe(0);
+    await clock.settle();
+  });
+});
+
+it('a pipeline that a scan has left for later is kept while its repo cannot be seen', async () => {
+  // Its lists do not tell all of a failure.
+  const { clock, woodpecker, live } = await createWorld('3.13.0');
+  const { number } = woodpecker.runPipeline(shop, {}, { status: 'failure' });
+  const unread = woodpecker.fault({ match: new RegExp(`/pipelines/${number}$`), answer: { status: 500 } });
+  const [harness] = await Promise.all([live(), clock.pass(5 * minute)]);
+  unread.clear();
+  expect(harness.ingest.state.follows.size).toBe(1);
+  woodpecker.revoke('alice', shop);
+  harness.run('follow');
+  await clock.pass(hour);
+  woodpecker.grant('alice', shop);
+  await clock.pass(hour);
+  expect(harness.shown(shop)?.failures).toBe(1);
+});
+
+it('a mere hint is dropped at the first 404, also where the repo cannot be seen', async () => {
+  const { clock, woodpecker, live } = await createWorld();
+  const harness = await live();
+  woodpecker.revoke('alice', shop);
+  harness.run('follow');
+  await harness.webhook.receive({ repo: shop, number: 4711 });
+  await clock.pass(minute);
+  expect(harness.events.get('follow rejected')).toBe(1);
+  expect(harness.ingest.state.follows.size).toBe(0);
+  expect(woodpecker.requests).toHaveLength(1);
+});
+
+it('a hint of what no policy counts is dealt with once it was asked for', async () => {
+  const { clock, woodpecker, live } = await createWorld();
+  const harness = await live();
+  const { number } = woodpecker.createPipeline(shop, { event: 'pull_request' });
+  harness.run('follow');
+  await harness.webhook.receive({ repo: shop, number });
+  await clock.pass(hour);
+  expect(asks(woodpecker)).toBe(1);
+  expect(harness.ingest.state.follows.size).toBe(0);
+});
+
+describe('a hint that comes in while its pipeline is being asked for', () => {
+  /** Has `act` happen once, while the server has the next question for a pipeline before it. */
+  const duringNextAsk = ({ woodpecker }: World, act: () => Promise<unknown>): void => {
+    const remove = woodpecker.onRequest(async ({ path }) => {
+      if (!/\/pipelines\/\d+$/.test(path)) return;
+      remove();
+      await act();
+    });
+  };
+
+  it.each([
+    ['is answered', 200, 0],
+    ['fails, with all its tries', 502, 5],
+    ['finds the repo out of sight', 404, 2],
+  ])('has it asked for again soon where that %s', async (_, status, times) => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    await clock.pass(10 * hour);
+    const harness = await live();
+    const hint = () => harness.webhook.receive({ repo: shop, number });
+    harness.run('follow');
+    if (times > 0) woodpecker.fault({ match: /\/api\/repos\/\d+/, answer: { status }, times });
+    await clock.pass(5000);
+    // Both come in within one second.
+    duringNextAsk(world, hint);
+    await hint();
+    await clock.pass(900);
+    expect(asks(woodpecker)).toBeGreaterThan(0);
+    woodpecker.finishPipeline(shop, number);
+    await clock.pass(minute);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+  });
+
+  it('has it asked for again soon where only the name of its repo was known', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const harness = await live();
+    woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
+    const { number } = woodpecker.createPipeline('acme/new');
+    woodpecker.startPipeline('acme/new', number);
+    await clock.pass(10 * hour);
+    const hint = () => harness.webhook.receive({ repo: 'acme/new', number });
+    harness.run('follow');
+    duringNextAsk(world, hint);
+    await hint();
+    await clock.pass(minute);
+    expect(asks(woodpecker)).toBe(2);
+    expect([...harness.ingest.state.follows.values()]).toMatchObject([{ number, hintedAt: null }]);
+  });
+
+  it('does not bring back what has ended meanwhile', async () => {
+    const world = await createWorld();
+    const { clock, woodpecker, live } = world;
+    const number = await createRunning(world);
+    const harness = await live();
+    woodpecker.fault({ match: /\/pipelines\/\d+$/, answer: { status: 502 } });
+    duringNextAsk(world, async () => {
+      woodpecker.finishPipeline(shop, number);
+      await harness.round();
+    });
+    harness.run('follow');
+    await clock.pass(minute);
+    expect(harness.shown(shop)?.deployments).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+});
+
+it('a run that is killed after ten hours is asked for again within seconds', async () => {
+  const world = await createWorld();
+  const { clock, woodpecker, live } = world;
+  const number = await createRunning(world);
+  await clock.pass(10 * hour);
+  const harness = await live();
+  harness.run('follow');
+  woodpecker.updatePipeline(shop, number, { status: 'killed' });
+  await clock.pass(5000);
+  await harness.webhook.receive({ repo: shop, number });
+  await clock.pass(5000);
+  expect(harness.ingest.state.tally.ignored('killed')).toBe(1);
+  woodpecker.updatePipeline(shop, number, { status: 'failure' });
+  await clock.pass(20_000);
+  expect(harness.shown(shop)?.failures).toBe(1);
+  expect(harness.ingest.state.follows.size).toBe(0);
+});
+
+describe('where the clock of the server is half an hour ahead', () => {
+  const ahead = dawn + 1800;
+
+  it('a killed run is asked for whenever it was first seen twice as long ago, for an hour', async () => {
+    const { clock, woodpecker, live } = await createWorld();
+    const { number } = woodpecker.runPipeline(shop);
+    woodpecker.updatePipeline(shop, number, { status: 'killed', updated: ahead, finished: ahead });
+    const harness = await live();
+    harness.run('follow');
+    await clock.pass(30 * minute);
+    // After 2 s, 4 s, 8 s … 1024 s.
+    expect(asks(woodpecker)).toBe(10);
+    expect(harness.ingest.state.follows.size).toBe(1);
+    await clock.pass(45 * minute);
+    expect(asks(woodpecker)).toBe(12);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('a killed run is counted once the agent has told that it failed', async () => {
+    const { clock, woodpecker, live } = await createWorld();
+    const { number } = woodpecker.runPipeline(shop);
+    woodpecker.updatePipeline(shop, number, { status: 'killed', updated: ahead, finished: ahead });
+    const harness = await live();
+    harness.run('follow');
+    await clock.pass(10 * minute);
+    woodpecker.updatePipeline(shop, number, { status: 'failure', updated: ahead + 600 });
+    await clock.pass(10 * minute);
+    expect(harness.shown(shop)?.failures).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('a running pipeline is asked for after a tenth of the time since it was first heard of', async () => {
+    const { clock, woodpecker, live } = await createWorld();
+    const { number } = woodpecker.createPipeline(shop);
+    woodpecker.startPipeline(shop, number);
+    woodpecker.updatePipeline(shop, number, { created: ahead, started: ahead, updated: ahead });
+    (await live()).run('follow');
+    await clock.pass(29 * minute);
+    expect(asks(woodpecker)).toBe(54);
+  });
+});
