@@ -287,6 +287,10 @@ describe('backfill at start', () => {
     await expect(harness.backfill.atStart()).rejects.toThrow('Harness was aborted');
     unhook();
     expect(harness.shown('acme/shop')).toBeNull();
+    expect([harness.backfill.running, (await harness.backfill.list())[0]?.state]).toEqual([
+      null,
+      'interrupted',
+    ]);
 
     woodpecker.clearRequests();
     const restarted = await harness.restart();
@@ -448,6 +452,8 @@ describe('backfill at start', () => {
     const restarted = await harnessOf({ woodpecker: rebuilt, store: await storeOf(harness) });
 
     await expect(restarted.backfill.atStart()).rejects.toThrow(/DORA_DATABASE/);
+    const [stored] = await restarted.store.transact((tx) => tx.backfills.newest(1));
+    expect(JSON.parse(stored?.summary ?? '')).toMatchObject({ state: 'failed', errors: [{ repo: '*' }] });
   });
 
   it('never asks for repos that the policy does not watch', async () => {
@@ -543,6 +549,26 @@ describe('backfill by hand', () => {
     expect(first.ok && { ok: false, runningId: first.id }).toEqual(second);
     if (first.ok) expect((await first.done).state).toBe('done');
     expect(harness.backfill.running).toBeNull();
+  });
+
+  it('is told as running up to its end, however often one asks', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 3);
+    const harness = await harnessOf({ woodpecker });
+    const started = await harness.backfill.start({ since: null, until: null, repos: null, isDry: false });
+    if (!started.ok) throw new Error('Backfill was refused');
+
+    const told = new Set<string | undefined>();
+    let isOver = false;
+    const watching = started.done.finally(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      told.add((await harness.backfill.list()).find(({ id }) => id === started.id)?.state);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await watching;
+    expect([...told]).toEqual(['running', 'done']);
   });
 
   it('remembers the newest fifty, and keeps no others', async () => {
