@@ -563,11 +563,14 @@ describe('backfill by hand', () => {
     const watching = started.done.finally(() => {
       isOver = true;
     });
-    while (!isOver) {
+    const look = async () =>
       told.add((await harness.backfill.list()).find(({ id }) => id === started.id)?.state);
+    while (!isOver) {
+      await look();
       await new Promise((resolve) => setImmediate(resolve));
     }
     await watching;
+    await look();
     expect([...told]).toEqual(['running', 'done']);
   });
 
