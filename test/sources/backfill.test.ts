@@ -496,6 +496,18 @@ describe('backfill by hand', () => {
     expect(counts).toEqual([{ tier: 'unassigned', event: 'push', deployments: 4 }]);
   });
 
+  it('reaches back to the first pipeline where all is asked for', async () => {
+    const woodpecker = await start();
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    for (const created of [1, now - 4000 * day, now - day]) {
+      woodpecker.addPipeline(repo, { created, started: created, finished: created + 60 });
+    }
+    const harness = await harnessOf({ woodpecker, historySeconds: 30 * day });
+    await harness.backfill.atStart();
+
+    expect(await runManual(harness, { since: 0 })).toMatchObject({ pipelines: { scanned: 3 }, errors: [] });
+  });
+
   it('finds and credits what nothing told of', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 10);
