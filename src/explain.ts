@@ -23,9 +23,9 @@ import { findSeries, type Ingredients } from './core/projection.ts';
 import { createQueue } from './core/queue.ts';
 import { createTimeline, type Fold } from './core/timeline.ts';
 import { figuresOf } from './core/window-figures.ts';
-import type { Ingest } from './ingest.ts';
+import type { Ingest, Reading } from './ingest.ts';
 import { rulesOf } from './intake/intake-mode.ts';
-import type { DeploymentSelection, PipelineTable } from './store/store.ts';
+import type { DeploymentSelection } from './store/store.ts';
 
 export interface ExplainOptions {
   readonly ingest: Ingest;
@@ -44,7 +44,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
     woodpeckerUrl === null || repoId === null ? null : `${woodpeckerUrl}/repos/${repoId}/pipeline/${number}`;
 
   const answer = (request: ExplainRequest): Promise<Explanation | null> =>
-    ingest.submit(async ({ tx: { pipelines } }) => {
+    ingest.read(async ({ pipelines }) => {
       const { tier, window, at } = request;
       const series = findSeries(state, request.repo, tier);
       if (!series) return null;
@@ -93,7 +93,7 @@ function historyOf(
   { mode }: Ingest,
   { timeline }: Ingredients,
   { tier, window, at }: ExplainRequest,
-  pipelines: PipelineTable,
+  pipelines: Reading['pipelines'],
   repos: readonly number[],
 ): History {
   const rules = rulesOf(mode);
@@ -106,7 +106,7 @@ function historyOf(
 }
 
 async function* readDeployments(
-  pipelines: PipelineTable,
+  pipelines: Reading['pipelines'],
   selection: DeploymentSelection,
 ): AsyncGenerator<readonly Deployment[]> {
   for await (const slice of pipelines.deployments(selection)) {
@@ -161,7 +161,7 @@ type Listable = Pick<ExplainedPipeline, 'place' | 'verdict'>;
 
 /** How many of the window's pipelines do not count, and the latest of those that may be listed. */
 async function readUncounted(
-  pipelines: PipelineTable,
+  pipelines: Reading['pipelines'],
   repos: readonly number[],
   { tier, window, at, before, limit }: ExplainRequest,
 ): Promise<{ counts: ReadonlyMap<UncountedReason, number>; latest: readonly Listable[] }> {

@@ -3,10 +3,12 @@
  *
  * What arrives in one turn of the event loop shares a transaction and its commit. Guarantees: a promise fulfils only
  * after the commit that made its work durable; then the state has it too. Work that fails takes nothing else down with
- * it. Rejects with `StoreUnavailable` where the store cannot commit; the state is then what it was.
+ * it. What only reads finds rows and state of one moment. Rejects with `StoreUnavailable` where the store cannot commit;
+ * the state is then what it was.
  */
 
 import { type Clock, nowSeconds } from './clock.ts';
+import { createQueue } from './core/queue.ts';
 import type { State } from './core/state.ts';
 import type { IntakeMode } from './intake/intake-mode.ts';
 import { type TurnedAway, turnedAwayKinds } from './intake/room.ts';
@@ -18,10 +20,14 @@ export { type Reading, StoreUnavailable };
 export interface Ingest {
   readonly state: State;
   readonly mode: IntakeMode;
+  /**
+   * Within `work`, rows may be newer than the state: those of work that shares the transaction. It may run again, where
+   * other work of that transaction fails and all is undone: nothing that it does may last but what goes through `uow`.
+   */
   submit<T>(work: (uow: UnitOfWork) => Promise<T>): Promise<T>;
   /**
-   * For rows alone, past all that comes in: no news to anybody, and a read that goes through does not say that the store
-   * can be written. Rejects as `submit` does.
+   * Only to read, past all that waits to come in: no news to anybody, and a read that goes through does not say that the
+   * store can be written. As long as `work` runs, the state is of the same moment as the rows. Rejects as `submit` does.
    */
   read<T>(work: (rows: Reading) => Promise<T>): Promise<T>;
   /** What was turned away since the start. */
@@ -30,7 +36,7 @@ export interface Ingest {
   readonly fault: StoreUnavailable | null;
   /** Calls `listener` after every commit. */
   subscribe(listener: () => void): void;
-  /** Fulfils once all that was submitted has settled. */
+  /** Fulfils once all that was submitted, or asked to be read, has settled. */
   idle(): Promise<void>;
 }
 
@@ -55,6 +61,8 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
   let fault: StoreUnavailable | null = null;
   const listeners: (() => void)[] = [];
   const turnedAway = { repo: 0, pair: 0, hint: 0 };
+  /** After a commit, the state is brought forward before the next transaction begins: so what is read is of one moment. */
+  const turns = createQueue();
 
   const noteFault = (next: StoreUnavailable | null): void => {
     const isNews = (next === null) !== (fault === null);
@@ -62,8 +70,8 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
     if (isNews) onFault?.(next);
   };
 
-  /** Runs jobs in one transaction, then brings the state forward and tells each its result. */
-  const commit = async (jobs: readonly Job[]): Promise<void> => {
+  /** Runs jobs in one transaction, then brings the state forward; returns their results. */
+  const transact = async (jobs: readonly Job[]): Promise<readonly unknown[]> => {
     const { results, change, turned } = await store.transact(async (tx) => {
       const uow = createUnitOfWork(tx, state, mode, nowSeconds(clock));
       const results: unknown[] = [];
@@ -72,6 +80,12 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
     });
     state.apply(change);
     for (const kind of turnedAwayKinds) turnedAway[kind] += turned[kind];
+    return results;
+  };
+
+  /** Commits jobs in their turn and tells each its result. */
+  const commit = async (jobs: readonly Job[]): Promise<void> => {
+    const results = await turns.run(() => transact(jobs));
     noteFault(null);
     for (const [index, job] of jobs.entries()) job.resolve(results[index]);
     for (const listener of listeners) listener();
@@ -121,7 +135,7 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
     },
     async read(work) {
       try {
-        return await store.transact(work);
+        return await turns.run(() => store.transact(work));
       } catch (error) {
         if (error instanceof StoreUnavailable) noteFault(error);
         throw error;
@@ -132,6 +146,7 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
     },
     async idle() {
       await draining;
+      await turns.idle();
     },
   };
 }

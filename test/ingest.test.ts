@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { defaultPolicy } from '../src/core/policy.ts';
 import { createState } from '../src/core/state.ts';
@@ -5,6 +6,9 @@ import { createIngest, StoreUnavailable } from '../src/ingest.ts';
 import { createMemoryStore } from '../src/store/memory.ts';
 import type { Store } from '../src/store/store.ts';
 import { createFakeClock } from './support/fake-clock.ts';
+import { aRecord, someFacts } from './support/records.ts';
+
+const now = 1_785_500_000;
 
 /** A store whose disk can be full: what only reads goes through all the same, as in SQLite. */
 function createFallibleStore() {
@@ -37,7 +41,7 @@ function createFallibleStore() {
 function start() {
   const { store, ...faults } = createFallibleStore();
   const mode = { policy: defaultPolicy, canAsk: false };
-  const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(1_785_500_000) });
+  const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(now) });
   const write = () => ingest.submit((uow) => uow.tx.meta.put('probed', 'true'));
   const read = () => ingest.read((rows) => rows.backfills.newest(1));
   return { ingest, write, read, ...faults };
@@ -70,6 +74,65 @@ describe('what only reads', () => {
     expect(news).toBe(0);
     await write();
     expect(news).toBe(1);
+  });
+
+  it('finds rows and state of one moment, however late the store tells of its commit', async () => {
+    const inner = createMemoryStore();
+    const store: Store = {
+      ...inner,
+      async transact(work) {
+        const result = await inner.transact(work);
+        await nextTurn();
+        return result;
+      },
+    };
+    const mode = { policy: defaultPolicy, canAsk: false };
+    const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(now) });
+    const tell = (number: number) =>
+      ingest.submit(async (uow) => {
+        const { key } = await uow.repoOf(someFacts());
+        await uow.observe(key, aRecord({ number, createdAt: now - 60, finishedAt: now - 50 }), 'live');
+      });
+    const folded = () =>
+      [...ingest.state.timelines.values()].reduce((sum, { recent }) => sum + recent.length, 0);
+    const look = () =>
+      ingest.read(async ({ pipelines }) => {
+        const atFirst = folded();
+        let rows = 0;
+        for await (const slice of pipelines.deployments()) rows += slice.length;
+        await nextTurn();
+        return [atFirst, rows, folded()];
+      });
+
+    const told: Promise<unknown>[] = [];
+    const seen: Promise<number[]>[] = [];
+    for (let number = 1; number <= 5; number++) {
+      told.push(tell(number));
+      for (let looks = 0; looks < 4; looks++) {
+        seen.push(look());
+        await nextTurn();
+      }
+    }
+    await Promise.all(told);
+    seen.push(look());
+    const moments = await Promise.all(seen);
+    expect(moments.filter(([first, ...rest]) => rest.some((one) => one !== first))).toEqual([]);
+    expect([moments[0], moments.at(-1)]).toEqual([
+      [0, 0, 0],
+      [5, 5, 5],
+    ]);
+  });
+
+  it('is waited for before all is idle', async () => {
+    const { ingest } = start();
+    let isRead = false;
+    const reading = ingest.read(async () => {
+      await nextTurn();
+      isRead = true;
+    });
+    await ingest.idle();
+    expect(isRead).toBe(true);
+    await reading;
   });
 
   it('sees what was committed before', async () => {

@@ -15,8 +15,11 @@ const largestBodyBytes = 64 * 1024;
 export const BackfillBody = (now: number) =>
   z
     .strictObject({
-      since: moment(now).nullish(),
-      until: moment(now).nullish(),
+      // As `DORA_BACKFILL_HISTORY` has it: 0 is all.
+      since: moment(now, 0)
+        .nullish()
+        .describe('A time, an age such as 180d, or 0 for all; DORA_BACKFILL_HISTORY where not given'),
+      until: moment(now).nullish().describe('A time, or an age such as 7d; now where not given'),
       repos: z.array(z.string().min(1)).min(1).nullish(),
       dry_run: z.boolean().nullish(),
     })

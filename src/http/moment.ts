@@ -3,11 +3,11 @@
 import { z } from 'zod';
 import { parseDurationSeconds } from '../core/duration.ts';
 
-/** From the text to Unix seconds; `now` in Unix seconds. */
-export const moment = (now: number) =>
+/** From the text to Unix seconds; `now` and `ageless`, what an age of 0 stands for, in Unix seconds. */
+export const moment = (now: number, ageless = now) =>
   z.string().transform((text, context) => {
     const ago = parseDurationSeconds(text);
-    if (ago !== null) return now - ago;
+    if (ago !== null) return ago === 0 ? ageless : now - ago;
     const at = z.iso.datetime({ offset: true }).safeParse(text).success ? Date.parse(text) : Number.NaN;
     if (!Number.isNaN(at)) return Math.floor(at / 1000);
     context.addIssue({

@@ -2,7 +2,7 @@
  * The journal of backfills: what each has done so far, told while it runs and kept in the store for later.
  *
  * Guarantees: one runs at a time; what was running when the process ended is told as `interrupted`; the newest fifty are
- * kept. A summary that cannot be kept decides nothing: the backfill itself goes on.
+ * kept. A summary that cannot be kept decides nothing: the backfill itself goes on, and this process tells how it went.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -37,12 +37,10 @@ export interface BackfillJournal {
 export interface BackfillEntry {
   readonly summary: BackfillSummary;
   update(change: Partial<BackfillSummary>): void;
-  /** Says that it has ended, now, and how. */
-  finish(state: 'done' | 'failed'): void;
+  /** It runs no longer. Says how it has ended, and when, unless it was cut off. */
+  finish(state: 'done' | 'failed' | 'interrupted'): void;
   /** Keeps the summary as it is. */
   save(): Promise<void>;
-  /** It no longer runs; where it was not finished, it was cut off. */
-  close(): void;
 }
 
 export interface JournalOptions {
@@ -55,6 +53,8 @@ export interface JournalOptions {
 const rememberedBackfills = 50;
 
 export function createBackfillJournal({ ingest, clock, log, onRunning }: JournalOptions): BackfillJournal {
+  /** Those of this process, as they began: a read may overtake the save of any, and a save may fail. */
+  const own = new Map<string, BackfillSummary>();
   let running: BackfillSummary | null = null;
   const nowIso = (): string => new Date(clock.now()).toISOString();
 
@@ -73,11 +73,13 @@ export function createBackfillJournal({ ingest, clock, log, onRunning }: Journal
   };
   const list = async (): Promise<BackfillSummary[]> => {
     const stored = await ingest.read((rows) => rows.backfills.newest(rememberedBackfills));
-    return stored.map(({ summary }) => {
-      const parsed = JSON.parse(summary) as BackfillSummary;
-      if (parsed.id === running?.id) return running;
-      return parsed.state === 'running' ? { ...parsed, state: 'interrupted' } : parsed;
-    });
+    const earlier = stored
+      .filter(({ id }) => !own.has(id))
+      .map(({ summary }): BackfillSummary => {
+        const parsed = JSON.parse(summary) as BackfillSummary;
+        return parsed.state === 'running' ? { ...parsed, state: 'interrupted' } : parsed;
+      });
+    return [...[...own.values()].reverse(), ...earlier].slice(0, rememberedBackfills);
   };
 
   return {
@@ -86,8 +88,7 @@ export function createBackfillJournal({ ingest, clock, log, onRunning }: Journal
     },
     list,
     async get(id) {
-      if (running?.id === id) return running;
-      return (await list()).find((summary) => summary.id === id) ?? null;
+      return own.get(id) ?? (await list()).find((summary) => summary.id === id) ?? null;
     },
     begin(isDry) {
       let summary: BackfillSummary = {
@@ -103,20 +104,22 @@ export function createBackfillJournal({ ingest, clock, log, onRunning }: Journal
       const update = (change: Partial<BackfillSummary>): void => {
         summary = { ...summary, ...change };
         running = summary;
+        own.set(summary.id, summary);
       };
-      running = summary;
+      update({});
+      for (const oldest of [...own.keys()].slice(0, -rememberedBackfills)) own.delete(oldest);
       onRunning?.(true);
       return {
         get summary() {
           return summary;
         },
         update,
-        finish: (state) => update({ state, finished: nowIso() }),
-        save: () => save(summary),
-        close() {
+        finish(state) {
+          update({ state, finished: state === 'interrupted' ? null : nowIso() });
           running = null;
           onRunning?.(false);
         },
+        save: () => save(summary),
       };
     },
   };

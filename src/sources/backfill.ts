@@ -113,17 +113,18 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
       });
       entry.finish('done');
     } catch (error) {
+      if (signal.aborted) entry.finish('interrupted');
       signal.throwIfAborted();
       noteError('*', error);
       entry.finish('failed');
+      await entry.save();
       if (error instanceof WoodpeckerReplaced) throw error;
       log.error('Backfill failed', { id, error: describeError(error) });
-    } finally {
-      entry.close();
+      return entry.summary;
     }
     await entry.save();
-    const { state, repos, pipelines, errors } = entry.summary;
-    if (state === 'done') log.info('Backfill is done', { id, repos, ...pipelines, errors: errors.length });
+    const { repos, pipelines, errors } = entry.summary;
+    log.info('Backfill is done', { id, repos, ...pipelines, errors: errors.length });
     return entry.summary;
   };
 

@@ -9,6 +9,7 @@ import { type Ingest, StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
 import { watchedRepos } from './askable-repo.ts';
 import { createNap } from './nap.ts';
+import { createRetries } from './retries.ts';
 import type { Scans } from './scans.ts';
 
 export interface Backlog {
@@ -33,27 +34,21 @@ const paceMs = 1_000;
 const longestNapMs = 60_000;
 
 export function createBacklog({ ingest, scans, clock, log }: BacklogOptions): Backlog {
-  const failed = new Map<number, { pauseMs: number; retryAt: number }>();
+  const retries = createRetries(clock, { firstMs: firstRetryMs, longestMs: longestRetryMs });
 
   const waiting = (): Repo[] =>
-    watchedRepos(ingest).filter((repo) => repo.scan.watermark === null || failed.has(repo.key));
-  const dueAt = (repo: Repo): number => {
-    const retryAt = failed.get(repo.key)?.retryAt ?? 0;
-    // Further off than any pause: the clock was put back.
-    return retryAt > clock.now() + longestRetryMs ? 0 : retryAt;
-  };
+    watchedRepos(ingest).filter((repo) => repo.scan.watermark === null || retries.has(repo.key));
+  const dueAt = (repo: Repo): number => retries.dueAt(repo.key);
   const backlog: Backlog = {
     get size() {
       return waiting().length;
     },
     noteSuccess(repo) {
-      failed.delete(repo.key);
+      retries.noteSuccess(repo.key);
     },
     noteFailure(repo, error) {
-      const before = failed.get(repo.key);
-      const pauseMs = Math.min((before?.pauseMs ?? firstRetryMs / 2) * 2, longestRetryMs);
-      failed.set(repo.key, { pauseMs, retryAt: clock.now() + pauseMs });
-      const isTold = before !== undefined || error instanceof StoreUnavailable;
+      const isTold = retries.has(repo.key) || error instanceof StoreUnavailable;
+      const pauseMs = retries.noteFailure(repo.key);
       log[isTold ? 'debug' : 'warn']('Repo could not be brought up to date; will try again', {
         repo: repo.fullName,
         error: describeError(error),

@@ -14,6 +14,7 @@ import { type Forge, ForgeUnavailable } from '../forge/forge.ts';
 import { type Ingest, StoreUnavailable } from '../ingest.ts';
 import { describeError, type Log } from '../log.ts';
 import { createNap } from './nap.ts';
+import { createRetries } from './retries.ts';
 
 export interface LeadTimes {
   /** Runs until aborted, then rejects with the signal's reason. */
@@ -42,8 +43,8 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   const wanted = new Map<string, { readonly timeline: Timeline; readonly lookups: readonly Lookup[] }>();
   let pending: readonly Lookup[] = [];
   let pendingOf = -1;
-  /** Repos that could not be asked for, by key: one of them must not keep the others waiting. */
-  const failing = new Map<number, { readonly pauseMs: number; readonly retryAt: number }>();
+  /** Of repos that could not be asked for: one of them must not keep the others waiting. */
+  const retries = createRetries(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
 
   /** Newest first. */
   const findPending = (): readonly Lookup[] => {
@@ -63,7 +64,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
     const repo = state.repos.get(key);
     return repo !== undefined && !repo.isGone && isWatched(ingest.mode.policy, repo.fullName);
   };
-  const isDue = ({ repo }: Lookup): boolean => (failing.get(repo)?.retryAt ?? 0) <= clock.now();
+  const isDue = ({ repo }: Lookup): boolean => retries.dueAt(repo) <= clock.now();
 
   const ask = async ({ repo: key, number, base, head }: Lookup, signal: AbortSignal): Promise<void> => {
     const repo = state.repos.get(key);
@@ -76,16 +77,15 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   };
 
   const noteFailure = (repo: number, error: ForgeUnavailable): void => {
-    const pauseMs = Math.min((failing.get(repo)?.pauseMs ?? firstPauseMs / 2) * 2, longestPauseMs);
-    if (failing.size === 0) {
+    if (retries.size === 0) {
       const fields = { repo: state.repos.get(repo)?.fullName, error: describeError(error) };
       if (error.isUnauthorized) log.error('Forge refuses the token: set DORA_FORGE_TOKEN', fields);
       else log.warn('Forge cannot be asked now; lead times wait until it can', fields);
     }
-    failing.set(repo, { pauseMs, retryAt: clock.now() + pauseMs });
+    retries.noteFailure(repo);
   };
   const noteAnswer = (repo: number): void => {
-    if (failing.delete(repo) && failing.size === 0) log.info('Forge answers again');
+    if (retries.noteSuccess(repo) && retries.size === 0) log.info('Forge answers again');
   };
 
   /** Asks for some at once; returns how long to wait before the next. */
@@ -118,12 +118,16 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
     async run(signal) {
       const nap = createNap({ ingest, clock }, shortestNapMs);
       for (;;) {
-        const due = findPending().filter(isDue).slice(0, askedAtOnce);
+        const lookups = findPending();
+        const repos = new Set(lookups.map(({ repo }) => repo));
+        // Of the rest no answer will come any more: they would stand for a forge that is away.
+        retries.keepOnly(repos);
+        const due = lookups.filter(isDue).slice(0, askedAtOnce);
         if (due.length > 0) {
           await clock.sleep(await askForSome(due, signal), signal);
         } else {
-          const retryAt = Math.min(...[...failing.values()].map((one) => one.retryAt));
-          await nap(Math.min(retryAt - clock.now(), longestNapMs), signal);
+          const nextAt = Math.min(...[...repos].map(retries.dueAt));
+          await nap(Math.min(nextAt - clock.now(), longestNapMs), signal);
         }
       }
     },

@@ -61,7 +61,10 @@ export interface Transaction {
 
 /** As much of a transaction as whoever only reads may use. */
 export interface Reading {
-  readonly pipelines: Pick<PipelineTable, 'get' | 'lowestUpdatedSince' | 'outcomes'>;
+  readonly pipelines: Pick<
+    PipelineTable,
+    'get' | 'deployments' | 'uncounted' | 'lowestUpdatedSince' | 'outcomes'
+  >;
   readonly backfills: Pick<Transaction['backfills'], 'newest'>;
 }
 

@@ -337,6 +337,33 @@ describe('GET /api/explain', () => {
     }
   });
 
+  it('has each pipeline count or not, also while it is told anew', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await tell(
+      exporter,
+      { number: 1, at: noon - 900 },
+      { number: 2, at: 0, status: 'running', started: noon - 700 },
+    );
+    const app = exporter.app();
+    const seenOf = async () => {
+      const { figures, not_counted, pipelines } = await explain(app);
+      const listed = pipelines.map(({ number, counted }) => `${number} ${counted}`);
+      return [
+        figures.deployments,
+        not_counted.map(({ reason, pipelines }) => `${reason} ${pipelines}`),
+        listed,
+      ];
+    };
+    const before = [1, ['not_ended 1'], ['2 false', '1 true']];
+    const after = [2, [], ['2 true', '1 true']];
+
+    const told = tell(exporter, { number: 2, at: noon - 600, started: noon - 700, status: 'success' });
+    const seen = await seenOf();
+    await told;
+    expect([before, after]).toContainEqual(seen);
+    expect(await seenOf()).toEqual(after);
+  });
+
   it('takes a transaction for each, so that what comes in has its turn between one and the next', async () => {
     const store = createMemoryStore();
     let transactions = 0;

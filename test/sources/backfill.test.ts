@@ -287,6 +287,10 @@ describe('backfill at start', () => {
     await expect(harness.backfill.atStart()).rejects.toThrow('Harness was aborted');
     unhook();
     expect(harness.shown('acme/shop')).toBeNull();
+    expect([harness.backfill.running, (await harness.backfill.list())[0]?.state]).toEqual([
+      null,
+      'interrupted',
+    ]);
 
     woodpecker.clearRequests();
     const restarted = await harness.restart();
@@ -448,6 +452,8 @@ describe('backfill at start', () => {
     const restarted = await harnessOf({ woodpecker: rebuilt, store: await storeOf(harness) });
 
     await expect(restarted.backfill.atStart()).rejects.toThrow(/DORA_DATABASE/);
+    const [stored] = await restarted.store.transact((tx) => tx.backfills.newest(1));
+    expect(JSON.parse(stored?.summary ?? '')).toMatchObject({ state: 'failed', errors: [{ repo: '*' }] });
   });
 
   it('never asks for repos that the policy does not watch', async () => {
@@ -488,6 +494,18 @@ describe('backfill by hand', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0 });
     const counts = await harness.ingest.submit((uow) => uow.tx.pipelines.eventCounts());
     expect(counts).toEqual([{ tier: 'unassigned', event: 'push', deployments: 4 }]);
+  });
+
+  it('reaches back to the first pipeline where all is asked for', async () => {
+    const woodpecker = await start();
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    for (const created of [1, now - 4000 * day, now - day]) {
+      woodpecker.addPipeline(repo, { created, started: created, finished: created + 60 });
+    }
+    const harness = await harnessOf({ woodpecker, historySeconds: 30 * day });
+    await harness.backfill.atStart();
+
+    expect(await runManual(harness, { since: 0 })).toMatchObject({ pipelines: { scanned: 3 }, errors: [] });
   });
 
   it('finds and credits what nothing told of', async () => {
@@ -543,6 +561,29 @@ describe('backfill by hand', () => {
     expect(first.ok && { ok: false, runningId: first.id }).toEqual(second);
     if (first.ok) expect((await first.done).state).toBe('done');
     expect(harness.backfill.running).toBeNull();
+  });
+
+  it('is told as running up to its end, however often one asks', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 3);
+    const harness = await harnessOf({ woodpecker });
+    const started = await harness.backfill.start({ since: null, until: null, repos: null, isDry: false });
+    if (!started.ok) throw new Error('Backfill was refused');
+
+    const told = new Set<string | undefined>();
+    let isOver = false;
+    const watching = started.done.finally(() => {
+      isOver = true;
+    });
+    const look = async () =>
+      told.add((await harness.backfill.list()).find(({ id }) => id === started.id)?.state);
+    while (!isOver) {
+      await look();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await watching;
+    await look();
+    expect([...told]).toEqual(['running', 'done']);
   });
 
   it('remembers the newest fifty, and keeps no others', async () => {

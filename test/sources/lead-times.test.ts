@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Clock } from '../../src/clock.ts';
 import { createProjection } from '../../src/core/projection.ts';
 import type { State } from '../../src/core/state.ts';
 import { type CommitRange, type Forge, ForgeUnavailable } from '../../src/forge/forge.ts';
@@ -22,6 +23,8 @@ interface Setting {
   readonly state: State;
   readonly asked: readonly string[];
   readonly lines: readonly string[];
+  /** How often the worker has gone to sleep. */
+  readonly sleeps: number;
   deploy(facts: typeof shop, number: number, commit: string, at?: number): Promise<void>;
   /** Lead times in the window of a week, and the count of the ledger's histogram. */
   leadTimes(repo?: string): { samples: readonly number[]; observed: number; unknown: number };
@@ -34,7 +37,8 @@ async function createSetting(
     store = createMemoryStore(),
     asksForge = true,
     forgeIdentity = 'forge',
-  }: { store?: Store; asksForge?: boolean; forgeIdentity?: string } = {},
+    aheadMs = () => 0,
+  }: { store?: Store; asksForge?: boolean; forgeIdentity?: string; aheadMs?: () => number } = {},
 ): Promise<Setting> {
   const clock = createSimulatedClock(start);
   const mode = { policy: aPolicy({ windows: week }), canAsk: false, asksForge, forgeIdentity };
@@ -52,8 +56,16 @@ async function createSetting(
   };
   const log = createLog('info', (line) => lines.push(line.slice(25)));
   const aborter = new AbortController();
+  let sleeps = 0;
+  const counting: Clock = {
+    now: () => clock.now() + aheadMs(),
+    sleep(ms, signal) {
+      sleeps++;
+      return clock.sleep(ms, signal);
+    },
+  };
   if (asksForge) {
-    const running = createLeadTimes({ ingest, forge, clock, log }).run(aborter.signal);
+    const running = createLeadTimes({ ingest, forge, clock: counting, log }).run(aborter.signal);
     running.catch(() => undefined);
   }
   onTestFinished(() => aborter.abort(new Error('The test is over')));
@@ -63,6 +75,9 @@ async function createSetting(
     state,
     asked,
     lines,
+    get sleeps() {
+      return sleeps;
+    },
     async deploy(facts, number, commit, at = start - 1000 + number) {
       const record = aRecord({
         number,
@@ -194,6 +209,55 @@ describe('createLeadTimes', () => {
     expect(setting.lines).toEqual([
       'error Forge refuses the token: set DORA_FORGE_TOKEN repo=acme/site error=No',
     ]);
+  });
+
+  describe('once nothing is wanted any more of a repo that it could not ask for', () => {
+    let isAway = true;
+    const createForsaken = async () => {
+      isAway = true;
+      const setting = await createSetting(() => (isAway ? away() : bringing(start - 2000)));
+      await setting.deploy(shop, 1, 'a');
+      await setting.clock.pass(60_000);
+      await setting.ingest.submit(async (uow) => {
+        const repo = uow.repoById(11);
+        if (repo) await uow.putRepo({ ...repo, isGone: true });
+      });
+      await setting.clock.pass(3_600_000);
+      return setting;
+    };
+
+    it('says so when the forge is away again', async () => {
+      const setting = await createForsaken();
+      await setting.deploy(site, 1, 'a');
+      await setting.clock.pass(60_000);
+      expect(setting.lines).toEqual([
+        'warn  Forge cannot be asked now; lead times wait until it can repo=acme/shop error=Away',
+        'warn  Forge cannot be asked now; lead times wait until it can repo=acme/site error=Away',
+      ]);
+    });
+
+    it('rests as it does where none was', async () => {
+      const setting = await createForsaken();
+      const before = setting.sleeps;
+      await setting.clock.pass(600_000);
+      // A nap a minute, of two sleeps.
+      expect(setting.sleeps - before).toBeLessThanOrEqual(22);
+    });
+  });
+
+  it('asks on where the clock was put back while it waited for a retry', async () => {
+    // A simulated clock only goes on: that of the worker is an hour ahead at first.
+    let aheadMs = 3_600_000;
+    let isAway = true;
+    const setting = await createSetting(() => (isAway ? away() : bringing(start - 2000)), {
+      aheadMs: () => aheadMs,
+    });
+    await setting.deploy(shop, 1, 'a');
+    await setting.clock.pass(1_000);
+    aheadMs = 0;
+    isAway = false;
+    await setting.clock.pass(120_000);
+    expect(setting.leadTimes().observed).toBe(1);
   });
 
   it('does not count again in the ledger what was unknown before there was a forge', async () => {

@@ -1,0 +1,146 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import { createState } from '../../src/core/state.ts';
+import { createIngest } from '../../src/ingest.ts';
+import { createLog } from '../../src/log.ts';
+import { type BackfillJournal, createBackfillJournal } from '../../src/sources/backfill-journal.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
+
+const start = 1_785_500_000;
+
+/** The journal of a process that began at such a time; `store` outlives it. */
+function createJournal(store: Store, startSeconds = start) {
+  const clock = createFakeClock(startSeconds);
+  const mode = { policy: defaultPolicy, canAsk: true };
+  const ingest = createIngest({ store, state: createState(), mode, clock });
+  const told: boolean[] = [];
+  const log = createLog('error', () => undefined);
+  const journal = createBackfillJournal({
+    ingest,
+    clock,
+    log,
+    onRunning: (isRunning) => told.push(isRunning),
+  });
+  return { clock, journal, told };
+}
+
+/** A store in memory that reads while its disk is full. */
+function createFullStore(): Store {
+  const inner = createMemoryStore();
+  const put = () => Promise.reject(new StoreUnavailable('Disk is full'));
+  return {
+    ...inner,
+    transact: (work) => inner.transact((tx) => work({ ...tx, backfills: { ...tx.backfills, put } })),
+  };
+}
+
+function openOnDisk(): Store {
+  const folder = createTemporaryFolder();
+  onTestFinished(() => folder.remove());
+  return openSqliteStore(folder.pathOf('dora.db'));
+}
+
+const stores: readonly [string, () => Store][] = [
+  ['in memory', createMemoryStore],
+  ['on SQLite', openOnDisk],
+];
+
+const statesOf = async (journal: BackfillJournal) => (await journal.list()).map(({ state }) => state);
+
+describe.each(stores)('a journal %s', (_name, openStore) => {
+  const opened = (): Store => {
+    const store = openStore();
+    onTestFinished(() => store.close());
+    return store;
+  };
+
+  it('tells of one that has just begun', async () => {
+    const { journal } = createJournal(opened());
+    const entry = journal.begin(false);
+    const saved = entry.save();
+
+    expect(await journal.list()).toEqual([entry.summary]);
+    expect(await journal.get(entry.summary.id)).toEqual(entry.summary);
+    await saved;
+    expect(await journal.list()).toEqual([entry.summary]);
+  });
+
+  it('never tells one that is done as interrupted, also before its end is stored', async () => {
+    const { clock, journal, told } = createJournal(opened());
+    const entry = journal.begin(false);
+    await entry.save();
+    clock.advance(60);
+    entry.update({ repos: 3 });
+    entry.finish('done');
+    const saved = entry.save();
+
+    expect(journal.running).toBeNull();
+    const done = { state: 'done', repos: 3, finished: '2026-07-31T12:14:20.000Z' };
+    expect(await journal.list()).toMatchObject([done]);
+    expect(await journal.get(entry.summary.id)).toMatchObject(done);
+    await saved;
+    expect(await journal.list()).toMatchObject([done]);
+    expect(told).toEqual([true, false]);
+  });
+
+  it('tells after a restart what was stored last, and as interrupted what ran then', async () => {
+    const store = opened();
+    const before = createJournal(store);
+    const first = before.journal.begin(false);
+    first.finish('failed');
+    await first.save();
+    before.clock.advance(1);
+    await before.journal.begin(true).save();
+
+    const { journal } = createJournal(store, start + 60);
+    expect(journal.running).toBeNull();
+    expect(await statesOf(journal)).toEqual(['interrupted', 'failed']);
+    expect(await journal.get(first.summary.id)).toEqual(first.summary);
+  });
+
+  it('tells the newest first, also where the clock was put back since', async () => {
+    const store = opened();
+    const before = createJournal(store, start + 3600);
+    for (let i = 0; i < 50; i++) {
+      before.clock.advance(1);
+      const entry = before.journal.begin(true);
+      entry.finish('done');
+      await entry.save();
+    }
+
+    const { journal } = createJournal(store);
+    const entry = journal.begin(false);
+    await entry.save();
+    const listed = await journal.list();
+    expect([listed.length, listed[0]?.id]).toEqual([50, entry.summary.id]);
+  });
+});
+
+it('tells how each has ended where none of it can be stored', async () => {
+  const { journal } = createJournal(createFullStore());
+  for (const state of ['done', 'failed', 'interrupted'] as const) {
+    const entry = journal.begin(false);
+    await entry.save();
+    entry.finish(state);
+    await entry.save();
+  }
+  const last = journal.begin(false);
+  await last.save();
+
+  expect(await statesOf(journal)).toEqual(['running', 'interrupted', 'failed', 'done']);
+  expect(journal.running).toEqual(last.summary);
+});
+
+it('holds on to no more than it tells', async () => {
+  const { journal } = createJournal(createFullStore());
+  const first = journal.begin(true);
+  first.finish('done');
+  for (let i = 0; i < 50; i++) journal.begin(true).finish('done');
+
+  expect(await journal.list()).toHaveLength(50);
+  expect(await journal.get(first.summary.id)).toBeNull();
+});
