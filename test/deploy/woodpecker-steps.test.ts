@@ -197,7 +197,7 @@ describe('a step that sends a hint with curl', () => {
         ...variables(number, woodpecker.url),
         [secret]: webhookSecret,
       });
-      expect(outcome).toEqual({ code: 0, output: '{"result":"following"}' });
+      expect(outcome).toEqual({ code: 0, output: '{"result":"following"}\n' });
       await expectCountedAfter(asking, 'failure');
       expect((await exporter.metrics()).get(counted('dora_deployment_failures_total'))).toBe(1);
     },
@@ -261,7 +261,7 @@ describe('a step that reports to an exporter without a URL', () => {
 
       for (const given of [env, deployment]) {
         const outcome = await runCommands(step, url(exporter), given);
-        expect(outcome).toEqual({ code: 0, output: '{"result":"stored"}' });
+        expect(outcome).toEqual({ code: 0, output: '{"result":"stored"}\n' });
       }
       const failures = name === 'dora-failure' ? 1 : 0;
       const metrics = await exporter.metrics();
