@@ -215,10 +215,13 @@ export function startEngine(): Engine {
     },
 
     remove() {
-      podman('rm', '--all', '--force', '--time', '0');
-      podman('volume', 'rm', '--all', '--force');
-      podman('rmi', '--all', '--force');
-      rmSync(folder, { recursive: true, force: true });
+      try {
+        podman('rm', '--all', '--force', '--time', '0');
+        podman('volume', 'rm', '--all', '--force');
+        podman('rmi', '--all', '--force');
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
     },
   };
 }
