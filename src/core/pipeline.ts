@@ -94,27 +94,25 @@ export function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
 
 /** The one record that two observations of the same repo and number add up to. */
 export function mergeRecords(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
+  const areReports = a.id === b.id && a.updatedAt === 0 && b.updatedAt === 0;
+  return areReports ? joinReports(a, b) : takeNewer(a, b);
+}
+
+function takeNewer(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
   const winner = compareRecords(a, b) >= 0 ? a : b;
   if (a.id !== b.id) return winner;
   const firstEndReportAt = earliest(a.firstEndReportAt, b.firstEndReportAt);
-  if (a.updatedAt > 0 || b.updatedAt > 0) {
-    return firstEndReportAt === winner.firstEndReportAt ? winner : { ...winner, firstEndReportAt };
-  }
-  const joined = { ...joinReports(a, b), firstEndReportAt };
-  const adds = (known: PipelineRecord) =>
-    firstEndReportAt !== known.firstEndReportAt || fingerprint(joined) !== fingerprint(known);
-  if (!adds(a)) return a;
-  return adds(b) ? joined : b;
+  return firstEndReportAt === winner.firstEndReportAt ? winner : { ...winner, firstEndReportAt };
 }
 
 /**
  * Of reports that tell no update none is the newer one, and each may tell what another leaves out: what one has told
  * stays told, whatever comes before or after. Field by field a greatest value, so that their order never matters; the end
- * goes as one, by the rules of `compareRecords`.
+ * goes as one, by the rules of `compareRecords`. One of the two itself where the other brings nothing.
  */
 function joinReports(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
   const { status, finishedAt, cutShortBy } = compareEnds(a, b) >= 0 ? a : b;
-  return {
+  const joined: PipelineRecord = {
     number: a.number,
     id: a.id,
     status,
@@ -132,8 +130,12 @@ function joinReports(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
     hasWorkflows: a.hasWorkflows || b.hasWorkflows,
     fromRest: a.fromRest || b.fromRest,
     cutShortBy,
-    firstEndReportAt: a.firstEndReportAt,
+    firstEndReportAt: earliest(a.firstEndReportAt, b.firstEndReportAt),
   };
+  const adds = (known: PipelineRecord) =>
+    joined.firstEndReportAt !== known.firstEndReportAt || fingerprint(joined) !== fingerprint(known);
+  if (!adds(a)) return a;
+  return adds(b) ? joined : b;
 }
 
 function compareEnds(a: PipelineRecord, b: PipelineRecord): number {
