@@ -119,17 +119,20 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
       const nap = createNap({ ingest, clock }, shortestNapMs);
       for (;;) {
         const lookups = findPending();
-        const repos = new Set(lookups.map(({ repo }) => repo));
         // Of the rest no answer will come any more: they would stand for a forge that is away.
-        retries.keepOnly(repos);
+        if (retries.size > 0) retries.keepOnly(reposOf(lookups));
         const due = lookups.filter(isDue).slice(0, askedAtOnce);
         if (due.length > 0) {
           await clock.sleep(await askForSome(due, signal), signal);
         } else {
-          const nextAt = Math.min(...[...repos].map(retries.dueAt));
+          const nextAt = Math.min(...[...reposOf(lookups)].map(retries.dueAt));
           await nap(Math.min(nextAt - clock.now(), longestNapMs), signal);
         }
       }
     },
   };
+}
+
+function reposOf(lookups: readonly Lookup[]): ReadonlySet<number> {
+  return new Set(lookups.map(({ repo }) => repo));
 }
