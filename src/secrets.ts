@@ -25,6 +25,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { describeError, type Log } from './log.ts';
+import { codeOf } from './store/error-code.ts';
 import { makeFolder } from './store/folder.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -194,8 +195,4 @@ function syncFolder(path: string, log: Log): void {
   } catch (error) {
     log.debug('Could not sync a folder', { path, error: describeError(error) });
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

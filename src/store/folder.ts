@@ -5,11 +5,12 @@
 
 import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { codeOf } from './error-code.ts';
 
 /** Those of Linux itself, proc and sysfs: https://man7.org/linux/man-pages/man2/statfs.2.html */
 const kernelFileSystems = [0x9fa0, 0x62656572];
 /** What the system says where nobody could make a folder, whatever rights and room there are. */
-const futileCodes = ['ENOENT', 'EPERM', 'EEXIST'];
+const futileCodes: readonly unknown[] = ['ENOENT', 'EPERM', 'EEXIST'];
 
 /** There is no folder to write in at the path, and nobody could make one. */
 export class NoPlaceForFolder extends Error {
@@ -24,7 +25,7 @@ export function makeFolder(path: string): void {
     } catch (cause) {
       // Another process was faster.
       if (isFolder(folder)) continue;
-      const isFutile = cause instanceof Error && 'code' in cause && futileCodes.includes(String(cause.code));
+      const isFutile = futileCodes.includes(codeOf(cause));
       throw isFutile ? new NoPlaceForFolder(`No folder can be made at "${folder}"`, { cause }) : cause;
     }
   }

@@ -1,11 +1,12 @@
 /** What SQLite's own errors mean to whoever uses the store. */
 
+import { codeOf } from './error-code.ts';
 import { StoreUnavailable } from './store.ts';
 
 /** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
 const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
-const lostCodes = new Set(['ENOENT', 'ELOOP']);
-const deniedCodes = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
+const lostCodes = new Set<unknown>(['ENOENT', 'ELOOP']);
+const deniedCodes = new Set<unknown>(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 
 /** SQLite's own faults mean that the store is unavailable; anything else, a value it refuses included, is the caller's. */
 export function asStoreError(cause: unknown): unknown {
@@ -17,7 +18,7 @@ export function asStoreError(cause: unknown): unknown {
 }
 
 export function isSqliteError(error: unknown): error is Error & { errcode: number } {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
+  return codeOf(error) === 'ERR_SQLITE_ERROR';
 }
 
 /** SQLITE_NOTADB is 26: https://www.sqlite.org/rescode.html */
@@ -33,10 +34,10 @@ export function isDamage(error: unknown): boolean {
 /** SQLITE_CANTOPEN is 14, SQLITE_READONLY 8: https://www.sqlite.org/rescode.html; or the system's own words for that. */
 export function isNotToBeOpened(error: unknown): boolean {
   if (isSqliteError(error)) return [14, 8].includes(error.errcode & 0xff);
-  return error instanceof Error && 'code' in error && deniedCodes.has(String(error.code));
+  return deniedCodes.has(codeOf(error));
 }
 
 /** The path leads nowhere, by the system's own words. */
 export function isLost(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && lostCodes.has(String(error.code));
+  return lostCodes.has(codeOf(error));
 }
