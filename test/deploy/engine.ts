@@ -19,6 +19,7 @@ import {
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { collectOutput } from '../support/output.ts';
 import { repository } from '../support/repository.ts';
 import type { ImageSettings } from './dockerfile.ts';
 
@@ -120,7 +121,7 @@ export function startEngine(): Engine {
 
   return {
     build(target) {
-      buildArguments ??= importBases();
+      buildArguments ??= [...importBases(), ...npmVolumes()];
       const image = `dora-${target}`;
       const file = join(repository, 'deploy/Dockerfile');
       const about = ['--quiet', '--file', file, '--target', target, '--tag', image];
@@ -128,7 +129,7 @@ export function startEngine(): Engine {
         'build',
         // Other formats than Docker's know no health check.
         ...['--format', 'docker', '--isolation', 'chroot', '--network', 'host', ...limits],
-        ...[...buildArguments, ...npmVolumes(), ...about, repository],
+        ...[...buildArguments, ...about, repository],
       );
       return image;
     },
@@ -185,12 +186,7 @@ export function startEngine(): Engine {
         { stdio: 'pipe' },
       );
       child.stdin.end(input);
-      let text = '';
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk;
-        });
-      }
+      const output = collectOutput(child.stdout, child.stderr);
       const ended = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
       onTestFinished(async () => {
         podman('rm', '--force', '--ignore', '--time', '0', name);
@@ -199,7 +195,7 @@ export function startEngine(): Engine {
       return {
         name,
         child,
-        output: () => text,
+        output,
         ended,
         execute: (...inside) =>
           execFileSync('podman', [...stored, 'exec', name, ...inside], { maxBuffer: 2 ** 26 }),

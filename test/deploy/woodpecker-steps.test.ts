@@ -12,6 +12,7 @@ import {
   webhookSecret,
 } from '../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { collectOutput } from '../support/output.ts';
 import { repository } from '../support/repository.ts';
 import { requireProgram } from '../support/requirement.ts';
 
@@ -91,13 +92,8 @@ function runCommands(
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
+  const output = collectOutput(child.stdout, child.stderr);
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output: output() })));
 }
 
 /** An exporter that knows a Woodpecker with one running pipeline. */

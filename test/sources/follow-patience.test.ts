@@ -1,47 +1,17 @@
 /** What following must not lose, and must not ask for often, on a clock that only the test moves. */
 
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { describe, expect, it } from 'vitest';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import {
-  createLiveHarness,
-  dawn,
-  type LiveHarness,
-  type LiveOptions,
-  startSimulatedWoodpecker,
-} from '../support/live-harness.ts';
-import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
+import { dawn } from '../support/live-harness.ts';
+import { createSharedWorld, type SharedWorld, shop } from '../support/shared-world.ts';
+import { createSimulatedClock } from '../support/simulated-clock.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
-const shop = 'acme/shop';
-
-interface World {
-  readonly clock: SimulatedClock;
-  readonly woodpecker: FakeWoodpecker;
-  /** An exporter on the database that all of them share. */
-  live(options?: Partial<LiveOptions>): Promise<LiveHarness>;
-}
-
-async function createWorld(version?: string): Promise<World> {
-  const { clock, woodpecker } = await startSimulatedWoodpecker(version);
-  onTestFinished(() => woodpecker.close());
-  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
-  const store = createMemoryStore();
-  return {
-    clock,
-    woodpecker,
-    async live(options = {}) {
-      const harness = await createLiveHarness({ clock, woodpecker, store, ...options });
-      onTestFinished(() => harness.stop());
-      return harness;
-    },
-  };
-}
 
 /** A pipeline that runs and that all exporters on the database know of. */
-async function createRunning({ woodpecker, live }: World): Promise<number> {
+async function createRunning({ woodpecker, live }: SharedWorld): Promise<number> {
   const { number } = woodpecker.createPipeline(shop);
   woodpecker.startPipeline(shop, number);
   await (await live()).stop();
@@ -53,7 +23,7 @@ const asks = (woodpecker: FakeWoodpecker) =>
 
 describe('a pipeline that is known to run', () => {
   it('is counted at its end though its repo could not be seen for a while', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const harness = await live();
@@ -72,7 +42,7 @@ describe('a pipeline that is known to run', () => {
   });
 
   it('is asked for no more often while its repo cannot be seen', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     await createRunning(world);
     await clock.pass(10 * hour);
@@ -87,7 +57,7 @@ describe('a pipeline that is known to run', () => {
   });
 
   it('is counted at its end though it was out of sight for a single question', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const harness = await live();
@@ -102,7 +72,7 @@ describe('a pipeline that is known to run', () => {
   });
 
   it('is kept as well where the question for its repo is not answered', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const { id } = woodpecker.repo(shop);
@@ -121,7 +91,7 @@ describe('a pipeline that is known to run', () => {
   });
 
   it('is followed no more once it was deleted from a repo that can be seen', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const harness = await live();
@@ -133,7 +103,7 @@ describe('a pipeline that is known to run', () => {
   });
 
   it('is counted at its end though its repo was taken to be gone meanwhile', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const harness = await live({ intervalSeconds: 900 });
@@ -154,7 +124,7 @@ describe('a pipeline that is known to run', () => {
   });
 
   it('is forgotten once its repo has been gone for longer than anything runs', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     await createRunning(world);
     const before = await live();
@@ -179,7 +149,7 @@ describe('a pipeline that is known to run', () => {
 
 it('a pipeline that a scan has left for later is kept while its repo cannot be seen', async () => {
   // Its lists do not tell all of a failure.
-  const { clock, woodpecker, live } = await createWorld('3.13.0');
+  const { clock, woodpecker, live } = await createSharedWorld('3.13.0');
   const { number } = woodpecker.runPipeline(shop, {}, { status: 'failure' });
   const unread = woodpecker.fault({ match: new RegExp(`/pipelines/${number}$`), answer: { status: 500 } });
   const [harness] = await Promise.all([live(), clock.pass(5 * minute)]);
@@ -194,7 +164,7 @@ it('a pipeline that a scan has left for later is kept while its repo cannot be s
 });
 
 it('a mere hint is dropped at the first 404, also where the repo cannot be seen', async () => {
-  const { clock, woodpecker, live } = await createWorld();
+  const { clock, woodpecker, live } = await createSharedWorld();
   const harness = await live();
   woodpecker.revoke('alice', shop);
   harness.run('follow');
@@ -206,7 +176,7 @@ it('a mere hint is dropped at the first 404, also where the repo cannot be seen'
 });
 
 it('a hint of what no policy counts is dealt with once it was asked for', async () => {
-  const { clock, woodpecker, live } = await createWorld();
+  const { clock, woodpecker, live } = await createSharedWorld();
   const harness = await live();
   const { number } = woodpecker.createPipeline(shop, { event: 'pull_request' });
   harness.run('follow');
@@ -218,7 +188,7 @@ it('a hint of what no policy counts is dealt with once it was asked for', async 
 
 describe('a hint that comes in while its pipeline is being asked for', () => {
   /** Has `act` happen once, while the server has the next question for a pipeline before it. */
-  const duringNextAsk = ({ woodpecker }: World, act: () => Promise<unknown>): void => {
+  const duringNextAsk = ({ woodpecker }: SharedWorld, act: () => Promise<unknown>): void => {
     const remove = woodpecker.onRequest(async ({ path }) => {
       if (!/\/pipelines\/\d+$/.test(path)) return;
       remove();
@@ -231,7 +201,7 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
     ['fails, with all its tries', 502, 5],
     ['finds the repo out of sight', 404, 2],
   ])('has it asked for again soon where that %s', async (_, status, times) => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     await clock.pass(10 * hour);
@@ -251,7 +221,7 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
   });
 
   it('has it asked for again soon where only the name of its repo was known', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const harness = await live();
     woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
@@ -268,7 +238,7 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
   });
 
   it('does not bring back what has ended meanwhile', async () => {
-    const world = await createWorld();
+    const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const harness = await live();
@@ -285,7 +255,7 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
 });
 
 it('a run that is killed after ten hours is asked for again within seconds', async () => {
-  const world = await createWorld();
+  const world = await createSharedWorld();
   const { clock, woodpecker, live } = world;
   const number = await createRunning(world);
   await clock.pass(10 * hour);
@@ -306,7 +276,7 @@ describe('where the clock of the server is half an hour ahead', () => {
   const ahead = dawn + 1800;
 
   it('a killed run is asked for whenever it was first seen twice as long ago, for an hour', async () => {
-    const { clock, woodpecker, live } = await createWorld();
+    const { clock, woodpecker, live } = await createSharedWorld();
     const { number } = woodpecker.runPipeline(shop);
     woodpecker.updatePipeline(shop, number, { status: 'killed', updated: ahead, finished: ahead });
     const harness = await live();
@@ -321,7 +291,7 @@ describe('where the clock of the server is half an hour ahead', () => {
   });
 
   it('a killed run is counted once the agent has told that it failed', async () => {
-    const { clock, woodpecker, live } = await createWorld();
+    const { clock, woodpecker, live } = await createSharedWorld();
     const { number } = woodpecker.runPipeline(shop);
     woodpecker.updatePipeline(shop, number, { status: 'killed', updated: ahead, finished: ahead });
     const harness = await live();
@@ -334,7 +304,7 @@ describe('where the clock of the server is half an hour ahead', () => {
   });
 
   it('a running pipeline is asked for after a tenth of the time since it was first heard of', async () => {
-    const { clock, woodpecker, live } = await createWorld();
+    const { clock, woodpecker, live } = await createSharedWorld();
     const { number } = woodpecker.createPipeline(shop);
     woodpecker.startPipeline(shop, number);
     woodpecker.updatePipeline(shop, number, { created: ahead, started: ahead, updated: ahead });

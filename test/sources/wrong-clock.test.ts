@@ -1,65 +1,42 @@
 /** A machine whose clock was once five years ahead, and is right again after a restart on the same database. */
 
-import { expect, it, onTestFinished } from 'vitest';
-import { createMemoryStore } from '../../src/store/memory.ts';
-import type { Store } from '../../src/store/store.ts';
+import { expect, it } from 'vitest';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import {
-  createLiveHarness,
-  dawn,
-  type LiveHarness,
-  type LiveOptions,
-  startSimulatedWoodpecker,
-} from '../support/live-harness.ts';
-import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
+import { dawn, type LiveOptions } from '../support/live-harness.ts';
+import { createSharedWorld, type SharedWorld, shop } from '../support/shared-world.ts';
+import { createSimulatedClock } from '../support/simulated-clock.ts';
 
 const minute = 60_000;
-const shop = 'acme/shop';
 
-interface World {
-  readonly clock: SimulatedClock;
-  readonly woodpecker: FakeWoodpecker;
-  /** An exporter on the database that all of them share. */
-  live(clock: SimulatedClock, options?: Partial<LiveOptions>): Promise<LiveHarness>;
-  /** Such a one with a clock that is five years ahead, which then stops. */
+interface World extends SharedWorld {
+  /** An exporter with a clock that is five years ahead, which then stops. */
   liveAhead(options?: Partial<LiveOptions>): Promise<void>;
 }
 
 async function createWorld(): Promise<World> {
-  const { clock, woodpecker } = await startSimulatedWoodpecker();
-  onTestFinished(() => woodpecker.close());
-  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
-  const store: Store = createMemoryStore();
-  const live = (own: SimulatedClock, options: Partial<LiveOptions> = {}) =>
-    createLiveHarness({ clock: own, woodpecker, store, ...options });
+  const world = await createSharedWorld();
   return {
-    clock,
-    woodpecker,
-    live: async (own, options) => {
-      const harness = await live(own, options);
-      onTestFinished(() => harness.stop());
-      return harness;
-    },
-    liveAhead: async (options) => {
-      const harness = await live(createSimulatedClock(dawn + 5 * 365 * 86_400), options);
-      await harness.stop();
+    ...world,
+    async liveAhead(options) {
+      const clock = createSimulatedClock(dawn + 5 * 365 * 86_400);
+      await (await world.live({ clock, ...options })).stop();
     },
   };
 }
 
 it('learns the names of repos all the same', async () => {
-  const { clock, woodpecker, live, liveAhead } = await createWorld();
+  const { woodpecker, live, liveAhead } = await createWorld();
   await liveAhead();
   woodpecker.renameRepo(shop, 'acme/store');
-  const harness = await live(clock);
+  const harness = await live();
   expect(harness.repo('acme/store')).toBeDefined();
 });
 
 it('credits what happens from now on, and shows when all before was last', async () => {
-  const { clock, woodpecker, live, liveAhead } = await createWorld();
+  const { woodpecker, live, liveAhead } = await createWorld();
   const { finished } = woodpecker.addPipeline(shop, { created: dawn - 86_400 });
   await liveAhead();
-  const harness = await live(clock);
+  const harness = await live();
   expect(harness.repo(shop)?.horizon).toBe(dawn - 120 * 86_400);
   expect(harness.shown(shop)).toMatchObject({ deployments: 0, lastSuccess: finished });
   woodpecker.runPipeline(shop);
@@ -69,7 +46,7 @@ it('credits what happens from now on, and shows when all before was last', async
 
 it('reads again what may have changed since the last scan', async () => {
   const { clock, woodpecker, live, liveAhead } = await createWorld();
-  const first = await live(clock);
+  const first = await live();
   const { number } = woodpecker.runPipeline(shop);
   for (let i = 0; i < 60; i++) woodpecker.runPipeline(shop);
   await first.round();
@@ -77,7 +54,7 @@ it('reads again what may have changed since the last scan', async () => {
   await liveAhead();
   woodpecker.updatePipeline(shop, number, { status: 'failure' });
   await clock.pass(180 * minute);
-  const second = await live(clock);
+  const second = await live();
   expect(second.shown(shop)).toMatchObject({ deployments: 61, failures: 1 });
 });
 
@@ -85,11 +62,11 @@ it('goes on following what it asked for in the future', async () => {
   const { clock, woodpecker, live, liveAhead } = await createWorld();
   const { number } = woodpecker.createPipeline(shop);
   woodpecker.startPipeline(shop, number);
-  await (await live(clock)).stop();
+  await (await live()).stop();
   await liveAhead();
   woodpecker.finishPipeline(shop, number);
   const isHidden = hidePipelines(woodpecker, shop);
-  const harness = await live(clock);
+  const harness = await live();
   isHidden.clear();
   expect([...harness.ingest.state.follows.values()]).toMatchObject([{ askedAt: dawn + 5 * 365 * 86_400 }]);
   harness.run('follow');
@@ -103,7 +80,7 @@ it('visits in turn those that it visited in the future', async () => {
   const token = woodpecker.adminToken;
   await liveAhead({ token });
   const isHidden = hidePipelines(woodpecker, 'acme/repo-3');
-  const harness = await live(clock, { token });
+  const harness = await live({ token });
   isHidden.clear();
   woodpecker.runPipeline('acme/repo-3');
   for (let round = 0; round < 10; round++) {

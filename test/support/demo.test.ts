@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { temporaryFolder } from './exporter-process.ts';
 import { hasIpv6Loopback } from './loopback.ts';
+import { collectOutput } from './output.ts';
 
 const soon = { timeout: 20_000 };
 
@@ -26,16 +27,11 @@ function startDemo(listen: string, flaw = ''): Demo {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-  }
+  const output = collectOutput(child.stdout, child.stderr);
   return {
     child,
-    output: () => text,
-    url: () => /Status page +(\S+)/.exec(text)?.[1],
+    output,
+    url: () => /Status page +(\S+)/.exec(output())?.[1],
     exited: new Promise((resolve) => child.once('exit', resolve)),
     left: () => readdirSync(folder),
   };

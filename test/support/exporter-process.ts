@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { collectOutput } from './output.ts';
 
 export const webhookSecret = 'e2e-webhook-secret';
 export const adminToken = 'e2e-admin-token';
@@ -105,16 +106,11 @@ export function spawnExporter(env: Readonly<Record<string, string>>, args: reado
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-  }
+  const output = collectOutput(child.stdout, child.stderr);
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
     child.once('close', (code, signal) => resolve({ code, signal })),
   );
-  return { child, output: () => text, exited };
+  return { child, output, exited };
 }
 
 async function waitFor<T>(
