@@ -9,7 +9,7 @@
 import { closeSync, createReadStream, openSync, readFileSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
-import { parseConfig } from '../src/config.ts';
+import { parseConfig } from '../src/config/environment.ts';
 
 const parsed = parseConfig(process.env, (path) => readFileSync(path, 'utf8'));
 if (!parsed.ok) fail(parsed.problems.join('\n'));

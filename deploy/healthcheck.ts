@@ -7,7 +7,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
-import { parseConfig } from '../src/config.ts';
+import { parseConfig } from '../src/config/environment.ts';
 
 const timeoutMs = 4_000;
 const loopbackOf: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };

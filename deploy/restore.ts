@@ -18,10 +18,10 @@ import {
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
-import { parseConfig } from '../src/config.ts';
-import { makeFolder } from '../src/store/folder.ts';
+import { parseConfig } from '../src/config/environment.ts';
 import { refuseForeign } from '../src/store/migrate.ts';
 import { createOwnFile, lockForOne } from '../src/store/sqlite-file.ts';
+import { makeFolder } from '../src/util/folder.ts';
 
 const parsed = parseConfig(process.env, (path) => readFileSync(path, 'utf8'));
 if (!parsed.ok) fail(parsed.problems.join('\n'));

@@ -4,15 +4,15 @@
  */
 
 import packageJson from '../package.json' with { type: 'json' };
-import { describeCheck } from './check.ts';
-import { systemClock } from './clock.ts';
-import { type Config, type Setting, settings } from './config.ts';
+import { type Config, type Setting, settings } from './config/environment.ts';
+import { readSettings } from './config/settings.ts';
 import type { Policy } from './core/policy.ts';
-import { createLog, describeError, type Log } from './log.ts';
+import { describeCheck } from './queries/check.ts';
 import { startService } from './service.ts';
-import { readSettings } from './settings.ts';
 import { WoodpeckerReplaced } from './sources/repo-discovery.ts';
 import { StoreUnusable } from './store/store.ts';
+import { systemClock } from './util/clock.ts';
+import { createLog, describeError, type Log } from './util/log.ts';
 
 const longestStopMs = 9_000;
 

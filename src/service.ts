@@ -3,30 +3,30 @@
  * which they start and stop.
  */
 
-import { type Asking, startAsking } from './asking.ts';
-import { type Clock, createBreath, nowSeconds } from './clock.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/environment.ts';
+import { resolveSecret } from './config/secrets.ts';
 import { ignoreReasons } from './core/classification.ts';
 import type { Policy } from './core/policy.ts';
-import { createProjection } from './core/projection.ts';
-import { createExplain } from './explain.ts';
+import { createProjection } from './core/series/samples.ts';
 import { createForge } from './forge/create-forge.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
 import { type EndedRequest, listen, type Server } from './http/server.ts';
 import type { Status } from './http/status-page.ts';
-import { createIngest, type Ingest, StoreUnavailable } from './ingest.ts';
-import { loadState } from './load.ts';
-import type { Log } from './log.ts';
+import { createIngest, type Ingest, StoreUnavailable } from './ingest/ingest.ts';
+import { intakeModeOf } from './ingest/ingest-options.ts';
+import { loadState } from './ingest/load-state.ts';
+import { logFault, logWhatCounts, warnOfLimits } from './ingest/operator-log.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
-import { logFault, logWhatCounts, warnOfLimits } from './operator-log.ts';
-import { resolveSecret } from './secrets.ts';
-import { intakeModeOf } from './settings.ts';
+import { createExplain } from './queries/explain.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
-import { createLeadTimes } from './sources/lead-times.ts';
-import { eventResults, type OnEvent, sources } from './sources/source.ts';
+import { eventResults, type OnEvent, sources } from './sources/event-labels.ts';
+import { createLeadTimes } from './sources/fetch-commits.ts';
+import { type Asking, startAsking } from './sources/start.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
+import { type Clock, createBreath, nowSeconds } from './util/clock.ts';
+import type { Log } from './util/log.ts';
 
 export interface Service {
   readonly servers: readonly Server[];

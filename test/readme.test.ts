@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { settings } from '../src/config.ts';
+import { settings } from '../src/config/environment.ts';
+import { parsePolicy } from '../src/config/policy-file.ts';
 import { ignoreReasons } from '../src/core/classification.ts';
 import { defaultPolicy } from '../src/core/policy.ts';
-import { parsePolicy } from '../src/policy.ts';
 import { startExporter } from './support/exporter-process.ts';
 import { startFakeForge } from './support/fake-forge.ts';
 import { startFakeWoodpecker } from './support/fake-woodpecker.ts';

@@ -6,6 +6,7 @@
  * its arguments, and exactly one answer for any record.
  */
 
+import type { Outcome } from './deployment.ts';
 import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
 import { endedAt, isEnded, type PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
@@ -31,8 +32,6 @@ export const ignoreReasons = [
   'limit',
 ] as const;
 export type IgnoreReason = (typeof ignoreReasons)[number];
-
-export type Outcome = 'success' | 'failure';
 
 /** `tier` is set wherever the scope admits the pipeline, whatever its end. */
 export type Classification =

@@ -1,7 +1,8 @@
 /** A pipeline that counts, reduced to what the figures need of it, and the order in which figures take deployments in. */
 
-import type { Change } from './change.ts';
-import type { Outcome } from './classification.ts';
+import type { Change } from './commit-range.ts';
+
+export type Outcome = 'success' | 'failure';
 
 /** All times are Unix seconds. */
 export interface Deployment {

@@ -9,13 +9,18 @@ import type { IgnoreReason } from './classification.ts';
 import { compareDeployments, type Deployment, type Place } from './deployment.ts';
 import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
 import type { Figure } from './figures/figure.ts';
+import { type Fold, stepFold } from './figures/fold.ts';
 import { figures } from './figures/index.ts';
 import { type Episode, recoveryTime } from './figures/recovery-time.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Window } from './policy.ts';
-import { type Fold, stepFold } from './timeline.ts';
-import type { WindowFigures } from './window-figures.ts';
-import { contributionOf, createContentDraft, isWithin, type WindowContent } from './windows.ts';
+import {
+  contributionOf,
+  createContentDraft,
+  isWithin,
+  type WindowContent,
+} from './windows/window-content.ts';
+import type { WindowFigures } from './windows/window-figures.ts';
 
 /** What was asked: a series, by its repo's name in any case, a window, and which part of the list. */
 export interface ExplainRequest {

@@ -3,7 +3,7 @@
 import { changeLeadTime, type Delivered, lookupFor } from './figures/change-lead-time.ts';
 import type { Figure } from './figures/figure.ts';
 import { figures } from './figures/index.ts';
-import type { Timeline } from './timeline.ts';
+import type { Timeline } from './series/reducer.ts';
 
 export interface Lookup {
   /** Key of the repo. */

@@ -1,9 +1,7 @@
 /**
  * What an operator may say about what counts: the meaning of the policy file, as plain data. How it is written down and
- * checked is `src/policy.ts`'s business.
+ * checked is `config/policy-file.ts`'s business.
  */
-
-import type { FigureRules } from './figures/figure.ts';
 
 /** Events whose pipelines may count as deployments: all but pull requests. */
 export const deploymentEvents = ['push', 'tag', 'release', 'deployment', 'manual', 'cron'] as const;
@@ -74,9 +72,6 @@ export const defaultPolicy: Policy = {
     { name: '90d', seconds: 90 * daySeconds },
   ],
 };
-
-/** How the figures read deployments where the policy leaves all at its default and no forge is asked. */
-export const defaultRules: FigureRules = { asksForge: false, leadTimeFallback: null };
 
 /** The longest window: how far back the exact state must see single deployments, in seconds. */
 export function longestWindowSeconds(policy: Policy): number {

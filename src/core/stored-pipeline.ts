@@ -1,7 +1,7 @@
 /** A pipeline as the store keeps it: its record, what it is under the policy, and its standing with the ledger. */
 
-import type { Change } from './change.ts';
 import type { Classification } from './classification.ts';
+import type { Change } from './commit-range.ts';
 import type { Deployment } from './deployment.ts';
 import type { PipelineRecord } from './pipeline.ts';
 

@@ -8,9 +8,9 @@
  * its first deployment. Deployments are read again for each family, so that memory does not grow with history.
  */
 
-import { spansOf } from '../core/replay.ts';
-import type { IntakeMode } from '../intake/intake-mode.ts';
-import { isUpToDate } from '../load.ts';
+import { spansOf } from '../core/series/history-replay.ts';
+import type { IntakeMode } from '../ingest/ingest-options.ts';
+import { isUpToDate } from '../ingest/load-state.ts';
 import { openMetricsEnd, openMetricsHeader, pointAt, toPoint } from '../metrics/openmetrics.ts';
 import { StoreUnusable, type Transaction } from '../store/store.ts';
 import { type Chapter, planHistory } from './plan.ts';

@@ -4,14 +4,15 @@
  * that was cut off lacks its end, so that promtool refuses it.
  */
 
-import { nowSeconds, systemClock } from '../clock.ts';
-import { counted } from '../core/counted.ts';
-import type { IntakeMode } from '../intake/intake-mode.ts';
-import { describeError } from '../log.ts';
-import { intakeModeOf, readSettings } from '../settings.ts';
-import { NoPlaceForFolder } from '../store/folder.ts';
+import { readSettings } from '../config/settings.ts';
+import type { IntakeMode } from '../ingest/ingest-options.ts';
+import { intakeModeOf } from '../ingest/ingest-options.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { StoreUnusable } from '../store/store.ts';
+import { nowSeconds, systemClock } from '../util/clock.ts';
+import { NoPlaceForFolder } from '../util/folder.ts';
+import { describeError } from '../util/log.ts';
+import { counted } from '../util/pluralize.ts';
 import { exportHistory, type HistoryProgress } from './history.ts';
 import { type ExportOptions, parseOptions, usage } from './options.ts';
 import { openOutput } from './output.ts';

@@ -5,8 +5,8 @@
 
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { closest } from '../closest.ts';
-import { parseDurationSeconds } from '../core/duration.ts';
+import { closest } from '../util/did-you-mean.ts';
+import { parseDurationSeconds } from '../util/duration.ts';
 
 export interface ExportOptions {
   /** Unix seconds. */

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeFolder } from '../store/folder.ts';
+import { makeFolder } from '../util/folder.ts';
 
 export interface ExportOutput {
   /** Unix seconds at which another text begins. */

@@ -6,10 +6,8 @@
 
 import { compareText } from '../core/compare-text.ts';
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
-import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/ledger.ts';
-import { mergeSorted } from '../core/merge-sorted.ts';
+import { createTally } from '../core/pipeline-counts.ts';
 import { longestWindowSeconds } from '../core/policy.ts';
-import { shownSeries } from '../core/projection.ts';
 import {
   createLedgerReplay,
   createWindowReplay,
@@ -17,12 +15,13 @@ import {
   type Standing,
   stepStanding,
   type WindowMember,
-} from '../core/replay.ts';
-import { createState } from '../core/state.ts';
-import { createTally } from '../core/tally.ts';
-import type { TierShare } from '../core/tier-windows.ts';
-import { createTimeline } from '../core/timeline.ts';
-import { type IntakeMode, rulesOf } from '../intake/intake-mode.ts';
+} from '../core/series/history-replay.ts';
+import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
+import { createTimeline } from '../core/series/reducer.ts';
+import { shownSeries } from '../core/series/samples.ts';
+import { createState } from '../core/series/state.ts';
+import type { TierShare } from '../core/windows/tier-windows.ts';
+import { type IntakeMode, rulesOf } from '../ingest/ingest-options.ts';
 import {
   type Family,
   plainFamilies,
@@ -31,6 +30,7 @@ import {
   type Value,
 } from '../metrics/families.ts';
 import type { Transaction } from '../store/store.ts';
+import { mergeSorted } from '../util/merge-sorted.ts';
 
 export interface Chapter {
   readonly family: Omit<Family<never>, 'valuesOf'>;

@@ -5,7 +5,7 @@
  * parent, so that nothing can have been taken away. Else the other direction is asked, too.
  */
 
-import { Unavailable } from '../patient-get.ts';
+import { Unavailable } from '../util/get-json.ts';
 import type { Dialect, LogEntry } from './dialect.ts';
 import { type Commit, type CommitRange, type Forge, ForgeUnavailable } from './forge.ts';
 import { createForgeGet, type ForgeGetOptions, TokenRefused, Unknown } from './forge-get.ts';

@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod';
-import { type PatientGet, Unavailable } from '../patient-get.ts';
+import { type PatientGet, Unavailable } from '../util/get-json.ts';
 
 export interface LogEntry {
   readonly id: string;

@@ -12,7 +12,7 @@ import {
   Refused,
   readRetryAfterMs,
   Unavailable,
-} from '../patient-get.ts';
+} from '../util/get-json.ts';
 
 /** The forge does not know the repo or the commit, or what there is between two of them. */
 export class Unknown extends Refused {

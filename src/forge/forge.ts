@@ -3,9 +3,9 @@
  * takes away. Refuses to know how any forge is asked.
  */
 
-import type { CommitRange } from '../core/change.ts';
+import type { CommitRange } from '../core/commit-range.ts';
 
-export type { Commit, CommitRange } from '../core/change.ts';
+export type { Commit, CommitRange } from '../core/commit-range.ts';
 
 export interface Forge {
   /**

@@ -6,7 +6,7 @@
  */
 
 import { z } from 'zod';
-import { type PatientGet, Unavailable } from '../patient-get.ts';
+import { type PatientGet, Unavailable } from '../util/get-json.ts';
 import { type Dialect, ownerPath, readPages } from './dialect.ts';
 import { toLogEntry, WireCommit } from './wire-commit.ts';
 

@@ -4,8 +4,8 @@ import type { z } from 'zod';
 import type { Place } from '../core/deployment.ts';
 import type { ExplainedPipeline, Explanation } from '../core/explain.ts';
 import type { Window } from '../core/policy.ts';
-import type { Score } from '../core/score.ts';
-import type { WindowFigures } from '../core/window-figures.ts';
+import type { Score } from '../core/quick-check-score.ts';
+import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { iso } from './page.ts';
 import type { ExplanationJson, FiguresJson, ScoreJson, WindowJson } from './schemas.ts';
 

@@ -6,15 +6,15 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { createBreath } from '../clock.ts';
 import type { Explain, ExplainRequest, Explanation } from '../core/explain.ts';
 import type { Policy, Window } from '../core/policy.ts';
-import type { Projected, Projection, SeriesSample } from '../core/projection.ts';
+import { edition, publishedMeans, scoreOf } from '../core/quick-check-score.ts';
 import { nameKey } from '../core/repo.ts';
-import { edition, publishedMeans, scoreOf } from '../core/score.ts';
-import type { TierShare } from '../core/tier-windows.ts';
-import { figuresOf } from '../core/window-figures.ts';
-import { parseFields } from '../parse-fields.ts';
+import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
+import type { TierShare } from '../core/windows/tier-windows.ts';
+import { figuresOf } from '../core/windows/window-figures.ts';
+import { createBreath } from '../util/clock.ts';
+import { parseFields } from '../util/validate.ts';
 import { explanationJson, figuresJson, nextOf, scoreJson, toPlace, windowJson } from './api-answers.ts';
 import { renderExplanation } from './explain-page.ts';
 import { json } from './json.ts';

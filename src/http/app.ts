@@ -6,14 +6,14 @@
 
 import { type Context, Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { type Clock, nowSeconds } from '../clock.ts';
-import { joinNext } from '../core/join-next.ts';
-import { StoreUnavailable } from '../ingest.ts';
-import { describeError, type Log } from '../log.ts';
+import { StoreUnavailable } from '../ingest/ingest.ts';
 import { contentType, type Exposition } from '../metrics/exposition.ts';
 import type { Backfill } from '../sources/backfill.ts';
-import type { OnEvent } from '../sources/source.ts';
+import type { OnEvent } from '../sources/event-labels.ts';
 import type { Webhook } from '../sources/webhook.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { joinNext } from '../util/coalesce.ts';
+import { describeError, type Log } from '../util/log.ts';
 import { type ApiDependencies, apiRoutes } from './api-routes.ts';
 import { hasBasicPassword, hasBearer, isAuthenticWebhook, type Secret, toSecret } from './auth.ts';
 import { backfillRoutes } from './backfill-routes.ts';

@@ -2,8 +2,8 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { parseFields } from '../parse-fields.ts';
 import type { Backfill, BackfillRequest, BackfillSummary } from '../sources/backfill.ts';
+import { parseFields } from '../util/validate.ts';
 import { readBody } from './body.ts';
 import { json } from './json.ts';
 import { moment } from './moment.ts';

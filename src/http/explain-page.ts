@@ -1,7 +1,6 @@
 /** The explanation of a series for a person: its figures, and pipeline by pipeline what came of it. */
 
 import { html } from 'hono/html';
-import { counted } from '../core/counted.ts';
 import type {
   DeploymentPart,
   EpisodePart,
@@ -11,7 +10,8 @@ import type {
 } from '../core/explain.ts';
 import type { Delivery } from '../core/figures/change-lead-time.ts';
 import type { Window } from '../core/policy.ts';
-import type { TimeFigure } from '../core/window-figures.ts';
+import type { TimeFigure } from '../core/windows/window-figures.ts';
+import { counted } from '../util/pluralize.ts';
 import { age, duration, explainLink, type Html, iso, medianOf, percent, renderPage } from './page.ts';
 
 export interface ExplainPageOptions {

@@ -1,7 +1,7 @@
 /** A moment in a request: an ISO 8601 time, or how long ago. */
 
 import { z } from 'zod';
-import { parseDurationSeconds } from '../core/duration.ts';
+import { parseDurationSeconds } from '../util/duration.ts';
 
 /** From the text to Unix seconds; `now` and `ageless`, what an age of 0 stands for, in Unix seconds. */
 export const moment = (now: number, ageless = now) =>

@@ -7,7 +7,7 @@
 
 import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
-import type { TimeFigure } from '../core/window-figures.ts';
+import type { TimeFigure } from '../core/windows/window-figures.ts';
 
 const style = `
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }

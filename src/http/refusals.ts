@@ -3,8 +3,8 @@
  * once a minute at most. Says how many and with which status, never what was in them.
  */
 
-import type { Clock } from '../clock.ts';
-import type { Log } from '../log.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Log } from '../util/log.ts';
 
 export interface Refusals {
   note(what: RefusedKind, status: number): void;

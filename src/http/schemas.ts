@@ -5,9 +5,9 @@
 
 import { z } from 'zod';
 import { ignoreReasons } from '../core/classification.ts';
-import { scoredFigures } from '../core/score.ts';
+import { scoredFigures } from '../core/quick-check-score.ts';
 import type { BackfillSummary } from '../sources/backfill.ts';
-import { eventResults } from '../sources/source.ts';
+import { eventResults } from '../sources/event-labels.ts';
 
 const instant = z.iso.datetime();
 const count = z.int().nonnegative();

@@ -2,15 +2,15 @@
 
 import { html } from 'hono/html';
 import type { IgnoreReason } from '../core/classification.ts';
-import { counted } from '../core/counted.ts';
-import { type CronDominance, cronDominance } from '../core/cron-dominance.ts';
+import { type CronDominance, cronDominance } from '../core/cron-warning.ts';
+import type { EventCount } from '../core/pipeline-counts.ts';
 import type { Window } from '../core/policy.ts';
-import { gauges, type SeriesSample } from '../core/projection.ts';
-import type { EventCount } from '../core/tally.ts';
-import type { TierSample, TierShare } from '../core/tier-windows.ts';
-import { figuresOf, type WindowFigures } from '../core/window-figures.ts';
+import { gauges, type SeriesSample } from '../core/series/samples.ts';
+import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
+import { figuresOf, type WindowFigures } from '../core/windows/window-figures.ts';
 import type { SourceActivity } from '../metrics/self-metrics.ts';
 import type { BackfillSummary } from '../sources/backfill.ts';
+import { counted } from '../util/pluralize.ts';
 import { age, explainLink, type Html, iso, medianOf, percent, renderPage } from './page.ts';
 
 export interface Status {

@@ -1,7 +1,7 @@
 /** The exporter's metrics about the servers that it asks: Woodpecker's API and event stream, and a forge. */
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { State } from '../core/state.ts';
+import type { State } from '../core/series/state.ts';
 
 export interface AskingMetricsOptions {
   readonly state: State;

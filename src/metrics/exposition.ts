@@ -9,10 +9,10 @@
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Metric, Registry } from 'prom-client';
-import { joinNext } from '../core/join-next.ts';
 import type { Window } from '../core/policy.ts';
-import type { Projected, Projection, SeriesSample } from '../core/projection.ts';
-import type { TierSample } from '../core/tier-windows.ts';
+import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
+import type { TierSample } from '../core/windows/tier-windows.ts';
+import { joinNext } from '../util/coalesce.ts';
 import { type Family, seriesFamilies, tierFamilies } from './families.ts';
 import { type CompressedText, compressText, toGzip } from './gzip.ts';
 

@@ -1,11 +1,16 @@
 /** Every metric of the figures: its name, type and help, and the values that a sample has of it. */
 
-import { type HistogramTotals, ledgerMetrics } from '../core/ledger.ts';
 import type { Window } from '../core/policy.ts';
-import { gauges, type SeriesSample } from '../core/projection.ts';
-import { quantileOf } from '../core/quantile.ts';
-import type { TierSample, TierShare } from '../core/tier-windows.ts';
-import { type WindowContent, windowCounts, windowDistributions, windowQuantiles } from '../core/windows.ts';
+import { type HistogramTotals, ledgerMetrics } from '../core/series/ledger.ts';
+import { gauges, type SeriesSample } from '../core/series/samples.ts';
+import { quantileOf } from '../core/windows/quantile.ts';
+import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
+import {
+  type WindowContent,
+  windowCounts,
+  windowDistributions,
+  windowQuantiles,
+} from '../core/windows/window-content.ts';
 
 export interface Family<Sample> {
   readonly name: string;

@@ -6,7 +6,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { ignoreReasons } from '../core/classification.ts';
-import type { State } from '../core/state.ts';
+import type { State } from '../core/series/state.ts';
 import { codeOf, createAskingMetrics, createForgeMetrics, createStreamMetrics } from './asking-metrics.ts';
 
 export interface SelfMetrics<Source extends string, Result extends string> {

@@ -6,10 +6,10 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../clock.ts';
-import { type Ingest, StoreUnavailable } from '../ingest.ts';
-import { describeError, type Log } from '../log.ts';
-import { type Counts, noCounts } from './intake.ts';
+import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
+import type { Clock } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
+import { type Counts, noCounts } from './store-page.ts';
 
 export interface BackfillSummary {
   readonly id: string;

@@ -4,11 +4,11 @@
  * Guarantees: one runs at a time; one repo that fails does not stop the others, and waits in the backlog.
  */
 
-import { type Clock, nowSeconds } from '../clock.ts';
 import { matchesAnyGlobIgnoringCase } from '../core/glob.ts';
 import type { Repo } from '../core/repo.ts';
-import type { Ingest } from '../ingest.ts';
-import { describeError, type Log } from '../log.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import {
   type BackfillEntry,
@@ -16,10 +16,10 @@ import {
   type BackfillSummary,
   createBackfillJournal,
 } from './backfill-journal.ts';
-import { createBacklog } from './backlog.ts';
-import { addCounts, type Counts, noCounts } from './intake.ts';
+import type { Scans } from './one-scan-per-repo.ts';
 import { discoverRepos, WoodpeckerReplaced } from './repo-discovery.ts';
-import type { Scans } from './scans.ts';
+import { addCounts, type Counts, noCounts } from './store-page.ts';
+import { createBacklog } from './sync-queue.ts';
 
 export type { BackfillSummary };
 

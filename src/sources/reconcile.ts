@@ -7,20 +7,20 @@
  * with at most three requests a round.
  */
 
-import { type Clock, nowSeconds } from '../clock.ts';
-import { isInFuture } from '../core/clock-tolerance.ts';
+import { isInFuture } from '../core/clock-skew.ts';
 import { isEnded } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
-import { StoreUnavailable } from '../ingest.ts';
-import { describeError, type Log } from '../log.ts';
+import { StoreUnavailable } from '../ingest/ingest.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
 import { NotFound, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import { createdAt, type WirePipeline, type WireRepo } from '../woodpecker/wire.ts';
-import { watchedRepos } from './askable-repo.ts';
-import { createFeedNews } from './feed-news.ts';
-import type { Intake } from './intake.ts';
-import { createPresence } from './presence.ts';
+import { createFeedNews } from './check-feed.ts';
+import type { Scans } from './one-scan-per-repo.ts';
 import { WoodpeckerReplaced } from './repo-discovery.ts';
-import type { Scans } from './scans.ts';
+import { createPresence } from './repo-lifecycle.ts';
+import type { Intake } from './store-page.ts';
+import { watchedRepos } from './watched-repos.ts';
 
 export interface Reconciliation {
   /** Runs round after round until aborted, then rejects with the signal's reason. */

@@ -1,10 +1,10 @@
 /** Which repos there are: asks Woodpecker, tells the store, and refuses to mix two servers in one database. */
 
-import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
 import { nameKey, type Repo } from '../core/repo.ts';
-import type { State } from '../core/state.ts';
-import type { Ingest } from '../ingest.ts';
+import type { State } from '../core/series/state.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';

@@ -6,19 +6,19 @@
  * with growing, jittered pauses, until it is aborted.
  */
 
-import { type Clock, nowSeconds } from '../clock.ts';
 import { isWatched } from '../core/classification.ts';
-import { followKey } from '../core/follow.ts';
 import { isEnded } from '../core/pipeline.ts';
-import { StoreUnavailable } from '../ingest.ts';
-import { describeError, type Log } from '../log.ts';
+import { followKey } from '../core/poll-schedule.ts';
+import { StoreUnavailable } from '../ingest/ingest.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import type { StreamItem } from '../woodpecker/event-stream.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireEvent } from '../woodpecker/wire.ts';
-import { toEventResult } from './intake.ts';
+import type { EventResult, SourceDependencies } from './event-labels.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
-import type { EventResult, SourceDependencies } from './source.ts';
+import { toEventResult } from './store-page.ts';
 
 export interface EventStream {
   /** Runs until aborted, then rejects with the signal's reason. */

@@ -7,13 +7,13 @@
  */
 
 import type { z } from 'zod';
-import { type Clock, nowSeconds } from '../clock.ts';
 import { type IgnoreReason, isWatched } from '../core/classification.ts';
-import type { Follow } from '../core/follow.ts';
 import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
+import type { Follow } from '../core/poll-schedule.ts';
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
-import type { UnitOfWork } from '../intake/unit-of-work.ts';
-import { type FieldError, parseFields } from '../parse-fields.ts';
+import type { UnitOfWork } from '../ingest/unit-of-work.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { type FieldError, parseFields } from '../util/validate.ts';
 import {
   reportToRecord,
   reportToRepoFacts,
@@ -23,7 +23,7 @@ import {
   toRepoFacts,
 } from '../woodpecker/normalise.ts';
 import { repoIdInLink, StepReport, WireBuild, WireEvent } from '../woodpecker/wire.ts';
-import type { EventResult, SourceDependencies } from './source.ts';
+import type { EventResult, SourceDependencies } from './event-labels.ts';
 
 /** The bodies that are read, each told by its shape. */
 export const webhookBodies = { event: WireEvent, build: WireBuild, report: StepReport };

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { mayMakeFolder, NoPlaceForFolder } from './folder.ts';
+import { mayMakeFolder, NoPlaceForFolder } from '../util/folder.ts';
 import { isLost } from './sqlite-errors.ts';
 import { StoreUnusable } from './store.ts';
 

@@ -3,15 +3,15 @@
  * in all else the guarantees of `store.ts` hold, rollback included.
  */
 
-import { type IgnoreReason, ignoreReasons, type Outcome } from '../core/classification.ts';
-import { compareDeployments } from '../core/deployment.ts';
-import { type Follow, followKey } from '../core/follow.ts';
-import { type Pair, pairKey } from '../core/pair.ts';
+import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import { compareDeployments, type Outcome } from '../core/deployment.ts';
 import { lastToldAt } from '../core/pipeline.ts';
-import { createQueue } from '../core/queue.ts';
+import { createTally } from '../core/pipeline-counts.ts';
+import { type Follow, followKey } from '../core/poll-schedule.ts';
 import type { Repo } from '../core/repo.ts';
+import { type Pair, pairKey } from '../core/series/pair.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
-import { createTally } from '../core/tally.ts';
+import { createQueue } from '../util/serial-queue.ts';
 import {
   type Store,
   type StoredBackfill,

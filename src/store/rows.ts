@@ -1,8 +1,8 @@
 /** Between the core's values and SQLite's rows; knows every column, decides nothing. */
 
-import type { Change, CommitRange } from '../core/change.ts';
-import type { Classification, IgnoreReason, Outcome } from '../core/classification.ts';
-import type { Deployment } from '../core/deployment.ts';
+import type { Classification, IgnoreReason } from '../core/classification.ts';
+import type { Change, CommitRange } from '../core/commit-range.ts';
+import type { Deployment, Outcome } from '../core/deployment.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';

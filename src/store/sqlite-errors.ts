@@ -1,6 +1,6 @@
 /** What SQLite's own errors mean to whoever uses the store. */
 
-import { codeOf } from './error-code.ts';
+import { codeOf } from '../util/error-code.ts';
 import { StoreUnavailable } from './store.ts';
 
 /** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */

@@ -6,8 +6,8 @@
 import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder, NoPlaceForFolder } from '../util/folder.ts';
 import { findDenied, needsOf, noPlace, refuseNoFile } from './database-place.ts';
-import { makeFolder, NoPlaceForFolder } from './folder.ts';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
 import { isDamage, isNotADatabase, isNotToBeOpened, isSqliteError } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';

@@ -1,6 +1,7 @@
 /** The table of pipelines in SQLite, as `store.ts` promises it. */
 
-import { type IgnoreReason, ignoreReasons, type Outcome } from '../core/classification.ts';
+import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import type { Outcome } from '../core/deployment.ts';
 import {
   changeColumns,
   deploymentColumns,

@@ -4,7 +4,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { createBreath } from '../clock.ts';
+import { createBreath } from '../util/clock.ts';
 import type { SqlRow, SqlValue } from './rows.ts';
 
 export interface Sql {

@@ -4,9 +4,9 @@
  * One connection, one transaction at a time. Guarantees and errors are those of `store.ts`.
  */
 
-import { type Follow, targetKey } from '../core/follow.ts';
-import type { Pair } from '../core/pair.ts';
-import { createQueue } from '../core/queue.ts';
+import { type Follow, targetKey } from '../core/poll-schedule.ts';
+import type { Pair } from '../core/series/pair.ts';
+import { createQueue } from '../util/serial-queue.ts';
 import { fromRepo, toRepo } from './rows.ts';
 import { asStoreError } from './sqlite-errors.ts';
 import { identityOf, openDatabase } from './sqlite-file.ts';

@@ -2,14 +2,14 @@
  * What the rest may rely on of a store. The comments are promises; `test/store/contract.ts` holds every store to them.
  */
 
-import type { Change } from '../core/change.ts';
-import type { IgnoreReason, Outcome } from '../core/classification.ts';
-import type { Deployment } from '../core/deployment.ts';
-import type { Follow } from '../core/follow.ts';
-import type { Pair } from '../core/pair.ts';
+import type { IgnoreReason } from '../core/classification.ts';
+import type { Change } from '../core/commit-range.ts';
+import type { Deployment, Outcome } from '../core/deployment.ts';
+import type { EventCount } from '../core/pipeline-counts.ts';
+import type { Follow } from '../core/poll-schedule.ts';
 import type { Repo } from '../core/repo.ts';
+import type { Pair } from '../core/series/pair.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
-import type { EventCount } from '../core/tally.ts';
 
 export interface Store {
   /**

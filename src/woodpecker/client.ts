@@ -1,12 +1,12 @@
 /**
- * Woodpecker's REST API, as far as it is asked here, with the patience of `patient-get.ts`.
+ * Woodpecker's REST API, as far as it is asked here, with the patience of `util/get-json.ts`.
  *
  * Guarantees: every answer was checked against its schema. Rejects with `NotFound`, `Unauthorized` or `Unavailable`.
  * Refuses to know: the store, policies.
  */
 
 import { z } from 'zod';
-import { createPatientGet, Refused, Unavailable } from '../patient-get.ts';
+import { createPatientGet, Refused, Unavailable } from '../util/get-json.ts';
 import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
 export interface WoodpeckerClient {

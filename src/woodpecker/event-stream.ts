@@ -6,7 +6,7 @@
  */
 
 import { createParser } from 'eventsource-parser';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../util/clock.ts';
 import { Unauthorized, Unavailable } from './client.ts';
 import { WireEvent } from './wire.ts';
 

@@ -1,7 +1,7 @@
 /** Whether Woodpecker answers, told once per change and not once per try. */
 
-import type { Clock } from '../clock.ts';
-import { describeError, type Log } from '../log.ts';
+import type { Clock } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
 import type { EndedRequest } from './client.ts';
 
 export interface WoodpeckerHealth {

@@ -4,7 +4,7 @@
  * Guarantees: a pure function of the message, its source and the time of its receipt.
  */
 
-import { clockToleranceSeconds, isInFuture } from '../core/clock-tolerance.ts';
+import { clockToleranceSeconds, isInFuture } from '../core/clock-skew.ts';
 import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
 import type { RepoFacts } from '../core/repo.ts';
 import { cutText, repoIdInLink, type StepReport, type WirePipeline, type WireRepo } from './wire.ts';

@@ -6,7 +6,7 @@
  */
 
 import { z } from 'zod';
-import { describeIssue } from '../parse-fields.ts';
+import { describeIssue } from '../util/validate.ts';
 
 const longestText = 1024;
 

@@ -1,10 +1,10 @@
 /** A database as years of service leave it: taken in by the service's own intake, without network and process. */
 
-import { systemClock } from '../../src/clock.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import { createIngest } from '../../src/ingest.ts';
-import { loadState } from '../../src/load.ts';
+import { createIngest } from '../../src/ingest/ingest.ts';
+import { loadState } from '../../src/ingest/load-state.ts';
 import { openStore } from '../../src/store/open.ts';
+import { systemClock } from '../../src/util/clock.ts';
 import { toRecord, toRepoFacts } from '../../src/woodpecker/normalise.ts';
 import { WireEvent } from '../../src/woodpecker/wire.ts';
 import { eventBody } from './events.ts';

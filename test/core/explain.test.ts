@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../src/core/deployment.ts';
 import { createExplaining, type Question } from '../../src/core/explain.ts';
 import type { FigureRules } from '../../src/core/figures/figure.ts';
-import { createTimeline, reduce, type Timeline } from '../../src/core/timeline.ts';
-import { windowsOf } from '../../src/core/windows.ts';
+import { createTimeline, reduce, type Timeline } from '../../src/core/series/reducer.ts';
+import { windowsOf } from '../../src/core/windows/window-content.ts';
 import { anyDeployments } from '../support/arbitraries.ts';
 import { aDeployment } from '../support/records.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../src/core/deployment.ts';
+import { defaultRules } from '../../src/core/figures/figure.ts';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
-import { defaultRules } from '../../src/core/policy.ts';
-import { createTimeline, reduce, settle, type Timeline } from '../../src/core/timeline.ts';
+import { createTimeline, reduce, settle, type Timeline } from '../../src/core/series/reducer.ts';
 import { aDeployment } from '../support/records.ts';
 
 const asking = { ...defaultRules, asksForge: true };

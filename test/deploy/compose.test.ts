@@ -6,7 +6,7 @@ import { Ajv2019, type AnySchemaObject } from 'ajv/dist/2019.js';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import packageLock from '../../package-lock.json' with { type: 'json' };
-import { settings } from '../../src/config.ts';
+import { settings } from '../../src/config/environment.ts';
 import { startExporter, temporaryFolder } from '../support/exporter-process.ts';
 import { repository } from '../support/repository.ts';
 import { requireProgram } from '../support/requirement.ts';

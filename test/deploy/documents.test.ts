@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { settings } from '../../src/config.ts';
+import { settings } from '../../src/config/environment.ts';
 import { temporaryFolder } from '../support/exporter-process.ts';
 import { repository } from '../support/repository.ts';
 import { type Manifest, problemsOf, renderFolder } from './manifests.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import packageJson from '../../package.json' with { type: 'json' };
-import { settings } from '../../src/config.ts';
+import { settings } from '../../src/config/environment.ts';
 import { startExporter, temporaryFolder } from '../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
 import { repository } from '../support/repository.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { settings } from '../../src/config.ts';
+import { settings } from '../../src/config/environment.ts';
 import {
   adminToken,
   fallenCounters,

@@ -2,9 +2,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
 import { createForge, forgeKinds } from '../../src/forge/create-forge.ts';
 import { ForgeUnavailable } from '../../src/forge/forge.ts';
+import { systemClock } from '../../src/util/clock.ts';
 import { type FakeForge, type FaultAnswer, startFakeForge } from '../support/fake-forge.ts';
 import { addLine, epoch, forgeOf, idsOf, shop, signal, sorted, startWithShop, unknownId } from './setting.ts';
 

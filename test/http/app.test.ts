@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { StoreUnavailable } from '../../src/ingest.ts';
+import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { fixtureText } from '../support/fixtures.ts';
 import {

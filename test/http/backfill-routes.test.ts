@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StoreUnavailable } from '../../src/ingest.ts';
+import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import {
   type Backfill,
   type BackfillRequest,

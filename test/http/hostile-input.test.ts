@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createBreath } from '../../src/clock.ts';
-import { createProjection } from '../../src/core/projection.ts';
-import { loadState } from '../../src/load.ts';
+import { createProjection } from '../../src/core/series/samples.ts';
+import { loadState } from '../../src/ingest/load-state.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
+import { createBreath } from '../../src/util/clock.ts';
 import { fixture } from '../support/fixtures.ts';
 import { project } from '../support/projected.ts';
 import { aPolicy } from '../support/records.ts';

@@ -2,7 +2,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AppDependencies } from '../../src/http/app.ts';
-import { StoreUnavailable } from '../../src/ingest.ts';
+import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import type { BackfillSummary } from '../../src/sources/backfill.ts';
 import { fixtureText } from '../support/fixtures.ts';
 import { aPolicy } from '../support/records.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pageHeaders } from '../../src/http/page.ts';
-import { StoreUnavailable } from '../../src/ingest.ts';
+import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { aPolicy } from '../support/records.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
 

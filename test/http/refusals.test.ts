@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRefusals } from '../../src/http/refusals.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/util/log.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { adminToken, createSmallExporter, webhookSecret } from '../support/small-exporter.ts';
 

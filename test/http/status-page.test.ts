@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { chromium } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { zeroTotals } from '../../src/core/ledger.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import { gauges, type SeriesSample } from '../../src/core/projection.ts';
+import { zeroTotals } from '../../src/core/series/ledger.ts';
+import { gauges, type SeriesSample } from '../../src/core/series/samples.ts';
 import { pageHeaders } from '../../src/http/page.ts';
 import { listen } from '../../src/http/server.ts';
 import { renderStatusPage, type Status, type WoodpeckerStatus } from '../../src/http/status-page.ts';

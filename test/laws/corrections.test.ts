@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { State } from '../../src/core/state.ts';
+import type { State } from '../../src/core/series/state.ts';
 import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
 import { createLedgerWatch } from '../support/ledger-watch.ts';
 import { rulesByTarget } from '../support/oracle.ts';

@@ -6,9 +6,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createProjection, type Projection } from '../../src/core/projection.ts';
-import type { State } from '../../src/core/state.ts';
-import type { IntakeMode } from '../../src/intake/intake-mode.ts';
+import { createProjection, type Projection } from '../../src/core/series/samples.ts';
+import type { State } from '../../src/core/series/state.ts';
+import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { anyHistory, dawn, type History, recordOf, type Telling } from '../support/dora-histories.ts';
 import { type ExpectedSeries, expectSeries, reachableFrom, type Truth } from '../support/dora-oracle.ts';
 import {

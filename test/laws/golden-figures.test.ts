@@ -5,7 +5,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
-import type { IntakeMode } from '../../src/intake/intake-mode.ts';
+import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import {
   type CommitGraph,
   expectSeries,

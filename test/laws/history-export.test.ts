@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBreath } from '../../src/clock.ts';
-import { ledgerMetrics } from '../../src/core/ledger.ts';
-import { seriesKey } from '../../src/core/pair.ts';
-import { createProjection } from '../../src/core/projection.ts';
+import { ledgerMetrics } from '../../src/core/series/ledger.ts';
+import { seriesKey } from '../../src/core/series/pair.ts';
+import { createProjection } from '../../src/core/series/samples.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
+import { createBreath } from '../../src/util/clock.ts';
 import { exportedTexts } from '../support/exported-history.ts';
 import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
 import { seenAt, type TruePipeline } from '../support/history-oracle.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
-import type { IntakeMode } from '../../src/intake/intake-mode.ts';
+import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { daySeconds, epoch, firstReceipt } from '../support/histories.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createWorld, seriesOf, type World } from '../support/world.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Totals } from '../../src/core/ledger.ts';
-import type { State } from '../../src/core/state.ts';
+import type { Totals } from '../../src/core/series/ledger.ts';
+import type { State } from '../../src/core/series/state.ts';
 import { anyDeliveries, anyStories, type Delivery, type Story } from '../support/histories.ts';
 import { expectedSeries, type Rules, rulesByBranch, rulesByTarget } from '../support/oracle.ts';
 import { createWorld, exactPart, seriesOf, type World } from '../support/world.ts';

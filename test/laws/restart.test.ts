@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ignoreReasons } from '../../src/core/classification.ts';
-import type { Follow } from '../../src/core/follow.ts';
 import { longestWindowSeconds } from '../../src/core/policy.ts';
+import type { Follow } from '../../src/core/poll-schedule.ts';
 
 import { anyDeliveries, anyStories, type Delivery, daySeconds, epoch } from '../support/histories.ts';
 import { rulesByTarget } from '../support/oracle.ts';

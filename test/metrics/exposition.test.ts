@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { createBreath } from '../../src/clock.ts';
+import { createTally } from '../../src/core/pipeline-counts.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import { createProjection } from '../../src/core/projection.ts';
-import { createState, type State } from '../../src/core/state.ts';
-import { createTally } from '../../src/core/tally.ts';
+import { createProjection } from '../../src/core/series/samples.ts';
+import { createState, type State } from '../../src/core/series/state.ts';
 import { contentType, createExposition } from '../../src/metrics/exposition.ts';
+import { createBreath } from '../../src/util/clock.ts';
 import { aPair, aPolicy, aRepo } from '../support/records.ts';
 import { requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, noon, type SmallExporter } from '../support/small-exporter.ts';

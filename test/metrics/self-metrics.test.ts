@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createState } from '../../src/core/state.ts';
-import { createTally } from '../../src/core/tally.ts';
+import { createTally } from '../../src/core/pipeline-counts.ts';
+import { createState } from '../../src/core/series/state.ts';
 import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
-import { eventResults, sources } from '../../src/sources/source.ts';
+import { eventResults, sources } from '../../src/sources/event-labels.ts';
 
 interface Overrides {
   readonly hasWoodpecker?: boolean;

@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import { createState } from '../../src/core/state.ts';
-import { createIngest } from '../../src/ingest.ts';
-import { createLog } from '../../src/log.ts';
+import { createState } from '../../src/core/series/state.ts';
+import { createIngest } from '../../src/ingest/ingest.ts';
 import { type BackfillJournal, createBackfillJournal } from '../../src/sources/backfill-journal.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
+import { createLog } from '../../src/util/log.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 

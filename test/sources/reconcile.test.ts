@@ -7,7 +7,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
-import { eventResults, sources } from '../../src/sources/source.ts';
+import { eventResults, sources } from '../../src/sources/event-labels.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
 import {
   createLiveHarness,

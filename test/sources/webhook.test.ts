@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { StoreUnavailable } from '../../src/ingest.ts';
+import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { fixture } from '../support/fixtures.ts';
 import { projectWindows } from '../support/projected.ts';

@@ -5,12 +5,12 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Change } from '../../src/core/change.ts';
 import type { Classification } from '../../src/core/classification.ts';
-import type { Follow } from '../../src/core/follow.ts';
-import { zeroTotals } from '../../src/core/ledger.ts';
+import type { Change } from '../../src/core/commit-range.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import type { Follow } from '../../src/core/poll-schedule.ts';
 import type { Repo } from '../../src/core/repo.ts';
+import { zeroTotals } from '../../src/core/series/ledger.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
 import { type Store, StoreUnavailable, type Transaction } from '../../src/store/store.ts';
 import { aClassification, aPair, aRecord, aRepo, aStoredPipeline } from '../support/records.ts';

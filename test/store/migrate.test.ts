@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classificationVersion } from '../../src/core/classification.ts';
-import { pairKey } from '../../src/core/pair.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import type { State } from '../../src/core/state.ts';
+import { pairKey } from '../../src/core/series/pair.ts';
+import type { State } from '../../src/core/series/state.ts';
 
-import { createIngest } from '../../src/ingest.ts';
+import { createIngest } from '../../src/ingest/ingest.ts';
 
-import type { IntakeMode } from '../../src/intake/intake-mode.ts';
+import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 
-import { loadState } from '../../src/load.ts';
+import { loadState } from '../../src/ingest/load-state.ts';
 import { migrate, refuseForeign, refuseOlder } from '../../src/store/migrate.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnusable } from '../../src/store/store.ts';

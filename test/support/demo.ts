@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describeError } from '../../src/log.ts';
+import { describeError } from '../../src/util/log.ts';
 import { createRandom, demoPolicy, fillHistory } from './demo-history.ts';
 import { startFakeWoodpecker } from './fake-woodpecker.ts';
 

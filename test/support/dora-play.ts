@@ -3,13 +3,13 @@
  * what is shown and what the oracle expects in the same words.
  */
 
-import type { Change, CommitRange } from '../../src/core/change.ts';
+import type { Change, CommitRange } from '../../src/core/commit-range.ts';
 import { type Lookup, lookupsOf } from '../../src/core/lead-time-lookups.ts';
 import type { Window } from '../../src/core/policy.ts';
-import type { Projected, SeriesSample } from '../../src/core/projection.ts';
-import { quantileOf } from '../../src/core/quantile.ts';
-import type { TierShare } from '../../src/core/tier-windows.ts';
-import { windowCounts, windowDistributions } from '../../src/core/windows.ts';
+import type { Projected, SeriesSample } from '../../src/core/series/samples.ts';
+import { quantileOf } from '../../src/core/windows/quantile.ts';
+import type { TierShare } from '../../src/core/windows/tier-windows.ts';
+import { windowCounts, windowDistributions } from '../../src/core/windows/window-content.ts';
 import { factsOf, type History, keyOfTelling, type Name, recordOf, truthOf } from './dora-histories.ts';
 import {
   type CommitGraph,

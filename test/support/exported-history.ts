@@ -1,7 +1,7 @@
 /** An export of a database into memory, as the process behind `npm run export` makes it. */
 
 import { exportHistory, type HistoryRequest } from '../../src/export/history.ts';
-import type { IntakeMode } from '../../src/intake/intake-mode.ts';
+import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 
 /** The texts, one more than there are cuts. Opens the database beside whoever has it open. */

@@ -1,6 +1,6 @@
 /** A clock that stands still until it is told otherwise; who sleeps on it makes the time pass at once. */
 
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/util/clock.ts';
 
 export interface FakeClock extends Clock {
   advance(seconds: number): void;

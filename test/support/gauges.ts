@@ -1,7 +1,7 @@
 /** Gauges of a fold by what they say, so that tests need not know where a figure stands among the others. */
 
-import { gauges } from '../../src/core/projection.ts';
-import type { Fold } from '../../src/core/timeline.ts';
+import type { Fold } from '../../src/core/figures/fold.ts';
+import { gauges } from '../../src/core/series/samples.ts';
 
 export interface GaugeValues {
   readonly lastSuccess: number;

@@ -3,15 +3,15 @@
  * `service.ts` wires them. `restart` throws the inside away and builds it anew on the same store.
  */
 
-import { type Clock, systemClock } from '../../src/clock.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { createIngest, type Ingest } from '../../src/ingest.ts';
-import { loadState } from '../../src/load.ts';
-import { createLog } from '../../src/log.ts';
+import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
+import { loadState } from '../../src/ingest/load-state.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
-import { createScans } from '../../src/sources/scans.ts';
+import { createScans } from '../../src/sources/one-scan-per-repo.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
+import { type Clock, systemClock } from '../../src/util/clock.ts';
+import { createLog } from '../../src/util/log.ts';
 import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpecker/client.ts';
 import type { FakeWoodpecker } from './fake-woodpecker.ts';
 import { projectPair, type ShownPair } from './projected.ts';

@@ -1,6 +1,6 @@
 /** Watches the ledger over the states of a world: what may only grow must never fall. */
 
-import type { State } from '../../src/core/state.ts';
+import type { State } from '../../src/core/series/state.ts';
 
 /** Tells what has fallen since the state before; to be given every state in turn. */
 export function createLedgerWatch(): (state: State) => string[] {

@@ -5,17 +5,17 @@
 
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import type { Repo } from '../../src/core/repo.ts';
-import { createIngest, type Ingest } from '../../src/ingest.ts';
-import { loadState } from '../../src/load.ts';
-import { createLog } from '../../src/log.ts';
+import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
+import { loadState } from '../../src/ingest/load-state.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
-import { followPipelines } from '../../src/sources/follow.ts';
+import { createScans } from '../../src/sources/one-scan-per-repo.ts';
+import { followPipelines } from '../../src/sources/poll-pipelines.ts';
 import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
-import { createScans } from '../../src/sources/scans.ts';
 import { createEventStream, type EventStream } from '../../src/sources/stream.ts';
 import { createWebhook, type Webhook } from '../../src/sources/webhook.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
+import { createLog } from '../../src/util/log.ts';
 import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpecker/client.ts';
 import { openEventStream } from '../../src/woodpecker/event-stream.ts';
 import { createWoodpeckerHealth } from '../../src/woodpecker/health.ts';

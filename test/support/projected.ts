@@ -1,10 +1,10 @@
 /** What is shown of a state, for tests that look at it once. */
 
+import { defaultRules } from '../../src/core/figures/figure.ts';
 import type { Window } from '../../src/core/policy.ts';
-import { defaultRules } from '../../src/core/policy.ts';
-import { createProjection, type Projected, type SeriesSample } from '../../src/core/projection.ts';
-import type { State } from '../../src/core/state.ts';
-import { createTimeline } from '../../src/core/timeline.ts';
+import { createTimeline } from '../../src/core/series/reducer.ts';
+import { createProjection, type Projected, type SeriesSample } from '../../src/core/series/samples.ts';
+import type { State } from '../../src/core/series/state.ts';
 import { type GaugeValues, nameGauges } from './gauges.ts';
 
 /** A timeline before any deployment, under the default rules. */

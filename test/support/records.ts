@@ -2,11 +2,11 @@
 
 import type { Classification } from '../../src/core/classification.ts';
 import type { Deployment } from '../../src/core/deployment.ts';
-import { zeroTotals } from '../../src/core/ledger.ts';
-import type { Pair } from '../../src/core/pair.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import { noScan, type Repo, type RepoFacts } from '../../src/core/repo.ts';
+import { zeroTotals } from '../../src/core/series/ledger.ts';
+import type { Pair } from '../../src/core/series/pair.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
 
 /** A push to main that went well: created at 1000, started at 1010, finished at 1100. */

@@ -5,7 +5,7 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../../src/clock.ts';
+import type { Clock } from '../../src/util/clock.ts';
 
 export interface SimulatedClock extends Clock {
   /** Lets so much time pass, and everything happen that falls into it. */

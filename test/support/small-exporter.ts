@@ -3,20 +3,18 @@
  * file, no Woodpecker. Tests of one part see through it what that part does to the others.
  */
 
-import { createBreath } from '../../src/clock.ts';
-import type { Follow } from '../../src/core/follow.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { createProjection } from '../../src/core/projection.ts';
+import type { Follow } from '../../src/core/poll-schedule.ts';
 import type { Repo } from '../../src/core/repo.ts';
-import type { State } from '../../src/core/state.ts';
+import { createProjection } from '../../src/core/series/samples.ts';
+import type { State } from '../../src/core/series/state.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
-import { createExplain } from '../../src/explain.ts';
 import { type AppDependencies, type AppSide, createApp } from '../../src/http/app.ts';
-import { createIngest, type Ingest } from '../../src/ingest.ts';
-import { loadState } from '../../src/load.ts';
-import { createLog } from '../../src/log.ts';
+import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
+import { loadState } from '../../src/ingest/load-state.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metrics.ts';
+import { createExplain } from '../../src/queries/explain.ts';
 import { noBackfill } from '../../src/sources/backfill.ts';
 import {
   type EventResult,
@@ -24,10 +22,12 @@ import {
   type OnEvent,
   type Source,
   sources,
-} from '../../src/sources/source.ts';
+} from '../../src/sources/event-labels.ts';
 import { createWebhook, type WebhookAnswer } from '../../src/sources/webhook.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import type { Store } from '../../src/store/store.ts';
+import { createBreath } from '../../src/util/clock.ts';
+import { createLog } from '../../src/util/log.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { projectPair, projectWindows, type ShownPair } from './projected.ts';
 

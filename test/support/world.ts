@@ -3,11 +3,11 @@
  * seen of it from outside.
  */
 
-import type { State } from '../../src/core/state.ts';
-import { settle } from '../../src/core/timeline.ts';
-import { createIngest, type Ingest } from '../../src/ingest.ts';
-import type { IntakeMode } from '../../src/intake/intake-mode.ts';
-import { loadState } from '../../src/load.ts';
+import { settle } from '../../src/core/series/reducer.ts';
+import type { State } from '../../src/core/series/state.ts';
+import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
+import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
+import { loadState } from '../../src/ingest/load-state.ts';
 import { createMemoryStore } from '../../src/store/memory.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';

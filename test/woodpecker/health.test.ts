@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/util/log.ts';
 import { createWoodpeckerHealth } from '../../src/woodpecker/health.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 

@@ -10,7 +10,7 @@
  */
 
 import type { Deployment } from '../deployment.ts';
-import { emptySet, type GrowingSet, isIn, withTexts } from '../growing-set.ts';
+import { emptySet, type GrowingSet, isIn, withTexts } from '../persistent-set.ts';
 import { type Figure, type FigureRules, nothing, once } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 

@@ -2,8 +2,8 @@
  * What a figure is: a state folded over the deployments of one pair in order of time, the gauges read from that state,
  * and its measures: what each deployment adds, given the state just before it.
  *
- * One measure serves both ways of showing it. In the ledger (see `ledger.ts`) its values are added once and never taken
- * back; in a window (see `windows.ts`) they are those of the deployments that it holds, exactly. Gauges and windows are
+ * One measure serves both ways of showing it. In the ledger (see `series/ledger.ts`) its values are added once and never taken
+ * back; in a window (see `windows/window-content.ts`) they are those of the deployments that it holds, exactly. Gauges and windows are
  * a function of the set of deployments.
  */
 
@@ -25,6 +25,9 @@ export interface FigureRules {
   /** What stands in for commit times that cannot be had: the creation of a commit's first pipeline, or nothing. */
   readonly leadTimeFallback: 'created' | null;
 }
+
+/** How the figures read deployments where the policy leaves all at its default and no forge is asked. */
+export const defaultRules: FigureRules = { asksForge: false, leadTimeFallback: null };
 
 export interface Gauge<S> {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Change } from '../../../src/core/change.ts';
+import type { Change } from '../../../src/core/commit-range.ts';
 import type { Deployment } from '../../../src/core/deployment.ts';
 import { changeLeadTime, deliveryOf, lookupFor } from '../../../src/core/figures/change-lead-time.ts';
 import type { FigureRules } from '../../../src/core/figures/figure.ts';

@@ -7,12 +7,12 @@ import { leadTimeBit } from '../../../src/core/figures/change-lead-time.ts';
 import { deploymentDuration } from '../../../src/core/figures/deployment-duration.ts';
 import { deploymentFrequency } from '../../../src/core/figures/deployment-frequency.ts';
 import type { Figure } from '../../../src/core/figures/figure.ts';
+import { defaultRules } from '../../../src/core/figures/figure.ts';
 import { figures } from '../../../src/core/figures/index.ts';
 import { lastOutcome } from '../../../src/core/figures/last-outcome.ts';
 import { recoveryTime } from '../../../src/core/figures/recovery-time.ts';
 import { reworkRate } from '../../../src/core/figures/rework-rate.ts';
-import { waived } from '../../../src/core/ledger.ts';
-import { defaultRules } from '../../../src/core/policy.ts';
+import { waived } from '../../../src/core/series/ledger.ts';
 import { aDeployment } from '../../support/records.ts';
 
 const failure = (at: number, overrides: Partial<Deployment> = {}) =>

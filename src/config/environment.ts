@@ -1,0 +1,240 @@
+/**
+ * The settings of the service: from the environment, and the files it names, to plain data with units in its names.
+ *
+ * Guarantees: all mistakes are told at once, each by name with what was expected and what was given; the value of a
+ * secret is in no message; what comes back as a config is complete and consistent.
+ *
+ * Refuses to know the process (environment and files are handed in), what the policy file says, and how a secret that
+ * is not set comes about.
+ */
+
+import { type ForgeKind, forgeKinds, kindOfHost } from '../forge/create-forge.ts';
+import { closest } from '../util/did-you-mean.ts';
+import { parseDurationSeconds } from '../util/duration.ts';
+import { type LogLevel, logLevels } from '../util/log.ts';
+import { type Address, addressWords, doCollide, parseAddress } from './address.ts';
+import { areUsable, type Environment, givenSecret, isWeak, splitSecrets } from './secrets.ts';
+
+export interface Config {
+  readonly listen: Address;
+  /** Where the figures are served instead of on `listen`; `null`: there too. */
+  readonly metricsListen: Address | null;
+  readonly databasePath: string;
+  readonly policyPath: string | null;
+  /** `url` has no trailing slash; `null`: webhook only. */
+  readonly woodpecker: { readonly url: string; readonly token: string } | null;
+  /** `url` has no trailing slash; `token` of `null`: asked as anybody; `null`: no forge is asked. */
+  readonly forge: { readonly kind: ForgeKind; readonly url: string; readonly token: string | null } | null;
+  /** At least one; `null`: to be generated. */
+  readonly webhookSecrets: readonly string[] | null;
+  /** `null`: to be generated. */
+  readonly adminToken: string | null;
+  /** `null`: the figures are open to all. */
+  readonly metricsToken: string | null;
+  /** `null`: all of it. */
+  readonly backfillHistorySeconds: number | null;
+  /** 0: never. */
+  readonly reconcileIntervalSeconds: number;
+  readonly isStreamEnabled: boolean;
+  /** Pairs of repo and tier that are held at most. */
+  readonly maxPairs: number;
+  readonly logLevel: LogLevel;
+}
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[]; readonly warnings: readonly string[] };
+
+export interface Setting {
+  readonly name: string;
+  /** As it would be written in the environment; `null`: unset. */
+  readonly default: string | null;
+  /** May also come from the file that the same name with `_FILE` tells. */
+  readonly isSecret: boolean;
+}
+
+/** Every setting, in the order of the documentation. */
+export const settings = [
+  { name: 'DORA_LISTEN', default: '0.0.0.0:3672', isSecret: false },
+  { name: 'DORA_METRICS_LISTEN', default: null, isSecret: false },
+  { name: 'DORA_DATABASE', default: 'data/dora.db', isSecret: false },
+  { name: 'DORA_POLICY', default: null, isSecret: false },
+  { name: 'DORA_WOODPECKER_URL', default: null, isSecret: false },
+  { name: 'DORA_WOODPECKER_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_FORGE_URL', default: null, isSecret: false },
+  { name: 'DORA_FORGE_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_FORGE_KIND', default: null, isSecret: false },
+  { name: 'DORA_WEBHOOK_SECRET', default: null, isSecret: true },
+  { name: 'DORA_ADMIN_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_METRICS_TOKEN', default: null, isSecret: true },
+  { name: 'DORA_BACKFILL_HISTORY', default: '120d', isSecret: false },
+  { name: 'DORA_RECONCILE_INTERVAL', default: '5m', isSecret: false },
+  { name: 'DORA_STREAM', default: 'true', isSecret: false },
+  { name: 'DORA_MAX_PAIRS', default: '10000', isSecret: false },
+  { name: 'DORA_LOG_LEVEL', default: 'info', isSecret: false },
+] as const satisfies readonly Setting[];
+
+type SettingName = (typeof settings)[number]['name'];
+
+/** Chosen by the server that they are for, so that their strength is its affair. */
+const foreignTokens: readonly SettingName[] = ['DORA_WOODPECKER_TOKEN', 'DORA_FORGE_TOKEN'];
+
+/** Timers hold no more than 2^31 - 1 milliseconds; beyond that they fire at once. */
+const longestIntervalSeconds = 24 * 86_400;
+
+/** `readFile` throws where it cannot read. */
+export function parseConfig(env: Environment, readFile: (path: string) => string): ParsedConfig {
+  const problems: string[] = [];
+  const warnings = unknownNames(env);
+
+  function read<T>(name: SettingName, expected: string, parse: (text: string) => T | null): T | null {
+    const text = env[name] || settings.find((setting) => setting.name === name)?.default;
+    if (!text) return null;
+    const value = parse(text);
+    if (value === null) problems.push(`${name}: expected ${expected}, given ${show(text)}`);
+    return value;
+  }
+
+  function readSecrets(
+    name: SettingName,
+    expected: string,
+    isValid: (secrets: readonly string[]) => boolean,
+  ): readonly string[] | null {
+    const given = givenSecret(env, name, readFile);
+    if (!given.ok) problems.push(given.problem);
+    if (!given.ok || given.value === null) return null;
+    const secrets = splitSecrets(given.value);
+    if (!isValid(secrets)) {
+      problems.push(`${name}: expected ${expected}, given something else (not shown)`);
+    } else if (!foreignTokens.includes(name) && secrets.some(isWeak)) {
+      warnings.push(`${name}: shorter than 8 characters, which is easy to guess`);
+    }
+    return secrets;
+  }
+
+  const readToken = (name: SettingName) =>
+    readSecrets(name, 'one word of ASCII characters', isToken)?.[0] ?? null;
+
+  const listen = read('DORA_LISTEN', addressWords, parseAddress);
+  const metricsListen = read('DORA_METRICS_LISTEN', addressWords, parseAddress);
+  if (listen && metricsListen && doCollide(listen, metricsListen)) {
+    problems.push('DORA_METRICS_LISTEN: expected another address than DORA_LISTEN, given one that overlaps');
+  }
+  const databaseWords = 'the path of a file, without file: before it, or :memory:';
+  const databasePath = read('DORA_DATABASE', databaseWords, (text) =>
+    /^file:|^\s*$|\/$/i.test(text) ? null : text,
+  );
+  const urlWords = 'an http or https URL without user name, password, query and fragment';
+  const url = read('DORA_WOODPECKER_URL', urlWords, parseRootUrl);
+  const token = readToken('DORA_WOODPECKER_TOKEN');
+  const isUrlSet = Boolean(env['DORA_WOODPECKER_URL']);
+  if (isUrlSet !== Boolean(env['DORA_WOODPECKER_TOKEN'] || env['DORA_WOODPECKER_TOKEN_FILE'])) {
+    const [set, unset] = isUrlSet ? ['URL', 'TOKEN'] : ['TOKEN', 'URL'];
+    problems.push(`DORA_WOODPECKER_${unset}: expected one beside DORA_WOODPECKER_${set}, given none`);
+  }
+
+  const forgeUrl = read('DORA_FORGE_URL', urlWords, parseRootUrl);
+  const forgeToken = readToken('DORA_FORGE_TOKEN');
+  const kindWords = `one of ${forgeKinds.join(', ')}`;
+  const givenKind = read('DORA_FORGE_KIND', kindWords, parseForgeKind);
+  const forgeKind = givenKind ?? (forgeUrl === null ? null : kindOfHost(new URL(forgeUrl).hostname));
+  for (const name of ['DORA_FORGE_TOKEN', 'DORA_FORGE_KIND']) {
+    if (!env['DORA_FORGE_URL'] && (env[name] || env[`${name}_FILE`])) {
+      problems.push(`DORA_FORGE_URL: expected one beside ${name}, given none`);
+    }
+  }
+  if (forgeUrl !== null && forgeKind === null && !env['DORA_FORGE_KIND']) {
+    problems.push(`DORA_FORGE_KIND: expected ${kindWords} beside this DORA_FORGE_URL, given none`);
+  }
+
+  const webhookWords = 'secrets separated by white space, with base64 after a leading whsec_';
+  const webhookSecrets = readSecrets('DORA_WEBHOOK_SECRET', webhookWords, areUsable);
+  const adminToken = readToken('DORA_ADMIN_TOKEN');
+  const metricsToken = readToken('DORA_METRICS_TOKEN');
+
+  const historyWords = 'a duration with its unit such as 120d, or 0 for all';
+  const history = read('DORA_BACKFILL_HISTORY', historyWords, parseDurationSeconds);
+  const intervalWords = 'a duration of at most 24d with its unit such as 5m, or 0 for never';
+  const interval = read('DORA_RECONCILE_INTERVAL', intervalWords, (text) =>
+    parseDurationSeconds(text, longestIntervalSeconds),
+  );
+  const isStreamEnabled = read('DORA_STREAM', 'true or false', parseBoolean);
+  const maxPairs = read('DORA_MAX_PAIRS', 'a whole number from 1 to 1000000', parseCount);
+  const logLevel = read('DORA_LOG_LEVEL', `one of ${logLevels.join(', ')}`, parseLogLevel);
+
+  if (
+    problems.length > 0 ||
+    listen === null ||
+    databasePath === null ||
+    history === null ||
+    interval === null ||
+    isStreamEnabled === null ||
+    maxPairs === null ||
+    logLevel === null
+  ) {
+    return { ok: false, problems, warnings };
+  }
+  const config: Config = {
+    listen,
+    metricsListen,
+    databasePath,
+    policyPath: env['DORA_POLICY'] || null,
+    woodpecker: url === null || token === null ? null : { url, token },
+    forge:
+      forgeUrl === null || forgeKind === null ? null : { kind: forgeKind, url: forgeUrl, token: forgeToken },
+    webhookSecrets,
+    adminToken,
+    metricsToken,
+    backfillHistorySeconds: history === 0 ? null : history,
+    reconcileIntervalSeconds: interval,
+    isStreamEnabled,
+    maxPairs,
+    logLevel,
+  };
+  return { ok: true, config, warnings };
+}
+
+/** Kubernetes puts names of its own beside ours (`DORA_EXPORTER_PORT`), so that none of them may be a mistake. */
+function unknownNames(env: Environment): string[] {
+  const known = settings.flatMap(({ name, isSecret }) => (isSecret ? [name, `${name}_FILE`] : [name]));
+  const isOurs = (name: string) => name.startsWith('DORA_') && !name.startsWith('DORA_TEST_');
+  return Object.keys(env)
+    .filter((name) => isOurs(name) && !known.some((other) => other === name))
+    .map((name) => {
+      const meant = closest(name, known) ?? known.find((other) => name.startsWith(`${other}_`));
+      return `${name}: not a setting, so it is ignored${meant ? `, did you mean ${meant}?` : ''}`;
+    });
+}
+
+function parseRootUrl(text: string): string | null {
+  const url = /^https?:\/\//i.test(text) && !/[?#\s]/.test(text) ? URL.parse(text) : null;
+  if (!url || url.username || url.password) return null;
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+function parseForgeKind(text: string): ForgeKind | null {
+  return forgeKinds.find((kind) => kind === text) ?? null;
+}
+
+function parseBoolean(text: string): boolean | null {
+  return text === 'true' ? true : text === 'false' ? false : null;
+}
+
+function parseCount(text: string): number | null {
+  const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= 1_000_000 ? count : null;
+}
+
+function parseLogLevel(text: string): LogLevel | null {
+  return logLevels.find((level) => level === text) ?? null;
+}
+
+/** Fit for a header, which is how tokens travel. */
+function isToken(words: readonly string[]): boolean {
+  return words.length === 1 && words.every((word) => /^[\x21-\x7e]+$/.test(word));
+}
+
+/** What a URL holds beside its address may be a secret. */
+function show(text: string): string {
+  return /[@?#]/.test(text) ? 'something that may hold a secret (not shown)' : JSON.stringify(text);
+}

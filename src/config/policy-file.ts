@@ -1,0 +1,184 @@
+/**
+ * The policy file: from YAML to the core's `Policy`.
+ *
+ * Guarantees: strict, so that no word of it is without effect; all mistakes are told at once, each with its line, those
+ * of the YAML itself included; what is left out has the default's value.
+ *
+ * Refuses to know where the text comes from, and what its words do to a pipeline.
+ */
+
+import { z } from 'zod';
+import { defaultPolicy, deploymentEvents, failureStatuses, type Policy } from '../core/policy.ts';
+import { closest } from '../util/did-you-mean.ts';
+import { parseDurationSeconds } from '../util/duration.ts';
+import { describeError } from '../util/log.ts';
+import { type Path, type Problem, type ReadYaml, readYaml } from './read-yaml.ts';
+
+export type ParsedPolicy =
+  | { readonly ok: true; readonly policy: Policy }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+export function parsePolicy(yamlText: string): ParsedPolicy {
+  const yaml = readYaml(yamlText);
+  const parsed = schema.safeParse(yaml.value);
+  const issues = parsed.error?.issues.flatMap((issue) => describe(issue, yaml.find)) ?? [];
+  const problems = [...yaml.problems, ...issues.filter(({ line }) => line < yaml.garbledFrom)];
+  if (!parsed.success || problems.length > 0) {
+    problems.sort((a, b) => a.line - b.line);
+    return { ok: false, problems: [...new Set(problems.map(({ line, text }) => `line ${line}: ${text}`))] };
+  }
+  const { tiers, default_tier, windows, rework, lead_time } = parsed.data;
+  const { ignore_repos, ...deployments } = parsed.data.deployments;
+  const policy: Policy = {
+    tiers:
+      tiers?.map(({ deploy_to, ...rule }) => (deploy_to ? { ...rule, deployTo: deploy_to } : rule)) ??
+      defaultPolicy.tiers,
+    defaultTier: default_tier === undefined ? defaultPolicy.defaultTier : default_tier,
+    deployments: {
+      ...defaultPolicy.deployments,
+      ...deployments,
+      ignoreRepos: ignore_repos ?? defaultPolicy.deployments.ignoreRepos,
+    },
+    rework: { ...defaultPolicy.rework, ...rework },
+    leadTime: { ...defaultPolicy.leadTime, ...lead_time },
+    windows:
+      windows?.map((name) => ({ name, seconds: parseDurationSeconds(name) ?? 0 })) ?? defaultPolicy.windows,
+  };
+  return { ok: true, policy };
+}
+
+/** Text in which `problemOf` finds nothing wrong. Here and below, zod is given the noun of "expected …". */
+function text(problemOf: (value: string) => string | null = () => null, noun = 'text') {
+  return z.string(noun).superRefine((value, context) => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    if (/[\u0000-\u001f\u007f]/.test(value)) {
+      context.addIssue(`got ${show(value)} with a control character: write it in single quotes`);
+    }
+    const problem = value.trim() === '' ? 'expected text, got an empty one' : problemOf(value);
+    if (problem !== null) context.addIssue(problem);
+  });
+}
+
+function oneOf(words: readonly string[]) {
+  return text((value) => {
+    if (words.includes(value)) return null;
+    if (value.startsWith('pull_request')) return `expected no ${value}: pull requests never count`;
+    return `expected one of ${words.join(', ')}, got ${show(value)}${didYouMean(value, words)}`;
+  });
+}
+
+const regex = text((value) => {
+  try {
+    new RegExp(value, 'i');
+    return null;
+  } catch (error) {
+    return describeError(error);
+  }
+});
+const durationNoun = 'a duration with its unit such as 7d, from 1s to 36500d';
+const duration = text(
+  (value) => (parseDurationSeconds(value) ? null : `expected ${durationNoun}, got ${show(value)}`),
+  durationNoun,
+);
+const listOf = <T extends z.ZodType>(element: T) => z.array(element, 'a list');
+const someOf = <T extends z.ZodType>(element: T) => listOf(element).min(1, 'expected at least one, got none');
+const keys = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape, 'keys with values');
+/** A check of a whole list runs even where an element is wrong, so that both are told in one go. */
+const onLists = { when: ({ value }: { value: unknown }) => Array.isArray(value) };
+
+const tierRule = keys({
+  tier: text(),
+  deploy_to: someOf(text()).exactOptional(),
+  repos: someOf(text()).exactOptional(),
+  events: someOf(oneOf(deploymentEvents)).exactOptional(),
+  branches: someOf(text()).exactOptional(),
+});
+const tiers = listOf(tierRule).superRefine((rules, context) => {
+  const isMisread = (index: number) =>
+    context.issues.some(({ code, path }) => code === 'unrecognized_keys' && path?.[0] === index);
+  const next = rules.findIndex((rule, index) => matchesAll(rule) && !isMisread(index)) + 1;
+  if (next === 0 || next === rules.length) return;
+  context.addIssue({ code: 'custom', path: [next], message: 'never matches: the rule before it takes all' });
+}, onLists);
+
+function matchesAll(rule: unknown): boolean {
+  const entries = Object.entries(rule ?? {});
+  const isOpen = (key: string, globs: unknown) =>
+    key === 'tier' || (key === 'repos' && Array.isArray(globs) && globs.includes('*'));
+  return entries.length > 0 && entries.every(([key, globs]) => isOpen(key, globs));
+}
+
+const failure = listOf(oneOf(failureStatuses)).superRefine((statuses, context) => {
+  if (!statuses.includes('failure')) context.addIssue('expected failure among them, got a list without it');
+}, onLists);
+const deployments = keys({
+  events: someOf(oneOf(deploymentEvents)).exactOptional(),
+  branches: z.union([z.literal('default'), listOf(text())]).exactOptional(),
+  repos: someOf(text()).exactOptional(),
+  ignore_repos: listOf(text()).exactOptional(),
+  failure: failure.exactOptional(),
+});
+const rework = keys({ branches: listOf(text()).exactOptional(), message: listOf(regex).exactOptional() });
+const fallbackNoun = 'created, or null for none';
+const fallback = text(
+  (value) => (value === 'created' ? null : `expected ${fallbackNoun}, got ${show(value)}`),
+  fallbackNoun,
+).transform(() => 'created' as const);
+const leadTime = keys({ fallback: fallback.nullable().exactOptional() });
+const windows = someOf(duration).superRefine((names, context) => {
+  const seconds = names.map((name) => parseDurationSeconds(String(name)));
+  for (const [index, length] of seconds.entries()) {
+    if (length === null || seconds.indexOf(length) === index) continue;
+    const message = `expected each window once, got ${show(names[index])} again`;
+    context.addIssue({ code: 'custom', path: [index], message });
+  }
+}, onLists);
+const schema = keys({
+  tiers: tiers.exactOptional(),
+  default_tier: text().nullable().exactOptional(),
+  deployments: deployments.prefault({}),
+  rework: rework.prefault({}),
+  lead_time: leadTime.prefault({}),
+  windows: windows.exactOptional(),
+});
+const keysUnder = new Map([
+  ['', Object.keys(schema.shape)],
+  ['tiers', Object.keys(tierRule.shape)],
+  ['deployments', Object.keys(deployments.shape)],
+  ['rework', Object.keys(rework.shape)],
+  ['lead_time', Object.keys(leadTime.shape)],
+]);
+
+/** An issue of the schema, each of its mistakes with its line. */
+function describe(issue: z.core.$ZodIssue, find: ReadYaml['find'], above: Path = []): Problem[] {
+  const path = [...above, ...issue.path];
+  const found = find(path);
+  const words = path.filter((part) => typeof part === 'string').join('.');
+  const problem = (message: string, at = found.line) => ({
+    line: at,
+    text: words ? `${words}: ${message}` : message,
+  });
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => {
+        const hint = didYouMean(key, keysUnder.get(words) ?? []);
+        return problem(`unknown key ${show(key)}${hint}`, find([...path, key]).line);
+      });
+    case 'invalid_union':
+      if (found.isList) return (issue.errors[1] ?? []).flatMap((inner) => describe(inner, find, path));
+      return [problem(`expected default or a list, ${found.insteadOf('a list')}`)];
+    case 'invalid_type':
+      return [problem(`expected ${issue.message}, ${found.insteadOf(issue.message)}`)];
+    default:
+      return [problem(issue.message)];
+  }
+}
+
+function didYouMean(word: string, words: readonly string[]): string {
+  const meant = closest(word, words);
+  return meant === null ? '' : `, did you mean ${meant}?`;
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,160 @@
+/**
+ * The ledger: counters and histograms, which only ever grow.
+ *
+ * A deployment adds to each entry at most once, with the value that held then; which entries it has added to is kept
+ * with it as bits. Nothing is taken back, so a correction may add (a success turns out a failure), never remove.
+ */
+
+import type { Deployment } from '../deployment.ts';
+import type { CounterMetric, HistogramMetric } from '../figures/figure.ts';
+import type { Fold } from '../figures/fold.ts';
+import { figures } from '../figures/index.ts';
+
+/** Bits of a deployment that may add to nothing any more: older than the horizon, or counted elsewhere before. */
+export const waived = 0x7fff_ffff;
+
+/** What the ledger holds for one repo and tier, by name of the metric. */
+export interface Totals {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly histograms: Readonly<Record<string, HistogramTotals>>;
+}
+
+export interface HistogramTotals {
+  /** Observations per bucket, not cumulative; the last is beyond every bound. */
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+/** What one deployment newly adds. */
+export interface Credit {
+  readonly deployment: Deployment;
+  readonly additions: readonly Addition[];
+}
+
+export type LedgerMetric = CounterMetric | HistogramMetric;
+
+export interface Addition {
+  readonly metric: LedgerMetric;
+  readonly amount: number;
+}
+
+/** Every metric of the ledger, in the order of the figures. */
+export const ledgerMetrics: readonly LedgerMetric[] = figures.flatMap((figure) =>
+  figure.measures.flatMap(({ ledger }) => (ledger ? [ledger.metric] : [])),
+);
+
+export const zeroTotals: Totals = {
+  counters: Object.fromEntries(
+    ledgerMetrics.flatMap((metric) => (metric.type === 'counter' ? [[metric.name, 0]] : [])),
+  ),
+  histograms: Object.fromEntries(
+    ledgerMetrics.flatMap((metric) =>
+      metric.type === 'histogram'
+        ? [[metric.name, { counts: new Array<number>(metric.buckets.length + 1).fill(0), sum: 0 }]]
+        : [],
+    ),
+  ),
+};
+
+/** What `deployment` adds to the ledger beyond what it has added before; `null` for nothing. */
+export function creditFor(before: Fold, deployment: Deployment): Credit | null {
+  if (deployment.credited === waived) return null;
+  let credited = deployment.credited;
+  let additions: Addition[] | null = null;
+  for (const [index, figure] of figures.entries()) {
+    for (const { ledger, values } of figure.measures) {
+      if (!ledger || credited & ledger.bit) continue;
+      for (const amount of values(before[index], deployment)) {
+        credited |= ledger.bit;
+        additions ??= [];
+        additions.push({ metric: ledger.metric, amount });
+      }
+    }
+  }
+  return additions && { deployment: { ...deployment, credited }, additions };
+}
+
+/**
+ * What `deployment` has added to the ledger, as far as what is known of it today tells: an entry that was corrected
+ * since has added something else.
+ */
+export function addedBy(before: Fold, deployment: Deployment): readonly Addition[] {
+  if (deployment.credited === waived) return [];
+  const additions: Addition[] = [];
+  for (const [index, figure] of figures.entries()) {
+    for (const { ledger, values } of figure.measures) {
+      if (!ledger || !(deployment.credited & ledger.bit)) continue;
+      for (const amount of values(before[index], deployment))
+        additions.push({ metric: ledger.metric, amount });
+    }
+  }
+  return additions;
+}
+
+/** `totals` and `additions` together. */
+export function addToTotals(totals: Totals, additions: readonly Addition[]): Totals {
+  const counters = { ...totals.counters };
+  const histograms = { ...totals.histograms };
+  for (const { metric, amount } of additions) {
+    if (metric.type === 'counter') {
+      counters[metric.name] = (counters[metric.name] ?? 0) + amount;
+    } else {
+      histograms[metric.name] = observe(histograms[metric.name], metric.buckets, amount);
+    }
+  }
+  return { counters, histograms };
+}
+
+/** Two ledgers' totals as one: of repos that share a name. */
+export function sumTotals(a: Totals, b: Totals): Totals {
+  const counters = { ...a.counters };
+  for (const [name, value] of Object.entries(b.counters)) counters[name] = (counters[name] ?? 0) + value;
+  const histograms = { ...a.histograms };
+  for (const [name, value] of Object.entries(b.histograms)) {
+    const other = histograms[name];
+    histograms[name] = other
+      ? { counts: value.counts.map((count, i) => count + (other.counts[i] ?? 0)), sum: value.sum + other.sum }
+      : value;
+  }
+  return { counters, histograms };
+}
+
+/** What is to be added to `b` to make `a` of it; less than nothing where it holds more. */
+export function differenceOf(a: Totals, b: Totals): Totals {
+  return combine(a, b, (x, y) => x - y);
+}
+
+/** `totals` with a difference added, and nothing below 0. */
+export function addDifference(totals: Totals, difference: Totals): Totals {
+  return combine(totals, difference, (x, y) => Math.max(0, x + y));
+}
+
+function combine(a: Totals, b: Totals, calculate: (x: number, y: number) => number): Totals {
+  return {
+    counters: Object.fromEntries(
+      Object.keys(zeroTotals.counters).map((name) => [
+        name,
+        calculate(a.counters[name] ?? 0, b.counters[name] ?? 0),
+      ]),
+    ),
+    histograms: Object.fromEntries(
+      Object.entries(zeroTotals.histograms).map(([name, zero]) => {
+        const [x, y] = [a.histograms[name] ?? zero, b.histograms[name] ?? zero];
+        const counts = zero.counts.map((_, i) => calculate(x.counts[i] ?? 0, y.counts[i] ?? 0));
+        return [name, { counts, sum: calculate(x.sum, y.sum) }];
+      }),
+    ),
+  };
+}
+
+function observe(
+  histogram: HistogramTotals | undefined,
+  buckets: readonly number[],
+  value: number,
+): HistogramTotals {
+  const counts = histogram ? [...histogram.counts] : new Array<number>(buckets.length + 1).fill(0);
+  const found = buckets.findIndex((bound) => value <= bound);
+  const index = found < 0 ? buckets.length : found;
+  counts[index] = (counts[index] ?? 0) + 1;
+  return { counts, sum: (histogram?.sum ?? 0) + value };
+}

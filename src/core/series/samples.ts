@@ -1,0 +1,225 @@
+/**
+ * From state to what is shown: one sample per series and per tier, the exact gauges and windows beside the ledger's
+ * totals. What shows is decided here, how it is written down elsewhere.
+ *
+ * Guarantees: what is shown follows from the state and `now` alone. A sample is the same object as long as it says the
+ * same, so that whoever renders it can tell what has changed.
+ */
+
+import { compareText } from '../compare-text.ts';
+import { defaultRules } from '../figures/figure.ts';
+import { figures } from '../figures/index.ts';
+import type { Window } from '../policy.ts';
+import type { Repo } from '../repo.ts';
+import { coverageOf } from '../windows/coverage.ts';
+import {
+  createTierWindows,
+  type TierSample,
+  type TierShare,
+  type TierWindows,
+} from '../windows/tier-windows.ts';
+import { windowsOf } from '../windows/window-content.ts';
+import { sumTotals, type Totals } from './ledger.ts';
+import { type Pair, pairKey, seriesKey } from './pair.ts';
+import { createTimeline, type Timeline } from './reducer.ts';
+import type { State } from './state.ts';
+
+export interface SeriesSample {
+  /** Current full name of the repo. */
+  readonly repo: string;
+  readonly tier: string;
+  /** In the order of `gauges`. */
+  readonly gauges: readonly number[];
+  readonly totals: Totals;
+  /** Whether a deployment was ever seen: its histograms are shown from then on. */
+  readonly hasDeployed: boolean;
+  /** `null` while the longest window holds no deployment. */
+  readonly windows: TierShare | null;
+}
+
+export interface Projected {
+  /** Sorted by repo and tier; each once, whatever shares its name. */
+  readonly series: readonly SeriesSample[];
+  /** Sorted by tier. */
+  readonly tiers: readonly TierSample[];
+}
+
+export interface Projection {
+  /** What is shown at `now` (Unix seconds); the same object as long as nothing has changed. */
+  at(now: number): Projected;
+  /** Does the work of `at` ahead, in pieces: `breathe` is called between them. */
+  prepare(now: number, breathe: () => Promise<void>): Promise<void>;
+}
+
+/** Every gauge of every figure, and where its state stands in a fold. */
+export const gauges = figures.flatMap((figure, index) => figure.gauges.map((gauge) => ({ ...gauge, index })));
+
+/** What a sample is made of. */
+export interface Ingredients {
+  readonly repo: Repo;
+  readonly pairs: readonly Pair[];
+  readonly timeline: Timeline | undefined;
+  readonly knownSince: number | null;
+}
+
+interface Made {
+  readonly from: Ingredients;
+  readonly sample: SeriesSample;
+  /** Unix seconds between which the sample holds. */
+  readonly asOf: number;
+  readonly validUntil: number;
+}
+
+const deploymentsAtOnce = 2_000;
+const untouched = createTimeline(defaultRules).tip;
+
+export function createProjection(state: State, windows: readonly Window[]): Projection {
+  const made = new Map<string, Made>();
+  const tiers = new Map<string, TierWindows>();
+  let latest: Projected = { series: [], tiers: [] };
+  let latestVersion = -1;
+  let asOf = 0;
+  let validUntil = 0;
+  let shown: ReadonlyMap<string, Ingredients> = new Map();
+  let shownVersion = -1;
+  let order: readonly string[] = [];
+
+  /** What is shown now; between two changes of the state it is looked up once. */
+  const lookUpShown = (): ReadonlyMap<string, Ingredients> => {
+    if (shownVersion !== state.version) {
+      shown = shownSeries(state);
+      shownVersion = state.version;
+    }
+    return shown;
+  };
+  const isCurrent = (now: number): boolean =>
+    state.version === latestVersion && now >= asOf && now < validUntil;
+
+  /** Brings one series up to date; returns how many deployments that took. */
+  const refresh = (key: string, from: Ingredients, now: number): number => {
+    const before = made.get(key);
+    if (before && now >= before.asOf && now < before.validUntil && isSame(before.from, from)) return 0;
+    const after = makeSample(from, windows, now);
+    made.set(key, after);
+    exchangeInTier(before?.sample ?? null, after.sample);
+    return from.timeline?.recent.length ?? 0;
+  };
+  const exchangeInTier = (before: SeriesSample | null, after: SeriesSample | null): void => {
+    const tier = (after ?? before)?.tier ?? '';
+    if (!before?.windows && !after?.windows) return;
+    const book = tiers.get(tier) ?? createTierWindows(tier, windows.length);
+    tiers.set(tier, book);
+    book.exchange(before?.windows ?? null, after?.windows ?? null);
+  };
+
+  return {
+    at(now) {
+      if (isCurrent(now)) return latest;
+      for (const [key, from] of lookUpShown()) refresh(key, from, now);
+      if (made.size > shown.size || order.length !== shown.size || order.some((key) => !shown.has(key))) {
+        for (const [key, { sample }] of made) {
+          if (shown.has(key)) continue;
+          made.delete(key);
+          exchangeInTier(sample, null);
+        }
+        order = [...shown.keys()].sort(compareText);
+      }
+      validUntil = Number.POSITIVE_INFINITY;
+      for (const series of made.values()) validUntil = Math.min(validUntil, series.validUntil);
+      latestVersion = state.version;
+      asOf = now;
+      latest = {
+        series: order.flatMap((key) => made.get(key)?.sample ?? []),
+        tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => tiers.get(tier)?.sample() ?? []),
+      };
+      return latest;
+    },
+    async prepare(now, breathe) {
+      if (isCurrent(now)) return;
+      let untold = 0;
+      for (const [key, from] of lookUpShown()) {
+        untold += 1 + refresh(key, from, now);
+        if (untold < deploymentsAtOnce) continue;
+        untold = 0;
+        await breathe();
+      }
+      for (const book of tiers.values()) {
+        book.sample();
+        await breathe();
+      }
+    },
+  };
+}
+
+/** All series that are known and may be shown, by `seriesKey`. */
+export function shownSeries(state: State): Map<string, Ingredients> {
+  const groups = new Map<string, Pair[]>();
+  for (const pair of state.pairs.values()) {
+    const repo = state.repos.get(pair.repo);
+    if (!repo?.revealed) continue;
+    const key = seriesKey(repo, pair.tier);
+    const group = groups.get(key);
+    if (group) group.push(pair);
+    else groups.set(key, [pair]);
+  }
+  const shown = new Map<string, Ingredients>();
+  for (const [key, pairs] of groups) {
+    const ingredients = gather(state, key, pairs);
+    if (ingredients) shown.set(key, ingredients);
+  }
+  return shown;
+}
+
+/** The one series of a repo's name, whatever its case, and a tier; `null` where none is shown. */
+export function findSeries(state: State, fullName: string, tier: string): Ingredients | null {
+  const repos = state.reposByName(fullName).filter(({ revealed }) => revealed);
+  const pairs = repos.flatMap((repo) => state.pairs.get(pairKey(repo.key, tier)) ?? []);
+  const [repo] = repos;
+  return repo && pairs.length > 0 ? gather(state, seriesKey(repo, tier), pairs) : null;
+}
+
+/** What a series is made of that these pairs share; `null` where none of them may be shown. */
+function gather(state: State, key: string, pairs: readonly Pair[]): Ingredients | null {
+  const isShown = pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone);
+  const repos = pairs.flatMap((pair) => state.repos.get(pair.repo) ?? []);
+  if (!isShown || repos.length === 0) return null;
+  const repo = repos.reduce((latest, other) => (other.namedAt > latest.namedAt ? other : latest));
+  // Of repos that share a name, the one known for the shortest decides what is known of both.
+  const since = Math.max(...repos.map((one) => one.knownSince ?? Number.POSITIVE_INFINITY));
+  const knownSince = Number.isFinite(since) ? since : null;
+  return { repo, pairs, timeline: state.timelines.get(key), knownSince };
+}
+
+function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
+  const { repo, pairs, timeline, knownSince } = from;
+  // What a pair has added stays in, known or not: a series' totals never fall.
+  const totals = pairs.map((pair) => pair.totals).reduce(sumTotals);
+  const tip = timeline?.tip ?? untouched;
+  const held = timeline && windows.length > 0 ? windowsOf(timeline, windows, now) : null;
+  const coverage = held?.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];
+  const sample: SeriesSample = {
+    repo: repo.fullName,
+    tier: pairs[0]?.tier ?? '',
+    gauges: gauges.map((gauge) => gauge.value(tip[gauge.index])),
+    totals,
+    hasDeployed: timeline !== undefined || hasAny(totals),
+    windows: held?.isAny ? { windows: held.windows, coverage: coverage.map(({ ratio }) => ratio) } : null,
+  };
+  const ends = [held?.validUntil ?? Number.POSITIVE_INFINITY, ...coverage.map((one) => one.validUntil)];
+  return { from, sample, asOf: now, validUntil: Math.min(...ends) };
+}
+
+function isSame(a: Ingredients, b: Ingredients): boolean {
+  if (a === b) return true;
+  return (
+    a.timeline === b.timeline &&
+    a.knownSince === b.knownSince &&
+    a.repo.fullName === b.repo.fullName &&
+    a.pairs.length === b.pairs.length &&
+    a.pairs.every((pair, index) => pair === b.pairs[index])
+  );
+}
+
+function hasAny(totals: Totals): boolean {
+  return Object.values(totals.counters).some((count) => count > 0);
+}

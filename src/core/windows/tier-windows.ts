@@ -1,0 +1,87 @@
+/**
+ * The windows of a tier over all its series, kept up by what each series was and is: a change costs what it changes, not
+ * what the tier holds.
+ */
+
+import { createSortedBag, type SortedBag } from './sorted-multiset.ts';
+import { emptyContent, type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
+
+/** What one series brings to its tier, for each window in the order of the policy. */
+export interface TierShare {
+  readonly windows: readonly WindowContent[];
+  /** How much of each window is known, from 0 to 1. */
+  readonly coverage: readonly number[];
+}
+
+export interface TierSample extends TierShare {
+  readonly tier: string;
+}
+
+export interface TierWindows {
+  /** Replaces what a series brought; `null`: it brings nothing. */
+  exchange(before: TierShare | null, after: TierShare | null): void;
+  /** `null` where no series brings anything; the same object as long as nothing has changed. Coverage is their mean. */
+  sample(): TierSample | null;
+}
+
+export function createTierWindows(tier: string, numberOfWindows: number): TierWindows {
+  const books = Array.from({ length: numberOfWindows }, createBook);
+  let series = 0;
+  let latest: TierSample | null = null;
+  let isStale = false;
+  return {
+    exchange(before, after) {
+      series += Number(after !== null) - Number(before !== null);
+      for (const [index, book] of books.entries())
+        book.exchange(shareAt(before, index), shareAt(after, index));
+      isStale = true;
+    },
+    sample() {
+      if (!isStale) return latest;
+      isStale = false;
+      latest =
+        series === 0
+          ? null
+          : {
+              tier,
+              windows: books.map((book) => book.content()),
+              coverage: books.map((book) => book.coverageSum() / (series * thousand)),
+            };
+      return latest;
+    },
+  };
+}
+
+interface Share {
+  readonly content: WindowContent;
+  readonly coverage: number;
+}
+
+const thousand = 1000;
+const noShare: Share = { content: emptyContent, coverage: 0 };
+
+function shareAt(share: TierShare | null, index: number): Share {
+  const content = share?.windows[index];
+  return content ? { content, coverage: share?.coverage[index] ?? 0 } : noShare;
+}
+
+/** One window of a tier. */
+function createBook() {
+  const counts = windowCounts.map(() => 0);
+  const bags: SortedBag[] = windowDistributions.map(() => createSortedBag());
+  /** In thousandths, which add up without rounding. */
+  let coverage = 0;
+  return {
+    exchange(before: Share, after: Share): void {
+      for (const [place, count] of counts.entries()) {
+        counts[place] = count - (before.content.counts[place] ?? 0) + (after.content.counts[place] ?? 0);
+      }
+      for (const [place, bag] of bags.entries()) {
+        bag.exchange(before.content.samples[place] ?? [], after.content.samples[place] ?? []);
+      }
+      coverage += Math.round(after.coverage * thousand) - Math.round(before.coverage * thousand);
+    },
+    content: (): WindowContent => ({ counts: [...counts], samples: bags.map((bag) => bag.values()) }),
+    coverageSum: () => coverage,
+  };
+}

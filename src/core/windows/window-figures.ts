@@ -1,0 +1,59 @@
+/**
+ * The five figures of one window, worked out of what it holds: rates where there is something to divide by, quantiles
+ * with the number of samples behind them.
+ */
+
+import type { Window } from '../policy.ts';
+import { quantileOf } from './quantile.ts';
+import { type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
+
+export interface WindowFigures {
+  readonly deployments: number;
+  readonly failedDeployments: number;
+  readonly reworkDeployments: number;
+  readonly deploymentsPerDay: number;
+  /** From 0 to 1; `null` without a deployment: no deployments are no rate of 0. */
+  readonly changeFailRate: number | null;
+  readonly reworkRate: number | null;
+  readonly changeLeadTime: TimeFigure;
+  readonly recoveryTime: TimeFigure;
+  /** How much of the window is known, from 0 to 1. */
+  readonly coverage: number;
+}
+
+/** Seconds; `null` without samples. */
+export interface TimeFigure {
+  readonly samples: number;
+  readonly median: number | null;
+  readonly p95: number | null;
+}
+
+const daySeconds = 86_400;
+
+export function figuresOf(
+  content: WindowContent,
+  coverage: number,
+  { seconds }: Pick<Window, 'seconds'>,
+): WindowFigures {
+  const count = (name: string) =>
+    content.counts[windowCounts.findIndex((metric) => metric.name === name)] ?? 0;
+  const time = (name: string): TimeFigure => {
+    const samples = content.samples[windowDistributions.findIndex((metric) => metric.name === name)] ?? [];
+    return { samples: samples.length, median: quantileOf(samples, 0.5), p95: quantileOf(samples, 0.95) };
+  };
+  const deployments = count('deployments');
+  const failedDeployments = count('failed_deployments');
+  const reworkDeployments = count('rework_deployments');
+  const rate = (part: number) => (deployments === 0 ? null : part / deployments);
+  return {
+    deployments,
+    failedDeployments,
+    reworkDeployments,
+    deploymentsPerDay: (deployments * daySeconds) / seconds,
+    changeFailRate: rate(failedDeployments),
+    reworkRate: rate(reworkDeployments),
+    changeLeadTime: time('change_lead_time_seconds'),
+    recoveryTime: time('recovery_time_seconds'),
+    coverage,
+  };
+}

@@ -1,0 +1,58 @@
+/** What there is room for of that which comes in within one transaction: repos, pairs of repo and tier, hints. */
+
+import { type Classification, classify, isWatched } from '../core/classification.ts';
+import type { PipelineRecord } from '../core/pipeline.ts';
+import type { Repo } from '../core/repo.ts';
+import { tierByNameAlone } from '../core/tiers.ts';
+import { type IntakeMode, noLimits } from './ingest-options.ts';
+import type { FollowChanges } from './poll-changes.ts';
+import type { RepoChanges } from './repo-changes.ts';
+import { createRoom, type TurnedAway } from './room.ts';
+import type { SeriesChanges } from './series-changes.ts';
+
+export interface Admission {
+  /** Each counts what it does not admit as turned away. */
+  admitsRepo(): boolean;
+  admitsHint(): boolean;
+  /** What a record is, where there is room for its pair; a place is then kept for it. */
+  classify(repo: Repo, record: PipelineRecord): Classification;
+  /** Makes the pair known that follows from the repo's name alone, if there is one, and room for it. */
+  makeKnownByName(repo: Repo): void;
+  readonly turnedAway: TurnedAway;
+}
+
+export interface Held {
+  readonly repos: RepoChanges;
+  readonly follows: FollowChanges;
+  readonly series: SeriesChanges;
+}
+
+export function createAdmission(
+  { policy, canAsk, limits = noLimits }: IntakeMode,
+  { repos, follows, series }: Held,
+): Admission {
+  const room = createRoom();
+  const admitsPair = (repo: Repo, tier: string): boolean =>
+    series.hasPair(repo.key, tier) || room.admits('pair', series.pairCount, limits.pairs);
+  return {
+    admitsRepo() {
+      // Where anybody's word is taken, a repo without a pair takes room as well; Woodpecker has only so many.
+      const held = canAsk ? series.pairCount : Math.max(series.pairCount, repos.count);
+      return room.admits('repo', held, limits.pairs);
+    },
+    admitsHint: () => room.admits('hint', follows.count, limits.hints),
+    classify(repo, record) {
+      const classification = classify(policy, repo, record);
+      const { tier } = classification;
+      if (tier === null) return classification;
+      if (!admitsPair(repo, tier)) return { kind: 'ignored', reason: 'limit', tier: null };
+      series.reserve(repo.key, tier);
+      return classification;
+    },
+    makeKnownByName(repo) {
+      const tier = isWatched(policy, repo.fullName) ? tierByNameAlone(policy, repo.fullName) : null;
+      if (tier !== null && admitsPair(repo, tier)) series.makeKnown(repo.key, tier);
+    },
+    turnedAway: room.turnedAway,
+  };
+}

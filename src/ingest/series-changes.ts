@@ -1,0 +1,196 @@
+/**
+ * What one transaction does to timelines and ledger: collects which deployments come and go per series, then folds each
+ * changed series and writes what that adds to the totals of its pairs.
+ *
+ * Guarantees: a pipeline changed several times between two flushes counts as it ends up; the state is only read.
+ */
+
+import type { Deployment } from '../core/deployment.ts';
+import type { FigureRules } from '../core/figures/figure.ts';
+import { nameKey, type Repo } from '../core/repo.ts';
+import { addToTotals, type Credit, zeroTotals } from '../core/series/ledger.ts';
+import { type Pair, pairKey, seriesKey } from '../core/series/pair.ts';
+import { createTimeline, type Reduction, reduce, settle, type Timeline } from '../core/series/reducer.ts';
+import type { State } from '../core/series/state.ts';
+import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
+import type { Transaction } from '../store/store.ts';
+
+export interface SeriesChanges {
+  /** Tiers for which the repo has totals, known to the present policy or not. */
+  tiersOf(repo: number): readonly string[];
+  /** Whether there is a pair with totals, known to the present policy or not. */
+  hasPair(repo: number, tier: string): boolean;
+  /** Pairs that there are now. */
+  readonly pairCount: number;
+  /** Keeps a place for a pair that is not known yet. */
+  reserve(repo: number, tier: string): void;
+  /** Makes a pair known, with the totals it ever had. */
+  makeKnown(repo: number, tier: string): void;
+  /** Ends a pair that the policy no longer yields; its totals stay. */
+  retire(repo: number, tier: string): void;
+  /** Notes that one of the repo's pipelines was `before` and is `after`, its commit first seen at `firstSeenAt`. */
+  replace(repo: Repo, before: StoredPipeline | null, after: StoredPipeline, firstSeenAt: number | null): void;
+  /** Has the series built anew from the store. */
+  rebuild(repo: Repo, tier: string): void;
+  /** Until the next `flush`: leaves the pair's totals as they are, whatever a rebuilt series finds. */
+  settle(repo: number, tier: string): void;
+  /** Folds what has changed so far, and writes what that adds to the ledger. */
+  flush(): Promise<void>;
+  /** Flushes, writes the pairs, and returns what the state must take over. */
+  finish(): Promise<{ timelines: Map<string, Timeline | null>; pairs: Pair[] }>;
+}
+
+interface SeriesChange {
+  readonly name: string;
+  readonly tier: string;
+  /** By identity: the deployment as the timeline has it, and as it is now. */
+  readonly pipelines: Map<string, { was: Deployment | null; now: Deployment | null }>;
+  isRebuilt: boolean;
+}
+
+export interface SeriesOptions {
+  readonly rules: FigureRules;
+  /** Gives the keys of all repos that share a name. */
+  readonly reposNamed: (fullName: string) => readonly number[];
+  /** Unix seconds: where timelines may begin. */
+  readonly cutoff: number;
+}
+
+export function createSeriesChanges(
+  tx: Transaction,
+  state: State,
+  { rules, reposNamed, cutoff }: SeriesOptions,
+): SeriesChanges {
+  const start = createTimeline(rules);
+  const withFirstSeen = rules.leadTimeFallback === 'created';
+  const pairs = new Map<string, Pair>();
+  const changes = new Map<string, SeriesChange>();
+  const settled = new Set<string>();
+  let added = 0;
+  const timelines = new Map<string, Timeline | null>();
+
+  const pairAt = (repo: number, tier: string): Pair | undefined =>
+    pairs.get(pairKey(repo, tier)) ?? state.pairs.get(pairKey(repo, tier));
+  const setPair = (pair: Pair): void => {
+    if (!pairAt(pair.repo, pair.tier)) added++;
+    pairs.set(pairKey(pair.repo, pair.tier), pair);
+  };
+  const changeOf = (repo: Repo, tier: string): SeriesChange => {
+    const key = seriesKey(repo, tier);
+    const known = changes.get(key);
+    if (known) return known;
+    const created = { name: nameKey(repo.fullName), tier, pipelines: new Map(), isRebuilt: false };
+    changes.set(key, created);
+    return created;
+  };
+  const move = (repo: Repo, tier: string, was: Deployment | null, now: Deployment | null): void => {
+    const { pipelines } = changeOf(repo, tier);
+    const deployment = now ?? was;
+    if (!deployment) return;
+    const earlier = pipelines.get(identityOf(deployment));
+    pipelines.set(identityOf(deployment), { was: earlier ? earlier.was : was, now });
+  };
+
+  const reduceChange = (key: string, change: SeriesChange): Reduction | null => {
+    const all = [...change.pipelines.values()];
+    const timeline = timelines.has(key) ? timelines.get(key) : state.timelines.get(key);
+    // The clock was ahead when it was cut: the store alone still has what windows reach back to.
+    if (timeline && timeline.baseEnd > cutoff) return null;
+    return reduce(timeline ?? start, {
+      removed: all.flatMap(({ was }) => was ?? []),
+      inserted: all.flatMap(({ now }) => now ?? []),
+    });
+  };
+  const foldFromStore = async ({ name, tier }: SeriesChange): Promise<Reduction> => {
+    const inserted: Deployment[] = [];
+    for (const repo of reposNamed(name)) {
+      for await (const slice of tx.pipelines.deployments({ only: { repo, tier }, withFirstSeen })) {
+        for (const { deployment } of slice) inserted.push(deployment);
+      }
+    }
+    const reduction = reduce(start, { removed: [], inserted });
+    if (!reduction) throw new Error(`Series of "${name}" holds a deployment without a time`);
+    return reduction;
+  };
+  const writeCredits = async (credits: readonly Credit[], tier: string): Promise<void> => {
+    for (const { deployment, additions } of credits) {
+      await tx.pipelines.setCredited(deployment.repo, deployment.number, deployment.credited);
+      if (settled.has(pairKey(deployment.repo, tier))) continue;
+      const pair = pairAt(deployment.repo, tier);
+      setPair({
+        repo: deployment.repo,
+        tier,
+        isKnown: pair?.isKnown ?? true,
+        totals: addToTotals(pair?.totals ?? zeroTotals, additions),
+      });
+    }
+  };
+
+  const flush = async (): Promise<void> => {
+    for (const [key, change] of changes) {
+      const reduction =
+        (change.isRebuilt ? null : reduceChange(key, change)) ?? (await foldFromStore(change));
+      await writeCredits(reduction.credits, change.tier);
+      timelines.set(key, compact(reduction.timeline, cutoff));
+    }
+    changes.clear();
+    settled.clear();
+  };
+
+  return {
+    tiersOf(repo) {
+      const changed = [...pairs.values()].filter((pair) => pair.repo === repo).map((pair) => pair.tier);
+      return [...new Set([...state.tiersOf(repo), ...changed])];
+    },
+    hasPair: (repo, tier) => pairAt(repo, tier) !== undefined,
+    get pairCount() {
+      return state.pairs.size + added;
+    },
+    reserve(repo, tier) {
+      if (!pairAt(repo, tier)) setPair({ repo, tier, totals: zeroTotals, isKnown: false });
+    },
+    makeKnown(repo, tier) {
+      const pair = pairAt(repo, tier);
+      if (!pair?.isKnown) setPair({ repo, tier, totals: pair?.totals ?? zeroTotals, isKnown: true });
+    },
+    retire(repo, tier) {
+      const pair = pairAt(repo, tier);
+      if (pair?.isKnown) setPair({ ...pair, isKnown: false });
+    },
+    replace(repo, before, after, firstSeenAt) {
+      const was = before && toDeployment(before);
+      const now = toDeployment(after, firstSeenAt);
+      const tierBefore = before?.classification.tier ?? null;
+      const tierAfter = after.classification.tier;
+      if (tierBefore === tierAfter && tierAfter !== null && (was || now)) {
+        move(repo, tierAfter, was, now);
+        return;
+      }
+      if (was && tierBefore !== null) move(repo, tierBefore, was, null);
+      if (now && tierAfter !== null) move(repo, tierAfter, null, now);
+    },
+    rebuild(repo, tier) {
+      changeOf(repo, tier).isRebuilt = true;
+    },
+    settle(repo, tier) {
+      settled.add(pairKey(repo, tier));
+    },
+    flush,
+    async finish() {
+      await flush();
+      for (const pair of pairs.values()) await tx.pairs.put(pair);
+      return { timelines, pairs: [...pairs.values()] };
+    },
+  };
+}
+
+function identityOf({ repo, number }: Deployment): string {
+  return `${repo}/${number}`;
+}
+
+/** `null` where nothing is left of it. */
+function compact(timeline: Timeline, cutoff: number): Timeline | null {
+  const oldest = timeline.recent[0];
+  if (!oldest && timeline.baseEnd === 0) return null;
+  return oldest && oldest.at <= cutoff ? settle(timeline, cutoff) : timeline;
+}

@@ -1,0 +1,259 @@
+/**
+ * One transaction's work on store and state: what was observed goes into rows, timelines and ledger, all or nothing.
+ *
+ * Within it, later steps see earlier ones. Nothing reaches the state before `finish` has written everything and the
+ * store has committed: the caller then applies the change that `finish` returned.
+ */
+
+import { isInFuture } from '../core/clock-skew.ts';
+import type { Change } from '../core/commit-range.ts';
+import { creditAfterMove, creditAtFirst, creditWhenSettled } from '../core/countable.ts';
+import { leadTimeBit } from '../core/figures/change-lead-time.ts';
+import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
+import { longestWindowSeconds } from '../core/policy.ts';
+import type { Follow } from '../core/poll-schedule.ts';
+import { learn, noScan, type Repo, type RepoFacts } from '../core/repo.ts';
+import type { State, StateChange } from '../core/series/state.ts';
+import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
+import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
+import type { Transaction } from '../store/store.ts';
+import { createCommitFirsts } from './first-pipeline-of-commit.ts';
+import { type IntakeMode, rulesOf } from './ingest-options.ts';
+import { createAdmission } from './limits.ts';
+import { createFollowChanges } from './poll-changes.ts';
+import { createRepoChanges } from './repo-changes.ts';
+import type { TurnedAway } from './room.ts';
+import { createSeriesChanges } from './series-changes.ts';
+
+/** `unfinished`: going on, as far as anybody knows. */
+export interface Observed {
+  readonly result: 'stored' | 'duplicate' | 'stale' | 'unfinished';
+  readonly pipeline: StoredPipeline;
+}
+
+export interface UnitOfWork {
+  readonly tx: Transaction;
+  repoById(woodpeckerId: number): Repo | null;
+  repoByName(fullName: string): Repo | null;
+  /** Whether the repo is known, or there is room for it; it is counted as turned away if not. */
+  admitsRepo(facts: RepoFacts): boolean;
+  /** The repo that `facts` are about, added where it is new, and what they bring learnt. */
+  repoOf(facts: RepoFacts): Promise<Repo>;
+  putRepo(repo: Repo): Promise<void>;
+  /** Merges what was observed into what is known. A scan's find is held until `release`. */
+  observe(repoKey: number, record: PipelineRecord, origin: 'live' | 'scan'): Promise<Observed>;
+  /** Stores what the forge told of a deployment. */
+  learnChange(repoKey: number, number: number, change: Change): Promise<void>;
+  /** Lets all that is held of a repo into state and ledger, and shows its series. */
+  release(repoKey: number): Promise<void>;
+  follow(target: Follow['target'], number: number): Follow | null;
+  /** Whether there is room for one that is only hinted at; it is counted as turned away if not. */
+  admitsHint(): boolean;
+  putFollow(follow: Follow): Promise<void>;
+  dropFollow(follow: Follow): Promise<void>;
+  /** Builds all series anew from the store, and adds to the ledger what they had nothing for before. */
+  rebuildAll(): void;
+  /** Classifies all stored pipelines of a repo anew. `settled`: what moves into a pair that exists adds nothing to it. */
+  reclassify(repoKey: number, additions: 'credited' | 'settled'): Promise<void>;
+  /** What was turned away so far. */
+  readonly turnedAway: TurnedAway;
+  /** Writes what is left to write, and returns what the state must take over once the transaction is committed. */
+  finish(): Promise<StateChange>;
+}
+
+/** `now` in Unix seconds. */
+export function createUnitOfWork(
+  transaction: Transaction,
+  state: State,
+  mode: IntakeMode,
+  now: number,
+): UnitOfWork {
+  const pipelines = createBufferedPipelines(transaction.pipelines);
+  const tx: Transaction = { ...transaction, pipelines };
+  const rules = rulesOf(mode);
+  const repos = createRepoChanges(tx, state);
+  const follows = createFollowChanges(tx, state, mode.policy, now);
+  const series = createSeriesChanges(tx, state, {
+    rules,
+    reposNamed: (name) => repos.named(name).map((repo) => repo.key),
+    cutoff: now - longestWindowSeconds(mode.policy),
+  });
+  const admission = createAdmission(mode, { repos, follows, series });
+  const firsts = createCommitFirsts(tx, series, rules);
+  let tally = state.tally;
+  /** What the forge tells of the time before comes in later, bit by bit: counted then, it would look like news. */
+  const lateBits = mode.asksForge ? leadTimeBit : 0;
+
+  const rebuildSeries = (repo: Repo): void => {
+    for (const tier of series.tiersOf(repo.key)) series.rebuild(repo, tier);
+  };
+  const putPipeline = async (before: StoredPipeline | null, after: StoredPipeline): Promise<void> => {
+    await tx.pipelines.put(after);
+    if (tally === state.tally) tally = state.tally.copy();
+    if (before) tally.count(before, -1);
+    tally.count(after, 1);
+  };
+
+  const uow: UnitOfWork = {
+    tx,
+    repoById: repos.byId,
+    repoByName: (fullName) => repos.named(fullName)[0] ?? null,
+    putRepo: async (repo) => repos.put(repo),
+    admitsRepo: (facts) => repos.find(facts) !== null || admission.admitsRepo(),
+
+    async repoOf(facts) {
+      const known = repos.find(facts);
+      if (!known) return addRepo(facts);
+      const before = isInFuture(known.namedAt, now) ? { ...known, namedAt: 0 } : known;
+      const learnt = learn(before.isGone ? { ...before, isGone: false } : before, facts);
+      if (learnt === known) return known;
+      const isRenamed = learnt.fullName !== known.fullName;
+      // A new default branch brings what was not counted before; a new name only moves what was. One after the other,
+      // and after all that came before, so that each finds the series as they stood.
+      const underOldName = isRenamed ? { ...learnt, fullName: known.fullName } : learnt;
+      repos.put(underOldName);
+      if (learnt.defaultBranches !== known.defaultBranches) await uow.reclassify(known.key, 'credited');
+      if (isRenamed) await rename(underOldName, learnt);
+      return learnt;
+    },
+
+    async observe(repoKey, observed, origin) {
+      const repo = repos.at(repoKey);
+      const before = await tx.pipelines.get(repoKey, observed.number);
+      const record = before ? mergeRecords(before.record, observed) : observed;
+      if (mode.canAsk) await follows.keepUp(repo, record);
+      // What a scan holds back and a source now tells by itself need not wait for the scan's end.
+      const isToldOfHeld = before?.isHeld && repo.revealed && origin === 'live';
+      if (before && record === before.record && !isToldOfHeld) {
+        if (!isEnded(record.status)) return { result: 'unfinished', pipeline: before };
+        const isAsNew = record.id === observed.id && record.updatedAt === observed.updatedAt;
+        return { result: isAsNew ? 'duplicate' : 'stale', pipeline: before };
+      }
+      const classification = admission.classify(repo, record);
+      const isAnother = before !== null && before.record.id !== 0 && before.record.id !== record.id;
+      const isVisible = before !== null && toDeployment(before) !== null;
+      const after: StoredPipeline = {
+        repo: repoKey,
+        record,
+        classification,
+        isHeld: !repo.revealed || (origin === 'scan' && !isVisible),
+        credited:
+          before && !isAnother ? creditAfterMove(before, classification) : creditAtFirst(repo, record),
+        change: before?.change ?? null,
+      };
+      // A correction may name another commit: then it is the first pipeline of the one before no longer.
+      const commits = before ? [record.commit, before.record.commit] : [record.commit];
+      await firsts.watch(repo, commits, async () => {
+        await putPipeline(before, after);
+        series.replace(repo, before, after, await firsts.of(repoKey, record.commit));
+      });
+      if (!after.isHeld && classification.tier !== null) series.makeKnown(repoKey, classification.tier);
+      if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
+      const isNews = !before || !saysTheSame(before.record, record);
+      return { result: isNews ? 'stored' : 'duplicate', pipeline: after };
+    },
+
+    async learnChange(repoKey, number, change) {
+      const before = await tx.pipelines.get(repoKey, number);
+      if (!before) return;
+      await tx.pipelines.putChange(repoKey, number, change);
+      const firstSeenAt = await firsts.of(repoKey, before.record.commit);
+      series.replace(repos.at(repoKey), before, { ...before, change }, firstSeenAt);
+    },
+
+    async release(repoKey) {
+      const before = repos.at(repoKey);
+      const repo = { ...before, revealed: true, knownSince: before.knownSince ?? (mode.canAsk ? null : now) };
+      if (!before.revealed) repos.put(repo);
+      admission.makeKnownByName(repo);
+      const waivedAtFirst = before.revealed ? 0 : lateBits;
+      for await (const slice of tx.pipelines.held(repoKey)) {
+        for (const held of slice) {
+          // The horizon may have been fixed after it came in.
+          const isOld = toDeployment({ ...held, isHeld: false }) !== null;
+          const credited = creditAtFirst(repo, held.record) | held.credited | (isOld ? waivedAtFirst : 0);
+          if (credited !== held.credited)
+            await tx.pipelines.setCredited(repoKey, held.record.number, credited);
+          if (held.classification.tier !== null) series.makeKnown(repoKey, held.classification.tier);
+          const firstSeenAt = await firsts.of(repoKey, held.record.commit);
+          series.replace(repo, null, { ...held, isHeld: false, credited }, firstSeenAt);
+        }
+      }
+      await tx.pipelines.releaseHeld(repoKey);
+      // Among what was held may be the first pipeline of a commit that is deployed already.
+      if (rules.leadTimeFallback === 'created') rebuildSeries(repo);
+    },
+
+    follow: follows.get,
+    admitsHint: admission.admitsHint,
+    putFollow: follows.put,
+    dropFollow: follows.drop,
+
+    rebuildAll() {
+      for (const repo of state.repos.values()) rebuildSeries(repos.at(repo.key));
+    },
+
+    async reclassify(repoKey, additions) {
+      const repo = repos.at(repoKey);
+      const existing = new Set(series.tiersOf(repoKey));
+      const yielded = new Set<string>();
+      for await (const slice of tx.pipelines.all(repoKey)) {
+        for (const before of slice) {
+          const classification = admission.classify(repo, before.record);
+          const { tier } = classification;
+          if (tier !== null) yielded.add(tier);
+          if (JSON.stringify(classification) === JSON.stringify(before.classification)) continue;
+          const credited =
+            additions === 'settled'
+              ? creditWhenSettled(repo, before, classification, existing, lateBits)
+              : creditAfterMove(before, classification);
+          await putPipeline(before, { ...before, classification, credited });
+          if (before.classification.tier !== null) series.rebuild(repo, before.classification.tier);
+          if (tier !== null) series.rebuild(repo, tier);
+        }
+      }
+      for (const tier of existing) {
+        if (!yielded.has(tier)) series.retire(repoKey, tier);
+        if (additions === 'settled') series.settle(repoKey, tier);
+      }
+      for (const tier of yielded) series.makeKnown(repoKey, tier);
+      admission.makeKnownByName(repo);
+    },
+
+    turnedAway: admission.turnedAway,
+    async finish() {
+      const folded = await series.finish();
+      await pipelines.flush();
+      return { repos: await repos.finish(), ...folded, follows: follows.changed(), tally };
+    },
+  };
+  return uow;
+
+  async function addRepo(facts: RepoFacts): Promise<Repo> {
+    const added = await repos.add({
+      woodpeckerId: facts.woodpeckerId,
+      forgeRemoteId: facts.forgeRemoteId,
+      fullName: facts.fullName,
+      namedAt: facts.asOf,
+      defaultBranches: facts.defaultBranch ? [facts.defaultBranch] : [],
+      horizon: null,
+      knownSince: mode.canAsk ? null : now,
+      revealed: !mode.canAsk,
+      isGone: false,
+      scan: noScan,
+    });
+    admission.makeKnownByName(added);
+    return added;
+  }
+
+  async function rename(before: Repo, after: Repo): Promise<void> {
+    await series.flush();
+    repos.put(after);
+    await uow.reclassify(after.key, 'settled');
+    for (const tier of series.tiersOf(after.key)) {
+      series.rebuild(before, tier);
+      series.rebuild(after, tier);
+    }
+    await series.flush();
+  }
+}

@@ -1,0 +1,91 @@
+/** `--check`: what would be counted, from settings, policy and store alone; asks no network and writes nothing. */
+
+import { existsSync } from 'node:fs';
+import type { Config } from '../config/environment.ts';
+import { classify } from '../core/classification.ts';
+import { cronDominance } from '../core/cron-warning.ts';
+import { createTally, type EventCount } from '../core/pipeline-counts.ts';
+import type { Policy } from '../core/policy.ts';
+import { findDenied, mayMakeDatabase } from '../store/database-place.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import { counted } from '../util/pluralize.ts';
+
+/** Lines for a person. Rejects with `StoreUnusable` or `StoreUnavailable`. */
+export async function describeCheck(config: Config, policy: Policy): Promise<string[]> {
+  const stored = await readStored(config.databasePath, policy);
+  const events = stored?.events ?? [];
+  return [
+    'Settings and policy are valid.',
+    config.woodpecker
+      ? `Woodpecker: ${config.woodpecker.url}`
+      : 'Woodpecker: none; what webhooks tell is all there is.',
+    ...describePolicy(policy),
+    `Store: ${config.databasePath} ${stored ? describeStored(config.databasePath, stored) : describeNone(config.databasePath)}.`,
+    events.length === 0 ? 'Deployments stored: none.' : 'Deployments stored, by tier and event:',
+    ...events.map(({ tier, event, deployments }) => `  ${tier}  ${event}  ${deployments}`),
+    ...cronDominance(events).map(
+      ({ tier, share, remedy }) =>
+        `Cron brings ${Math.round(share * 100)} % of ${tier}; to leave it out, set in the policy: ${remedy}`,
+    ),
+  ];
+}
+
+function describeStored(path: string, { repos }: Stored): string {
+  const denied = findDenied(path);
+  return `knows ${counted(repos, 'repo')}${denied ? `, but a start would fail: ${denied.needs}` : ''}`;
+}
+
+/** Throws `StoreUnusable` where there can be none. */
+function describeNone(path: string): string {
+  if (path === ':memory:') return 'keeps nothing';
+  return mayMakeDatabase(path)
+    ? 'does not exist yet'
+    : 'does not exist yet, and this user may not write where it would be';
+}
+
+interface Stored {
+  readonly repos: number;
+  readonly events: readonly EventCount[];
+}
+
+/** What the store holds, as this policy sees it; `null` where there is no store yet. */
+async function readStored(path: string, policy: Policy): Promise<Stored | null> {
+  if (!existsSync(path)) return null;
+  const store = openSqliteStore(path, { isReadOnly: true });
+  try {
+    return await store.transact(async (tx) => {
+      const repos = new Map((await tx.repos.all()).map((repo) => [repo.key, repo]));
+      const tally = createTally();
+      for await (const slice of tx.pipelines.all()) {
+        for (const pipeline of slice) {
+          const repo = repos.get(pipeline.repo);
+          if (repo) tally.count({ ...pipeline, classification: classify(policy, repo, pipeline.record) }, 1);
+        }
+      }
+      return { repos: repos.size, events: tally.events() };
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+function describePolicy({ tiers, defaultTier, deployments, windows }: Policy): string[] {
+  const rules = tiers.map(({ tier, deployTo, repos, events, branches }) => {
+    const conditions = { deploy_to: deployTo, repos, events, branches };
+    const given = Object.entries(conditions).flatMap(([key, values]) =>
+      values ? [`${key} ${values.join(', ')}`] : [],
+    );
+    return `  ${tier}: ${given.join('; ') || 'everything'}`;
+  });
+  const branches =
+    deployments.branches === 'default' ? 'the default branch' : deployments.branches.join(', ');
+  return [
+    `Counted events: ${deployments.events.join(', ')}; pushes, manual and cron runs on ${branches}.`,
+    `Counted as failed: ${deployments.failure.join(', ')}.`,
+    `Repos: ${deployments.repos.join(', ')}${deployments.ignoreRepos.length > 0 ? `, but not ${deployments.ignoreRepos.join(', ')}` : ''}.`,
+    'Tiers, the first that matches:',
+    ...rules,
+    `  ${defaultTier === null ? 'not counted' : defaultTier}: everything else`,
+    `Windows: ${windows.map(({ name }) => name).join(', ')}.`,
+  ];
+}

@@ -1,0 +1,209 @@
+/**
+ * Explanations: the figures of one series over one window, and the pipelines they come from, read from state and store.
+ *
+ * Windows that the state holds are folded from memory, as metrics are; longer ago, the whole series is read from the
+ * store. Guarantees: state and rows are of one moment; long work gives way to the event loop; what is kept in memory is
+ * bounded by what is listed and by the samples of the window.
+ */
+
+import { compareDeployments, type Deployment, type Place } from '../core/deployment.ts';
+import {
+  createExplaining,
+  type DeploymentPart,
+  type Explain,
+  type Explained,
+  type ExplainedPipeline,
+  type ExplainRequest,
+  type Explanation,
+  type UncountedReason,
+} from '../core/explain.ts';
+import type { Fold } from '../core/figures/fold.ts';
+import { createTimeline } from '../core/series/reducer.ts';
+import { findSeries, type Ingredients } from '../core/series/samples.ts';
+import { coverageOf } from '../core/windows/coverage.ts';
+import { figuresOf } from '../core/windows/window-figures.ts';
+import type { Ingest, Reading } from '../ingest/ingest.ts';
+import { rulesOf } from '../ingest/ingest-options.ts';
+import type { DeploymentSelection } from '../store/store.ts';
+import { createBreath } from '../util/clock.ts';
+import { createQueue } from '../util/serial-queue.ts';
+
+export interface ExplainOptions {
+  readonly ingest: Ingest;
+  /** Woodpecker's root, to link to its pages; `null`: there is none. */
+  readonly woodpeckerUrl: string | null;
+}
+
+/** A list ends early rather than holding more commits than this, unless a single deployment brings them. */
+const mostCommits = 10_000;
+const deploymentsAtOnce = 500;
+
+/** Rejects with `StoreUnavailable`. */
+export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explain {
+  const { state } = ingest;
+  const linkTo = (repoId: number | null, number: number): string | null =>
+    woodpeckerUrl === null || repoId === null ? null : `${woodpeckerUrl}/repos/${repoId}/pipeline/${number}`;
+
+  const answer = (request: ExplainRequest): Promise<Explanation | null> =>
+    ingest.read(async ({ pipelines }) => {
+      const { tier, window, at } = request;
+      const series = findSeries(state, request.repo, tier);
+      if (!series) return null;
+      const repos = state.reposByName(request.repo).map(({ key }) => key);
+      const history = historyOf(ingest, series, request, pipelines, repos);
+      const explained = await explainDeployments(history, request);
+      const uncounted = await readUncounted(pipelines, repos, request);
+      const { listed, next } = chooseListed(explained.parts, uncounted.latest, request.limit);
+
+      const details: ExplainedPipeline[] = [];
+      for (const { place, verdict } of listed) {
+        const stored = await pipelines.get(place.repo, place.number);
+        if (!stored) continue;
+        const repoId = state.repos.get(place.repo)?.woodpeckerId ?? null;
+        const url = linkTo(repoId, place.number);
+        details.push({ place, record: stored.record, repoId, url, verdict });
+      }
+      const { ratio } = coverageOf(series.knownSince, window, at);
+      return {
+        repo: series.repo.fullName,
+        tier,
+        window,
+        at,
+        figures: figuresOf(explained.content, ratio, window),
+        withoutLeadTime: explained.withoutLeadTime,
+        failingSince: explained.failingSince,
+        uncounted: [...uncounted.counts]
+          .map(([reason, count]) => ({ reason, pipelines: count }))
+          .sort((a, b) => b.pipelines - a.pipelines || (a.reason < b.reason ? -1 : 1)),
+        pipelines: details,
+        next,
+      };
+    });
+  // One after the other: what comes in meanwhile then waits for one of them at most.
+  const queue = createQueue();
+  return (request) => queue.run(() => answer(request));
+}
+
+/** A state, and the deployments after it, in order, that lead through the window. */
+interface History {
+  readonly start: Fold;
+  readonly slices: AsyncIterable<readonly Deployment[]> | Iterable<readonly Deployment[]>;
+}
+
+function historyOf(
+  { mode }: Ingest,
+  { timeline }: Ingredients,
+  { tier, window, at }: ExplainRequest,
+  pipelines: Reading['pipelines'],
+  repos: readonly number[],
+): History {
+  const rules = rulesOf(mode);
+  if (!timeline) return { start: createTimeline(rules).tip, slices: [] };
+  if (at - window.seconds >= timeline.baseEnd) return { start: timeline.base, slices: [timeline.recent] };
+  const withFirstSeen = rules.leadTimeFallback === 'created';
+  const sources = repos.map((repo) => readDeployments(pipelines, { only: { repo, tier }, withFirstSeen }));
+  const slices = sources.length === 1 ? (sources[0] ?? []) : mergeInOrder(sources);
+  return { start: createTimeline(rules).tip, slices };
+}
+
+async function* readDeployments(
+  pipelines: Reading['pipelines'],
+  selection: DeploymentSelection,
+): AsyncGenerator<readonly Deployment[]> {
+  for await (const slice of pipelines.deployments(selection)) {
+    yield slice.map(({ deployment }) => deployment);
+  }
+}
+
+/** The deployments of several repos, each in order, as one series. */
+async function* mergeInOrder(
+  sources: readonly AsyncIterable<readonly Deployment[]>[],
+): AsyncGenerator<readonly Deployment[]> {
+  const heads = await Promise.all(
+    sources.map(async (source) => {
+      const rest = oneByOne(source);
+      return { rest, head: (await rest.next()).value };
+    }),
+  );
+  for (;;) {
+    const [first] = heads
+      .flatMap((one) => (one.head ? [{ one, head: one.head }] : []))
+      .sort((a, b) => compareDeployments(a.head, b.head));
+    if (!first) return;
+    yield [first.head];
+    first.one.head = (await first.one.rest.next()).value;
+  }
+}
+
+async function* oneByOne<T>(slices: AsyncIterable<readonly T[]>): AsyncGenerator<T, undefined> {
+  for await (const slice of slices) yield* slice;
+}
+
+async function explainDeployments(
+  { start, slices }: History,
+  { window, at, before, limit }: ExplainRequest,
+): Promise<Explained> {
+  const breathe = createBreath();
+  // One more than is listed tells whether there are more.
+  const explaining = createExplaining(start, { seconds: window.seconds, at, before, most: limit + 1 });
+  for await (const slice of slices) {
+    for (let from = 0; from < slice.length; from += deploymentsAtOnce) {
+      for (const deployment of slice.slice(from, from + deploymentsAtOnce)) {
+        if (deployment.at > at) return explaining.finish();
+        explaining.add(deployment);
+      }
+      await breathe();
+    }
+  }
+  return explaining.finish();
+}
+
+type Listable = Pick<ExplainedPipeline, 'place' | 'verdict'>;
+
+/** How many of the window's pipelines do not count, and the latest of those that may be listed. */
+async function readUncounted(
+  pipelines: Reading['pipelines'],
+  repos: readonly number[],
+  { tier, window, at, before, limit }: ExplainRequest,
+): Promise<{ counts: ReadonlyMap<UncountedReason, number>; latest: readonly Listable[] }> {
+  const counts = new Map<UncountedReason, number>();
+  const latest: Listable[] = [];
+  const breathe = createBreath();
+  for (const repo of repos) {
+    const selection = { repo, tier, after: at - window.seconds, until: at };
+    let wanted = limit + 1;
+    for await (const slice of pipelines.uncounted(selection)) {
+      for (const { number, at: toldAt, reason: ignored } of slice) {
+        const reason = ignored ?? 'not_ended';
+        counts.set(reason, (counts.get(reason) ?? 0) + 1);
+        const place: Place = { repo, number, at: toldAt };
+        if (wanted === 0 || (before && compareDeployments(place, before) >= 0)) continue;
+        latest.push({ place, verdict: { kind: 'uncounted', reason } });
+        wanted--;
+      }
+      await breathe();
+    }
+  }
+  return { counts, latest };
+}
+
+/** The latest first, as many as are wanted. */
+function chooseListed(
+  parts: readonly DeploymentPart[],
+  uncounted: readonly Listable[],
+  limit: number,
+): { listed: readonly Listable[]; next: Place | null } {
+  const counted = parts.map(
+    (part): Listable => ({ place: part.deployment, verdict: { kind: 'deployment', part } }),
+  );
+  const all = [...counted, ...uncounted].sort((a, b) => compareDeployments(b.place, a.place));
+  let commits = 0;
+  const end = all.findIndex(({ verdict }, index) => {
+    if (verdict.kind === 'deployment' && verdict.part.delivery?.kind === 'known') {
+      commits += verdict.part.delivery.commits.length;
+    }
+    return index === limit || (index > 0 && commits > mostCommits);
+  });
+  if (end === -1) return { listed: all, next: null };
+  return { listed: all.slice(0, end), next: all[end - 1]?.place ?? null };
+}

@@ -1,0 +1,204 @@
+/**
+ * Follows pipelines that are known of to their end, by asking for them at the intervals of `core/poll-schedule.ts`.
+ *
+ * Guarantees: what is followed survives a restart; it ends with the pipeline's end, or when Woodpecker no longer knows
+ * it though it shows the repo; one of a repo that is gone is forgotten in the end. While Woodpecker does not answer at
+ * all, it waits as a whole instead of asking for each.
+ */
+
+import { isWatched } from '../core/classification.ts';
+import { isInFuture } from '../core/clock-skew.ts';
+import { askAt, type Follow } from '../core/poll-schedule.ts';
+import type { Repo } from '../core/repo.ts';
+import type { State } from '../core/series/state.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import type { UnitOfWork } from '../ingest/unit-of-work.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
+import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
+import type { EventResult, SourceDependencies } from './event-labels.ts';
+import { createNap } from './interruptible-sleep.ts';
+import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
+import { toEventResult } from './store-page.ts';
+
+export interface FollowOptions extends SourceDependencies {
+  readonly client: WoodpeckerClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether the event stream tells of the pipeline: it is then asked for only now and then, to be sure. */
+  readonly isTold?: (follow: Follow) => boolean;
+}
+
+const askedAtOnce = 4;
+const toldSeconds = 60;
+const shortestSleepMs = 50;
+const longestSleepMs = 60_000;
+const firstPauseMs = 1_000;
+const longestPauseMs = 60_000;
+const forgottenAfterSeconds = 90 * 86_400;
+
+/** Runs until `signal` is aborted, then rejects with its reason. */
+export async function followPipelines(options: FollowOptions, signal: AbortSignal): Promise<never> {
+  const { ingest, clock, log, onEvent, isTold = () => false } = options;
+  const dueAt = (follow: Follow, now: number): number => {
+    // Asked at a time that has not come: the clock was wrong.
+    if (isInFuture(follow.askedAt ?? follow.bornAt, now)) return now;
+    return isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
+  };
+  // Not woken at once: a burst of commits must not turn into a spin.
+  const nap = createNap(options, shortestSleepMs);
+  let pauseMs = firstPauseMs;
+  for (;;) {
+    const now = nowSeconds(clock);
+    const follows = [...ingest.state.follows.values()].map((follow) => ({ follow, at: dueAt(follow, now) }));
+    const due = follows.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at);
+    if (due.length === 0) {
+      const next = Math.min(...follows.map(({ at }) => at));
+      await nap(Math.min(next * 1000 - clock.now(), longestSleepMs), signal);
+      continue;
+    }
+    const outcomes = await Promise.allSettled(
+      due.slice(0, askedAtOnce).map(async ({ follow }) => {
+        const result = await ask(options, follow, signal);
+        if (result) onEvent('follow', result);
+      }),
+    );
+    signal.throwIfAborted();
+    const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    const replaced = failures.find((error) => error instanceof WoodpeckerReplaced);
+    if (replaced) throw replaced;
+    // One that cannot be read holds up no other; only where none can is it worth waiting as a whole.
+    if (failures.length < outcomes.length) {
+      pauseMs = firstPauseMs;
+      continue;
+    }
+    log.debug('Following waits for Woodpecker', { error: describeError(failures[0]) });
+    await clock.sleep(pauseMs, signal);
+    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+  }
+}
+
+async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal): Promise<EventResult | null> {
+  try {
+    const result = await unlessMissing(takeIn(options, follow, signal));
+    return result ?? (await noteMissing(options, follow, signal));
+  } catch (error) {
+    if (signal.aborted || error instanceof WoodpeckerReplaced) throw error;
+    await putOff(options, follow);
+    throw error;
+  }
+}
+
+/** Asks for it, and takes in what comes. Rejects as the client does. */
+async function takeIn(options: FollowOptions, follow: Follow, signal: AbortSignal): Promise<EventResult> {
+  const { ingest, client, clock } = options;
+  const repoId = await resolveTarget(options, follow, signal);
+  if (repoId === null) {
+    await ingest.submit((uow) => uow.dropFollow(follow));
+    return 'ignored';
+  }
+  const wire = await client.pipeline(repoId, follow.number, signal);
+  const receivedAt = nowSeconds(clock);
+  return ingest.submit(async (uow) => {
+    const repo = uow.repoById(repoId);
+    const left = onceAsked(uow, follow);
+    await uow.dropFollow(follow);
+    if (!repo) return 'ignored';
+    // The observation keeps it up, by id, as long as there is need.
+    if (left && !uow.follow(repoId, follow.number)) await uow.putFollow({ ...left, target: repoId });
+    return toEventResult(await uow.observe(repo.key, toRecord(wire, 'rest', receivedAt), 'live'));
+  });
+}
+
+/** Woodpecker answered 404. It does so, too, while the user may not see the repo: then no more than a hint is dropped. */
+async function noteMissing(
+  options: FollowOptions,
+  follow: Follow,
+  signal: AbortSignal,
+): Promise<EventResult | null> {
+  const { ingest, client, clock, log } = options;
+  const repo = knownRepo(ingest.state, follow);
+  if (
+    repo?.woodpeckerId &&
+    !isForgotten(repo, follow, nowSeconds(clock)) &&
+    (await isMoreThanHintedAt(ingest, repo, follow))
+  ) {
+    if (!(await unlessMissing(client.repo(repo.woodpeckerId, signal)))) {
+      await putOff(options, follow);
+      return null;
+    }
+    // It may have been out of sight for that one question.
+    const result = await unlessMissing(takeIn(options, follow, signal));
+    if (result) return result;
+  }
+  log.debug('Woodpecker does not know a pipeline that it was asked for', describeFollow(follow));
+  await ingest.submit((uow) => uow.dropFollow(follow));
+  return 'rejected';
+}
+
+async function isMoreThanHintedAt(ingest: Ingest, repo: Repo, { number, askedAt }: Follow): Promise<boolean> {
+  // What was asked for before may be one that a scan has left for later.
+  return askedAt !== null || (await ingest.read((rows) => rows.pipelines.get(repo.key, number))) !== null;
+}
+
+/** `null` where Woodpecker answers 404. */
+async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof NotFound) return null;
+    throw error;
+  }
+}
+
+/** Whether the repo is gone, and nothing was heard of it or of the pipeline for so long that neither will come back. */
+function isForgotten(repo: Repo, { bornAt }: Follow, now: number): boolean {
+  return repo.isGone && now - Math.max(repo.namedAt, bornAt) > forgottenAfterSeconds;
+}
+
+/** It is asked for again in its time. */
+async function putOff({ ingest, clock }: FollowOptions, follow: Follow): Promise<void> {
+  await ingest.submit(async (uow) => {
+    const left = onceAsked(uow, follow);
+    if (left) await uow.putFollow({ ...left, askedAt: nowSeconds(clock) });
+  });
+}
+
+/** What asking for `follow` leaves of it: its hint is dealt with, but not one that has come in since. `null`: it is gone. */
+function onceAsked(uow: UnitOfWork, follow: Follow): Follow | null {
+  const current = uow.follow(follow.target, follow.number);
+  return current === follow ? { ...current, hintedAt: null } : current;
+}
+
+/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it, or there is no room for it. */
+async function resolveTarget(
+  { ingest, client, clock }: FollowOptions,
+  follow: Follow,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const { state, mode } = ingest;
+  const { target } = follow;
+  const known = knownRepo(state, follow);
+  if (known?.woodpeckerId) return isWatched(mode.policy, known.fullName) ? known.woodpeckerId : null;
+  const wire = await (typeof target === 'number'
+    ? client.repo(target, signal)
+    : client.lookUpRepo(target, signal));
+  const id = wire.id ?? null;
+  if (id === null || !isWatched(mode.policy, wire.full_name)) return null;
+  refuseReplaced(state, [wire]);
+  const facts = toRepoFacts(wire, nowSeconds(clock));
+  return ingest.submit(async (uow) => {
+    if (!uow.admitsRepo(facts)) return null;
+    await uow.repoOf(facts);
+    return id;
+  });
+}
+
+function knownRepo(state: State, { target }: Follow): Repo | null {
+  return (typeof target === 'number' ? state.repoById(target) : state.reposByName(target)[0]) ?? null;
+}
+
+function describeFollow({ target, number }: Follow): { repo: string; number: number } {
+  return { repo: typeof target === 'number' ? `#${target}` : target, number };
+}

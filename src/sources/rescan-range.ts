@@ -1,0 +1,62 @@
+/** Reads all of a repo's pipelines that were created in a range again, whatever is known of them. */
+
+import { createdAt } from '../woodpecker/wire.ts';
+import { pipelinePages } from './list-pipelines.ts';
+import {
+  addCounts,
+  type Counts,
+  completeRows,
+  countResults,
+  type Intake,
+  noCounts,
+  preview,
+  storePage,
+} from './store-page.ts';
+import { askableRepo } from './watched-repos.ts';
+
+/** Unix seconds, inclusive. */
+export interface Range {
+  readonly since: number;
+  readonly until: number | null;
+}
+
+/** `isDry` stores nothing, and counts what would be. */
+export async function readRange(
+  intake: Intake,
+  repoKey: number,
+  { since, until }: Range,
+  isDry: boolean,
+  signal: AbortSignal,
+): Promise<Counts> {
+  const { ingest, client } = intake;
+  const repo = askableRepo(ingest.state, repoKey);
+  let counts = noCounts;
+  const query = { after: since - 1, ...(until === null ? {} : { before: until + 1 }) };
+  for await (const rows of pipelinePages(client, repo.woodpeckerId, query, signal)) {
+    const wanted = rows.filter(
+      (row) => createdAt(row) >= since && (until === null || createdAt(row) <= until),
+    );
+    if (isDry) {
+      const { records } = await completeRows(intake, repo, wanted, signal);
+      const results = await preview(intake, repo, records);
+      counts = addCounts(
+        counts,
+        countResults(() => undefined, 'backfill', results),
+      );
+    } else {
+      counts = addCounts(counts, (await storePage(intake, repoKey, wanted, 'backfill', null, signal)).counts);
+    }
+    // Servers before 2.5 do not filter: all below is older still.
+    if (rows.some((row) => createdAt(row) < since)) break;
+  }
+  if (isDry) return counts;
+  await ingest.submit(async (uow) => {
+    const current = uow.repoById(repo.woodpeckerId);
+    // The range adds to what is known without a gap where it ends in known ground.
+    if (current && current.knownSince !== null && (until === null || until >= current.knownSince)) {
+      await uow.putRepo({ ...current, knownSince: Math.min(current.knownSince, since) });
+    }
+    await uow.release(repoKey);
+  });
+  return counts;
+}

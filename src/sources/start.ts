@@ -1,0 +1,116 @@
+/**
+ * Everything that asks Woodpecker, put together: backfill, event stream, reconciliation and following. Decides nothing
+ * but the order in which they begin.
+ */
+
+import type { Config } from '../config/environment.ts';
+import type { Follow } from '../core/poll-schedule.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import type { SelfMetrics as SelfMetricsOf } from '../metrics/self-metrics.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Log } from '../util/log.ts';
+import { counted } from '../util/pluralize.ts';
+import { createWoodpeckerClient } from '../woodpecker/client.ts';
+import { openEventStream } from '../woodpecker/event-stream.ts';
+import { createWoodpeckerHealth, type WoodpeckerHealth } from '../woodpecker/health.ts';
+import { type BackfillRunner, createBackfill } from './backfill.ts';
+import type { EventResult, OnEvent, Source } from './event-labels.ts';
+import { createScans } from './one-scan-per-repo.ts';
+import { followPipelines } from './poll-pipelines.ts';
+import { createReconciliation } from './reconcile.ts';
+import { createEventStream, type EventStream } from './stream.ts';
+
+/** How long to wait for Woodpecker before being ready without it. */
+const unreachablePatienceMs = 120_000;
+
+type SelfMetrics = SelfMetricsOf<Source, EventResult>;
+
+export interface Asking {
+  readonly backfill: BackfillRunner;
+  readonly health: WoodpeckerHealth;
+  readonly stream: EventStream | null;
+  /** Each runs until the service stops; one that rejects before says that it cannot go on. */
+  readonly lanes: readonly Promise<never>[];
+  /** Why the catch-up at the start is not over; `null` when it is. */
+  notReady(): string | null;
+}
+
+interface AskingOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ingest: Ingest;
+  readonly onEvent: OnEvent;
+  readonly metrics: SelfMetrics;
+  readonly signal: AbortSignal;
+}
+
+/** Begins to ask. Throws where there is no Woodpecker. */
+export function startAsking({ config, clock, log, ingest, onEvent, metrics, signal }: AskingOptions): Asking {
+  if (!config.woodpecker) throw new Error('There is no Woodpecker to ask');
+  const health = createWoodpeckerHealth(clock, log, metrics.setWoodpeckerUp);
+  const connection = config.woodpecker;
+  const client = createWoodpeckerClient({
+    ...connection,
+    sleep: clock.sleep,
+    onRequest(request) {
+      health.note(request);
+      metrics.observeRequest(request);
+    },
+  });
+  const historySeconds = config.backfillHistorySeconds;
+  const scans = createScans({ ingest, client, clock, onEvent }, { historySeconds });
+  const backfill = createBackfill({
+    ingest,
+    client,
+    scans,
+    clock,
+    log,
+    historySeconds,
+    signal,
+    onRunning: metrics.setBackfillRunning,
+  });
+  const stream = createEventStream({
+    ingest,
+    client,
+    open: (ended) => openEventStream({ ...connection, clock }, ended),
+    clock,
+    log,
+    onEvent,
+    onConnected: metrics.setStreamConnected,
+    onStanding: () => reconciliation.hurry(),
+    onUnknownRepo: () => reconciliation.hurry(),
+  });
+  const reconciliation = createReconciliation({
+    ingest,
+    client,
+    scans,
+    clock,
+    log,
+    onEvent,
+    intervalSeconds: config.reconcileIntervalSeconds,
+    onNewRepos: () => stream.reconnect(),
+    onRound: metrics.noteReconciliation,
+  });
+  let isCaughtUp = false;
+  const catchingUp = backfill.atStart().then(() => {
+    isCaughtUp = true;
+    return Promise.race([backfill.inBackground(), reconciliation.run(signal)]);
+  });
+  const isTold = ({ target, number }: Follow) =>
+    typeof target === 'number' && stream.hasToldOf(target, number);
+  const lanes = [catchingUp, followPipelines({ ingest, client, clock, log, onEvent, isTold }, signal)];
+  if (config.isStreamEnabled) lanes.push(stream.run(signal));
+  return {
+    backfill,
+    health,
+    stream: config.isStreamEnabled ? stream : null,
+    lanes,
+    notReady() {
+      const isUnreachable = health.isUp === false && clock.now() - health.since > unreachablePatienceMs;
+      if (isCaughtUp || isUnreachable) return null;
+      const done = backfill.running?.repos ?? 0;
+      return `Catching up with Woodpecker: ${counted(done, 'repo')} gone through so far`;
+    },
+  };
+}

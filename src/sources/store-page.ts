@@ -1,0 +1,173 @@
+/** From rows of a list to the store: completes what a list leaves out, takes a page in as one, counts what became of it. */
+
+import { classify } from '../core/classification.ts';
+import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
+import type { CoveredGround, Repo } from '../core/repo.ts';
+import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import type { Ingest, Reading } from '../ingest/ingest.ts';
+import type { Observed, UnitOfWork } from '../ingest/unit-of-work.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { needsDetail, toRecord } from '../woodpecker/normalise.ts';
+import type { WirePipeline } from '../woodpecker/wire.ts';
+import type { EventResult, OnEvent, Source } from './event-labels.ts';
+import { type AskableRepo, askableRepo } from './watched-repos.ts';
+
+/** Each pipeline scanned is exactly one of the other three. */
+export interface Counts {
+  readonly scanned: number;
+  /** New or changed, and counted or not ended yet. */
+  readonly stored: number;
+  /** Known as it is. */
+  readonly duplicate: number;
+  /** New or changed, and not counted under the policy. */
+  readonly ignored: number;
+}
+
+export const noCounts: Counts = { scanned: 0, stored: 0, duplicate: 0, ignored: 0 };
+
+export function addCounts(a: Counts, b: Counts): Counts {
+  return {
+    scanned: a.scanned + b.scanned,
+    stored: a.stored + b.stored,
+    duplicate: a.duplicate + b.duplicate,
+    ignored: a.ignored + b.ignored,
+  };
+}
+
+export interface Intake {
+  readonly ingest: Ingest;
+  readonly client: WoodpeckerClient;
+  readonly clock: Clock;
+  readonly onEvent: OnEvent;
+}
+
+/** A page's rows as records, each complete, and the numbers of those that cannot be completed now. */
+interface CompletedRows {
+  readonly records: readonly PipelineRecord[];
+  readonly unread: readonly number[];
+}
+
+export async function completeRows(
+  { ingest, client, clock }: Intake,
+  repo: AskableRepo,
+  rows: readonly WirePipeline[],
+  signal: AbortSignal,
+): Promise<CompletedRows> {
+  const receivedAt = nowSeconds(clock);
+  const incomplete = rows.filter(needsDetail);
+  const known =
+    incomplete.length === 0 ? new Map() : await ingest.read((rows) => lookUp(rows, repo, incomplete));
+  const unread: number[] = [];
+  const complete = async (row: WirePipeline): Promise<PipelineRecord | null> => {
+    if (!needsDetail(row) || isKnownInDetail(known.get(row.number), row))
+      return toRecord(row, 'rest', receivedAt);
+    try {
+      return toRecord(
+        await client.pipeline(repo.woodpeckerId, row.number, signal),
+        'rest',
+        nowSeconds(clock),
+      );
+    } catch (error) {
+      // Deleted since the list was made; the list's row is all there will ever be of it.
+      if (error instanceof NotFound) return toRecord(row, 'rest', receivedAt);
+      signal.throwIfAborted();
+      if (!(error instanceof Unavailable)) throw error;
+      unread.push(row.number);
+      return null;
+    }
+  };
+  const records = (await Promise.all(rows.map(complete))).filter((record) => record !== null);
+  return { records, unread };
+}
+
+export interface StoredPage {
+  readonly counts: Counts;
+  readonly pipelines: readonly StoredPipeline[];
+}
+
+/** Stores a page of a repo's list, held back until the repo is released, and with it how far the scan has come. */
+export async function storePage(
+  intake: Intake,
+  repoKey: number,
+  rows: readonly WirePipeline[],
+  source: Source,
+  covered: CoveredGround | null,
+  signal: AbortSignal,
+): Promise<StoredPage> {
+  const { ingest, clock, onEvent } = intake;
+  const repo = askableRepo(ingest.state, repoKey);
+  const { records, unread } = await completeRows(intake, repo, rows, signal);
+  const observed = await ingest.submit(async (uow) => {
+    const taken = await takeIn(uow, repo, records);
+    // One that cannot be read now must not hold up the rest of its repo: it is asked for until it can.
+    const now = nowSeconds(clock);
+    for (const number of unread) {
+      await uow.putFollow({ target: repo.woodpeckerId, number, bornAt: now, askedAt: now, hintedAt: null });
+    }
+    const current = uow.repoById(repo.woodpeckerId);
+    if (covered && current) await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
+    return taken;
+  });
+  const counts = countResults(onEvent, source, observed.map(toEventResult));
+  return { counts, pipelines: observed.map(({ pipeline }) => pipeline) };
+}
+
+async function takeIn(uow: UnitOfWork, repo: Repo, records: readonly PipelineRecord[]): Promise<Observed[]> {
+  const observed: Observed[] = [];
+  for (const record of records) observed.push(await uow.observe(repo.key, record, 'scan'));
+  return observed;
+}
+
+/** What would become of a page, storing nothing. */
+export async function preview(
+  { ingest }: Intake,
+  repo: Repo,
+  records: readonly PipelineRecord[],
+): Promise<EventResult[]> {
+  const known = await ingest.read((rows) => lookUp(rows, repo, records));
+  return records.map((record) => {
+    const before = known.get(record.number);
+    const merged = before ? mergeRecords(before.record, record) : record;
+    if (before && saysTheSame(before.record, merged)) return 'duplicate';
+    return classify(ingest.mode.policy, repo, merged).kind === 'ignored' ? 'ignored' : 'stored';
+  });
+}
+
+/** Counts events of `source`, and returns them as a summary's counts. */
+export function countResults(onEvent: OnEvent, source: Source, results: readonly EventResult[]): Counts {
+  let counts = { ...noCounts, scanned: results.length };
+  for (const result of results) {
+    onEvent(source, result);
+    if (result === 'ignored') counts = { ...counts, ignored: counts.ignored + 1 };
+    else if (result === 'duplicate' || result === 'stale')
+      counts = { ...counts, duplicate: counts.duplicate + 1 };
+    else counts = { ...counts, stored: counts.stored + 1 };
+  }
+  return counts;
+}
+
+/** What became of an observation, as events are counted. */
+export function toEventResult({ result, pipeline }: Observed): EventResult {
+  if (result === 'duplicate' || result === 'stale') return result;
+  if (pipeline.classification.kind === 'ignored') return 'ignored';
+  return result === 'unfinished' ? 'following' : 'stored';
+}
+
+async function lookUp(
+  { pipelines }: Reading,
+  repo: Repo,
+  wanted: readonly { readonly number: number }[],
+): Promise<Map<number, StoredPipeline>> {
+  const found = new Map<number, StoredPipeline>();
+  for (const { number } of wanted) {
+    const pipeline = await pipelines.get(repo.key, number);
+    if (pipeline) found.set(number, pipeline);
+  }
+  return found;
+}
+
+function isKnownInDetail(known: StoredPipeline | undefined, row: WirePipeline): boolean {
+  if (!known || !isEnded(known.record.status) || !known.record.hasWorkflows) return false;
+  return known.record.id === (row.id ?? 0) && known.record.updatedAt === (row.updated || row.updated_at);
+}

@@ -1,0 +1,127 @@
+/**
+ * Brings one repo's record up to the present, and keeps track of how far it is known without a gap.
+ *
+ * The first time it reaches back to the horizon, later to the watermark. Guarantees: what it finds is stored page by
+ * page but shown and credited only when the gap is closed, in one transaction; the watermark moves only then; a scan
+ * that was cut off goes on below the ground it has covered. One that ended less than an hour before the last scan is
+ * read again, since ends can change.
+ */
+
+import { isInFuture } from '../core/clock-skew.ts';
+import type { CoveredGround } from '../core/repo.ts';
+import { nowSeconds } from '../util/clock.ts';
+import { createdAt, type WirePipeline } from '../woodpecker/wire.ts';
+import type { Source } from './event-labels.ts';
+import { findOlderOutcomes } from './last-outcomes.ts';
+import { pipelinePages } from './list-pipelines.ts';
+import { addCounts, type Counts, type Intake, noCounts, storePage } from './store-page.ts';
+import { type AskableRepo, askableRepo } from './watched-repos.ts';
+
+/** Closes the gap between what is known of the repo and now. */
+export type CatchUp = (repoKey: number, source: Source, signal: AbortSignal) => Promise<Counts>;
+
+export interface CatchUpOptions {
+  /** How far a repo's first backfill reaches back, in seconds; `null` for all. */
+  readonly historySeconds: number | null;
+}
+
+const settledAfterSeconds = 3600;
+
+export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions): CatchUp {
+  const { ingest, client, clock } = intake;
+  const repoAt = (key: number): AskableRepo => askableRepo(ingest.state, key);
+
+  const catchUp: CatchUp = async (repoKey, source, signal) => {
+    const startedAt = nowSeconds(clock);
+    await fixHorizon(repoKey, startedAt);
+    const { watermark, scannedAt, covered: earlier } = repoAt(repoKey).scan;
+    const isFirst = watermark === null;
+    const floor = await floorOf(repoKey, watermark, scannedAt);
+    const horizon = repoAt(repoKey).horizon ?? 0;
+    // Where nothing is known yet, or there was nothing since the horizon, only the horizon says where to stop.
+    const isBounded = horizon > 0 && !watermark;
+    const oldest = isBounded ? { after: horizon } : {};
+
+    let counts = noCounts;
+    let highest = watermark ?? 0;
+    let lowest: CoveredGround | null = null;
+    /** Reads down to `until`: the floor, or the ground that an earlier scan has covered. */
+    const read = async (query: { before?: number }, until: number): Promise<void> => {
+      const { woodpeckerId } = repoAt(repoKey);
+      for await (const rows of pipelinePages(client, woodpeckerId, { ...oldest, ...query }, signal)) {
+        const wanted = rows.filter((row) => !isBounded || createdAt(row) > horizon);
+        highest = Math.max(highest, ...wanted.map((row) => row.number));
+        lowest = lowerGround(lowest, wanted, highest);
+        const isConnected = earlier === null || query.before !== undefined;
+        const page = await storePage(intake, repoKey, wanted, source, isConnected ? lowest : null, signal);
+        counts = addCounts(counts, page.counts);
+        if (rows.some((row) => row.number <= until) || wanted.length < rows.length) return;
+      }
+    };
+    await read({}, Math.max(floor, earlier?.to ?? 0));
+    if (earlier && earlier.from > floor + 1) {
+      lowest = { ...earlier, to: highest };
+      await read({ before: earlier.fromCreatedAt + 1 }, floor);
+    }
+    if (isFirst && horizon > 0) {
+      counts = addCounts(counts, await findOlderOutcomes(intake, repoKey, source, signal));
+    }
+
+    await ingest.submit(async (uow) => {
+      const current = uow.repoById(repoAt(repoKey).woodpeckerId);
+      if (!current) return;
+      const knownSince = isFirst ? Math.min(current.knownSince ?? horizon, horizon) : current.knownSince;
+      const scan = { watermark: highest, scannedAt: startedAt, covered: null };
+      await uow.putRepo({ ...current, knownSince, scan });
+      await uow.release(repoKey);
+    });
+    return counts;
+  };
+
+  /** The number above which all must be read: what lies below is known, and has been settled for an hour. */
+  const floorOf = async (
+    repoKey: number,
+    watermark: number | null,
+    scannedAt: number | null,
+  ): Promise<number> => {
+    if (watermark === null || scannedAt === null) return 0;
+    const unsettled = await ingest.read(async ({ pipelines }) => {
+      let since = scannedAt;
+      if (isInFuture(scannedAt, nowSeconds(clock))) {
+        // The clock was wrong; the scan cannot have been before what it has found.
+        const newest = await pipelines.get(repoKey, watermark);
+        since = newest?.record.createdAt ?? 0;
+      }
+      return pipelines.lowestUpdatedSince(repoKey, since - settledAfterSeconds);
+    });
+    return Math.min(watermark, unsettled === null ? watermark : unsettled - 1);
+  };
+
+  const fixHorizon = async (repoKey: number, now: number): Promise<void> => {
+    const { woodpeckerId, horizon, scan } = repoAt(repoKey);
+    const isMissing = horizon === null && scan.watermark === null;
+    // One that lies ahead was fixed by a clock that was wrong: nothing would ever be credited.
+    if (!isMissing && !isInFuture(horizon ?? 0, now)) return;
+    await ingest.submit(async (uow) => {
+      const repo = uow.repoById(woodpeckerId);
+      if (repo) await uow.putRepo({ ...repo, horizon: historySeconds === null ? 0 : now - historySeconds });
+    });
+  };
+
+  return catchUp;
+}
+
+/** The ground from the highest number down to the lowest row so far. */
+function lowerGround(
+  ground: CoveredGround | null,
+  rows: readonly WirePipeline[],
+  highest: number,
+): CoveredGround | null {
+  const last = rows.reduce<WirePipeline | null>(
+    (low, row) => (low && low.number < row.number ? low : row),
+    null,
+  );
+  if (!last) return ground;
+  if (ground && ground.from <= last.number) return { ...ground, to: highest };
+  return { from: last.number, to: highest, fromCreatedAt: createdAt(last) };
+}

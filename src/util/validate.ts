@@ -1,0 +1,134 @@
+/**
+ * Checks a value from outside against a schema, and tells every mistake in it with its path, in words for whoever sent it.
+ *
+ * Tells of what was given its type at most, or a short number: it may be long, or a secret.
+ */
+
+import { z } from 'zod';
+import { closest } from './did-you-mean.ts';
+
+export interface FieldError {
+  /** Keys and places in lists, with dots between; empty for the value itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export type ParsedFields<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly errors: readonly FieldError[] };
+
+const mostKeysTold = 5;
+const longestKeyTold = 40;
+const longestNumberTold = 12;
+
+export function parseFields<T>(schema: z.ZodType<T>, value: unknown): ParsedFields<T> {
+  const parsed = schema.safeParse(value, { error: describeIssue });
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const ofWrongType = new Set<string>();
+  const errors = parsed.error.issues.flatMap(({ code, message, ...issue }) => {
+    const path = issue.path.join('.');
+    // A list in place of a text is found to be too short for one besides.
+    if (ofWrongType.has(path)) return [];
+    if (code === 'invalid_type') ofWrongType.add(path);
+    return [{ path, message }];
+  });
+  return { ok: false, errors };
+}
+
+/** What is wrong, where the schema has no words of its own for it. */
+export const describeIssue: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case 'invalid_type':
+      return expectation(nounOf(issue.expected), issue.input);
+    case 'invalid_value': {
+      const words = issue.values.map(String).join(', ');
+      const expected = issue.values.length === 1 ? words : `one of ${words}`;
+      return issue.input === undefined ? `Missing, expected ${expected}` : `Expected ${expected}`;
+    }
+    case 'invalid_union':
+      return describeUnion(issue.errors, issue.input);
+    case 'too_small':
+      if (issue.origin === 'string') return 'Expected text, given an empty one';
+      if (issue.origin === 'array') return 'Expected at least one, given none';
+      return expectation(
+        `a number ${issue.inclusive ? 'of at least' : 'above'} ${issue.minimum}`,
+        issue.input,
+      );
+    case 'too_big':
+      if (issue.origin === 'string') return `Expected at most ${issue.maximum} characters`;
+      return expectation(
+        `a number ${issue.inclusive ? 'of at most' : 'below'} ${issue.maximum}`,
+        issue.input,
+      );
+    case 'unrecognized_keys':
+      return describeUnknown(
+        issue.keys,
+        issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape) : [],
+      );
+    default:
+      return undefined;
+  }
+};
+
+/** What the first kind lacks that the value is of; all kinds where it is of none. */
+function describeUnion(kinds: readonly (readonly z.core.$ZodIssue[])[], input: unknown): string {
+  const others: string[] = [];
+  for (const [issue] of kinds) {
+    if (issue?.code !== 'invalid_type') {
+      if (issue) return issue.message;
+    } else if (typeOf(input) === typeExpected(issue.expected)) {
+      return issue.message;
+    } else {
+      others.push(nounOf(issue.expected));
+    }
+  }
+  return expectation(others.join(' or '), input);
+}
+
+function describeUnknown(keys: readonly string[], known: readonly string[]): string {
+  const told = keys.slice(0, mostKeysTold).map((key, index) => {
+    const meant = closest(key, known);
+    const shown = key.length > longestKeyTold ? `${key.slice(0, longestKeyTold)}…` : key;
+    return `${index === 0 ? 'Unknown' : 'unknown'} key ${shown}${meant === null ? '' : `, did you mean ${meant}?`}`;
+  });
+  const more = keys.length - told.length;
+  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+}
+
+function expectation(expected: string, input: unknown): string {
+  return input === undefined ? 'Missing' : `Expected ${expected}, given ${given(input)}`;
+}
+
+function given(input: unknown): string {
+  switch (typeof input) {
+    case 'boolean':
+      return String(input);
+    case 'number':
+      return String(input).length > longestNumberTold ? 'another' : String(input);
+    case 'string':
+      return 'text';
+    default:
+      return input === null ? 'null' : nounOf(typeOf(input));
+  }
+}
+
+const nouns: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+};
+
+function nounOf(type: string): string {
+  return nouns[type] ?? type;
+}
+
+function typeOf(value: unknown): string {
+  return Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
+}
+
+function typeExpected(expected: string): string {
+  return expected === 'int' ? 'number' : expected;
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { askAt, bornAtOfEnded, endFollowed, type Follow, followKey } from '../../src/core/poll-schedule.ts';
+
+const aFollow = (overrides: Partial<Follow> = {}): Follow => ({
+  target: 11,
+  number: 12,
+  bornAt: 10_000,
+  askedAt: null,
+  hintedAt: null,
+  ...overrides,
+});
+
+describe('askAt', () => {
+  it('is at once for what was never asked for', () => {
+    expect(askAt(aFollow())).toBe(10_000);
+    expect(askAt(aFollow({ hintedAt: 10_500 }))).toBe(10_500);
+  });
+
+  it.each([
+    // age when last asked, seconds until the next time
+    [0, 2],
+    [5, 2],
+    [20, 2],
+    [21, 2.1],
+    [600, 60],
+    [36_000, 3600],
+    [864_000, 86_400],
+    [8_640_000, 86_400],
+  ])('is, at an age of %d s, %d s after it was last asked for', (age, pause) => {
+    expect(askAt(aFollow({ askedAt: 10_000 + age }))).toBe(10_000 + age + pause);
+  });
+
+  it('is two seconds after it was last asked for where a hint came in since', () => {
+    expect(askAt(aFollow({ askedAt: 50_000, hintedAt: 50_001 }))).toBe(50_002);
+    expect(askAt(aFollow({ askedAt: 50_000, hintedAt: 53_000 }))).toBe(50_002);
+  });
+
+  it('is not put off where the pipeline seems to be born later than it was asked for', () => {
+    expect(askAt(aFollow({ bornAt: 60_000, askedAt: 50_000 }))).toBe(50_002);
+  });
+});
+
+describe('bornAtOfEnded', () => {
+  it.each([
+    // seconds since the end when asked, seconds until the next time
+    [0, 2],
+    [1, 2],
+    [3, 3],
+    [64, 64],
+    [3000, 3000],
+  ])('has what ended %d s before it was asked for be asked for again in %d s', (since, pause) => {
+    const follow = aFollow({ bornAt: bornAtOfEnded(50_000 - since, 50_000), askedAt: 50_000 });
+    expect(askAt(follow)).toBe(50_000 + pause);
+    expect(endFollowed(follow)).toBe(50_000 - since);
+  });
+});
+
+describe('followKey', () => {
+  it('is equal for names that differ in case alone', () => {
+    expect(followKey({ target: 'Acme/Shop', number: 12 })).toBe(
+      followKey({ target: 'acme/shop', number: 12 }),
+    );
+  });
+
+  it('tells targets and numbers apart', () => {
+    const keys = [
+      followKey({ target: 11, number: 12 }),
+      followKey({ target: 11, number: 1 }),
+      followKey({ target: 1, number: 12 }),
+      followKey({ target: '11', number: 12 }),
+      followKey({ target: 'acme/shop', number: 12 }),
+    ];
+    expect(new Set(keys).size).toBe(5);
+  });
+});

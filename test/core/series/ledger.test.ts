@@ -1,0 +1,252 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compareDeployments } from '../../../src/core/deployment.ts';
+import { type Fold, stepFold } from '../../../src/core/figures/fold.ts';
+import { figures } from '../../../src/core/figures/index.ts';
+import {
+  addDifference,
+  addedBy,
+  addToTotals,
+  creditFor,
+  differenceOf,
+  ledgerMetrics,
+  sumTotals,
+  type Totals,
+  waived,
+  zeroTotals,
+} from '../../../src/core/series/ledger.ts';
+import { anyDeployments } from '../../support/arbitraries.ts';
+import { emptyTimeline } from '../../support/projected.ts';
+import { aDeployment } from '../../support/records.ts';
+
+const nothing: Fold = emptyTimeline.tip;
+const failingSince100: Fold = stepFold(nothing, aDeployment({ outcome: 'failure', at: 100 }));
+
+const additionsOf = (before: Fold, overrides: Parameters<typeof aDeployment>[0]) =>
+  Object.fromEntries(
+    (creditFor(before, aDeployment(overrides))?.additions ?? []).map(({ metric, amount }) => [
+      metric.name,
+      amount,
+    ]),
+  );
+
+describe('creditFor', () => {
+  it('counts a success', () => {
+    expect(additionsOf(nothing, { outcome: 'success', startedAt: 1000, at: 1100 })).toEqual({
+      dora_deployments_total: 1,
+      dora_change_lead_time_unknown_total: 1,
+      dora_deployment_duration_seconds: 100,
+    });
+  });
+
+  it('counts a failure among deployments and failures', () => {
+    expect(additionsOf(nothing, { outcome: 'failure' })).toEqual({
+      dora_deployments_total: 1,
+      dora_deployment_failures_total: 1,
+    });
+  });
+
+  it('observes a recovery for the success that closes an episode', () => {
+    expect(additionsOf(failingSince100, { outcome: 'success', at: 700 })).toEqual({
+      dora_deployments_total: 1,
+      dora_deployment_recovery_time_seconds: 600,
+      dora_change_lead_time_unknown_total: 1,
+    });
+    expect(additionsOf(failingSince100, { outcome: 'failure', at: 700 })).not.toHaveProperty(
+      'dora_deployment_recovery_time_seconds',
+    );
+  });
+
+  it('observes no duration that is negative or lacks a start', () => {
+    const failure = { outcome: 'failure' as const, at: 1100 };
+    const counted = { dora_deployments_total: 1, dora_deployment_failures_total: 1 };
+    expect(additionsOf(nothing, { ...failure, startedAt: 1200 })).toEqual(counted);
+    expect(additionsOf(nothing, { ...failure, startedAt: null })).toEqual(counted);
+    expect(additionsOf(nothing, { startedAt: 1100, at: 1100 })).toMatchObject({
+      dora_deployment_duration_seconds: 0,
+    });
+  });
+
+  it('adds but the failure for a success that turns out to have failed', () => {
+    const credit = creditFor(nothing, aDeployment({ outcome: 'success', startedAt: 1000 }));
+    const corrected = { ...aDeployment(credit?.deployment), outcome: 'failure' as const };
+    expect(creditFor(nothing, corrected)?.additions.map(({ metric }) => metric.name)).toEqual([
+      'dora_deployment_failures_total',
+    ]);
+  });
+
+  it('takes nothing back for a failure that turns out to have gone well', () => {
+    const credit = creditFor(nothing, aDeployment({ outcome: 'failure' }));
+    const corrected = { ...aDeployment(credit?.deployment), outcome: 'success' as const };
+    expect(
+      creditFor(nothing, corrected)?.additions.map(({ metric, amount }) => [metric.name, amount]),
+    ).toEqual([['dora_change_lead_time_unknown_total', 1]]);
+  });
+
+  it('adds nothing for a deployment that is waived', () => {
+    expect(creditFor(failingSince100, aDeployment({ credited: waived, startedAt: 1 }))).toBeNull();
+  });
+
+  it('adds a second time nothing at all, to whatever state', () => {
+    fc.assert(
+      fc.property(anyDeployments(), anyDeployments(1), (history, [deployment]) => {
+        fc.pre(deployment !== undefined);
+        const before = history.toSorted(compareDeployments).reduce(stepFold, nothing);
+        const next = aDeployment({ ...deployment, at: 100, number: 100 });
+        const credit = creditFor(before, next);
+        expect(credit?.additions.every(({ amount }) => amount >= 0)).toBe(true);
+        expect(creditFor(before, credit?.deployment ?? next)).toBeNull();
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('the entries of the ledger', () => {
+  const entries = figures.flatMap(({ measures }) => measures.flatMap(({ ledger }) => ledger ?? []));
+
+  it('have bits that stored pipelines rely on, shared only by what excludes each other', () => {
+    expect(Object.fromEntries(entries.map(({ metric, bit }) => [metric.name, bit]))).toEqual({
+      dora_deployments_total: 1,
+      dora_deployment_failures_total: 2,
+      dora_deployment_reworks_total: 4,
+      dora_deployment_recovery_time_seconds: 8,
+      dora_change_lead_time_seconds: 16,
+      dora_change_lead_time_unknown_total: 16,
+      dora_deployment_duration_seconds: 32,
+    });
+  });
+
+  it('are all waived together', () => {
+    expect(entries.filter(({ bit }) => (waived & bit) === 0)).toEqual([]);
+  });
+
+  it('have names of their own, and buckets in ascending order', () => {
+    expect(new Set(ledgerMetrics.map(({ name }) => name)).size).toBe(ledgerMetrics.length);
+    for (const metric of ledgerMetrics) {
+      if (metric.type === 'histogram')
+        expect(metric.buckets).toEqual(metric.buckets.toSorted((a, b) => a - b));
+    }
+  });
+});
+
+describe('addToTotals', () => {
+  const metricNamed = (wanted: string) => {
+    const metric = ledgerMetrics.find(({ name }) => name === wanted);
+    if (!metric) throw new Error(`No metric is named "${wanted}"`);
+    return metric;
+  };
+  const recovery = metricNamed('dora_deployment_recovery_time_seconds');
+  const deployments = metricNamed('dora_deployments_total');
+
+  it('adds to counters', () => {
+    const totals = addToTotals(zeroTotals, [
+      { metric: deployments, amount: 1 },
+      { metric: deployments, amount: 1 },
+    ]);
+    expect(totals.counters['dora_deployments_total']).toBe(2);
+    expect(totals.counters['dora_deployment_failures_total']).toBe(0);
+  });
+
+  it.each([
+    // seconds, index of the bucket
+    [0, 0],
+    [300, 0],
+    [301, 1],
+    [86_400, 4],
+    [180 * 86_400, 8],
+    [180 * 86_400 + 1, 9],
+  ])('puts %d s into the bucket whose bound it does not exceed', (amount, index) => {
+    const totals = addToTotals(zeroTotals, [{ metric: recovery, amount }]);
+    const counts = new Array<number>(10).fill(0);
+    counts[index] = 1;
+    expect(totals.histograms['dora_deployment_recovery_time_seconds']).toEqual({ counts, sum: amount });
+  });
+
+  it('leaves what it was given as it was', () => {
+    const before = structuredClone(zeroTotals);
+    addToTotals(zeroTotals, [
+      { metric: deployments, amount: 1 },
+      { metric: recovery, amount: 1 },
+    ]);
+    expect(zeroTotals).toEqual(before);
+  });
+
+  it('starts what totals of an older version lack', () => {
+    const older: Totals = { counters: {}, histograms: {} };
+    const totals = addToTotals(older, [
+      { metric: deployments, amount: 1 },
+      { metric: recovery, amount: 60 },
+    ]);
+    expect(totals).toEqual({
+      counters: { dora_deployments_total: 1 },
+      histograms: {
+        dora_deployment_recovery_time_seconds: { counts: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0], sum: 60 },
+      },
+    });
+  });
+});
+
+describe('sumTotals', () => {
+  const one: Totals = { counters: { a: 1, b: 2 }, histograms: { h: { counts: [1, 0], sum: 5 } } };
+  const other: Totals = {
+    counters: { b: 3, c: 4 },
+    histograms: { h: { counts: [0, 2], sum: 7 }, i: { counts: [1], sum: 1 } },
+  };
+
+  it('adds up counters, buckets and sums', () => {
+    expect(sumTotals(one, other)).toEqual({
+      counters: { a: 1, b: 5, c: 4 },
+      histograms: { h: { counts: [1, 2], sum: 12 }, i: { counts: [1], sum: 1 } },
+    });
+  });
+
+  it('does not mind the order, nor totals of 0', () => {
+    expect(sumTotals(other, one)).toEqual(sumTotals(one, other));
+    expect(sumTotals(zeroTotals, zeroTotals)).toEqual(zeroTotals);
+  });
+});
+
+describe('addedBy', () => {
+  it('tells of any history what each deployment was credited with', () => {
+    fc.assert(
+      fc.property(anyDeployments(), (deployments) => {
+        let fold = nothing;
+        for (const deployment of deployments.toSorted(compareDeployments)) {
+          const credit = creditFor(fold, deployment);
+          expect(addedBy(fold, credit?.deployment ?? deployment)).toEqual(credit?.additions ?? []);
+          fold = stepFold(fold, deployment);
+        }
+      }),
+    );
+  });
+
+  it('is nothing for what has added nothing, or never may', () => {
+    const success = { outcome: 'success' as const, startedAt: 1000, at: 1100 };
+    expect(addedBy(nothing, aDeployment({ ...success, credited: 0 }))).toEqual([]);
+    expect(addedBy(nothing, aDeployment({ ...success, credited: waived }))).toEqual([]);
+    const [one, ...others] = addedBy(nothing, aDeployment({ ...success, credited: 1 }));
+    expect([one?.metric.name, others]).toEqual(['dora_deployments_total', []]);
+  });
+});
+
+describe('the difference of two ledgers', () => {
+  const name = 'dora_deployment_duration_seconds';
+  const totalsOf = (deployments: number, counts: readonly number[], sum: number): Totals => ({
+    counters: { ...zeroTotals.counters, dora_deployments_total: deployments },
+    histograms: { ...zeroTotals.histograms, [name]: { counts, sum } },
+  });
+  const less = totalsOf(1, [0, 2, 0, 0, 0, 0, 0, 0, 0, 0], 80);
+  const more = totalsOf(4, [1, 1, 0, 0, 0, 0, 0, 0, 0, 3], 900);
+
+  it('makes one of the other', () => {
+    expect(addDifference(less, differenceOf(more, less))).toEqual(more);
+    expect(addDifference(more, differenceOf(less, more))).toEqual(less);
+  });
+
+  it('leaves nothing below 0', () => {
+    expect(addDifference(zeroTotals, differenceOf(less, more))).toEqual(
+      totalsOf(0, [0, 1, 0, 0, 0, 0, 0, 0, 0, 0], 0),
+    );
+  });
+});

@@ -1,0 +1,400 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Deployment } from '../../../src/core/deployment.ts';
+import { defaultRules } from '../../../src/core/figures/figure.ts';
+import { stepFold } from '../../../src/core/figures/fold.ts';
+import {
+  addToTotals,
+  type Credit,
+  type Totals,
+  waived,
+  zeroTotals,
+} from '../../../src/core/series/ledger.ts';
+import {
+  createTimelineBuilder,
+  reduce,
+  settle,
+  type Timeline,
+  type TimelineChange,
+} from '../../../src/core/series/reducer.ts';
+import { anyDeployments } from '../../support/arbitraries.ts';
+import { gaugesOf } from '../../support/gauges.ts';
+import { emptyTimeline } from '../../support/projected.ts';
+import { aDeployment } from '../../support/records.ts';
+
+/** `F100` and the like: an outcome and a time, numbered as they come. */
+const deployments = (...told: string[]): Deployment[] =>
+  told.map((word, index) =>
+    aDeployment({
+      number: index + 1,
+      outcome: word.startsWith('S') ? 'success' : 'failure',
+      at: Number(word.slice(1)),
+    }),
+  );
+
+const insert = (...inserted: Deployment[]): TimelineChange => ({ removed: [], inserted });
+
+function reduceAll(start: Timeline, ...changes: TimelineChange[]): { timeline: Timeline; totals: Totals } {
+  let timeline = start;
+  let totals = zeroTotals;
+  for (const change of changes) {
+    const reduction = reduce(timeline, change);
+    if (!reduction) throw new Error('The change reaches into the base');
+    timeline = reduction.timeline;
+    for (const { additions } of reduction.credits) totals = addToTotals(totals, additions);
+  }
+  return { timeline, totals };
+}
+
+const recoveriesOf = ({ totals }: { totals: Totals }) => {
+  const { counts = [], sum } = totals.histograms['dora_deployment_recovery_time_seconds'] ?? {};
+  return { count: counts.reduce((total, count) => total + count, 0), sum };
+};
+
+/** What a series comes to, said by the definitions alone: sort, then look. */
+function bruteForce(all: readonly Deployment[]) {
+  const sorted = [...all].sort((a, b) => a.at - b.at || a.number - b.number);
+  const successes = sorted.filter(({ outcome }) => outcome === 'success');
+  const failures = sorted.filter(({ outcome }) => outcome === 'failure');
+  const sinceSuccess = sorted.slice(sorted.findLastIndex(({ outcome }) => outcome === 'success') + 1);
+  return {
+    lastSuccess: successes.at(-1)?.at ?? 0,
+    lastFailure: failures.at(-1)?.at ?? 0,
+    failingSince: sinceSuccess[0]?.at ?? 0,
+  };
+}
+
+describe('reduce: gauges', () => {
+  it.each([
+    { title: 'nothing', told: [], expected: [0, 0, 0] },
+    { title: 'one success', told: ['S100'], expected: [100, 0, 0] },
+    {
+      title: 'only failures: the first of them is when it began to fail',
+      told: ['F100', 'F200', 'F300'],
+      expected: [0, 300, 100],
+    },
+    {
+      title: 'a streak of failures after a success',
+      told: ['S100', 'F200', 'F300'],
+      expected: [100, 300, 200],
+    },
+    { title: 'a closed episode', told: ['F100', 'F200', 'S300'], expected: [300, 200, 0] },
+    { title: 'a second episode', told: ['F100', 'S200', 'F300', 'F400'], expected: [200, 400, 300] },
+    {
+      title: 'finishes told out of order: the most recent wins',
+      told: ['S300', 'F400', 'S100', 'F200'],
+      expected: [300, 400, 400],
+    },
+    {
+      title: 'failure and success in one second: the later number began later',
+      told: ['F100', 'S100'],
+      expected: [100, 100, 0],
+    },
+    { title: 'success and failure in one second', told: ['S100', 'F100'], expected: [100, 100, 100] },
+  ])('tells of $title', ({ told, expected: [lastSuccess, lastFailure, failingSince] }) => {
+    const { timeline } = reduceAll(emptyTimeline, insert(...deployments(...told)));
+    expect(gaugesOf(timeline.tip)).toEqual({ lastSuccess, lastFailure, failingSince });
+  });
+
+  it('follows a deployment that moves in time', () => {
+    const [first, second] = deployments('S100', 'F200') as [Deployment, Deployment];
+    const moved = { ...second, at: 50 };
+    const { timeline } = reduceAll(emptyTimeline, insert(first, second), {
+      removed: [second],
+      inserted: [moved],
+    });
+    expect(gaugesOf(timeline.tip)).toEqual({ lastSuccess: 100, lastFailure: 50, failingSince: 0 });
+  });
+
+  it('forgets a deployment that counts no longer', () => {
+    const [first, second] = deployments('S100', 'F200') as [Deployment, Deployment];
+    const { timeline } = reduceAll(emptyTimeline, insert(first, second), { removed: [second], inserted: [] });
+    expect(gaugesOf(timeline.tip)).toEqual({ lastSuccess: 100, lastFailure: 0, failingSince: 0 });
+    expect(timeline.recent.map(({ number }) => number)).toEqual([1]);
+  });
+
+  it('tells pipelines of two repos in one series apart', () => {
+    const mine = aDeployment({ repo: 1, number: 5, at: 100 });
+    const theirs = aDeployment({ repo: 2, number: 5, at: 200 });
+    const { timeline } = reduceAll(emptyTimeline, insert(mine, theirs), { removed: [mine], inserted: [] });
+    expect(timeline.recent.map(({ repo }) => repo)).toEqual([2]);
+  });
+});
+
+describe('reduce: recovery times', () => {
+  it.each([
+    { title: 'nothing for a success that follows a success', told: ['S100', 'S200'], count: 0, sum: 0 },
+    { title: 'from failure to success', told: ['F100', 'S400'], count: 1, sum: 300 },
+    {
+      title: 'a streak of failures as one episode, from its first',
+      told: ['F100', 'F200', 'F300', 'S400'],
+      count: 1,
+      sum: 300,
+    },
+    { title: 'nothing while only failures are known', told: ['F100', 'F200'], count: 0, sum: 0 },
+    {
+      title: 'each episode once',
+      told: ['F100', 'S150', 'S200', 'F300', 'F350', 'S400'],
+      count: 2,
+      sum: 150,
+    },
+    { title: 'an end within the second', told: ['F100', 'S100'], count: 1, sum: 0 },
+  ])('observes $title', ({ told, count, sum }) => {
+    expect(recoveriesOf(reduceAll(emptyTimeline, insert(...deployments(...told))))).toEqual({ count, sum });
+    // One by one comes to the same.
+    const oneByOne = deployments(...told).map((deployment) => insert(deployment));
+    expect(recoveriesOf(reduceAll(emptyTimeline, ...oneByOne))).toEqual({ count, sum });
+  });
+
+  it('observes a success once it is known to close an episode: a failure that comes late', () => {
+    const [failure, success] = deployments('F100', 'S400') as [Deployment, Deployment];
+    expect(recoveriesOf(reduceAll(emptyTimeline, insert(success), insert(failure)))).toEqual({
+      count: 1,
+      sum: 300,
+    });
+  });
+
+  it('keeps what it observed when a late success splits the episode, and adds the part before', () => {
+    const [first, between, second, last] = deployments('F100', 'S200', 'F300', 'S400') as Deployment[] as [
+      Deployment,
+      Deployment,
+      Deployment,
+      Deployment,
+    ];
+    const result = reduceAll(emptyTimeline, insert(first, second, last), insert(between));
+    // 300 s from F100 to S400 were told before S200 was known; F100 to S200 adds 100 s.
+    expect(recoveriesOf(result)).toEqual({ count: 2, sum: 400 });
+    expect(gaugesOf(result.timeline.tip)).toEqual({ lastSuccess: 400, lastFailure: 300, failingSince: 0 });
+  });
+
+  it('opens an episode anew when a late failure comes between two successes', () => {
+    const [before, late, after] = deployments('S100', 'F200', 'S300') as [Deployment, Deployment, Deployment];
+    expect(recoveriesOf(reduceAll(emptyTimeline, insert(before, after), insert(late)))).toEqual({
+      count: 1,
+      sum: 100,
+    });
+  });
+
+  it('observes a success but once, however the failures before it are corrected', () => {
+    const [failure, success] = deployments('F100', 'S400') as [Deployment, Deployment];
+    const added = reduce(emptyTimeline, insert(failure, success));
+    const [known] = added?.timeline.recent ?? [];
+    const earlier = { ...(known as Deployment), at: 50 };
+    const again = reduce(added?.timeline as Timeline, {
+      removed: [known as Deployment],
+      inserted: [earlier],
+    });
+    expect(again?.credits).toEqual([]);
+  });
+});
+
+describe('reduce', () => {
+  it('keeps with each deployment what it has added to the ledger', () => {
+    const reduction = reduce(emptyTimeline, insert(...deployments('F100', 'S400')));
+    expect(reduction?.timeline.recent).toEqual(reduction?.credits.map(({ deployment }) => deployment));
+    expect(reduction?.credits.map(({ deployment }) => deployment.number)).toEqual([1, 2]);
+  });
+
+  it('adds nothing for a deployment that is waived, but tells its time', () => {
+    const old = aDeployment({ at: 100, credited: waived });
+    const reduction = reduce(emptyTimeline, insert(old));
+    expect(reduction?.credits).toEqual([]);
+    expect(gaugesOf(reduction?.timeline.tip ?? []).lastSuccess).toBe(100);
+  });
+
+  it('comes to what the definitions say, for any order of coming, going and correcting', () => {
+    const anyStory = anyDeployments().chain((final) =>
+      fc.record({
+        final: fc.constant(final),
+        /** What was first told of some of them, before it was corrected. */
+        first: fc.constant(final).chain((all) =>
+          fc.tuple(
+            ...all.map((deployment) =>
+              fc.option(
+                fc
+                  .record({
+                    at: fc.integer({ min: 1, max: 15 }),
+                    outcome: fc.constantFrom('success', 'failure'),
+                  })
+                  .map((told) => ({ ...deployment, ...told })),
+                { nil: null },
+              ),
+            ),
+          ),
+        ),
+        passing: anyDeployments(4).map((all) => all.map((one) => ({ ...one, number: one.number + 100 }))),
+        order: fc.array(fc.nat(), { minLength: 80, maxLength: 80 }),
+        together: fc.array(fc.boolean(), { minLength: 80, maxLength: 80 }),
+      }),
+    );
+    fc.assert(
+      fc.property(anyStory, ({ final, first, passing, order, together }) => {
+        // Each deployment's own steps keep their order; between deployments any order may come about.
+        const steps: TimelineChange[][] = [
+          ...final.map((deployment, index): TimelineChange[] => {
+            const before = first[index];
+            return before
+              ? [insert(before), { removed: [before], inserted: [deployment] }]
+              : [insert(deployment)];
+          }),
+          ...passing.map((deployment): TimelineChange[] => [
+            insert(deployment),
+            { removed: [deployment], inserted: [] },
+          ]),
+        ];
+        const changes: TimelineChange[] = [];
+        for (let turn = 0; steps.length > 0; turn++) {
+          const at = (order[turn] ?? 0) % steps.length;
+          const next = steps[at]?.shift();
+          if (next === undefined) steps.splice(at, 1);
+          else if (together[turn] && changes.length > 0 && next.removed.length === 0) {
+            const previous = changes.pop() as TimelineChange;
+            changes.push({ ...previous, inserted: [...previous.inserted, ...next.inserted] });
+          } else changes.push(next);
+        }
+        const { timeline } = reduceAll(emptyTimeline, ...changes);
+        expect(gaugesOf(timeline.tip)).toEqual(bruteForce(final));
+        const told = timeline.recent.map(({ number, at, outcome }) => ({ number, at, outcome }));
+        expect(told).toEqual(
+          [...final]
+            .sort((a, b) => a.at - b.at || a.number - b.number)
+            .map(({ number, at, outcome }) => ({ number, at, outcome })),
+        );
+        expect(timeline.tip).toEqual(timeline.recent.reduce(stepFold, timeline.base));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('adds each entry of the ledger at most once per deployment, whatever comes and goes', () => {
+    const anyStep = fc.record({
+      number: fc.integer({ min: 1, max: 5 }),
+      at: fc.integer({ min: 1, max: 9 }),
+      outcome: fc.constantFrom('success', 'failure'),
+      startedAt: fc.constantFrom(null, 0),
+      isGone: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(anyStep, { maxLength: 20 }), (steps) => {
+        let timeline = emptyTimeline;
+        const added = new Map<string, number>();
+        const creditedOf = new Map<number, number>();
+        for (const { isGone, ...told } of steps) {
+          const removed = timeline.recent.filter(({ number }) => number === told.number);
+          const credited = creditedOf.get(told.number) ?? 0;
+          const inserted = isGone ? [] : [aDeployment({ ...told, credited })];
+          const reduction = reduce(timeline, { removed, inserted });
+          if (!reduction) throw new Error('The change reaches into the base');
+          timeline = reduction.timeline;
+          for (const { deployment, additions } of reduction.credits) {
+            creditedOf.set(deployment.number, deployment.credited);
+            for (const { metric } of additions) {
+              const entry = `${deployment.number} ${metric.name}`;
+              added.set(entry, (added.get(entry) ?? 0) + 1);
+            }
+          }
+        }
+        expect([...added.values()].filter((times) => times > 1)).toEqual([]);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('leaves its arguments as they were', () => {
+    const freeze = (timeline: Timeline): Timeline => {
+      Object.freeze(timeline.recent);
+      Object.freeze(timeline.base);
+      Object.freeze(timeline.tip);
+      return Object.freeze(timeline);
+    };
+    fc.assert(
+      fc.property(anyDeployments(6), anyDeployments(6), (one, other) => {
+        const before = reduce(emptyTimeline, insert(...one))?.timeline as Timeline;
+        const copy = structuredClone(before);
+        const change = {
+          removed: before.recent.filter((_, index) => index % 2 === 0),
+          inserted: other.map((deployment) =>
+            Object.freeze({ ...deployment, number: deployment.number + 100 }),
+          ),
+        };
+        reduce(freeze(before), Object.freeze({ ...change, inserted: Object.freeze(change.inserted) }));
+        expect(before).toEqual(copy);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('settle', () => {
+  const timelineOf = (all: readonly Deployment[]) => reduceAll(emptyTimeline, insert(...all)).timeline;
+
+  it('forgets what is not after the cutoff, and keeps what it came to', () => {
+    const timeline = settle(timelineOf(deployments('F100', 'F200', 'F201')), 200);
+    expect(timeline.recent.map(({ at }) => at)).toEqual([201]);
+    expect(timeline.baseEnd).toBe(200);
+    expect(gaugesOf(timeline.base)).toEqual({ lastSuccess: 0, lastFailure: 200, failingSince: 100 });
+    expect(gaugesOf(timeline.tip)).toEqual({ lastSuccess: 0, lastFailure: 201, failingSince: 100 });
+  });
+
+  it('returns the same timeline where nothing is that old', () => {
+    const timeline = timelineOf(deployments('S100'));
+    expect(settle(timeline, 99)).toBe(timeline);
+    expect(settle(emptyTimeline, 99)).toBe(emptyTimeline);
+  });
+
+  it('lets an episode carry over what is forgotten', () => {
+    const settled = settle(timelineOf(deployments('F100')), 100);
+    const result = reduceAll(settled, insert(aDeployment({ number: 2, at: 700 })));
+    expect(recoveriesOf(result)).toEqual({ count: 1, sum: 600 });
+  });
+
+  it('makes a change that reaches into what is forgotten one for the caller', () => {
+    const settled = settle(timelineOf(deployments('S100', 'S300')), 200);
+    const late = aDeployment({ number: 9, at: 200 });
+    expect(reduce(settled, insert(late))).toBeNull();
+    expect(reduce(settled, { removed: [late], inserted: [] })).toBeNull();
+    expect(reduce(settled, insert({ ...late, at: 201 }))).not.toBeNull();
+  });
+
+  it('changes nothing visible, nor what later changes come to', () => {
+    fc.assert(
+      fc.property(
+        anyDeployments(),
+        fc.integer({ min: 0, max: 16 }),
+        anyDeployments(5),
+        (all, cutoff, later) => {
+          const whole = timelineOf(all);
+          const settled = settle(whole, cutoff);
+          expect(settled.tip).toEqual(whole.tip);
+          expect(settled.recent).toEqual(whole.recent.filter(({ at }) => at > cutoff));
+          const change: TimelineChange = {
+            removed: settled.recent.filter((_, index) => index % 2 === 0),
+            inserted: later
+              .map((deployment) => ({ ...deployment, number: deployment.number + 100 }))
+              .filter(({ at }) => at > cutoff),
+          };
+          const [after, wholeAfter] = [reduce(settled, change), reduce(whole, change)];
+          expect(after?.timeline.tip).toEqual(wholeAfter?.timeline.tip);
+          const added = (credits: readonly Credit[] = []) =>
+            credits.map(({ deployment, additions }) => [deployment.number, additions]);
+          expect(added(after?.credits)).toEqual(added(wholeAfter?.credits));
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+});
+
+describe('createTimelineBuilder', () => {
+  it('builds from a whole series what reducing and settling come to', () => {
+    fc.assert(
+      fc.property(anyDeployments(), fc.integer({ min: 0, max: 16 }), (all, cutoff) => {
+        const reduced = reduceAll(emptyTimeline, insert(...all)).timeline;
+        const builder = createTimelineBuilder(defaultRules, cutoff);
+        for (const deployment of reduced.recent) builder.add(deployment);
+        expect(builder.build()).toEqual(settle(reduced, cutoff));
+      }),
+      { numRuns: 400 },
+    );
+  });
+});

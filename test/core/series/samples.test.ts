@@ -1,0 +1,282 @@
+import { describe, expect, it } from 'vitest';
+import { createTally } from '../../../src/core/pipeline-counts.ts';
+import type { Repo } from '../../../src/core/repo.ts';
+import { type Totals, zeroTotals } from '../../../src/core/series/ledger.ts';
+import { type Pair, seriesKey } from '../../../src/core/series/pair.ts';
+import { reduce, type Timeline } from '../../../src/core/series/reducer.ts';
+import { createProjection, findSeries } from '../../../src/core/series/samples.ts';
+import { createState, type State, type StateChange } from '../../../src/core/series/state.ts';
+import { windowDistributions } from '../../../src/core/windows/window-content.ts';
+import { nameGauges } from '../../support/gauges.ts';
+import { emptyTimeline, project } from '../../support/projected.ts';
+import { aDeployment, aPair, aRepo } from '../../support/records.ts';
+
+function stateOf(repos: Repo[], pairs: Pair[], timelines: Map<string, Timeline> = new Map()) {
+  const state = createState();
+  state.apply({ repos, pairs, timelines, follows: new Map(), tally: createTally() });
+  return state;
+}
+
+const counted = (deployments: number): Totals => ({
+  ...zeroTotals,
+  counters: { ...zeroTotals.counters, dora_deployments_total: deployments },
+});
+const timelineOf = (...deployments: Parameters<typeof aDeployment>[0][]): Timeline => {
+  const reduction = reduce(emptyTimeline, { removed: [], inserted: deployments.map(aDeployment) });
+  if (!reduction) throw new Error('The change reaches into the base');
+  return reduction.timeline;
+};
+
+describe('project', () => {
+  it('shows a pair that is known, at 0 where nothing ever happened', () => {
+    const samples = project(stateOf([aRepo({ fullName: 'acme/shop' })], [aPair({ tier: 'production' })]));
+    expect(samples).toMatchObject([
+      { repo: 'acme/shop', tier: 'production', totals: zeroTotals, hasDeployed: false },
+    ]);
+    expect(nameGauges(samples[0]?.gauges ?? [])).toEqual({ lastSuccess: 0, lastFailure: 0, failingSince: 0 });
+  });
+
+  it('shows the gauges of the timeline and the totals of the pair', () => {
+    const repo = aRepo();
+    const timeline = timelineOf({ number: 1, at: 100 }, { number: 2, at: 200, outcome: 'failure' });
+    const state = stateOf(
+      [repo],
+      [aPair({ totals: counted(7) })],
+      new Map([[seriesKey(repo, 'production'), timeline]]),
+    );
+    const [sample] = project(state);
+    expect(nameGauges(sample?.gauges ?? [])).toEqual({
+      lastSuccess: 100,
+      lastFailure: 200,
+      failingSince: 200,
+    });
+    expect(sample?.totals).toEqual(counted(7));
+    expect(sample?.hasDeployed).toBe(true);
+  });
+
+  it('has deployed once a deployment is known, even one that is not counted, or was counted before', () => {
+    const repo = aRepo();
+    const uncounted = new Map([[seriesKey(repo, 'production'), timelineOf({ at: 100 })]]);
+    expect(project(stateOf([repo], [aPair()], uncounted))[0]?.hasDeployed).toBe(true);
+    expect(project(stateOf([repo], [aPair({ totals: counted(1) })]))[0]?.hasDeployed).toBe(true);
+  });
+
+  it('shows nothing of a repo before its first backfill is complete', () => {
+    expect(project(stateOf([aRepo({ revealed: false })], [aPair()]))).toEqual([]);
+  });
+
+  it('shows no pair that the policy no longer yields', () => {
+    expect(project(stateOf([aRepo()], [aPair({ isKnown: false, totals: counted(3) })]))).toEqual([]);
+  });
+
+  it('shows no pair of a repo that is gone', () => {
+    expect(project(stateOf([aRepo({ isGone: true })], [aPair({ totals: counted(3) })]))).toEqual([]);
+  });
+
+  it.each([
+    ['gone', { isGone: true }, {}],
+    ['one whose policy no longer yields the pair', {}, { isKnown: false }],
+  ])('keeps in a series what a repo of the same name has added that is %s', (_, other, otherPair) => {
+    const repos = [aRepo({ key: 1, woodpeckerId: 11 }), aRepo({ key: 2, woodpeckerId: 12, ...other })];
+    const pairs = [
+      aPair({ repo: 1, totals: counted(2) }),
+      aPair({ repo: 2, totals: counted(3), ...otherPair }),
+    ];
+    expect(project(stateOf(repos, pairs)).map(({ totals }) => totals)).toEqual([counted(5)]);
+  });
+
+  it('shows no pair of a repo that it does not know', () => {
+    expect(project(stateOf([], [aPair()]))).toEqual([]);
+  });
+
+  it('sorts by repo, whatever its case, then by tier', () => {
+    const state = stateOf(
+      [aRepo({ key: 1, fullName: 'acme/zoo' }), aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Ant' })],
+      [aPair({ repo: 1, tier: 'b' }), aPair({ repo: 1, tier: 'a' }), aPair({ repo: 2, tier: 'c' })],
+    );
+    expect(project(state).map(({ repo, tier }) => [repo, tier])).toEqual([
+      ['Acme/Ant', 'c'],
+      ['acme/zoo', 'a'],
+      ['acme/zoo', 'b'],
+    ]);
+  });
+
+  it.each([
+    ['first', [1, 2]],
+    ['last', [2, 1]],
+  ])('gives repos that share a name one series, under the name told last (which comes %s)', (_, order) => {
+    const repos = [
+      aRepo({ key: 1, woodpeckerId: 11, fullName: 'acme/shop', namedAt: 1000 }),
+      aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', namedAt: 2000 }),
+    ];
+    const timeline = timelineOf(
+      { repo: 1, number: 4, at: 100 },
+      { repo: 2, number: 4, at: 300, outcome: 'failure' },
+    );
+    const state = stateOf(
+      repos,
+      order.map((repo) => aPair({ repo, totals: counted(repo * 10) })),
+      new Map([['acme/shop\nproduction', timeline]]),
+    );
+    const samples = project(state);
+    expect(samples).toHaveLength(1);
+    expect(samples[0]).toMatchObject({ repo: 'Acme/Shop', tier: 'production', totals: counted(30) });
+    expect(nameGauges(samples[0]?.gauges ?? [])).toEqual({
+      lastSuccess: 100,
+      lastFailure: 300,
+      failingSince: 300,
+    });
+  });
+});
+
+describe('findSeries', () => {
+  it.each([
+    ['acme/SHOP', 'production', [1, 2]],
+    ['acme/shop', 'staging', null],
+    ['acme/store', 'production', null],
+  ])('finds of %s and %s what the pairs of all repos of that name share', (name, tier, keys) => {
+    const repos = [
+      aRepo({ key: 1, woodpeckerId: 11, namedAt: 1000, knownSince: 500 }),
+      aRepo({ key: 2, woodpeckerId: 12, namedAt: 900, fullName: 'Acme/Shop', knownSince: 700 }),
+    ];
+    const found = findSeries(stateOf(repos, [aPair({ repo: 1 }), aPair({ repo: 2 })]), name, tier);
+    expect(found?.pairs.map(({ repo }) => repo) ?? null).toEqual(keys);
+    if (keys) expect(found).toMatchObject({ repo: { fullName: 'acme/shop' }, knownSince: 700 });
+  });
+
+  it.each([
+    ['gone', { isGone: true }, {}],
+    ['not shown yet', { revealed: false }, {}],
+    ['one whose policy no longer yields the pair', {}, { isKnown: false }],
+  ])('finds nothing of a repo that is %s', (_, repo, pair) => {
+    expect(findSeries(stateOf([aRepo(repo)], [aPair(pair)]), 'acme/shop', 'production')).toBeNull();
+  });
+});
+
+describe('createProjection', () => {
+  const windows = [
+    { name: 'short', seconds: 100 },
+    { name: 'long', seconds: 1000 },
+  ];
+  const shop = aRepo({ key: 1, woodpeckerId: 11, fullName: 'acme/shop', knownSince: 0 });
+  const dns = aRepo({ key: 2, woodpeckerId: 12, fullName: 'acme/dns', knownSince: 0 });
+  const pairs = [aPair({ repo: 1 }), aPair({ repo: 2 })];
+  const keyOf = (repo: Repo) => seriesKey(repo, 'production');
+  const twoRepos = (): State =>
+    stateOf(
+      [shop, dns],
+      pairs,
+      new Map([
+        [keyOf(shop), timelineOf({ repo: 1, number: 1, at: 9500, committedAt: 9400 })],
+        [keyOf(dns), timelineOf({ repo: 2, number: 2, at: 9950, committedAt: 9945 })],
+      ]),
+    );
+  const change = (state: State, told: Partial<StateChange>): void =>
+    state.apply({
+      repos: [],
+      pairs: [],
+      timelines: new Map(),
+      follows: new Map(),
+      tally: state.tally,
+      ...told,
+    });
+  const deploymentsIn = (sample: { windows: readonly { counts: readonly number[] }[] } | null | undefined) =>
+    sample?.windows.map(({ counts }) => counts[0]);
+
+  it('shows windows of each series, and of the tier over all of them', () => {
+    const { series, tiers } = createProjection(twoRepos(), windows).at(10_000);
+    expect(series.map((sample) => [sample.repo, deploymentsIn(sample.windows)])).toEqual([
+      ['acme/dns', [1, 1]],
+      ['acme/shop', [0, 1]],
+    ]);
+    expect(tiers.map((sample) => [sample.tier, deploymentsIn(sample)])).toEqual([['production', [1, 2]]]);
+    const leadTimes = windowDistributions.findIndex(({ name }) => name === 'change_lead_time_seconds');
+    expect(tiers[0]?.windows[1]?.samples[leadTimes]).toEqual([5, 100]);
+  });
+
+  it('is the same object until something leaves a window, and for the rest after that', () => {
+    const projection = createProjection(twoRepos(), windows);
+    const before = projection.at(10_000);
+    expect(projection.at(10_000)).toBe(before);
+    expect(projection.at(10_049)).toBe(before);
+    const after = projection.at(10_050);
+    expect(after).not.toBe(before);
+    expect(after.series[0]).not.toBe(before.series[0]);
+    expect(after.series[1]).toBe(before.series[1]);
+    expect(deploymentsIn(after.tiers[0])).toEqual([0, 2]);
+    expect(deploymentsIn(before.tiers[0])).toEqual([1, 2]);
+  });
+
+  it('ends windows with the last deployment in the longest one, and the tier with the last series', () => {
+    const projection = createProjection(twoRepos(), windows);
+    const shown = (now: number) => {
+      const { series, tiers } = projection.at(now);
+      return [series.map((sample) => sample.windows !== null), tiers.length];
+    };
+    expect(shown(10_499)).toEqual([[true, true], 1]);
+    expect(shown(10_500)).toEqual([[true, false], 1]);
+    expect(shown(10_949)).toEqual([[true, false], 1]);
+    expect(shown(10_950)).toEqual([[false, false], 0]);
+  });
+
+  it('takes what has changed into series and tier, and leaves the rest', () => {
+    const state = twoRepos();
+    const projection = createProjection(state, windows);
+    const before = projection.at(10_000);
+    const twice = timelineOf({ repo: 1, number: 1, at: 9500 }, { repo: 1, number: 3, at: 9990 });
+    change(state, { timelines: new Map([[keyOf(shop), twice]]) });
+    const after = projection.at(10_000);
+    expect(deploymentsIn(after.series[1]?.windows)).toEqual([1, 2]);
+    expect(deploymentsIn(after.tiers[0])).toEqual([2, 3]);
+    expect(after.series[0]).toBe(before.series[0]);
+  });
+
+  it('takes a series that ends out of its tier, and back in when it returns', () => {
+    const state = twoRepos();
+    const projection = createProjection(state, windows);
+    const before = projection.at(10_000);
+    change(state, { repos: [{ ...shop, isGone: true }] });
+    const without = projection.at(10_000);
+    expect(without.series.map(({ repo }) => repo)).toEqual(['acme/dns']);
+    expect(deploymentsIn(without.tiers[0])).toEqual([1, 1]);
+    change(state, { repos: [dns, shop] });
+    expect(projection.at(10_000)).toEqual(before);
+  });
+
+  it('tells how much of a window is known, of repos that share a name by the one known for the shortest', () => {
+    const twin = aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', knownSince: 9750 });
+    const state = stateOf([shop, twin], pairs, new Map([[keyOf(shop), timelineOf({ at: 9990 })]]));
+    const { series, tiers } = createProjection(state, windows).at(10_000);
+    expect(series.map((sample) => sample.windows?.coverage)).toEqual([[1, 0.25]]);
+    expect(tiers[0]?.coverage).toEqual([1, 0.25]);
+  });
+
+  it('grows in coverage as time passes', () => {
+    const young = { ...shop, knownSince: 9990 };
+    const state = stateOf([young], [aPair()], new Map([[keyOf(shop), timelineOf({ at: 9995 })]]));
+    const projection = createProjection(state, windows);
+    expect([10_000, 10_001, 10_010].map((now) => projection.at(now).series[0]?.windows?.coverage)).toEqual([
+      [0.1, 0.01],
+      [0.11, 0.011],
+      [0.2, 0.02],
+    ]);
+  });
+
+  it('comes to the same when it was prepared in pieces', async () => {
+    const projection = createProjection(twoRepos(), windows);
+    projection.at(9960);
+    let breaths = 0;
+    await projection.prepare(10_060, async () => {
+      breaths++;
+    });
+    expect(breaths).toBeGreaterThan(0);
+    expect(projection.at(10_060)).toEqual(createProjection(twoRepos(), windows).at(10_060));
+  });
+
+  it('shows the present moment again after it was asked for a later one', () => {
+    const projection = createProjection(twoRepos(), windows);
+    const before = projection.at(10_000);
+    projection.at(12_000);
+    expect(projection.at(10_000)).toEqual(before);
+  });
+});

@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { coverageOf } from '../../../src/core/windows/coverage.ts';
+
+const day = 86_400;
+const window = (seconds: number) => ({ name: 'w', seconds });
+
+describe('coverageOf', () => {
+  it.each([
+    ['nothing is known', null, 7 * day, 0],
+    ['nothing but the present moment is known', 100 * day, 7 * day, 0],
+    ['half of it is known', 100 * day - 12 * 3600, day, 0.5],
+    ['a third is known, rounded down', 90 * day, 30 * day, 0.333],
+    ['all but a second is known', 99 * day + 1, day, 0.999],
+    ['all of it is known', 99 * day, day, 1],
+    ['more than all is known', 0, day, 1],
+    ['it is known from a moment that is still to come', 200 * day, day, 0],
+  ])('tells how much is known where %s', (_, knownSince, seconds, ratio) => {
+    expect(coverageOf(knownSince, window(seconds), 100 * day).ratio).toBe(ratio);
+  });
+
+  it('never changes again once it is whole, or while nothing is known', () => {
+    expect(coverageOf(0, window(day), day).validUntil).toBe(Number.POSITIVE_INFINITY);
+    expect(coverageOf(null, window(day), day).validUntil).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('is the known part rounded down to a thousandth, says until when, and grows then', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 20_000 }),
+        fc.integer({ min: 0, max: 5_000 }),
+        fc.integer({ min: 0, max: 30_000 }),
+        (seconds, knownSince, now) => {
+          const at = (moment: number) => coverageOf(knownSince, window(seconds), moment);
+          const { ratio, validUntil } = at(now);
+          const known = Math.min(1, Math.max(0, (now - knownSince) / seconds));
+          expect(ratio).toBeLessThanOrEqual(known + 1e-12);
+          expect(ratio).toBeGreaterThan(known - 0.001 - 1e-12);
+          if (validUntil === Number.POSITIVE_INFINITY) {
+            expect(ratio).toBe(1);
+            return;
+          }
+          expect(validUntil).toBeGreaterThan(now);
+          expect(Number.isInteger(validUntil)).toBe(true);
+          expect(at(validUntil - 1).ratio).toBe(ratio);
+          expect(at(validUntil).ratio).toBeGreaterThan(ratio);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+});

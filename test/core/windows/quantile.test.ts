@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { quantileOf } from '../../../src/core/windows/quantile.ts';
+import { percentileCont } from '../../support/dora-oracle.ts';
+
+describe('quantileOf', () => {
+  it.each<[string, readonly number[], number, number | null]>([
+    ['of nothing', [], 0.5, null],
+    ['of one value, the value', [7], 0.95, 7],
+    ['the middle one of three', [1, 5, 100], 0.5, 5],
+    ['half way between the middle two of four', [10, 20, 40, 50], 0.5, 30],
+    ['the 95th percentile of two, near the upper', [0, 100], 0.95, 95],
+    // Row 1 + 0.95 * 9 = 9.55: between 9 and 10.
+    ['the 95th percentile of ten', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.95, 9.55],
+    [
+      'the 95th percentile of twenty-one, which is one of them',
+      Array.from({ length: 21 }, (_, i) => i),
+      0.95,
+      19,
+    ],
+    ['the least', [3, 8, 9], 0, 3],
+    ['the greatest', [3, 8, 9], 1, 9],
+    ['of equal values, the value', [4, 4, 4, 4], 0.95, 4],
+  ])('tells %s', (_, sorted, q, expected) => {
+    const told = quantileOf(sorted, q);
+    if (expected === null) expect(told).toBeNull();
+    else expect(told).toBeCloseTo(expected, 9);
+  });
+
+  it('is as percentile_cont is defined, by rows', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 10_000_000 }), { minLength: 1, maxLength: 60 }),
+        fc.constantFrom(0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1),
+        (values, q) => {
+          const sorted = [...values].sort((a, b) => a - b);
+          expect(quantileOf(sorted, q)).toBeCloseTo(percentileCont(values, q) ?? Number.NaN, 4);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createTierWindows, type TierShare } from '../../../src/core/windows/tier-windows.ts';
+import { windowCounts, windowDistributions } from '../../../src/core/windows/window-content.ts';
+
+/** What a series brings to one window: as many of each count, and the same samples of each kind. */
+const content = (count: number, samples: readonly number[] = []) => ({
+  counts: windowCounts.map(() => count),
+  samples: windowDistributions.map(() => samples),
+});
+const share = (count: number, samples: readonly number[] = [], coverage = 1): TierShare => ({
+  windows: [content(count, samples)],
+  coverage: [coverage],
+});
+
+describe('createTierWindows', () => {
+  it('brings nothing at first', () => {
+    expect(createTierWindows('production', 1).sample()).toBeNull();
+  });
+
+  it('adds up its series, and keeps their samples in order', () => {
+    const tier = createTierWindows('production', 1);
+    tier.exchange(null, share(2, [5, 9]));
+    tier.exchange(null, share(3, [1, 7]));
+    expect(tier.sample()).toEqual({
+      tier: 'production',
+      windows: [content(5, [1, 5, 7, 9])],
+      coverage: [1],
+    });
+  });
+
+  it('replaces what a series brought, and forgets one that brings nothing more', () => {
+    const tier = createTierWindows('production', 1);
+    tier.exchange(null, share(2, [5]));
+    tier.exchange(null, share(3, [7]));
+    tier.exchange(share(2, [5]), share(1, [4, 6]));
+    tier.exchange(share(3, [7]), null);
+    expect(tier.sample()).toMatchObject({ windows: [content(1, [4, 6])] });
+    tier.exchange(share(1, [4, 6]), null);
+    expect(tier.sample()).toBeNull();
+  });
+
+  it('is known as far as its series are on average', () => {
+    const tier = createTierWindows('production', 1);
+    tier.exchange(null, share(1, [], 1));
+    tier.exchange(null, share(1, [], 0.5));
+    tier.exchange(null, share(1, [], 0));
+    expect(tier.sample()?.coverage).toEqual([0.5]);
+    tier.exchange(share(1, [], 0), null);
+    expect(tier.sample()?.coverage).toEqual([0.75]);
+  });
+
+  it('is the same object until something is exchanged, and then another', () => {
+    const tier = createTierWindows('production', 1);
+    tier.exchange(null, share(1, [5]));
+    const before = tier.sample();
+    expect(tier.sample()).toBe(before);
+    tier.exchange(share(1, [5]), share(2, [5]));
+    expect(tier.sample()).not.toBe(before);
+    expect(before).toMatchObject({ windows: [content(1, [5])] });
+  });
+
+  it('keeps its windows apart', () => {
+    const tier = createTierWindows('production', 2);
+    tier.exchange(null, { windows: [content(1, [5]), content(4, [5, 6])], coverage: [1, 0.25] });
+    tier.exchange(null, { windows: [content(0), content(1, [2])], coverage: [1, 0.75] });
+    expect(tier.sample()).toMatchObject({
+      windows: [content(1, [5]), content(5, [2, 5, 6])],
+      coverage: [1, 0.5],
+    });
+  });
+
+  it('comes to the sum of what its series last brought, after any exchanges', () => {
+    const anyShare = fc.option(
+      fc.record({
+        count: fc.nat({ max: 5 }),
+        samples: fc.array(fc.nat({ max: 9 }), { maxLength: 4 }).map((all) => all.sort((a, b) => a - b)),
+        thousandths: fc.nat({ max: 1000 }),
+      }),
+      { nil: null },
+    );
+    const anyExchange = fc.record({ owner: fc.nat({ max: 3 }), share: anyShare, isRead: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(anyExchange, { maxLength: 20 }), (exchanges) => {
+        const tier = createTierWindows('production', 1);
+        const shares = new Map<number, TierShare>();
+        for (const { owner, share: told, isRead } of exchanges) {
+          const after = told && share(told.count, told.samples, told.thousandths / 1000);
+          tier.exchange(shares.get(owner) ?? null, after);
+          if (after) shares.set(owner, after);
+          else shares.delete(owner);
+          if (isRead) tier.sample();
+        }
+        const all = [...shares.values()];
+        const sample = tier.sample();
+        if (all.length === 0) {
+          expect(sample).toBeNull();
+          return;
+        }
+        const sum = (of: (one: TierShare) => number) => all.reduce((total, one) => total + of(one), 0);
+        const samples = all.flatMap((one) => one.windows[0]?.samples[0] ?? []).sort((a, b) => a - b);
+        expect(sample?.windows).toEqual([
+          content(
+            sum((one) => one.windows[0]?.counts[0] ?? 0),
+            samples,
+          ),
+        ]);
+        expect(sample?.coverage[0]).toBeCloseTo(sum((one) => one.coverage[0] ?? 0) / all.length, 9);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

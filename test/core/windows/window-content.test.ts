@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compareDeployments, type Deployment } from '../../../src/core/deployment.ts';
+import type { Window } from '../../../src/core/policy.ts';
+import { reduce, settle, type Timeline } from '../../../src/core/series/reducer.ts';
+import {
+  isWithin,
+  type SeriesWindows,
+  windowCounts,
+  windowDistributions,
+  windowsOf,
+} from '../../../src/core/windows/window-content.ts';
+import { anyDeployments } from '../../support/arbitraries.ts';
+import { emptyTimeline } from '../../support/projected.ts';
+import { aDeployment } from '../../support/records.ts';
+
+const timelineOf = (deployments: readonly Deployment[]): Timeline => {
+  const reduction = reduce(emptyTimeline, { removed: [], inserted: deployments });
+  if (!reduction) throw new Error('The change reaches into the base');
+  return reduction.timeline;
+};
+const lasting = (...lengths: number[]): Window[] =>
+  lengths.map((seconds) => ({ name: `${seconds}s`, seconds }));
+const story = (...told: Parameters<typeof aDeployment>[0][]) => timelineOf(told.map(aDeployment));
+
+/** Counts and samples of one window by name. */
+function contentOf({ windows }: SeriesWindows, index = 0): Record<string, unknown> {
+  const content = windows[index];
+  return Object.fromEntries([
+    ...windowCounts.map(({ name }, place) => [name, content?.counts[place]]),
+    ...windowDistributions.map(({ name }, place) => [name, content?.samples[place]]),
+  ]);
+}
+
+describe('windowsOf', () => {
+  it('counts what ended inside, by what it is', () => {
+    const timeline = story(
+      { number: 1, at: 90, outcome: 'success' },
+      { number: 2, at: 101, outcome: 'failure' },
+      { number: 3, at: 120, outcome: 'success', isRework: true, committedAt: 70 },
+    );
+    const windows = windowsOf(timeline, lasting(100), 200);
+    expect(contentOf(windows)).toEqual({
+      deployments: 2,
+      failed_deployments: 1,
+      rework_deployments: 1,
+      change_lead_time_seconds: [50],
+      recovery_time_seconds: [19],
+    });
+    expect(windows.isAny).toBe(true);
+  });
+
+  it('is open at its far end and closed at the near one', () => {
+    const timeline = story({ number: 1, at: 100 }, { number: 2, at: 101 }, { number: 3, at: 200 });
+    expect(contentOf(windowsOf(timeline, lasting(100), 200))).toMatchObject({ deployments: 2 });
+    expect(contentOf(windowsOf(timeline, lasting(100), 199))).toMatchObject({ deployments: 2 });
+    expect(contentOf(windowsOf(timeline, lasting(100), 201))).toMatchObject({ deployments: 1 });
+  });
+
+  it('tells of each window in the order given, whichever is the longest', () => {
+    const timeline = story({ number: 1, at: 100 }, { number: 2, at: 190 });
+    const windows = windowsOf(timeline, lasting(20, 500, 100), 200);
+    expect([0, 1, 2].map((index) => contentOf(windows, index)['deployments'])).toEqual([1, 2, 1]);
+  });
+
+  it('measures a recovery from a failure that has left every window and was folded away', () => {
+    const timeline = settle(
+      story({ number: 1, at: 100, outcome: 'failure' }, { number: 2, at: 1000, outcome: 'success' }),
+      900,
+    );
+    expect(timeline.recent).toHaveLength(1);
+    expect(contentOf(windowsOf(timeline, lasting(100), 1000))).toMatchObject({
+      deployments: 1,
+      failed_deployments: 0,
+      recovery_time_seconds: [900],
+    });
+  });
+
+  it('leaves out what ends later than now, until then', () => {
+    const timeline = story({ number: 1, at: 100 }, { number: 2, at: 300 });
+    const windows = windowsOf(timeline, lasting(1000), 200);
+    expect(contentOf(windows)).toMatchObject({ deployments: 1 });
+    expect(windows.validUntil).toBe(300);
+    expect(contentOf(windowsOf(timeline, lasting(1000), 300))).toMatchObject({ deployments: 2 });
+  });
+
+  it('holds nothing once the longest window holds no deployment', () => {
+    const timeline = story({ number: 1, at: 100 });
+    expect(windowsOf(timeline, lasting(10, 100), 199)).toMatchObject({ isAny: true, validUntil: 200 });
+    expect(windowsOf(timeline, lasting(10, 100), 200)).toMatchObject({
+      isAny: false,
+      validUntil: Number.POSITIVE_INFINITY,
+    });
+  });
+
+  it('sorts its samples', () => {
+    const timeline = story(
+      { number: 1, at: 100, committedAt: 10 },
+      { number: 2, at: 110, committedAt: 105, commit: 'b' },
+      { number: 3, at: 120, committedAt: 90, commit: 'c' },
+    );
+    expect(contentOf(windowsOf(timeline, lasting(1000), 200))).toMatchObject({
+      change_lead_time_seconds: [5, 30, 90],
+    });
+  });
+
+  const anyCase = () =>
+    fc.record({
+      deployments: anyDeployments(),
+      lengths: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 3 }),
+      now: fc.integer({ min: 0, max: 40 }),
+    });
+
+  it('counts every deployment that lies within, and no other', () => {
+    fc.assert(
+      fc.property(anyCase(), ({ deployments, lengths, now }) => {
+        const windows = lasting(...lengths);
+        const held = windowsOf(timelineOf(deployments), windows, now);
+        for (const [index, window] of windows.entries()) {
+          const within = deployments.filter((deployment) => isWithin(deployment, window, now));
+          expect(contentOf(held, index)['deployments']).toBe(within.length);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('holds as it is until the moment that it tells, and not at it', () => {
+    fc.assert(
+      fc.property(anyCase(), ({ deployments, lengths, now }) => {
+        const timeline = timelineOf(deployments);
+        const at = (moment: number) => {
+          const { windows, isAny } = windowsOf(timeline, lasting(...lengths), moment);
+          return { windows, isAny };
+        };
+        const { validUntil } = windowsOf(timeline, lasting(...lengths), now);
+        const end = Math.min(validUntil, 60);
+        for (let moment = now + 1; moment < end; moment++) expect(at(moment)).toEqual(at(now));
+        if (validUntil < Number.POSITIVE_INFINITY) {
+          expect(validUntil).toBeGreaterThan(now);
+          expect(isOtherwise(deployments, lengths, now, validUntil)).toBe(true);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('says the same whatever was folded away that no window holds', () => {
+    fc.assert(
+      fc.property(anyCase(), ({ deployments, lengths, now }) => {
+        const timeline = timelineOf(deployments);
+        const cutoff = now - Math.max(...lengths);
+        expect(windowsOf(settle(timeline, cutoff), lasting(...lengths), now)).toEqual(
+          windowsOf(timeline, lasting(...lengths), now),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+/** Whether some window holds other deployments at one moment than at another. */
+function isOtherwise(
+  deployments: readonly Deployment[],
+  lengths: readonly number[],
+  now: number,
+  later: number,
+): boolean {
+  const held = (moment: number) =>
+    lengths.map((seconds) =>
+      deployments
+        .filter((deployment) => isWithin(deployment, { seconds }, moment))
+        .sort(compareDeployments)
+        .map(({ number }) => number),
+    );
+  return JSON.stringify(held(now)) !== JSON.stringify(held(later));
+}
+
+describe('isWithin', () => {
+  it.each([
+    [99, false],
+    [100, false],
+    [101, true],
+    [200, true],
+    [201, false],
+  ])('tells of a deployment at %d whether it is in (100, 200]: %s', (at, expected) => {
+    expect(isWithin({ at }, { seconds: 100 }, 200)).toBe(expected);
+  });
+});

@@ -1,0 +1,145 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import { createState } from '../../src/core/series/state.ts';
+import { createIngest, StoreUnavailable } from '../../src/ingest/ingest.ts';
+import { createMemoryStore } from '../../src/store/memory.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { aRecord, someFacts } from '../support/records.ts';
+
+const now = 1_785_500_000;
+
+/** A store whose disk can be full: what only reads goes through all the same, as in SQLite. */
+function createFallibleStore() {
+  const inner = createMemoryStore();
+  let isFull = false;
+  let isGone = false;
+  const store: Store = {
+    ...inner,
+    transact: (work) =>
+      inner.transact((tx) => {
+        if (isGone) throw new StoreUnavailable('Database was removed');
+        const put = async (key: string, value: string) => {
+          if (isFull) throw new StoreUnavailable('Disk is full');
+          await tx.meta.put(key, value);
+        };
+        return work({ ...tx, meta: { ...tx.meta, put } });
+      }),
+  };
+  return {
+    store,
+    fill: () => {
+      isFull = true;
+    },
+    remove: () => {
+      isGone = true;
+    },
+  };
+}
+
+function start() {
+  const { store, ...faults } = createFallibleStore();
+  const mode = { policy: defaultPolicy, canAsk: false };
+  const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(now) });
+  const write = () => ingest.submit((uow) => uow.tx.meta.put('probed', 'true'));
+  const read = () => ingest.read((rows) => rows.backfills.newest(1));
+  return { ingest, write, read, ...faults };
+}
+
+describe('what only reads', () => {
+  it('does not say that the store can be written', async () => {
+    const { ingest, write, read, fill } = start();
+    fill();
+    await expect(write()).rejects.toThrow('Disk is full');
+
+    expect(await read()).toEqual([]);
+    expect(ingest.fault?.message).toBe('Disk is full');
+  });
+
+  it('says that the store is at fault where it cannot be read either', async () => {
+    const { ingest, read, remove } = start();
+    remove();
+
+    await expect(read()).rejects.toThrow(StoreUnavailable);
+    expect(ingest.fault?.message).toBe('Database was removed');
+  });
+
+  it('is no news to those who wait for some', async () => {
+    const { ingest, write, read } = start();
+    let news = 0;
+    ingest.subscribe(() => news++);
+
+    await read();
+    expect(news).toBe(0);
+    await write();
+    expect(news).toBe(1);
+  });
+
+  it('finds rows and state of one moment, however late the store tells of its commit', async () => {
+    const inner = createMemoryStore();
+    const store: Store = {
+      ...inner,
+      async transact(work) {
+        const result = await inner.transact(work);
+        await nextTurn();
+        return result;
+      },
+    };
+    const mode = { policy: defaultPolicy, canAsk: false };
+    const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(now) });
+    const tell = (number: number) =>
+      ingest.submit(async (uow) => {
+        const { key } = await uow.repoOf(someFacts());
+        await uow.observe(key, aRecord({ number, createdAt: now - 60, finishedAt: now - 50 }), 'live');
+      });
+    const folded = () =>
+      [...ingest.state.timelines.values()].reduce((sum, { recent }) => sum + recent.length, 0);
+    const look = () =>
+      ingest.read(async ({ pipelines }) => {
+        const atFirst = folded();
+        let rows = 0;
+        for await (const slice of pipelines.deployments()) rows += slice.length;
+        await nextTurn();
+        return [atFirst, rows, folded()];
+      });
+
+    const told: Promise<unknown>[] = [];
+    const seen: Promise<number[]>[] = [];
+    for (let number = 1; number <= 5; number++) {
+      told.push(tell(number));
+      for (let looks = 0; looks < 4; looks++) {
+        seen.push(look());
+        await nextTurn();
+      }
+    }
+    await Promise.all(told);
+    seen.push(look());
+    const moments = await Promise.all(seen);
+    expect(moments.filter(([first, ...rest]) => rest.some((one) => one !== first))).toEqual([]);
+    expect([moments[0], moments.at(-1)]).toEqual([
+      [0, 0, 0],
+      [5, 5, 5],
+    ]);
+  });
+
+  it('is waited for before all is idle', async () => {
+    const { ingest } = start();
+    let isRead = false;
+    const reading = ingest.read(async () => {
+      await nextTurn();
+      isRead = true;
+    });
+    await ingest.idle();
+    expect(isRead).toBe(true);
+    await reading;
+  });
+
+  it('sees what was committed before', async () => {
+    const { ingest, read } = start();
+    const backfill = { id: 'a', startedAtMs: 1000, summary: '{}' };
+    await ingest.submit(({ tx }) => tx.backfills.put(backfill));
+
+    expect(await read()).toEqual([backfill]);
+  });
+});

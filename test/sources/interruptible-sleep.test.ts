@@ -1,0 +1,53 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { createNap } from '../../src/sources/interruptible-sleep.ts';
+import { createSimulatedClock } from '../support/simulated-clock.ts';
+import { createSmallExporter } from '../support/small-exporter.ts';
+
+async function start() {
+  const { ingest } = await createSmallExporter();
+  const clock = createSimulatedClock(0);
+  const aborter = new AbortController();
+  onTestFinished(() => aborter.abort());
+  const nap = createNap({ ingest, clock }, 100);
+  const commit = () => ingest.submit((uow) => uow.tx.meta.put('news', 'true'));
+  const wokenAt = (ms: number) => nap(ms, aborter.signal).then(clock.now);
+  return { clock, aborter, commit, wokenAt };
+}
+
+it('lasts as long as asked for while nothing comes in, and never less than the shortest', async () => {
+  const { clock, wokenAt } = await start();
+  const long = wokenAt(5_000);
+  await clock.pass(10_000);
+  expect(await long).toBe(5_000);
+
+  const negative = wokenAt(-1);
+  await clock.pass(10_000);
+  expect(await negative).toBe(10_100);
+});
+
+it('ends with news, those included that came while its lane was at work', async () => {
+  const { clock, commit, wokenAt } = await start();
+  const disturbed = wokenAt(5_000);
+  await clock.pass(1_000);
+  await commit();
+  await clock.settle();
+  expect(await disturbed).toBe(1_000);
+
+  await commit();
+  const next = wokenAt(5_000);
+  await clock.pass(5_000);
+  expect(await next).toBe(1_100);
+
+  const undisturbed = wokenAt(5_000);
+  await clock.pass(5_000);
+  expect(await undisturbed).toBe(11_000);
+});
+
+it('rejects with the reason when it is aborted', async () => {
+  const { clock, aborter, wokenAt } = await start();
+  const nap = wokenAt(5_000);
+  await clock.pass(1_000);
+  aborter.abort(new Error('Enough'));
+  await expect(nap).rejects.toThrow('Enough');
+  expect(clock.sleepers).toBe(0);
+});
