@@ -17,6 +17,7 @@ import {
   temporaryFolder,
 } from '../support/exporter-process.ts';
 import { type FakeWoodpecker, type Repo, startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { runsAll } from '../support/runs.ts';
 import { expectedSeries, historyDays, metricNames, policyText } from './expected.ts';
 import { createLives, type Lives, tickMs } from './lives.ts';
 import { createRandom } from './random.ts';
@@ -37,13 +38,15 @@ interface Chaos {
   readonly kills: number;
 }
 
+const everyChaos: readonly Chaos[] = [
+  { version: '3.17.0', as: 'user', pipelines: 400, seconds: 8, kills: 3 },
+  { version: '3.13.0', as: 'user', pipelines: 250, seconds: 6, kills: 2 },
+  { version: '2.8.3', as: 'user', pipelines: 100, seconds: 3, kills: 1 },
+  { version: '3.17.0', as: 'admin', pipelines: 100, seconds: 3, kills: 1 },
+];
+
 describe(`chaos with seed ${seed}`, () => {
-  it.each<Chaos>([
-    { version: '3.17.0', as: 'user', pipelines: 400, seconds: 8, kills: 3 },
-    { version: '3.13.0', as: 'user', pipelines: 250, seconds: 6, kills: 2 },
-    { version: '2.8.3', as: 'user', pipelines: 100, seconds: 3, kills: 1 },
-    { version: '3.17.0', as: 'admin', pipelines: 100, seconds: 3, kills: 1 },
-  ])(
+  it.each<Chaos>(runsAll ? everyChaos : everyChaos.slice(0, 1))(
     'ends in what the tables of Woodpecker $version say, with the token of a plain $as, and no counter ever falls',
     { timeout: 120_000 },
     async (chaos) => {

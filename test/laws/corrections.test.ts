@@ -4,6 +4,7 @@ import type { State } from '../../src/core/series/state.ts';
 import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
 import { createLedgerWatch } from '../support/ledger-watch.ts';
 import { rulesByTarget } from '../support/oracle.ts';
+import { runs } from '../support/runs.ts';
 import { createWorld } from '../support/world.ts';
 
 /** What has fallen since the state before, or exceeds what it is a part of; for every state that it is given. */
@@ -38,7 +39,7 @@ describe('counters and histograms, while what was told of pipelines is corrected
         await world.play(deliveries, (state) => expect(watch(state)).toEqual([]));
         expect(watch(world.state)).toEqual([]);
       }),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     );
   }, 30_000);
 
@@ -57,7 +58,7 @@ describe('counters and histograms, while what was told of pipelines is corrected
         for (const { facts } of deliveries) await world.release(facts.woodpeckerId, epoch + 90 * daySeconds);
         expect(watch(world.state)).toEqual([]);
       }),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     );
   }, 30_000);
 
@@ -92,7 +93,7 @@ describe('counters and histograms, while what was told of pipelines is corrected
         expect(counted).toBeGreaterThanOrEqual(known);
         expect(counted).toBeLessThanOrEqual(stories.length);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   }, 30_000);
 });

@@ -21,6 +21,7 @@ import {
   wrongLookups,
 } from '../support/dora-play.ts';
 import { createLedgerWatch } from '../support/ledger-watch.ts';
+import { runs } from '../support/runs.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { createSqliteHost, createWorld, type StoreHost, type World } from '../support/world.ts';
 
@@ -142,7 +143,7 @@ describe('the figures, at every moment of any history, are those of the oracle',
   it.each(rules)('with lead times from %s', async (_, play) => {
     await fc.assert(
       fc.asyncProperty(anyHistory({ corrections: true }), (history) => check(history, play)),
-      { numRuns: 700 },
+      { numRuns: runs(700) },
     );
   });
 
@@ -150,7 +151,7 @@ describe('the figures, at every moment of any history, are those of the oracle',
     const anyCase = fc.tuple(anyHistory({ corrections: true, scans: true }), anyRules());
     await fc.assert(
       fc.asyncProperty(anyCase, ([history, play]) => check(history, play, { hasScans: true })),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 
@@ -166,7 +167,7 @@ describe('the figures, at every moment of any history, are those of the oracle',
         const host = createSqliteHost(folder.pathOf('dora.db'));
         await check(history, play, { host, hasScans }).finally(folder.remove);
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });
@@ -290,7 +291,7 @@ describe('the ledger, over any history', () => {
         look();
         await world.close();
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -321,7 +322,7 @@ describe('the ledger, over any history', () => {
         }
         await world.close();
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-
 import {
   anyDeliveries,
   anyStories,
@@ -11,6 +10,7 @@ import {
 } from '../support/histories.ts';
 import { expectedSeries, type Rules, rulesByTarget, rulesWithoutNames } from '../support/oracle.ts';
 import { project } from '../support/projected.ts';
+import { runs } from '../support/runs.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { createSqliteHost, createWorld, exactPart, type StoreHost, seriesOf } from '../support/world.ts';
 
@@ -78,7 +78,7 @@ describe('what comes in live', () => {
         const series = await playLive(played);
         expect(exactPart(series)).toEqual(exactPart(expectedSeries(played.stories, rulesByTarget)));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   }, 30_000);
 
@@ -87,7 +87,7 @@ describe('what comes in live', () => {
       fc.asyncProperty(liveCase({ reports: true }), async (played) => {
         expect(await playLive(played)).toEqual(expectedSeries(played.stories, rulesByTarget));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   }, 30_000);
 
@@ -97,7 +97,7 @@ describe('what comes in live', () => {
         const series = await playLive(played, { rules: rulesWithoutNames });
         expect(series).toEqual(expectedSeries(played.stories, rulesWithoutNames));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   }, 30_000);
 });
@@ -109,7 +109,7 @@ describe('what comes in live and by scans', () => {
         const series = await playScans(played, horizon);
         expect(exactPart(series)).toEqual(exactPart(expectedSeries(played.stories, rulesByTarget)));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   }, 30_000);
 
@@ -119,7 +119,7 @@ describe('what comes in live and by scans', () => {
         const series = await playScans(played, horizon);
         expect(series).toEqual(expectedSeries(played.stories, rulesByTarget, horizon));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   }, 30_000);
 });
@@ -133,7 +133,7 @@ describe('the same on a SQLite file that is closed and opened at each restart', 
         const series = await playLive(played, { host }).finally(folder.remove);
         expect(exactPart(series)).toEqual(exactPart(expectedSeries(played.stories, rulesByTarget)));
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   }, 30_000);
 
@@ -145,7 +145,7 @@ describe('the same on a SQLite file that is closed and opened at each restart', 
         const series = await playScans(played, horizon, host).finally(folder.remove);
         expect(series).toEqual(expectedSeries(played.stories, rulesByTarget, horizon));
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   }, 30_000);
 });

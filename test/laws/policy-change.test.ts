@@ -4,6 +4,7 @@ import type { Totals } from '../../src/core/series/ledger.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { anyDeliveries, anyStories, type Delivery, type Story } from '../support/histories.ts';
 import { expectedSeries, type Rules, rulesByBranch, rulesByTarget } from '../support/oracle.ts';
+import { runs } from '../support/runs.ts';
 import { createWorld, exactPart, seriesOf, type World } from '../support/world.ts';
 
 const modeOf = ({ policy }: Rules) => ({ policy, canAsk: false });
@@ -60,7 +61,7 @@ describe('a changed policy', () => {
         await world.restart(modeOf(before));
         expect(exactPart(seriesOf(world.state))).toEqual(exactPart(expectedSeries(stories, before)));
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   }, 30_000);
 
@@ -76,7 +77,7 @@ describe('a changed policy', () => {
         await world.restart(modeOf(before));
         expect(totalsOf(world.state)).toEqual(second);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   }, 30_000);
 
@@ -92,7 +93,7 @@ describe('a changed policy', () => {
         const expected = Object.fromEntries(Object.entries(expectedSeries(stories, after)).filter(isNew));
         expect(newOnes).toEqual(expected);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   }, 30_000);
 
@@ -131,7 +132,7 @@ describe('a changed policy', () => {
         expect(restrictedTo(countsByPair(world.state), left)).toEqual(left);
         await expectCountedOn(world, third, before);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   }, 30_000);
 
@@ -146,7 +147,7 @@ describe('a changed policy', () => {
         const counted = countsOf(expectedSeries(stories, after));
         expect(countsOf(seriesOf(world.state))).toEqual(counted);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   }, 30_000);
 });

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { ignoreReasons } from '../../src/core/classification.ts';
 import { longestWindowSeconds } from '../../src/core/policy.ts';
 import type { Follow } from '../../src/core/poll-schedule.ts';
-
 import { anyDeliveries, anyStories, type Delivery, daySeconds, epoch } from '../support/histories.ts';
 import { rulesByTarget } from '../support/oracle.ts';
 import { project } from '../support/projected.ts';
 import { someFacts } from '../support/records.ts';
+import { runs } from '../support/runs.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import {
   createMemoryHost,
@@ -152,7 +152,7 @@ describe('the state after a restart', () => {
         fc.asyncProperty(anySteps(canAsk), (steps) =>
           expectSameAfterRestart(steps, canAsk, createMemoryHost()),
         ),
-        { numRuns: 300 },
+        { numRuns: runs(300) },
       );
     },
     30_000,
@@ -165,7 +165,7 @@ describe('the state after a restart', () => {
         const host = createSqliteHost(folder.pathOf('dora.db'));
         await expectSameAfterRestart(steps, true, host).finally(folder.remove);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   }, 30_000);
 });
