@@ -120,7 +120,8 @@ export function createEventStream(options: StreamOptions): EventStream {
     refuseReplaced(ingest.state, [wireRepo]);
     const receivedAt = nowSeconds(clock);
     const result = await ingest.submit<EventResult>(async (uow) => {
-      const repo = await uow.repoOf(toRepoFacts(wireRepo, receivedAt));
+      // Messages may arrive late: the repo's name is as old as the pipeline's update, not as new as the message.
+      const repo = await uow.repoOf(toRepoFacts(wireRepo, wire.updated || wire.updated_at));
       return toEventResult(await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live'));
     });
     onEvent('stream', result);

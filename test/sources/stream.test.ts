@@ -287,6 +287,27 @@ describe('the event stream', () => {
     expect(harness.events.get('stream stale')).toBe(1);
   });
 
+  it('does not give a renamed repo its old name back for a message from before the rename', async () => {
+    const { harness, woodpecker, clock } = await start();
+    harness.run('stream');
+    await clock.pass(3 * second);
+    const { number } = woodpecker.createPipeline('acme/shop');
+    const { id, created, updated } = woodpecker.startPipeline('acme/shop', number);
+    const repo = { ...woodpecker.repo('acme/shop') };
+    await clock.pass(10 * second);
+    woodpecker.renameRepo('acme/shop', 'acme/store');
+    woodpecker.finishPipeline('acme/store', number);
+    await clock.settle();
+    expect(harness.shown('acme/store')).toMatchObject({ deployments: 1 });
+
+    const pipeline = { id, number, status: 'running', event: 'push', branch: 'main', created, updated };
+    await clock.pass(10 * second);
+    woodpecker.streams.writeRaw(lineOf({ repo, pipeline }));
+    await clock.settle();
+
+    expect(harness.shown('acme/store')).toMatchObject({ deployments: 1 });
+  });
+
   it('counts unreadable messages as rejected and stays connected', async () => {
     const { harness, woodpecker, clock } = await start();
     harness.run('stream');
