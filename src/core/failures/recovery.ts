@@ -1,0 +1,76 @@
+/**
+ * When a failure was over, and which failures make one episode.
+ *
+ * A mark's own time decides first, then the end of the incidents, then the latest repair: a rollback, a fix, or the next
+ * successful deployment.
+ */
+
+import type { Candidate } from './candidate.ts';
+import { type Incident, isStale } from './incidents.ts';
+
+/** From the deployment's finish to its end. */
+export interface Failure {
+  /** Unix seconds; `null`: open. */
+  readonly end: number | null;
+  readonly endedBy: 'mark' | 'incident' | 'deployment' | null;
+  /** Index of the deployment that ended it. */
+  readonly repairedBy: number | null;
+}
+
+export interface Repairs {
+  readonly incidents: readonly Incident[];
+  readonly staleSeconds: number;
+  /** Indexes of the rollbacks and fixes that showed the failure. */
+  readonly repairedBy: readonly number[];
+  /** Index of the next success; `null`: none yet; `undefined`: a success does not end this failure. */
+  readonly nextSuccess: number | null | undefined;
+  readonly now: number;
+}
+
+const open: Failure = { end: null, endedBy: null, repairedBy: null };
+
+/** `null`: only stale alerts hold the failure open, so it has neither an end nor an interval. */
+export function endOf(
+  failed: Candidate,
+  deployments: readonly Candidate[],
+  { incidents, staleSeconds, repairedBy, nextSuccess, now }: Repairs,
+): Failure | null {
+  const endAt = (end: number, endedBy: Failure['endedBy'], by: number | null): Failure =>
+    end > now ? open : { end: Math.max(end, failed.at), endedBy, repairedBy: by };
+
+  if (failed.mark?.kind === 'failed' && failed.mark.recoveredAt !== null) {
+    return endAt(failed.mark.recoveredAt, 'mark', null);
+  }
+  const isOpen = ({ end }: Incident) => end === null || end > now;
+  if (incidents.some((one) => isOpen(one) && !isStale(one, now, staleSeconds))) return open;
+  const ends = incidents.flatMap((one) => (one.end === null || isOpen(one) ? [] : [one.end]));
+  if (ends.length > 0) return endAt(Math.max(...ends), 'incident', null);
+
+  if (nextSuccess === null) return open;
+  const latest = Math.max(...repairedBy, nextSuccess ?? -1);
+  return latest < 0 ? null : endAt(deployments[latest]?.at ?? 0, 'deployment', latest);
+}
+
+/** An episode of failure. `end`: `null` while it is open. Unix seconds. */
+export interface Episode {
+  readonly start: number;
+  readonly end: number | null;
+}
+
+/** Failures that overlap or touch are one episode. `failures` are in order of their deployments. */
+export function episodesOf(
+  failures: readonly { readonly at: number; readonly failure: Failure }[],
+): Episode[] {
+  const episodes: Episode[] = [];
+  for (const { at: start, failure } of failures) {
+    const { end } = failure;
+    const current = episodes.at(-1);
+    if (current && (current.end === null || start <= current.end)) {
+      const isLater = current.end !== null && (end === null || end > current.end);
+      if (isLater) episodes[episodes.length - 1] = { start: current.start, end };
+    } else {
+      episodes.push({ start, end });
+    }
+  }
+  return episodes;
+}

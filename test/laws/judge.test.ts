@@ -1,0 +1,102 @@
+/** The judge against the oracle of the deployments contract: every pair of random histories, at every moment of interest. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Candidate } from '../../src/core/failures/candidate.ts';
+import { type FailureRules, judge } from '../../src/core/failures/judge.ts';
+import { episodesOf } from '../../src/core/failures/recovery.ts';
+import { revertedBy } from '../../src/core/failures/reverts.ts';
+import { matchesAnyGlob } from '../../src/core/glob.ts';
+import { histories } from '../support/deployments-histories.ts';
+import { figuresAt, type PairFigures, type World } from '../support/deployments-oracle.ts';
+import { runs } from '../support/runs.ts';
+
+function rulesOf({ policy }: World, lookedFor: readonly string[]): FailureRules {
+  const { rollback, fix, incident } = policy.failures;
+  const isOn = (cause: string) => lookedFor.includes(cause);
+  return {
+    rollbackSeconds: isOn('rollback') ? rollback : null,
+    fix: { linkedSeconds: isOn('fix') ? fix.linked : null, ruleSeconds: isOn('fix') ? fix.rule : null },
+    incident: { withinSeconds: isOn('incident') ? incident : null, staleSeconds: policy.incidents.stale },
+  };
+}
+
+function candidatesOf(world: World, { repo, tier, deployments }: PairFigures): Candidate[] {
+  return deployments.map(({ number, start, finish, outcome }): Candidate => {
+    const pipeline = world.pipelines.find((one) => one.repo === repo && one.number === number);
+    if (!pipeline) throw new Error(`No pipeline ${number} of ${repo}`);
+    const mark = world.marks.find((one) => one.repo === repo && one.number === number && one.tier === tier);
+    const { branches, messages } = world.policy.rework;
+    return {
+      number,
+      at: finish,
+      startedAt: start,
+      outcome,
+      commit: pipeline.commit,
+      event: pipeline.event,
+      branch: pipeline.branch || null,
+      ref: pipeline.ref || null,
+      isRestart: pipeline.parent !== 0,
+      reverts: revertedBy(pipeline.message),
+      brings: [],
+      isReworkByRule:
+        matchesAnyGlob(branches, pipeline.branch) ||
+        messages.some((source) => new RegExp(source, 'i').test(pipeline.message)),
+      mark:
+        mark?.mark === 'failed'
+          ? { kind: 'failed', recoveredAt: mark.recovered ?? null }
+          : mark?.mark === 'fine'
+            ? { kind: 'fine' }
+            : null,
+    };
+  });
+}
+
+describe('the judge', () => {
+  it('finds the same failures, causes, ends and episodes as the oracle, at every moment', () => {
+    const seen = new Map<string, number>();
+    fc.assert(
+      fc.property(histories(), (world) => {
+        for (const now of world.moments) {
+          for (const pair of figuresAt(world, now).pairs) {
+            const candidates = candidatesOf(world, pair);
+            const incidents = world.incidents
+              .filter(({ repo, tier }) => repo === pair.repo && tier === pair.tier)
+              .map(({ id, start, end, lastReceipt }) => ({ id, start, end, receivedAt: lastReceipt }));
+            const verdicts = judge(candidates, incidents, rulesOf(world, pair.lookedFor), now);
+            const numberAt = (index: number | null) => (index === null ? null : candidates[index]?.number);
+            expect(
+              verdicts.map((verdict, index) => ({
+                number: candidates[index]?.number,
+                causes: verdict.causes,
+                rollsBack: numberAt(verdict.undoes),
+                revertsLinked: verdict.reverts.map(numberAt),
+                repairsByRule: numberAt(verdict.repairs),
+                rework: verdict.isRework,
+                incidents: verdict.incidents.map(({ id }) => id).sort(),
+                end: verdict.failure?.end ?? null,
+                endedBy: verdict.failure?.endedBy ?? null,
+                repairedBy: numberAt(verdict.failure?.repairedBy ?? null),
+              })),
+            ).toEqual(
+              pair.deployments.map(
+                ({ outcome: _outcome, start: _start, finish: _finish, duration: _d, ...rest }) => rest,
+              ),
+            );
+            const failures = verdicts.flatMap(({ failure }, index) =>
+              failure ? [{ at: candidates[index]?.at ?? 0, failure }] : [],
+            );
+            expect(episodesOf(failures)).toEqual(pair.episodes);
+            for (const { causes } of verdicts) {
+              for (const cause of causes) seen.set(cause, (seen.get(cause) ?? 0) + 1);
+            }
+          }
+        }
+      }),
+      { numRuns: runs(1000) },
+    );
+    for (const cause of ['pipeline', 'rollback', 'fix', 'incident', 'operator']) {
+      expect(seen.get(cause) ?? 0).toBeGreaterThan(runs(1000) / 5);
+    }
+  });
+});
