@@ -8,7 +8,7 @@
 import type { IgnoreReason } from './classification.ts';
 import { compareDeployments, type Deployment, type Place } from './deployment.ts';
 import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
-import type { Figure } from './figures/figure.ts';
+import { earliest, type Figure } from './figures/figure.ts';
 import { type Fold, stepFold } from './figures/fold.ts';
 import { figures } from './figures/index.ts';
 import { type Episode, recoveryTime } from './figures/recovery-time.ts';
@@ -115,7 +115,7 @@ export interface Explaining {
 const episodeAt = figures.indexOf(recoveryTime as Figure<unknown>);
 const deliveredAt = figures.indexOf(changeLeadTime as Figure<unknown>);
 
-/** `start`: the state before the first deployment that is added, from wherever before the window that is. */
+/** Explains one repo's deployments. `start`: the state before the first one that is added, at or before the window's begin. */
 export function createExplaining(start: Fold, { seconds, at, before, most }: Question): Explaining {
   const draft = createContentDraft();
   const withoutLeadTime = { nothing_new: 0, pending: 0, unknown: 0 };
@@ -141,6 +141,27 @@ export function createExplaining(start: Fold, { seconds, at, before, most }: Que
       failingSince: (fold[episodeAt] as Episode).failingSince,
       parts: parts.slice(-most),
     }),
+  };
+}
+
+/** The explanations of repos that share a name as one; keeps the latest `most` parts. */
+export function combineExplained(all: readonly Explained[], most: number): Explained {
+  const [first, ...others] = all;
+  if (first && others.length === 0) return first;
+  const draft = createContentDraft();
+  const withoutLeadTime = { nothing_new: 0, pending: 0, unknown: 0 };
+  for (const { content, withoutLeadTime: missing } of all) {
+    draft.add(content);
+    for (const kind of ['nothing_new', 'pending', 'unknown'] as const) withoutLeadTime[kind] += missing[kind];
+  }
+  return {
+    content: draft.finish(),
+    withoutLeadTime,
+    failingSince: earliest(all.map(({ failingSince }) => failingSince)),
+    parts: all
+      .flatMap(({ parts }) => parts)
+      .sort((a, b) => compareDeployments(a.deployment, b.deployment))
+      .slice(-most),
   };
 }
 

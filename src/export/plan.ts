@@ -13,7 +13,9 @@ import {
   createWindowReplay,
   type Replay,
   type Standing,
+  standingOf,
   stepStanding,
+  totalsOf,
   type WindowMember,
 } from '../core/series/history-replay.ts';
 import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
@@ -189,20 +191,22 @@ async function surveySeries(
   for (const [, { repo, pairs, knownSince }] of shown) {
     const tier = pairs[0]?.tier ?? '';
     const repoKeys = state.reposByName(repo.fullName).map(({ key }) => key);
-    let standing: Standing = { fold: createTimeline(rulesOf(mode)).tip, totals: zeroTotals };
-    let start = standing;
+    const nothing: Standing = { fold: createTimeline(rulesOf(mode)).tip, totals: zeroTotals };
+    const standings = new Map(repoKeys.map((key) => [key, nothing]));
+    const starts = new Map(standings);
     let firstAt: number | null = null;
     for await (const slice of read(repoKeys, tier)) {
       firstAt ??= slice[0]?.at ?? null;
       for (const deployment of slice) {
-        standing = stepStanding(standing, deployment);
-        if (deployment.at <= startAt) start = standing;
+        const standing = stepStanding(standingOf(standings, deployment), deployment);
+        standings.set(deployment.repo, standing);
+        if (deployment.at <= startAt) starts.set(deployment.repo, standing);
       }
     }
     if (firstAt === null) continue;
     const totals = pairs.map((pair) => pair.totals).reduce(sumTotals);
-    const difference = differenceOf(totals, standing.totals);
-    found.push({ repo: repo.fullName, tier, repoKeys, knownSince, start, firstAt, difference });
+    const difference = differenceOf(totals, totalsOf(standings));
+    found.push({ repo: repo.fullName, tier, repoKeys, knownSince, starts, firstAt, difference });
   }
   return found;
 }

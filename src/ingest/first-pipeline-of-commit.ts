@@ -31,7 +31,7 @@ export function createCommitFirsts(
       await change();
       for (const [commit, firstBefore] of before) {
         if ((await firsts.of(repo.key, commit)) === firstBefore) continue;
-        for (const tier of await tx.pipelines.tiersOfCommit(repo.key, commit)) series.rebuild(repo, tier);
+        for (const tier of await tx.pipelines.tiersOfCommit(repo.key, commit)) series.rebuild(repo.key, tier);
       }
     },
   };

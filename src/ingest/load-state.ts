@@ -4,13 +4,12 @@
  */
 
 import { classificationVersion } from '../core/classification.ts';
-import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { figures } from '../core/figures/index.ts';
 import { createTally, type EventCount } from '../core/pipeline-counts.ts';
 import { longestWindowSeconds, type Policy } from '../core/policy.ts';
 import { followKey } from '../core/poll-schedule.ts';
-import { seriesKey } from '../core/series/pair.ts';
+import { pairKey } from '../core/series/pair.ts';
 import { createTimelineBuilder, type Timeline } from '../core/series/reducer.ts';
 import { createState, type State, type StateChange } from '../core/series/state.ts';
 import type { Store, Transaction } from '../store/store.ts';
@@ -60,7 +59,7 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
       await tx.meta.put(forgeKey, forgeIdentity);
     }
     state.apply({ ...(await uow.finish()), timelines: new Map() });
-    state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode, now) });
+    state.apply({ ...noChange(state), timelines: await readTimelines(tx, mode, now) });
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
 
     const hasChanged = before !== null && before !== fingerprint;
@@ -108,35 +107,18 @@ async function readBasics(tx: Transaction): Promise<StateChange> {
   };
 }
 
-async function readTimelines(
-  tx: Transaction,
-  state: State,
-  mode: IntakeMode,
-  now: number,
-): Promise<Map<string, Timeline>> {
+async function readTimelines(tx: Transaction, mode: IntakeMode, now: number): Promise<Map<string, Timeline>> {
   const cutoff = now - longestWindowSeconds(mode.policy);
   const rules = rulesOf(mode);
   const withFirstSeen = rules.leadTimeFallback === 'created';
   const builders = new Map<string, ReturnType<typeof createTimelineBuilder>>();
-  /** Series that several repos share: their deployments come repo by repo, and are put in order first. */
-  const shared = new Map<string, Deployment[]>();
-  const builderOf = (key: string) => {
-    const builder = builders.get(key) ?? createTimelineBuilder(rules, cutoff);
-    builders.set(key, builder);
-    return builder;
-  };
   for await (const slice of tx.pipelines.deployments({ withFirstSeen })) {
     for (const { tier, deployment } of slice) {
-      const repo = state.repos.get(deployment.repo);
-      if (!repo) continue;
-      const key = seriesKey(repo, tier);
-      if (state.reposByName(repo.fullName).length === 1) builderOf(key).add(deployment);
-      else if (!shared.get(key)?.push(deployment)) shared.set(key, [deployment]);
+      const key = pairKey(deployment.repo, tier);
+      const builder = builders.get(key) ?? createTimelineBuilder(rules, cutoff);
+      builders.set(key, builder);
+      builder.add(deployment);
     }
-  }
-  for (const [key, deployments] of shared) {
-    const builder = builderOf(key);
-    for (const deployment of deployments.sort(compareDeployments)) builder.add(deployment);
   }
   return new Map([...builders].map(([key, builder]) => [key, builder.build()]));
 }

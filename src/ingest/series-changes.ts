@@ -7,9 +7,8 @@
 
 import type { Deployment } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
-import { nameKey, type Repo } from '../core/repo.ts';
 import { addToTotals, type Credit, zeroTotals } from '../core/series/ledger.ts';
-import { type Pair, pairKey, seriesKey } from '../core/series/pair.ts';
+import { type Pair, pairKey } from '../core/series/pair.ts';
 import { createTimeline, type Reduction, reduce, settle, type Timeline } from '../core/series/reducer.ts';
 import type { State } from '../core/series/state.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
@@ -29,9 +28,14 @@ export interface SeriesChanges {
   /** Ends a pair that the policy no longer yields; its totals stay. */
   retire(repo: number, tier: string): void;
   /** Notes that one of the repo's pipelines was `before` and is `after`, its commit first seen at `firstSeenAt`. */
-  replace(repo: Repo, before: StoredPipeline | null, after: StoredPipeline, firstSeenAt: number | null): void;
-  /** Has the series built anew from the store. */
-  rebuild(repo: Repo, tier: string): void;
+  replace(
+    repo: number,
+    before: StoredPipeline | null,
+    after: StoredPipeline,
+    firstSeenAt: number | null,
+  ): void;
+  /** Builds the series from the store at the next flush. */
+  rebuild(repo: number, tier: string): void;
   /** Until the next `flush`: leaves the pair's totals as they are, whatever a rebuilt series finds. */
   settle(repo: number, tier: string): void;
   /** Folds what has changed so far, and writes what that adds to the ledger. */
@@ -41,7 +45,8 @@ export interface SeriesChanges {
 }
 
 interface SeriesChange {
-  readonly name: string;
+  /** Key of the repo. */
+  readonly repo: number;
   readonly tier: string;
   /** By identity: the deployment as the timeline has it, and as it is now. */
   readonly pipelines: Map<string, { was: Deployment | null; now: Deployment | null }>;
@@ -50,8 +55,6 @@ interface SeriesChange {
 
 export interface SeriesOptions {
   readonly rules: FigureRules;
-  /** Gives the keys of all repos that share a name. */
-  readonly reposNamed: (fullName: string) => readonly number[];
   /** Unix seconds: where timelines may begin. */
   readonly cutoff: number;
 }
@@ -59,7 +62,7 @@ export interface SeriesOptions {
 export function createSeriesChanges(
   tx: Transaction,
   state: State,
-  { rules, reposNamed, cutoff }: SeriesOptions,
+  { rules, cutoff }: SeriesOptions,
 ): SeriesChanges {
   const start = createTimeline(rules);
   const withFirstSeen = rules.leadTimeFallback === 'created';
@@ -75,15 +78,15 @@ export function createSeriesChanges(
     if (!pairAt(pair.repo, pair.tier)) added++;
     pairs.set(pairKey(pair.repo, pair.tier), pair);
   };
-  const changeOf = (repo: Repo, tier: string): SeriesChange => {
-    const key = seriesKey(repo, tier);
+  const changeOf = (repo: number, tier: string): SeriesChange => {
+    const key = pairKey(repo, tier);
     const known = changes.get(key);
     if (known) return known;
-    const created = { name: nameKey(repo.fullName), tier, pipelines: new Map(), isRebuilt: false };
+    const created = { repo, tier, pipelines: new Map(), isRebuilt: false };
     changes.set(key, created);
     return created;
   };
-  const move = (repo: Repo, tier: string, was: Deployment | null, now: Deployment | null): void => {
+  const move = (repo: number, tier: string, was: Deployment | null, now: Deployment | null): void => {
     const { pipelines } = changeOf(repo, tier);
     const deployment = now ?? was;
     if (!deployment) return;
@@ -101,15 +104,13 @@ export function createSeriesChanges(
       inserted: all.flatMap(({ now }) => now ?? []),
     });
   };
-  const foldFromStore = async ({ name, tier }: SeriesChange): Promise<Reduction> => {
+  const foldFromStore = async ({ repo, tier }: SeriesChange): Promise<Reduction> => {
     const inserted: Deployment[] = [];
-    for (const repo of reposNamed(name)) {
-      for await (const slice of tx.pipelines.deployments({ only: { repo, tier }, withFirstSeen })) {
-        for (const { deployment } of slice) inserted.push(deployment);
-      }
+    for await (const slice of tx.pipelines.deployments({ only: { repo, tier }, withFirstSeen })) {
+      for (const { deployment } of slice) inserted.push(deployment);
     }
     const reduction = reduce(start, { removed: [], inserted });
-    if (!reduction) throw new Error(`Series of "${name}" holds a deployment without a time`);
+    if (!reduction) throw new Error(`Repo ${repo} has a deployment to "${tier}" without a time`);
     return reduction;
   };
   const writeCredits = async (credits: readonly Credit[], tier: string): Promise<void> => {

@@ -75,7 +75,6 @@ export function createUnitOfWork(
   const follows = createFollowChanges(tx, state, mode.policy, now);
   const series = createSeriesChanges(tx, state, {
     rules,
-    reposNamed: (name) => repos.named(name).map((repo) => repo.key),
     cutoff: now - longestWindowSeconds(mode.policy),
   });
   const admission = createAdmission(mode, { repos, follows, series });
@@ -85,7 +84,7 @@ export function createUnitOfWork(
   const lateBits = mode.asksForge ? leadTimeBit : 0;
 
   const rebuildSeries = (repo: Repo): void => {
-    for (const tier of series.tiersOf(repo.key)) series.rebuild(repo, tier);
+    for (const tier of series.tiersOf(repo.key)) series.rebuild(repo.key, tier);
   };
   const putPipeline = async (before: StoredPipeline | null, after: StoredPipeline): Promise<void> => {
     await tx.pipelines.put(after);
@@ -113,7 +112,7 @@ export function createUnitOfWork(
       const underOldName = isRenamed ? { ...learnt, fullName: known.fullName } : learnt;
       repos.put(underOldName);
       if (learnt.defaultBranches !== known.defaultBranches) await uow.reclassify(known.key, 'credited');
-      if (isRenamed) await rename(underOldName, learnt);
+      if (isRenamed) await rename(learnt);
       return learnt;
     },
 
@@ -145,7 +144,7 @@ export function createUnitOfWork(
       const commits = before ? [record.commit, before.record.commit] : [record.commit];
       await firsts.watch(repo, commits, async () => {
         await putPipeline(before, after);
-        series.replace(repo, before, after, await firsts.of(repoKey, record.commit));
+        series.replace(repo.key, before, after, await firsts.of(repoKey, record.commit));
       });
       if (!after.isHeld && classification.tier !== null) series.makeKnown(repoKey, classification.tier);
       if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
@@ -158,7 +157,7 @@ export function createUnitOfWork(
       if (!before) return;
       await tx.pipelines.putChange(repoKey, number, change);
       const firstSeenAt = await firsts.of(repoKey, before.record.commit);
-      series.replace(repos.at(repoKey), before, { ...before, change }, firstSeenAt);
+      series.replace(repoKey, before, { ...before, change }, firstSeenAt);
     },
 
     async release(repoKey) {
@@ -176,7 +175,7 @@ export function createUnitOfWork(
             await tx.pipelines.setCredited(repoKey, held.record.number, credited);
           if (held.classification.tier !== null) series.makeKnown(repoKey, held.classification.tier);
           const firstSeenAt = await firsts.of(repoKey, held.record.commit);
-          series.replace(repo, null, { ...held, isHeld: false, credited }, firstSeenAt);
+          series.replace(repo.key, null, { ...held, isHeld: false, credited }, firstSeenAt);
         }
       }
       await tx.pipelines.releaseHeld(repoKey);
@@ -208,8 +207,8 @@ export function createUnitOfWork(
               ? creditWhenSettled(repo, before, classification, existing, lateBits)
               : creditAfterMove(before, classification);
           await putPipeline(before, { ...before, classification, credited });
-          if (before.classification.tier !== null) series.rebuild(repo, before.classification.tier);
-          if (tier !== null) series.rebuild(repo, tier);
+          if (before.classification.tier !== null) series.rebuild(repo.key, before.classification.tier);
+          if (tier !== null) series.rebuild(repo.key, tier);
         }
       }
       for (const tier of existing) {
@@ -246,14 +245,10 @@ export function createUnitOfWork(
     return added;
   }
 
-  async function rename(before: Repo, after: Repo): Promise<void> {
+  async function rename(renamed: Repo): Promise<void> {
     await series.flush();
-    repos.put(after);
-    await uow.reclassify(after.key, 'settled');
-    for (const tier of series.tiersOf(after.key)) {
-      series.rebuild(before, tier);
-      series.rebuild(after, tier);
-    }
+    repos.put(renamed);
+    await uow.reclassify(renamed.key, 'settled');
     await series.flush();
   }
 }

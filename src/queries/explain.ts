@@ -8,6 +8,7 @@
 
 import { compareDeployments, type Deployment, type Place } from '../core/deployment.ts';
 import {
+  combineExplained,
   createExplaining,
   type DeploymentPart,
   type Explain,
@@ -18,8 +19,9 @@ import {
   type UncountedReason,
 } from '../core/explain.ts';
 import type { Fold } from '../core/figures/fold.ts';
+import { pairKey } from '../core/series/pair.ts';
 import { createTimeline } from '../core/series/reducer.ts';
-import { findSeries, type Ingredients } from '../core/series/samples.ts';
+import { findSeries } from '../core/series/samples.ts';
 import { coverageOf } from '../core/windows/coverage.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
@@ -50,8 +52,11 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
       const series = findSeries(state, request.repo, tier);
       if (!series) return null;
       const repos = state.reposByName(request.repo).map(({ key }) => key);
-      const history = historyOf(ingest, series, request, pipelines, repos);
-      const explained = await explainDeployments(history, request);
+      const ofRepos: Explained[] = [];
+      for (const repo of repos) {
+        ofRepos.push(await explainDeployments(historyOf(ingest, repo, request, pipelines), request));
+      }
+      const explained = combineExplained(ofRepos, request.limit + 1);
       const uncounted = await readUncounted(pipelines, repos, request);
       const { listed, next } = chooseListed(explained.parts, uncounted.latest, request.limit);
 
@@ -91,18 +96,17 @@ interface History {
 }
 
 function historyOf(
-  { mode }: Ingest,
-  { timeline }: Ingredients,
+  { mode, state }: Ingest,
+  repo: number,
   { tier, window, at }: ExplainRequest,
   pipelines: Reading['pipelines'],
-  repos: readonly number[],
 ): History {
   const rules = rulesOf(mode);
+  const timeline = state.timelines.get(pairKey(repo, tier));
   if (!timeline) return { start: createTimeline(rules).tip, slices: [] };
   if (at - window.seconds >= timeline.baseEnd) return { start: timeline.base, slices: [timeline.recent] };
   const withFirstSeen = rules.leadTimeFallback === 'created';
-  const sources = repos.map((repo) => readDeployments(pipelines, { only: { repo, tier }, withFirstSeen }));
-  const slices = sources.length === 1 ? (sources[0] ?? []) : mergeInOrder(sources);
+  const slices = readDeployments(pipelines, { only: { repo, tier }, withFirstSeen });
   return { start: createTimeline(rules).tip, slices };
 }
 
@@ -113,30 +117,6 @@ async function* readDeployments(
   for await (const slice of pipelines.deployments(selection)) {
     yield slice.map(({ deployment }) => deployment);
   }
-}
-
-/** The deployments of several repos, each in order, as one series. */
-async function* mergeInOrder(
-  sources: readonly AsyncIterable<readonly Deployment[]>[],
-): AsyncGenerator<readonly Deployment[]> {
-  const heads = await Promise.all(
-    sources.map(async (source) => {
-      const rest = oneByOne(source);
-      return { rest, head: (await rest.next()).value };
-    }),
-  );
-  for (;;) {
-    const [first] = heads
-      .flatMap((one) => (one.head ? [{ one, head: one.head }] : []))
-      .sort((a, b) => compareDeployments(a.head, b.head));
-    if (!first) return;
-    yield [first.head];
-    first.one.head = (await first.one.rest.next()).value;
-  }
-}
-
-async function* oneByOne<T>(slices: AsyncIterable<readonly T[]>): AsyncGenerator<T, undefined> {
-  for await (const slice of slices) yield* slice;
 }
 
 async function explainDeployments(

@@ -130,7 +130,7 @@ describe('an explanation', () => {
         fc.integer({ min: 1, max: 20 }),
         (deployments, at, seconds) => {
           const timeline = timelineOf(deployments, withReports);
-          const [window] = windowsOf(timeline, [{ name: 'w', seconds }], at).windows;
+          const [window] = windowsOf([timeline], [{ name: 'w', seconds }], at).windows;
           expect(explain(deployments, { at, seconds }).content).toEqual(window);
         },
       ),

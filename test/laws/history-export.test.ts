@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ledgerMetrics } from '../../src/core/series/ledger.ts';
-import { seriesKey } from '../../src/core/series/pair.ts';
+import { pairKey } from '../../src/core/series/pair.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createBreath } from '../../src/util/clock.ts';
@@ -218,7 +218,7 @@ describe('an exported history', () => {
           [...world.state.repos.values()].flatMap((repo) =>
             world.state
               .tiersOf(repo.key)
-              .filter((tier) => world.state.timelines.has(seriesKey(repo, tier)))
+              .filter((tier) => world.state.timelines.has(pairKey(repo.key, tier)))
               .map((tier) => `repo="${repo.fullName.toLowerCase()}",tier="${tier}"`),
           ),
         );

@@ -136,11 +136,11 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
       tier,
       repos: [...new Set(deployments.map(({ repo }) => repo))],
       isShared: [...truth.names.values()].filter((name) => name === series).length > 1,
-      times: timesOf(deployments),
+      times: timesOf(reposOf(deployments)),
       leadTimes: brought.flatMap(({ deployment: { at }, what }) =>
         what.kind === 'known' ? what.leadTimes.map((seconds) => ({ at, seconds })) : [],
       ),
-      recoveries: recoveriesOf(deployments),
+      recoveries: reposOf(deployments).flatMap(recoveriesOf),
       unknown: brought.filter(({ what }) => what.kind === 'unknown').map(({ deployment }) => deployment),
       unanswered: deployments.flatMap((deployment) => {
         const chain = chainTo(deployments, deployment);
@@ -204,14 +204,26 @@ function distributionOf(values: readonly number[]): Distribution {
   };
 }
 
-function timesOf(deployments: readonly TrueDeployment[]): ExpectedTimes {
+/** Repos that share a name recover each for itself. */
+function reposOf(deployments: readonly TrueDeployment[]): (readonly TrueDeployment[])[] {
+  return [...Map.groupBy(deployments, ({ repo }) => repo).values()];
+}
+
+/** Of all repos that share a name: the latest outcomes, and the earliest failure that is still open. */
+function timesOf(repos: readonly (readonly TrueDeployment[])[]): ExpectedTimes {
   const latest = (wanted: string) =>
-    Math.max(0, ...deployments.filter(({ outcome }) => outcome === wanted).map(({ at }) => at));
-  const sinceSuccess = afterLastSuccess(deployments);
+    Math.max(
+      0,
+      ...repos
+        .flat()
+        .filter(({ outcome }) => outcome === wanted)
+        .map(({ at }) => at),
+    );
+  const open = repos.flatMap((deployments) => afterLastSuccess(deployments)[0]?.at ?? []);
   return {
     lastSuccess: latest('success'),
     lastFailure: latest('failure'),
-    failingSince: sinceSuccess[0]?.at ?? 0,
+    failingSince: open.length === 0 ? 0 : Math.min(...open),
   };
 }
 

@@ -49,7 +49,7 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
     const last = (wanted: string) => list.findLast(({ outcome }) => outcome === wanted)?.at ?? 0;
     put('dora_deployment_last_success_timestamp', last('success'));
     put('dora_deployment_last_failure_timestamp', last('failure'));
-    put('dora_deployment_failing_since_timestamp', openedBefore(list, list.length));
+    put('dora_deployment_failing_since_timestamp', failingSince(list));
     const histograms: Record<string, number[]> = {
       dora_deployment_recovery_time_seconds: counted.flatMap((one) => recoveryOf(list, one)),
       dora_change_lead_time_seconds: counted.flatMap((one) => knownLeadTime(list, one)),
@@ -109,15 +109,22 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
   return seen;
 }
 
-/** First failure since the last success among the first `length`; 0 where there is none. */
-function openedBefore(list: readonly TruePipeline[], length: number): number {
-  const before = list.slice(0, length);
-  const lastSuccess = before.findLastIndex(({ outcome }) => outcome === 'success');
-  return before[lastSuccess + 1]?.at ?? 0;
+/** The earliest failure that is still open; 0 if none is. Repos that share a name fail and recover each for itself. */
+function failingSince(list: readonly TruePipeline[]): number {
+  const opened = [...Map.groupBy(list, ({ repo }) => repo).values()].map(openedIn);
+  const open = opened.filter((at) => at > 0);
+  return open.length === 0 ? 0 : Math.min(...open);
+}
+
+/** First failure since the last success; 0 if there is none. */
+function openedIn(ofRepo: readonly TruePipeline[]): number {
+  const lastSuccess = ofRepo.findLastIndex(({ outcome }) => outcome === 'success');
+  return ofRepo[lastSuccess + 1]?.at ?? 0;
 }
 
 function recoveryOf(list: readonly TruePipeline[], one: TruePipeline): number[] {
-  const opened = openedBefore(list, list.indexOf(one));
+  const before = list.slice(0, list.indexOf(one));
+  const opened = openedIn(before.filter(({ repo }) => repo === one.repo));
   return one.outcome === 'success' && opened > 0 ? [one.at - opened] : [];
 }
 

@@ -117,7 +117,13 @@ export function expectedSeries(
       deployments.sort((a, b) => a.at - b.at || a.number - b.number);
       const timesOf = (wanted: string) =>
         deployments.filter(({ outcome }) => outcome === wanted).map(({ at }) => at);
-      const lastGood = deployments.findLastIndex(({ outcome }) => outcome === 'success');
+      // Repos that share a name fail each for itself.
+      const open = [...Map.groupBy(deployments, ({ story }) => story.facts.woodpeckerId).values()].flatMap(
+        (ofRepo) => {
+          const lastGood = ofRepo.findLastIndex(({ outcome }) => outcome === 'success');
+          return ofRepo[lastGood + 1]?.at ?? [];
+        },
+      );
       const counted = deployments.filter(
         ({ story: { truth } }) => horizon === null || truth.createdAt === null || truth.createdAt > horizon,
       );
@@ -129,7 +135,7 @@ export function expectedSeries(
         {
           lastSuccess: Math.max(0, ...timesOf('success')),
           lastFailure: Math.max(0, ...timesOf('failure')),
-          failingSince: deployments[lastGood + 1]?.at ?? 0,
+          failingSince: open.length === 0 ? 0 : Math.min(...open),
           deployments: counted.length,
           failures: counted.filter(({ outcome }) => outcome === 'failure').length,
           durations: { count: durations.length, sum: durations.reduce((sum, seconds) => sum + seconds, 0) },

@@ -17,16 +17,9 @@ import { longTimeBuckets } from './long-time-buckets.ts';
 /** Ledger bit of a lead time, known or unknown: what was counted as one is never counted as the other. */
 export const leadTimeBit = 16;
 
-/** What is deployed, and what was before: of one repo, and of others that share its series. */
-export interface Delivered extends DeliveredOfRepo {
+/** What is deployed, and what was before. */
+export interface Delivered {
   readonly rules: FigureRules;
-  /** Key of the repo; `null` before the first. */
-  readonly repo: number | null;
-  /** By key of the repo; what it holds of the one above is of no use. */
-  readonly others: ReadonlyMap<number, DeliveredOfRepo>;
-}
-
-interface DeliveredOfRepo {
   /** Commit of the last successful deployment, empty where nobody told it; `null` before the first. */
   readonly commit: string | null;
   /** Commits that were delivered once and may not be reachable from that one. */
@@ -53,10 +46,9 @@ export type Delivery =
   | { readonly kind: 'unknown' };
 
 /** What a deployment brings; `null` for one that failed. */
-export function deliveryOf(state: Delivered, deployment: Deployment): Delivery | null {
+export function deliveryOf(before: Delivered, deployment: Deployment): Delivery | null {
   const { commit, at, change } = deployment;
   if (deployment.outcome !== 'success') return null;
-  const before = turnTo(state, deployment.repo);
   if (isDeliveredAlready(before, commit)) return { kind: 'nothing_new' };
   const leadTimeSeconds = (since: number) => Math.max(0, at - since);
   const isLookedUp = isChangeFrom(before, deployment);
@@ -80,11 +72,10 @@ export function deliveryOf(state: Delivered, deployment: Deployment): Delivery |
 
 /** What the forge is to be asked for a deployment; `null` where there is nothing to ask. */
 export function lookupFor(
-  state: Delivered,
+  before: Delivered,
   deployment: Deployment,
 ): { readonly base: string | null; readonly head: string } | null {
   const { commit } = deployment;
-  const before = turnTo(state, deployment.repo);
   const asks = deployment.outcome === 'success' && isForTheForge(before, commit);
   // One that brings nothing is asked for too: what it takes away must not be counted when it comes again.
   if (!asks || commit === before.commit || isChangeFrom(before, deployment)) return null;
@@ -105,20 +96,9 @@ function isChangeFrom({ commit: deployed }: Delivered, { change, commit }: Deplo
   return change !== null && change.base === deployed && change.head === commit;
 }
 
-/** `state` as seen from one repo: what lies between two commits is a question within a repo. */
-function turnTo(state: Delivered, repo: number): Delivered {
-  if (state.repo === repo) return state;
-  if (state.repo === null) return { ...state, repo };
-  const { commit = null, earlier = emptySet } = state.others.get(repo) ?? {};
-  const others = new Map(state.others).set(state.repo, { commit: state.commit, earlier: state.earlier });
-  return { ...state, repo, commit, earlier, others };
-}
-
-function step(all: Delivered, deployment: Deployment): Delivered {
+function step(state: Delivered, deployment: Deployment): Delivered {
   const { commit, change } = deployment;
-  if (deployment.outcome !== 'success') return all;
-  const state = turnTo(all, deployment.repo);
-  if (commit === state.commit) return state;
+  if (deployment.outcome !== 'success' || commit === state.commit) return state;
   if (isChangeFrom(state, deployment) && change?.range) {
     return { ...state, commit, earlier: withTexts(state.earlier, change.range.removed) };
   }
@@ -132,7 +112,7 @@ function step(all: Delivered, deployment: Deployment): Delivered {
 }
 
 export const changeLeadTime: Figure<Delivered> = {
-  initial: (rules) => ({ rules, repo: null, commit: null, earlier: emptySet, others: new Map() }),
+  initial: (rules) => ({ rules, commit: null, earlier: emptySet }),
   step,
   gauges: [],
   measures: [

@@ -33,6 +33,19 @@ export interface Gauge<S> {
   readonly name: string;
   readonly help: string;
   readonly value: (state: S) => number;
+  /** Of repos that share a name: the value of their one series. */
+  readonly combine: (values: readonly number[]) => number;
+}
+
+/** The latest of several timestamps; 0 stands for none. */
+export function latest(timestamps: readonly number[]): number {
+  return Math.max(...timestamps);
+}
+
+/** The earliest of several timestamps; 0 stands for none. */
+export function earliest(timestamps: readonly number[]): number {
+  const set = timestamps.filter((timestamp) => timestamp > 0);
+  return set.length === 0 ? 0 : Math.min(...set);
 }
 
 export interface Measure<S> {

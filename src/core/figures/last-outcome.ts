@@ -1,6 +1,6 @@
 /** When a deployment last succeeded and when one last failed, each on its own. */
 
-import type { Figure } from './figure.ts';
+import { type Figure, latest } from './figure.ts';
 
 /** Unix seconds; 0 where it never happened. */
 export interface LastOutcome {
@@ -17,11 +17,13 @@ export const lastOutcome: Figure<LastOutcome> = {
       name: 'dora_deployment_last_success_timestamp',
       help: 'When a deployment last succeeded, in Unix seconds; 0 if none ever did.',
       value: (state) => state.success,
+      combine: latest,
     },
     {
       name: 'dora_deployment_last_failure_timestamp',
       help: 'When a deployment last failed, in Unix seconds; 0 if none ever did.',
       value: (state) => state.failure,
+      combine: latest,
     },
   ],
   measures: [],

@@ -4,7 +4,7 @@
  * failures is one episode, timed from its first. A recovery belongs to the moment at which it was reached.
  */
 
-import { type Figure, nothing } from './figure.ts';
+import { earliest, type Figure, nothing } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 
 export interface Episode {
@@ -25,6 +25,7 @@ export const recoveryTime: Figure<Episode> = {
       name: 'dora_deployment_failing_since_timestamp',
       help: 'First failure since the last success, in Unix seconds; 0 while nothing is failing.',
       value: (state) => state.failingSince,
+      combine: earliest,
     },
   ],
   measures: [

@@ -13,8 +13,8 @@ import { coverageOf } from '../windows/coverage.ts';
 import { createSlidingWindow } from '../windows/sliding-window.ts';
 import type { TierShare } from '../windows/tier-windows.ts';
 import { contributionOf } from '../windows/window-content.ts';
-import { addDifference, addedBy, addToTotals, type Totals } from './ledger.ts';
-import { gauges, type SeriesSample } from './samples.ts';
+import { addDifference, addedBy, addToTotals, sumTotals, type Totals } from './ledger.ts';
+import { gaugesOf, type SeriesSample } from './samples.ts';
 
 export interface Replay<Sample> {
   /** Takes in the next deployment. */
@@ -59,7 +59,7 @@ export async function* spansOf<Sample>(
   yield* pass(to);
 }
 
-/** Where a series stands after some of its deployments, in order of time. */
+/** Where a repo's part of a series stands after some of its deployments, in order of time. */
 export interface Standing {
   readonly fold: Fold;
   /** What they have added to the ledger. */
@@ -78,8 +78,8 @@ export function stepStanding({ fold, totals }: Standing, deployment: Deployment)
 export interface LedgerReplayOptions {
   readonly repo: string;
   readonly tier: string;
-  /** Before the first deployment that is taken in. */
-  readonly start: Standing;
+  /** By key of each repo that has the series' name: before the first deployment that is taken in. */
+  readonly starts: ReadonlyMap<number, Standing>;
   /** What the ledger holds beyond what its deployments account for, there from the beginning. */
   readonly difference: Totals;
 }
@@ -87,17 +87,17 @@ export interface LedgerReplayOptions {
 /** Counters, histograms and gauges of one series; its windows are left out. */
 export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesSample> {
   const { repo, tier, difference } = options;
-  let standing = options.start;
+  const standings = new Map(options.starts);
   return {
     add(deployment) {
-      standing = stepStanding(standing, deployment);
+      standings.set(deployment.repo, stepStanding(standingOf(standings, deployment), deployment));
     },
     at: () => ({
       sample: {
         repo,
         tier,
-        gauges: gauges.map((gauge) => gauge.value(standing.fold[gauge.index])),
-        totals: addDifference(standing.totals, difference),
+        gauges: gaugesOf([...standings.values()].map(({ fold }) => fold)),
+        totals: addDifference(totalsOf(standings), difference),
         hasDeployed: true,
         windows: null,
       },
@@ -106,11 +106,23 @@ export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesS
   };
 }
 
+/** Throws for a deployment of another series. */
+export function standingOf(standings: ReadonlyMap<number, Standing>, { repo }: Deployment): Standing {
+  const standing = standings.get(repo);
+  if (!standing) throw new Error(`No series is known of the repo ${repo}`);
+  return standing;
+}
+
+/** What the deployments of all repos that share a name have added to the ledger. */
+export function totalsOf(standings: ReadonlyMap<number, Standing>): Totals {
+  return [...standings.values()].map(({ totals }) => totals).reduce(sumTotals);
+}
+
 export interface WindowMember {
   /** Unix seconds from which on its deployments are known; `null`: not yet. */
   readonly knownSince: number | null;
-  /** Before the first deployment that is taken in. */
-  readonly start: Standing;
+  /** By key of each repo that has its name: before the first deployment that is taken in. */
+  readonly starts: ReadonlyMap<number, Standing>;
 }
 
 export interface WindowReplayOptions {
@@ -125,7 +137,7 @@ export interface WindowReplayOptions {
 export function createWindowReplay(options: WindowReplayOptions): Replay<TierShare> {
   const { window, longestSeconds, members } = options;
   const held = createSlidingWindow(window.seconds);
-  const folds = new Map<WindowMember, Fold>();
+  const folds = new Map<number, Fold>();
   /** When each last deployed, the one longest ago first. */
   const lastAt = new Map<WindowMember, number>();
   /** How many are shown, by the moment since when they are known. */
@@ -150,11 +162,11 @@ export function createWindowReplay(options: WindowReplayOptions): Replay<TierSha
     add(deployment) {
       const member = members.get(deployment.repo);
       if (!member) throw new Error(`No series is known of the repo ${deployment.repo}`);
-      const fold = folds.get(member) ?? member.start.fold;
+      const fold = folds.get(deployment.repo) ?? standingOf(member.starts, deployment).fold;
       if (!lastAt.delete(member)) show(member, 1);
       lastAt.set(member, deployment.at);
       held.add(deployment.at, contributionOf(fold, deployment));
-      folds.set(member, stepFold(fold, deployment));
+      folds.set(deployment.repo, stepFold(fold, deployment));
     },
     at(now) {
       held.moveTo(now);

@@ -8,6 +8,7 @@
 
 import { compareText } from '../compare-text.ts';
 import { defaultRules } from '../figures/figure.ts';
+import type { Fold } from '../figures/fold.ts';
 import { figures } from '../figures/index.ts';
 import type { Window } from '../policy.ts';
 import type { Repo } from '../repo.ts';
@@ -54,11 +55,17 @@ export interface Projection {
 /** Every gauge of every figure, and where its state stands in a fold. */
 export const gauges = figures.flatMap((figure, index) => figure.gauges.map((gauge) => ({ ...gauge, index })));
 
-/** What a sample is made of. */
+/** The gauges of a series, in the order of `gauges`; `folds`: of each repo that has its name. */
+export function gaugesOf(folds: readonly Fold[]): number[] {
+  return gauges.map(({ index, value, combine }) => combine(folds.map((fold) => value(fold[index]))));
+}
+
+/** What a sample is made of: usually one pair, several if repos share a name. */
 export interface Ingredients {
   readonly repo: Repo;
   readonly pairs: readonly Pair[];
-  readonly timeline: Timeline | undefined;
+  /** Of the pairs that have one. */
+  readonly timelines: readonly Timeline[];
   readonly knownSince: number | null;
 }
 
@@ -102,7 +109,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
     const after = makeSample(from, windows, now);
     made.set(key, after);
     exchangeInTier(before?.sample ?? null, after.sample);
-    return from.timeline?.recent.length ?? 0;
+    return from.timelines.reduce((sum, { recent }) => sum + recent.length, 0);
   };
   const exchangeInTier = (before: SeriesSample | null, after: SeriesSample | null): void => {
     const tier = (after ?? before)?.tier ?? '';
@@ -164,7 +171,7 @@ export function shownSeries(state: State): Map<string, Ingredients> {
   }
   const shown = new Map<string, Ingredients>();
   for (const [key, pairs] of groups) {
-    const ingredients = gather(state, key, pairs);
+    const ingredients = gather(state, pairs);
     if (ingredients) shown.set(key, ingredients);
   }
   return shown;
@@ -174,12 +181,11 @@ export function shownSeries(state: State): Map<string, Ingredients> {
 export function findSeries(state: State, fullName: string, tier: string): Ingredients | null {
   const repos = state.reposByName(fullName).filter(({ revealed }) => revealed);
   const pairs = repos.flatMap((repo) => state.pairs.get(pairKey(repo.key, tier)) ?? []);
-  const [repo] = repos;
-  return repo && pairs.length > 0 ? gather(state, seriesKey(repo, tier), pairs) : null;
+  return pairs.length > 0 ? gather(state, pairs) : null;
 }
 
-/** What a series is made of that these pairs share; `null` where none of them may be shown. */
-function gather(state: State, key: string, pairs: readonly Pair[]): Ingredients | null {
+/** What a series of these pairs is made of; `null` if none of them may be shown. */
+function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
   const isShown = pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone);
   const repos = pairs.flatMap((pair) => state.repos.get(pair.repo) ?? []);
   if (!isShown || repos.length === 0) return null;
@@ -187,22 +193,23 @@ function gather(state: State, key: string, pairs: readonly Pair[]): Ingredients 
   // Of repos that share a name, the one known for the shortest decides what is known of both.
   const since = Math.max(...repos.map((one) => one.knownSince ?? Number.POSITIVE_INFINITY));
   const knownSince = Number.isFinite(since) ? since : null;
-  return { repo, pairs, timeline: state.timelines.get(key), knownSince };
+  const timelines = pairs.flatMap((pair) => state.timelines.get(pairKey(pair.repo, pair.tier)) ?? []);
+  return { repo, pairs, timelines, knownSince };
 }
 
 function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
-  const { repo, pairs, timeline, knownSince } = from;
+  const { repo, pairs, timelines, knownSince } = from;
   // What a pair has added stays in, known or not: a series' totals never fall.
   const totals = pairs.map((pair) => pair.totals).reduce(sumTotals);
-  const tip = timeline?.tip ?? untouched;
-  const held = timeline && windows.length > 0 ? windowsOf(timeline, windows, now) : null;
+  const tips = timelines.length > 0 ? timelines.map(({ tip }) => tip) : [untouched];
+  const held = windows.length > 0 ? windowsOf(timelines, windows, now) : null;
   const coverage = held?.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];
   const sample: SeriesSample = {
     repo: repo.fullName,
     tier: pairs[0]?.tier ?? '',
-    gauges: gauges.map((gauge) => gauge.value(tip[gauge.index])),
+    gauges: gaugesOf(tips),
     totals,
-    hasDeployed: timeline !== undefined || hasAny(totals),
+    hasDeployed: timelines.length > 0 || hasAny(totals),
     windows: held?.isAny ? { windows: held.windows, coverage: coverage.map(({ ratio }) => ratio) } : null,
   };
   const ends = [held?.validUntil ?? Number.POSITIVE_INFINITY, ...coverage.map((one) => one.validUntil)];
@@ -212,7 +219,8 @@ function makeSample(from: Ingredients, windows: readonly Window[], now: number):
 function isSame(a: Ingredients, b: Ingredients): boolean {
   if (a === b) return true;
   return (
-    a.timeline === b.timeline &&
+    a.timelines.length === b.timelines.length &&
+    a.timelines.every((timeline, index) => timeline === b.timelines[index]) &&
     a.knownSince === b.knownSince &&
     a.repo.fullName === b.repo.fullName &&
     a.pairs.length === b.pairs.length &&

@@ -15,7 +15,7 @@ export interface State {
   readonly repos: ReadonlyMap<number, Repo>;
   /** By `pairKey`. */
   readonly pairs: ReadonlyMap<string, Pair>;
-  /** By `seriesKey`. */
+  /** By `pairKey`. */
   readonly timelines: ReadonlyMap<string, Timeline>;
   /** By `followKey`. */
   readonly follows: ReadonlyMap<string, Follow>;

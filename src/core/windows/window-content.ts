@@ -66,30 +66,36 @@ export const emptyContent: WindowContent = {
   samples: windowDistributions.map(() => []),
 };
 
-/** `now` in Unix seconds. */
-export function windowsOf(timeline: Timeline, windows: readonly Window[], now: number): SeriesWindows {
+/** `timelines`: of each repo that has the series' name. `now` in Unix seconds. */
+export function windowsOf(
+  timelines: readonly Timeline[],
+  windows: readonly Window[],
+  now: number,
+): SeriesWindows {
   const drafts = windows.map(({ seconds }) => ({ seconds, ...createContentDraft() }));
   const longest = Math.max(...windows.map(({ seconds }) => seconds));
   let validUntil = Number.POSITIVE_INFINITY;
   let isAny = false;
-  let fold = timeline.base;
-  for (const deployment of timeline.recent) {
-    const { at } = deployment;
-    if (at > now) {
-      // A clock ran ahead: it enters when its time has come.
-      validUntil = Math.min(validUntil, at);
-      break;
-    }
-    if (at > now - longest) {
-      isAny = true;
-      const brought = contributionOf(fold, deployment);
-      for (const draft of drafts) {
-        if (at <= now - draft.seconds) continue;
-        validUntil = Math.min(validUntil, at + draft.seconds);
-        draft.add(brought);
+  for (const { base, recent } of timelines) {
+    let fold = base;
+    for (const deployment of recent) {
+      const { at } = deployment;
+      if (at > now) {
+        // A clock ran ahead: it enters when its time has come.
+        validUntil = Math.min(validUntil, at);
+        break;
       }
+      if (at > now - longest) {
+        isAny = true;
+        const brought = contributionOf(fold, deployment);
+        for (const draft of drafts) {
+          if (at <= now - draft.seconds) continue;
+          validUntil = Math.min(validUntil, at + draft.seconds);
+          draft.add(brought);
+        }
+      }
+      fold = stepFold(fold, deployment);
     }
-    fold = stepFold(fold, deployment);
   }
   return { windows: drafts.map((draft) => draft.finish()), isAny, validUntil };
 }

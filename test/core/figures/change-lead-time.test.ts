@@ -143,17 +143,6 @@ describe('what a deployment brings, as the forge tells', () => {
     const after = deployed('d', 400, { change: told('c', 'd', 'd:390') });
     expect(broughtBy(withForge, first, nameless, next, after)).toMatchObject({ commits: [{ id: 'd' }] });
   });
-
-  it('is told for each repo by itself where several share a series', () => {
-    const mine = deployed('a', 100, { repo: 1, change: told(null, 'a', 'a:40') });
-    const theirs = deployed('x', 200, { repo: 2, change: told(null, 'x', 'x:150') });
-    expect(broughtBy(withForge, mine, theirs)).toMatchObject({ commits: [{ id: 'x', leadTimeSeconds: 50 }] });
-    const mineNext = deployed('b', 300, { repo: 1, change: told('a', 'b', 'b:290') });
-    expect(broughtBy(withForge, mine, theirs, mineNext)).toMatchObject({ commits: [{ id: 'b' }] });
-    expect(broughtBy(withForge, mine, theirs, mineNext, deployed('x', 400, { repo: 2 }))).toEqual({
-      kind: 'nothing_new',
-    });
-  });
 });
 
 describe('what a deployment brings, where no forge is asked', () => {
@@ -221,12 +210,5 @@ describe('lookupFor', () => {
   it('asks for a rollback too, since what it takes away may come again', () => {
     const second = deployed('c', 200, { change: told('a', 'c', 'b:1 c:2') });
     expect(lookupOfLast(withForge, first, second, deployed('a', 300))).toEqual({ base: 'c', head: 'a' });
-  });
-
-  it('never asks one repo for the commit of another', () => {
-    expect(lookupOfLast(withForge, first, deployed('x', 200, { repo: 2 }))).toEqual({
-      base: null,
-      head: 'x',
-    });
   });
 });

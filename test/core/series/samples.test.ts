@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createTally } from '../../../src/core/pipeline-counts.ts';
 import type { Repo } from '../../../src/core/repo.ts';
 import { type Totals, zeroTotals } from '../../../src/core/series/ledger.ts';
-import { type Pair, seriesKey } from '../../../src/core/series/pair.ts';
+import { type Pair, pairKey } from '../../../src/core/series/pair.ts';
 import { reduce, type Timeline } from '../../../src/core/series/reducer.ts';
 import { createProjection, findSeries } from '../../../src/core/series/samples.ts';
 import { createState, type State, type StateChange } from '../../../src/core/series/state.ts';
@@ -42,7 +42,7 @@ describe('project', () => {
     const state = stateOf(
       [repo],
       [aPair({ totals: counted(7) })],
-      new Map([[seriesKey(repo, 'production'), timeline]]),
+      new Map([[pairKey(repo.key, 'production'), timeline]]),
     );
     const [sample] = project(state);
     expect(nameGauges(sample?.gauges ?? [])).toEqual({
@@ -56,7 +56,7 @@ describe('project', () => {
 
   it('has deployed once a deployment is known, even one that is not counted, or was counted before', () => {
     const repo = aRepo();
-    const uncounted = new Map([[seriesKey(repo, 'production'), timelineOf({ at: 100 })]]);
+    const uncounted = new Map([[pairKey(repo.key, 'production'), timelineOf({ at: 100 })]]);
     expect(project(stateOf([repo], [aPair()], uncounted))[0]?.hasDeployed).toBe(true);
     expect(project(stateOf([repo], [aPair({ totals: counted(1) })]))[0]?.hasDeployed).toBe(true);
   });
@@ -109,14 +109,16 @@ describe('project', () => {
       aRepo({ key: 1, woodpeckerId: 11, fullName: 'acme/shop', namedAt: 1000 }),
       aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', namedAt: 2000 }),
     ];
-    const timeline = timelineOf(
-      { repo: 1, number: 4, at: 100 },
-      { repo: 2, number: 4, at: 300, outcome: 'failure' },
-    );
     const state = stateOf(
       repos,
       order.map((repo) => aPair({ repo, totals: counted(repo * 10) })),
-      new Map([['acme/shop\nproduction', timeline]]),
+      new Map([
+        [pairKey(1, 'production'), timelineOf({ repo: 1, number: 3, at: 200, outcome: 'failure' })],
+        [
+          pairKey(2, 'production'),
+          timelineOf({ repo: 2, number: 4, at: 100 }, { repo: 2, number: 5, at: 300, outcome: 'failure' }),
+        ],
+      ]),
     );
     const samples = project(state);
     expect(samples).toHaveLength(1);
@@ -124,7 +126,8 @@ describe('project', () => {
     expect(nameGauges(samples[0]?.gauges ?? [])).toEqual({
       lastSuccess: 100,
       lastFailure: 300,
-      failingSince: 300,
+      // The earliest of those that are open.
+      failingSince: 200,
     });
   });
 });
@@ -161,7 +164,7 @@ describe('createProjection', () => {
   const shop = aRepo({ key: 1, woodpeckerId: 11, fullName: 'acme/shop', knownSince: 0 });
   const dns = aRepo({ key: 2, woodpeckerId: 12, fullName: 'acme/dns', knownSince: 0 });
   const pairs = [aPair({ repo: 1 }), aPair({ repo: 2 })];
-  const keyOf = (repo: Repo) => seriesKey(repo, 'production');
+  const keyOf = (repo: Repo) => pairKey(repo.key, 'production');
   const twoRepos = (): State =>
     stateOf(
       [shop, dns],

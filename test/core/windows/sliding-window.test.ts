@@ -25,7 +25,7 @@ describe('a window that moves on', () => {
             fold = stepFold(fold, deployment);
           }
           moving.moveTo(now);
-          const expected = windowsOf(timeline, [{ name: 'w', seconds }], now);
+          const expected = windowsOf([timeline], [{ name: 'w', seconds }], now);
           expect(moving.content).toEqual(expected.windows[0]);
           // One looked at by itself also ends where the next deployment comes.
           const next = deployments.find(({ at }) => at > now)?.at ?? Number.POSITIVE_INFINITY;

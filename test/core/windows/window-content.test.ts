@@ -39,7 +39,7 @@ describe('windowsOf', () => {
       { number: 2, at: 101, outcome: 'failure' },
       { number: 3, at: 120, outcome: 'success', isRework: true, committedAt: 70 },
     );
-    const windows = windowsOf(timeline, lasting(100), 200);
+    const windows = windowsOf([timeline], lasting(100), 200);
     expect(contentOf(windows)).toEqual({
       deployments: 2,
       failed_deployments: 1,
@@ -52,14 +52,14 @@ describe('windowsOf', () => {
 
   it('is open at its far end and closed at the near one', () => {
     const timeline = story({ number: 1, at: 100 }, { number: 2, at: 101 }, { number: 3, at: 200 });
-    expect(contentOf(windowsOf(timeline, lasting(100), 200))).toMatchObject({ deployments: 2 });
-    expect(contentOf(windowsOf(timeline, lasting(100), 199))).toMatchObject({ deployments: 2 });
-    expect(contentOf(windowsOf(timeline, lasting(100), 201))).toMatchObject({ deployments: 1 });
+    expect(contentOf(windowsOf([timeline], lasting(100), 200))).toMatchObject({ deployments: 2 });
+    expect(contentOf(windowsOf([timeline], lasting(100), 199))).toMatchObject({ deployments: 2 });
+    expect(contentOf(windowsOf([timeline], lasting(100), 201))).toMatchObject({ deployments: 1 });
   });
 
   it('tells of each window in the order given, whichever is the longest', () => {
     const timeline = story({ number: 1, at: 100 }, { number: 2, at: 190 });
-    const windows = windowsOf(timeline, lasting(20, 500, 100), 200);
+    const windows = windowsOf([timeline], lasting(20, 500, 100), 200);
     expect([0, 1, 2].map((index) => contentOf(windows, index)['deployments'])).toEqual([1, 2, 1]);
   });
 
@@ -69,7 +69,7 @@ describe('windowsOf', () => {
       900,
     );
     expect(timeline.recent).toHaveLength(1);
-    expect(contentOf(windowsOf(timeline, lasting(100), 1000))).toMatchObject({
+    expect(contentOf(windowsOf([timeline], lasting(100), 1000))).toMatchObject({
       deployments: 1,
       failed_deployments: 0,
       recovery_time_seconds: [900],
@@ -78,16 +78,16 @@ describe('windowsOf', () => {
 
   it('leaves out what ends later than now, until then', () => {
     const timeline = story({ number: 1, at: 100 }, { number: 2, at: 300 });
-    const windows = windowsOf(timeline, lasting(1000), 200);
+    const windows = windowsOf([timeline], lasting(1000), 200);
     expect(contentOf(windows)).toMatchObject({ deployments: 1 });
     expect(windows.validUntil).toBe(300);
-    expect(contentOf(windowsOf(timeline, lasting(1000), 300))).toMatchObject({ deployments: 2 });
+    expect(contentOf(windowsOf([timeline], lasting(1000), 300))).toMatchObject({ deployments: 2 });
   });
 
   it('holds nothing once the longest window holds no deployment', () => {
     const timeline = story({ number: 1, at: 100 });
-    expect(windowsOf(timeline, lasting(10, 100), 199)).toMatchObject({ isAny: true, validUntil: 200 });
-    expect(windowsOf(timeline, lasting(10, 100), 200)).toMatchObject({
+    expect(windowsOf([timeline], lasting(10, 100), 199)).toMatchObject({ isAny: true, validUntil: 200 });
+    expect(windowsOf([timeline], lasting(10, 100), 200)).toMatchObject({
       isAny: false,
       validUntil: Number.POSITIVE_INFINITY,
     });
@@ -99,7 +99,7 @@ describe('windowsOf', () => {
       { number: 2, at: 110, committedAt: 105, commit: 'b' },
       { number: 3, at: 120, committedAt: 90, commit: 'c' },
     );
-    expect(contentOf(windowsOf(timeline, lasting(1000), 200))).toMatchObject({
+    expect(contentOf(windowsOf([timeline], lasting(1000), 200))).toMatchObject({
       change_lead_time_seconds: [5, 30, 90],
     });
   });
@@ -115,7 +115,7 @@ describe('windowsOf', () => {
     fc.assert(
       fc.property(anyCase(), ({ deployments, lengths, now }) => {
         const windows = lasting(...lengths);
-        const held = windowsOf(timelineOf(deployments), windows, now);
+        const held = windowsOf([timelineOf(deployments)], windows, now);
         for (const [index, window] of windows.entries()) {
           const within = deployments.filter((deployment) => isWithin(deployment, window, now));
           expect(contentOf(held, index)['deployments']).toBe(within.length);
@@ -130,10 +130,10 @@ describe('windowsOf', () => {
       fc.property(anyCase(), ({ deployments, lengths, now }) => {
         const timeline = timelineOf(deployments);
         const at = (moment: number) => {
-          const { windows, isAny } = windowsOf(timeline, lasting(...lengths), moment);
+          const { windows, isAny } = windowsOf([timeline], lasting(...lengths), moment);
           return { windows, isAny };
         };
-        const { validUntil } = windowsOf(timeline, lasting(...lengths), now);
+        const { validUntil } = windowsOf([timeline], lasting(...lengths), now);
         const end = Math.min(validUntil, 60);
         for (let moment = now + 1; moment < end; moment++) expect(at(moment)).toEqual(at(now));
         if (validUntil < Number.POSITIVE_INFINITY) {
@@ -150,8 +150,8 @@ describe('windowsOf', () => {
       fc.property(anyCase(), ({ deployments, lengths, now }) => {
         const timeline = timelineOf(deployments);
         const cutoff = now - Math.max(...lengths);
-        expect(windowsOf(settle(timeline, cutoff), lasting(...lengths), now)).toEqual(
-          windowsOf(timeline, lasting(...lengths), now),
+        expect(windowsOf([settle(timeline, cutoff)], lasting(...lengths), now)).toEqual(
+          windowsOf([timeline], lasting(...lengths), now),
         );
       }),
       { numRuns: 500 },
