@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../../src/core/failures/candidate.ts';
-import { type FailureRules, judge } from '../../src/core/failures/judge.ts';
+import { emptyPast } from '../../src/core/failures/deployed-history.ts';
+import { addToPast, type FailureRules, judge } from '../../src/core/failures/judge.ts';
 import { episodesOf } from '../../src/core/failures/recovery.ts';
 import { revertedBy } from '../../src/core/failures/reverts.ts';
 import { matchesAnyGlob } from '../../src/core/glob.ts';
@@ -52,6 +53,9 @@ function candidatesOf(world: World, { repo, tier, deployments }: PairFigures): C
   });
 }
 
+/** Longer than any limit. */
+const weeks = 21 * 86_400;
+
 describe('the judge', () => {
   it('finds the same failures, causes, ends and episodes as the oracle, at every moment', () => {
     const seen = new Map<string, number>();
@@ -63,20 +67,23 @@ describe('the judge', () => {
             const incidents = world.incidents
               .filter(({ repo, tier }) => repo === pair.repo && tier === pair.tier)
               .map(({ id, start, end, lastReceipt }) => ({ id, start, end, receivedAt: lastReceipt }));
-            const verdicts = judge(candidates, incidents, rulesOf(world, pair.lookedFor), now);
-            const numberAt = (index: number | null) => (index === null ? null : candidates[index]?.number);
+            const verdicts = judge(candidates, rulesOf(world, pair.lookedFor), {
+              past: emptyPast,
+              incidents,
+              now,
+            });
             expect(
               verdicts.map((verdict, index) => ({
                 number: candidates[index]?.number,
                 causes: verdict.causes,
-                rollsBack: numberAt(verdict.undoes),
-                revertsLinked: verdict.reverts.map(numberAt),
-                repairsByRule: numberAt(verdict.repairs),
+                rollsBack: verdict.undoes,
+                revertsLinked: verdict.reverts,
+                repairsByRule: verdict.repairs,
                 rework: verdict.isRework,
                 incidents: verdict.incidents.map(({ id }) => id).sort(),
                 end: verdict.failure?.end ?? null,
                 endedBy: verdict.failure?.endedBy ?? null,
-                repairedBy: numberAt(verdict.failure?.repairedBy ?? null),
+                repairedBy: verdict.failure?.repairedBy ?? null,
               })),
             ).toEqual(
               pair.deployments.map(
@@ -98,5 +105,31 @@ describe('the judge', () => {
     for (const cause of ['pipeline', 'rollback', 'fix', 'incident', 'operator']) {
       expect(seen.get(cause) ?? 0).toBeGreaterThan(runs(1000) / 5);
     }
+  });
+
+  it('needs of what is older than its limits no more than the past', () => {
+    fc.assert(
+      fc.property(histories(), fc.nat(), (world, cut) => {
+        const now = world.moments.at(-1) ?? 0;
+        for (const pair of figuresAt(world, now).pairs) {
+          const candidates = candidatesOf(world, pair);
+          const split = candidates.length === 0 ? 0 : cut % candidates.length;
+          const later = candidates.slice(split).map((one) => ({
+            ...one,
+            at: one.at + weeks,
+            startedAt: one.startedAt && one.startedAt + weeks,
+          }));
+          const earlier = candidates.slice(0, split);
+          const rules = rulesOf(world, pair.lookedFor);
+          const circumstances = { incidents: [], now: now + weeks };
+
+          const whole = judge([...earlier, ...later], rules, { past: emptyPast, ...circumstances });
+          const past = addToPast(emptyPast, earlier, rules);
+
+          expect(judge(later, rules, { past, ...circumstances })).toEqual(whole.slice(split));
+        }
+      }),
+      { numRuns: runs(1000) },
+    );
   });
 });

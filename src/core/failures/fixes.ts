@@ -5,8 +5,7 @@
  */
 
 import type { Candidate } from './candidate.ts';
-import { createCommitIndex } from './commit-index.ts';
-import type { Rollbacks } from './rollbacks.ts';
+import type { CommitIndex } from './commit-index.ts';
 
 export interface FixLimits {
   /** Longest time from a deployment to its linked fix, in seconds; `null`: none is looked for. */
@@ -15,52 +14,37 @@ export interface FixLimits {
   readonly ruleSeconds: number | null;
 }
 
-/** By index of the fix, the indexes of the deployments that it shows as failed. */
-export interface Fixes {
-  readonly linked: ReadonlyMap<number, readonly number[]>;
-  readonly byRule: ReadonlyMap<number, number>;
+export interface Fix {
+  /** Indexes of the deployments whose commits it says it reverts. */
+  readonly reverts: readonly number[];
+  /** Index of the deployment that it repairs by rule. */
+  readonly repairs: number | null;
 }
 
-/** `deployments` are those of one repo and tier, in order. */
-export function findFixes(
+/**
+ * What the deployment at `index` fixes; `null`: nothing. It must be the first successful one of its commit.
+ * `isRollback` asks about an earlier index.
+ */
+export function findFix(
   deployments: readonly Candidate[],
-  rollbacks: Rollbacks,
+  index: number,
   { linkedSeconds, ruleSeconds }: FixLimits,
-): Fixes {
-  const linked = new Map<number, readonly number[]>();
-  const byRule = new Map<number, number>();
-  const index = createCommitIndex(deployments);
-  const delivered = new Set<string>();
-  for (const [at, candidate] of deployments.entries()) {
-    if (candidate.outcome !== 'success') continue;
-    const isFirst = candidate.commit === '' || !delivered.has(candidate.commit);
-    delivered.add(candidate.commit);
-    if (!isFirst) continue;
-
-    const { reverts } = candidate;
-    if (linkedSeconds !== null && reverts.length > 0) {
-      const failed = reverts
-        .map((id) => index.firstDeploymentOf(id, at))
-        .filter((one) => one !== null)
-        .filter((one) => isWithin(deployments, one, at, linkedSeconds));
-      if (failed.length > 0) linked.set(at, [...new Set(failed)]);
-    } else if (
-      ruleSeconds !== null &&
-      candidate.isReworkByRule &&
-      mayBeRepaired(deployments, rollbacks, at - 1)
-    ) {
-      if (isWithin(deployments, at - 1, at, ruleSeconds)) byRule.set(at, at - 1);
-    }
+  commits: CommitIndex,
+  isRollback: (index: number) => boolean,
+): Fix | null {
+  const fix = deployments[index] as Candidate;
+  const isWithin = (failed: number, seconds: number) => fix.at - (deployments[failed]?.at ?? 0) <= seconds;
+  if (linkedSeconds !== null && fix.reverts.length > 0) {
+    const failed = fix.reverts
+      .map((id) => commits.firstDeploymentOf(id, index))
+      .filter((one) => one !== null)
+      .filter((one) => isWithin(one, linkedSeconds));
+    return failed.length === 0 ? null : { reverts: [...new Set(failed)], repairs: null };
   }
-  return { linked, byRule };
-}
-
-/** A rollback or a revert repairs something itself; one that failed needs no further sign. */
-function mayBeRepaired(deployments: readonly Candidate[], rollbacks: Rollbacks, index: number): boolean {
-  const one = deployments[index];
-  return one?.outcome === 'success' && !rollbacks.has(index) && one.reverts.length === 0;
-}
-
-function isWithin(deployments: readonly Candidate[], failed: number, fix: number, seconds: number): boolean {
-  return (deployments[fix]?.at ?? 0) - (deployments[failed]?.at ?? 0) <= seconds;
+  if (ruleSeconds === null || !fix.isReworkByRule) return null;
+  const before = deployments[index - 1];
+  // A rollback or a revert repairs something itself; one whose pipeline failed needs no further sign.
+  const mayBeRepaired =
+    before?.outcome === 'success' && before.reverts.length === 0 && !isRollback(index - 1);
+  return mayBeRepaired && isWithin(index - 1, ruleSeconds) ? { reverts: [], repairs: index - 1 } : null;
 }

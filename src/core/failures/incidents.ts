@@ -32,19 +32,14 @@ export function assignIncidents(
 ): ReadonlyMap<number, readonly Incident[]> {
   const assigned = new Map<number, Incident[]>();
   if (withinSeconds === null || incidents.length === 0) return assigned;
-  const byStart = deployments
-    .map((one, index) => ({ index, startedAt: one.startedAt ?? one.at, number: one.number }))
-    .sort((a, b) => a.startedAt - b.startedAt || a.number - b.number);
+  const findLastStarted = createStartSearch(deployments);
   const known = incidents.filter(({ start }) => start <= now).sort((a, b) => a.start - b.start);
-  let started = 0;
   let open: { readonly incident: Incident; readonly index: number }[] = [];
   for (const incident of known) {
-    while ((byStart[started]?.startedAt ?? Number.POSITIVE_INFINITY) <= incident.start) started++;
-    open = open.filter(({ incident: { end } }) => end === null || incident.start < end);
-    const joined = open.find(({ incident: one }) => !isStale(one, incident.start, staleSeconds));
-    const last = byStart[started - 1];
-    const isRecent = last && incident.start - (deployments[last.index]?.at ?? 0) <= withinSeconds;
-    const index = joined?.index ?? (isRecent ? last.index : null);
+    const { start } = incident;
+    open = open.filter(({ incident: { end } }) => end === null || start < end);
+    const joined = open.find(({ incident: one }) => !isStale(one, start, staleSeconds));
+    const index = joined?.index ?? findLastStarted(start, withinSeconds);
     if (index === null) continue;
     open.push({ incident, index });
     const others = assigned.get(index);
@@ -57,4 +52,53 @@ export function assignIncidents(
 /** Whether the alert was not repeated for so long that it no longer counts as open. */
 export function isStale({ receivedAt }: Incident, moment: number, staleSeconds: number): boolean {
   return receivedAt !== null && moment - receivedAt > staleSeconds;
+}
+
+/**
+ * Finds the index of the deployment that started last by a moment, if it finished at most `withinSeconds` before that.
+ * "Last" goes by start, then number; a deployment without a start goes by its finish.
+ */
+function createStartSearch(
+  deployments: readonly Candidate[],
+): (moment: number, withinSeconds: number) => number | null {
+  const startOf = ({ startedAt, at }: Candidate) => startedAt ?? at;
+  /** The earliest start from each index on: nothing beyond has started by an earlier moment. */
+  const earliestFrom = new Float64Array(deployments.length + 1).fill(Number.POSITIVE_INFINITY);
+  for (let index = deployments.length - 1; index >= 0; index--) {
+    earliestFrom[index] = Math.min(earliestFrom[index + 1] ?? 0, startOf(deployments[index] as Candidate));
+  }
+  const searchFrom = (from: number, moment: number): number | null => {
+    let last: number | null = null;
+    for (let index = from; (earliestFrom[index] ?? 0) <= moment; index++) {
+      const one = deployments[index] as Candidate;
+      const other = last === null ? null : (deployments[last] as Candidate);
+      const isLater =
+        other === null ||
+        startOf(one) > startOf(other) ||
+        (startOf(one) === startOf(other) && one.number > other.number);
+      if (startOf(one) <= moment && isLater) last = index;
+    }
+    return last;
+  };
+  return (moment, withinSeconds) => {
+    const oldest = moment - withinSeconds;
+    const recent = searchFrom(firstSince(deployments, oldest), moment);
+    if (recent === null) return null;
+    const { startedAt, at } = deployments[recent] as Candidate;
+    // Whatever finished before `oldest` started before it too. Else all of them must be looked at.
+    if ((startedAt ?? at) >= oldest) return recent;
+    return searchFrom(0, moment) === recent ? recent : null;
+  };
+}
+
+/** The first index whose deployment finished at `since` or later. */
+function firstSince(deployments: readonly Candidate[], since: number): number {
+  let low = 0;
+  let high = deployments.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((deployments[middle]?.at ?? 0) < since) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -13,7 +13,7 @@ export interface Failure {
   /** Unix seconds; `null`: open. */
   readonly end: number | null;
   readonly endedBy: 'mark' | 'incident' | 'deployment' | null;
-  /** Index of the deployment that ended it. */
+  /** Number of the deployment that ended it. */
   readonly repairedBy: number | null;
 }
 
@@ -48,7 +48,8 @@ export function endOf(
 
   if (nextSuccess === null) return open;
   const latest = Math.max(...repairedBy, nextSuccess ?? -1);
-  return latest < 0 ? null : endAt(deployments[latest]?.at ?? 0, 'deployment', latest);
+  const last = deployments[latest];
+  return last ? endAt(last.at, 'deployment', last.number) : null;
 }
 
 /** An episode of failure. `end`: `null` while it is open. Unix seconds. */

@@ -7,110 +7,53 @@
  */
 
 import type { Candidate } from './candidate.ts';
+import type { DeployedHistory, Manner } from './deployed-history.ts';
 
-/** By index of the rollback, the index of the deployment that it undoes. */
-export type Rollbacks = ReadonlyMap<number, number>;
-
-/** What is known of the successful deployments of one commit. */
-interface Deployed {
-  /** Index of the last one. */
-  last: number;
-  /** Whether a rollback took the commit away since. */
-  isUndone: boolean;
-  /** Event and ref of each that has a ref; event and branch of each that has none; event and branch of all. */
-  readonly refs: Set<string>;
-  readonly branchesWithoutRef: Set<string>;
-  readonly branches: Set<string>;
-}
-
-/**
- * `deployments` are those of one repo and tier, in order. `withinSeconds`: a rollback comes at most this long after the
- * deployment that it undoes; `null`: none is looked for.
- */
-export function findRollbacks(
-  deployments: readonly Candidate[],
-  withinSeconds: number | null,
-): Map<number, number> {
-  const rollbacks = new Map<number, number>();
-  if (withinSeconds === null) return rollbacks;
-  const byCommit = new Map<string, Deployed>();
-  /** Indexes of successful deployments that no rollback has taken away. */
-  const standing: number[] = [];
-  for (const [index, candidate] of deployments.entries()) {
-    if (candidate.outcome !== 'success') continue;
-    const before = byCommit.get(candidate.commit);
-    const isBack = before && !before.isUndone && before.last !== standing.at(-1);
-    if (isBack && isDeliberate(candidate, before)) {
-      const undone = findUndone(deployments, rollbacks, { from: before.last, back: index, withinSeconds });
-      if (undone !== null) {
-        rollbacks.set(index, undone);
-        for (let top = standing.at(-1); top !== undefined && top > before.last; top = standing.at(-1)) {
-          standing.pop();
-          const taken = byCommit.get(deployments[top]?.commit ?? '');
-          if (taken?.last === top) taken.isUndone = true;
-        }
-      }
-    }
-    standing.push(index);
-    if (candidate.commit !== '') note(byCommit, candidate, index);
-  }
-  return rollbacks;
+/** Whether a successful deployment goes back on purpose. `manners`: how its commit was deployed before. */
+export function goesBack(
+  candidate: Candidate,
+  manners: readonly Manner[],
+  history: DeployedHistory,
+): boolean {
+  const { commit } = candidate;
+  return commit !== history.last() && !history.isUndone(commit) && isDeliberate(candidate, manners);
 }
 
 /** Somebody asked for it, or it repeats an earlier deployment of its commit. A cron run goes back by itself. */
-function isDeliberate(candidate: Candidate, before: Deployed): boolean {
+function isDeliberate(candidate: Candidate, before: readonly Manner[]): boolean {
   const { event, isRestart } = candidate;
   if (event === 'cron') return false;
   if (event === 'deployment' || event === 'manual' || isRestart) return true;
-  if (candidate.ref === null) return before.branches.has(branchOf(candidate));
-  return before.refs.has(refOf(candidate)) || before.branchesWithoutRef.has(branchOf(candidate));
+  return before.some((one) => repeats(candidate, one));
 }
 
-/** The first deployment after `from` that is no rollback, is of the same branch, and is recent enough. */
-function findUndone(
+/** If a ref is unknown, the branches are compared instead. */
+function repeats(candidate: Manner, before: Manner): boolean {
+  if (candidate.event !== before.event) return false;
+  return candidate.ref !== null && before.ref !== null
+    ? candidate.ref === before.ref
+    : candidate.branch === before.branch;
+}
+
+/**
+ * Index of the deployment that the rollback at index `back` undoes: the first after the last deployment of the rollback's
+ * commit that is no rollback itself, is of the same branch, and finished at most `withinSeconds` before; `null`: none is.
+ */
+export function findUndone(
   deployments: readonly Candidate[],
-  rollbacks: Rollbacks,
-  { from, back, withinSeconds }: { from: number; back: number; withinSeconds: number },
+  back: number,
+  withinSeconds: number,
+  isRollback: (index: number) => boolean,
 ): number | null {
-  const { at, branch } = deployments[back] as Candidate;
-  for (let index = firstSince(deployments, at - withinSeconds, from + 1); index < back; index++) {
+  const { at, branch, commit } = deployments[back] as Candidate;
+  let undone: number | null = null;
+  for (let index = back - 1; index >= 0; index--) {
     const one = deployments[index] as Candidate;
-    if (one.outcome !== 'success' || rollbacks.has(index)) continue;
-    if (branch === null || one.branch === null || one.branch === branch) return index;
+    if (at - one.at > withinSeconds) break;
+    if (one.outcome !== 'success') continue;
+    if (one.commit === commit) break;
+    const isOfBranch = branch === null || one.branch === null || one.branch === branch;
+    if (isOfBranch && !isRollback(index)) undone = index;
   }
-  return null;
-}
-
-/** The first index from `from` on whose deployment finished at `since` or later. */
-export function firstSince(deployments: readonly Candidate[], since: number, from = 0): number {
-  let low = from;
-  let high = deployments.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((deployments[middle]?.at ?? 0) < since) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function note(byCommit: Map<string, Deployed>, candidate: Candidate, index: number): void {
-  const deployed = byCommit.get(candidate.commit) ?? createDeployed();
-  byCommit.set(candidate.commit, deployed);
-  deployed.last = index;
-  deployed.isUndone = false;
-  deployed.branches.add(branchOf(candidate));
-  if (candidate.ref === null) deployed.branchesWithoutRef.add(branchOf(candidate));
-  else deployed.refs.add(refOf(candidate));
-}
-
-function createDeployed(): Deployed {
-  return { last: 0, isUndone: false, refs: new Set(), branchesWithoutRef: new Set(), branches: new Set() };
-}
-
-function refOf({ event, ref }: Candidate): string {
-  return `${event}\n${ref}`;
-}
-
-function branchOf({ event, branch }: Candidate): string {
-  return `${event}\n${branch}`;
+  return undone;
 }

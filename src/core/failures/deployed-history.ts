@@ -1,0 +1,92 @@
+/**
+ * Which commits were deployed to a repo and tier, and which of them a rollback took away again.
+ *
+ * What is older than the deployments in memory is a `Past`, a value that never changes; a history builds on it without
+ * copying it.
+ */
+
+import type { Candidate } from './candidate.ts';
+
+/** How a commit was deployed: a later deployment of it repeats one of these, or does not. */
+export type Manner = Pick<Candidate, 'event' | 'ref' | 'branch'>;
+
+export interface Past {
+  /** By commit, in which manners it was deployed. */
+  readonly commits: ReadonlyMap<string, readonly Manner[]>;
+  /** Commits that a rollback took away, and that were not deployed since. */
+  readonly undone: ReadonlySet<string>;
+  /** Commits of the deployments that no rollback took away, in order; empty if unknown. */
+  readonly standing: readonly string[];
+  /** The lists in `commits`, each once: nearly all deployments of a repo share a few. */
+  readonly manners: ReadonlyMap<string, readonly Manner[]>;
+}
+
+export const emptyPast: Past = { commits: new Map(), undone: new Set(), standing: [], manners: new Map() };
+
+export interface DeployedHistory {
+  /** `null`: the commit was never deployed, or is unknown. */
+  mannersOf(commit: string): readonly Manner[] | null;
+  isUndone(commit: string): boolean;
+  /** Commit of the last deployment; `null` before the first. */
+  last(): string | null;
+  /** Takes away all that was deployed after the last deployment of `commit`. */
+  goBackTo(commit: string): void;
+  /** `manners`: what `mannersOf` gives for its commit. */
+  add(candidate: Candidate, manners: readonly Manner[] | null): void;
+  /** All of it as a value; copies the past. */
+  toPast(): Past;
+}
+
+export function createDeployedHistory(past: Past): DeployedHistory {
+  const commits = new Map<string, readonly Manner[]>();
+  /** `false`: the past has it as undone, and it was deployed since. */
+  const undone = new Map<string, boolean>();
+  const standing: string[] = [];
+  /** How many of the past's deployments still stand. */
+  let pastStanding = past.standing.length;
+  const last = (): string | null => standing.at(-1) ?? past.standing[pastStanding - 1] ?? null;
+  return {
+    mannersOf(commit) {
+      if (commit === '') return null;
+      return commits.get(commit) ?? (past.commits.size > 0 ? past.commits.get(commit) : undefined) ?? null;
+    },
+    isUndone: (commit) => undone.get(commit) ?? past.undone.has(commit),
+    last,
+    goBackTo(commit) {
+      for (let top = last(); top !== null && top !== commit; top = last()) {
+        if (top !== '') undone.set(top, true);
+        if (standing.pop() === undefined) pastStanding--;
+      }
+    },
+    add(candidate, manners) {
+      const { commit } = candidate;
+      standing.push(commit);
+      if (commit === '') return;
+      if (undone.size > 0 || past.undone.size > 0) undone.set(commit, false);
+      if (manners === null) commits.set(commit, [candidate]);
+      else if (!manners.some((one) => isSameManner(one, candidate)))
+        commits.set(commit, [...manners, candidate]);
+    },
+    toPast() {
+      const manners = new Map(past.manners);
+      const share = (list: readonly Manner[]): readonly Manner[] => {
+        const key = JSON.stringify(list.map(({ event, ref, branch }) => [event, ref, branch]));
+        const shared = manners.get(key) ?? list.map(({ event, ref, branch }) => ({ event, ref, branch }));
+        manners.set(key, shared);
+        return shared;
+      };
+      const all = new Map(past.commits);
+      for (const [commit, list] of commits) all.set(commit, share(list));
+      return {
+        commits: all,
+        undone: new Set([...past.undone, ...undone.keys()].filter((commit) => undone.get(commit) ?? true)),
+        standing: [...past.standing.slice(0, pastStanding), ...standing],
+        manners,
+      };
+    },
+  };
+}
+
+function isSameManner(a: Manner, b: Manner): boolean {
+  return a.event === b.event && a.ref === b.ref && a.branch === b.branch;
+}
