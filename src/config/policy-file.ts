@@ -8,10 +8,10 @@
  */
 
 import { z } from 'zod';
+import { patternListProblem, patternProblem } from '../core/message-patterns.ts';
 import { defaultPolicy, deploymentEvents, failureStatuses, type Policy } from '../core/policy.ts';
 import { closest } from '../util/did-you-mean.ts';
 import { parseDurationSeconds } from '../util/duration.ts';
-import { describeError } from '../util/log.ts';
 import { type Path, type Problem, type ReadYaml, readYaml } from './read-yaml.ts';
 
 export type ParsedPolicy =
@@ -67,14 +67,6 @@ function oneOf(words: readonly string[]) {
   });
 }
 
-const regex = text((value) => {
-  try {
-    new RegExp(value, 'i');
-    return null;
-  } catch (error) {
-    return describeError(error);
-  }
-});
 const durationNoun = 'a duration with its unit such as 7d, from 1s to 36500d';
 const duration = text(
   (value) => (parseDurationSeconds(value) ? null : `expected ${durationNoun}, got ${show(value)}`),
@@ -118,7 +110,12 @@ const deployments = keys({
   ignore_repos: listOf(text()).exactOptional(),
   failure: failure.exactOptional(),
 });
-const rework = keys({ branches: listOf(text()).exactOptional(), message: listOf(regex).exactOptional() });
+const patterns = listOf(text(patternProblem)).superRefine((sources, context) => {
+  if (context.issues.length > 0) return;
+  const problem = patternListProblem(sources);
+  if (problem !== null) context.addIssue(problem);
+});
+const rework = keys({ branches: listOf(text()).exactOptional(), message: patterns.exactOptional() });
 const fallbackNoun = 'created, or null for none';
 const fallback = text(
   (value) => (value === 'created' ? null : `expected ${fallbackNoun}, got ${show(value)}`),

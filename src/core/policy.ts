@@ -37,7 +37,7 @@ export interface Policy {
   /** What counts as unplanned repair: any of these. */
   readonly rework: {
     readonly branches: readonly string[];
-    /** Sources of case-insensitive regular expressions on the commit's message. */
+    /** Case-insensitive regular expressions on the commit's message, in RE2 syntax. */
     readonly message: readonly string[];
   };
   readonly leadTime: {

@@ -4,9 +4,12 @@
  * Refuses to know what a policy does to a pipeline.
  */
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../src/config/policy-file.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
+
+const slowPolicy = new URL('../fixtures/cases/slow-regex-policy.yaml', import.meta.url);
 
 function policyOf(yaml: string): Policy {
   const parsed = parsePolicy(yaml);
@@ -115,7 +118,7 @@ windows: [1w]
       'line 5: tiers.repos: expected at least one, got none',
       'line 6: default_tier: expected text, got an empty one',
       'line 7: unknown key "deployment", did you mean deployments?',
-      'line 10: rework.message: Invalid regular expression: /(/i: Unterminated group',
+      'line 10: rework.message: expected RE2 syntax, which has no look-around and no back-references: missing closing ): `(`',
       'line 12: key windows is given twice',
       'line 12: windows: expected a duration with its unit such as 7d, from 1s to 36500d, got "1w"',
     ]);
@@ -130,6 +133,29 @@ windows: [1w]
       'line 3: rework.branches: expected text, got 1, quote it: "1"',
       'line 3: rework.message: expected text, got 1, quote it: "1"',
     ]);
+  });
+});
+
+describe('parsePolicy on patterns', () => {
+  const needsRe2 = 'expected RE2 syntax, which has no look-around and no back-references';
+
+  it('tells each that the engine lacks, with its line', () => {
+    expect(
+      problemsOf('rework:', '  message:', "    - '^(?!un)revert'", "    - '^fix'", "    - '(a)\\1'"),
+    ).toEqual([
+      `line 3: rework.message: ${needsRe2}: invalid or unsupported Perl syntax: \`(?!\``,
+      `line 5: rework.message: ${needsRe2}: invalid escape sequence: \`\\1\``,
+    ]);
+  });
+
+  it('tells that they are too large together', () => {
+    expect(problemsOf('rework:', '  message: ["a{1,200}", "b{1,200}"]')).toEqual([
+      'line 2: rework.message: expected patterns of at most 500 instructions together, got 802: use fewer or smaller repetitions',
+    ]);
+  });
+
+  it('admits one that an engine with backtracking could not run', () => {
+    expect(policyOf(readFileSync(slowPolicy, 'utf8')).rework.message).toEqual(['^(\\w+\\s?)*revert']);
   });
 });
 
