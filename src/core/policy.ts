@@ -3,6 +3,8 @@
  * checked is `config/policy-file.ts`'s business.
  */
 
+import type { IncidentRule } from './failures/incident-rules.ts';
+
 /** Events whose pipelines may count as deployments: all but pull requests. */
 export const deploymentEvents = ['push', 'tag', 'release', 'deployment', 'manual', 'cron'] as const;
 
@@ -44,6 +46,12 @@ export interface Policy {
     /** What stands in for a commit's time where it cannot be had: the creation of its first pipeline, or nothing. */
     readonly fallback: 'created' | null;
   };
+  readonly incidents: {
+    /** An alert that was not received again for longer than this no longer counts as open. */
+    readonly staleSeconds: number;
+    /** The first that matches decides. */
+    readonly rules: readonly IncidentRule[];
+  };
   readonly windows: readonly Window[];
 }
 
@@ -66,6 +74,7 @@ export const defaultPolicy: Policy = {
   },
   rework: { branches: [], message: [] },
   leadTime: { fallback: null },
+  incidents: { staleSeconds: daySeconds, rules: [] },
   windows: [
     { name: '7d', seconds: 7 * daySeconds },
     { name: '30d', seconds: 30 * daySeconds },

@@ -42,6 +42,15 @@ rework:
   branches: [hotfix/*]
   message: ["^revert", '\\bhotfix\\b']
 lead_time: {fallback: created}
+incidents:
+  stale: 2d
+  rules:
+    - labels: {namespace: shop, severity: critical|page*}
+      repo: acme/shop
+      tier: production
+    - labels: {severity: critical}
+      repo: "acme/{{service}}"
+      tier: production
 windows: [12h, 7d]
 `;
 
@@ -68,6 +77,17 @@ describe('parsePolicy', () => {
       },
       rework: { branches: ['hotfix/*'], message: ['^revert', '\\bhotfix\\b'] },
       leadTime: { fallback: 'created' },
+      incidents: {
+        staleSeconds: 2 * 86_400,
+        rules: [
+          {
+            labels: { namespace: ['shop'], severity: ['critical', 'page*'] },
+            repo: 'acme/shop',
+            tier: 'production',
+          },
+          { labels: { severity: ['critical'] }, repo: 'acme/{{service}}', tier: 'production' },
+        ],
+      },
       windows: [
         { name: '12h', seconds: 43_200 },
         { name: '7d', seconds: 604_800 },
@@ -271,6 +291,55 @@ describe('parsePolicy on broken YAML', () => {
     const lines = [`a: &a ${nine('x')}`, `b: &b ${nine('*a')}`, `c: &c ${nine('*b')}`, `d: ${nine('*c')}`];
     expect(problemsOf(...lines)).toEqual([
       'line 1: Excessive alias count indicates a resource exhaustion attack',
+    ]);
+  });
+});
+
+describe('rules for alerts', () => {
+  it('leave out of incidents what the default says', () => {
+    const { incidents } = policyOf(
+      'incidents: {rules: [{labels: {team: web}, repo: a/b, tier: production}]}',
+    );
+    expect(incidents).toEqual({
+      staleSeconds: 86_400,
+      rules: [{ labels: { team: ['web'] }, repo: 'a/b', tier: 'production' }],
+    });
+    expect(policyOf('').incidents).toEqual({ staleSeconds: 86_400, rules: [] });
+  });
+
+  it('have all their mistakes named, each with its line', () => {
+    expect(
+      problemsOf(
+        'incidents:',
+        '  stale: 3',
+        '  stail: 1d',
+        '  rules:',
+        '    - labels: {}',
+        '      repo: acme/shop',
+        '      tier: production',
+        '    - labels: {name space: shop, severity: critical||page}',
+        '      repo: "acme/{{service}"',
+        '      tier: ""',
+        '    - label: {team: web}',
+        '      repo: shop',
+        '      tier: production',
+        '    - labels: [team]',
+        '      repo: "acme/{{my-service}}"',
+        '      tier: production',
+      ),
+    ).toEqual([
+      'line 2: incidents.stale: expected a duration with its unit such as 7d, from 1s to 36500d, got 3',
+      'line 3: incidents: unknown key "stail", did you mean stale?',
+      'line 5: incidents.rules.labels: expected at least one, got none',
+      'line 8: incidents.rules.labels.severity: expected globs separated by |, got "critical||page"',
+      'line 8: incidents.rules.labels.name space: expected the name of a label, of letters, digits and underscores',
+      'line 9: incidents.rules.repo: expected {{label}} with the name of a label between the braces',
+      'line 10: incidents.rules.tier: expected text, got an empty one',
+      'line 11: incidents.rules.labels: expected labels with globs, got nothing',
+      'line 11: incidents.rules: unknown key "label", did you mean labels?',
+      'line 12: incidents.rules.repo: expected owner/name, or {{label}} for a part of it',
+      'line 14: incidents.rules.labels: expected labels with globs, got a list',
+      'line 15: incidents.rules.repo: expected {{label}} with the name of a label between the braces',
     ]);
   });
 });

@@ -9,7 +9,7 @@ export type Labels = Readonly<Record<string, string>>;
 export interface IncidentRule {
   /** By name of the label, globs of which one must match its value. */
   readonly labels: Readonly<Record<string, readonly string[]>>;
-  /** A name, with `{{label}}` for the value of a label. */
+  /** Full name, with `{{label}}` for the value of a label. */
   readonly repo: string;
   readonly tier: string;
 }
@@ -27,8 +27,20 @@ export const tierLabel = 'dora_tier';
 const ownLabel = 'dora_own';
 const ownNames = 'Dora';
 
-/** The name of a label between double braces. */
-export const labelReference = /\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}/g;
+const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+const labelReference = /\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}/g;
+
+/** What is wrong with the name of a label in a rule; `null`: nothing. */
+export function labelNameProblem(name: string): string | null {
+  return labelName.test(name) ? null : 'expected the name of a label, of letters, digits and underscores';
+}
+
+/** What is wrong with the repo of a rule; `null`: nothing. */
+export function ruleRepoProblem(repo: string): string | null {
+  const plain = repo.replace(labelReference, '');
+  if (/\{\{|\}\}/.test(plain)) return 'expected {{label}} with the name of a label between the braces';
+  return plain === repo && !repo.includes('/') ? 'expected owner/name, or {{label}} for a part of it' : null;
+}
 
 /** The place of an alert; why it has none, if it has none. */
 export function placeOfAlert(
@@ -36,33 +48,33 @@ export function placeOfAlert(
   rules: readonly IncidentRule[],
 ): IncidentPlace | AlertIgnoreReason {
   if (isOwnAlert(labels)) return 'own_alert';
-  const repo = valueOf(labels, repoLabel);
-  const tier = valueOf(labels, tierLabel);
+  const repo = labelOf(labels, repoLabel);
+  const tier = labelOf(labels, tierLabel);
   if (repo && tier) return { repo, tier };
   for (const rule of rules) {
     if (!matchesLabels(rule, labels)) continue;
-    const filled = { repo: fill(rule.repo, labels), tier: fill(rule.tier, labels) };
-    if (filled.repo !== null && filled.tier !== null) return { repo: filled.repo, tier: filled.tier };
+    const repo = fill(rule.repo, labels);
+    if (repo !== null) return { repo, tier: rule.tier };
   }
   return 'no_rule';
 }
 
 /** Our own alerts tell of failed deployments: as incidents they would keep themselves open. */
 function isOwnAlert(labels: Labels): boolean {
-  if (valueOf(labels, ownLabel) !== null) return true;
-  return valueOf(labels, 'alertname')?.startsWith(ownNames) ?? false;
+  if (labelOf(labels, ownLabel) !== null) return true;
+  return labelOf(labels, 'alertname')?.startsWith(ownNames) ?? false;
 }
 
 /** A condition on a label that the alert lacks does not hold. */
 function matchesLabels(rule: IncidentRule, labels: Labels): boolean {
   return Object.entries(rule.labels).every(([name, globs]) => {
-    const value = valueOf(labels, name);
+    const value = labelOf(labels, name);
     return value !== null && matchesAnyGlob(globs, value);
   });
 }
 
 /** Labels come from outside: a name may be that of a property which every object has. */
-function valueOf(labels: Labels, name: string): string | null {
+function labelOf(labels: Labels, name: string): string | null {
   return Object.hasOwn(labels, name) ? (labels[name] ?? null) : null;
 }
 
@@ -70,7 +82,7 @@ function valueOf(labels: Labels, name: string): string | null {
 function fill(text: string, labels: Labels): string | null {
   let isComplete = true;
   const filled = text.replace(labelReference, (_, name: string) => {
-    const value = valueOf(labels, name);
+    const value = labelOf(labels, name);
     if (!value) isComplete = false;
     return value ?? '';
   });

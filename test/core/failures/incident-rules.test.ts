@@ -7,7 +7,7 @@ const rules: readonly IncidentRule[] = [
     repo: 'acme/shop',
     tier: 'production',
   },
-  { labels: { severity: ['crit*'] }, repo: 'acme/{{service}}', tier: '{{ env }}' },
+  { labels: { severity: ['crit*'] }, repo: 'acme/{{ service }}-{{env}}', tier: 'staging' },
   { labels: { team: ['web'] }, repo: 'acme/web', tier: 'production' },
 ];
 
@@ -35,8 +35,8 @@ describe('an alert', () => {
   });
 
   it('fills its labels into a name, and passes on to the next rule if one is missing', () => {
-    const labels = { severity: 'critical', service: 'api', env: 'staging' };
-    expect(placeOfAlert(labels, rules)).toEqual({ repo: 'acme/api', tier: 'staging' });
+    const labels = { severity: 'critical', service: 'api', env: 'eu' };
+    expect(placeOfAlert(labels, rules)).toEqual({ repo: 'acme/api-eu', tier: 'staging' });
     expect(placeOfAlert({ severity: 'critical', service: 'api', team: 'web' }, rules)).toEqual({
       repo: 'acme/web',
       tier: 'production',
