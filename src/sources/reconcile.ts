@@ -1,10 +1,9 @@
 /**
- * Reconciliation: finds what webhook and stream have missed, at a cost that does not grow with the number of repos while
- * nothing happens.
+ * Reconciliation: finds what webhook and stream have missed. While nothing happens, its cost does not grow with the number
+ * of repos that the token's user may push to.
  *
- * Two requests bring the newest pipeline of each repo that the user may push to, and the newest fifty over all of them;
- * a repo is read only where these tell of something that is not known. Repos that they do not bring are visited in turn,
- * with at most three requests a round.
+ * Two requests list the newest pipeline of each of these repos, and the newest fifty over all of them. A repo is read only
+ * if they show something unknown. Repos missing from both lists are visited in turn: a full turn takes at most an hour.
  */
 
 import { isInFuture } from '../core/clock-skew.ts';
@@ -13,14 +12,14 @@ import type { Repo } from '../core/repo.ts';
 import { StoreUnavailable } from '../ingest/ingest.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
-import { NotFound, Unauthorized, Unavailable } from '../woodpecker/client.ts';
+import { NotFound, pageSize, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import { createdAt, type WirePipeline, type WireRepo } from '../woodpecker/wire.ts';
 import { createFeedNews } from './check-feed.ts';
 import type { Scans } from './one-scan-per-repo.ts';
 import { WoodpeckerReplaced } from './repo-discovery.ts';
 import { createPresence } from './repo-lifecycle.ts';
 import type { Intake } from './store-page.ts';
-import { watchedRepos } from './watched-repos.ts';
+import { type AskableRepo, watchedRepos } from './watched-repos.ts';
 
 export interface Reconciliation {
   /** Runs round after round until aborted, then rejects with the signal's reason. */
@@ -42,7 +41,10 @@ export interface ReconciliationOptions extends Intake {
   readonly onRound: () => void;
 }
 
-const requestsInTurn = 3;
+/** The longest time between two visits of a repo that no list shows. */
+const turnSeconds = 3600;
+/** Visits in a round, however few repos there are. */
+const fewestVisits = 3;
 const retryMs = 30_000;
 /** Longest time a timer can hold. */
 const foreverMs = 2_000_000_000;
@@ -57,6 +59,12 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   let broughtWithNewest: ReadonlySet<number> = new Set();
   /** When a repo was last visited in its turn, in Unix seconds: one that cannot be read must not keep others waiting. */
   const visitedAt = new Map<number, number>();
+  /** Keys of the repos that an administrator's token has asked for by themselves. */
+  const introduced = new Set<number>();
+  const roundsInTurn = intervalSeconds === 0 ? 1 : Math.max(1, Math.floor(turnSeconds / intervalSeconds));
+  /** How many of `count` are due in one round of a turn. Rounds without an interval come too seldom to visit them all. */
+  const dueOf = (count: number) =>
+    intervalSeconds === 0 ? fewestVisits : Math.max(fewestVisits, Math.ceil(count / roundsInTurn));
   let hurried = new AbortController();
 
   /** Reads what a repo has that is not known. One that fails does not stop the others. */
@@ -100,14 +108,15 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     broughtWithNewest = new Set(bringsNewest ? wires.flatMap((wire) => wire.id ?? []) : []);
   };
 
-  /** Visits repos that no listing brings: those first that were not to be found, then those read longest ago. */
+  /** Visits repos that no list shows: missing repos first, then the least recently scanned. */
   const visitInTurn = async (isAdmin: boolean, signal: AbortSignal): Promise<void> => {
-    let left = requestsInTurn;
-    if (isAdmin) {
-      await presence.takeNextPage(signal);
-      left--;
-    }
     const missed = presence.missed();
+    let left = dueOf(watchedRepos(ingest).length - broughtWithNewest.size);
+    if (isAdmin) {
+      const pages = Math.ceil(watchedRepos(ingest).length / pageSize / roundsInTurn);
+      for (let page = 0; page < Math.max(1, pages); page++) await presence.takeNextPage(signal);
+      left -= left === fewestVisits ? 1 : 0;
+    }
     for (const repo of missed.slice(0, left)) await presence.ask(repo, signal);
     left -= Math.min(left, missed.length);
     const unlisted = watchedRepos(ingest).filter(
@@ -121,8 +130,19 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     unlisted.sort((a, b) => lastAt(a) - lastAt(b));
     for (const repo of unlisted.slice(0, left)) {
       visitedAt.set(repo.key, nowSeconds(clock));
+      if (isAdmin) await introduce(repo, signal);
       await closeGap(repo, signal);
     }
+  };
+
+  /**
+   * Asks for a repo by itself, once: Woodpecker then gives the user a permission row for it, if the forge lets the user see
+   * it, and the user's list and the stream show it from then on.
+   */
+  const introduce = async (repo: AskableRepo, signal: AbortSignal): Promise<void> => {
+    if (introduced.has(repo.key)) return;
+    introduced.add(repo.key);
+    await presence.ask(repo, signal);
   };
 
   const round: Reconciliation['round'] = async (signal) => {
