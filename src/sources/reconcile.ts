@@ -26,6 +26,11 @@ export interface Reconciliation {
   run(signal: AbortSignal): Promise<never>;
   /** Has the next round begin at once: the stream was connected anew, so something may have been missed. */
   hurry(): void;
+  /**
+   * Asks for an unknown repo by itself, with the next round, which begins soon. Woodpecker then gives the user a permission
+   * row for it, without which the user's list never shows a repo that somebody else has activated.
+   */
+  lookFor(woodpeckerId: number, signal: AbortSignal): void;
   /** One round. Rejects as the client does. */
   round(signal: AbortSignal): Promise<void>;
 }
@@ -46,6 +51,8 @@ const turnSeconds = 3600;
 /** Visits in a round, however few repos there are. */
 const fewestVisits = 3;
 const retryMs = 30_000;
+/** Repos that appear together are looked for together. */
+const lookSoonMs = 2_000;
 /** Longest time a timer can hold. */
 const foreverMs = 2_000_000_000;
 
@@ -65,7 +72,20 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   /** How many of `count` are due in one round of a turn. Rounds without an interval come too seldom to visit them all. */
   const dueOf = (count: number) =>
     intervalSeconds === 0 ? fewestVisits : Math.max(fewestVisits, Math.ceil(count / roundsInTurn));
+  /** Ids of unknown repos to ask for by themselves. */
+  const wanted = new Set<number>();
   let hurried = new AbortController();
+
+  const askForWanted = async (signal: AbortSignal): Promise<void> => {
+    for (const id of wanted) {
+      try {
+        await client.repo(id, signal);
+      } catch (error) {
+        if (!(error instanceof NotFound || error instanceof Unauthorized)) throw error;
+      }
+      wanted.delete(id);
+    }
+  };
 
   /** Reads what a repo has that is not known. One that fails does not stop the others. */
   const closeGap = async (repo: Repo, signal: AbortSignal): Promise<void> => {
@@ -148,6 +168,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   const round: Reconciliation['round'] = async (signal) => {
     const { admin } = await client.user(signal);
     if (!admin) presence.expectKnown();
+    await askForWanted(signal);
     await checkListed(await client.repos(false, signal), signal);
     const cutOff = watchedRepos(ingest).filter((repo) => failing.has(repo.key));
     for (const repo of cutOff) await closeGap(repo, signal);
@@ -159,6 +180,14 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   return {
     round,
     hurry: () => hurried.abort(),
+    lookFor(woodpeckerId, signal) {
+      if (wanted.size === 0)
+        clock.sleep(lookSoonMs, signal).then(
+          () => hurried.abort(),
+          () => undefined,
+        );
+      wanted.add(woodpeckerId);
+    },
     async run(signal) {
       const intervalMs = intervalSeconds === 0 ? foreverMs : intervalSeconds * 1000;
       let pauseMs = intervalMs;

@@ -83,7 +83,7 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
     onConnected: metrics.setStreamConnected,
     tokenValidAt: () => health.tokenValidAt,
     onStanding: () => reconciliation.hurry(),
-    onUnknownRepo: () => reconciliation.hurry(),
+    onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
   });
   const reconciliation = createReconciliation({
     ingest,

@@ -42,8 +42,8 @@ export interface StreamOptions extends SourceDependencies {
   readonly tokenValidAt: () => number;
   /** The subscription is sure to stand: what happened before must be read over REST. */
   readonly onStanding: () => void;
-  /** Told of a private repo that is not known yet: it must be one of ours, or we would not hear of it. */
-  readonly onUnknownRepo: () => void;
+  /** Called once for each unknown repo that the stream names. `id`: Woodpecker's. */
+  readonly onUnknownRepo: (id: number) => void;
   readonly random?: () => number;
 }
 
@@ -101,17 +101,17 @@ export function createEventStream(options: StreamOptions): EventStream {
     }
   };
 
-  /** A stream brings every public repo of the server: only those that a listing has brought are ours. */
+  /** The stream names every public repo of the server; ours are those that a list has shown. */
   const isOurs = (wireRepo: WireEvent['repo']): boolean => {
     const { id, full_name: name } = wireRepo;
     if (!id || !isWatched(ingest.mode.policy, name)) return false;
     const known = ingest.state.repoById(id);
     // One that is gone comes back with a listing alone: its last pipelines may end after it was made inactive.
     if (known) return !known.isGone;
-    // One that we may only read is in no listing: looking for it once is enough.
-    if (wireRepo.private && !lookedFor.has(id) && lookedFor.size < mostRemembered) {
+    // One that we may only read is in no list: looking for it once is enough.
+    if (!lookedFor.has(id) && lookedFor.size < mostRemembered) {
       lookedFor.add(id);
-      options.onUnknownRepo();
+      options.onUnknownRepo(id);
     }
     return false;
   };

@@ -341,6 +341,28 @@ describe('repos', () => {
     expect(linesAbout(harness, /Repo is new/)).toHaveLength(1);
   });
 
+  it('that somebody else activates are asked for once, which is what makes the list show them', async () => {
+    const { harness, woodpecker, clock } = await start(['acme/shop']);
+    harness.run('stream', 'reconcile', 'background');
+    await clock.pass(3 * second);
+    const { id } = woodpecker.addRepo({ fullName: 'acme/public', private: false });
+    woodpecker.onRequest(({ path }) => {
+      if (path === `/api/repos/${id}`) woodpecker.grant('alice', 'acme/public', 'push');
+    });
+    woodpecker.addRepo({ fullName: 'other/public', private: false });
+
+    for (const name of ['acme/public', 'other/public', 'acme/public', 'other/public']) {
+      woodpecker.runPipeline(name);
+      await clock.pass(20 * second);
+    }
+
+    expect(harness.shown('acme/public')?.deployments).toBe(2);
+    expect(harness.shown('other/public')).toBeNull();
+    const asked = paths(woodpecker).filter((path) => /^\/api\/repos\/\d+$/.test(path));
+    expect(asked).toHaveLength(2);
+    expect(new Set(asked).size).toBe(2);
+  });
+
   it('that are renamed take their totals along', async () => {
     const { harness, woodpecker, clock } = await start();
     woodpecker.runPipeline('acme/shop');

@@ -146,7 +146,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     },
     tokenValidAt: () => health.tokenValidAt,
     onStanding: () => reconciliation.hurry(),
-    onUnknownRepo: () => reconciliation.hurry(),
+    onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
     random,
   });
   const reconciliation = createReconciliation({
