@@ -109,7 +109,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     following: state.follows.size,
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),
     ...projection.at(nowSeconds(clock)),
-    windows: policy.windows,
+    policy,
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
   });
@@ -120,7 +120,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     backfill: asking?.backfill ?? noBackfill,
     exposition: createExposition({
       projection,
-      windows: policy.windows,
+      policy,
       renderSelf: metrics.render,
       now: () => nowSeconds(clock),
       breathe: createBreath(),

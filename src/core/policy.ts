@@ -36,7 +36,7 @@ export interface Policy {
     readonly ignoreRepos: readonly string[];
     readonly failure: readonly string[];
   };
-  /** What counts as unplanned repair: any of these. */
+  /** A deployment that matches any of these is an unplanned repair. Without any, rework is not looked for. */
   readonly rework: {
     readonly branches: readonly string[];
     /** Case-insensitive regular expressions on the commit's message, in RE2 syntax. */
@@ -72,7 +72,7 @@ export const defaultPolicy: Policy = {
     ignoreRepos: [],
     failure: ['failure'],
   },
-  rework: { branches: [], message: [] },
+  rework: { branches: ['hotfix/*'], message: ['^revert', '^hotfix'] },
   leadTime: { fallback: null },
   incidents: { staleSeconds: daySeconds, rules: [] },
   windows: [
@@ -81,6 +81,11 @@ export const defaultPolicy: Policy = {
     { name: '90d', seconds: 90 * daySeconds },
   ],
 };
+
+/** If not, rework is unknown, which is not the same as a rate of 0. */
+export function looksForRework({ rework }: Pick<Policy, 'rework'>): boolean {
+  return rework.branches.length + rework.message.length > 0;
+}
 
 /** The longest window: how far back the exact state must see single deployments, in seconds. */
 export function longestWindowSeconds(policy: Policy): number {

@@ -68,7 +68,6 @@ export const DoraQuery = (windows: readonly Window[]) =>
 
 export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDependencies) {
   const { windows } = policy;
-  const hasReworkRules = policy.rework.branches.length + policy.rework.message.length > 0;
 
   const project = async (now: number): Promise<Projected> => {
     await projection.prepare(now, createBreath());
@@ -129,8 +128,8 @@ export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDepend
       const measure = (share: TierShare | null): Pick<PairFiguresJson, 'figures' | 'score'> => {
         const content = share?.windows[index];
         if (!share || !content) return { figures: null, score: null };
-        const figures = figuresOf(content, share.coverage[index] ?? 0, window);
-        return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window, hasReworkRules)) };
+        const figures = figuresOf(content, share.coverage[index] ?? 0, window, policy);
+        return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window)) };
       };
       const head: z.infer<typeof DoraHeadJson> = {
         window: windowJson(window, now),

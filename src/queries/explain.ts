@@ -74,7 +74,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         tier,
         window,
         at,
-        figures: figuresOf(explained.content, ratio, window),
+        figures: figuresOf(explained.content, ratio, window, ingest.mode.policy),
         withoutLeadTime: explained.withoutLeadTime,
         failingSince: explained.failingSince,
         uncounted: [...uncounted.counts]

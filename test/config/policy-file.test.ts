@@ -103,13 +103,20 @@ describe('parsePolicy', () => {
     expect(policyOf('deployments: {branches: [main]}\nrework: {branches: [hotfix/*]}')).toEqual({
       ...defaultPolicy,
       deployments: { ...defaultPolicy.deployments, branches: ['main'] },
-      rework: { branches: ['hotfix/*'], message: [] },
+      rework: { branches: ['hotfix/*'], message: ['^revert', '^hotfix'] },
     });
   });
 
+  it.each(['windows: [7d, 30d, 90d]', 'rework: {}'])(
+    'looks for hotfixes and reverts if it says %j',
+    (yaml) => {
+      expect(policyOf(yaml).rework).toEqual({ branches: ['hotfix/*'], message: ['^revert', '^hotfix'] });
+    },
+  );
+
   it('takes empty lists where they mean something', () => {
     const yaml = 'tiers: []\ndeployments: {ignore_repos: []}\nrework: {branches: [], message: []}';
-    expect(policyOf(yaml)).toEqual(defaultPolicy);
+    expect(policyOf(yaml)).toEqual({ ...defaultPolicy, rework: { branches: [], message: [] } });
     expect(policyOf('deployments: {branches: []}').deployments.branches).toEqual([]);
   });
 

@@ -3,17 +3,19 @@
  * with the number of samples behind them.
  */
 
-import type { Window } from '../policy.ts';
+import { looksForRework, type Policy, type Window } from '../policy.ts';
 import { quantileOf } from './quantile.ts';
 import { type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
 
 export interface WindowFigures {
   readonly deployments: number;
   readonly failedDeployments: number;
-  readonly reworkDeployments: number;
+  /** Null if the policy does not look for rework. */
+  readonly reworkDeployments: number | null;
   readonly deploymentsPerDay: number;
   /** From 0 to 1; `null` without a deployment: no deployments are no rate of 0. */
   readonly changeFailRate: number | null;
+  /** The same; null also if the policy does not look for rework. */
   readonly reworkRate: number | null;
   readonly changeLeadTime: TimeFigure;
   readonly recoveryTime: TimeFigure;
@@ -34,6 +36,7 @@ export function figuresOf(
   content: WindowContent,
   coverage: number,
   { seconds }: Pick<Window, 'seconds'>,
+  policy: Pick<Policy, 'rework'>,
 ): WindowFigures {
   const count = (name: string) =>
     content.counts[windowCounts.findIndex((metric) => metric.name === name)] ?? 0;
@@ -43,8 +46,8 @@ export function figuresOf(
   };
   const deployments = count('deployments');
   const failedDeployments = count('failed_deployments');
-  const reworkDeployments = count('rework_deployments');
-  const rate = (part: number) => (deployments === 0 ? null : part / deployments);
+  const reworkDeployments = looksForRework(policy) ? count('rework_deployments') : null;
+  const rate = (part: number | null) => (part === null || deployments === 0 ? null : part / deployments);
   return {
     deployments,
     failedDeployments,
