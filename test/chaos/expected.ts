@@ -98,11 +98,10 @@ function outcomeOf(pipeline: Pipeline): 'success' | 'failure' | null {
   if (status === 'error') return 'failure';
   if (status === 'killed') return cancelInfo?.canceled_by_step ? 'failure' : null;
   if (status !== 'failure') return null;
-  const hasFailedStep = workflows.some(({ children }) =>
-    children.some(({ state }) => state === 'failure' || state === 'error'),
-  );
+  // Before 3.14 a cancelled run ends as a failure, and so do its steps: the errors of its workflows decide.
   const isCanceled = workflows.some(({ error }) => error === 'Canceled');
-  return isCanceled && !hasFailedStep ? null : 'failure';
+  const hasFailed = workflows.some(({ state, error }) => state === 'failure' && error !== 'Canceled');
+  return isCanceled && !hasFailed ? null : 'failure';
 }
 
 function finishOf({ finished, workflows, created, updated }: Pipeline): number {

@@ -52,15 +52,6 @@ async function numbersOf(path: string): Promise<number[]> {
   return (await getJson(path)).map((pipeline: { number: number }) => pipeline.number);
 }
 
-/** Workflows and steps number themselves, so their ids are left out of comparisons. */
-function withoutIds({ workflows, ...pipeline }: { workflows: Json[] }): Json {
-  const strip = ({ id: _id, uuid: _uuid, children, ...rest }: Json): Json => ({
-    ...rest,
-    ...(Array.isArray(children) && { children: children.map(strip) }),
-  });
-  return { ...pipeline, workflows: workflows.map(strip) };
-}
-
 /** A stream under test: what it has received, and how to wait for it. */
 async function openStream(token: string | null = woodpecker.userToken) {
   const controller = new AbortController();
@@ -99,165 +90,11 @@ async function openStream(token: string | null = woodpecker.userToken) {
 }
 
 /** `status finished` of each message, in order of arrival. */
-function endsOf(messages: { pipeline: { status: string; finished: number } }[]): string[] {
-  return messages.map(({ pipeline }) => `${pipeline.status} ${pipeline.finished}`);
+function endsOf(
+  messages: { pipeline: { status: string; finished?: number; finished_at?: number } }[],
+): string[] {
+  return messages.map(({ pipeline }) => `${pipeline.status} ${pipeline.finished ?? pipeline.finished_at}`);
 }
-
-const exampleRepo = {
-  id: 7,
-  fullName: 'acme/shop',
-  forgeRemoteId: '41',
-  private: true,
-  access: { alice: 'push' },
-} as const;
-const commit = '2fff90f8d288a4640e90f05049fe30e61a14fd50';
-
-describe('the wire shapes of 2.8.3', () => {
-  beforeEach(async () => {
-    await begin({ version: '2.8.3' });
-    const repo = woodpecker.addRepo(exampleRepo);
-    woodpecker.addPipeline(repo, {
-      id: 1930,
-      number: 211,
-      status: 'failure',
-      created: 1736490000,
-      started: 1736490004,
-      finished: 0,
-      updated: 1736490200,
-      commit: '9be1c0de00000000000000000000000000000001',
-      message: 'feat: upload\n',
-      timestamp: 1736499999,
-      workflows: [
-        {
-          name: 'build',
-          state: 'failure',
-          finished: 1736490190,
-          steps: [{ name: 'test', state: 'failure', exitCode: 1, started: 1736490010 }],
-        },
-        { name: 'deploy', state: 'skipped', steps: [{ name: 'deploy', state: 'skipped' }] },
-      ],
-    });
-    woodpecker.addPipeline(repo, {
-      id: 1931,
-      created: 1736500000,
-      started: 1736500004,
-      finished: 1736500312,
-      commit,
-      timestamp: 1736499999,
-      workflows: [{ name: 'build', platform: 'linux/amd64' }],
-    });
-    woodpecker.addPipeline(repo, {
-      status: 'running',
-      created: 1736500400,
-      started: 1736500404,
-      commit,
-      timestamp: 1736499999,
-    });
-  });
-
-  it('are those of the example list', async () => {
-    const expected = fixture('v2.8.3-pipelines.json').map((row: { commit: string }) => ({
-      ...row,
-      forge_url: `https://git.example.com/acme/shop/commit/${row.commit.slice(0, 8)}`,
-    }));
-    expect(await getJson('/api/repos/7/pipelines')).toEqual(expected);
-  });
-
-  it('are those of the example pipeline', async () => {
-    expect(withoutIds(await getJson('/api/repos/7/pipelines/212'))).toEqual(
-      withoutIds(fixture('v2.8.3-pipeline-212.json')),
-    );
-  });
-
-  it('leave the finish at 0 where the last workflow was skipped', async () => {
-    const expected = fixture('v2.8.3-pipeline-211-finished-0.json');
-    delete expected.workflows[0].error; // Written out in the example, absent when empty on the wire.
-    const actual = await getJson('/api/repos/7/pipelines/211');
-    expect(withoutIds({ ...actual, forge_url: expected.forge_url })).toEqual(withoutIds(expected));
-  });
-
-  it('are those of the example event', async () => {
-    const stream = await openStream();
-    woodpecker.streams.publish(woodpecker.repo(7), woodpecker.pipeline(7, 212));
-    await stream.until(1);
-    const { gated: _gated, ...repo } = fixture('v2.8.3-event.json').repo;
-    expect(stream.messages()[0].repo).toEqual({ ...repo, require_approval: 'forks' });
-    expect(withoutIds(stream.messages()[0].pipeline)).toEqual(
-      withoutIds(fixture('v2.8.3-event.json').pipeline),
-    );
-  });
-});
-
-describe('the wire shapes of 3.17.0', () => {
-  beforeEach(() => {
-    const repo = woodpecker.addRepo(exampleRepo);
-    const common = { created: 1785490001, commit, timestamp: 1785490000, changedFiles: ['src/upload.ts'] };
-    const ran = { ...common, started: 1785490004, finished: 1785490031 };
-    woodpecker.addPipeline(repo, {
-      ...common,
-      id: 9110,
-      number: 831,
-      status: 'declined',
-      created: 1785479000,
-      reviewed: 1785480000,
-    });
-    const broken = { started: 1785481000, finished: 1785481000, updated: 1785481000 };
-    const cancelInfo = { canceled_by_step: 'deploy' };
-    const deployed = { started: 1785500103, finished: 1785500390 };
-    woodpecker.addPipeline(repo, { ...ran, id: 9111, status: 'killed', cancelInfo });
-    woodpecker.addPipeline(repo, { ...common, ...broken, id: 9112, status: 'error' });
-    woodpecker.addPipeline(repo, {
-      ...ran,
-      id: 9113,
-      event: 'pull_request',
-      status: 'failure',
-      ref: 'refs/pull/7/head',
-      timestamp: 0,
-    });
-    woodpecker.addPipeline(repo, {
-      ...ran,
-      id: 9117,
-      number: 838,
-      status: 'killed',
-      cancelInfo: { superseded_by: 839 },
-    });
-    woodpecker.addPipeline(repo, {
-      ...common,
-      ...deployed,
-      id: 9120,
-      number: 841,
-      parent: 838,
-      rerunCount: 1,
-      event: 'deployment',
-      created: 1785500100,
-      workflows: [{ name: 'deploy', steps: [{ name: 'deploy' }] }],
-    });
-  });
-
-  it('are those of the example list', async () => {
-    expect(await getJson('/api/repos/7/pipelines')).toEqual(fixture('v3.17.0-pipelines.json'));
-  });
-
-  it('are those of the example pipeline', async () => {
-    expect(withoutIds(await getJson('/api/repos/7/pipelines/841'))).toEqual(
-      withoutIds(fixture('v3.17.0-pipeline-841.json')),
-    );
-  });
-
-  it('are those of the example list of repos', async () => {
-    expect(await getJson('/api/user/repos')).toEqual(fixture('v3.17.0-user-repos.json'));
-  });
-
-  it('are those of the example event', async () => {
-    const stream = await openStream();
-    woodpecker.streams.publish(woodpecker.repo(7), woodpecker.pipeline(7, 841));
-    await stream.until(1);
-    const [{ repo, pipeline }] = stream.messages();
-    const expected = fixture('v3.17.0-event.json');
-    expect(repo).toEqual(expected.repo);
-    expect(withoutIds(pipeline)).toEqual(withoutIds(expected.pipeline));
-  });
-});
 
 describe.each(['2.8.3', '3.17.0'])('the fields of %s', (version) => {
   function expectKnown(value: Json, definition: string): void {
@@ -415,6 +252,44 @@ describe('permissions', () => {
     expect((await get(path, woodpecker.userToken)).headers.get('content-type')).toContain('application/json');
   });
 
+  it('list a repo that somebody else has activated only once a request has made a row', async () => {
+    const names = async () =>
+      (await getJson('/api/user/repos')).map((repo: { full_name: string }) => repo.full_name);
+    const forgeAccess = { alice: 'push' } as const;
+    const one = woodpecker.addRepo({ fullName: 'acme/one', forgeAccess });
+    woodpecker.addRepo({ fullName: 'acme/two', private: true, forgeAccess });
+    const three = woodpecker.addRepo({ fullName: 'acme/three', private: true, forgeAccess, active: false });
+    woodpecker.addRepo({ fullName: 'acme/others' });
+    await getJson(`/api/repos/${one.id}/pipelines`);
+    expect(await names()).toEqual([]);
+    await getJson(`/api/repos/${one.id}`);
+    expect(await names()).toEqual(['acme/one']);
+    await getJson('/api/repos/lookup/acme/two');
+    expect(await names()).toEqual(['acme/one', 'acme/two']);
+    await getJson('/api/repos/lookup/acme/others');
+    woodpecker.logIn('alice');
+    expect(await names()).toEqual(['acme/one', 'acme/two']);
+    woodpecker.activateRepo(three, { by: 'root' });
+    expect(await names()).toEqual(['acme/one', 'acme/two']);
+    woodpecker.logIn('alice');
+    expect(await names()).toEqual(['acme/one', 'acme/three', 'acme/two']);
+  });
+
+  it('are copied from the forge by a request from 3.17 on', async () => {
+    woodpecker.addRepo({ fullName: 'acme/shop', private: true, forgeAccess: { alice: 'push' } });
+    const refresh = () =>
+      fetch(`${woodpecker.url}/api/user/repos/refresh`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${woodpecker.userToken}` },
+      });
+    await woodpecker.restart({ version: '3.16.0' });
+    await refresh();
+    expect(await getJson('/api/user/repos')).toEqual([]);
+    await woodpecker.restart({ version: '3.17.0' });
+    expect((await refresh()).status).toBe(204);
+    expect(await getJson('/api/user/repos')).toMatchObject([{ full_name: 'acme/shop' }]);
+  });
+
   it('end with a token', async () => {
     const old = woodpecker.userToken;
     woodpecker.resetToken('alice');
@@ -487,7 +362,12 @@ describe('repos', () => {
   });
 
   it('come back under another id after they were deleted', async () => {
-    const repo = woodpecker.addRepo(exampleRepo);
+    const repo = woodpecker.addRepo({
+      id: 7,
+      fullName: 'acme/shop',
+      private: true,
+      access: { alice: 'push' },
+    });
     woodpecker.addPipeline(repo);
     const again = woodpecker.reAddRepo(repo);
     expect(again).toEqual({ ...repo, id: 8 });
@@ -649,10 +529,10 @@ describe('the event stream', () => {
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     });
-    woodpecker.createPipeline(repo, { stopAt: 'created', message: 'two\nlines' });
+    woodpecker.createPipeline(repo, { stopAt: 'blocked', message: 'two\nlines' });
     await stream.until(1);
     expect(stream.text()).toMatch(/^: ping\n\ndata: \{"repo":\{.*\},"pipeline":\{.*\}\}\n\n$/);
-    expect(stream.messages()[0].pipeline).toMatchObject({ status: 'created', message: 'two\nlines' });
+    expect(stream.messages()[0].pipeline).toMatchObject({ status: 'blocked', message: 'two\nlines' });
   });
 
   it('pings after silence only', async () => {
@@ -680,13 +560,13 @@ describe('the event stream', () => {
       expect(woodpecker.streams.users).toEqual(['alice', null, 'root']);
       woodpecker.grant('alice', 'acme/other');
       for (const name of ['acme/other', 'acme/mine', 'acme/open']) {
-        woodpecker.createPipeline(name, { stopAt: 'created' });
+        woodpecker.createPipeline(name, { stopAt: 'blocked' });
       }
       await Promise.all(streams.map((stream) => stream.until(1)));
       const names = streams.map((stream) => stream.messages().map(({ repo }) => repo.full_name));
       expect(names).toEqual([['acme/mine', 'acme/open'], ['acme/open'], ['acme/open']]);
       const later = await openStream(woodpecker.userToken);
-      woodpecker.createPipeline('acme/other', { stopAt: 'created' });
+      woodpecker.createPipeline('acme/other', { stopAt: 'blocked' });
       await later.until(1);
       expect(later.messages()[0].repo.full_name).toBe('acme/other');
     },
@@ -700,8 +580,8 @@ describe('the event stream', () => {
       const repo = woodpecker.addRepo({ fullName: 'acme/mine', private: true, access: { alice: 'push' } });
       const stream = await openStream();
       woodpecker.renameRepo(repo, 'acme/ours');
-      woodpecker.createPipeline(repo, { stopAt: 'created' });
-      woodpecker.createPipeline('acme/open', { stopAt: 'created' });
+      woodpecker.createPipeline(repo, { stopAt: 'blocked' });
+      woodpecker.createPipeline('acme/open', { stopAt: 'blocked' });
       await stream.until(1);
       await expect.poll(() => stream.messages().at(-1).repo.full_name).toBe('acme/open');
       seen.push(stream.messages().length);
@@ -796,8 +676,7 @@ describe('the life of a pipeline', () => {
     expect(killed).toMatchObject({ status: 'killed', finished: clock, cancel_info: { superseded_by: 2 } });
     clock += 7;
     expect(woodpecker.settleCanceled(1, number)).toMatchObject({ status: 'killed', finished: clock });
-    expect((await toldEnds(9)).slice(5)).toEqual([
-      'killed 1785500010',
+    expect((await toldEnds(8)).slice(5)).toEqual([
       'killed 1785500010',
       'killed 1785500010',
       'killed 1785500017',
@@ -815,7 +694,32 @@ describe('the life of a pipeline', () => {
       const settled = woodpecker.settleCanceled(1, number);
       expect(settled).toMatchObject({ status: 'failure', finished: clock });
       expect(settled.workflows[0]).toMatchObject({ state: 'failure', error: 'Canceled' });
-      expect(settled.workflows[0]?.children.map(({ state }) => state)).toEqual(['killed', 'skipped']);
+      expect(settled.workflows[0]?.children.map(({ state }) => state)).toEqual(['failure', 'skipped']);
+    },
+  );
+
+  it.each([
+    ['2.8.3', -1],
+    ['3.13.0', 126],
+  ])(
+    'changes the steps of a cancelled run on %s after its end, under the same update',
+    async (version, exitCode) => {
+      await live(version);
+      const { number } = woodpecker.createPipeline(1);
+      woodpecker.startPipeline(1, number);
+      woodpecker.cancelPipeline(1, number);
+      clock += 1;
+      const ended = woodpecker.settleCanceled(1, number, { reportsSteps: false });
+      expect(ended.workflows[0]?.children[0]).toMatchObject({ state: 'success', exit_code: 0 });
+      clock += 4;
+      const late = woodpecker.reportBrokenOffSteps(1, number);
+      expect(late.workflows[0]?.children[0]).toMatchObject({ state: 'failure', exit_code: exitCode });
+      expect([late.status, late.updated, late.finished]).toEqual(['failure', ended.updated, ended.finished]);
+      expect((await toldEnds(8)).slice(5)).toEqual([
+        'killed 1785500000',
+        'failure 1785500001',
+        'failure 1785500001',
+      ]);
     },
   );
 
@@ -871,12 +775,12 @@ describe('the life of a pipeline', () => {
     woodpecker.createPipeline(1, { stopAt: 'created' });
     const pipeline = woodpecker.errorPipeline(1, 1, 'no such file');
     expect(pipeline).toMatchObject({ status: 'error', started: clock, finished: clock });
-    await stream.until(2);
-    expect(stream.messages()[1].pipeline).toMatchObject({
+    await stream.until(1);
+    expect(stream.messages()[0].pipeline).toMatchObject({
       status: 'error',
       errors: [{ type: 'compiler', message: 'no such file', is_warning: false, data: null }],
     });
-    expect(stream.messages()[1].pipeline).not.toHaveProperty('workflows');
+    expect(stream.messages()[0].pipeline).not.toHaveProperty('workflows');
   });
 
   it('goes on under a new number when restarted, with nearly everything copied', async () => {
@@ -905,7 +809,7 @@ describe('the life of a pipeline', () => {
   it('is not told of a restart that ends in error', async () => {
     woodpecker.addPipeline(1);
     expect(woodpecker.restartPipeline(1, 1, { error: 'pipeline definition not found' }).status).toBe('error');
-    woodpecker.createPipeline(1, { stopAt: 'created' });
+    woodpecker.createPipeline(1, { stopAt: 'blocked' });
     await stream.until(1);
     expect(stream.messages()[0].pipeline.number).toBe(3);
   });
@@ -940,7 +844,7 @@ describe('history', () => {
     ['failure', 3, 63, 63, ['failure']],
     ['killed', 3, 63, 63, ['killed']],
     ['error', 1, 1, 1, []],
-    ['canceled', null, 30, 30, ['canceled']],
+    ['canceled', null, 30, 30, ['skipped']],
     ['declined', null, null, 60, ['declined']],
     ['running', 3, null, 3, ['running']],
     ['pending', null, null, 0, ['pending']],
@@ -983,10 +887,12 @@ describe('history', () => {
     expect(updated).toBe(1_785_400_063);
   });
 
-  it('can hold a cancelled run of an older server', () => {
+  it('can hold a cancelled run of an older server', async () => {
+    await begin({ version: '3.13.0' });
+    woodpecker.addRepo({ fullName: 'acme/shop' });
     const { workflows } = woodpecker.addPipeline(1, { status: 'failure', workflowError: 'Canceled' });
     expect(workflows[0]).toMatchObject({ state: 'failure', error: 'Canceled' });
-    expect(workflows[0]?.children.map(({ state }) => state)).toEqual(['success', 'killed']);
+    expect(workflows[0]?.children.map(({ state }) => state)).toEqual(['success', 'failure']);
   });
 
   it('changes without the stream being told', async () => {
@@ -1088,7 +994,7 @@ describe('disturbances of the stream', () => {
   const numbers = () => stream.messages().map(({ pipeline }) => pipeline.number);
 
   function create(count: number): void {
-    for (let index = 0; index < count; index += 1) woodpecker.createPipeline(1, { stopAt: 'created' });
+    for (let index = 0; index < count; index += 1) woodpecker.createPipeline(1, { stopAt: 'blocked' });
   }
 
   beforeEach(async () => {

@@ -24,8 +24,10 @@ export interface RepoInput {
   readonly defaultBranch?: string | undefined;
   readonly active?: boolean | undefined;
   readonly forgeRemoteId?: string | undefined;
-  /** Rows of the permission table, by login. */
+  /** Rights on the forge, each with its row in the permission table, by login. */
   readonly access?: Readonly<Record<string, Access>> | undefined;
+  /** Rights on the forge without a row: as of a repo that somebody else has activated. */
+  readonly forgeAccess?: Readonly<Record<string, Access>> | undefined;
 }
 
 interface RepoEntry {
@@ -64,7 +66,8 @@ function toPipeline({ row, workflows }: PipelineEntry): Pipeline {
 export type Database = ReturnType<typeof createDatabase>;
 
 export function createDatabase(deps: { readonly now: () => number; readonly version: () => Version }) {
-  const { addUser, resetToken, user, userByToken, setAccess, access, accessTo } = createUsers();
+  const users = createUsers();
+  const { addUser, resetToken, user, userByToken, setAccess, access, accessTo } = users;
   const repos = new Map<number, RepoEntry>();
   /** Former full names, lower case, to repo ids. */
   const redirections = new Map<string, number>();
@@ -113,6 +116,7 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     repos.set(id, { repo, pipelines: createPipelineTable() });
     lastRepoId = Math.max(lastRepoId, id);
     for (const [login, given] of Object.entries(input.access ?? {})) setAccess(login, id, given);
+    for (const [login, given] of Object.entries(input.forgeAccess ?? {})) users.setRight(login, id, given);
     return repo;
   }
 
@@ -126,7 +130,7 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
   /** Removes the repo with its pipelines, permissions and redirections. */
   function deleteRepo(ref: RepoRef): Repo {
     const { repo } = entryOf(ref);
-    for (const login of Object.keys(accessTo(repo.id))) setAccess(login, repo.id, null);
+    for (const login of users.logins()) setAccess(login, repo.id, null);
     for (const [name, id] of redirections) if (id === repo.id) redirections.delete(name);
     repos.delete(repo.id);
     return repo;
@@ -145,6 +149,25 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
       forgeRemoteId: repo.forge_remote_id,
       access: given,
     });
+  }
+
+  /** Copies the user's right on the forge into the permission table. The forge shows a public repo to anybody. */
+  function syncPermission({ login }: Pick<User, 'login'>, repo: Repo): void {
+    const right = users.right(login, repo.id) ?? (repo.private ? null : 'pull');
+    if (right !== null) users.setRow(login, repo.id, right);
+  }
+
+  /** Writes the rows of all active repos that the user has a right of her own on. */
+  function syncPermissions({ login }: Pick<User, 'login'>): void {
+    for (const { repo } of repos.values()) {
+      if (repo.active && users.right(login, repo.id) !== null) syncPermission({ login }, repo);
+    }
+  }
+
+  function activateRepo(ref: RepoRef, input: { readonly by?: string } = {}): Repo {
+    const repo = changeRepo(ref, { active: true });
+    if (input.by !== undefined) setAccess(input.by, repo.id, 'admin');
+    return repo;
   }
 
   function insert({ pipelines }: RepoEntry, entry: PipelineEntry): Pipeline {
@@ -177,7 +200,8 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
       now: deps.now(),
     });
     const ids = takeIds(input);
-    return insert(entry, { row, workflows: once(() => toWorkflows(row, input, ids)) });
+    const version = deps.version();
+    return insert(entry, { row, workflows: once(() => toWorkflows(row, input, ids, version)) });
   }
 
   function mustFind(ref: RepoRef, number: number): { pipelines: PipelineTable; found: PipelineEntry } {
@@ -208,10 +232,17 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     resetToken,
     user,
     userByToken,
-    /** Writes a row of the permission table. Topics of open streams stay as they are. */
+    /** Gives a right on the forge, and its row in the permission table. Topics of open streams stay as they are. */
     grant: (login: string, repo: RepoRef, given: Access = 'push'): void =>
       setAccess(login, entryOf(repo).repo.id, given),
     revoke: (login: string, repo: RepoRef): void => setAccess(login, entryOf(repo).repo.id, null),
+    /** Gives a right on the forge alone. */
+    grantOnForge: (login: string, repo: RepoRef, given: Access = 'push'): void =>
+      users.setRight(login, entryOf(repo).repo.id, given),
+    /** A login copies the user's rights on the forge into the permission table. */
+    logIn: (login: string): void => syncPermissions({ login }),
+    syncPermission,
+    syncPermissions,
     /** The user's row of the permission table, if there is one. */
     accessOf: (who: User, repo: Repo): Access | null => access(who.login, repo.id),
 
@@ -219,7 +250,8 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     changeRepo,
     renameRepo,
     deactivateRepo: (ref: RepoRef): Repo => changeRepo(ref, { active: false }),
-    activateRepo: (ref: RepoRef): Repo => changeRepo(ref, { active: true }),
+    /** Whoever activates it gets a row in the permission table, and nobody else. */
+    activateRepo,
     deleteRepo,
     reAddRepo,
     /** All repos, by full name. */

@@ -12,11 +12,14 @@ import type {
   PipelineRow,
   Repo,
   Status,
+  Step,
   StepType,
   Workflow,
 } from './model.ts';
+import { brokenOffStep, failureOf, timedOutStep } from './transitions.ts';
 import type { Version } from './version.ts';
 import { knowsEvent, knowsStatus } from './version.ts';
+import { defaultMessage, tagOf } from './words.ts';
 
 type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
@@ -148,6 +151,14 @@ function refOf(event: Event, branch: string, number: number): string {
   return event satisfies never;
 }
 
+function forgeUrlOf(repo: Repo, event: Event, ref: string, commit: string): string {
+  const url = `https://git.example.com/${repo.full_name}`;
+  if (event === 'tag') return `${url}/src/tag/${tagOf({ ref })}`;
+  if (event === 'release') return `${url}/releases/tag/${tagOf({ ref })}`;
+  if (event.startsWith('pull_request')) return `${url}/pulls/${/\d+/.exec(ref)?.[0] ?? ''}`;
+  return `${url}/commit/${commit}`;
+}
+
 /** Looks like one of git's, and is the same in every run. */
 function commitOf(id: number): string {
   return createHash('sha1').update(`pipeline ${id}`).digest('hex');
@@ -167,9 +178,11 @@ export function toPipelineRow(
   const branch = input.branch ?? (event === 'tag' ? '' : repo.default_branch);
   const commit = input.commit ?? commitOf(id);
   const isPullRequest = event.startsWith('pull_request');
-  const author = input.author ?? 'alice';
+  const author = input.author ?? (event === 'cron' ? '' : 'alice');
   const cron = input.cron ?? (event === 'cron' ? 'nightly' : '');
-  const noErrors = status === 'error' ? [configError('step has no image')] : null;
+  const ref = input.ref ?? refOf(event, branch, number);
+  const title = input.title ?? (isPullRequest ? 'A pull request' : '');
+  const senderOfCron = version.atLeast(3, 14) ? '' : cron;
   return {
     id,
     repo_id: repo.id,
@@ -177,29 +190,29 @@ export function toPipelineRow(
     author,
     parent: input.parent ?? 0,
     event,
-    event_reason: isPullRequest ? [''] : null,
+    event_reason: null,
     status,
-    errors: input.errors ?? noErrors,
+    errors: input.errors ?? defaultErrors(status, event, version),
     ...times,
     deploy_to: input.deployTo ?? (event === 'deployment' ? 'production' : ''),
     deploy_task: input.deployTask ?? '',
     commit,
     branch,
     rerun_count: input.rerunCount ?? 0,
-    ref: input.ref ?? refOf(event, branch, number),
-    refspec: '',
-    author_avatar: 'https://git.example.com/avatars/d6b3f778',
-    forge_url: `https://git.example.com/${repo.full_name}/commit/${commit.slice(0, 8)}`,
+    ref,
+    refspec: isPullRequest ? `feature:${branch}` : '',
+    author_avatar: author && `https://git.example.com/avatars/${author}`,
+    forge_url: forgeUrlOf(repo, event, ref, commit),
     reviewed_by: input.reviewedBy ?? (times.reviewed === 0 ? '' : 'bob'),
-    changed_files: input.changedFiles ?? (event === 'push' ? ['src/upload.ts'] : []),
+    changed_files: input.changedFiles ?? (event === 'push' || isPullRequest ? ['src/upload.ts'] : []),
     cancel_info: input.cancelInfo ?? null,
     cron,
     version: input.version ?? (version.atLeast(3, 14) ? version.text : ''),
-    title: input.title ?? '',
-    message: input.message ?? 'fix: retry upload\n',
+    title,
+    message: input.message ?? defaultMessage({ event, ref, title, branch, cron }, version),
     timestamp: input.timestamp ?? (isPullRequest || event === 'release' ? 0 : times.created - 1),
-    sender: input.sender ?? (cron || author),
-    author_email: `${author}@example.com`,
+    sender: input.sender ?? (event === 'cron' ? senderOfCron : event === 'manual' ? '' : author),
+    author_email: author && `${author}@example.com`,
     from_fork: input.fromFork ?? false,
     is_prerelease: input.isPrerelease ?? false,
     pr_labels: input.prLabels ?? [],
@@ -210,8 +223,45 @@ export function configError(message: string): PipelineError {
   return { type: 'compiler', message, is_warning: false, data: null };
 }
 
+function lintMessage(version: Version): string {
+  if (version.atLeast(3, 14))
+    return 'Consider adding a `when` block with an `event` filter to this step or the entire workflow';
+  return version.atLeast(3, 0)
+    ? 'Set an event filter for all steps or the entire workflow on all items of the `when` block'
+    : 'Please set an event filter for all steps or the whole workflow on all items of the when block';
+}
+
+/** What the linter says of nearly every configuration; it shows on runs that succeed, too. */
+export function lintWarning(version: Version): PipelineError {
+  return {
+    type: 'bad_habit',
+    message: lintMessage(version),
+    is_warning: true,
+    data: {
+      docs: 'https://woodpecker-ci.org/docs/usage/linter#event-filter-for-all-steps',
+      field: 'steps.test',
+      file: 'build',
+    },
+  };
+}
+
+/** A configuration is linted once it may run; the copy that a restart makes is not, from 3.0 on. */
+function defaultErrors(status: Status, event: Event, version: Version): readonly PipelineError[] | null {
+  if (status === 'error') return [configError('step has no image')];
+  if (status === 'blocked' || status === 'declined') return null;
+  return event === 'deployment' && version.atLeast(3, 0) ? null : [lintWarning(version)];
+}
+
+/** The state of a workflow of a pipeline in this status. */
+function workflowStateOf({ status, started }: PipelineRow, version: Version): Status {
+  if (status === 'canceled') return 'skipped';
+  // Cancelled while pending before 3.14, while blocked later.
+  if (status === 'killed' && started === 0) return version.atLeast(3, 14) ? 'blocked' : 'skipped';
+  return status;
+}
+
 /** The workflows that a pipeline has if the test names none. */
-function defaultWorkflows(row: PipelineRow, error: string): readonly WorkflowInput[] {
+function defaultWorkflows(row: PipelineRow, error: string | undefined): readonly WorkflowInput[] {
   if (row.status === 'created' || row.status === 'error') return [];
   const name = row.event === 'deployment' ? 'deploy' : 'build';
   const isSkippedLast = (row.status === 'success' || row.status === 'failure') && row.finished === 0;
@@ -220,10 +270,21 @@ function defaultWorkflows(row: PipelineRow, error: string): readonly WorkflowInp
   return isSkippedLast ? [first, { name: 'notify', state: 'skipped' }] : [first];
 }
 
-function defaultSteps(workflow: Omit<Workflow, 'children'>, row: PipelineRow): readonly StepInput[] {
+/** The state of a workflow's steps that never began. */
+function idleStateOf(workflow: Pick<Workflow, 'state'>, row: PipelineRow, version: Version): Status {
+  if (workflow.state !== 'skipped') return workflow.state;
+  if (!version.atLeast(3, 14)) return 'skipped';
+  return row.status === 'canceled' ? 'canceled' : 'killed';
+}
+
+function defaultSteps(
+  workflow: Omit<Workflow, 'children'>,
+  row: PipelineRow,
+  version: Version,
+): readonly StepInput[] {
   const mainName = workflow.name === 'build' ? 'test' : workflow.name;
   if (workflow.started === 0) {
-    const state = workflow.state === 'killed' ? 'skipped' : workflow.state;
+    const state = idleStateOf(workflow, row, version);
     return [
       { name: 'clone', state, type: 'clone' },
       { name: mainName, state },
@@ -244,7 +305,9 @@ function defaultSteps(workflow: Omit<Workflow, 'children'>, row: PipelineRow): r
     return [clone, { name: failingStep, state: 'failure', exitCode: 1, ...rest }];
   }
   if (workflow.error !== '' || workflow.state === 'killed') {
-    return [clone, { name: mainName, state: 'killed', exitCode: 137, ...rest }];
+    const end = row.cancel_info === null ? timedOutStep : brokenOffStep;
+    const { exit_code: exitCode, ...broken } = end(version, workflow.id);
+    return [clone, { name: mainName, exitCode, ...broken, ...rest }];
   }
   const exitCode = workflow.state === 'failure' ? 1 : 0;
   return [clone, { name: mainName, state: workflow.state, exitCode, ...rest }];
@@ -258,35 +321,44 @@ export interface IdSource {
   nextStep(): number;
 }
 
-/** The workflows of a pipeline with their steps. */
-export function toWorkflows(row: PipelineRow, input: PipelineInput, ids: IdSource): readonly Workflow[] {
-  let pid = 0;
-  return (input.workflows ?? defaultWorkflows(row, input.workflowError ?? '')).map((given): Workflow => {
-    pid += 1;
-    const workflowPid = pid;
-    const state = given.state ?? row.status;
+/** The workflows of a pipeline with their steps. Their `pid`s go by name, and those of the steps come after them. */
+export function toWorkflows(
+  row: PipelineRow,
+  input: PipelineInput,
+  ids: IdSource,
+  version: Version,
+): readonly Workflow[] {
+  const wanted = input.workflows ?? defaultWorkflows(row, input.workflowError);
+  const names = wanted.map(({ name }) => name).sort();
+  let lastPid = wanted.length;
+  return wanted.map((given): Workflow => {
+    const pid = names.indexOf(given.name) + 1;
+    // Workflows of a matrix share their name.
+    names[pid - 1] = '';
+    const state = given.state ?? workflowStateOf(row, version);
     const hasRun = !idleStates.includes(state) && row.started !== 0;
+    const isSkippedByAgent = state === 'skipped' && row.started !== 0 && version.atLeast(3, 14);
     const workflow = {
       id: ids.nextWorkflow(),
       pipeline_id: row.id,
       pid,
       name: given.name,
       state,
-      error: given.error ?? '',
+      error: given.error ?? (state === 'killed' ? 'Canceled' : ''),
       started: given.started ?? (hasRun ? row.started : 0),
       finished: given.finished ?? (hasRun ? row.finished : 0),
-      agent_id: given.agentId ?? (hasRun ? 3 : 0),
+      agent_id: given.agentId ?? (hasRun || isSkippedByAgent ? 3 : 0),
       platform: given.platform ?? '',
     };
-    const children = (given.steps ?? defaultSteps(workflow, row)).map((step) => {
-      pid += 1;
+    const children = (given.steps ?? defaultSteps(workflow, row, version)).map((step): Step => {
+      lastPid += 1;
       const id = ids.nextStep();
       return {
         id,
         uuid: `01JH${id.toString(36).toUpperCase().padStart(22, '0')}`,
         pipeline_id: row.id,
-        pid,
-        ppid: workflowPid,
+        pid: lastPid,
+        ppid: pid,
         name: step.name,
         state: step.state ?? workflow.state,
         error: step.error ?? '',
@@ -296,6 +368,7 @@ export function toWorkflows(row: PipelineRow, input: PipelineInput, ids: IdSourc
         type: step.type ?? 'commands',
       };
     });
-    return { ...workflow, children };
+    const error = given.error ?? (workflow.error || failureOf({ ...workflow, children }, version));
+    return { ...workflow, error, children };
   });
 }

@@ -9,12 +9,14 @@
 
 import type { Database } from './database.ts';
 import type { PipelineInput } from './history.ts';
-import { configError, toWorkflows } from './history.ts';
-import type { Pipeline, PipelineRow, Repo, RepoRef, Status, Step } from './model.ts';
+import { configError, lintWarning, toWorkflows } from './history.ts';
+import type { Pipeline, PipelineRow, Repo, RepoRef, Status, Step, Workflow } from './model.ts';
 import type { CanceledBy, DoneInput } from './transitions.ts';
 import {
+  brokenOffStep,
   cancelPending,
   endStep,
+  failureOf,
   inState,
   isDone,
   toCancelInfo,
@@ -64,6 +66,8 @@ export function createLifeCycle(deps: {
   readonly publish: (repo: Repo, pipeline: Pipeline) => void;
 }) {
   const { database, now, version } = deps;
+  /** By pipeline id: steps that an agent was running when the server ended their workflow. */
+  const unreported = new Map<number, { readonly step: number; readonly workflow: number }[]>();
 
   function publish(pipeline: Pipeline): Pipeline {
     deps.publish(database.repo(pipeline.repo_id), pipeline);
@@ -94,7 +98,7 @@ export function createLifeCycle(deps: {
         })),
       }),
     }));
-    return toWorkflows({ ...row, started: 0, finished: 0 }, { workflows: input }, database.ids);
+    return toWorkflows({ ...row, started: 0, finished: 0 }, { workflows: input }, database.ids, version());
   }
 
   function compile(pipeline: Pipeline, wanted: CreateInput['workflows'], state: 'pending' | 'blocked') {
@@ -112,10 +116,16 @@ export function createLifeCycle(deps: {
       updated: now(),
       workflows: [],
     });
-    if (stopAt === 'blocked') return publish(compile(inserted, workflows, 'blocked'));
-    publish(inserted);
     if (stopAt === 'created') return inserted;
-    return publish(publish(compile(inserted, workflows, 'pending')));
+    if (stopAt === 'blocked') {
+      const blocked = compile(inserted, workflows, 'blocked');
+      // The warnings are published, but stored only once it is approved.
+      publish({ ...blocked, errors: [lintWarning(version())] });
+      return blocked;
+    }
+    const compiled = compile(inserted, workflows, 'pending');
+    publish({ ...compiled, status: 'created' });
+    return publish(publish(compiled));
   }
 
   /** Woodpecker cannot read or compile the configuration of a pipeline that it has just created. */
@@ -142,6 +152,14 @@ export function createLifeCycle(deps: {
     return step ? updateStep(initialised, step, { state: 'running', started }) : initialised;
   }
 
+  /** An agent starts a further step of a running workflow beside those that run already. */
+  function startStep(ref: RepoRef, number: number, name: string): Pipeline {
+    const pipeline = database.pipeline(ref, number);
+    const step = pipeline.workflows.flatMap(({ children }) => children).find((one) => one.name === name);
+    if (!step) throw new Error(`Pipeline ${number} has no step "${name}"`);
+    return updateStep(pipeline, step, { state: 'running', started: now() });
+  }
+
   function startPipeline(
     ref: RepoRef,
     number: number,
@@ -160,27 +178,74 @@ export function createLifeCycle(deps: {
     const workflow = workflowOf(pipeline, name);
     if (isDone(workflow)) throw new Error(`Workflow "${name}" of pipeline ${number} is ${workflow.state}`);
     const isSkipped = input.state === 'skipped';
+    const isBrokenOff = isSkipped || input.state === 'killed';
     const finished = isSkipped ? 0 : (input.finished ?? now());
-    const failing =
-      workflow.children.find((step) => step.name === input.failingStep) ?? workflow.children.at(-1);
-    const failingPid = input.state === 'failure' ? (failing?.pid ?? Infinity) : Infinity;
-    for (const step of workflow.children) {
+    const end = { ...input, finished, isCanceled: pipeline.status === 'killed' };
+    const isOld = !version().atLeast(3, 14);
+    // Before 3.14 the server ends the steps of such a workflow by itself, after it has published the end.
+    const endsStepsLast = isOld && isBrokenOff;
+    for (const step of endsStepsLast ? [] : workflow.children) {
       if (step.state !== 'pending' && step.state !== 'running') continue;
-      const changes = endStep(step, input, failingPid, finished);
+      const changes = endStep(step, workflow, end, version());
       const hasRun = step.state === 'pending' && changes.started !== undefined;
       if (hasRun) pipeline = updateStep(pipeline, step, { state: 'running', started: changes.started ?? 0 });
-      pipeline = isSkipped
-        ? database.updateWorkflows(ref, number, withStep(pipeline, step.id, changes))
-        : updateStep(pipeline, step, changes);
+      pipeline =
+        isBrokenOff && step.state === 'pending'
+          ? database.updateWorkflows(ref, number, withStep(pipeline, step.id, changes))
+          : updateStep(pipeline, step, changes);
     }
-    const isOldCancel = input.state === 'killed' && !version().atLeast(3, 14);
-    const workflows = withWorkflow(pipeline, workflow.id, {
+    const ended: Workflow = {
+      ...workflowOf(pipeline, name),
       finished,
-      ...(isOldCancel ? { state: 'failure', error: 'Canceled' } : { state: input.state }),
-    });
-    if (!workflows.every(isDone)) return publish(database.updateWorkflows(ref, number, workflows));
-    const status = toPipelineStatus(workflows, version());
-    return publish(database.updatePipeline(ref, number, { status, finished }, workflows));
+      state: isOld && input.state === 'killed' ? 'failure' : input.state,
+      ...(isSkipped && !isOld && { agent_id: 3 }),
+    };
+    const error = input.state === 'killed' ? 'Canceled' : failureOf(ended, version());
+    const workflows = withWorkflow(pipeline, workflow.id, { ...ended, error });
+    pipeline = workflows.every(isDone)
+      ? database.updatePipeline(
+          ref,
+          number,
+          { status: toPipelineStatus(workflows, version()), finished },
+          workflows,
+        )
+      : database.updateWorkflows(ref, number, workflows);
+    publish(pipeline);
+    return endsStepsLast ? endSteps(pipeline, workflow, end) : pipeline;
+  }
+
+  /** The server's own end of steps before 3.14: whatever runs counts as a success until its agent reports. */
+  function endSteps(pipeline: Pipeline, workflow: Workflow, end: Parameters<typeof endStep>[2]): Pipeline {
+    let last = pipeline;
+    for (const step of workflow.children) {
+      if (step.state !== 'pending' && step.state !== 'running') continue;
+      if (step.state === 'running') {
+        const others = unreported.get(pipeline.id) ?? [];
+        unreported.set(pipeline.id, [...others, { step: step.id, workflow: workflow.id }]);
+      }
+      const workflows = withStep(last, step.id, endStep(step, workflow, end, version()));
+      last = database.updateWorkflows(pipeline.repo_id, pipeline.number, workflows);
+    }
+    return last;
+  }
+
+  /**
+   * Before 3.14 an agent reports the steps that it broke off up to some seconds after the end: they become failures, and
+   * the pipeline's `updated` stays as it was. Later versions have nothing to report.
+   */
+  function reportBrokenOffSteps(
+    ref: RepoRef,
+    number: number,
+    input: { finished?: number | undefined } = {},
+  ): Pipeline {
+    let last = database.pipeline(ref, number);
+    for (const { step: id, workflow } of unreported.get(last.id) ?? []) {
+      const step = last.workflows.flatMap(({ children }) => children).find((one) => one.id === id);
+      const finished = input.finished ?? now();
+      if (step) last = updateStep(last, step, { ...brokenOffStep(version(), workflow), finished });
+    }
+    unreported.delete(last.id);
+    return last;
   }
 
   function finishPipeline(ref: RepoRef, number: number, input: FinishInput = {}): Pipeline {
@@ -205,7 +270,7 @@ export function createLifeCycle(deps: {
         failingStep,
       });
     }
-    return last;
+    return status === 'killed' ? reportBrokenOffSteps(ref, number, { finished }) : last;
   }
 
   /** Creates, starts and finishes a pipeline at once. */
@@ -215,18 +280,20 @@ export function createLifeCycle(deps: {
     return finishPipeline(ref, number, finish);
   }
 
-  /** The agents report what they broke off; an end that was there already changes with it. */
+  /**
+   * The agents report what they broke off; an end that was there already changes with it. With `reportsSteps: false`
+   * their late words on the steps are still to come, by `reportBrokenOffSteps`.
+   */
   function settleCanceled(
     ref: RepoRef,
     number: number,
-    input: { finished?: number | undefined } = {},
+    input: { finished?: number | undefined; reportsSteps?: boolean | undefined } = {},
   ): Pipeline {
-    let last = database.pipeline(ref, number);
-    for (const { name, state } of last.workflows) {
-      if (state !== 'running') continue;
-      last = doneWorkflow(ref, number, name, { state: 'killed', finished: input.finished });
+    const { finished, reportsSteps = true } = input;
+    for (const { name, state } of database.pipeline(ref, number).workflows) {
+      if (state === 'running') doneWorkflow(ref, number, name, { state: 'killed', finished });
     }
-    return last;
+    return reportsSteps ? reportBrokenOffSteps(ref, number, { finished }) : database.pipeline(ref, number);
   }
 
   /**
@@ -278,7 +345,12 @@ export function createLifeCycle(deps: {
   function approvePipeline(ref: RepoRef, number: number, input: { by?: string | undefined } = {}): Pipeline {
     const pipeline = database.pipeline(ref, number);
     if (pipeline.status !== 'blocked') refuse('approve', pipeline);
-    const review = { status: 'pending', reviewed: now(), reviewed_by: input.by ?? 'bob' } as const;
+    const review = {
+      status: 'pending',
+      reviewed: now(),
+      reviewed_by: input.by ?? 'bob',
+      errors: [lintWarning(version())],
+    } as const;
     const workflows = inState(pipeline.workflows, 'pending');
     return publish(publish(database.updatePipeline(ref, number, review, workflows)));
   }
@@ -303,6 +375,8 @@ export function createLifeCycle(deps: {
       deployTo?: string | undefined;
       deployTask?: string | undefined;
       error?: string | undefined;
+      /** Those of the old one by default; one `deploy` if it becomes a deployment. */
+      workflows?: CreateInput['workflows'];
     } = {},
   ): Pipeline {
     const old = database.pipeline(ref, number);
@@ -315,7 +389,8 @@ export function createLifeCycle(deps: {
       parent: number,
       rerun_count: old.rerun_count + 1,
       status: 'pending',
-      errors: null,
+      // A copy is not linted again from 3.0 on.
+      errors: version().atLeast(3, 0) ? null : [lintWarning(version())],
       created: time,
       updated: time,
       started: 0,
@@ -338,7 +413,8 @@ export function createLifeCycle(deps: {
       steps: children.map((step) => step.name),
     }));
     const isDeployment = input.event === 'deployment' && old.event !== 'deployment';
-    const compiled = compile(inserted, isDeployment || !wanted.length ? undefined : wanted, 'pending');
+    const copiedWorkflows = isDeployment || !wanted.length ? undefined : wanted;
+    const compiled = compile(inserted, input.workflows ?? copiedWorkflows, 'pending');
     return publish(publish(compiled));
   }
 
@@ -347,11 +423,13 @@ export function createLifeCycle(deps: {
     errorPipeline,
     startPipeline,
     initWorkflow,
+    startStep,
     doneWorkflow,
     finishPipeline,
     runPipeline,
     cancelPipeline,
     settleCanceled,
+    reportBrokenOffSteps,
     approvePipeline,
     declinePipeline,
     restartPipeline,

@@ -3,8 +3,8 @@
  * and filter, and how they refuse. Guarantees Woodpecker's habits that trap clients: an unknown path answers 200 with
  * the web page, errors are never JSON, a private repo is 404 to a user and 401 to a guest, and a bad token is a guest.
  *
- * Does not imitate: anything that writes, the hourly sync of permissions with the forge (rows are what `grant` made
- * them), other routes.
+ * Lists are made from rows of the permission table. A request writes such a row for its user if it asks for one repo, by id
+ * or name, or if it is `POST /api/user/repos/refresh` (3.17). Does not imitate: anything else that writes, other routes.
  */
 
 import type { Database } from './database.ts';
@@ -18,6 +18,8 @@ import { toWireFeed, toWirePipeline, toWireRepo, toWireUser } from './wire.ts';
 export interface Answer {
   readonly status: number;
   readonly contentType?: string;
+  /** What REST answers have, by default. */
+  readonly cacheControl?: string;
   readonly body?: string;
 }
 
@@ -35,7 +37,8 @@ const feedSize = 50;
 const webPage: Answer = {
   status: 200,
   contentType: 'text/html; charset=UTF-8',
-  body: '<!doctype html><html lang="en"><head><title>Woodpecker</title></head><body></body></html>\n',
+  cacheControl: 'no-cache',
+  body: '<!doctype html><html><head><title>Woodpecker</title></head><body></body></html>\n',
 };
 
 function json(value: unknown): Answer {
@@ -204,7 +207,9 @@ export function createRest(deps: { readonly database: Database; readonly version
     if (!isKnown) return webPage;
     const parsed = parseInteger(id);
     if (parsed === null) return empty(400);
-    return withRepo(user, database.findRepo(parsed), (repo) => {
+    const found = database.findRepo(parsed);
+    if (found && user && sub === undefined) database.syncPermission(user, found);
+    return withRepo(user, found, (repo) => {
       if (sub === undefined) return json(toWireRepo(repo, version()));
       return number === undefined ? pipelines(repo, query) : pipeline(repo, number, query);
     });
@@ -213,10 +218,16 @@ export function createRest(deps: { readonly database: Database; readonly version
   /** Any route but the event stream. */
   return function answer(question: Question): Answer {
     const { path, user, query, method } = question;
+    if (method === 'POST' && path === '/api/user/repos/refresh' && version().atLeast(3, 17)) {
+      if (user === null) return text(401, notAuthorized);
+      database.syncPermissions(user);
+      return empty(204);
+    }
     if (method !== 'GET' || path === null) return webPage;
     const lookup = '/api/repos/lookup/';
     if (path.startsWith(lookup)) {
       const repo = database.findRepoByName(decodeURIComponent(path.slice(lookup.length)));
+      if (repo && user) database.syncPermission(user, repo);
       return withRepo(user, repo, (found) => json(toWireRepo(found, version())));
     }
     const repoPrefix = '/api/repos/';
@@ -233,7 +244,7 @@ export function createRest(deps: { readonly database: Database; readonly version
       case '/api/repos':
         return allRepos(question);
       case '/api/user':
-        return user ? json(toWireUser(user)) : text(401, notAuthorized);
+        return user ? json(toWireUser(user, version())) : text(401, notAuthorized);
       case '/api/user/repos':
         return user ? userRepos(user, query) : text(401, notAuthorized);
       case '/api/user/feed':

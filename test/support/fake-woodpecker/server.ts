@@ -47,14 +47,20 @@ function tokenOf(headers: IncomingMessage['headers'], query: URLSearchParams): s
   return bearer ?? (typeof gitlab === 'string' ? gitlab : null) ?? query.get('access_token') ?? cookie ?? '';
 }
 
+const restCacheControl = 'no-cache, no-store, max-age=0, must-revalidate, value';
+/** Go tells the length of short answers, and sends longer ones in chunks. */
+const largestUnchunkedBytes = 2048;
+
 function send(response: ServerResponse, answer: Answer): void {
   const body = Buffer.from(answer.body ?? '');
   const hasBody = answer.status !== 204;
   response.writeHead(answer.status, {
+    'Cache-Control': answer.cacheControl ?? restCacheControl,
     ...(answer.contentType !== undefined && { 'Content-Type': answer.contentType }),
-    ...(hasBody && { 'Content-Length': body.length }),
+    ...(hasBody && body.length <= largestUnchunkedBytes && { 'Content-Length': body.length }),
   });
-  response.end(hasBody ? body : undefined);
+  if (hasBody) response.write(body);
+  response.end();
 }
 
 /** Keeps the headers of the true answer and breaks its body off. */
@@ -138,7 +144,15 @@ export function createFakeServer(deps: {
       if (response.headersSent) record.status = response.statusCode;
       record.durationMs = performance.now() - bornAt - record.startedAtMs;
     });
-    response.setHeader('X-WOODPECKER-VERSION', deps.versionText());
+    response.setHeaders(
+      new Headers({
+        'Access-Control-Allow-Origin': '*',
+        'X-Content-Type-Options': 'nosniff',
+        'X-Frame-Options': 'DENY',
+        'X-Woodpecker-Version': deps.versionText(),
+        'X-Xss-Protection': '1; mode=block',
+      }),
+    );
     request.resume();
     await faults.runHooks(record);
     const verdict = faults.judge(record);

@@ -12,6 +12,9 @@ export type CanceledBy =
   /** The step fails; it has `failure: cancel`. */
   | { readonly step: string };
 
+/** The state of a step that an agent has broken off. */
+type StepEnd = Pick<Step, 'state' | 'error' | 'exit_code'>;
+
 export interface DoneInput {
   /** What became of the workflow; `skipped` only if it never started. */
   readonly state: 'success' | 'failure' | 'killed' | 'skipped';
@@ -79,6 +82,27 @@ export function withStep(pipeline: Pipeline, id: number, changes: Partial<Step>)
   }));
 }
 
+/** How the agent ends a step that it breaks off because of a cancel. */
+export function brokenOffStep(version: Version, workflowId: number): StepEnd {
+  if (version.atLeast(3, 14)) return { state: 'killed', error: 'Canceled', exit_code: 0 };
+  if (!version.atLeast(3, 0)) return { state: 'failure', error: '', exit_code: -1 };
+  const error = `expect env of workflow ${workflowId} to exist but found none to destroy`;
+  return { state: 'failure', error, exit_code: 126 };
+}
+
+/** How a step ends that ran into the timeout of its repo. */
+export function timedOutStep(version: Version, workflowId: number): StepEnd {
+  if (!version.atLeast(3, 14)) return brokenOffStep(version, workflowId);
+  return { state: 'failure', error: 'context deadline exceeded', exit_code: 0 };
+}
+
+/** The error of a workflow whose step has failed: before 3.14 it names the step, later there is none. */
+export function failureOf({ state, children }: Workflow, version: Version): string {
+  if (state !== 'failure' || version.atLeast(3, 14)) return '';
+  const failed = children.find((step) => step.state === 'failure');
+  return failed ? `uuid=${failed.uuid}: exit code ${failed.exit_code}` : '';
+}
+
 export function inState(workflows: readonly Workflow[], state: Status): readonly Workflow[] {
   return workflows.map((workflow) => ({
     ...workflow,
@@ -87,13 +111,22 @@ export function inState(workflows: readonly Workflow[], state: Status): readonly
   }));
 }
 
-/** How each step ends that has not ended yet. */
-export function endStep(step: Step, input: DoneInput, failingPid: number, finished: number): Partial<Step> {
+/** How each step of a workflow ends that has not ended yet, by the agent's report or by the server's own hand. */
+export function endStep(
+  step: Step,
+  workflow: Workflow,
+  end: DoneInput & { readonly finished: number; readonly isCanceled: boolean },
+  version: Version,
+): Partial<Step> {
+  const { finished } = end;
   const wasPending = step.state === 'pending';
-  if (input.state === 'skipped') return { state: 'skipped' };
-  if (input.state === 'killed') {
-    return wasPending ? { state: 'skipped' } : { state: 'killed', exit_code: 137, finished };
+  if (end.state === 'skipped' || end.state === 'killed') {
+    if (!version.atLeast(3, 14)) return wasPending ? { state: 'skipped' } : { state: 'success', finished };
+    if (wasPending) return { state: 'killed' };
+    return { ...(end.isCanceled ? brokenOffStep : timedOutStep)(version, workflow.id), finished };
   }
+  const failing = workflow.children.find(({ name }) => name === end.failingStep) ?? workflow.children.at(-1);
+  const failingPid = end.state === 'failure' ? (failing?.pid ?? Infinity) : Infinity;
   if (step.pid > failingPid) return { state: 'skipped' };
   const started = wasPending ? finished : step.started;
   if (step.pid === failingPid) return { state: 'failure', exit_code: 1, started, finished };
@@ -106,13 +139,14 @@ export function toCancelInfo(by: CanceledBy): CancelInfo {
   return { superseded_by: by.supersededBy };
 }
 
-/** What a cancel makes of the workflows: those that wait end at once, those that run go on until the agents report. */
+/** What a cancel makes of the workflows: what waits ends at once, what runs goes on until the agents report. */
 export function cancelPending(workflows: readonly Workflow[], version: Version): readonly Workflow[] {
-  const isNew = version.atLeast(3, 14);
-  const stepState = isNew ? 'canceled' : 'skipped';
-  return workflows.map((workflow) => {
-    if (workflow.state !== 'pending') return workflow;
-    const children = workflow.children.map((step): Step => ({ ...step, state: stepState }));
-    return { ...workflow, state: isNew ? 'canceled' : 'killed', children };
-  });
+  const endedState = version.atLeast(3, 14) ? 'canceled' : 'skipped';
+  return workflows.map((workflow) => ({
+    ...workflow,
+    state: workflow.state === 'pending' ? 'skipped' : workflow.state,
+    children: workflow.children.map(
+      (step): Step => (step.state === 'pending' ? { ...step, state: endedState } : step),
+    ),
+  }));
 }

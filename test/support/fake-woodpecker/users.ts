@@ -1,6 +1,6 @@
 /**
- * Who exists, by which token they are known, and their rows of the permission table. A user has one token at a time, as
- * in Woodpecker; nothing here asks a forge.
+ * Users, their tokens, what the forge lets them do, and Woodpecker's table of permissions. Woodpecker reads its table
+ * alone and copies a right of the forge into it on few occasions, so the two differ. A user has one token at a time.
  */
 
 import type { Access, User } from './model.ts';
@@ -11,23 +11,38 @@ export interface Users {
   resetToken(login: string): User;
   user(login: string): User | null;
   userByToken(token: string): User | null;
-  /** `null` removes the row. Topics of open streams stay as they are. */
+  /** Changes the right on the forge alone; `null` removes it. */
+  setRight(login: string, repoId: number, right: Access | null): void;
+  right(login: string, repoId: number): Access | null;
+  /** Changes the right on the forge and the row; `null` removes both. Topics of open streams stay as they are. */
   setAccess(login: string, repoId: number, access: Access | null): void;
+  /** Writes the row alone. */
+  setRow(login: string, repoId: number, access: Access): void;
+  /** The row of the permission table. */
   access(login: string, repoId: number): Access | null;
   /** All rows of a repo, by login. */
   accessTo(repoId: number): Readonly<Record<string, Access>>;
+  logins(): readonly string[];
 }
 
 export function createUsers(): Users {
   const users = new Map<string, User>();
   /** Login to repo id to access. */
   const perms = new Map<string, Map<number, Access>>();
+  /** The same, as the forge has it. */
+  const rights = new Map<string, Map<number, Access>>();
   let tokensMade = 0;
 
-  function rowsOf(login: string): Map<number, Access> {
-    const rows = perms.get(login);
+  function set(
+    table: Map<string, Map<number, Access>>,
+    login: string,
+    repoId: number,
+    access: Access | null,
+  ): void {
+    const rows = table.get(login);
     if (!rows) throw new Error(`The fake has no user "${login}"`);
-    return rows;
+    if (access === null) rows.delete(repoId);
+    else rows.set(repoId, access);
   }
 
   function withNewToken(user: Omit<User, 'token'>): User {
@@ -41,6 +56,7 @@ export function createUsers(): Users {
     addUser({ login, admin = false }) {
       if (users.has(login)) throw new Error(`The fake already has a user "${login}"`);
       perms.set(login, new Map());
+      rights.set(login, new Map());
       return withNewToken({ id: users.size + 1, login, admin });
     },
 
@@ -57,11 +73,15 @@ export function createUsers(): Users {
       return null;
     },
 
+    setRight: (login, repoId, right) => set(rights, login, repoId, right),
+    right: (login, repoId) => rights.get(login)?.get(repoId) ?? null,
+
     setAccess(login, repoId, access) {
-      if (access === null) rowsOf(login).delete(repoId);
-      else rowsOf(login).set(repoId, access);
+      set(rights, login, repoId, access);
+      set(perms, login, repoId, access);
     },
 
+    setRow: (login, repoId, access) => set(perms, login, repoId, access),
     access: (login, repoId) => perms.get(login)?.get(repoId) ?? null,
 
     accessTo(repoId) {
@@ -72,5 +92,7 @@ export function createUsers(): Users {
       }
       return found;
     },
+
+    logins: () => [...users.keys()],
   };
 }

@@ -6,6 +6,7 @@
 
 import type { Pipeline, PipelineRow, Repo, Step, User, Workflow } from './model.ts';
 import type { Version } from './version.ts';
+import { releaseTitleOf, tagOf } from './words.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -60,12 +61,21 @@ function toWireWorkflow(workflow: Workflow, version: Version): Json {
   };
 }
 
-/** What REST says instead of the stored words where the event has no commit message of its own (3.14 and later). */
+/** What REST says instead of the stored words if the event has no commit message of its own (3.14 and later). */
 function rewrittenWords(row: PipelineRow): Json {
   if (row.event === 'cron') return { message: row.cron, sender: row.cron };
-  if (row.event === 'tag') return { message: `created tag ${row.ref.replace('refs/tags/', '')}` };
-  if (row.event === 'release') return { message: `created release ${row.title}` };
+  if (row.event === 'tag') return { message: `created tag ${tagOf(row)}` };
+  if (row.event === 'release')
+    return { title: releaseTitleOf(row), message: `created release ${releaseTitleOf(row)}` };
   return {};
+}
+
+/** What 3.17 tells of a tag or release beside the words. */
+function tagWords(row: PipelineRow): Json {
+  if (row.event === 'tag') return { tag_title: tagOf(row) };
+  if (row.event !== 'release') return {};
+  const release = { title: releaseTitleOf(row), ...withoutZeros({ is_prerelease: row.is_prerelease }) };
+  return { release, tag_title: tagOf(row) };
 }
 
 /** A pipeline with its workflows if it has been given any. */
@@ -104,6 +114,7 @@ export function toWirePipeline(pipeline: PipelineRow | Pipeline, version: Versio
       version: row.version,
       ...withoutZeros({ cancel_info: row.cancel_info, cron: row.cron }),
     }),
+    ...since(3, 17, tagWords(row)),
     title: row.title,
     message: row.message,
     timestamp: row.timestamp,
@@ -115,7 +126,9 @@ export function toWirePipeline(pipeline: PipelineRow | Pipeline, version: Versio
       changed_files: row.changed_files,
       pr_labels: row.pr_labels,
       is_prerelease: hasPrerelease && row.is_prerelease,
-      workflows: workflows.map((workflow) => toWireWorkflow(workflow, version)),
+      workflows: [...workflows]
+        .sort((a, b) => a.pid - b.pid)
+        .map((workflow) => toWireWorkflow(workflow, version)),
     }),
   };
 }
@@ -163,13 +176,14 @@ export function toWireRepo(repo: Repo, version: Version): Json {
   };
 }
 
-export function toWireUser(user: User): Json {
+export function toWireUser(user: User, version: Version): Json {
   return {
     id: user.id,
     forge_id: 1,
+    ...(version.atLeast(3, 17) && { forge_remote_id: String(user.id) }),
     login: user.login,
     email: `${user.login}@example.com`,
-    avatar_url: '',
+    avatar_url: `https://git.example.com/avatars/${user.login}`,
     org_id: 2,
     ...withoutZeros({ admin: user.admin }),
   };
