@@ -88,27 +88,34 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
     if (retries.noteSuccess(repo) && retries.size === 0) log.info('Forge answers again');
   };
 
-  /** Asks for some at once; returns how long to wait before the next. */
-  const askForSome = async (lookups: readonly Lookup[], signal: AbortSignal): Promise<number> => {
-    let waitMs = 0;
-    let isAnyAnswered = false;
-    const outcomes = await Promise.allSettled(lookups.map((lookup) => ask(lookup, signal)));
-    signal.throwIfAborted();
-    for (const [index, outcome] of outcomes.entries()) {
-      const repo = lookups[index]?.repo ?? 0;
-      if (outcome.status === 'fulfilled') {
-        noteAnswer(repo);
-        isAnyAnswered = true;
-      } else if (outcome.reason instanceof ForgeUnavailable) {
-        noteFailure(repo, outcome.reason);
-        waitMs = Math.max(waitMs, (outcome.reason.retryAfterSeconds ?? 0) * 1000);
-      } else if (outcome.reason instanceof StoreUnavailable) {
-        waitMs = Math.max(waitMs, firstPauseMs);
+  /** When nobody asks, in Unix milliseconds. */
+  let rest = { from: 0, until: 0 };
+  let failuresInARow = 0;
+  const restFor = (ms: number): void => {
+    const from = clock.now();
+    if (ms > 0) rest = { from, until: Math.max(restEnd(), from + ms) };
+  };
+  /** 0: nobody rests, or the clock was put back meanwhile. */
+  const restEnd = (): number => (clock.now() < rest.from ? 0 : rest.until);
+  /** Asks, and notes what that says about the forge. */
+  const askOnce = async (lookup: Lookup, signal: AbortSignal): Promise<void> => {
+    try {
+      await ask(lookup, signal);
+      failuresInARow = 0;
+      noteAnswer(lookup.repo);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ForgeUnavailable) {
+        noteFailure(lookup.repo, error);
+        restFor((error.retryAfterSeconds ?? 0) * 1000);
+        // As many failures as there are slots, and no answer between: it is the forge, not a repo.
+        if (++failuresInARow >= askedAtOnce) restFor(firstPauseMs);
+      } else if (error instanceof StoreUnavailable) {
+        restFor(firstPauseMs);
       } else {
-        throw outcome.reason;
+        throw error;
       }
     }
-    return isAnyAnswered ? waitMs : Math.max(waitMs, firstPauseMs);
   };
 
   return {
@@ -117,20 +124,50 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
     },
     async run(signal) {
       const nap = createNap({ ingest, clock }, shortestNapMs);
-      for (;;) {
-        const lookups = findPending();
+      const underWay = new Map<string, Promise<void>>();
+      /** What was pending at the last look, without what was begun since. */
+      let queue: Lookup[] = [];
+      let lookedAt = Number.NEGATIVE_INFINITY;
+      const look = (): void => {
+        queue = findPending().filter((lookup) => !underWay.has(keyOf(lookup)));
+        lookedAt = clock.now();
         // Of the rest no answer will come any more: they would stand for a forge that is away.
-        if (retries.size > 0) retries.keepOnly(reposOf(lookups));
-        const due = lookups.filter(isDue).slice(0, askedAtOnce);
-        if (due.length > 0) {
-          await clock.sleep(await askForSome(due, signal), signal);
-        } else {
-          const nextAt = Math.min(...[...reposOf(lookups)].map(retries.dueAt));
-          await nap(Math.min(nextAt - clock.now(), longestNapMs), signal);
+        if (retries.size > 0) retries.keepOnly(reposOf(findPending()));
+      };
+      const takeDue = (): Lookup | null => {
+        if (clock.now() < restEnd()) return null;
+        const index = queue.findIndex(isDue);
+        return index < 0 ? null : (queue.splice(index, 1)[0] ?? null);
+      };
+      for (;;) {
+        signal.throwIfAborted();
+        if (Math.abs(clock.now() - lookedAt) >= shortestNapMs || !queue.some(isDue)) look();
+        while (underWay.size < askedAtOnce) {
+          const lookup = takeDue();
+          if (!lookup) break;
+          const key = keyOf(lookup);
+          underWay.set(
+            key,
+            askOnce(lookup, signal).finally(() => underWay.delete(key)),
+          );
         }
+        const nextAt = Math.max(Math.min(...[...reposOf(queue)].map(retries.dueAt)), restEnd());
+        const woken = new AbortController();
+        const slept = nap(
+          Math.min(nextAt - clock.now(), longestNapMs),
+          AbortSignal.any([signal, woken.signal]),
+        );
+        slept.catch(() => undefined);
+        // A slot takes the next look-up as soon as it is free.
+        await Promise.race([slept, ...underWay.values()]);
+        woken.abort(new Error('A slot is free'));
       }
     },
   };
+}
+
+function keyOf({ repo, number }: Lookup): string {
+  return `${repo}/${number}`;
 }
 
 function reposOf(lookups: readonly Lookup[]): ReadonlySet<number> {

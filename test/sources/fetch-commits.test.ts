@@ -32,7 +32,11 @@ interface Setting {
 
 /** The worker before a forge that answers as told; `store` outlives it. */
 async function createSetting(
-  answer: (repo: string, base: string | null, head: string) => CommitRange | null | Error,
+  answer: (
+    repo: string,
+    base: string | null,
+    head: string,
+  ) => CommitRange | null | Error | Promise<CommitRange>,
   {
     store = createMemoryStore(),
     asksForge = true,
@@ -49,7 +53,7 @@ async function createSetting(
   const forge: Forge = {
     async commitsBetween(repo, base, head) {
       asked.push(`${repo} ${base}..${head}`);
-      const told = answer(repo, base, head);
+      const told = await answer(repo, base, head);
       if (told instanceof Error) throw told;
       return told;
     },
@@ -142,6 +146,17 @@ describe('createLeadTimes', () => {
     await after.deploy(shop, 5, 'b');
     await after.clock.pass(5_000);
     expect(after.asked).toEqual(['acme/shop b..c', 'acme/shop a..b']);
+  });
+
+  it('gives each free slot the next look-up, however long another one takes', async () => {
+    const never = new Promise<CommitRange>(() => undefined);
+    const setting = await createSetting((_, __, head) => (head === 'slow' ? never : bringing(start - 2000)));
+    await setting.deploy(site, 1, 'slow', start - 1);
+    for (let number = 1; number <= 20; number++) await setting.deploy(shop, number, `c${number}`);
+
+    await setting.clock.pass(5_000);
+
+    expect(setting.leadTimes('acme/shop').observed).toBe(20);
   });
 
   it('counts as unknown what the forge can never tell', async () => {
