@@ -8,7 +8,6 @@
 
 import type { Outcome } from './deployment.ts';
 import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
-import { matchesAnyPattern } from './message-patterns.ts';
 import { endedAt, isEnded, type PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Repo } from './repo.ts';
@@ -121,5 +120,5 @@ function isRework(policy: Policy, record: PipelineRecord): boolean {
   const { branches, message } = policy.rework;
   if (record.branch !== null && matchesAnyGlob(branches, record.branch)) return true;
   if (record.event === null || !messageBearingEvents.has(record.event)) return false;
-  return matchesAnyPattern(message, record.message);
+  return message.some((source) => new RegExp(source, 'i').test(record.message));
 }

@@ -5,7 +5,7 @@
  * second time. Guarantees: the figures are those of the whole window, however few of its parts are kept.
  */
 
-import type { IgnoreReason } from './classification.ts';
+import { type IgnoreReason, ignoreReasons } from './classification.ts';
 import { compareDeployments, type Deployment, type Place } from './deployment.ts';
 import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
 import { earliest, type Figure } from './figures/figure.ts';
@@ -56,7 +56,9 @@ export interface Explanation {
   readonly next: Place | null;
 }
 
-export type UncountedReason = IgnoreReason | 'not_ended';
+export const uncountedReasons = [...ignoreReasons, 'not_ended', 'beyond_history'] as const;
+/** `beyond_history`: a deployment beyond known ground. */
+export type UncountedReason = IgnoreReason | 'not_ended' | 'beyond_history';
 
 export interface ExplainedPipeline {
   readonly place: Place;
@@ -93,6 +95,8 @@ export interface Explained {
   readonly failingSince: number;
   /** In order of time; the latest of them where there are more than wanted. */
   readonly parts: readonly DeploymentPart[];
+  /** The window's deployments beyond known ground, which are in no figure: how many, and the latest in order of time. */
+  readonly beyond: { readonly count: number; readonly latest: readonly Place[] };
 }
 
 export interface Question {
@@ -121,6 +125,9 @@ export function createExplaining(start: Fold, { seconds, at, before, most }: Que
   const withoutLeadTime = { nothing_new: 0, pending: 0, unknown: 0 };
   let fold = start;
   let parts: DeploymentPart[] = [];
+  let beyond: Place[] = [];
+  let countBeyond = 0;
+  const isListed = (place: Place): boolean => !before || compareDeployments(place, before) < 0;
   return {
     add(deployment) {
       if (deployment.at > at) return;
@@ -128,18 +135,26 @@ export function createExplaining(start: Fold, { seconds, at, before, most }: Que
       const earlier = fold;
       fold = stepFold(fold, deployment);
       if (!isWithin(deployment, { seconds }, at)) return;
-      draft.add(contributionOf(earlier, deployment));
-      const delivery = deliveryOf(earlier[deliveredAt] as Delivered, deployment);
+      const content = contributionOf(earlier, deployment);
+      if (!content) {
+        countBeyond++;
+        if (isListed(deployment)) beyond.push(deployment);
+        if (beyond.length >= 2 * most) beyond = beyond.slice(-most);
+        return;
+      }
+      draft.add(content);
+      const delivery = deliveryOf(earlier.states[deliveredAt] as Delivered, deployment);
       if (delivery && delivery.kind !== 'known') withoutLeadTime[delivery.kind]++;
-      if (before && compareDeployments(deployment, before) >= 0) return;
+      if (!isListed(deployment)) return;
       parts.push({ deployment, episode: episodePartOf(earlier, fold, deployment), delivery });
       if (parts.length >= 2 * most) parts = parts.slice(-most);
     },
     finish: () => ({
       content: draft.finish(),
       withoutLeadTime,
-      failingSince: (fold[episodeAt] as Episode).failingSince,
+      failingSince: (fold.states[episodeAt] as Episode).failingSince,
       parts: parts.slice(-most),
+      beyond: { count: countBeyond, latest: beyond.slice(-most) },
     }),
   };
 }
@@ -162,14 +177,21 @@ export function combineExplained(all: readonly Explained[], most: number): Expla
       .flatMap(({ parts }) => parts)
       .sort((a, b) => compareDeployments(a.deployment, b.deployment))
       .slice(-most),
+    beyond: {
+      count: all.reduce((sum, { beyond }) => sum + beyond.count, 0),
+      latest: all
+        .flatMap(({ beyond }) => beyond.latest)
+        .sort(compareDeployments)
+        .slice(-most),
+    },
   };
 }
 
 function episodePartOf(before: Fold, after: Fold, { at }: Deployment): EpisodePart {
-  const { failingSince: since } = before[episodeAt] as Episode;
-  const { failingSince } = after[episodeAt] as Episode;
-  if (failingSince === 0) {
+  const { openedAt: since } = before.states[episodeAt] as Episode;
+  const { openedAt } = after.states[episodeAt] as Episode;
+  if (openedAt === 0) {
     return since === 0 ? { kind: 'none' } : { kind: 'closed', since, recoverySeconds: at - since };
   }
-  return { kind: since === 0 ? 'opened' : 'continued', since: failingSince };
+  return { kind: since === 0 ? 'opened' : 'continued', since: openedAt };
 }

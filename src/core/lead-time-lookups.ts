@@ -20,7 +20,7 @@ const place = figures.indexOf(changeLeadTime as Figure<unknown>);
 
 /** In order of time; what is older than the timeline's base is asked for no more. */
 export function lookupsOf(timeline: Timeline): readonly Lookup[] {
-  let delivered = timeline.base[place] as Delivered;
+  let delivered = timeline.base.states[place] as Delivered;
   if (!delivered.rules.asksForge) return [];
   const lookups: Lookup[] = [];
   for (const deployment of timeline.recent) {

@@ -6,6 +6,8 @@
 
 import { compareText } from '../core/compare-text.ts';
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
+import { startFold } from '../core/figures/fold.ts';
+import { knownGroundOf } from '../core/known-ground.ts';
 import { createTally } from '../core/pipeline-counts.ts';
 import { longestWindowSeconds } from '../core/policy.ts';
 import {
@@ -19,7 +21,6 @@ import {
   type WindowMember,
 } from '../core/series/history-replay.ts';
 import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
-import { createTimeline } from '../core/series/reducer.ts';
 import { shownSeries } from '../core/series/samples.ts';
 import { createState } from '../core/series/state.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
@@ -27,7 +28,6 @@ import { type IntakeMode, rulesOf } from '../ingest/ingest-options.ts';
 import {
   type Family,
   plainFamilies,
-  type ShownBy,
   seriesWindowFamilies,
   tierFamilies,
   type Value,
@@ -110,7 +110,7 @@ export async function planHistory(
   const start = from - longestSeconds;
   const all = (await surveySeries(tx, mode, read, start)).filter((series) => beginOf([series]) < to);
 
-  const plain = plainFamilies(mode.policy).map(
+  const plain = plainFamilies().map(
     (family): Chapter => ({
       family,
       sections: all.map((series) => ({
@@ -122,17 +122,14 @@ export async function planHistory(
   );
   if (!withWindows) return plain;
 
-  const { policy } = mode;
+  const { windows } = mode.policy;
   /** A section for each window of each group of series. */
   const overWindows = <Sample>(
     groups: readonly (readonly [Series, ...Series[]])[],
-    familiesOf: (policy: ShownBy) => readonly Family<Sample>[],
+    familiesOf: (window: typeof windows) => readonly Family<Sample>[],
     toSample: (one: Series, share: TierShare) => Sample,
   ): Chapter[] => {
-    const ofEach = policy.windows.map((window) => ({
-      window,
-      families: familiesOf({ ...policy, windows: [window] }),
-    }));
+    const ofEach = windows.map((window) => ({ window, families: familiesOf([window]) }));
     const sectionsOf = (group: readonly [Series, ...Series[]], place: number): Section[] =>
       ofEach.flatMap(({ window, families }) => {
         const family = families[place];
@@ -147,7 +144,7 @@ export async function planHistory(
           deployments: () => read([...members.keys()], group[0].tier, start),
         };
       });
-    return familiesOf(policy).map((family, place) => ({
+    return familiesOf([]).map((family, place) => ({
       family,
       sections: groups.flatMap((group) => sectionsOf(group, place)),
     }));
@@ -194,9 +191,14 @@ async function surveySeries(
   const shown = [...shownSeries(state)].sort(([a], [b]) => compareText(a, b));
   for (const [, { repo, pairs, knownSince }] of shown) {
     const tier = pairs[0]?.tier ?? '';
-    const repoKeys = state.reposByName(repo.fullName).map(({ key }) => key);
-    const nothing: Standing = { fold: createTimeline(rulesOf(mode)).tip, totals: zeroTotals };
-    const standings = new Map(repoKeys.map((key) => [key, nothing]));
+    const repos = state.reposByName(repo.fullName);
+    const repoKeys = repos.map(({ key }) => key);
+    const standings = new Map(
+      repos.map((one): [number, Standing] => [
+        one.key,
+        { fold: startFold(rulesOf(mode), knownGroundOf(one)), totals: zeroTotals },
+      ]),
+    );
     const starts = new Map(standings);
     let firstAt: number | null = null;
     for await (const slice of read(repoKeys, tier)) {

@@ -12,7 +12,7 @@ import { edition, publishedMeans, scoreOf } from '../core/quick-check-score.ts';
 import { nameKey } from '../core/repo.ts';
 import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
-import { figuresOf } from '../core/windows/window-figures.ts';
+import { figuresIn } from '../core/windows/window-figures.ts';
 import { createBreath } from '../util/clock.ts';
 import { parseFields } from '../util/validate.ts';
 import { explanationJson, figuresJson, nextOf, scoreJson, toPlace, windowJson } from './api-answers.ts';
@@ -68,6 +68,7 @@ export const DoraQuery = (windows: readonly Window[]) =>
 
 export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDependencies) {
   const { windows } = policy;
+  const hasReworkRules = policy.rework.branches.length + policy.rework.message.length > 0;
 
   const project = async (now: number): Promise<Projected> => {
     await projection.prepare(now, createBreath());
@@ -126,10 +127,9 @@ export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDepend
       if (pairs.length === 0 && (query.repo ?? query.tier) !== undefined)
         return noSuchSeries(projected, query);
       const measure = (share: TierShare | null): Pick<PairFiguresJson, 'figures' | 'score'> => {
-        const content = share?.windows[index];
-        if (!share || !content) return { figures: null, score: null };
-        const figures = figuresOf(content, share.coverage[index] ?? 0, window, policy);
-        return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window)) };
+        const figures = figuresIn(share, index, window, now);
+        if (!figures) return { figures: null, score: null };
+        return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window, hasReworkRules)) };
       };
       const head: z.infer<typeof DoraHeadJson> = {
         window: windowJson(window, now),

@@ -27,6 +27,7 @@ const mostCommitsShown = 50;
 /** What to say of a pipeline that does not count. */
 const reasonWords: Readonly<Record<UncountedReason, string>> = {
   not_ended: 'has not ended',
+  beyond_history: 'lies beyond the history that was read: only the last outcomes show it',
   repo: 'the policy does not watch this repo',
   fork: "a fork's pipeline",
   pull_request: 'a pull request',
@@ -80,11 +81,12 @@ recovery time before a success ends it.`;
 
 function cards({ figures, window, withoutLeadTime }: Explanation): Html {
   const { deployments, failedDeployments, reworkDeployments, changeLeadTime, recoveryTime } = figures;
+  const { deploymentsPerDay: perDay } = figures;
   return html`<div class="cards">
 ${card(
   'Deployment frequency',
   String(deployments),
-  `in ${window.name}${deployments > 1 ? `: ${perTime(figures.deploymentsPerDay)}` : ''}`,
+  `in ${window.name}${deployments > 1 && perDay !== null ? `: ${perTime(perDay)}` : ''}`,
 )}
 ${card(
   'Change lead time',
@@ -98,15 +100,12 @@ ${card(
   deployments === 0 ? 'no deployment to divide by' : `${failedDeployments} of ${deployments} failed`,
 )}
 ${card('Failed deployment recovery time', medianOf(recoveryTime), timeWords(recoveryTime, 'recovery'))}
-${card('Deployment rework rate', percent(figures.reworkRate), reworkWords(reworkDeployments, deployments))}
+${card(
+  'Deployment rework rate',
+  percent(figures.reworkRate),
+  deployments === 0 ? 'no deployment to divide by' : `${reworkDeployments} of ${deployments} unplanned`,
+)}
 </div>`;
-}
-
-function reworkWords(reworkDeployments: number | null, deployments: number): string {
-  if (reworkDeployments === null) return 'the policy has no rules for it';
-  return deployments === 0
-    ? 'no deployment to divide by'
-    : `${reworkDeployments} of ${deployments} unplanned`;
 }
 
 function card(title: string, value: string, ...lines: readonly string[]): Html {

@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import { ignoreReasons } from '../core/classification.ts';
+import { uncountedReasons } from '../core/explain.ts';
 import { scoredFigures } from '../core/quick-check-score.ts';
 import type { BackfillSummary } from '../sources/backfill.ts';
 import { eventResults } from '../sources/event-labels.ts';
@@ -61,14 +62,14 @@ const timeFigure = z.strictObject({
 export const FiguresJson = z.strictObject({
   deployments: count.describe('Deployment frequency: deployments in the window, successful and failed'),
   failed_deployments: count,
-  rework_deployments: count.nullable().describe('null if the policy does not look for rework'),
-  deployments_per_day: z.number().nonnegative(),
-  change_fail_rate: ratio.nullable().describe('Failed over all deployments; null without a deployment'),
-  deployment_rework_rate: ratio
+  rework_deployments: count,
+  deployments_per_day: z
+    .number()
+    .nonnegative()
     .nullable()
-    .describe(
-      'Unplanned repairs over all; null without a deployment, or if the policy does not look for rework',
-    ),
+    .describe('Over the known part of the window; null if that is less than a day'),
+  change_fail_rate: ratio.nullable().describe('Failed over all deployments; null without a deployment'),
+  deployment_rework_rate: ratio.nullable().describe('Unplanned repairs over all; null without a deployment'),
   change_lead_time_seconds: timeFigure.describe('One sample for each commit with a known lead time'),
   failed_deployment_recovery_time_seconds: timeFigure.describe('One sample for each episode that ended'),
   coverage_ratio: ratio.describe('How much of the window is known'),
@@ -157,7 +158,7 @@ export const CountedPipelineJson = z.strictObject({
 export const UncountedPipelineJson = z.strictObject({
   ...pipeline,
   counted: z.literal(false),
-  reason: z.enum([...ignoreReasons, 'not_ended']),
+  reason: z.enum(uncountedReasons),
 });
 export type CountedPipelineJson = z.infer<typeof CountedPipelineJson>;
 export type UncountedPipelineJson = z.infer<typeof UncountedPipelineJson>;
@@ -172,7 +173,7 @@ export const ExplanationJson = z.strictObject({
     .strictObject({ nothing_new: count, pending: count, unknown: count })
     .describe('Successful deployments of the window without a lead time'),
   not_counted: z
-    .array(z.strictObject({ reason: z.enum([...ignoreReasons, 'not_ended']), pipelines: count }))
+    .array(z.strictObject({ reason: z.enum(uncountedReasons), pipelines: count }))
     .describe('How many of the window do not count, by reason'),
   pipelines: z
     .array(z.discriminatedUnion('counted', [CountedPipelineJson, UncountedPipelineJson]))

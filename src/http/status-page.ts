@@ -4,10 +4,10 @@ import { html } from 'hono/html';
 import type { IgnoreReason } from '../core/classification.ts';
 import { type CronDominance, cronDominance } from '../core/cron-warning.ts';
 import type { EventCount } from '../core/pipeline-counts.ts';
-import type { Policy, Window } from '../core/policy.ts';
+import type { Window } from '../core/policy.ts';
 import { gauges, type SeriesSample } from '../core/series/samples.ts';
-import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
-import { figuresOf, type WindowFigures } from '../core/windows/window-figures.ts';
+import type { TierSample } from '../core/windows/tier-windows.ts';
+import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
 import type { SourceActivity } from '../metrics/self-metrics.ts';
 import type { BackfillSummary } from '../sources/backfill.ts';
 import { counted } from '../util/pluralize.ts';
@@ -27,8 +27,8 @@ export interface Status {
   readonly backfills: readonly BackfillSummary[];
   readonly series: readonly SeriesSample[];
   readonly tiers: readonly TierSample[];
-  /** Its windows are those of series and tiers, in their order. */
-  readonly policy: Pick<Policy, 'windows' | 'rework'>;
+  /** Those of series and tiers, in their order. */
+  readonly windows: readonly Window[];
   readonly ignored: readonly { readonly reason: IgnoreReason; readonly pipelines: number }[];
   readonly events: readonly EventCount[];
 }
@@ -93,13 +93,6 @@ function shownWindow(windows: readonly Window[]): Window | null {
   return windows.toSorted((a, b) => a.seconds - b.seconds)[windows.length >> 1] ?? null;
 }
 
-/** What a share has in a window; `null` where it holds nothing to show. */
-function figuresIn(share: TierShare | null, policy: Status['policy'], window: Window): WindowFigures | null {
-  const index = policy.windows.indexOf(window);
-  const content = share?.windows[index];
-  return share && content ? figuresOf(content, share.coverage[index] ?? 0, window, policy) : null;
-}
-
 const figureHeadings = html`<th class="n">Deployments</th><th class="n">Lead time</th><th class="n">Fail rate</th><th class="n">Recovery</th><th class="n">Rework</th>`;
 
 function figureCells(figures: WindowFigures | null): Html {
@@ -115,19 +108,19 @@ function figureCells(figures: WindowFigures | null): Html {
   return html`${texts.map((text) => html`<td class="n nb">${text}</td>`)}`;
 }
 
-function tiersSection({ tiers, policy }: Status): Html {
-  const window = shownWindow(policy.windows);
+function tiersSection({ tiers, windows, now }: Status): Html {
+  const window = shownWindow(windows);
   if (tiers.length === 0 || !window) return html``;
   return html`<h2>Tiers over ${window.name}</h2>
 <div class="wide"><table class="narrow"><tr><th>Tier</th>${figureHeadings}<th class="n">Known</th></tr>
 ${tiers.map((sample) => {
-  const figures = figuresIn(sample, policy, window);
+  const figures = figuresIn(sample, windows.indexOf(window), window, now);
   return html`<tr><td>${sample.tier}</td>${figureCells(figures)}<td class="n nb">${percent(figures?.coverage ?? null)}</td></tr>`;
 })}</table></div>
 <p class="small dim">Times are medians. Known: how much of the window is, over all repos of the tier.</p>`;
 }
 
-function pairsSection({ series, policy, now }: Status): Html {
+function pairsSection({ series, windows, now }: Status): Html {
   if (series.length === 0) return html`<h2>Deployments</h2><p>None known yet.</p>`;
   const rows = series.map((sample) => ({ sample, ...timesOf(sample) }));
   rows.sort(
@@ -135,7 +128,7 @@ function pairsSection({ series, policy, now }: Status): Html {
   );
   const shown = rows.slice(0, mostSeriesShown);
   const failing = rows.filter(({ failingSince }) => failingSince > 0).length;
-  const window = shownWindow(policy.windows);
+  const window = shownWindow(windows);
   return html`<h2>Deployments</h2>
 <p>${counted(rows.length, 'pair')} of repo and tier, ${failing} failing.${window ? html` The last five columns are over ${window.name}; the name of a repo leads to where they come from.` : ''}</p>
 <div class="wide"><table class="pairs"><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
@@ -150,7 +143,7 @@ ${shown.map(
 <td>${moment(success, now)}</td><td>${moment(failure, now)}</td>
 <td>${failingSince > 0 ? html`<span class="bad">${moment(failingSince, now)}</span>` : html`<span class="dim">–</span>`}</td>
 <td class="n">${sample.totals.counters['dora_deployments_total'] ?? 0}</td>
-<td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td>${window ? figureCells(figuresIn(sample.windows, policy, window)) : ''}</tr>`,
+<td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td>${window ? figureCells(figuresIn(sample.windows, windows.indexOf(window), window, now)) : ''}</tr>`,
 )}</table></div>
 ${rows.length > shown.length ? html`<p>And ${rows.length - shown.length} more.</p>` : ''}`;
 }

@@ -6,6 +6,7 @@
 import { classificationVersion } from '../core/classification.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { figures } from '../core/figures/index.ts';
+import { knownGroundOf } from '../core/known-ground.ts';
 import { createTally, type EventCount } from '../core/pipeline-counts.ts';
 import { longestWindowSeconds, type Policy } from '../core/policy.ts';
 import { followKey } from '../core/poll-schedule.ts';
@@ -38,15 +39,6 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
     const state = createState();
     state.apply(await readBasics(tx));
 
-    if ((await tx.meta.get(ledgerKey)) !== ledgerFingerprint) {
-      // Entries that are new to the ledger begin at their exact totals, but for lead times, which a forge that is only now
-      // asked tells bit by bit. Before another policy: what that one finds adds nothing.
-      if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
-      const uow = createUnitOfWork(tx, state, mode, now);
-      uow.rebuildAll();
-      state.apply({ ...(await uow.finish()), timelines: new Map() });
-      await tx.meta.put(ledgerKey, ledgerFingerprint);
-    }
     const fingerprint = policyFingerprint(mode.policy);
     const before = await tx.meta.get(policyKey);
     const eventsBefore = state.tally.events();
@@ -56,13 +48,19 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
       for (const repo of state.repos.values()) await uow.reclassify(repo.key, 'settled');
       await tx.meta.put(policyKey, fingerprint);
     }
+    if ((await tx.meta.get(ledgerKey)) !== ledgerFingerprint) {
+      // Entries that are new to the ledger begin at their exact totals, but for what the forge is only now asked for.
+      if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
+      uow.rebuildAll();
+      await tx.meta.put(ledgerKey, ledgerFingerprint);
+    }
     const { forgeIdentity } = mode;
     if (forgeIdentity !== undefined && (await tx.meta.get(forgeKey)) !== forgeIdentity) {
       await tx.pipelines.dropUnknownChanges();
       await tx.meta.put(forgeKey, forgeIdentity);
     }
     state.apply({ ...(await uow.finish()), timelines: new Map() });
-    state.apply({ ...noChange(state), timelines: await readTimelines(tx, mode, now) });
+    state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode, now) });
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
 
     const hasChanged = before !== null && before !== fingerprint;
@@ -110,7 +108,12 @@ async function readBasics(tx: Transaction): Promise<StateChange> {
   };
 }
 
-async function readTimelines(tx: Transaction, mode: IntakeMode, now: number): Promise<Map<string, Timeline>> {
+async function readTimelines(
+  tx: Transaction,
+  { repos }: State,
+  mode: IntakeMode,
+  now: number,
+): Promise<Map<string, Timeline>> {
   const cutoff = now - longestWindowSeconds(mode.policy);
   const rules = rulesOf(mode);
   const withFirstSeen = rules.leadTimeFallback === 'created';
@@ -118,7 +121,8 @@ async function readTimelines(tx: Transaction, mode: IntakeMode, now: number): Pr
   for await (const slice of tx.pipelines.deployments({ withFirstSeen })) {
     for (const { tier, deployment } of slice) {
       const key = pairKey(deployment.repo, tier);
-      const builder = builders.get(key) ?? createTimelineBuilder(rules, cutoff);
+      const repo = repos.get(deployment.repo);
+      const builder = builders.get(key) ?? createTimelineBuilder(rules, cutoff, repo && knownGroundOf(repo));
       builders.set(key, builder);
       builder.add(deployment);
     }

@@ -7,6 +7,7 @@
 
 import type { Deployment } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
+import { isSameGround, type KnownGround } from '../core/known-ground.ts';
 import { addToTotals, type Credit, zeroTotals } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
 import { createTimeline, type Reduction, reduce, settle, type Timeline } from '../core/series/reducer.ts';
@@ -34,6 +35,8 @@ export interface SeriesChanges {
     after: StoredPipeline,
     firstSeenAt: number | null,
   ): void;
+  /** Folds all series of a repo again whose known ground has changed. */
+  moveGround(repo: number): void;
   /** Builds the series from the store at the next flush. */
   rebuild(repo: number, tier: string): void;
   /** Until the next `flush`: leaves the pair's totals as they are, whatever a rebuilt series finds. */
@@ -57,14 +60,15 @@ export interface SeriesOptions {
   readonly rules: FigureRules;
   /** Unix seconds: where timelines may begin. */
   readonly cutoff: number;
+  /** Of a repo, as of now. */
+  readonly groundOf: (repo: number) => KnownGround;
 }
 
 export function createSeriesChanges(
   tx: Transaction,
   state: State,
-  { rules, cutoff }: SeriesOptions,
+  { rules, cutoff, groundOf }: SeriesOptions,
 ): SeriesChanges {
-  const start = createTimeline(rules);
   const withFirstSeen = rules.leadTimeFallback === 'created';
   const pairs = new Map<string, Pair>();
   const changes = new Map<string, SeriesChange>();
@@ -97,9 +101,10 @@ export function createSeriesChanges(
   const reduceChange = (key: string, change: SeriesChange): Reduction | null => {
     const all = [...change.pipelines.values()];
     const timeline = timelines.has(key) ? timelines.get(key) : state.timelines.get(key);
+    const ground = groundOf(change.repo);
     // The clock was ahead when it was cut: the store alone still has what windows reach back to.
-    if (timeline && timeline.baseEnd > cutoff) return null;
-    return reduce(timeline ?? start, {
+    if (timeline && (timeline.baseEnd > cutoff || !isSameGround(timeline.base.ground, ground))) return null;
+    return reduce(timeline ?? createTimeline(rules, ground), {
       removed: all.flatMap(({ was }) => was ?? []),
       inserted: all.flatMap(({ now }) => now ?? []),
     });
@@ -109,7 +114,7 @@ export function createSeriesChanges(
     for await (const slice of tx.pipelines.deployments({ only: { repo, tier }, withFirstSeen })) {
       for (const { deployment } of slice) inserted.push(deployment);
     }
-    const reduction = reduce(start, { removed: [], inserted });
+    const reduction = reduce(createTimeline(rules, groundOf(repo)), { removed: [], inserted });
     if (!reduction) throw new Error(`Repo ${repo} has a deployment to "${tier}" without a time`);
     return reduction;
   };
@@ -138,11 +143,13 @@ export function createSeriesChanges(
     settled.clear();
   };
 
+  const tiersOf = (repo: number): readonly string[] => {
+    const changed = [...pairs.values()].filter((pair) => pair.repo === repo).map((pair) => pair.tier);
+    return [...new Set([...state.tiersOf(repo), ...changed])];
+  };
+
   return {
-    tiersOf(repo) {
-      const changed = [...pairs.values()].filter((pair) => pair.repo === repo).map((pair) => pair.tier);
-      return [...new Set([...state.tiersOf(repo), ...changed])];
-    },
+    tiersOf,
     hasPair: (repo, tier) => pairAt(repo, tier) !== undefined,
     get pairCount() {
       return state.pairs.size + added;
@@ -169,6 +176,9 @@ export function createSeriesChanges(
       }
       if (was && tierBefore !== null) move(repo, tierBefore, was, null);
       if (now && tierAfter !== null) move(repo, tierAfter, null, now);
+    },
+    moveGround(repo) {
+      for (const tier of tiersOf(repo)) changeOf(repo, tier);
     },
     rebuild(repo, tier) {
       changeOf(repo, tier).isRebuilt = true;

@@ -9,6 +9,7 @@ import { isInFuture } from '../core/clock-skew.ts';
 import type { Change } from '../core/commit-range.ts';
 import { creditAfterMove, creditAtFirst, creditWhenSettled } from '../core/countable.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
+import { isSameGround, knownGroundOf } from '../core/known-ground.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import { longestWindowSeconds } from '../core/policy.ts';
 import type { Follow } from '../core/poll-schedule.ts';
@@ -76,6 +77,7 @@ export function createUnitOfWork(
   const series = createSeriesChanges(tx, state, {
     rules,
     cutoff: now - longestWindowSeconds(mode.policy),
+    groundOf: (repo) => knownGroundOf(repos.at(repo)),
   });
   const admission = createAdmission(mode, { repos, follows, series });
   const firsts = createCommitFirsts(tx, series, rules);
@@ -97,7 +99,10 @@ export function createUnitOfWork(
     tx,
     repoById: repos.byId,
     repoByName: (fullName) => repos.named(fullName)[0] ?? null,
-    putRepo: async (repo) => repos.put(repo),
+    async putRepo(repo) {
+      if (!isSameGround(knownGroundOf(repos.at(repo.key)), knownGroundOf(repo))) series.moveGround(repo.key);
+      repos.put(repo);
+    },
     admitsRepo: (facts) => repos.find(facts) !== null || admission.admitsRepo(),
 
     async repoOf(facts) {
@@ -162,8 +167,8 @@ export function createUnitOfWork(
 
     async release(repoKey) {
       const before = repos.at(repoKey);
-      const repo = { ...before, revealed: true, knownSince: before.knownSince ?? (mode.canAsk ? null : now) };
-      if (!before.revealed) repos.put(repo);
+      const repo = { ...before, revealed: true, ...(!mode.canAsk && knownFromNow(before, now)) };
+      if (!before.revealed) await uow.putRepo(repo);
       admission.makeKnownByName(repo);
       const waivedAtFirst = before.revealed ? 0 : lateBits;
       for await (const slice of tx.pipelines.held(repoKey)) {
@@ -251,4 +256,9 @@ export function createUnitOfWork(
     await uow.reclassify(renamed.key, 'settled');
     await series.flush();
   }
+}
+
+/** A repo that no backfill will ever complete: all that is posted counts, whatever horizon the backfill would have had. */
+function knownFromNow({ horizon, knownSince }: Repo, now: number): Pick<Repo, 'horizon' | 'knownSince'> {
+  return knownSince === null ? { horizon: null, knownSince: now } : { horizon, knownSince };
 }

@@ -1,8 +1,7 @@
 /** Every metric of the figures: its name, type and help, and the values that a sample has of it. */
 
-import type { WindowMetric } from '../core/figures/figure.ts';
-import type { Policy } from '../core/policy.ts';
-import { type HistogramTotals, type LedgerMetric, ledgerMetrics } from '../core/series/ledger.ts';
+import type { Window } from '../core/policy.ts';
+import { type HistogramTotals, ledgerMetrics } from '../core/series/ledger.ts';
 import { gauges, type SeriesSample } from '../core/series/samples.ts';
 import { quantileOf } from '../core/windows/quantile.ts';
 import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
@@ -12,9 +11,6 @@ import {
   windowDistributions,
   windowQuantiles,
 } from '../core/windows/window-content.ts';
-
-/** The part of the policy that decides which families there are. */
-export type ShownBy = Pick<Policy, 'windows' | 'rework'>;
 
 export interface Family<Sample> {
   readonly name: string;
@@ -30,15 +26,14 @@ export interface Value {
 }
 
 /** Of each pair of repo and tier, in the order in which they are written. */
-export function seriesFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
-  return [...plainFamilies(policy), ...seriesWindowFamilies(policy)];
+export function seriesFamilies(windows: readonly Window[]): readonly Family<SeriesSample>[] {
+  return [...plainFamilies(), ...seriesWindowFamilies(windows)];
 }
 
 /** Those without a window. */
-export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
-  const metrics = ledgerMetrics.filter((metric) => isShown(metric, policy));
+export function plainFamilies(): readonly Family<SeriesSample>[] {
   return [
-    ...metrics.flatMap((metric): Family<SeriesSample>[] =>
+    ...ledgerMetrics.flatMap((metric): Family<SeriesSample>[] =>
       metric.type === 'counter'
         ? [
             {
@@ -58,7 +53,7 @@ export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] 
         valuesOf: ({ repo, tier, gauges: values }) => [{ labels: { repo, tier }, value: values[index] ?? 0 }],
       }),
     ),
-    ...metrics.flatMap((metric): Family<SeriesSample>[] =>
+    ...ledgerMetrics.flatMap((metric): Family<SeriesSample>[] =>
       metric.type === 'histogram'
         ? [
             {
@@ -76,20 +71,20 @@ export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] 
   ];
 }
 
-export function seriesWindowFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
+export function seriesWindowFamilies(windows: readonly Window[]): readonly Family<SeriesSample>[] {
   return windowFamilies<SeriesSample>(
     'dora_window_',
-    policy,
+    windows,
     (sample) => sample.windows,
     ({ repo, tier }) => ({ repo, tier }),
   );
 }
 
 /** Of each tier over all its repos. */
-export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
+export function tierFamilies(windows: readonly Window[]): readonly Family<TierSample>[] {
   return windowFamilies<TierSample>(
     'dora_tier_window_',
-    policy,
+    windows,
     (sample) => sample,
     ({ tier }) => ({ tier }),
   );
@@ -97,11 +92,10 @@ export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
 
 function windowFamilies<Sample>(
   prefix: string,
-  policy: ShownBy,
+  windows: readonly Window[],
   shareOf: (sample: Sample) => TierShare | null,
   labelsOf: (sample: Sample) => Readonly<Record<string, string>>,
 ): Family<Sample>[] {
-  const { windows } = policy;
   /** A family with what `valuesIn` gives for each window of a sample. */
   const family = (
     name: string,
@@ -124,14 +118,10 @@ function windowFamilies<Sample>(
     },
   });
   return [
-    ...windowCounts.flatMap((metric, place) =>
-      isShown(metric, policy)
-        ? [
-            family(metric.name, `${metric.help}, in the window.`, 'gauge', ({ counts }) => [
-              { value: counts[place] ?? 0, labels: {} },
-            ]),
-          ]
-        : [],
+    ...windowCounts.map(({ name, help }, place) =>
+      family(name, `${help}, in the window.`, 'gauge', ({ counts }) => [
+        { value: counts[place] ?? 0, labels: {} },
+      ]),
     ),
     ...windowDistributions.flatMap(({ name, samplesName, help }, place) => [
       family(name, `${help}: quantiles over the window.`, 'summary', ({ samples }) =>
@@ -148,10 +138,6 @@ function windowFamilies<Sample>(
       { value: coverage, labels: {} },
     ]),
   ];
-}
-
-function isShown({ isLookedFor }: LedgerMetric | WindowMetric, policy: ShownBy): boolean {
-  return isLookedFor?.(policy) ?? true;
 }
 
 function emptyHistogram(buckets: readonly number[]): HistogramTotals {

@@ -10,7 +10,6 @@ import { compareDeployments, type Deployment, type Place } from '../core/deploym
 import {
   combineExplained,
   createExplaining,
-  type DeploymentPart,
   type Explain,
   type Explained,
   type ExplainedPipeline,
@@ -18,11 +17,11 @@ import {
   type Explanation,
   type UncountedReason,
 } from '../core/explain.ts';
-import type { Fold } from '../core/figures/fold.ts';
+import { type Fold, startFold } from '../core/figures/fold.ts';
+import { knownGroundOf } from '../core/known-ground.ts';
 import { pairKey } from '../core/series/pair.ts';
-import { createTimeline } from '../core/series/reducer.ts';
 import { findSeries } from '../core/series/samples.ts';
-import { coverageOf } from '../core/windows/coverage.ts';
+import { coverageOf, knownSeconds, knownTimeOf } from '../core/windows/coverage.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { rulesOf } from '../ingest/ingest-options.ts';
@@ -58,7 +57,8 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
       }
       const explained = combineExplained(ofRepos, request.limit + 1);
       const uncounted = await readUncounted(pipelines, repos, request);
-      const { listed, next } = chooseListed(explained.parts, uncounted.latest, request.limit);
+      const { listed, next } = chooseListed(explained, uncounted.latest, request.limit);
+      if (explained.beyond.count > 0) uncounted.counts.set('beyond_history', explained.beyond.count);
 
       const details: ExplainedPipeline[] = [];
       for (const { place, verdict } of listed) {
@@ -69,12 +69,13 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         details.push({ place, record: stored.record, repoId, url, verdict });
       }
       const { ratio } = coverageOf(series.knownSince, window, at);
+      const known = knownSeconds(knownTimeOf(series.knownSince, window, at), window, at);
       return {
         repo: series.repo.fullName,
         tier,
         window,
         at,
-        figures: figuresOf(explained.content, ratio, window, ingest.mode.policy),
+        figures: figuresOf(explained.content, ratio, known),
         withoutLeadTime: explained.withoutLeadTime,
         failingSince: explained.failingSince,
         uncounted: [...uncounted.counts]
@@ -103,11 +104,13 @@ function historyOf(
 ): History {
   const rules = rulesOf(mode);
   const timeline = state.timelines.get(pairKey(repo, tier));
-  if (!timeline) return { start: createTimeline(rules).tip, slices: [] };
+  const known = state.repos.get(repo);
+  const start = startFold(rules, known && knownGroundOf(known));
+  if (!timeline) return { start, slices: [] };
   if (at - window.seconds >= timeline.baseEnd) return { start: timeline.base, slices: [timeline.recent] };
   const withFirstSeen = rules.leadTimeFallback === 'created';
   const slices = readDeployments(pipelines, { only: { repo, tier }, withFirstSeen });
-  return { start: createTimeline(rules).tip, slices };
+  return { start, slices };
 }
 
 async function* readDeployments(
@@ -145,7 +148,7 @@ async function readUncounted(
   pipelines: Reading['pipelines'],
   repos: readonly number[],
   { tier, window, at, before, limit }: ExplainRequest,
-): Promise<{ counts: ReadonlyMap<UncountedReason, number>; latest: readonly Listable[] }> {
+): Promise<{ counts: Map<UncountedReason, number>; latest: readonly Listable[] }> {
   const counts = new Map<UncountedReason, number>();
   const latest: Listable[] = [];
   const breathe = createBreath();
@@ -169,14 +172,19 @@ async function readUncounted(
 
 /** The latest first, as many as are wanted. */
 function chooseListed(
-  parts: readonly DeploymentPart[],
+  { parts, beyond }: Explained,
   uncounted: readonly Listable[],
   limit: number,
 ): { listed: readonly Listable[]; next: Place | null } {
   const counted = parts.map(
     (part): Listable => ({ place: part.deployment, verdict: { kind: 'deployment', part } }),
   );
-  const all = [...counted, ...uncounted].sort((a, b) => compareDeployments(b.place, a.place));
+  const uncountedBeyond = beyond.latest.map(
+    (place): Listable => ({ place, verdict: { kind: 'uncounted', reason: 'beyond_history' } }),
+  );
+  const all = [...counted, ...uncountedBeyond, ...uncounted].sort((a, b) =>
+    compareDeployments(b.place, a.place),
+  );
   let commits = 0;
   const end = all.findIndex(({ verdict }, index) => {
     if (verdict.kind === 'deployment' && verdict.part.delivery?.kind === 'known') {

@@ -1,6 +1,7 @@
 /**
- * Looks beyond a repo's horizon for the last success and the last failure of each pair that has none since, so that
- * timestamps tell of them. Gives up after twenty pages of each status: what is older still is of little use.
+ * Searches beyond a repo's horizon for the last success and the last failure of each pair that has none since, and for
+ * all failures after a success that it finds: the first of them is when the failing began. Reads twenty pages of each
+ * status at most.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -9,65 +10,96 @@ import { failureStatuses, type Policy } from '../core/policy.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import { tierByNameAlone } from '../core/tiers.ts';
 import type { Ingest } from '../ingest/ingest.ts';
+import { createdAt } from '../woodpecker/wire.ts';
 import type { Source } from './event-labels.ts';
 import { pipelinePages } from './list-pipelines.ts';
 import { addCounts, type Counts, type Intake, noCounts, storePage } from './store-page.ts';
-import { askableRepo } from './watched-repos.ts';
+import { type AskableRepo, askableRepo } from './watched-repos.ts';
 
 const mostPages = 20;
 
-export async function findOlderOutcomes(
+export async function findLastOutcomes(
   intake: Intake,
   repoKey: number,
   source: Source,
   signal: AbortSignal,
 ): Promise<Counts> {
   const { ingest, client } = intake;
+  const repo = askableRepo(ingest.state, repoKey);
+  const outcomes = await readOutcomes(ingest, repo);
   let counts = noCounts;
-  const lacking = await lackingOutcomes(ingest, repoKey);
-  for (const outcome of ['success', 'failure'] as const) {
-    for (const status of statusesOf(outcome, ingest.mode.policy)) {
-      if (!lacking.isAny(outcome)) continue;
-      const { woodpeckerId, horizon } = askableRepo(ingest.state, repoKey);
-      const query = { before: (horizon ?? 0) + 1, status };
-      let pages = 0;
-      for await (const rows of pipelinePages(client, woodpeckerId, query, signal)) {
-        const page = await storePage(intake, repoKey, rows, source, null, signal);
-        counts = addCounts(counts, page.counts);
-        lacking.note(page.pipelines);
-        if (++pages === mostPages || !lacking.isAny(outcome)) break;
-      }
+  /** Reads rows of a status until `isDone` of the oldest so far; returns whether it has read them all. */
+  const read = async (
+    status: string,
+    after: number | null,
+    isDone: (oldest: number) => boolean,
+  ): Promise<boolean> => {
+    const query = { before: (repo.horizon ?? 0) + 1, ...(after !== null && { after }), status };
+    let oldest = Number.POSITIVE_INFINITY;
+    let pages = 0;
+    if (isDone(oldest)) return false;
+    for await (const rows of pipelinePages(client, repo.woodpeckerId, query, signal)) {
+      const page = await storePage(intake, repoKey, rows, source, null, signal);
+      counts = addCounts(counts, page.counts);
+      outcomes.note(page.pipelines);
+      oldest = Math.min(oldest, ...rows.map(createdAt));
+      if (isDone(oldest) || ++pages === mostPages) return false;
     }
+    return true;
+  };
+
+  const isWholeHistory = await read('success', null, () => !outcomes.isAnyLacking('success'));
+  for (const status of statusesOf(ingest.mode.policy)) {
+    const end = outcomes.endOfFailures(isWholeHistory);
+    const after = outcomes.isAnyLacking('failure') || !Number.isFinite(end) ? null : end - 1;
+    await read(
+      status,
+      after,
+      (oldest) => !outcomes.isAnyLacking('failure') && oldest <= outcomes.endOfFailures(isWholeHistory),
+    );
   }
   return counts;
 }
 
-function statusesOf(outcome: Outcome, policy: Policy): readonly string[] {
-  if (outcome === 'success') return ['success'];
-  return failureStatuses.filter((status) => policy.deployments.failure.includes(status));
+function statusesOf({ deployments }: Policy): readonly string[] {
+  return failureStatuses.filter((status) => deployments.failure.includes(status));
 }
 
-/** Which pairs of the repo lack which outcome, brought forward with each page that is noted. */
-async function lackingOutcomes({ state, mode, read }: Ingest, repoKey: number) {
-  const known = await read((rows) => rows.pipelines.outcomes(repoKey));
-  const found = new Map([...known].map(([tier, outcomes]) => [tier, new Set(outcomes)]));
-  const outcomesOf = (tier: string): Set<Outcome> => {
-    const outcomes = found.get(tier) ?? new Set();
-    found.set(tier, outcomes);
-    return outcomes;
+/** When the latest of each outcome was created, by tier; every page that is noted adds to it. */
+async function readOutcomes({ mode, read }: Ingest, { key, fullName, horizon }: AskableRepo) {
+  const known = await read((rows) => rows.pipelines.outcomes(key));
+  const tiers = new Map([...known].map(([tier, latest]) => [tier, new Map(latest)]));
+  const latestOf = (tier: string): Map<Outcome, number> => {
+    const latest = tiers.get(tier) ?? new Map<Outcome, number>();
+    tiers.set(tier, latest);
+    return latest;
   };
-  const { fullName } = askableRepo(state, repoKey);
   const byName = isWatched(mode.policy, fullName) ? tierByNameAlone(mode.policy, fullName) : null;
-  if (byName !== null) outcomesOf(byName);
+  if (byName !== null) latestOf(byName);
   return {
-    /** Also where no pair is known yet. */
-    isAny: (outcome: Outcome) =>
-      found.size === 0 || [...found.values()].some((outcomes) => !outcomes.has(outcome)),
+    /** Also true if no pair is known yet. */
+    isAnyLacking: (outcome: Outcome) =>
+      tiers.size === 0 || [...tiers.values()].some((latest) => !latest.has(outcome)),
+    /**
+     * How far back failures may be open: to the earliest success that is the last of its pair. A pair without any is
+     * failing from its first failure on, if that is certain.
+     */
+    endOfFailures(isWholeHistory: boolean): number {
+      const ends = [...tiers.values()].map((latest) => {
+        const success = latest.get('success');
+        if (success === undefined)
+          return isWholeHistory ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+        return success <= (horizon ?? 0) ? success : Number.POSITIVE_INFINITY;
+      });
+      return Math.min(...ends);
+    },
     note(pipelines: readonly StoredPipeline[]) {
-      for (const { classification } of pipelines) {
+      for (const { classification, record } of pipelines) {
         if (classification.tier === null) continue;
-        const outcomes = outcomesOf(classification.tier);
-        if (classification.kind === 'deployment') outcomes.add(classification.outcome);
+        const latest = latestOf(classification.tier);
+        if (classification.kind !== 'deployment') continue;
+        const { outcome, at } = classification;
+        latest.set(outcome, Math.max(latest.get(outcome) ?? 0, record.createdAt ?? at));
       }
     },
   };

@@ -12,7 +12,7 @@ import type { CoveredGround } from '../core/repo.ts';
 import { nowSeconds } from '../util/clock.ts';
 import { createdAt, type WirePipeline } from '../woodpecker/wire.ts';
 import type { Source } from './event-labels.ts';
-import { findOlderOutcomes } from './last-outcomes.ts';
+import { findLastOutcomes } from './last-outcomes.ts';
 import { pipelinePages } from './list-pipelines.ts';
 import { addCounts, type Counts, type Intake, noCounts, storePage } from './store-page.ts';
 import { type AskableRepo, askableRepo } from './watched-repos.ts';
@@ -64,13 +64,16 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
       await read({ before: earlier.fromCreatedAt + 1 }, floor);
     }
     if (isFirst && horizon > 0) {
-      counts = addCounts(counts, await findOlderOutcomes(intake, repoKey, source, signal));
+      counts = addCounts(counts, await findLastOutcomes(intake, repoKey, source, signal));
     }
 
     await ingest.submit(async (uow) => {
       const current = uow.repoById(repoAt(repoKey).woodpeckerId);
       if (!current) return;
-      const knownSince = isFirst ? Math.min(current.knownSince ?? horizon, horizon) : current.knownSince;
+      const hasReachedHorizon = isFirst || isBounded;
+      const knownSince = hasReachedHorizon
+        ? Math.min(current.knownSince ?? horizon, horizon)
+        : current.knownSince;
       const scan = { watermark: highest, scannedAt: startedAt, covered: null };
       await uow.putRepo({ ...current, knownSince, scan });
       await uow.release(repoKey);

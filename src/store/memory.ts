@@ -188,15 +188,18 @@ function createTransaction(undo: (() => void)[]): Transaction {
         return found[0]?.record.number ?? null;
       },
       async outcomes(repo) {
-        const found = new Map<string, Set<Outcome>>();
-        for (const { classification } of sorted((pipeline) => pipeline.repo === repo)) {
+        const found = new Map<string, Map<Outcome, number>>();
+        const latest = new Map<string, number>();
+        for (const { classification, record } of sorted((pipeline) => pipeline.repo === repo)) {
           const { tier } = classification;
           if (tier === null) continue;
-          const outcomes = found.get(tier) ?? new Set();
-          found.set(
-            tier,
-            classification.kind === 'deployment' ? outcomes.add(classification.outcome) : outcomes,
-          );
+          const outcomes = found.get(tier) ?? new Map<Outcome, number>();
+          found.set(tier, outcomes);
+          if (classification.kind !== 'deployment') continue;
+          const { outcome, at } = classification;
+          if (at < (latest.get(`${outcome} ${tier}`) ?? 0)) continue;
+          latest.set(`${outcome} ${tier}`, at);
+          outcomes.set(outcome, record.createdAt ?? at);
         }
         return found;
       },

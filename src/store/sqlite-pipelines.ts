@@ -152,13 +152,17 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async outcomes(repo) {
       const rows = await all(
-        'SELECT DISTINCT tier, outcome FROM pipelines WHERE repo = ? AND tier IS NOT NULL',
+        `SELECT tier, outcome, MAX(deployed_at), COALESCE(created_at, deployed_at) AS created FROM pipelines
+           WHERE repo = ? AND tier IS NOT NULL GROUP BY tier, outcome`,
         repo,
       );
-      const found = new Map<string, Set<Outcome>>();
-      for (const { tier, outcome } of rows) {
-        const outcomes = found.get(String(tier)) ?? new Set();
-        found.set(String(tier), outcome === null ? outcomes : outcomes.add(outcome as Outcome));
+      const found = new Map<string, Map<Outcome, number>>();
+      for (const { tier, outcome, created } of rows) {
+        const outcomes = found.get(String(tier)) ?? new Map<Outcome, number>();
+        found.set(
+          String(tier),
+          outcome === null ? outcomes : outcomes.set(outcome as Outcome, Number(created)),
+        );
       }
       return found;
     },

@@ -97,8 +97,11 @@ export interface PipelineTable {
   releaseHeld(repo: number): Promise<void>;
   /** The lowest number among the repo's pipelines whose last update is not before `since` (Unix seconds). */
   lowestUpdatedSince(repo: number, since: number): Promise<number | null>;
-  /** Tiers of the repo's pipelines, held ones too, each with the outcomes that it has. */
-  outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlySet<Outcome>>>;
+  /**
+   * Tiers of the repo's pipelines, held ones too, each with the outcomes that it has: when the latest deployment of each
+   * was created, or deployed if its creation is unknown; Unix seconds.
+   */
+  outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlyMap<Outcome, number>>>;
   ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
   eventCounts(): Promise<readonly EventCount[]>;
 }
@@ -149,11 +152,6 @@ export interface StoredBackfill {
 /** The store cannot do its work now: disk full, read-only, locked or failing. Worth another try later. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
-}
-
-/** Part of what was stored cannot be read any more. It stays so until somebody restores a backup. */
-export class StoreDamaged extends StoreUnavailable {
-  override name = 'StoreDamaged';
 }
 
 /** The store cannot be used at all as it is: made by a newer version, not one of ours, or where none can be. */

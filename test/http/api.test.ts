@@ -77,7 +77,8 @@ describe('GET /api/explain', () => {
         deployments: 6,
         failed_deployments: 3,
         rework_deployments: 1,
-        deployments_per_day: 0.2,
+        // Nothing is known of the time before the first webhook.
+        deployments_per_day: null,
         change_fail_rate: 0.5,
         deployment_rework_rate: 1 / 6,
         change_lead_time_seconds: { samples: 1, median: 7200, p95: 7200 },
@@ -472,7 +473,7 @@ describe('GET /api/dora', () => {
         deployments: 3,
         failed_deployments: 1,
         rework_deployments: 0,
-        deployments_per_day: 3 / 7,
+        deployments_per_day: null,
         change_fail_rate: 1 / 3,
         deployment_rework_rate: 0,
         change_lead_time_seconds: { samples: 2, median: 87_330, p95: 165_873 },
@@ -492,13 +493,13 @@ describe('GET /api/dora', () => {
     expect(pairs[2]).toEqual({ repo: 'acme/older', tier: 'production', figures: null, score: null });
   });
 
-  it('has neither a rate nor a score of rework if the policy has no rules for it', async () => {
+  it('has no score for rework where the policy has no rules for it', async () => {
     const exporter = await createSmallExporter({
       policy: { ...policy, rework: { branches: [], message: [] } },
     });
     await tell(exporter, ...told);
     const { pairs } = await get<Dora>(exporter.app(), '/api/dora?window=7d&repo=acme/shop&tier=production');
-    expect(pairs[0]?.figures).toMatchObject({ rework_deployments: null, deployment_rework_rate: null });
+    expect(pairs[0]?.figures?.deployment_rework_rate).toBe(0);
     expect(pairs[0]?.score?.missing).toEqual(['deployment_frequency', 'deployment_rework_rate']);
   });
 
@@ -596,8 +597,6 @@ function scraped(metrics: ReadonlyMap<string, number>, prefix: string, labels: s
     metrics.get(`${prefix}_${name}{${labels}${quantile ? `,quantile="${quantile}"` : ''}}`) ?? null;
   const deployments = value('deployments');
   if (deployments === null) return null;
-  const seconds =
-    (policy.windows.find(({ name }) => labels.includes(`window="${name}"`))?.seconds ?? 0) / day;
   const time = (name: string) => ({
     samples: value(`${name}_samples`),
     median: value(`${name}_seconds`, '0.5'),
@@ -608,7 +607,7 @@ function scraped(metrics: ReadonlyMap<string, number>, prefix: string, labels: s
     deployments,
     failed_deployments: value('failed_deployments'),
     rework_deployments: value('rework_deployments'),
-    deployments_per_day: deployments / seconds,
+    deployments_per_day: null,
     change_fail_rate: rate(value('failed_deployments')),
     deployment_rework_rate: rate(value('rework_deployments')),
     change_lead_time_seconds: time('change_lead_time'),
@@ -618,7 +617,7 @@ function scraped(metrics: ReadonlyMap<string, number>, prefix: string, labels: s
 }
 
 /** Figures worked out of the list of an explanation alone. */
-function recounted({ pipelines, window, figures }: ExplanationJson) {
+function recounted({ pipelines, figures }: ExplanationJson) {
   const counted = pipelines.flatMap((pipeline) => (pipeline.counted ? [pipeline] : []));
   const times = (seconds: readonly number[]) => {
     const sorted = seconds.toSorted((a, b) => a - b);
@@ -635,7 +634,7 @@ function recounted({ pipelines, window, figures }: ExplanationJson) {
     deployments: counted.length,
     failed_deployments: failed,
     rework_deployments: rework,
-    deployments_per_day: counted.length / (window.seconds / day),
+    deployments_per_day: null,
     change_fail_rate: counted.length === 0 ? null : failed / counted.length,
     deployment_rework_rate: counted.length === 0 ? null : rework / counted.length,
     change_lead_time_seconds: times(

@@ -157,7 +157,7 @@ describe.each([
           const { state } = exporter;
           const exposition = createExposition({
             projection: createProjection(state, []),
-            policy: aPolicy({ windows: [] }),
+            windows: [],
             renderSelf: async () => '',
             now: () => noon,
             breathe: createBreath(),

@@ -54,7 +54,7 @@ const aStatus = (overrides: Partial<Status> = {}): Status => ({
   backfills: [],
   series: [],
   tiers: [],
-  policy: defaultPolicy,
+  windows: defaultPolicy.windows,
   ignored: [],
   events: [],
   ...overrides,

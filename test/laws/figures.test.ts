@@ -18,6 +18,7 @@ import {
   playHistory,
   shownOf,
   wrongCoverages,
+  wrongKnown,
   wrongLookups,
 } from '../support/dora-play.ts';
 import { createLedgerWatch } from '../support/ledger-watch.ts';
@@ -57,6 +58,7 @@ function compare(projection: Projection, { policy: { windows } }: History, told:
   // Many thousand comparisons: the one that tells the difference is slow, and only needed where there is one.
   if (!isDeepStrictEqual(shown, expected)) expect(shown).toEqual(expected);
   expect(wrongCoverages(projected, windows, told)).toEqual([]);
+  expect(wrongKnown(projected, windows, told)).toEqual([]);
   const eventful = idleSeries(projected, expected).filter(
     ({ gauges, windows: held }) => held !== null || gauges.some((gauge) => gauge !== 0),
   );

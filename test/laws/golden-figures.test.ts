@@ -563,6 +563,7 @@ const truthOf = (story: Story, answers: readonly ForgeAnswer[]): Truth => ({
   forge: story.commits ? { graph: graphOf(story), answers } : null,
   fallback: null,
   knownSince: new Map(),
+  countsBeyond: true,
 });
 
 const distributionOf = (told: Expected['leadTime']) => {

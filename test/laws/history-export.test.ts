@@ -110,7 +110,7 @@ async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
 async function scraped(world: World, now: number, windowsOf = policy.windows): Promise<Map<string, number>> {
   const exposition = createExposition({
     projection: createProjection(world.state, windowsOf),
-    policy: { ...policy, windows: windowsOf },
+    windows: windowsOf,
     renderSelf: async () => '',
     now: () => now,
     breathe: createBreath(),
@@ -180,7 +180,7 @@ describe('an exported history', () => {
           }
         },
       ),
-      { numRuns: runs(20) },
+      { numRuns: runs(22) },
     );
     expect(compared).toBeGreaterThan(40_000);
   });

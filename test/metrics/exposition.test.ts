@@ -17,7 +17,7 @@ const { windows } = defaultPolicy;
 const expose = (state: State, renderSelf: () => Promise<string> = noSelf) =>
   createExposition({
     projection: createProjection(state, windows),
-    policy: defaultPolicy,
+    windows,
     renderSelf,
     now: () => noon,
     breathe: createBreath(),

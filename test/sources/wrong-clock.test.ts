@@ -37,7 +37,10 @@ it('credits what happens from now on, and shows when all before was last', async
   const { finished } = woodpecker.addPipeline(shop, { created: dawn - 86_400 });
   await liveAhead();
   const harness = await live();
-  expect(harness.repo(shop)?.horizon).toBe(dawn - 120 * 86_400);
+  expect(harness.repo(shop)).toMatchObject({
+    horizon: dawn - 120 * 86_400,
+    knownSince: dawn - 120 * 86_400,
+  });
   expect(harness.shown(shop)).toMatchObject({ deployments: 0, lastSuccess: finished });
   woodpecker.runPipeline(shop);
   await harness.round();

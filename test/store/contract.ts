@@ -828,29 +828,40 @@ export function describeStore(
         });
       });
 
-      it('tells by tier which outcomes a repo has, held or not, and of tiers that have none', async () => {
+      it('tells by tier when the latest of each outcome was created, held or not, and of tiers that have none', async () => {
         await store.transact(async (tx) => {
           const one = await addRepo(tx, 11);
           const other = await addRepo(tx, 12);
-          const put = (repo: number, number: number, tier: string, outcome: 'success' | 'failure') =>
+          const put = (
+            repo: number,
+            number: number,
+            tier: string,
+            outcome: 'success' | 'failure',
+            at: number,
+            createdAt: number | null,
+          ) =>
             tx.pipelines.put(
               pipelineOf(repo, number, {
-                classification: { kind: 'deployment', tier, outcome, at: 1100, isRework: false },
+                record: aRecord({ number, createdAt }),
+                classification: { kind: 'deployment', tier, outcome, at, isRework: false },
                 isHeld: number % 2 === 0,
               }),
             );
-          await put(one, 1, 'production', 'success');
-          await put(one, 2, 'production', 'failure');
-          await put(one, 3, 'production', 'success');
-          await put(one, 4, 'staging', 'failure');
-          await put(other, 1, 'staging', 'success');
+          await put(one, 1, 'production', 'success', 1300, 1010);
+          await put(one, 2, 'production', 'failure', 1150, 1020);
+          await put(one, 3, 'production', 'success', 1200, 1030);
+          await put(one, 4, 'staging', 'failure', 1100, null);
+          await put(other, 1, 'staging', 'success', 1100, 1000);
           await tx.pipelines.put(pipelineOf(one, 5, { classification: ignoredAs('killed', 'preview') }));
           await tx.pipelines.put(pipelineOf(one, 6, { classification: ignoredAs('branch', null) }));
-          const told = [...(await tx.pipelines.outcomes(one))].map(([tier, set]) => [tier, [...set].sort()]);
+          const told = [...(await tx.pipelines.outcomes(one))].map(([tier, latest]) => [
+            tier,
+            Object.fromEntries(latest),
+          ]);
           expect(Object.fromEntries(told)).toEqual({
-            production: ['failure', 'success'],
-            staging: ['failure'],
-            preview: [],
+            production: { failure: 1020, success: 1010 },
+            staging: { failure: 1100 },
+            preview: {},
           });
           expect(await tx.pipelines.outcomes(99)).toEqual(new Map());
         });

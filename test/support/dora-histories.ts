@@ -65,6 +65,8 @@ export type Step = { readonly isJoined: boolean } & (
   | { readonly kind: 'wait'; readonly seconds: number }
   | { readonly kind: 'restart' }
   | { readonly kind: 'release'; readonly repo: number }
+  /** A backfill by hand makes more of a repo known. */
+  | { readonly kind: 'cover'; readonly repo: number; readonly since: number }
 );
 
 export interface History {
@@ -337,6 +339,15 @@ function anySteps(
                   repo: fc.constantFrom(...repoIds),
                 }),
               },
+              {
+                weight: 2,
+                arbitrary: fc.record({
+                  kind: fc.constant('cover' as const),
+                  isJoined: fc.constant(false),
+                  repo: fc.constantFrom(...repoIds),
+                  since: anyMoment(),
+                }),
+              },
             ]
           : []),
       ),
@@ -401,6 +412,7 @@ export function truthOf(
     readonly fallback: 'created' | null;
     readonly answers: readonly ForgeAnswer[];
     readonly knownSince: ReadonlyMap<number, number>;
+    readonly countsBeyond: boolean;
   },
 ): Truth {
   const present = pipelines.flatMap(({ repo, number, tellings }, pipeline) => {
@@ -432,5 +444,6 @@ export function truthOf(
     forge: told.asksForge ? { graph, answers: told.answers } : null,
     fallback: told.fallback,
     knownSince: told.knownSince,
+    countsBeyond: told.countsBeyond,
   };
 }

@@ -59,6 +59,11 @@ export interface Truth {
   readonly names: ReadonlyMap<number, string>;
   /** Unix seconds from which on a repo is known without a gap. */
   readonly knownSince: ReadonlyMap<number, number>;
+  /**
+   * Whether deployments up to then count. If not, only the last outcomes and the open failure know of them, and what was
+   * delivered.
+   */
+  readonly countsBeyond: boolean;
 }
 
 /** What a successful deployment brings: lead times in seconds, or why there are none. */
@@ -116,8 +121,10 @@ export interface ExpectedSeries {
   readonly unknown: readonly TrueDeployment[];
   /** Steps that the forge has not been asked for, or not as they stand now. */
   readonly unanswered: readonly ExpectedLookup[];
-  /** In order: by time, and by number within a second. */
+  /** Those that count, in order: by time, and by number within a second. */
   readonly deployments: readonly TrueDeployment[];
+  /** Those of them in the time of which their repo is known. */
+  readonly known: ReadonlySet<TrueDeployment>;
 }
 
 /** All that `truth` comes to, whatever the moment. */
@@ -128,7 +135,11 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
     const deployments = truth.deployments
       .filter((deployment) => deployment.series === series && deployment.tier === tier)
       .sort((a, b) => a.at - b.at || a.number - b.number);
-    const brought = deployments
+    const known = new Set(
+      deployments.filter(({ repo, at }) => at > (truth.knownSince.get(repo) ?? Infinity)),
+    );
+    const counted = deployments.filter((deployment) => truth.countsBeyond || known.has(deployment));
+    const brought = counted
       .filter(({ outcome }) => outcome === 'success')
       .map((deployment) => ({ deployment, what: broughtBy(truth, deployments, deployment) }));
     return {
@@ -140,7 +151,7 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
       leadTimes: brought.flatMap(({ deployment: { at }, what }) =>
         what.kind === 'known' ? what.leadTimes.map((seconds) => ({ at, seconds })) : [],
       ),
-      recoveries: reposOf(deployments).flatMap(recoveriesOf),
+      recoveries: reposOf(counted).flatMap(recoveriesOf),
       unknown: brought.filter(({ what }) => what.kind === 'unknown').map(({ deployment }) => deployment),
       unanswered: deployments.flatMap((deployment) => {
         const chain = chainTo(deployments, deployment);
@@ -148,7 +159,8 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
         const isAsked = !isStandstill(chain) && standingOf(truth, chain) === 'unanswered';
         return isAsked ? [{ number, at, base: chain.at(-2)?.commit ?? null, head }] : [];
       }),
-      deployments,
+      deployments: counted,
+      known,
     };
   });
 }
@@ -166,6 +178,11 @@ export function expectWindow(all: readonly ExpectedSeries[], seconds: number, no
     leadTime: distribution(all.flatMap(({ leadTimes }) => leadTimes)),
     recovery: distribution(all.flatMap(({ recoveries }) => recoveries)),
   };
+}
+
+/** How many deployments of (now - seconds, now] lie in the time of which their repo is known. */
+export function expectKnown(all: readonly ExpectedSeries[], seconds: number, now: number): number {
+  return all.flatMap(({ known }) => [...known]).filter(({ at }) => at > now - seconds && at <= now).length;
 }
 
 /** How much of (now - seconds, now] lies after `knownSince`, from 0 to 1. */

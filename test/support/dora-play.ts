@@ -18,6 +18,7 @@ import {
   type ExpectedTimes,
   type ExpectedWindow,
   expectCoverage,
+  expectKnown,
   expectWindow,
   type ForgeAnswer,
   reachableFrom,
@@ -49,7 +50,8 @@ export async function playHistory(history: History, world: World, play: Play): P
 
   const nowSeconds = () => Math.floor(world.clock.now() / 1000);
   let rules: LeadTimeRules = play;
-  const truth = () => truthOf(history, heard, { ...rules, answers, knownSince });
+  const truth = () =>
+    truthOf(history, heard, { ...rules, answers, knownSince, countsBeyond: play.horizon === undefined });
   const settle = async (): Promise<void> => {
     const isAny = together.length > 0;
     await Promise.all(together);
@@ -71,7 +73,16 @@ export async function playHistory(history: History, world: World, play: Play): P
   const release = async (repo: number): Promise<void> => {
     if (!world.state.repoById(repo)) return;
     await world.release(repo, play.horizon ?? null);
-    if (play.horizon !== undefined) knownSince.set(repo, play.horizon);
+    if (play.horizon !== undefined && !knownSince.has(repo)) knownSince.set(repo, play.horizon);
+  };
+  const cover = async (repo: number, since: number): Promise<void> => {
+    const before = knownSince.get(repo);
+    if (before === undefined || since >= before) return;
+    knownSince.set(repo, since);
+    await world.ingest.submit(async (uow) => {
+      const known = uow.repoById(repo);
+      if (known) await uow.putRepo({ ...known, knownSince: since });
+    });
   };
 
   for (const step of history.steps) {
@@ -110,6 +121,9 @@ export async function playHistory(history: History, world: World, play: Play): P
         break;
       case 'release':
         await release(step.repo);
+        break;
+      case 'cover':
+        await cover(step.repo, step.since);
         break;
       default:
         step satisfies never;
@@ -267,6 +281,35 @@ export function wrongCoverages(
     }
   }
   return wrong;
+}
+
+/** Windows whose share of deployments in known time is another than that of the truth. */
+export function wrongKnown(
+  { series, tiers }: Projected,
+  windows: readonly Window[],
+  { all, now }: { all: readonly ExpectedSeries[]; now: number },
+): string[] {
+  const wrongOf = (name: string, share: TierShare | null, some: readonly ExpectedSeries[]) =>
+    windows.flatMap(({ name: window, seconds }, index) => {
+      const [found, wanted] = [share?.windows[index]?.known ?? 0, expectKnown(some, seconds, now)];
+      return found === wanted ? [] : [`${name} ${window}: ${found}, not ${wanted}`];
+    });
+  return [
+    ...series.flatMap((sample) =>
+      wrongOf(
+        keyOf(sample),
+        sample.windows,
+        all.filter((one) => `${one.series} ${one.tier}` === keyOf(sample)),
+      ),
+    ),
+    ...tiers.flatMap((sample) =>
+      wrongOf(
+        sample.tier,
+        sample,
+        all.filter(({ tier }) => tier === sample.tier),
+      ),
+    ),
+  ];
 }
 
 function longestOf(windows: readonly Window[]): number {

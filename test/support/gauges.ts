@@ -10,7 +10,7 @@ export interface GaugeValues {
 }
 
 export function gaugesOf(fold: Fold): GaugeValues {
-  return nameGauges(gauges.map((gauge) => gauge.value(fold[gauge.index])));
+  return nameGauges(gauges.map((gauge) => gauge.value(fold.states[gauge.index])));
 }
 
 /** `values` in the order of `gauges`, as a projected series has them. */

@@ -25,7 +25,7 @@ export interface OracleOptions {
   /** Seconds, by the name of the window. */
   readonly windows: Readonly<Record<string, number>>;
   readonly buckets: Readonly<Record<string, readonly number[]>>;
-  /** Unix seconds from which on the repos are known. */
+  /** Unix seconds from which on the repos are known: what was deployed up to then is in no window and no recovery. */
   readonly knownSince: number;
 }
 
@@ -34,10 +34,12 @@ export type Seen = Map<string, number>;
 
 export function seenAt(pipelines: readonly TruePipeline[], now: number, options: OracleOptions): Seen {
   const seen: Seen = new Map();
+  const isKnown = ({ at }: TruePipeline) => at > options.knownSince;
   const past = pipelines.filter(({ at }) => at <= now).toSorted((a, b) => a.at - b.at || a.number - b.number);
   const ofPair = Map.groupBy(past, ({ repo, tier }) => `repo="${repo.toLowerCase()}",tier="${tier}"`);
   for (const [labels, list] of ofPair) {
     const counted = list.filter(({ createdAt }) => createdAt > options.horizon);
+    const known = list.filter(isKnown);
     const put = (name: string, value: number) => seen.set(`${name}{${labels}}`, value);
     put('dora_deployments_total', counted.length);
     put('dora_deployment_failures_total', counted.filter(({ outcome }) => outcome === 'failure').length);
@@ -51,7 +53,7 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
     put('dora_deployment_last_failure_timestamp', last('failure'));
     put('dora_deployment_failing_since_timestamp', failingSince(list));
     const histograms: Record<string, number[]> = {
-      dora_deployment_recovery_time_seconds: counted.flatMap((one) => recoveryOf(list, one)),
+      dora_deployment_recovery_time_seconds: counted.flatMap((one) => recoveryOf(known, one)),
       dora_change_lead_time_seconds: counted.flatMap((one) => knownLeadTime(list, one)),
       dora_deployment_duration_seconds: counted.flatMap(({ at, startedAt }) =>
         startedAt === null || startedAt > at ? [] : [at - startedAt],
@@ -74,11 +76,11 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
   const longest = Math.max(...Object.values(options.windows));
   const tiers = Map.groupBy(ofPair, ([labels]) => labels.replace(/^.*,(?=tier)/, ''));
   for (const [window, seconds] of Object.entries(options.windows)) {
-    const isIn = ({ at }: TruePipeline) => at > now - seconds;
+    const isIn = (one: TruePipeline) => isKnown(one) && one.at > now - seconds;
     const coverage =
       Math.floor((1000 * Math.min(seconds, Math.max(0, now - options.knownSince))) / seconds) / 1000;
     for (const [tierLabels, pairs] of tiers) {
-      const shown = pairs.filter(([, list]) => list.some(({ at }) => at > now - longest));
+      const shown = pairs.filter(([, list]) => list.some((one) => isKnown(one) && one.at > now - longest));
       for (const [prefix, groups] of [
         ['dora_window', shown.map(([labels, list]) => [labels, [list]] as const)],
         ['dora_tier_window', shown.length > 0 ? [[tierLabels, shown.map(([, list]) => list)] as const] : []],
@@ -94,7 +96,9 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
             change_lead_time: lists.flatMap((list) =>
               list.filter(isIn).flatMap((one) => knownLeadTime(list, one)),
             ),
-            recovery_time: lists.flatMap((list) => list.filter(isIn).flatMap((one) => recoveryOf(list, one))),
+            recovery_time: lists.flatMap((list) =>
+              list.filter(isIn).flatMap((one) => recoveryOf(list.filter(isKnown), one)),
+            ),
           };
           for (const [name, values] of Object.entries(samples)) {
             put(`${name}_samples`, values.length);

@@ -110,9 +110,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
       }),
     );
   const random = () => 0.5;
-  const health = createWoodpeckerHealth(clock, log, () => {
-    if (health.isTokenRefused) stream.reconnect();
-  });
+  const health = createWoodpeckerHealth(clock, log, () => undefined);
   const connection = { url: woodpecker.url, token };
   const client = createWoodpeckerClient({
     ...connection,
@@ -144,9 +142,8 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
       isConnected = next;
       if (!next) losses++;
     },
-    tokenValidAt: () => health.tokenValidAt,
     onStanding: () => reconciliation.hurry(),
-    onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
+    onUnknownRepo: () => reconciliation.hurry(),
     random,
   });
   const reconciliation = createReconciliation({

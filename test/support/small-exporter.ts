@@ -121,7 +121,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
             overrides.exposition ??
             createExposition({
               projection: createProjection(state, ingest.mode.policy.windows),
-              policy: ingest.mode.policy,
+              windows: ingest.mode.policy.windows,
               renderSelf: selfMetrics().render,
               now: () => clock.now() / 1000,
               breathe: createBreath(),
@@ -143,7 +143,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
             following: state.follows.size,
             backfills: [],
             ...projectWindows(state, ingest.mode.policy.windows, clock.now() / 1000),
-            policy: ingest.mode.policy,
+            windows: ingest.mode.policy.windows,
             ignored: [],
             events: state.tally.events(),
           }),

@@ -8,13 +8,14 @@
  */
 
 import type { Deployment } from '../deployment.ts';
-import type { Policy } from '../policy.ts';
 
 export interface Figure<S> {
   /** State before any deployment. */
   readonly initial: (rules: FigureRules) => S;
   /** State after one more. */
   readonly step: (state: S, deployment: Deployment) => S;
+  /** State after a deployment beyond known ground, which no measure counts; the same as `step` by default. */
+  readonly stepBeyond?: (state: S, deployment: Deployment) => S;
   readonly gauges: readonly Gauge<S>[];
   readonly measures: readonly Measure<S>[];
 }
@@ -65,18 +66,13 @@ export interface LedgerEntry {
   readonly metric: CounterMetric | HistogramMetric;
 }
 
-interface Shown {
-  /** Whether the policy asks for it; if not, it is not shown. Absent: it always is. */
-  readonly isLookedFor?: (policy: Pick<Policy, 'rework'>) => boolean;
-}
-
-export interface CounterMetric extends Shown {
+export interface CounterMetric {
   readonly type: 'counter';
   readonly name: string;
   readonly help: string;
 }
 
-export interface HistogramMetric extends Shown {
+export interface HistogramMetric {
   readonly type: 'histogram';
   readonly name: string;
   readonly help: string;
@@ -85,22 +81,16 @@ export interface HistogramMetric extends Shown {
 }
 
 /** How a measure shows in a window; names follow `dora_window_` and `dora_tier_window_`. */
-export type WindowMetric = CountMetric | DistributionMetric;
-
-export interface CountMetric extends Shown {
-  readonly type: 'count';
-  readonly name: string;
-  readonly help: string;
-}
-
-export interface DistributionMetric extends Shown {
-  readonly type: 'distribution';
-  /** Of the quantiles. */
-  readonly name: string;
-  readonly help: string;
-  /** Of the number of samples. */
-  readonly samplesName: string;
-}
+export type WindowMetric =
+  | { readonly type: 'count'; readonly name: string; readonly help: string }
+  | {
+      readonly type: 'distribution';
+      /** Of the quantiles. */
+      readonly name: string;
+      readonly help: string;
+      /** Of the number of samples. */
+      readonly samplesName: string;
+    };
 
 export const once: readonly number[] = [1];
 export const nothing: readonly number[] = [];

@@ -1,12 +1,29 @@
 /** The states of all figures, carried along a series of deployments together. */
 
 import type { Deployment } from '../deployment.ts';
+import { counts, everything, type KnownGround } from '../known-ground.ts';
+import type { FigureRules } from './figure.ts';
 import { figures } from './index.ts';
 
-/** State of each figure, in the order of `figures`. */
-export type Fold = readonly unknown[];
+export interface Fold {
+  /** Of the repo whose deployments are folded. */
+  readonly ground: KnownGround;
+  /** State of each figure, in the order of `figures`. */
+  readonly states: readonly unknown[];
+}
+
+/** The state before any deployment. */
+export function startFold(rules: FigureRules, ground: KnownGround = everything): Fold {
+  return { ground, states: figures.map((figure) => figure.initial(rules)) };
+}
 
 /** The state after one more deployment, which must not be earlier than those before. */
-export function stepFold(fold: Fold, deployment: Deployment): Fold {
-  return figures.map((figure, index) => figure.step(fold[index], deployment));
+export function stepFold({ ground, states }: Fold, deployment: Deployment): Fold {
+  const isCounted = counts(ground, deployment);
+  return {
+    ground,
+    states: figures.map(({ step, stepBeyond = step }, index) =>
+      (isCounted ? step : stepBeyond)(states[index], deployment),
+    ),
+  };
 }

@@ -7,19 +7,27 @@
 import { earliest, type Figure, nothing } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 
+/** Unix seconds; 0 if nothing is failing. */
 export interface Episode {
-  /** First failure of the open episode, Unix seconds; 0 when none is open. */
+  /** First failure since the last success. */
   readonly failingSince: number;
+  /** The first of them on known ground: where the recovery begins. */
+  readonly openedAt: number;
 }
 
-const closed: Episode = { failingSince: 0 };
+const closed: Episode = { failingSince: 0, openedAt: 0 };
 
 export const recoveryTime: Figure<Episode> = {
   initial: () => closed,
   step: (state, deployment) => {
     if (deployment.outcome === 'success') return closed;
-    return state.failingSince > 0 ? state : { failingSince: deployment.at };
+    return {
+      failingSince: state.failingSince || deployment.at,
+      openedAt: state.openedAt || deployment.at,
+    };
   },
+  stepBeyond: ({ failingSince }, { outcome, at }) =>
+    outcome === 'success' ? closed : { failingSince: failingSince || at, openedAt: 0 },
   gauges: [
     {
       name: 'dora_deployment_failing_since_timestamp',
@@ -30,8 +38,8 @@ export const recoveryTime: Figure<Episode> = {
   ],
   measures: [
     {
-      values: ({ failingSince }, { outcome, at }) =>
-        outcome === 'success' && failingSince > 0 ? [at - failingSince] : nothing,
+      values: ({ openedAt }, { outcome, at }) =>
+        outcome === 'success' && openedAt > 0 ? [at - openedAt] : nothing,
       ledger: {
         bit: 8,
         metric: {

@@ -163,9 +163,12 @@ export function createWindowReplay(options: WindowReplayOptions): Replay<TierSha
       const member = members.get(deployment.repo);
       if (!member) throw new Error(`No series is known of the repo ${deployment.repo}`);
       const fold = folds.get(deployment.repo) ?? standingOf(member.starts, deployment).fold;
-      if (!lastAt.delete(member)) show(member, 1);
-      lastAt.set(member, deployment.at);
-      held.add(deployment.at, contributionOf(fold, deployment));
+      const content = contributionOf(fold, deployment);
+      if (content) {
+        if (!lastAt.delete(member)) show(member, 1);
+        lastAt.set(member, deployment.at);
+        held.add(deployment.at, content);
+      }
       folds.set(deployment.repo, stepFold(fold, deployment));
     },
     at(now) {
@@ -179,7 +182,10 @@ export function createWindowReplay(options: WindowReplayOptions): Replay<TierSha
         validUntil = Math.min(validUntil, coverage.validUntil);
       }
       const coverage = thousandths / (1000 * lastAt.size);
-      return { sample: { windows: [held.content], coverage: [coverage] }, validUntil };
+      return {
+        sample: { windows: [held.content], coverage: [coverage], knownTime: [] },
+        validUntil,
+      };
     },
   };
 }

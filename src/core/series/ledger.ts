@@ -9,6 +9,7 @@ import type { Deployment } from '../deployment.ts';
 import type { CounterMetric, HistogramMetric } from '../figures/figure.ts';
 import type { Fold } from '../figures/fold.ts';
 import { figures } from '../figures/index.ts';
+import { counts } from '../known-ground.ts';
 
 /** Bits of a deployment that may add to nothing any more: older than the horizon, or counted elsewhere before. */
 export const waived = 0x7fff_ffff;
@@ -58,13 +59,13 @@ export const zeroTotals: Totals = {
 
 /** What `deployment` adds to the ledger beyond what it has added before; `null` for nothing. */
 export function creditFor(before: Fold, deployment: Deployment): Credit | null {
-  if (deployment.credited === waived) return null;
+  if (deployment.credited === waived || !counts(before.ground, deployment)) return null;
   let credited = deployment.credited;
   let additions: Addition[] | null = null;
   for (const [index, figure] of figures.entries()) {
     for (const { ledger, values } of figure.measures) {
       if (!ledger || credited & ledger.bit) continue;
-      for (const amount of values(before[index], deployment)) {
+      for (const amount of values(before.states[index], deployment)) {
         credited |= ledger.bit;
         additions ??= [];
         additions.push({ metric: ledger.metric, amount });
@@ -84,7 +85,7 @@ export function addedBy(before: Fold, deployment: Deployment): readonly Addition
   for (const [index, figure] of figures.entries()) {
     for (const { ledger, values } of figure.measures) {
       if (!ledger || !(deployment.credited & ledger.bit)) continue;
-      for (const amount of values(before[index], deployment))
+      for (const amount of values(before.states[index], deployment))
         additions.push({ metric: ledger.metric, amount });
     }
   }

@@ -9,8 +9,8 @@
 
 import { compareDeployments, type Deployment } from '../deployment.ts';
 import type { FigureRules } from '../figures/figure.ts';
-import { type Fold, stepFold } from '../figures/fold.ts';
-import { figures } from '../figures/index.ts';
+import { type Fold, startFold, stepFold } from '../figures/fold.ts';
+import type { KnownGround } from '../known-ground.ts';
 import { type Credit, creditFor } from './ledger.ts';
 
 export interface Timeline {
@@ -37,8 +37,8 @@ export interface Reduction {
 }
 
 /** A timeline before any deployment; what is folded into it later is read under `rules`. */
-export function createTimeline(rules: FigureRules): Timeline {
-  const start: Fold = figures.map((figure) => figure.initial(rules));
+export function createTimeline(rules: FigureRules, ground?: KnownGround): Timeline {
+  const start = startFold(rules, ground);
   return { base: start, baseEnd: 0, recent: [], tip: start };
 }
 
@@ -110,11 +110,12 @@ function mergeSorted(a: readonly Deployment[], b: readonly Deployment[]): Deploy
 export function createTimelineBuilder(
   rules: FigureRules,
   cutoff: number,
+  ground?: KnownGround,
 ): {
   add(deployment: Deployment): void;
   build(): Timeline;
 } {
-  let { base, tip } = createTimeline(rules);
+  let { base, tip } = createTimeline(rules, ground);
   let hasBase = false;
   const recent: Deployment[] = [];
   return {

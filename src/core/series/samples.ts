@@ -12,7 +12,7 @@ import type { Fold } from '../figures/fold.ts';
 import { figures } from '../figures/index.ts';
 import type { Window } from '../policy.ts';
 import type { Repo } from '../repo.ts';
-import { coverageOf } from '../windows/coverage.ts';
+import { coverageOf, knownTimeOf } from '../windows/coverage.ts';
 import {
   createTierWindows,
   type TierSample,
@@ -57,7 +57,7 @@ export const gauges = figures.flatMap((figure, index) => figure.gauges.map((gaug
 
 /** The gauges of a series, in the order of `gauges`; `folds`: of each repo that has its name. */
 export function gaugesOf(folds: readonly Fold[]): number[] {
-  return gauges.map(({ index, value, combine }) => combine(folds.map((fold) => value(fold[index]))));
+  return gauges.map(({ index, value, combine }) => combine(folds.map(({ states }) => value(states[index]))));
 }
 
 /** What a sample is made of: usually one pair, several if repos share a name. */
@@ -210,9 +210,20 @@ function makeSample(from: Ingredients, windows: readonly Window[], now: number):
     gauges: gaugesOf(tips),
     totals,
     hasDeployed: timelines.length > 0 || hasAny(totals),
-    windows: held?.isAny ? { windows: held.windows, coverage: coverage.map(({ ratio }) => ratio) } : null,
+    windows: held?.isAny
+      ? {
+          windows: held.windows,
+          coverage: coverage.map(({ ratio }) => ratio),
+          knownTime: windows.map((window) => knownTimeOf(knownSince, window, now)),
+        }
+      : null,
   };
-  const ends = [held?.validUntil ?? Number.POSITIVE_INFINITY, ...coverage.map((one) => one.validUntil)];
+  const ends = [
+    held?.validUntil ?? Number.POSITIVE_INFINITY,
+    ...coverage.map((one) => one.validUntil),
+    // The clock ran ahead: known time begins later.
+    ...(knownSince !== null && knownSince >= now ? [knownSince + 1] : []),
+  ];
   return { from, sample, asOf: now, validUntil: Math.min(...ends) };
 }
 

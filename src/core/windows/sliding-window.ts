@@ -4,11 +4,11 @@
  * see `window-content.ts`.
  */
 
-import { type Contribution, emptyContent, type WindowContent } from './window-content.ts';
+import { emptyContent, type WindowContent } from './window-content.ts';
 
 export interface SlidingWindow {
-  /** Takes in what a deployment at `at` brings; none may be earlier than the last one. */
-  add(at: number, contribution: Contribution): void;
+  /** Takes in what a deployment at `at` adds; none may be earlier than the last one. */
+  add(at: number, contribution: WindowContent): void;
   /** Moves the window's end to `now`, which may not be earlier than what was taken in. */
   moveTo(now: number): void;
   /** What it holds; the same object, which changes with every call of the above. */
@@ -20,12 +20,15 @@ export interface SlidingWindow {
 export function createSlidingWindow(seconds: number): SlidingWindow {
   const counts = [...emptyContent.counts];
   const samples = emptyContent.samples.map((): number[] => []);
-  let entries: { readonly at: number; readonly contribution: Contribution }[] = [];
+  let entries: { readonly at: number; readonly contribution: WindowContent }[] = [];
   /** How many of `entries` have left. */
   let gone = 0;
 
-  const count = ({ counts: added }: Contribution, times: 1 | -1): void => {
-    for (const [place, amount] of added.entries()) counts[place] = (counts[place] ?? 0) + times * amount;
+  let known = 0;
+  const count = (added: WindowContent, times: 1 | -1): void => {
+    known += times * added.known;
+    for (const [place, amount] of added.counts.entries())
+      counts[place] = (counts[place] ?? 0) + times * amount;
   };
   const moveTo = (now: number): void => {
     for (let next = entries[gone]; next && next.at <= now - seconds; next = entries[++gone]) {
@@ -49,7 +52,13 @@ export function createSlidingWindow(seconds: number): SlidingWindow {
         for (const value of values) insert(samples[place] ?? [], value);
     },
     moveTo,
-    content: { counts, samples },
+    content: {
+      get known() {
+        return known;
+      },
+      counts,
+      samples,
+    },
     get validUntil() {
       const next = entries[gone];
       return next ? next.at + seconds : Number.POSITIVE_INFINITY;

@@ -3,6 +3,7 @@
  * what the tier holds.
  */
 
+import { addKnownTime, type KnownTime, noKnownTime } from './coverage.ts';
 import { createSortedBag, type SortedBag } from './sorted-multiset.ts';
 import { emptyContent, type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
 
@@ -11,6 +12,8 @@ export interface TierShare {
   readonly windows: readonly WindowContent[];
   /** How much of each window is known, from 0 to 1. */
   readonly coverage: readonly number[];
+  /** The same to the second, for rates per day; empty if none is asked for. */
+  readonly knownTime: readonly KnownTime[];
 }
 
 export interface TierSample extends TierShare {
@@ -46,6 +49,7 @@ export function createTierWindows(tier: string, numberOfWindows: number): TierWi
               tier,
               windows: books.map((book) => book.content()),
               coverage: books.map((book) => book.coverageSum() / (series * thousand)),
+              knownTime: books.map((book) => book.knownTime()),
             };
       return latest;
     },
@@ -55,14 +59,21 @@ export function createTierWindows(tier: string, numberOfWindows: number): TierWi
 interface Share {
   readonly content: WindowContent;
   readonly coverage: number;
+  readonly knownTime: KnownTime;
 }
 
 const thousand = 1000;
-const noShare: Share = { content: emptyContent, coverage: 0 };
+const noShare: Share = { content: emptyContent, coverage: 0, knownTime: noKnownTime };
 
 function shareAt(share: TierShare | null, index: number): Share {
   const content = share?.windows[index];
-  return content ? { content, coverage: share?.coverage[index] ?? 0 } : noShare;
+  return share && content
+    ? {
+        content,
+        coverage: share.coverage[index] ?? 0,
+        knownTime: share.knownTime[index] ?? noKnownTime,
+      }
+    : noShare;
 }
 
 /** One window of a tier. */
@@ -71,8 +82,12 @@ function createBook() {
   const bags: SortedBag[] = windowDistributions.map(() => createSortedBag());
   /** In thousandths, which add up without rounding. */
   let coverage = 0;
+  let known = 0;
+  let knownTime = noKnownTime;
   return {
     exchange(before: Share, after: Share): void {
+      known += after.content.known - before.content.known;
+      knownTime = addKnownTime(addKnownTime(knownTime, before.knownTime, -1), after.knownTime, 1);
       for (const [place, count] of counts.entries()) {
         counts[place] = count - (before.content.counts[place] ?? 0) + (after.content.counts[place] ?? 0);
       }
@@ -81,7 +96,8 @@ function createBook() {
       }
       coverage += Math.round(after.coverage * thousand) - Math.round(before.coverage * thousand);
     },
-    content: (): WindowContent => ({ counts: [...counts], samples: bags.map((bag) => bag.values()) }),
+    content: (): WindowContent => ({ known, counts: [...counts], samples: bags.map((bag) => bag.values()) }),
     coverageSum: () => coverage,
+    knownTime: () => knownTime,
   };
 }

@@ -9,6 +9,7 @@ import type { Deployment } from '../deployment.ts';
 import type { WindowMetric } from '../figures/figure.ts';
 import { type Fold, stepFold } from '../figures/fold.ts';
 import { figures } from '../figures/index.ts';
+import { counts, isOnKnownGround } from '../known-ground.ts';
 import type { Window } from '../policy.ts';
 import type { Timeline } from '../series/reducer.ts';
 
@@ -22,6 +23,8 @@ export interface SeriesWindows {
 }
 
 export interface WindowContent {
+  /** How many of the deployments lie on known ground. */
+  readonly known: number;
   /** In the order of `windowCounts`. */
   readonly counts: readonly number[];
   /** In the order of `windowDistributions`, each in ascending order. */
@@ -42,26 +45,22 @@ export const windowCounts = countMeasures.map(({ window }) => window as Of<'coun
 export const windowDistributions = distributionMeasures.map(({ window }) => window as Of<'distribution'>);
 export const windowQuantiles: readonly number[] = [0.5, 0.95];
 
-/** What one deployment brings to every window that holds it. */
-export interface Contribution {
-  /** In the order of `windowCounts`. */
-  readonly counts: readonly number[];
-  /** In the order of `windowDistributions`. */
-  readonly samples: readonly (readonly number[])[];
-}
-
-/** `before`: the state just before the deployment. */
-export function contributionOf(before: Fold, deployment: Deployment): Contribution {
+/** What one deployment adds to each window that holds it; `null`: it counts in none. `before`: the state just before it. */
+export function contributionOf(before: Fold, deployment: Deployment): WindowContent | null {
+  const { ground, states } = before;
+  if (!counts(ground, deployment)) return null;
   const valuesOf = ({ measure, index }: (typeof measures)[number]) =>
-    measure.values(before[index], deployment);
+    measure.values(states[index], deployment);
   return {
+    known: Number(isOnKnownGround(ground, deployment)),
     counts: countMeasures.map((one) => total(valuesOf(one))),
     samples: distributionMeasures.map(valuesOf),
   };
 }
 
-/** What nothing at all comes to in a window. */
+/** The content of a window without a deployment. */
 export const emptyContent: WindowContent = {
+  known: 0,
   counts: windowCounts.map(() => 0),
   samples: windowDistributions.map(() => []),
 };
@@ -85,13 +84,13 @@ export function windowsOf(
         validUntil = Math.min(validUntil, at);
         break;
       }
-      if (at > now - longest) {
+      const content = at > now - longest ? contributionOf(fold, deployment) : null;
+      if (content) {
         isAny = true;
-        const brought = contributionOf(fold, deployment);
         for (const draft of drafts) {
           if (at <= now - draft.seconds) continue;
           validUntil = Math.min(validUntil, at + draft.seconds);
-          draft.add(brought);
+          draft.add(content);
         }
       }
       fold = stepFold(fold, deployment);
@@ -100,18 +99,21 @@ export function windowsOf(
   return { windows: drafts.map((draft) => draft.finish()), isAny, validUntil };
 }
 
-/** Adds up what deployments bring to one window. */
-export function createContentDraft(): { add(brought: Contribution): void; finish(): WindowContent } {
-  const counts = countMeasures.map(() => 0);
+/** Adds up the contents of one window. */
+export function createContentDraft(): { add(content: WindowContent): void; finish(): WindowContent } {
+  let known = 0;
+  const sums = countMeasures.map(() => 0);
   const samples = distributionMeasures.map((): number[] => []);
   return {
-    add(brought) {
-      for (const [place, count] of brought.counts.entries()) counts[place] = (counts[place] ?? 0) + count;
-      for (const [place, values] of brought.samples.entries()) samples[place]?.push(...values);
+    add(content) {
+      known += content.known;
+      for (const [place, count] of content.counts.entries()) sums[place] = (sums[place] ?? 0) + count;
+      for (const [place, values] of content.samples.entries())
+        for (const value of values) samples[place]?.push(value);
     },
     finish() {
       for (const values of samples) values.sort((a, b) => a - b);
-      return { counts, samples };
+      return { known, counts: sums, samples };
     },
   };
 }

@@ -1,21 +1,22 @@
 /**
- * The five figures of one window, worked out of what it holds: rates where there is something to divide by, quantiles
- * with the number of samples behind them.
+ * The five figures of one window: rates if there is something to divide by, quantiles with the number of samples behind
+ * them.
  */
 
-import { looksForRework, type Policy, type Window } from '../policy.ts';
+import type { Window } from '../policy.ts';
+import { knownSeconds } from './coverage.ts';
 import { quantileOf } from './quantile.ts';
+import type { TierShare } from './tier-windows.ts';
 import { type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
 
 export interface WindowFigures {
   readonly deployments: number;
   readonly failedDeployments: number;
-  /** Null if the policy does not look for rework. */
-  readonly reworkDeployments: number | null;
-  readonly deploymentsPerDay: number;
+  readonly reworkDeployments: number;
+  /** Over the known part of the window; `null` if that is less than a day. */
+  readonly deploymentsPerDay: number | null;
   /** From 0 to 1; `null` without a deployment: no deployments are no rate of 0. */
   readonly changeFailRate: number | null;
-  /** The same; null also if the policy does not look for rework. */
   readonly reworkRate: number | null;
   readonly changeLeadTime: TimeFigure;
   readonly recoveryTime: TimeFigure;
@@ -32,12 +33,21 @@ export interface TimeFigure {
 
 const daySeconds = 86_400;
 
-export function figuresOf(
-  content: WindowContent,
-  coverage: number,
-  { seconds }: Pick<Window, 'seconds'>,
-  policy: Pick<Policy, 'rework'>,
-): WindowFigures {
+/** Of the policy's window number `index`; `null` if nothing is shown of it. `now`: its end, Unix seconds. */
+export function figuresIn(
+  share: TierShare | null,
+  index: number,
+  window: Pick<Window, 'seconds'>,
+  now: number,
+): WindowFigures | null {
+  const content = share?.windows[index];
+  const knownTime = share?.knownTime[index];
+  if (!share || !content || !knownTime) return null;
+  return figuresOf(content, share.coverage[index] ?? 0, knownSeconds(knownTime, window, now));
+}
+
+/** `coverage`: the known part of the window, from 0 to 1; `known`: the same in seconds. */
+export function figuresOf(content: WindowContent, coverage: number, known: number): WindowFigures {
   const count = (name: string) =>
     content.counts[windowCounts.findIndex((metric) => metric.name === name)] ?? 0;
   const time = (name: string): TimeFigure => {
@@ -46,13 +56,13 @@ export function figuresOf(
   };
   const deployments = count('deployments');
   const failedDeployments = count('failed_deployments');
-  const reworkDeployments = looksForRework(policy) ? count('rework_deployments') : null;
-  const rate = (part: number | null) => (part === null || deployments === 0 ? null : part / deployments);
+  const reworkDeployments = count('rework_deployments');
+  const rate = (part: number) => (deployments === 0 ? null : part / deployments);
   return {
     deployments,
     failedDeployments,
     reworkDeployments,
-    deploymentsPerDay: (deployments * daySeconds) / seconds,
+    deploymentsPerDay: known < daySeconds ? null : (content.known * daySeconds) / known,
     changeFailRate: rate(failedDeployments),
     reworkRate: rate(reworkDeployments),
     changeLeadTime: time('change_lead_time_seconds'),

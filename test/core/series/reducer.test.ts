@@ -199,7 +199,7 @@ describe('reduce', () => {
     const old = aDeployment({ at: 100, credited: waived });
     const reduction = reduce(emptyTimeline, insert(old));
     expect(reduction?.credits).toEqual([]);
-    expect(gaugesOf(reduction?.timeline.tip ?? []).lastSuccess).toBe(100);
+    expect(gaugesOf(reduction?.timeline.tip ?? emptyTimeline.tip).lastSuccess).toBe(100);
   });
 
   it('comes to what the definitions say, for any order of coming, going and correcting', () => {

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { coverageOf } from '../../../src/core/windows/coverage.ts';
+import {
+  addKnownTime,
+  coverageOf,
+  knownSeconds,
+  knownTimeOf,
+  noKnownTime,
+} from '../../../src/core/windows/coverage.ts';
 
 const day = 86_400;
 const window = (seconds: number) => ({ name: 'w', seconds });
@@ -48,5 +54,32 @@ describe('coverageOf', () => {
       ),
       { numRuns: 1000 },
     );
+  });
+});
+
+describe('knownTimeOf', () => {
+  const known = (knownSince: number | null, now = 100 * day) =>
+    knownSeconds(knownTimeOf(knownSince, window(30 * day), now), window(30 * day), now);
+
+  it('tells to the second how much of a window is known', () => {
+    expect([known(null), known(200 * day), known(90 * day + 7), known(10 * day)]).toEqual([
+      0,
+      0,
+      10 * day - 7,
+      30 * day,
+    ]);
+  });
+
+  it('stays true of a later moment, as long as the window is not wholly known', () => {
+    const time = knownTimeOf(90 * day, window(30 * day), 100 * day);
+    expect(knownSeconds(time, window(30 * day), 105 * day)).toBe(15 * day);
+  });
+
+  it('is the mean over several series', () => {
+    const all = [null, 90 * day, 80 * day, 10 * day].map((since) =>
+      knownTimeOf(since, window(30 * day), 100 * day),
+    );
+    const sum = all.reduce((a, b) => addKnownTime(a, b, 1), noKnownTime);
+    expect(knownSeconds(sum, window(30 * day), 100 * day)).toBe(((0 + 10 + 20 + 30) / 4) * day);
   });
 });

@@ -5,7 +5,7 @@ import { defaultRules } from '../../../src/core/figures/figure.ts';
 import { stepFold } from '../../../src/core/figures/fold.ts';
 import { createTimeline, createTimelineBuilder } from '../../../src/core/series/reducer.ts';
 import { createSlidingWindow } from '../../../src/core/windows/sliding-window.ts';
-import { contributionOf, windowsOf } from '../../../src/core/windows/window-content.ts';
+import { contributionOf, emptyContent, windowsOf } from '../../../src/core/windows/window-content.ts';
 import { anyDeployments } from '../../support/arbitraries.ts';
 import { aDeployment } from '../../support/records.ts';
 
@@ -21,7 +21,7 @@ describe('a window that moves on', () => {
         let fold = createTimeline(defaultRules).tip;
         for (let now = 1; now < 40; now++) {
           for (const deployment of deployments.filter(({ at }) => at === now)) {
-            moving.add(now, contributionOf(fold, deployment));
+            moving.add(now, contributionOf(fold, deployment) ?? emptyContent);
             fold = stepFold(fold, deployment);
           }
           moving.moveTo(now);
@@ -39,7 +39,7 @@ describe('a window that moves on', () => {
     const moving = createSlidingWindow(20_000);
     const fold = createTimeline(defaultRules).tip;
     for (let at = 1; at <= 100_000; at++)
-      moving.add(at, contributionOf(fold, aDeployment({ at, number: at })));
+      moving.add(at, contributionOf(fold, aDeployment({ at, number: at })) ?? emptyContent);
     expect(moving.content.counts[0]).toBe(20_000);
     expect(moving.validUntil).toBe(100_001);
   });

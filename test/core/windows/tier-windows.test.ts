@@ -1,16 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { noKnownTime } from '../../../src/core/windows/coverage.ts';
 import { createTierWindows, type TierShare } from '../../../src/core/windows/tier-windows.ts';
 import { windowCounts, windowDistributions } from '../../../src/core/windows/window-content.ts';
 
 /** What a series brings to one window: as many of each count, and the same samples of each kind. */
 const content = (count: number, samples: readonly number[] = []) => ({
+  known: count,
   counts: windowCounts.map(() => count),
   samples: windowDistributions.map(() => samples),
 });
+const whole = { ...noKnownTime, whole: 1 };
 const share = (count: number, samples: readonly number[] = [], coverage = 1): TierShare => ({
   windows: [content(count, samples)],
   coverage: [coverage],
+  knownTime: [whole],
 });
 
 describe('createTierWindows', () => {
@@ -26,6 +30,7 @@ describe('createTierWindows', () => {
       tier: 'production',
       windows: [content(5, [1, 5, 7, 9])],
       coverage: [1],
+      knownTime: [{ whole: 2, partly: 0, sinceSum: 0, unknown: 0 }],
     });
   });
 
@@ -61,12 +66,25 @@ describe('createTierWindows', () => {
   });
 
   it('keeps its windows apart', () => {
+    const partly = (since: number) => ({ ...noKnownTime, partly: 1, sinceSum: since });
     const tier = createTierWindows('production', 2);
-    tier.exchange(null, { windows: [content(1, [5]), content(4, [5, 6])], coverage: [1, 0.25] });
-    tier.exchange(null, { windows: [content(0), content(1, [2])], coverage: [1, 0.75] });
+    tier.exchange(null, {
+      windows: [content(1, [5]), content(4, [5, 6])],
+      coverage: [1, 0.25],
+      knownTime: [whole, partly(700)],
+    });
+    tier.exchange(null, {
+      windows: [content(0), content(1, [2])],
+      coverage: [1, 0.75],
+      knownTime: [whole, partly(100)],
+    });
     expect(tier.sample()).toMatchObject({
       windows: [content(1, [5]), content(5, [2, 5, 6])],
       coverage: [1, 0.5],
+      knownTime: [
+        { ...noKnownTime, whole: 2 },
+        { ...noKnownTime, partly: 2, sinceSum: 800 },
+      ],
     });
   });
 

@@ -1,0 +1,206 @@
+/** What only the search for older outcomes has found, beside what a backfill covers: timestamps and nothing else. */
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import { createExplain } from '../../src/queries/explain.ts';
+import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { createHarness, type Harness, type HarnessOptions } from '../support/harness.ts';
+import { projectWindows } from '../support/projected.ts';
+
+const day = 86_400;
+const now = Math.floor(Date.now() / 1000);
+const ago = (days: number) => now - Math.round(days * day);
+
+interface Past {
+  readonly daysAgo: number;
+  readonly status: 'success' | 'failure';
+}
+const success = (daysAgo: number): Past => ({ daysAgo, status: 'success' });
+const failure = (daysAgo: number): Past => ({ daysAgo, status: 'failure' });
+
+/** An exporter that has just read a repo with these pipelines for the first time. */
+async function afterFirstBackfill(
+  pasts: readonly Past[],
+  options: Partial<HarnessOptions> = {},
+): Promise<Harness> {
+  const woodpecker = await startFakeWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  const repo = woodpecker.addRepo({ fullName: 'acme/shop', private: true, access: { alice: 'push' } });
+  for (const { daysAgo, status } of pasts.toSorted((a, b) => b.daysAgo - a.daysAgo)) {
+    const finished = ago(daysAgo);
+    const [created, started] = [finished - 60, finished - 30];
+    woodpecker.addPipeline(repo, { status, created, started, finished, updated: finished });
+  }
+  const harness = await createHarness({ woodpecker, ...options });
+  onTestFinished(() => harness.abort());
+  await harness.backfill.atStart();
+  return harness;
+}
+
+async function backfillSince(harness: Harness, daysAgo: number): Promise<void> {
+  const range = { since: ago(daysAgo), until: null, repos: null, isDry: false };
+  const started = await harness.backfill.start(range);
+  if (!started.ok) throw new Error('Backfill was refused');
+  await started.done;
+}
+
+async function figuresOver(harness: Harness, name: string, at = now) {
+  const window = defaultPolicy.windows.find((one) => one.name === name);
+  if (!window) throw new Error(`No window is named ${name}`);
+  const explain = createExplain({ ingest: harness.ingest, woodpeckerUrl: null });
+  const request = { repo: 'acme/shop', tier: 'unassigned', window, at, before: null, limit: 100 };
+  const explanation = await explain(request);
+  if (!explanation) throw new Error('No series is shown');
+  return explanation;
+}
+
+function recoveriesIn(harness: Harness) {
+  const { windows } = defaultPolicy;
+  const { series } = projectWindows(harness.ingest.state, windows, now);
+  const histogram = series[0]?.totals.histograms['dora_deployment_recovery_time_seconds'];
+  return { count: histogram?.counts.reduce((sum, count) => sum + count, 0), sum: histogram?.sum };
+}
+
+describe('an outage beyond the history', () => {
+  const outage = [failure(200), success(200 - 1 / 24), success(5)];
+
+  it('is no recovery, in no window and not in the histogram', async () => {
+    const harness = await afterFirstBackfill(outage);
+    for (const name of ['7d', '30d', '90d']) {
+      const { figures } = await figuresOver(harness, name);
+      expect(figures).toMatchObject({
+        deployments: 1,
+        failedDeployments: 0,
+        coverage: 1,
+        recoveryTime: { samples: 0, median: null, p95: null },
+      });
+    }
+    expect(recoveriesIn(harness)).toEqual({ count: 0, sum: 0 });
+    expect(harness.shown('acme/shop')).toEqual({
+      deployments: 1,
+      failures: 0,
+      lastSuccess: ago(5),
+      lastFailure: ago(200),
+      failingSince: 0,
+    });
+  });
+
+  it('is none after a restart either', async () => {
+    const harness = await (await afterFirstBackfill(outage)).restart();
+    const { figures } = await figuresOver(harness, '90d');
+    expect(figures).toMatchObject({ deployments: 1, recoveryTime: { samples: 0 } });
+    expect(recoveriesIn(harness)).toEqual({ count: 0, sum: 0 });
+  });
+
+  it('counts in windows of its time once a backfill covers it, and in no counter', async () => {
+    const harness = await afterFirstBackfill(outage);
+    const { figures: before, pipelines } = await figuresOver(harness, '90d', ago(150));
+    expect(before).toMatchObject({ deployments: 0, coverage: 0, recoveryTime: { samples: 0 } });
+    expect(pipelines.map(({ verdict }) => verdict)).toEqual([
+      { kind: 'uncounted', reason: 'beyond_history' },
+    ]);
+
+    await backfillSince(harness, 210);
+    for (const one of [harness, await harness.restart()]) {
+      const { figures } = await figuresOver(one, '90d', ago(150));
+      expect(figures).toMatchObject({
+        deployments: 2,
+        failedDeployments: 1,
+        recoveryTime: { samples: 1, median: 3600 },
+      });
+      expect(one.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0 });
+      expect(recoveriesIn(one)).toEqual({ count: 0, sum: 0 });
+    }
+  });
+
+  it('ends with a known success without a recovery, until a backfill covers the failure', async () => {
+    const harness = await afterFirstBackfill([failure(130), success(5)]);
+    expect((await figuresOver(harness, '7d')).figures.recoveryTime.samples).toBe(0);
+    await backfillSince(harness, 140);
+    const { figures } = await figuresOver(harness, '7d');
+    expect(figures).toMatchObject({ deployments: 1, recoveryTime: { samples: 1, median: 125 * day } });
+  });
+
+  it('gives the first known failure to the recovery, and the first of all to the gauge', async () => {
+    const harness = await afterFirstBackfill([success(200), failure(150), failure(100)]);
+    expect(harness.shown('acme/shop')).toMatchObject({ failingSince: ago(150) });
+    const { figures } = await figuresOver(
+      await afterFirstBackfill([failure(150), failure(100), success(5)]),
+      '7d',
+    );
+    expect(figures.recoveryTime).toMatchObject({ samples: 1, median: 95 * day });
+  });
+});
+
+describe('the start of an open failure', () => {
+  it('is the first failure after the last success, though both lie beyond the history', async () => {
+    const harness = await afterFirstBackfill([success(200), failure(150), failure(100), failure(5)]);
+    expect(harness.shown('acme/shop')).toEqual({
+      deployments: 2,
+      failures: 2,
+      lastSuccess: ago(200),
+      lastFailure: ago(5),
+      failingSince: ago(150),
+    });
+  });
+
+  it('is found behind many pages of failures', async () => {
+    const failures = Array.from({ length: 120 }, (_, index) => failure(125 + index / 10));
+    const harness = await afterFirstBackfill([success(200), failure(150), ...failures]);
+    expect(harness.shown('acme/shop')).toMatchObject({ lastSuccess: ago(200), failingSince: ago(150) });
+  });
+
+  it('is the first failure of all if there never was a success', async () => {
+    const harness = await afterFirstBackfill([failure(300), failure(150), failure(5)]);
+    expect(harness.shown('acme/shop')).toMatchObject({ lastSuccess: 0, failingSince: ago(300) });
+  });
+
+  it('is found by the next attempt if the first one was cut off after it had found the success', async () => {
+    const woodpecker = await startFakeWoodpecker();
+    onTestFinished(() => woodpecker.close());
+    const repo = woodpecker.addRepo({ fullName: 'acme/shop', private: true, access: { alice: 'push' } });
+    for (const { daysAgo, status } of [success(200), failure(150), failure(140), failure(5)]) {
+      const finished = ago(daysAgo);
+      woodpecker.addPipeline(repo, { status, created: finished - 60, started: finished - 30, finished });
+    }
+    const fault = woodpecker.fault({ match: /status=failure/, answer: { status: 400 } });
+    const harness = await createHarness({ woodpecker });
+    onTestFinished(() => harness.abort());
+    await harness.backfill.atStart();
+    expect(harness.shown('acme/shop')).toBeNull();
+    fault.clear();
+    await harness.backfill.atStart();
+    expect(harness.shown('acme/shop')).toMatchObject({ lastSuccess: ago(200), failingSince: ago(150) });
+  });
+});
+
+describe('rates', () => {
+  /** One a day, of 79 days before the known ten, in which four of five succeed; in the ten all but one do. */
+  const manyDays = Array.from({ length: 89 }, (_, index): Past => {
+    const isKnown = index < 10;
+    const isFailure = isKnown ? index === 3 : index % 5 === 4;
+    return isFailure ? failure(index + 0.5) : success(index + 0.5);
+  });
+
+  it('are those of the known days', async () => {
+    const harness = await afterFirstBackfill(manyDays, { historySeconds: 10 * day });
+    const { figures } = await figuresOver(harness, '90d');
+    expect(figures).toMatchObject({ deployments: 10, failedDeployments: 1, changeFailRate: 0.1 });
+    expect(figures.deploymentsPerDay).toBeCloseTo(1, 4);
+    expect(figures.recoveryTime).toMatchObject({ samples: 1, median: day });
+  });
+
+  it('per day are absent if less than a day is known', async () => {
+    const harness = await afterFirstBackfill(manyDays, { historySeconds: 20 * 3600 });
+    const { figures } = await figuresOver(harness, '90d');
+    expect(figures).toMatchObject({ deployments: 1, deploymentsPerDay: null });
+  });
+
+  it('per day follow a backfill that makes more days known', async () => {
+    const harness = await afterFirstBackfill(manyDays, { historySeconds: 10 * day });
+    await backfillSince(harness, 45);
+    const { figures } = await figuresOver(harness, '90d');
+    expect(figures.deployments).toBe(45);
+    expect(figures.deploymentsPerDay).toBeCloseTo(1, 4);
+  });
+});
