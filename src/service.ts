@@ -12,10 +12,11 @@ import { createForge } from './forge/create-forge.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
 import { type EndedRequest, listen, type Server } from './http/server.ts';
 import type { Status } from './http/status-page.ts';
-import { createIngest, type Ingest, StoreUnavailable } from './ingest/ingest.ts';
+import { createIngest, StoreUnavailable } from './ingest/ingest.ts';
 import { intakeModeOf } from './ingest/ingest-options.ts';
 import { loadState } from './ingest/load-state.ts';
 import { logFault, logWhatCounts, warnOfLimits } from './ingest/operator-log.ts';
+import { createStoreProbe } from './ingest/store-probe.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
 import { createExplain } from './queries/explain.ts';
@@ -88,8 +89,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const lanes = [...(asking?.lanes ?? []), ...(leadTimes ? [leadTimes.run(stopping.signal)] : [])];
   const stopped = Promise.allSettled(lanes);
 
-  const notReady = async (): Promise<string | null> =>
-    (await storeFault(ingest)) ?? asking?.notReady() ?? null;
+  const storeFault = createStoreProbe(ingest, clock);
+  const notReady = async (): Promise<string | null> => (await storeFault()) ?? asking?.notReady() ?? null;
   const status = async (): Promise<Status> => ({
     version,
     now: nowSeconds(clock),
@@ -108,7 +109,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     following: state.follows.size,
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),
     ...projection.at(nowSeconds(clock)),
-    windows: policy.windows,
+    policy,
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
   });
@@ -119,7 +120,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     backfill: asking?.backfill ?? noBackfill,
     exposition: createExposition({
       projection,
-      windows: policy.windows,
+      policy,
       renderSelf: metrics.render,
       now: () => nowSeconds(clock),
       breathe: createBreath(),
@@ -180,18 +181,6 @@ async function newestBackfills(backfill: Backfill): Promise<readonly BackfillSum
     return (await backfill.list()).slice(0, 10);
   } catch (error) {
     if (error instanceof StoreUnavailable) return [];
-    throw error;
-  }
-}
-
-/** Why the store cannot be written; a fault is tried out again, so that it is told only as long as it lasts. */
-async function storeFault(ingest: Ingest): Promise<string | null> {
-  if (ingest.fault === null) return null;
-  try {
-    await ingest.submit((uow) => uow.tx.meta.put('probed', 'true'));
-    return null;
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return error.message;
     throw error;
   }
 }

@@ -125,7 +125,16 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     /^file:|^\s*$|\/$/i.test(text) ? null : text,
   );
   const urlWords = 'an http or https URL without user name, password, query and fragment';
-  const url = read('DORA_WOODPECKER_URL', urlWords, parseRootUrl);
+  const rootOf = (name: SettingName, api: RegExp): string | null => {
+    const root = read(name, urlWords, parseRootUrl);
+    const end = root === null ? null : api.exec(new URL(root).pathname)?.[0];
+    if (end)
+      problems.push(
+        `${name}: expected the address that people open, given one with ${end}: leave off ${end}`,
+      );
+    return root;
+  };
+  const url = rootOf('DORA_WOODPECKER_URL', /\/api$/);
   const token = readToken('DORA_WOODPECKER_TOKEN');
   const isUrlSet = Boolean(env['DORA_WOODPECKER_URL']);
   if (isUrlSet !== Boolean(env['DORA_WOODPECKER_TOKEN'] || env['DORA_WOODPECKER_TOKEN_FILE'])) {
@@ -133,7 +142,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     problems.push(`DORA_WOODPECKER_${unset}: expected one beside DORA_WOODPECKER_${set}, given none`);
   }
 
-  const forgeUrl = read('DORA_FORGE_URL', urlWords, parseRootUrl);
+  const forgeUrl = rootOf('DORA_FORGE_URL', /\/api(?:\/v\d+)?$/);
   const forgeToken = readToken('DORA_FORGE_TOKEN');
   const kindWords = `one of ${forgeKinds.join(', ')}`;
   const givenKind = read('DORA_FORGE_KIND', kindWords, parseForgeKind);

@@ -8,10 +8,11 @@
  */
 
 import { z } from 'zod';
+import { type IncidentRule, labelNameProblem, ruleRepoProblem } from '../core/failures/incident-rules.ts';
+import { patternListProblem, patternProblem } from '../core/message-patterns.ts';
 import { defaultPolicy, deploymentEvents, failureStatuses, type Policy } from '../core/policy.ts';
 import { closest } from '../util/did-you-mean.ts';
 import { parseDurationSeconds } from '../util/duration.ts';
-import { describeError } from '../util/log.ts';
 import { type Path, type Problem, type ReadYaml, readYaml } from './read-yaml.ts';
 
 export type ParsedPolicy =
@@ -27,7 +28,7 @@ export function parsePolicy(yamlText: string): ParsedPolicy {
     problems.sort((a, b) => a.line - b.line);
     return { ok: false, problems: [...new Set(problems.map(({ line, text }) => `line ${line}: ${text}`))] };
   }
-  const { tiers, default_tier, windows, rework, lead_time } = parsed.data;
+  const { tiers, default_tier, windows, rework, lead_time, incidents } = parsed.data;
   const { ignore_repos, ...deployments } = parsed.data.deployments;
   const policy: Policy = {
     tiers:
@@ -41,10 +42,19 @@ export function parsePolicy(yamlText: string): ParsedPolicy {
     },
     rework: { ...defaultPolicy.rework, ...rework },
     leadTime: { ...defaultPolicy.leadTime, ...lead_time },
+    incidents: {
+      staleSeconds: parseDurationSeconds(incidents.stale ?? '') ?? defaultPolicy.incidents.staleSeconds,
+      rules: incidents.rules?.map(toIncidentRule) ?? defaultPolicy.incidents.rules,
+    },
     windows:
       windows?.map((name) => ({ name, seconds: parseDurationSeconds(name) ?? 0 })) ?? defaultPolicy.windows,
   };
   return { ok: true, policy };
+}
+
+function toIncidentRule({ labels, ...place }: z.infer<typeof incidentRule>): IncidentRule {
+  const globs = Object.entries(labels).map(([name, value]) => [name, value.split('|')]);
+  return { ...place, labels: Object.fromEntries(globs) };
 }
 
 /** Text in which `problemOf` finds nothing wrong. Here and below, zod is given the noun of "expected …". */
@@ -67,14 +77,6 @@ function oneOf(words: readonly string[]) {
   });
 }
 
-const regex = text((value) => {
-  try {
-    new RegExp(value, 'i');
-    return null;
-  } catch (error) {
-    return describeError(error);
-  }
-});
 const durationNoun = 'a duration with its unit such as 7d, from 1s to 36500d';
 const duration = text(
   (value) => (parseDurationSeconds(value) ? null : `expected ${durationNoun}, got ${show(value)}`),
@@ -83,8 +85,12 @@ const duration = text(
 const listOf = <T extends z.ZodType>(element: T) => z.array(element, 'a list');
 const someOf = <T extends z.ZodType>(element: T) => listOf(element).min(1, 'expected at least one, got none');
 const keys = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape, 'keys with values');
-/** A check of a whole list runs even where an element is wrong, so that both are told in one go. */
+/** A check of a whole list or map runs even if an element is wrong, so that both mistakes are reported at once. */
 const onLists = { when: ({ value }: { value: unknown }) => Array.isArray(value) };
+const onMaps = {
+  when: ({ value }: { value: unknown }) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value),
+};
 
 const tierRule = keys({
   tier: text(),
@@ -118,13 +124,34 @@ const deployments = keys({
   ignore_repos: listOf(text()).exactOptional(),
   failure: failure.exactOptional(),
 });
-const rework = keys({ branches: listOf(text()).exactOptional(), message: listOf(regex).exactOptional() });
+const patterns = listOf(text(patternProblem)).superRefine((sources, context) => {
+  if (context.issues.length > 0) return;
+  const problem = patternListProblem(sources);
+  if (problem !== null) context.addIssue(problem);
+});
+const rework = keys({ branches: listOf(text()).exactOptional(), message: patterns.exactOptional() });
 const fallbackNoun = 'created, or null for none';
 const fallback = text(
   (value) => (value === 'created' ? null : `expected ${fallbackNoun}, got ${show(value)}`),
   fallbackNoun,
 ).transform(() => 'created' as const);
 const leadTime = keys({ fallback: fallback.nullable().exactOptional() });
+const labelGlobs = text((value) =>
+  value.split('|').includes('') ? `expected globs separated by |, got ${show(value)}` : null,
+);
+const labels = z.record(z.string(), labelGlobs, 'labels with globs').superRefine((given, context) => {
+  const names = Object.keys(given);
+  if (names.length === 0) context.addIssue('expected at least one, got none');
+  for (const name of names) {
+    const message = labelNameProblem(name);
+    if (message !== null) context.addIssue({ code: 'custom', path: [name], message });
+  }
+}, onMaps);
+const incidentRule = keys({ labels, repo: text(ruleRepoProblem), tier: text() });
+const incidents = keys({
+  stale: duration.exactOptional(),
+  rules: listOf(incidentRule).exactOptional(),
+});
 const windows = someOf(duration).superRefine((names, context) => {
   const seconds = names.map((name) => parseDurationSeconds(String(name)));
   for (const [index, length] of seconds.entries()) {
@@ -139,6 +166,7 @@ const schema = keys({
   deployments: deployments.prefault({}),
   rework: rework.prefault({}),
   lead_time: leadTime.prefault({}),
+  incidents: incidents.prefault({}),
   windows: windows.exactOptional(),
 });
 const keysUnder = new Map([
@@ -147,6 +175,8 @@ const keysUnder = new Map([
   ['deployments', Object.keys(deployments.shape)],
   ['rework', Object.keys(rework.shape)],
   ['lead_time', Object.keys(leadTime.shape)],
+  ['incidents', Object.keys(incidents.shape)],
+  ['incidents.rules', Object.keys(incidentRule.shape)],
 ]);
 
 /** An issue of the schema, each of its mistakes with its line. */

@@ -8,6 +8,7 @@
 
 import type { Outcome } from './deployment.ts';
 import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
+import { matchesAnyPattern } from './message-patterns.ts';
 import { endedAt, isEnded, type PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Repo } from './repo.ts';
@@ -120,5 +121,5 @@ function isRework(policy: Policy, record: PipelineRecord): boolean {
   const { branches, message } = policy.rework;
   if (record.branch !== null && matchesAnyGlob(branches, record.branch)) return true;
   if (record.event === null || !messageBearingEvents.has(record.event)) return false;
-  return message.some((source) => new RegExp(source, 'i').test(record.message));
+  return matchesAnyPattern(message, record.message);
 }

@@ -3,6 +3,8 @@
  * checked is `config/policy-file.ts`'s business.
  */
 
+import type { IncidentRule } from './failures/incident-rules.ts';
+
 /** Events whose pipelines may count as deployments: all but pull requests. */
 export const deploymentEvents = ['push', 'tag', 'release', 'deployment', 'manual', 'cron'] as const;
 
@@ -34,15 +36,21 @@ export interface Policy {
     readonly ignoreRepos: readonly string[];
     readonly failure: readonly string[];
   };
-  /** What counts as unplanned repair: any of these. */
+  /** A deployment that matches any of these is an unplanned repair. Without any, rework is not looked for. */
   readonly rework: {
     readonly branches: readonly string[];
-    /** Sources of case-insensitive regular expressions on the commit's message. */
+    /** Case-insensitive regular expressions on the commit's message, in RE2 syntax. */
     readonly message: readonly string[];
   };
   readonly leadTime: {
     /** What stands in for a commit's time where it cannot be had: the creation of its first pipeline, or nothing. */
     readonly fallback: 'created' | null;
+  };
+  readonly incidents: {
+    /** An alert that was not received again for longer than this no longer counts as open. */
+    readonly staleSeconds: number;
+    /** The first that matches decides. */
+    readonly rules: readonly IncidentRule[];
   };
   readonly windows: readonly Window[];
 }
@@ -64,14 +72,20 @@ export const defaultPolicy: Policy = {
     ignoreRepos: [],
     failure: ['failure'],
   },
-  rework: { branches: [], message: [] },
+  rework: { branches: ['hotfix/*'], message: ['^revert', '^hotfix'] },
   leadTime: { fallback: null },
+  incidents: { staleSeconds: daySeconds, rules: [] },
   windows: [
     { name: '7d', seconds: 7 * daySeconds },
     { name: '30d', seconds: 30 * daySeconds },
     { name: '90d', seconds: 90 * daySeconds },
   ],
 };
+
+/** If not, rework is unknown, which is not the same as a rate of 0. */
+export function looksForRework({ rework }: Pick<Policy, 'rework'>): boolean {
+  return rework.branches.length + rework.message.length > 0;
+}
 
 /** The longest window: how far back the exact state must see single deployments, in seconds. */
 export function longestWindowSeconds(policy: Policy): number {

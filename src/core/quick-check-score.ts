@@ -85,14 +85,13 @@ export interface FigureScore {
   readonly class: { readonly number: number; readonly words: string } | null;
 }
 
-/** `hasReworkRules`: without rules for it, no rework found is nothing known. */
-export function scoreOf(figures: WindowFigures, window: Window, hasReworkRules: boolean): Score {
+export function scoreOf(figures: WindowFigures, window: Window): Score {
   const scores: Record<ScoredFigure, FigureScore | null> = {
     change_lead_time: scoreTime(figures.changeLeadTime),
     deployment_frequency: scoreFrequency(figures, window),
     failed_deployment_recovery_time: scoreTime(figures.recoveryTime),
     change_fail_rate: scoreRate(figures.changeFailRate),
-    deployment_rework_rate: hasReworkRules ? scoreRate(figures.reworkRate) : null,
+    deployment_rework_rate: scoreRate(figures.reworkRate),
   };
   const known = scoredFigures.flatMap((figure) => scores[figure]?.score ?? []);
   return {

@@ -28,6 +28,7 @@ import { type IntakeMode, rulesOf } from '../ingest/ingest-options.ts';
 import {
   type Family,
   plainFamilies,
+  type ShownBy,
   seriesWindowFamilies,
   tierFamilies,
   type Value,
@@ -110,7 +111,7 @@ export async function planHistory(
   const start = from - longestSeconds;
   const all = (await surveySeries(tx, mode, read, start)).filter((series) => beginOf([series]) < to);
 
-  const plain = plainFamilies().map(
+  const plain = plainFamilies(mode.policy).map(
     (family): Chapter => ({
       family,
       sections: all.map((series) => ({
@@ -122,14 +123,17 @@ export async function planHistory(
   );
   if (!withWindows) return plain;
 
-  const { windows } = mode.policy;
+  const { policy } = mode;
   /** A section for each window of each group of series. */
   const overWindows = <Sample>(
     groups: readonly (readonly [Series, ...Series[]])[],
-    familiesOf: (window: typeof windows) => readonly Family<Sample>[],
+    familiesOf: (policy: ShownBy) => readonly Family<Sample>[],
     toSample: (one: Series, share: TierShare) => Sample,
   ): Chapter[] => {
-    const ofEach = windows.map((window) => ({ window, families: familiesOf([window]) }));
+    const ofEach = policy.windows.map((window) => ({
+      window,
+      families: familiesOf({ ...policy, windows: [window] }),
+    }));
     const sectionsOf = (group: readonly [Series, ...Series[]], place: number): Section[] =>
       ofEach.flatMap(({ window, families }) => {
         const family = families[place];
@@ -144,7 +148,7 @@ export async function planHistory(
           deployments: () => read([...members.keys()], group[0].tier, start),
         };
       });
-    return familiesOf([]).map((family, place) => ({
+    return familiesOf(policy).map((family, place) => ({
       family,
       sections: groups.flatMap((group) => sectionsOf(group, place)),
     }));

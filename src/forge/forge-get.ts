@@ -57,10 +57,6 @@ export function createForgeGet(options: ForgeGetOptions): PatientGet {
       if (status === 401 || status === 403) {
         return new TokenRefused(`${server} answered ${status} to ${path}: check the token and its rights`);
       }
-      if (redirectStatuses.includes(status)) {
-        const origin = URL.parse(headers.get('location') ?? '')?.origin ?? 'nowhere';
-        return new Unavailable(`${server} redirects ${path} to ${origin}: check the URL`, { status });
-      }
       const isJson = headers.get('content-type')?.includes('json');
       if (unknownStatuses.includes(status) && isJson) {
         return new Unknown(`${server} answered ${status} to ${path}`);

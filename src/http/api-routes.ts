@@ -68,7 +68,6 @@ export const DoraQuery = (windows: readonly Window[]) =>
 
 export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDependencies) {
   const { windows } = policy;
-  const hasReworkRules = policy.rework.branches.length + policy.rework.message.length > 0;
 
   const project = async (now: number): Promise<Projected> => {
     await projection.prepare(now, createBreath());
@@ -115,8 +114,7 @@ export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDepend
     async dora(c: Context): Promise<Response> {
       const query = readQuery(c, DoraQuery(windows));
       if (query instanceof Response) return query;
-      const index = windows.findIndex(({ name }) => name === query.window);
-      const window = windows[index];
+      const window = windows.find(({ name }) => name === query.window);
       if (!window) return problem(422);
       const now = nowSeconds();
       const projected = await project(now);
@@ -127,9 +125,9 @@ export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDepend
       if (pairs.length === 0 && (query.repo ?? query.tier) !== undefined)
         return noSuchSeries(projected, query);
       const measure = (share: TierShare | null): Pick<PairFiguresJson, 'figures' | 'score'> => {
-        const figures = figuresIn(share, index, window, now);
+        const figures = figuresIn(share, policy, window, now);
         if (!figures) return { figures: null, score: null };
-        return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window, hasReworkRules)) };
+        return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window)) };
       };
       const head: z.infer<typeof DoraHeadJson> = {
         window: windowJson(window, now),

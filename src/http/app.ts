@@ -15,9 +15,8 @@ import { type Clock, nowSeconds } from '../util/clock.ts';
 import { joinNext } from '../util/coalesce.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { type ApiDependencies, apiRoutes } from './api-routes.ts';
-import { hasBasicPassword, hasBearer, isAuthenticWebhook, type Secret, toSecret } from './auth.ts';
+import { hasBasicPassword, hasBearer, type Secret, toSecret } from './auth.ts';
 import { backfillRoutes } from './backfill-routes.ts';
-import { readBody } from './body.ts';
 import { json } from './json.ts';
 import { openApi } from './openapi.ts';
 import { pageHeaders } from './page.ts';
@@ -25,6 +24,7 @@ import { problem } from './problem.ts';
 import { asPage, problemPages } from './problem-page.ts';
 import { createRefusals, type Refusals, type RefusedKind } from './refusals.ts';
 import { renderStatusPage, type Status } from './status-page.ts';
+import { webhookRoute } from './webhook-route.ts';
 
 export interface AppDependencies {
   readonly webhook: Webhook;
@@ -46,8 +46,6 @@ export interface AppDependencies {
 /** Which routes an app has besides health: all, or one side of two addresses. */
 export type AppSide = 'all' | 'intake' | 'metrics';
 
-const largestWebhookBytes = 1024 * 1024;
-
 export function createApp(deps: AppDependencies, side: AppSide): Hono {
   const app = new Hono();
   const refusals = createRefusals(deps.log, deps.clock);
@@ -56,8 +54,7 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
   route(app, '/readyz', { GET: () => ready(deps) });
   route(app, '/-/ready', { GET: () => ready(deps) });
   if (side !== 'metrics') {
-    const secrets = deps.webhookSecrets.map(toSecret);
-    route(app, '/webhook', { POST: (c) => receiveWebhook(deps, secrets, refusals, c) });
+    route(app, '/webhook', { POST: webhookRoute({ ...deps, refusals }) });
     const { list, show, start } = backfillRoutes(deps.backfill, () => nowSeconds(deps.clock));
     const adminTokens = deps.adminTokens.map(toSecret);
     const refuse = refuser(refusals, 'admin', 'Bearer');
@@ -129,39 +126,6 @@ async function ready({ notReady }: AppDependencies): Promise<Response> {
   });
 }
 
-async function receiveWebhook(
-  deps: AppDependencies,
-  secrets: readonly Secret[],
-  refusals: Refusals,
-  c: Context,
-): Promise<Response> {
-  const rejected = (status: number, options?: Parameters<typeof problem>[1]) => {
-    deps.onEvent('webhook', 'rejected');
-    refusals.note('webhook', status);
-    return problem(status, options);
-  };
-  const bytes = await readBody(c.req.raw, largestWebhookBytes);
-  if (bytes === 'too_large') {
-    const detail = `Body is larger than ${largestWebhookBytes} bytes`;
-    return rejected(413, { detail, headers: { connection: 'close' } });
-  }
-  if (bytes === 'broken') return rejected(400, { detail: 'Body ends too soon' });
-  const { headers } = c.req.raw;
-  if (!isAuthenticWebhook(headers, bytes, secrets, nowSeconds(deps.clock))) {
-    return rejected(401, {
-      detail: 'Expected the webhook secret as a bearer token, or a signature made with it',
-      headers: { 'www-authenticate': 'Bearer' },
-    });
-  }
-  const body = parseJson(bytes);
-  if (!body.ok) return rejected(400, { detail: 'Body is not JSON' });
-  const answer = await deps.webhook.receive(body.value);
-  if (answer.kind === 'invalid')
-    return rejected(422, { detail: 'Body is not as expected', errors: answer.errors });
-  const { kind: _, ...result } = answer;
-  return json(result, 202);
-}
-
 async function scrape({ exposition }: AppDependencies, c: Context): Promise<Response> {
   const headers = { 'content-type': contentType, vary: 'accept-encoding' };
   const accepted = c.req.header('accept-encoding') ?? '';
@@ -183,14 +147,4 @@ function answerError(log: Log, error: Error): Response {
 /** Hono's types want bytes over a plain ArrayBuffer, which these are. */
 function bodyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function parseJson(bytes: Uint8Array): { ok: true; value: unknown } | { ok: false } {
-  try {
-    return { ok: true, value: JSON.parse(utf8.decode(bytes)) };
-  } catch {
-    return { ok: false };
-  }
 }

@@ -1,15 +1,16 @@
 /**
- * Who may: secrets presented as a bearer token, as the password of HTTP Basic, or as a signature over the raw body.
+ * Who may do what: secrets arrive as a bearer token, as the password of HTTP Basic, or as a signature over the raw body.
  *
- * Guarantees: comparisons take the same time whatever is presented; with several secrets in force any of them opens.
+ * Guarantees: a comparison takes the same time whatever it is given; if several secrets are in force, any of them opens.
  */
 
 import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** Tolerance of Standard Webhooks for the age of a signature, in seconds. */
 const signatureAgeSeconds = 300;
+const sha256Bytes = 32;
 
-/** A secret in the forms in which it is compared, made once: Node takes three times as long to sign with raw bytes. */
+/** A secret in the forms that comparisons need, made once: Node takes three times as long to sign with raw bytes. */
 export interface Secret {
   readonly hash: Uint8Array;
   readonly key: KeyObject;
@@ -38,51 +39,57 @@ export function hasBasicPassword(headers: Headers, secrets: readonly Secret[]): 
   return colon >= 0 && isAnyOf(secrets, decoded.slice(colon + 1));
 }
 
+/** What the headers of a webhook prove: the secret itself, or a signature that only the body can confirm. */
+export type WebhookProof =
+  | { readonly kind: 'secret' }
+  | { readonly kind: 'signature'; confirms(body: Uint8Array): boolean };
+
 /**
- * Any of the ways in which a webhook may show that it knows a secret. `now` in Unix seconds. Standard Webhooks:
+ * The proof in the headers of a webhook; `null` if there is none, or none that any body could confirm. So a request
+ * without a right can be refused before its body is read. `now` in Unix seconds. Standard Webhooks:
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
-export function isAuthenticWebhook(
-  headers: Headers,
-  body: Uint8Array,
-  secrets: readonly Secret[],
-  now: number,
-): boolean {
-  return (
-    hasBearer(headers, secrets) ||
-    hasHexSignature(headers.get('x-hub-signature-256'), body, secrets) ||
-    hasHexSignature(headers.get('x-drone-signature'), body, secrets) ||
-    hasStandardSignature(headers, body, secrets, now)
-  );
+export function webhookProof(headers: Headers, secrets: readonly Secret[], now: number): WebhookProof | null {
+  if (hasBearer(headers, secrets)) return { kind: 'secret' };
+  const signatures = [
+    hexSignature(headers.get('x-hub-signature-256')),
+    hexSignature(headers.get('x-drone-signature')),
+    standardSignature(headers, now),
+  ].filter((signature) => signature !== null);
+  if (signatures.length === 0) return null;
+  return {
+    kind: 'signature',
+    confirms: (body) => signatures.some((isMadeFor) => isMadeFor(body, secrets)),
+  };
 }
 
-function hasHexSignature(header: string | null, body: Uint8Array, secrets: readonly Secret[]): boolean {
+type Signature = (body: Uint8Array, secrets: readonly Secret[]) => boolean;
+
+function hexSignature(header: string | null): Signature | null {
   const match = /^sha256=([0-9a-f]{64})$/i.exec(header ?? '');
-  if (!match?.[1]) return false;
+  if (!match?.[1]) return null;
   const given = Buffer.from(match[1], 'hex');
-  return anyOf(secrets, ({ key }) => timingSafeEqual(hmac(key, body), given));
+  return (body, secrets) => anyOf(secrets, ({ key }) => timingSafeEqual(hmac(key, body), given));
 }
 
-function hasStandardSignature(
-  headers: Headers,
-  body: Uint8Array,
-  secrets: readonly Secret[],
-  now: number,
-): boolean {
+function standardSignature(headers: Headers, now: number): Signature | null {
   const id = headers.get('webhook-id');
   const timestamp = headers.get('webhook-timestamp') ?? '';
-  const signatures = headers.get('webhook-signature');
-  if (!id || !signatures || !/^\d{1,12}$/.test(timestamp)) return false;
-  if (Math.abs(now - Number(timestamp)) > signatureAgeSeconds) return false;
-  const given = signatures
+  if (!id || !/^\d{1,12}$/.test(timestamp)) return null;
+  if (Math.abs(now - Number(timestamp)) > signatureAgeSeconds) return null;
+  const given = (headers.get('webhook-signature') ?? '')
     .split(' ')
     .filter((signature) => signature.startsWith('v1,'))
-    .map((signature) => Buffer.from(signature.slice(3), 'base64'));
-  const signed = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
-  return anyOf(secrets, ({ standardKey }) => {
-    const expected = hmac(standardKey, signed);
-    return anyOf(given, (value) => value.length === expected.length && timingSafeEqual(value, expected));
-  });
+    .map((signature) => Buffer.from(signature.slice(3), 'base64'))
+    .filter((signature) => signature.length === sha256Bytes);
+  if (given.length === 0) return null;
+  return (body, secrets) => {
+    const signed = Buffer.concat([Buffer.from(`${id}.${timestamp}.`), body]);
+    return anyOf(secrets, ({ standardKey }) => {
+      const expected = hmac(standardKey, signed);
+      return anyOf(given, (value) => timingSafeEqual(expected, value));
+    });
+  };
 }
 
 function hmac(key: KeyObject, data: Uint8Array): Buffer {
@@ -93,13 +100,13 @@ function hash(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** Hashed first, so that lengths are equal and tell nothing. */
+/** Compares hashes, which have equal lengths, so that the time does not betray the length of a secret. */
 function isAnyOf(secrets: readonly Secret[], given: string): boolean {
   const givenHash = hash(given);
   return anyOf(secrets, (secret) => timingSafeEqual(secret.hash, givenHash));
 }
 
-/** Asks for all of them, so that the time does not tell which one it was. */
+/** Compares with all of them, so that the time does not betray which one matched. */
 function anyOf<T>(values: readonly T[], matches: (value: T) => boolean): boolean {
   return values.map(matches).includes(true);
 }

@@ -4,12 +4,15 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Backfill, BackfillRequest, BackfillSummary } from '../sources/backfill.ts';
 import { parseFields } from '../util/validate.ts';
-import { readBody } from './body.ts';
+import { type BodyReader, createBodyReader } from './body.ts';
 import { json } from './json.ts';
 import { moment } from './moment.ts';
 import { problem } from './problem.ts';
+import { receiveBytes, receiveJson } from './request-body.ts';
 
 const largestBodyBytes = 64 * 1024;
+/** Bodies above 32 KiB at the same time. */
+const seats = 8;
 
 /** What may be asked for. `now` in Unix seconds. */
 export const BackfillBody = (now: number) =>
@@ -29,9 +32,10 @@ export const BackfillBody = (now: number) =>
     });
 
 export function backfillRoutes(backfill: Backfill, nowSeconds: () => number) {
+  const reader = createBodyReader(seats);
   return {
     async start(c: Context): Promise<Response> {
-      const request = await readRequest(c.req.raw, nowSeconds());
+      const request = await readRequest(c.req.raw, reader, nowSeconds());
       if (request instanceof Response) return request;
       const started = await backfill.start(request);
       if (!started.ok) return refuse(started.runningId);
@@ -58,17 +62,16 @@ async function waitFor(done: Promise<BackfillSummary>, location: string): Promis
   }
 }
 
-async function readRequest(raw: Request, now: number): Promise<BackfillRequest | Response> {
-  const bytes = await readBody(raw, largestBodyBytes);
-  if (bytes === 'too_large') return problem(413, { detail: `Body is larger than ${largestBodyBytes} bytes` });
-  if (bytes === 'broken') return problem(400, { detail: 'Body ends too soon' });
-  let body: unknown = {};
-  try {
-    if (bytes.length > 0) body = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    return problem(400, { detail: 'Body is not JSON' });
-  }
-  const parsed = parseFields(BackfillBody(now), body);
+async function readRequest(
+  raw: Request,
+  reader: BodyReader,
+  now: number,
+): Promise<BackfillRequest | Response> {
+  const bytes = await receiveBytes(raw, reader, largestBodyBytes);
+  if (!bytes.ok) return bytes.answer;
+  const body = bytes.value.length === 0 ? ({ ok: true, value: {} } as const) : receiveJson(bytes.value);
+  if (!body.ok) return body.answer;
+  const parsed = parseFields(BackfillBody(now), body.value);
   if (!parsed.ok) return problem(422, { detail: 'Body is not as expected', errors: parsed.errors });
   const { since, until, repos, dry_run } = parsed.value;
   return { since: since ?? null, until: until ?? null, repos: repos ?? null, isDry: dry_run ?? false };

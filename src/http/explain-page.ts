@@ -100,12 +100,15 @@ ${card(
   deployments === 0 ? 'no deployment to divide by' : `${failedDeployments} of ${deployments} failed`,
 )}
 ${card('Failed deployment recovery time', medianOf(recoveryTime), timeWords(recoveryTime, 'recovery'))}
-${card(
-  'Deployment rework rate',
-  percent(figures.reworkRate),
-  deployments === 0 ? 'no deployment to divide by' : `${reworkDeployments} of ${deployments} unplanned`,
-)}
+${card('Deployment rework rate', percent(figures.reworkRate), reworkWords(reworkDeployments, deployments))}
 </div>`;
+}
+
+function reworkWords(reworkDeployments: number | null, deployments: number): string {
+  if (reworkDeployments === null) return 'the policy has no rules for it';
+  return deployments === 0
+    ? 'no deployment to divide by'
+    : `${reworkDeployments} of ${deployments} unplanned`;
 }
 
 function card(title: string, value: string, ...lines: readonly string[]): Html {

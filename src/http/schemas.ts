@@ -62,14 +62,18 @@ const timeFigure = z.strictObject({
 export const FiguresJson = z.strictObject({
   deployments: count.describe('Deployment frequency: deployments in the window, successful and failed'),
   failed_deployments: count,
-  rework_deployments: count,
+  rework_deployments: count.nullable().describe('null if the policy does not look for rework'),
   deployments_per_day: z
     .number()
     .nonnegative()
     .nullable()
     .describe('Over the known part of the window; null if that is less than a day'),
   change_fail_rate: ratio.nullable().describe('Failed over all deployments; null without a deployment'),
-  deployment_rework_rate: ratio.nullable().describe('Unplanned repairs over all; null without a deployment'),
+  deployment_rework_rate: ratio
+    .nullable()
+    .describe(
+      'Unplanned repairs over all; null without a deployment, or if the policy does not look for rework',
+    ),
   change_lead_time_seconds: timeFigure.describe('One sample for each commit with a known lead time'),
   failed_deployment_recovery_time_seconds: timeFigure.describe('One sample for each episode that ended'),
   coverage_ratio: ratio.describe('How much of the window is known'),

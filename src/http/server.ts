@@ -29,6 +29,11 @@ const connectionLimits = {
   untakenMs: 60_000,
   sweepMs: 1_000,
 };
+/**
+ * Connections that the system holds until they are accepted. Beyond Node's 511, a burst of others would make an honest
+ * sender wait a second or more, until it tries again. The system may allow fewer.
+ */
+const waitingConnections = 4_096;
 const mostHeaders = 100;
 const longestPathTold = 200;
 /** Of every answer; a page may say more of itself. */
@@ -72,7 +77,7 @@ export async function listen(
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(address.port, address.host, () => {
+    server.listen({ ...address, backlog: waitingConnections }, () => {
       server.off('error', reject);
       resolve();
     });

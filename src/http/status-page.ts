@@ -4,7 +4,7 @@ import { html } from 'hono/html';
 import type { IgnoreReason } from '../core/classification.ts';
 import { type CronDominance, cronDominance } from '../core/cron-warning.ts';
 import type { EventCount } from '../core/pipeline-counts.ts';
-import type { Window } from '../core/policy.ts';
+import type { Policy, Window } from '../core/policy.ts';
 import { gauges, type SeriesSample } from '../core/series/samples.ts';
 import type { TierSample } from '../core/windows/tier-windows.ts';
 import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
@@ -27,8 +27,8 @@ export interface Status {
   readonly backfills: readonly BackfillSummary[];
   readonly series: readonly SeriesSample[];
   readonly tiers: readonly TierSample[];
-  /** Those of series and tiers, in their order. */
-  readonly windows: readonly Window[];
+  /** Its windows are those of series and tiers, in their order. */
+  readonly policy: Pick<Policy, 'windows' | 'rework'>;
   readonly ignored: readonly { readonly reason: IgnoreReason; readonly pipelines: number }[];
   readonly events: readonly EventCount[];
 }
@@ -108,19 +108,19 @@ function figureCells(figures: WindowFigures | null): Html {
   return html`${texts.map((text) => html`<td class="n nb">${text}</td>`)}`;
 }
 
-function tiersSection({ tiers, windows, now }: Status): Html {
-  const window = shownWindow(windows);
+function tiersSection({ tiers, policy, now }: Status): Html {
+  const window = shownWindow(policy.windows);
   if (tiers.length === 0 || !window) return html``;
   return html`<h2>Tiers over ${window.name}</h2>
 <div class="wide"><table class="narrow"><tr><th>Tier</th>${figureHeadings}<th class="n">Known</th></tr>
 ${tiers.map((sample) => {
-  const figures = figuresIn(sample, windows.indexOf(window), window, now);
+  const figures = figuresIn(sample, policy, window, now);
   return html`<tr><td>${sample.tier}</td>${figureCells(figures)}<td class="n nb">${percent(figures?.coverage ?? null)}</td></tr>`;
 })}</table></div>
 <p class="small dim">Times are medians. Known: how much of the window is, over all repos of the tier.</p>`;
 }
 
-function pairsSection({ series, windows, now }: Status): Html {
+function pairsSection({ series, policy, now }: Status): Html {
   if (series.length === 0) return html`<h2>Deployments</h2><p>None known yet.</p>`;
   const rows = series.map((sample) => ({ sample, ...timesOf(sample) }));
   rows.sort(
@@ -128,7 +128,7 @@ function pairsSection({ series, windows, now }: Status): Html {
   );
   const shown = rows.slice(0, mostSeriesShown);
   const failing = rows.filter(({ failingSince }) => failingSince > 0).length;
-  const window = shownWindow(windows);
+  const window = shownWindow(policy.windows);
   return html`<h2>Deployments</h2>
 <p>${counted(rows.length, 'pair')} of repo and tier, ${failing} failing.${window ? html` The last five columns are over ${window.name}; the name of a repo leads to where they come from.` : ''}</p>
 <div class="wide"><table class="pairs"><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
@@ -143,7 +143,7 @@ ${shown.map(
 <td>${moment(success, now)}</td><td>${moment(failure, now)}</td>
 <td>${failingSince > 0 ? html`<span class="bad">${moment(failingSince, now)}</span>` : html`<span class="dim">–</span>`}</td>
 <td class="n">${sample.totals.counters['dora_deployments_total'] ?? 0}</td>
-<td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td>${window ? figureCells(figuresIn(sample.windows, windows.indexOf(window), window, now)) : ''}</tr>`,
+<td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td>${window ? figureCells(figuresIn(sample.windows, policy, window, now)) : ''}</tr>`,
 )}</table></div>
 ${rows.length > shown.length ? html`<p>And ${rows.length - shown.length} more.</p>` : ''}`;
 }

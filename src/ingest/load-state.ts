@@ -39,6 +39,15 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
     const state = createState();
     state.apply(await readBasics(tx));
 
+    if ((await tx.meta.get(ledgerKey)) !== ledgerFingerprint) {
+      // Entries that are new to the ledger begin at their exact totals, but for lead times, which a forge that is only now
+      // asked tells bit by bit. Before another policy: what that one finds adds nothing.
+      if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
+      const uow = createUnitOfWork(tx, state, mode, now);
+      uow.rebuildAll();
+      state.apply({ ...(await uow.finish()), timelines: new Map() });
+      await tx.meta.put(ledgerKey, ledgerFingerprint);
+    }
     const fingerprint = policyFingerprint(mode.policy);
     const before = await tx.meta.get(policyKey);
     const eventsBefore = state.tally.events();
@@ -47,12 +56,6 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
     if (before !== fingerprint || state.tally.ignored('limit') > 0) {
       for (const repo of state.repos.values()) await uow.reclassify(repo.key, 'settled');
       await tx.meta.put(policyKey, fingerprint);
-    }
-    if ((await tx.meta.get(ledgerKey)) !== ledgerFingerprint) {
-      // Entries that are new to the ledger begin at their exact totals, but for what the forge is only now asked for.
-      if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
-      uow.rebuildAll();
-      await tx.meta.put(ledgerKey, ledgerFingerprint);
     }
     const { forgeIdentity } = mode;
     if (forgeIdentity !== undefined && (await tx.meta.get(forgeKey)) !== forgeIdentity) {

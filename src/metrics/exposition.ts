@@ -9,11 +9,10 @@
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Metric, Registry } from 'prom-client';
-import type { Window } from '../core/policy.ts';
 import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
 import type { TierSample } from '../core/windows/tier-windows.ts';
 import { joinNext } from '../util/coalesce.ts';
-import { type Family, seriesFamilies, tierFamilies } from './families.ts';
+import { type Family, type ShownBy, seriesFamilies, tierFamilies } from './families.ts';
 import { type CompressedText, compressText, toGzip } from './gzip.ts';
 
 /** Samples rendered in one go: the smaller, the less is rendered again for one that has changed. */
@@ -30,7 +29,7 @@ export interface Exposition {
 
 export interface ExpositionOptions {
   readonly projection: Projection;
-  readonly windows: readonly Window[];
+  readonly policy: ShownBy;
   /** The exporter's own part. */
   readonly renderSelf: () => Promise<string>;
   /** Unix seconds. */
@@ -41,13 +40,13 @@ export interface ExpositionOptions {
 
 export function createExposition({
   projection,
-  windows,
+  policy,
   renderSelf,
   now,
   breathe,
 }: ExpositionOptions): Exposition {
-  const writeSeries = seriesFamilies(windows).map((family) => createWriter(family, breathe));
-  const writeTiers = tierFamilies(windows).map((family) => createWriter(family, breathe));
+  const writeSeries = seriesFamilies(policy).map((family) => createWriter(family, breathe));
+  const writeTiers = tierFamilies(policy).map((family) => createWriter(family, breathe));
   let rendered: Rendered | null = null;
   let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
 

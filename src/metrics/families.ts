@@ -1,7 +1,8 @@
 /** Every metric of the figures: its name, type and help, and the values that a sample has of it. */
 
-import type { Window } from '../core/policy.ts';
-import { type HistogramTotals, ledgerMetrics } from '../core/series/ledger.ts';
+import type { WindowMetric } from '../core/figures/figure.ts';
+import type { Policy } from '../core/policy.ts';
+import { type HistogramTotals, type LedgerMetric, ledgerMetrics } from '../core/series/ledger.ts';
 import { gauges, type SeriesSample } from '../core/series/samples.ts';
 import { quantileOf } from '../core/windows/quantile.ts';
 import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
@@ -11,6 +12,9 @@ import {
   windowDistributions,
   windowQuantiles,
 } from '../core/windows/window-content.ts';
+
+/** The part of the policy that decides which families there are. */
+export type ShownBy = Pick<Policy, 'windows' | 'rework'>;
 
 export interface Family<Sample> {
   readonly name: string;
@@ -26,14 +30,15 @@ export interface Value {
 }
 
 /** Of each pair of repo and tier, in the order in which they are written. */
-export function seriesFamilies(windows: readonly Window[]): readonly Family<SeriesSample>[] {
-  return [...plainFamilies(), ...seriesWindowFamilies(windows)];
+export function seriesFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
+  return [...plainFamilies(policy), ...seriesWindowFamilies(policy)];
 }
 
 /** Those without a window. */
-export function plainFamilies(): readonly Family<SeriesSample>[] {
+export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
+  const metrics = ledgerMetrics.filter((metric) => isShown(metric, policy));
   return [
-    ...ledgerMetrics.flatMap((metric): Family<SeriesSample>[] =>
+    ...metrics.flatMap((metric): Family<SeriesSample>[] =>
       metric.type === 'counter'
         ? [
             {
@@ -53,7 +58,7 @@ export function plainFamilies(): readonly Family<SeriesSample>[] {
         valuesOf: ({ repo, tier, gauges: values }) => [{ labels: { repo, tier }, value: values[index] ?? 0 }],
       }),
     ),
-    ...ledgerMetrics.flatMap((metric): Family<SeriesSample>[] =>
+    ...metrics.flatMap((metric): Family<SeriesSample>[] =>
       metric.type === 'histogram'
         ? [
             {
@@ -71,20 +76,20 @@ export function plainFamilies(): readonly Family<SeriesSample>[] {
   ];
 }
 
-export function seriesWindowFamilies(windows: readonly Window[]): readonly Family<SeriesSample>[] {
+export function seriesWindowFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
   return windowFamilies<SeriesSample>(
     'dora_window_',
-    windows,
+    policy,
     (sample) => sample.windows,
     ({ repo, tier }) => ({ repo, tier }),
   );
 }
 
 /** Of each tier over all its repos. */
-export function tierFamilies(windows: readonly Window[]): readonly Family<TierSample>[] {
+export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
   return windowFamilies<TierSample>(
     'dora_tier_window_',
-    windows,
+    policy,
     (sample) => sample,
     ({ tier }) => ({ tier }),
   );
@@ -92,10 +97,11 @@ export function tierFamilies(windows: readonly Window[]): readonly Family<TierSa
 
 function windowFamilies<Sample>(
   prefix: string,
-  windows: readonly Window[],
+  policy: ShownBy,
   shareOf: (sample: Sample) => TierShare | null,
   labelsOf: (sample: Sample) => Readonly<Record<string, string>>,
 ): Family<Sample>[] {
+  const { windows } = policy;
   /** A family with what `valuesIn` gives for each window of a sample. */
   const family = (
     name: string,
@@ -118,10 +124,14 @@ function windowFamilies<Sample>(
     },
   });
   return [
-    ...windowCounts.map(({ name, help }, place) =>
-      family(name, `${help}, in the window.`, 'gauge', ({ counts }) => [
-        { value: counts[place] ?? 0, labels: {} },
-      ]),
+    ...windowCounts.flatMap((metric, place) =>
+      isShown(metric, policy)
+        ? [
+            family(metric.name, `${metric.help}, in the window.`, 'gauge', ({ counts }) => [
+              { value: counts[place] ?? 0, labels: {} },
+            ]),
+          ]
+        : [],
     ),
     ...windowDistributions.flatMap(({ name, samplesName, help }, place) => [
       family(name, `${help}: quantiles over the window.`, 'summary', ({ samples }) =>
@@ -138,6 +148,10 @@ function windowFamilies<Sample>(
       { value: coverage, labels: {} },
     ]),
   ];
+}
+
+function isShown({ isLookedFor }: LedgerMetric | WindowMetric, policy: ShownBy): boolean {
+  return isLookedFor?.(policy) ?? true;
 }
 
 function emptyHistogram(buckets: readonly number[]): HistogramTotals {

@@ -75,7 +75,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         tier,
         window,
         at,
-        figures: figuresOf(explained.content, ratio, known),
+        figures: figuresOf(explained.content, ratio, known, ingest.mode.policy),
         withoutLeadTime: explained.withoutLeadTime,
         failingSince: explained.failingSince,
         uncounted: [...uncounted.counts]

@@ -1,10 +1,9 @@
 /**
- * Reconciliation: finds what webhook and stream have missed, at a cost that does not grow with the number of repos while
- * nothing happens.
+ * Reconciliation: finds what webhook and stream have missed. While nothing happens, its cost does not grow with the number
+ * of repos that the token's user may push to.
  *
- * Two requests bring the newest pipeline of each repo that the user may push to, and the newest fifty over all of them;
- * a repo is read only where these tell of something that is not known. Repos that they do not bring are visited in turn,
- * with at most three requests a round.
+ * Two requests list the newest pipeline of each of these repos, and the newest fifty over all of them. A repo is read only
+ * if they show something unknown. Repos missing from both lists are visited in turn: a full turn takes at most an hour.
  */
 
 import { isInFuture } from '../core/clock-skew.ts';
@@ -13,20 +12,25 @@ import type { Repo } from '../core/repo.ts';
 import { StoreUnavailable } from '../ingest/ingest.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
-import { NotFound, Unauthorized, Unavailable } from '../woodpecker/client.ts';
+import { NotFound, pageSize, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import { createdAt, type WirePipeline, type WireRepo } from '../woodpecker/wire.ts';
 import { createFeedNews } from './check-feed.ts';
 import type { Scans } from './one-scan-per-repo.ts';
 import { WoodpeckerReplaced } from './repo-discovery.ts';
 import { createPresence } from './repo-lifecycle.ts';
 import type { Intake } from './store-page.ts';
-import { watchedRepos } from './watched-repos.ts';
+import { type AskableRepo, watchedRepos } from './watched-repos.ts';
 
 export interface Reconciliation {
   /** Runs round after round until aborted, then rejects with the signal's reason. */
   run(signal: AbortSignal): Promise<never>;
   /** Has the next round begin at once: the stream was connected anew, so something may have been missed. */
   hurry(): void;
+  /**
+   * Asks for an unknown repo by itself, with the next round, which begins soon. Woodpecker then gives the user a permission
+   * row for it, without which the user's list never shows a repo that somebody else has activated.
+   */
+  lookFor(woodpeckerId: number, signal: AbortSignal): void;
   /** One round. Rejects as the client does. */
   round(signal: AbortSignal): Promise<void>;
 }
@@ -42,8 +46,13 @@ export interface ReconciliationOptions extends Intake {
   readonly onRound: () => void;
 }
 
-const requestsInTurn = 3;
+/** The longest time between two visits of a repo that no list shows. */
+const turnSeconds = 3600;
+/** Visits in a round, however few repos there are. */
+const fewestVisits = 3;
 const retryMs = 30_000;
+/** Repos that appear together are looked for together. */
+const lookSoonMs = 2_000;
 /** Longest time a timer can hold. */
 const foreverMs = 2_000_000_000;
 
@@ -57,7 +66,26 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   let broughtWithNewest: ReadonlySet<number> = new Set();
   /** When a repo was last visited in its turn, in Unix seconds: one that cannot be read must not keep others waiting. */
   const visitedAt = new Map<number, number>();
+  /** Keys of the repos that an administrator's token has asked for by themselves. */
+  const introduced = new Set<number>();
+  const roundsInTurn = intervalSeconds === 0 ? 1 : Math.max(1, Math.floor(turnSeconds / intervalSeconds));
+  /** How many of `count` are due in one round of a turn. Rounds without an interval come too seldom to visit them all. */
+  const dueOf = (count: number) =>
+    intervalSeconds === 0 ? fewestVisits : Math.max(fewestVisits, Math.ceil(count / roundsInTurn));
+  /** Ids of unknown repos to ask for by themselves. */
+  const wanted = new Set<number>();
   let hurried = new AbortController();
+
+  const askForWanted = async (signal: AbortSignal): Promise<void> => {
+    for (const id of wanted) {
+      try {
+        await client.repo(id, signal);
+      } catch (error) {
+        if (!(error instanceof NotFound || error instanceof Unauthorized)) throw error;
+      }
+      wanted.delete(id);
+    }
+  };
 
   /** Reads what a repo has that is not known. One that fails does not stop the others. */
   const closeGap = async (repo: Repo, signal: AbortSignal): Promise<void> => {
@@ -100,14 +128,15 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     broughtWithNewest = new Set(bringsNewest ? wires.flatMap((wire) => wire.id ?? []) : []);
   };
 
-  /** Visits repos that no listing brings: those first that were not to be found, then those read longest ago. */
+  /** Visits repos that no list shows: missing repos first, then the least recently scanned. */
   const visitInTurn = async (isAdmin: boolean, signal: AbortSignal): Promise<void> => {
-    let left = requestsInTurn;
-    if (isAdmin) {
-      await presence.takeNextPage(signal);
-      left--;
-    }
     const missed = presence.missed();
+    let left = dueOf(watchedRepos(ingest).length - broughtWithNewest.size);
+    if (isAdmin) {
+      const pages = Math.ceil(watchedRepos(ingest).length / pageSize / roundsInTurn);
+      for (let page = 0; page < Math.max(1, pages); page++) await presence.takeNextPage(signal);
+      left -= left === fewestVisits ? 1 : 0;
+    }
     for (const repo of missed.slice(0, left)) await presence.ask(repo, signal);
     left -= Math.min(left, missed.length);
     const unlisted = watchedRepos(ingest).filter(
@@ -121,13 +150,25 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     unlisted.sort((a, b) => lastAt(a) - lastAt(b));
     for (const repo of unlisted.slice(0, left)) {
       visitedAt.set(repo.key, nowSeconds(clock));
+      if (isAdmin) await introduce(repo, signal);
       await closeGap(repo, signal);
     }
+  };
+
+  /**
+   * Asks for a repo by itself, once: Woodpecker then gives the user a permission row for it, if the forge lets the user see
+   * it, and the user's list and the stream show it from then on.
+   */
+  const introduce = async (repo: AskableRepo, signal: AbortSignal): Promise<void> => {
+    if (introduced.has(repo.key)) return;
+    introduced.add(repo.key);
+    await presence.ask(repo, signal);
   };
 
   const round: Reconciliation['round'] = async (signal) => {
     const { admin } = await client.user(signal);
     if (!admin) presence.expectKnown();
+    await askForWanted(signal);
     await checkListed(await client.repos(false, signal), signal);
     const cutOff = watchedRepos(ingest).filter((repo) => failing.has(repo.key));
     for (const repo of cutOff) await closeGap(repo, signal);
@@ -139,6 +180,14 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   return {
     round,
     hurry: () => hurried.abort(),
+    lookFor(woodpeckerId, signal) {
+      if (wanted.size === 0)
+        clock.sleep(lookSoonMs, signal).then(
+          () => hurried.abort(),
+          () => undefined,
+        );
+      wanted.add(woodpeckerId);
+    },
     async run(signal) {
       const intervalMs = intervalSeconds === 0 ? foreverMs : intervalSeconds * 1000;
       let pauseMs = intervalMs;

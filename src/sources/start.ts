@@ -48,7 +48,10 @@ interface AskingOptions {
 /** Begins to ask. Throws where there is no Woodpecker. */
 export function startAsking({ config, clock, log, ingest, onEvent, metrics, signal }: AskingOptions): Asking {
   if (!config.woodpecker) throw new Error('There is no Woodpecker to ask');
-  const health = createWoodpeckerHealth(clock, log, metrics.setWoodpeckerUp);
+  const health = createWoodpeckerHealth(clock, log, (isUp) => {
+    metrics.setWoodpeckerUp(isUp);
+    if (health.isTokenRefused) stream.reconnect();
+  });
   const connection = config.woodpecker;
   const client = createWoodpeckerClient({
     ...connection,
@@ -78,8 +81,9 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
     log,
     onEvent,
     onConnected: metrics.setStreamConnected,
+    tokenValidAt: () => health.tokenValidAt,
     onStanding: () => reconciliation.hurry(),
-    onUnknownRepo: () => reconciliation.hurry(),
+    onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
   });
   const reconciliation = createReconciliation({
     ingest,

@@ -12,7 +12,7 @@ import { followKey } from '../core/poll-schedule.ts';
 import { StoreUnavailable } from '../ingest/ingest.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
-import type { WoodpeckerClient } from '../woodpecker/client.ts';
+import { Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import type { StreamItem } from '../woodpecker/event-stream.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireEvent } from '../woodpecker/wire.ts';
@@ -38,10 +38,12 @@ export interface StreamOptions extends SourceDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly onConnected: (isConnected: boolean) => void;
+  /** Unix milliseconds at which Woodpecker last said that the token is valid. */
+  readonly tokenValidAt: () => number;
   /** The subscription is sure to stand: what happened before must be read over REST. */
   readonly onStanding: () => void;
-  /** Told of a private repo that is not known yet: it must be one of ours, or we would not hear of it. */
-  readonly onUnknownRepo: () => void;
+  /** Called once for each unknown repo that the stream names. `id`: Woodpecker's. */
+  readonly onUnknownRepo: (id: number) => void;
   readonly random?: () => number;
 }
 
@@ -55,6 +57,8 @@ const troubledAfterMs = 5 * 60_000;
 const trouble =
   'Event stream does not stand, so ends show only once reconciled: see that nothing before Woodpecker buffers or cuts /api/stream/events';
 const mostRemembered = 10_000;
+/** An open stream outlives its token, so the token is checked beside it if nothing else does. */
+const tokenCheckMs = 10 * 60_000;
 
 export function createEventStream(options: StreamOptions): EventStream {
   const {
@@ -97,17 +101,17 @@ export function createEventStream(options: StreamOptions): EventStream {
     }
   };
 
-  /** A stream brings every public repo of the server: only those that a listing has brought are ours. */
+  /** The stream names every public repo of the server; ours are those that a list has shown. */
   const isOurs = (wireRepo: WireEvent['repo']): boolean => {
     const { id, full_name: name } = wireRepo;
     if (!id || !isWatched(ingest.mode.policy, name)) return false;
     const known = ingest.state.repoById(id);
     // One that is gone comes back with a listing alone: its last pipelines may end after it was made inactive.
     if (known) return !known.isGone;
-    // One that we may only read is in no listing: looking for it once is enough.
-    if (wireRepo.private && !lookedFor.has(id) && lookedFor.size < mostRemembered) {
+    // One that we may only read is in no list: looking for it once is enough.
+    if (!lookedFor.has(id) && lookedFor.size < mostRemembered) {
       lookedFor.add(id);
-      options.onUnknownRepo();
+      options.onUnknownRepo(id);
     }
     return false;
   };
@@ -136,11 +140,23 @@ export function createEventStream(options: StreamOptions): EventStream {
     else if (item.kind === 'unreadable') onEvent('stream', 'rejected');
   };
 
+  /** Rejects when aborted, or once Woodpecker refuses the token. */
+  const watchToken = async (signal: AbortSignal): Promise<never> => {
+    for (;;) {
+      await clock.sleep(Math.max(options.tokenValidAt() + tokenCheckMs - clock.now(), 1_000), signal);
+      if (clock.now() - options.tokenValidAt() < tokenCheckMs) continue;
+      await client.user(signal).catch((error: unknown) => {
+        if (!(error instanceof Unavailable)) throw error;
+      });
+    }
+  };
+
   /** Listens until the connection ends, one way or the other. */
   const listen = async (signal: AbortSignal, onAnswer: () => void): Promise<void> => {
     // A bad token gets 200 and silence there: only this call tells.
     await client.user(signal);
     onAnswer();
+    watchToken(signal).catch((error) => connection.abort(error));
     for await (const items of open(signal)) {
       if (!isConnected) {
         setConnected(true);

@@ -1,10 +1,12 @@
 /** What SQLite's own errors mean to whoever uses the store. */
 
 import { codeOf } from '../util/error-code.ts';
-import { StoreUnavailable } from './store.ts';
+import { StoreDamaged, StoreUnavailable } from './store.ts';
 
 /** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
 const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
+/** Read-only, I/O, full: what a full disk and a read-only file system give, by SQLite's words and by the system's. */
+const unwritableCodes = new Set<unknown>([8, 10, 13, 'ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']);
 const lostCodes = new Set<unknown>(['ENOENT', 'ELOOP']);
 const deniedCodes = new Set<unknown>(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 
@@ -12,13 +14,29 @@ const deniedCodes = new Set<unknown>(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 export function asStoreError(cause: unknown): unknown {
   if (!isSqliteError(cause) || !unavailableCodes.has(cause.errcode & 0xff)) return cause;
   if (isDamage(cause)) {
-    return new StoreUnavailable(`Store is damaged, restore a backup: ${cause.message}`, { cause });
+    return new StoreDamaged(`Store is damaged, restore a backup: ${cause.message}`, { cause });
   }
   return new StoreUnavailable(`Store cannot commit: ${cause.message}`, { cause });
 }
 
 export function isSqliteError(error: unknown): error is Error & { errcode: number } {
   return codeOf(error) === 'ERR_SQLITE_ERROR';
+}
+
+/** SQLITE_BUSY is 5: https://www.sqlite.org/rescode.html */
+export function isBusy(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode & 0xff) === 5;
+}
+
+/** SQLITE_READONLY is 8: https://www.sqlite.org/rescode.html */
+export function isReadOnlyRefusal(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode & 0xff) === 8;
+}
+
+/** The file cannot be written now, though this user may: it is worth another try. */
+export function isUnwritable(error: unknown): boolean {
+  if (isDamage(error)) return false;
+  return unwritableCodes.has(isSqliteError(error) ? error.errcode & 0xff : codeOf(error));
 }
 
 /** SQLITE_NOTADB is 26: https://www.sqlite.org/rescode.html */

@@ -1,15 +1,16 @@
 /**
- * The file of a database: opened, brought to the present version, and kept from other exporters for as long as it is open.
- * A new one is its owner's alone, as SQLite then makes the log and the index beside it too.
+ * Opens the file of a database. A new file is its owner's alone, and SQLite then makes the log and the index beside it
+ * likewise.
  */
 
-import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeFolder, NoPlaceForFolder } from '../util/folder.ts';
 import { findDenied, needsOf, noPlace, refuseNoFile } from './database-place.ts';
+import { type FileWatch, watchFiles, watchNothing, watchPlace } from './file-watch.ts';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
-import { isDamage, isNotADatabase, isNotToBeOpened, isSqliteError } from './sqlite-errors.ts';
+import { createOwnFile, lockForOne, refuseOtherNames } from './sole-writer.ts';
+import { isDamage, isNotADatabase, isNotToBeOpened } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';
 
 /** A longer log, 16 MB, lets pages that are written again and again reach the file once. */
@@ -17,83 +18,91 @@ const checkpointPages = 4000;
 /** Waiting for another process blocks this one: not for long. */
 const busyTimeoutMs = 200;
 
-/** Throws `StoreUnusable` and `StoreUnavailable` as `openSqliteStore` does. `lock`: to be closed after the database. */
-export function openDatabase(
-  path: string,
-  isReadOnly: boolean,
-): { database: DatabaseSync; lock: DatabaseSync | null } {
-  refuseNoFile(path);
-  let database: DatabaseSync | null = null;
-  let lock: DatabaseSync | null = null;
-  try {
-    if (!isReadOnly) {
-      makeFolder(dirname(path));
-      createOwnFile(path);
-      const denied = findDenied(path);
-      if (denied) throw denied.cause;
-    }
-    database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: isReadOnly });
-    refuseForeign(database);
-    if (isReadOnly) {
-      refuseOlder(database);
-    } else {
-      lock = lockForOne(path);
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-      database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
-      migrate(database);
-    }
-    return { database, lock };
-  } catch (cause) {
-    database?.close();
-    lock?.close();
-    const message = cause instanceof Error ? cause.message : String(cause);
-    if (cause instanceof StoreUnusable) {
-      throw new StoreUnusable(`Cannot use the database "${path}": ${message}`, { cause });
-    }
-    if (cause instanceof NoPlaceForFolder) throw noPlace(path, cause);
-    if (isDamage(cause)) {
-      throw new StoreUnusable(`Database "${path}" is damaged, restore a backup: ${message}`, { cause });
-    }
-    if (isNotADatabase(cause)) {
-      throw new StoreUnusable(`"${path}" is not a database of this exporter: ${message}`, { cause });
-    }
-    const advice = isNotToBeOpened(cause) ? `: ${needsOf(path, isReadOnly)}` : '';
-    throw new StoreUnavailable(`Cannot open the database "${path}": ${message}${advice}`, { cause });
-  }
+export interface Connection {
+  readonly database: DatabaseSync;
+  readonly watch: FileWatch;
+  /** How a transaction begins. */
+  readonly begin: string;
+  close(): void;
 }
 
-/** An empty file, which SQLite takes as a new database; one that is there is left as it is. */
-export function createOwnFile(path: string): void {
-  if (existsSync(path)) return;
-  try {
-    closeSync(openSync(path, 'wx', 0o600));
-  } catch (cause) {
-    // Another start was faster.
-    if (!existsSync(path)) throw cause;
-  }
+/** A database that ends with the connection. */
+export function openInMemory(): Connection {
+  const database = new DatabaseSync(':memory:');
+  database.exec('PRAGMA foreign_keys = ON');
+  migrate(database);
+  return { database, watch: watchNothing, begin: 'BEGIN', close: () => database.close() };
 }
 
 /**
- * Keeps other exporters away for as long as this one lives, since each holds totals in memory. A lock on a file beside
- * the database itself, whatever links lead to it, so that whoever only reads is let in; the system ends it with the
- * process. There must be a file at the path. Throws `StoreUnusable` where another has it.
+ * Opens the database for the one exporter, makes it if it is missing, and brings it to the present version. Throws
+ * `StoreUnusable` and `StoreUnavailable` as `openSqliteStore` does.
  */
-export function lockForOne(path: string): DatabaseSync {
-  const lockPath = `${realpathSync(path)}.lock`;
-  createOwnFile(lockPath);
-  const lock = new DatabaseSync(lockPath, { timeout: 0 });
+export function openToWrite(path: string): Connection {
+  refuseNoFile(path);
+  const opened: DatabaseSync[] = [];
   try {
-    lock.exec('BEGIN EXCLUSIVE');
-    return lock;
+    makeFolder(dirname(path));
+    createOwnFile(path);
+    const denied = findDenied(path);
+    if (denied) throw denied.cause;
+    refuseOtherNames(path);
+    const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
+    opened.unshift(database);
+    refuseForeign(database);
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
+    opened.push(lockForOne(database, path));
+    migrate(database);
+    const watch = watchFiles(path);
+    return {
+      database,
+      watch,
+      begin: 'BEGIN IMMEDIATE',
+      close() {
+        closeAll(opened);
+        watch.close();
+      },
+    };
   } catch (cause) {
-    lock.close();
-    if (!isSqliteError(cause) || (cause.errcode & 0xff) !== 5) throw cause;
-    throw new StoreUnusable('It is in use by another exporter');
+    closeAll(opened);
+    throw openingError(path, cause, false);
   }
 }
 
-/** Which file stands at the path; `null` where there is none. */
-export function identityOf(path: string): string | null {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat ? `${stat.dev}/${stat.ino}` : null;
+/** Opens a database of the present version only to read, beside an exporter if one runs. Throws as `openToWrite` does. */
+export function openToRead(path: string): Connection {
+  refuseNoFile(path);
+  const opened: DatabaseSync[] = [];
+  try {
+    const database = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
+    opened.push(database);
+    refuseForeign(database);
+    refuseOlder(database);
+    return { database, watch: watchPlace(path), begin: 'BEGIN', close: () => closeAll(opened) };
+  } catch (cause) {
+    closeAll(opened);
+    throw openingError(path, cause, true);
+  }
+}
+
+/** The database before the lock, so that nobody else has it in between. */
+function closeAll(opened: readonly DatabaseSync[]): void {
+  for (const database of opened) database.close();
+}
+
+function openingError(path: string, cause: unknown, isReadOnly: boolean): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof StoreUnusable) {
+    return new StoreUnusable(`Cannot use the database "${path}": ${message}`, { cause });
+  }
+  if (cause instanceof NoPlaceForFolder) return noPlace(path, cause);
+  if (isDamage(cause)) {
+    return new StoreUnusable(`Database "${path}" is damaged, restore a backup: ${message}`, { cause });
+  }
+  if (isNotADatabase(cause)) {
+    return new StoreUnusable(`"${path}" is not a database of this exporter: ${message}`, { cause });
+  }
+  const advice = isNotToBeOpened(cause) ? `: ${needsOf(path, isReadOnly)}` : '';
+  return new StoreUnavailable(`Cannot open the database "${path}": ${message}${advice}`, { cause });
 }

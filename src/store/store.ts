@@ -154,6 +154,11 @@ export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
 }
 
+/** Part of what was stored cannot be read any more. It stays so until somebody restores a backup. */
+export class StoreDamaged extends StoreUnavailable {
+  override name = 'StoreDamaged';
+}
+
 /** The store cannot be used at all as it is: made by a newer version, not one of ours, or where none can be. */
 export class StoreUnusable extends Error {
   override name = 'StoreUnusable';

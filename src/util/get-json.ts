@@ -8,6 +8,7 @@
  */
 
 import { z } from 'zod';
+import { describeFailedFetch, describeRedirect, refusesPlainHttp } from './connection-advice.ts';
 
 /** An answer that stays the same however often one asks. */
 export class Refused extends Error {
@@ -113,29 +114,45 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
   async function readAnswer<T>(path: string, answer: Response, schema: z.ZodType<T>): Promise<T> {
     const { status } = answer;
     if (!answer.ok) {
+      const target = describeRedirect(answer, path);
+      if (target) {
+        await answer.body?.cancel();
+        throw new Unavailable(`${server} ${target}`, { status });
+      }
+      if (await refusesPlainHttp(url, answer)) {
+        throw new Unavailable(`${server} speaks https, not http: change the URL`, { status });
+      }
       const error = options.toError(answer, path);
       await answer.body?.cancel();
       if (error) throw error;
       const retryAfterMs = readRetryAfterMs(answer.headers);
-      throw new Unavailable(`${server} answered ${status} to ${path}`, { status, retryAfterMs });
+      throw new Unavailable(`${server} answered ${status} to ${withoutQuery(path)}`, {
+        status,
+        retryAfterMs,
+      });
     }
     // A web interface answers unknown paths with 200 and a page.
     const type = answer.headers.get('content-type') ?? '';
     if (!type.includes('application/json')) {
       await answer.body?.cancel();
       const advice = 'check the URL and what stands before it';
-      throw new Unavailable(`${server} answered ${path} with "${type}", not JSON: ${advice}`, { status });
+      throw new Unavailable(`${server} answered ${withoutQuery(path)} with "${type}", not JSON: ${advice}`, {
+        status,
+      });
     }
     const parsed = schema.safeParse(JSON.parse(await readText(answer, options.largestAnswerBytes)));
     if (parsed.success) return parsed.data;
     const mismatch = z.prettifyError(parsed.error);
-    throw new Unavailable(`${server}'s answer to ${path} is not as expected: ${mismatch}`, { status });
+    throw new Unavailable(`${server}'s answer to ${withoutQuery(path)} is not as expected: ${mismatch}`, {
+      status,
+    });
   }
 
   function toUnavailable(path: string, error: unknown): Unavailable {
     if (error instanceof Unavailable) return error;
-    const reason = error instanceof Error ? describe(error) : String(error);
-    return new Unavailable(`${server} gave no usable answer to ${path}: ${reason}`, { cause: error });
+    const reason = error instanceof Error ? describeFailedFetch(error) : String(error);
+    // The message holds the whole reason: with a cause as well, a log would say it twice.
+    return new Unavailable(`${server} gave no usable answer to ${withoutQuery(path)}: ${reason}`);
   }
 
   /** `null`: that was the last try. */
@@ -165,6 +182,10 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
   };
 }
 
+function withoutQuery(path: string): string {
+  return path.split('?', 1)[0] ?? path;
+}
+
 /** Rejects where it is longer than `largestBytes`. */
 async function readText(answer: Response, largestBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
@@ -175,14 +196,6 @@ async function readText(answer: Response, largestBytes: number): Promise<string>
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-/** What a failed `fetch` hides in its cause: one reason, or one for each address that was tried. */
-function describe(error: Error): string {
-  const { cause } = error;
-  const causes = cause instanceof AggregateError ? cause.errors : [cause];
-  const reasons = causes.flatMap((one) => (one instanceof Error ? one.message : []));
-  return reasons.length > 0 ? `${error.message} (${reasons.join('; ')})` : error.message;
 }
 
 /** `null` where the header is missing or cannot be read. */

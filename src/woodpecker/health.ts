@@ -9,6 +9,10 @@ export interface WoodpeckerHealth {
   readonly isUp: boolean | null;
   /** Unix milliseconds of the last change. */
   readonly since: number;
+  /** Whether Woodpecker's last word on the token was that it is not valid. */
+  readonly isTokenRefused: boolean;
+  /** Unix milliseconds at which Woodpecker last said that the token is valid; 0: never. */
+  readonly tokenValidAt: number;
   /** What is wrong and what to do, as it was logged; `null` where nothing is. */
   readonly trouble: string | null;
   /** Takes the end of a request. */
@@ -27,6 +31,7 @@ export function createWoodpeckerHealth(
 ): WoodpeckerHealth {
   let state: 'unknown' | 'up' | keyof typeof troubles = 'unknown';
   let since = clock.now();
+  let tokenValidAt = 0;
   return {
     get isUp() {
       return state === 'unknown' ? null : state === 'up';
@@ -34,10 +39,17 @@ export function createWoodpeckerHealth(
     get since() {
       return since;
     },
+    get isTokenRefused() {
+      return state === 'refused';
+    },
+    get tokenValidAt() {
+      return tokenValidAt;
+    },
     get trouble() {
       return state === 'refused' || state === 'silent' ? troubles[state] : null;
     },
     note({ status, isUsable, isTokenValid, error }) {
+      if (isTokenValid) tokenValidAt = clock.now();
       // Woodpecker goes on answering what anybody may ask: only its word on the user says that the token is good again.
       if (state === 'refused' && isUsable && isTokenValid === null) return;
       const next = isTokenValid === false ? 'refused' : isUsable ? 'up' : 'silent';

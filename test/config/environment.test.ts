@@ -46,6 +46,27 @@ const defaults: Config = {
 };
 
 describe('parseConfig', () => {
+  it('says what to leave off an address that ends with the API of its server', () => {
+    const pair = { DORA_WOODPECKER_TOKEN: 'a-token', DORA_FORGE_KIND: 'gitea' };
+    expect(
+      problemsOf({
+        ...pair,
+        DORA_WOODPECKER_URL: 'https://ci.example.com/sub/api/',
+        DORA_FORGE_URL: 'https://git.example.com/api/v1',
+      }),
+    ).toEqual([
+      'DORA_WOODPECKER_URL: expected the address that people open, given one with /api: leave off /api',
+      'DORA_FORGE_URL: expected the address that people open, given one with /api/v1: leave off /api/v1',
+    ]);
+    expect(
+      problemsOf({
+        ...pair,
+        DORA_WOODPECKER_URL: 'https://api.example.com/apis',
+        DORA_FORGE_URL: 'https://api',
+      }),
+    ).toEqual([]);
+  });
+
   it('needs no setting at all, and takes an empty one as not set', () => {
     const names = settings.flatMap(({ name }) => [name, `${name}_FILE`]);
     expect(parseConfig({}, readFile)).toEqual({ ok: true, config: defaults, warnings: [] });

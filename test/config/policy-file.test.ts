@@ -4,9 +4,12 @@
  * Refuses to know what a policy does to a pipeline.
  */
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../src/config/policy-file.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
+
+const slowPolicy = new URL('../fixtures/cases/slow-regex-policy.yaml', import.meta.url);
 
 function policyOf(yaml: string): Policy {
   const parsed = parsePolicy(yaml);
@@ -39,6 +42,15 @@ rework:
   branches: [hotfix/*]
   message: ["^revert", '\\bhotfix\\b']
 lead_time: {fallback: created}
+incidents:
+  stale: 2d
+  rules:
+    - labels: {namespace: shop, severity: critical|page*}
+      repo: acme/shop
+      tier: production
+    - labels: {severity: critical}
+      repo: "acme/{{service}}"
+      tier: production
 windows: [12h, 7d]
 `;
 
@@ -65,6 +77,17 @@ describe('parsePolicy', () => {
       },
       rework: { branches: ['hotfix/*'], message: ['^revert', '\\bhotfix\\b'] },
       leadTime: { fallback: 'created' },
+      incidents: {
+        staleSeconds: 2 * 86_400,
+        rules: [
+          {
+            labels: { namespace: ['shop'], severity: ['critical', 'page*'] },
+            repo: 'acme/shop',
+            tier: 'production',
+          },
+          { labels: { severity: ['critical'] }, repo: 'acme/{{service}}', tier: 'production' },
+        ],
+      },
       windows: [
         { name: '12h', seconds: 43_200 },
         { name: '7d', seconds: 604_800 },
@@ -80,13 +103,20 @@ describe('parsePolicy', () => {
     expect(policyOf('deployments: {branches: [main]}\nrework: {branches: [hotfix/*]}')).toEqual({
       ...defaultPolicy,
       deployments: { ...defaultPolicy.deployments, branches: ['main'] },
-      rework: { branches: ['hotfix/*'], message: [] },
+      rework: { branches: ['hotfix/*'], message: ['^revert', '^hotfix'] },
     });
   });
 
+  it.each(['windows: [7d, 30d, 90d]', 'rework: {}'])(
+    'looks for hotfixes and reverts if it says %j',
+    (yaml) => {
+      expect(policyOf(yaml).rework).toEqual({ branches: ['hotfix/*'], message: ['^revert', '^hotfix'] });
+    },
+  );
+
   it('takes empty lists where they mean something', () => {
     const yaml = 'tiers: []\ndeployments: {ignore_repos: []}\nrework: {branches: [], message: []}';
-    expect(policyOf(yaml)).toEqual(defaultPolicy);
+    expect(policyOf(yaml)).toEqual({ ...defaultPolicy, rework: { branches: [], message: [] } });
     expect(policyOf('deployments: {branches: []}').deployments.branches).toEqual([]);
   });
 
@@ -115,7 +145,7 @@ windows: [1w]
       'line 5: tiers.repos: expected at least one, got none',
       'line 6: default_tier: expected text, got an empty one',
       'line 7: unknown key "deployment", did you mean deployments?',
-      'line 10: rework.message: Invalid regular expression: /(/i: Unterminated group',
+      'line 10: rework.message: expected RE2 syntax, which has no look-around and no back-references: missing closing ): `(`',
       'line 12: key windows is given twice',
       'line 12: windows: expected a duration with its unit such as 7d, from 1s to 36500d, got "1w"',
     ]);
@@ -130,6 +160,29 @@ windows: [1w]
       'line 3: rework.branches: expected text, got 1, quote it: "1"',
       'line 3: rework.message: expected text, got 1, quote it: "1"',
     ]);
+  });
+});
+
+describe('parsePolicy on patterns', () => {
+  const needsRe2 = 'expected RE2 syntax, which has no look-around and no back-references';
+
+  it('tells each that the engine lacks, with its line', () => {
+    expect(
+      problemsOf('rework:', '  message:', "    - '^(?!un)revert'", "    - '^fix'", "    - '(a)\\1'"),
+    ).toEqual([
+      `line 3: rework.message: ${needsRe2}: invalid or unsupported Perl syntax: \`(?!\``,
+      `line 5: rework.message: ${needsRe2}: invalid escape sequence: \`\\1\``,
+    ]);
+  });
+
+  it('tells that they are too large together', () => {
+    expect(problemsOf('rework:', '  message: ["a{1,200}", "b{1,200}"]')).toEqual([
+      'line 2: rework.message: expected patterns of at most 500 instructions together, got 802: use fewer or smaller repetitions',
+    ]);
+  });
+
+  it('admits one that an engine with backtracking could not run', () => {
+    expect(policyOf(readFileSync(slowPolicy, 'utf8')).rework.message).toEqual(['^(\\w+\\s?)*revert']);
   });
 });
 
@@ -245,6 +298,55 @@ describe('parsePolicy on broken YAML', () => {
     const lines = [`a: &a ${nine('x')}`, `b: &b ${nine('*a')}`, `c: &c ${nine('*b')}`, `d: ${nine('*c')}`];
     expect(problemsOf(...lines)).toEqual([
       'line 1: Excessive alias count indicates a resource exhaustion attack',
+    ]);
+  });
+});
+
+describe('rules for alerts', () => {
+  it('leave out of incidents what the default says', () => {
+    const { incidents } = policyOf(
+      'incidents: {rules: [{labels: {team: web}, repo: a/b, tier: production}]}',
+    );
+    expect(incidents).toEqual({
+      staleSeconds: 86_400,
+      rules: [{ labels: { team: ['web'] }, repo: 'a/b', tier: 'production' }],
+    });
+    expect(policyOf('').incidents).toEqual({ staleSeconds: 86_400, rules: [] });
+  });
+
+  it('have all their mistakes named, each with its line', () => {
+    expect(
+      problemsOf(
+        'incidents:',
+        '  stale: 3',
+        '  stail: 1d',
+        '  rules:',
+        '    - labels: {}',
+        '      repo: acme/shop',
+        '      tier: production',
+        '    - labels: {name space: shop, severity: critical||page}',
+        '      repo: "acme/{{service}"',
+        '      tier: ""',
+        '    - label: {team: web}',
+        '      repo: shop',
+        '      tier: production',
+        '    - labels: [team]',
+        '      repo: "acme/{{my-service}}"',
+        '      tier: production',
+      ),
+    ).toEqual([
+      'line 2: incidents.stale: expected a duration with its unit such as 7d, from 1s to 36500d, got 3',
+      'line 3: incidents: unknown key "stail", did you mean stale?',
+      'line 5: incidents.rules.labels: expected at least one, got none',
+      'line 8: incidents.rules.labels.severity: expected globs separated by |, got "critical||page"',
+      'line 8: incidents.rules.labels.name space: expected the name of a label, of letters, digits and underscores',
+      'line 9: incidents.rules.repo: expected {{label}} with the name of a label between the braces',
+      'line 10: incidents.rules.tier: expected text, got an empty one',
+      'line 11: incidents.rules.labels: expected labels with globs, got nothing',
+      'line 11: incidents.rules: unknown key "label", did you mean labels?',
+      'line 12: incidents.rules.repo: expected owner/name, or {{label}} for a part of it',
+      'line 14: incidents.rules.labels: expected labels with globs, got a list',
+      'line 15: incidents.rules.repo: expected {{label}} with the name of a label between the braces',
     ]);
   });
 });

@@ -33,7 +33,7 @@ describe('scoreOf', () => {
       changeLeadTime: time(2 * day),
       recoveryTime: time(1800),
     });
-    expect(scoreOf(figures, window30, true)).toEqual({
+    expect(scoreOf(figures, window30)).toEqual({
       overall: (6 + 8 + 10 + 9 + 9.5) / 5,
       figures: {
         change_lead_time: { score: 6, class: { number: 4, words: 'One day to one week' } },
@@ -64,7 +64,7 @@ describe('scoreOf', () => {
     [2000 * day, 0],
   ])('scores %i s of lead time and of recovery with %i', (seconds, score) => {
     const figures = someFigures({ changeLeadTime: time(seconds), recoveryTime: time(seconds) });
-    const { change_lead_time, failed_deployment_recovery_time } = scoreOf(figures, window30, true).figures;
+    const { change_lead_time, failed_deployment_recovery_time } = scoreOf(figures, window30).figures;
     expect([change_lead_time?.score, failed_deployment_recovery_time?.score]).toEqual([score, score]);
   });
 
@@ -88,13 +88,13 @@ describe('scoreOf', () => {
     [365, 0, 0],
   ])('scores in %i days %i deployments with %i', (days, deployments, score) => {
     const window = { name: `${days}d`, seconds: days * day };
-    const { deployment_frequency } = scoreOf(someFigures({ deployments }), window, true).figures;
+    const { deployment_frequency } = scoreOf(someFigures({ deployments }), window).figures;
     expect(deployment_frequency?.score).toBe(score);
   });
 
   it('scores no frequency of none in a window too short to tell, nor of one that is not wholly known', () => {
     const scored = (figures: Partial<WindowFigures>) =>
-      scoreOf(someFigures(figures), window30, true).figures.deployment_frequency;
+      scoreOf(someFigures(figures), window30).figures.deployment_frequency;
     expect(scored({ deployments: 0 })).toBeNull();
     expect(scored({ deployments: 100, coverage: 0.999 })).toBeNull();
     expect(scored({ deployments: 100 })?.score).toBe(10);
@@ -102,15 +102,15 @@ describe('scoreOf', () => {
 
   it('says which figures it has no score for, and takes the mean of the others', () => {
     const figures = someFigures({ deployments: 2, changeFailRate: 0.5, reworkRate: 0 });
-    expect(scoreOf(figures, window30, true)).toMatchObject({
+    expect(scoreOf(figures, window30)).toMatchObject({
       overall: (4 + 5 + 10) / 3,
       missing: ['change_lead_time', 'failed_deployment_recovery_time'],
     });
-    expect(scoreOf(figures, window30, false)).toMatchObject({
+    expect(scoreOf({ ...figures, reworkRate: null }, window30)).toMatchObject({
       overall: (4 + 5) / 2,
       missing: ['change_lead_time', 'failed_deployment_recovery_time', 'deployment_rework_rate'],
     });
-    expect(scoreOf(someFigures(), window30, true)).toMatchObject({ overall: null, missing: scoredFigures });
+    expect(scoreOf(someFigures(), window30)).toMatchObject({ overall: null, missing: scoredFigures });
   });
 
   it('knows six classes of each, the best first', () => {

@@ -1,5 +1,14 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
@@ -91,6 +100,17 @@ function restore(databasePath: string, copyPath: string): { code: number | null;
     encoding: 'utf8',
   });
   return { code: status, said: stderr };
+}
+
+/** The links in a folder, each with its target; none of those that are gone by now. */
+function readlinks(folder: string): [path: string, target: string][] {
+  return readdirSync(folder).flatMap((name): [string, string][] => {
+    try {
+      return [[join(folder, name), readlinkSync(join(folder, name))]];
+    } catch {
+      return [];
+    }
+  });
 }
 
 describe('a backup', () => {
@@ -211,12 +231,14 @@ describe('a backup', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     onTestFinished(() => void child.kill('SIGKILL'));
-    const copies = () => readdirSync(folder).filter((name) => name.includes('copy'));
-    await expect.poll(() => copies().length, { timeout: 20_000, interval: 5 }).toBe(1);
-    expect(statSync(join(folder, copies()[0] ?? '')).mode & 0o777).toBe(0o600);
+    const openFiles = () =>
+      readlinks(`/proc/${child.pid}/fd`).filter(([, target]) => target.includes('.copy-'));
+    await expect.poll(openFiles, { timeout: 20_000 }).toHaveLength(1);
+    expect(openFiles()[0]?.[1]).toMatch(/ \(deleted\)$/);
+    expect(statSync(openFiles()[0]?.[0] ?? '').mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder).filter((name) => name.includes('copy'))).toEqual([]);
     child.stdout.resume();
     expect(await new Promise<number | null>((resolve) => child.once('close', resolve))).toBe(0);
-    expect(copies()).toEqual([]);
   });
 
   it('is none, and says why, where there is no database', async () => {

@@ -77,8 +77,8 @@ describe('an explanation by the real process', () => {
         { repo: 'acme/shop', tier: 'unassigned', figures: explanation.figures },
       ]);
       expect(dora.pairs[0]?.score).toMatchObject({
-        missing: ['deployment_rework_rate'],
-        overall: (10 + 4 + 4 + 5) / 4,
+        missing: [],
+        overall: (10 + 4 + 4 + 5 + 10) / 5,
       });
       const page = await (await get(`/explain?${query}`)).text();
       expect(page).toContain(`<a href="${url(6)}">#6</a>`);

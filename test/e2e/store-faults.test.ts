@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ExporterProcess, startExporter, temporaryFolder } from '../support/exporter-process.ts';
 
@@ -11,6 +12,7 @@ const report = (number: number) => ({
   finished: 1_785_000_000 + number,
 });
 const deployments = 'dora_deployments_total{repo="acme/shop",tier="unassigned"}';
+const commitOf = (number: number) => String(number).padStart(40, '0');
 
 /** What must hold while nothing can be written, and once it can be again. */
 async function expectItRidesOut(
@@ -80,4 +82,52 @@ describe('a store that cannot write', () => {
     );
     await exporter.stop();
   });
+
+  it('says so to whoever asks for readiness, before a webhook has come', async () => {
+    const exporter = await startExporter({ DORA_DATABASE: join(temporaryFolder(), 'dora.db') });
+    execFileSync('prlimit', ['--pid', String(exporter.child.pid), '--fsize=1:unlimited']);
+    const ready = await fetch(`${exporter.url}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('Store cannot commit')]);
+    expect((await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
+  });
 });
+
+describe('a store with a damaged page', () => {
+  it('takes nothing in from then on, and says so, though other pages can be written', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'dora.db');
+    const first = await startExporter({ DORA_DATABASE: path });
+    for (let number = 1; number <= 300; number++) {
+      expect((await first.post({ ...report(number), commit: commitOf(number) })).status).toBe(202);
+    }
+    await first.stop();
+    // Where a start does not read: the entry of number 1.
+    damageLeafOf(path, 'pipelines_commits');
+    const exporter = await startExporter({ DORA_DATABASE: path });
+    expect((await exporter.post(report(301))).status).toBe(202);
+
+    expect((await exporter.post({ ...report(1), commit: commitOf(1), finished: 1_785_900_000 })).status).toBe(
+      503,
+    );
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const ready = await fetch(`${exporter.url}/readyz`);
+      expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('restore a backup')]);
+      expect((await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
+    }
+    expect((await exporter.post(report(302))).status).toBe(503);
+    expect((await exporter.metrics()).get(deployments)).toBe(301);
+  });
+});
+
+/** Writes garbage over the first leaf of a table or an index that has several. */
+function damageLeafOf(path: string, table: string): void {
+  const database = new DatabaseSync(path);
+  const leaf = database
+    .prepare("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path LIMIT 1")
+    .get(table)?.['pageno'];
+  const pageSize = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
+  database.close();
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(pageSize, 0xa5), 0, pageSize, (Number(leaf) - 1) * pageSize);
+  closeSync(file);
+}

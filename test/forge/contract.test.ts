@@ -295,7 +295,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       for (const status of [301, 302, 307, 308]) {
         using _ = fake.fault({ answer: { status, headers: { location: `${elsewhere.url}/api` } } });
         const range = forgeOf(fake).commitsBetween(shop, null, head, signal);
-        await expect(range).rejects.toThrow(`to ${elsewhere.url}: check the URL`);
+        await expect(range).rejects.toThrow(`redirects to ${elsewhere.url}/api: check`);
         await expect(range).rejects.toThrow(ForgeUnavailable);
       }
       expect(elsewhere.requests).toEqual([]);

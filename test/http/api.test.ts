@@ -493,13 +493,13 @@ describe('GET /api/dora', () => {
     expect(pairs[2]).toEqual({ repo: 'acme/older', tier: 'production', figures: null, score: null });
   });
 
-  it('has no score for rework where the policy has no rules for it', async () => {
+  it('has neither a rate nor a score of rework if the policy has no rules for it', async () => {
     const exporter = await createSmallExporter({
       policy: { ...policy, rework: { branches: [], message: [] } },
     });
     await tell(exporter, ...told);
     const { pairs } = await get<Dora>(exporter.app(), '/api/dora?window=7d&repo=acme/shop&tier=production');
-    expect(pairs[0]?.figures?.deployment_rework_rate).toBe(0);
+    expect(pairs[0]?.figures).toMatchObject({ rework_deployments: null, deployment_rework_rate: null });
     expect(pairs[0]?.score?.missing).toEqual(['deployment_frequency', 'deployment_rework_rate']);
   });
 

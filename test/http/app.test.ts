@@ -18,6 +18,9 @@ type HeaderValues = Readonly<Record<string, string>>;
 const authorized = { authorization: `Bearer ${webhookSecret}` };
 const event = fixtureText('v3.17.0-event.json');
 const largest = 1024 * 1024;
+/** Headers with a signature of the right form that no secret has made. */
+const unsigned = { 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` };
+const gzip = { 'content-encoding': 'gzip' };
 /** What is shown to whoever may look, and what of it cannot be without saying more. */
 const shown = ['/metrics', '/', '/api/openapi.json', '/api/dora?window=30d'];
 const explaining = ['/explain', '/api/explain'];
@@ -145,8 +148,10 @@ describe('POST /webhook', () => {
   });
 
   it.each<[string, Buffer | string, HeaderValues, number]>([
-    ['size before secret', event, { 'content-length': String(largest + 1) }, 413],
-    ['secret before JSON', '{', {}, 401],
+    ['secret before size', event, { 'content-length': String(largest + 1) }, 401],
+    ['encoding before size', event, { ...unsigned, ...gzip, 'content-length': String(largest + 1) }, 415],
+    ['size before signature', event, { ...unsigned, 'content-length': String(largest + 1) }, 413],
+    ['signature before JSON', '{', unsigned, 401],
     ['JSON before schema', '{', authorized, 400],
     ['schema', '{}', authorized, 422],
     ['nothing', event, authorized, 202],
@@ -225,6 +230,40 @@ describe('POST /webhook', () => {
       `{"repo":{"full_name":"a/b"},"pipeline":{"number":1,"workflows":[{"children":${many}}]}}`,
     );
     expect(response.status).toBe(422);
+  });
+
+  it.each<[string, HeaderValues]>([
+    ['no secret', {}],
+    ['a wrong secret', { authorization: 'Bearer wrong-secret' }],
+    ['a signature that is none', { 'x-hub-signature-256': 'sha256=0' }],
+  ])('answers 401 to a request with %s, and reads nothing of its body', async (_, headers) => {
+    const exporter = await createSmallExporter();
+    for (const announced of [{}, { 'content-length': '1048576' }]) {
+      const { seen, stream } = longBody();
+      const response = await post(exporter.app(), stream, { ...headers, ...announced });
+      expect(response.status).toBe(401);
+      expect(seen.pieces).toBe(0);
+    }
+    expect(exporter.events).toEqual(['webhook rejected', 'webhook rejected']);
+  });
+
+  it('answers 415 to a compressed body, says which one it takes, and reads nothing of it', async () => {
+    const exporter = await createSmallExporter();
+    for (const encoding of ['gzip', 'GZIP', 'x-gzip', 'br', 'identity, gzip']) {
+      const { seen, stream } = longBody();
+      const response = await post(exporter.app(), stream, { ...authorized, 'content-encoding': encoding });
+      expect(response.status).toBe(415);
+      expect(response.headers.get('accept-encoding')).toBe('identity');
+      expect(await problemOf(response)).toEqual({
+        type: 'about:blank',
+        title: 'Unsupported Media Type',
+        status: 415,
+        detail: 'Body is compressed, expected one without Content-Encoding',
+      });
+      expect(seen.pieces).toBe(0);
+    }
+    const identity = { ...authorized, 'content-encoding': 'identity' };
+    expect((await post(exporter.app(), event, identity)).status).toBe(202);
   });
 
   it('answers 413 to what is announced as too large, and reads nothing of it', async () => {

@@ -90,6 +90,13 @@ describe('the page of an explanation', () => {
     expect(text).toContain('Pipelines None in the window.');
   });
 
+  it('says that the policy has no rules for rework', async () => {
+    const figures = { ...anExplanation().figures, reworkDeployments: null, reworkRate: null };
+    expect(await textOf(anExplanation({ figures }))).toContain(
+      'Deployment rework rate – the policy has no rules for it',
+    );
+  });
+
   it('says what stands behind the figures: an open episode, a part that is not known, lead times that are missing', async () => {
     const text = await textOf(
       anExplanation({

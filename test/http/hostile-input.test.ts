@@ -157,7 +157,7 @@ describe.each([
           const { state } = exporter;
           const exposition = createExposition({
             projection: createProjection(state, []),
-            windows: [],
+            policy: aPolicy({ windows: [] }),
             renderSelf: async () => '',
             now: () => noon,
             breathe: createBreath(),

@@ -54,7 +54,7 @@ const aStatus = (overrides: Partial<Status> = {}): Status => ({
   backfills: [],
   series: [],
   tiers: [],
-  windows: defaultPolicy.windows,
+  policy: defaultPolicy,
   ignored: [],
   events: [],
   ...overrides,

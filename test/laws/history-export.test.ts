@@ -110,7 +110,7 @@ async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
 async function scraped(world: World, now: number, windowsOf = policy.windows): Promise<Map<string, number>> {
   const exposition = createExposition({
     projection: createProjection(world.state, windowsOf),
-    windows: windowsOf,
+    policy: { ...policy, windows: windowsOf },
     renderSelf: async () => '',
     now: () => now,
     breathe: createBreath(),

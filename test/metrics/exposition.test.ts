@@ -17,7 +17,7 @@ const { windows } = defaultPolicy;
 const expose = (state: State, renderSelf: () => Promise<string> = noSelf) =>
   createExposition({
     projection: createProjection(state, windows),
-    windows,
+    policy: defaultPolicy,
     renderSelf,
     now: () => noon,
     breathe: createBreath(),

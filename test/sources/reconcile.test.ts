@@ -341,6 +341,28 @@ describe('repos', () => {
     expect(linesAbout(harness, /Repo is new/)).toHaveLength(1);
   });
 
+  it('that somebody else activates are asked for once, which is what makes the list show them', async () => {
+    const { harness, woodpecker, clock } = await start(['acme/shop']);
+    harness.run('stream', 'reconcile', 'background');
+    await clock.pass(3 * second);
+    const { id } = woodpecker.addRepo({ fullName: 'acme/public', private: false });
+    woodpecker.onRequest(({ path }) => {
+      if (path === `/api/repos/${id}`) woodpecker.grant('alice', 'acme/public', 'push');
+    });
+    woodpecker.addRepo({ fullName: 'other/public', private: false });
+
+    for (const name of ['acme/public', 'other/public', 'acme/public', 'other/public']) {
+      woodpecker.runPipeline(name);
+      await clock.pass(20 * second);
+    }
+
+    expect(harness.shown('acme/public')?.deployments).toBe(2);
+    expect(harness.shown('other/public')).toBeNull();
+    const asked = paths(woodpecker).filter((path) => /^\/api\/repos\/\d+$/.test(path));
+    expect(asked).toHaveLength(2);
+    expect(new Set(asked).size).toBe(2);
+  });
+
   it('that are renamed take their totals along', async () => {
     const { harness, woodpecker, clock } = await start();
     woodpecker.runPipeline('acme/shop');
@@ -470,7 +492,7 @@ describe('repos that no listing brings', () => {
     expect(counts).toEqual([3, 6, 9]);
   });
 
-  it('cost an administrator at most three requests a round beyond the usual ones, and each has its turn', async () => {
+  it('cost an administrator few requests a round beyond the usual ones, and each has its turn', async () => {
     const { harness, woodpecker, clock } = await start(manyRepos(20), { asAdmin: true });
     await clock.pass(5 * minute);
     for (const repo of woodpecker.repos()) woodpecker.runPipeline(repo);
@@ -478,11 +500,41 @@ describe('repos that no listing brings', () => {
     for (let round = 0; round < 10; round++) {
       woodpecker.clearRequests();
       await harness.round();
-      expect(woodpecker.requests.length).toBeLessThanOrEqual(3 + 3);
+      // A page of all repos, and two visits, each of which asks for the repo itself the first time.
+      expect(woodpecker.requests.length).toBeLessThanOrEqual(3 + 1 + 2 * 2);
       await clock.pass(5 * minute);
     }
 
     for (const repo of woodpecker.repos()) expect(harness.shown(repo.full_name)?.deployments).toBe(1);
+  });
+
+  it.each([{ asAdmin: true }, { asAdmin: false, version: '2.8.3' }])(
+    'are all visited within an hour, however many there are (%o)',
+    async (options) => {
+      const { harness, woodpecker, clock } = await start(manyRepos(400), options);
+      await clock.pass(5 * minute);
+      for (const repo of woodpecker.repos()) woodpecker.runPipeline(repo);
+
+      for (let round = 0; round < 12; round++) {
+        await harness.round();
+        await clock.pass(5 * minute);
+      }
+
+      const found = woodpecker.repos().filter((repo) => harness.shown(repo.full_name)?.deployments === 1);
+      expect(found).toHaveLength(400);
+    },
+  );
+
+  it('are asked for by an administrator once each, so that later lists show them', async () => {
+    const { harness, woodpecker, clock } = await start(manyRepos(30), { asAdmin: true });
+    for (let round = 0; round < 40; round++) {
+      await clock.pass(5 * minute);
+      await harness.round();
+    }
+
+    const introduced = paths(woodpecker).filter((path) => /^\/api\/repos\/\d+$/.test(path));
+    expect(introduced.length).toBe(30);
+    expect(new Set(introduced).size).toBe(30);
   });
 
   it('have their turn though others cannot be read', async () => {

@@ -11,6 +11,7 @@ import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
 import {
   createLiveHarness,
   dawn,
+  type Lane,
   type LiveHarness,
   type LiveOptions,
   startSimulatedWoodpecker,
@@ -359,6 +360,23 @@ describe('the event stream', () => {
     isBad.clear();
     await clock.pass(2 * minute);
     expect(harness.isConnected).toBe(true);
+  });
+
+  it.each<[string, Lane[], number]>([
+    ['reconciliation asks for the user', ['stream', 'reconcile'], 6 * minute],
+    ['nothing else asks for the user', ['stream'], 11 * minute],
+  ])('is not connected once the token was reset, if %s', async (_, lanes, ms) => {
+    const live = await start();
+    const { harness, woodpecker } = live;
+    harness.run(...lanes);
+    await passWithPings(live, minute);
+    expect(harness.isConnected).toBe(true);
+
+    woodpecker.resetToken('alice');
+    await passWithPings(live, ms);
+
+    expect(harness.isConnected).toBe(false);
+    expect(harness.lines.filter((line) => /refuses the token/.test(line))).toHaveLength(1);
   });
 
   it('tries again after growing pauses of at most a minute', async () => {

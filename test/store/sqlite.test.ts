@@ -354,7 +354,6 @@ describe('openSqliteStore', () => {
         'dora.db-shm': '600',
         'dora.db-wal': '600',
         'dora.db.lock': '600',
-        'dora.db.lock-journal': '600',
       });
       await store.close();
     });

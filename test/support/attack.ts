@@ -30,15 +30,19 @@ export interface Target extends ExporterProcess {
   databaseBytes(): number;
 }
 
-/** The service as a container would run it, but for a log that tells everything. */
-export async function startTarget(env: Readonly<Record<string, string>> = {}): Promise<Target> {
+/** The service as a container would run it, but for a log that tells everything. `through`: as `spawnExporter`. */
+export async function startTarget(
+  env: Readonly<Record<string, string>> = {},
+  through: readonly string[] = [],
+): Promise<Target> {
   const database = join(temporaryFolder(), 'dora.db');
-  const exporter = await startExporter({
+  const given = {
     DORA_DATABASE: database,
     DORA_LOG_LEVEL: 'debug',
     NODE_OPTIONS: `--max-old-space-size=${heapMb}`,
     ...env,
-  });
+  };
+  const exporter = await startExporter(given, through);
   const { pid } = exporter.child;
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${usualOpenFiles}:${usualOpenFiles}`]);
   const fromStatus = (name: string): number => {
@@ -212,6 +216,8 @@ export interface Fared {
   /** Status codes, and what else they met. */
   readonly answers: readonly (number | string)[];
   readonly medianMs: number;
+  /** What 99 of 100 took at most. */
+  readonly p99Ms: number;
   readonly worstMs: number;
 }
 
@@ -278,7 +284,8 @@ function createLedger(): Ledger {
     },
     sum() {
       const sorted = times.toSorted((a, b) => a - b);
-      return { answers, medianMs: sorted[sorted.length >> 1] ?? 0, worstMs: sorted.at(-1) ?? 0 };
+      const atShare = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+      return { answers, medianMs: atShare(0.5), p99Ms: atShare(0.99), worstMs: atShare(1) };
     },
   };
 }

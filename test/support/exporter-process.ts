@@ -45,14 +45,18 @@ export async function runExporter(
   return { code, output: output() };
 }
 
-/** Starts the process on ports that the system picks, and waits until it listens. */
-export async function startExporter(env: Readonly<Record<string, string>>): Promise<ExporterProcess> {
-  const { child, output, exited } = spawnExporter({
+/** Starts the process on ports that the system picks, and waits until it listens. `through`: as `spawnExporter`. */
+export async function startExporter(
+  env: Readonly<Record<string, string>>,
+  through: readonly string[] = [],
+): Promise<ExporterProcess> {
+  const given = {
     DORA_LISTEN: '127.0.0.1:0',
     DORA_WEBHOOK_SECRET: webhookSecret,
     DORA_ADMIN_TOKEN: adminToken,
     ...env,
-  });
+  };
+  const { child, output, exited } = spawnExporter(given, [], through);
   const address = await waitFor(() => /Listening address=(\S+)/.exec(output())?.[1], exited, output);
   const url = `http://${address}`;
   const metricsAddress = env['DORA_METRICS_LISTEN']
@@ -98,10 +102,15 @@ export function fallenCounters(before: Metrics, after: Metrics): string[] {
   });
 }
 
-/** Starts the process and waits for nothing; it ends with the test. */
-export function spawnExporter(env: Readonly<Record<string, string>>, args: readonly string[] = []) {
+/** Starts the process and waits for nothing; it ends with the test. `through`: words before the command line. */
+export function spawnExporter(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+  through: readonly string[] = [],
+) {
+  const [program = '', ...rest] = [...through, process.execPath, main, ...args];
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(program, rest, {
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -110,7 +110,9 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
       }),
     );
   const random = () => 0.5;
-  const health = createWoodpeckerHealth(clock, log, () => undefined);
+  const health = createWoodpeckerHealth(clock, log, () => {
+    if (health.isTokenRefused) stream.reconnect();
+  });
   const connection = { url: woodpecker.url, token };
   const client = createWoodpeckerClient({
     ...connection,
@@ -142,8 +144,9 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
       isConnected = next;
       if (!next) losses++;
     },
+    tokenValidAt: () => health.tokenValidAt,
     onStanding: () => reconciliation.hurry(),
-    onUnknownRepo: () => reconciliation.hurry(),
+    onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
     random,
   });
   const reconciliation = createReconciliation({

@@ -121,7 +121,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
             overrides.exposition ??
             createExposition({
               projection: createProjection(state, ingest.mode.policy.windows),
-              windows: ingest.mode.policy.windows,
+              policy: ingest.mode.policy,
               renderSelf: selfMetrics().render,
               now: () => clock.now() / 1000,
               breathe: createBreath(),
@@ -143,7 +143,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
             following: state.follows.size,
             backfills: [],
             ...projectWindows(state, ingest.mode.policy.windows, clock.now() / 1000),
-            windows: ingest.mode.policy.windows,
+            policy: ingest.mode.policy,
             ignored: [],
             events: state.tally.events(),
           }),

@@ -97,11 +97,11 @@ interface Figures {
 }
 
 /** Appended to the file that `DORA_TEST_FIGURES` names, if any. */
-function noteFigures({ webhooks, scrapes, peakMb, nowMb }: Figures): void {
+export function noteFigures({ webhooks, scrapes, peakMb, nowMb }: Figures): void {
   const path = process.env['DORA_TEST_FIGURES'];
   if (!path) return;
-  const times = ({ answers, medianMs, worstMs }: Fared) =>
-    `${answers.length} (median ${medianMs.toFixed(0)} ms, worst ${worstMs.toFixed(0)} ms)`;
+  const times = ({ answers, medianMs, p99Ms, worstMs }: Fared) =>
+    `${answers.length} (median ${medianMs.toFixed(0)} ms, p99 ${p99Ms.toFixed(0)} ms, worst ${worstMs.toFixed(0)} ms)`;
   const memory = `memory ${nowMb.toFixed(0)} MB, at most ${peakMb.toFixed(0)} MB`;
   const { currentTestName } = expect.getState();
   appendFileSync(

@@ -8,6 +8,7 @@
  */
 
 import type { Deployment } from '../deployment.ts';
+import type { Policy } from '../policy.ts';
 
 export interface Figure<S> {
   /** State before any deployment. */
@@ -66,13 +67,18 @@ export interface LedgerEntry {
   readonly metric: CounterMetric | HistogramMetric;
 }
 
-export interface CounterMetric {
+interface Shown {
+  /** Whether the policy asks for it; if not, it is not shown. Absent: it always is. */
+  readonly isLookedFor?: (policy: Pick<Policy, 'rework'>) => boolean;
+}
+
+export interface CounterMetric extends Shown {
   readonly type: 'counter';
   readonly name: string;
   readonly help: string;
 }
 
-export interface HistogramMetric {
+export interface HistogramMetric extends Shown {
   readonly type: 'histogram';
   readonly name: string;
   readonly help: string;
@@ -81,16 +87,22 @@ export interface HistogramMetric {
 }
 
 /** How a measure shows in a window; names follow `dora_window_` and `dora_tier_window_`. */
-export type WindowMetric =
-  | { readonly type: 'count'; readonly name: string; readonly help: string }
-  | {
-      readonly type: 'distribution';
-      /** Of the quantiles. */
-      readonly name: string;
-      readonly help: string;
-      /** Of the number of samples. */
-      readonly samplesName: string;
-    };
+export type WindowMetric = CountMetric | DistributionMetric;
+
+export interface CountMetric extends Shown {
+  readonly type: 'count';
+  readonly name: string;
+  readonly help: string;
+}
+
+export interface DistributionMetric extends Shown {
+  readonly type: 'distribution';
+  /** Of the quantiles. */
+  readonly name: string;
+  readonly help: string;
+  /** Of the number of samples. */
+  readonly samplesName: string;
+}
 
 export const once: readonly number[] = [1];
 export const nothing: readonly number[] = [];

@@ -3,6 +3,7 @@
  * production" (dora.dev), here deployments that match the policy's rework rules over all.
  */
 
+import { looksForRework } from '../policy.ts';
 import { type Figure, nothing, once, stateless } from './figure.ts';
 
 export const reworkRate: Figure<null> = {
@@ -14,12 +15,14 @@ export const reworkRate: Figure<null> = {
         bit: 4,
         metric: {
           type: 'counter',
+          isLookedFor: looksForRework,
           name: 'dora_deployment_reworks_total',
           help: "Unplanned repairs: deployments that the policy's rework rules match.",
         },
       },
       window: {
         type: 'count',
+        isLookedFor: looksForRework,
         name: 'rework_deployments',
         help: "Unplanned repairs: deployments that the policy's rework rules match",
       },

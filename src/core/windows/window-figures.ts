@@ -3,7 +3,7 @@
  * them.
  */
 
-import type { Window } from '../policy.ts';
+import { looksForRework, type Policy, type Window } from '../policy.ts';
 import { knownSeconds } from './coverage.ts';
 import { quantileOf } from './quantile.ts';
 import type { TierShare } from './tier-windows.ts';
@@ -12,11 +12,13 @@ import { type WindowContent, windowCounts, windowDistributions } from './window-
 export interface WindowFigures {
   readonly deployments: number;
   readonly failedDeployments: number;
-  readonly reworkDeployments: number;
+  /** Null if the policy does not look for rework. */
+  readonly reworkDeployments: number | null;
   /** Over the known part of the window; `null` if that is less than a day. */
   readonly deploymentsPerDay: number | null;
   /** From 0 to 1; `null` without a deployment: no deployments are no rate of 0. */
   readonly changeFailRate: number | null;
+  /** The same; null also if the policy does not look for rework. */
   readonly reworkRate: number | null;
   readonly changeLeadTime: TimeFigure;
   readonly recoveryTime: TimeFigure;
@@ -33,21 +35,27 @@ export interface TimeFigure {
 
 const daySeconds = 86_400;
 
-/** Of the policy's window number `index`; `null` if nothing is shown of it. `now`: its end, Unix seconds. */
+/** Of one of the policy's windows, which ends at `now` (Unix seconds); `null` if nothing is shown of it. */
 export function figuresIn(
   share: TierShare | null,
-  index: number,
-  window: Pick<Window, 'seconds'>,
+  policy: Pick<Policy, 'windows' | 'rework'>,
+  window: Window,
   now: number,
 ): WindowFigures | null {
+  const index = policy.windows.indexOf(window);
   const content = share?.windows[index];
   const knownTime = share?.knownTime[index];
   if (!share || !content || !knownTime) return null;
-  return figuresOf(content, share.coverage[index] ?? 0, knownSeconds(knownTime, window, now));
+  return figuresOf(content, share.coverage[index] ?? 0, knownSeconds(knownTime, window, now), policy);
 }
 
 /** `coverage`: the known part of the window, from 0 to 1; `known`: the same in seconds. */
-export function figuresOf(content: WindowContent, coverage: number, known: number): WindowFigures {
+export function figuresOf(
+  content: WindowContent,
+  coverage: number,
+  known: number,
+  policy: Pick<Policy, 'rework'>,
+): WindowFigures {
   const count = (name: string) =>
     content.counts[windowCounts.findIndex((metric) => metric.name === name)] ?? 0;
   const time = (name: string): TimeFigure => {
@@ -56,8 +64,8 @@ export function figuresOf(content: WindowContent, coverage: number, known: numbe
   };
   const deployments = count('deployments');
   const failedDeployments = count('failed_deployments');
-  const reworkDeployments = count('rework_deployments');
-  const rate = (part: number) => (deployments === 0 ? null : part / deployments);
+  const reworkDeployments = looksForRework(policy) ? count('rework_deployments') : null;
+  const rate = (part: number | null) => (part === null || deployments === 0 ? null : part / deployments);
   return {
     deployments,
     failedDeployments,

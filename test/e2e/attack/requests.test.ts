@@ -51,9 +51,9 @@ describe('bodies', () => {
       ],
       [[400], posted(`{"repo":"${canary}`)],
       [[413], posted(' '.repeat(million + 1))],
-      // What is compressed stays so: there is nothing to blow up.
+      // What is compressed is refused: there is nothing to blow up.
       [
-        [400],
+        [415],
         Buffer.concat([
           Buffer.from(
             requestText('POST /webhook', {

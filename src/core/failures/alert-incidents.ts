@@ -1,0 +1,118 @@
+/**
+ * Incidents from the reports of one alert, as Alertmanager and Grafana send them again and again.
+ *
+ * An alert is identified by its fingerprint. Each report is an interval that begins at its `startsAt`. Alertmanager moves
+ * `startsAt` while an alert goes on, so intervals that overlap are one incident. Guarantees: incidents follow from the set
+ * of reports alone, whatever their order and however often each was received.
+ */
+
+import type { Incident } from './incidents.ts';
+
+/** All times are Unix seconds. */
+export interface AlertReport {
+  readonly start: number;
+  /** `null`: the alert was firing. */
+  readonly end: number | null;
+  /** When this same report was last received. */
+  readonly receivedAt: number;
+  /** Withdraws the incident that the report belongs to. */
+  readonly isDismissed: boolean;
+}
+
+export interface AlertIncident<Report extends AlertReport = AlertReport> extends Incident {
+  readonly receivedAt: number;
+  readonly isDismissed: boolean;
+  /** In order of their start. */
+  readonly reports: readonly Report[];
+}
+
+/** Far more than an alert that fires and ends every hour has in a week. */
+export const mostReportsPerAlert = 500;
+
+/** The reports after one more: the same start and end is the same report. The latest ones by their start are kept. */
+export function withReport<Report extends AlertReport>(
+  reports: readonly Report[],
+  added: Report,
+): readonly Report[] {
+  const known = reports.find((one) => isSameReport(one, added));
+  const others = reports.filter((one) => one !== known);
+  const isDismissed = added.isDismissed || (known?.isDismissed ?? false);
+  const latest = known && known.receivedAt > added.receivedAt ? known : added;
+  return [...others, { ...latest, isDismissed }].sort(compareReports).slice(-mostReportsPerAlert);
+}
+
+export function isSameReport(a: AlertReport, b: AlertReport): boolean {
+  return a.start === b.start && a.end === b.end;
+}
+
+/** The incidents of one alert, in order. `staleSeconds`: how long a firing alert counts as open without a repetition. */
+export function incidentsOfAlert<Report extends AlertReport>(
+  fingerprint: string,
+  reports: readonly Report[],
+  staleSeconds: number,
+): readonly AlertIncident<Report>[] {
+  const ends = reports.flatMap(({ end }) => end ?? []).sort((a, b) => a - b);
+  const resolvedStarts = new Set(reports.flatMap(({ start, end }) => (end === null ? [] : [start])));
+  const incidents: Draft<Report>[] = [];
+  for (const report of [...reports].sort(compareReports)) {
+    let current = incidents.at(-1);
+    if (!current || !doesReach(current, report.start, staleSeconds)) {
+      current = { start: report.start, end: report.start, endToCome: null, receivedAt: 0, reports: [] };
+      incidents.push(current);
+    }
+    current.reports.push(report);
+    current.receivedAt = Math.max(current.receivedAt, report.receivedAt);
+    if (report.end !== null) current.end = Math.max(current.end, report.end);
+    else if (!resolvedStarts.has(report.start)) current.endToCome = leastFrom(ends, report.start);
+    if (current.endToCome !== null && current.endToCome <= current.receivedAt + staleSeconds) {
+      current.end = Math.max(current.end, current.endToCome);
+      current.endToCome = null;
+    }
+  }
+  return incidents.map(({ start, end, endToCome, receivedAt, reports: own }) => ({
+    id: `${fingerprint}-${start}`,
+    start,
+    end: endToCome === null ? end : null,
+    receivedAt,
+    isDismissed: own.some((report) => report.isDismissed),
+    reports: own,
+  }));
+}
+
+interface Draft<Report> {
+  readonly start: number;
+  /** Latest end of the intervals that have one. */
+  end: number;
+  /**
+   * The end of the latest firing report that no report of its own start resolves: infinite if there is none. `null`: all
+   * are resolved. An end of another start resolves the report only within `stale` of the incident's last receipt.
+   */
+  endToCome: number | null;
+  receivedAt: number;
+  readonly reports: Report[];
+}
+
+/** Whether an interval that begins at `start`, not before the incident, overlaps it. A stale alert reaches no further. */
+function doesReach(
+  incident: Pick<Draft<never>, 'start' | 'end' | 'endToCome' | 'receivedAt'>,
+  start: number,
+  staleSeconds: number,
+): boolean {
+  if (start === incident.start || start < incident.end) return true;
+  return incident.endToCome !== null && start <= incident.receivedAt + staleSeconds;
+}
+
+function leastFrom(sorted: readonly number[], from: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] ?? 0) < from) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low] ?? Number.POSITIVE_INFINITY;
+}
+
+function compareReports(a: AlertReport, b: AlertReport): number {
+  return a.start - b.start || (a.end ?? Number.MAX_VALUE) - (b.end ?? Number.MAX_VALUE);
+}

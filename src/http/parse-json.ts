@@ -1,0 +1,54 @@
+/**
+ * Parses a body as JSON, unless that would take long.
+ *
+ * `JSON.parse` blocks the event loop for as long as it runs. What it takes depends on the number of values more than on
+ * the number of bytes: 1 MiB is one text (1 ms) or half a million lists, one inside the other (80 ms).
+ */
+
+export type ParsedJson =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'not_json' }
+  | { readonly kind: 'too_many_values' };
+
+/** A pipeline of Woodpecker with 3,000 steps. To parse as many takes 30 ms at most, whatever their shape. */
+export const mostJsonValues = 40_000;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+export function parseJson(bytes: Uint8Array): ParsedJson {
+  const { values, isClosed } = scan(bytes);
+  if (!isClosed) return { kind: 'not_json' };
+  if (values > mostJsonValues) return { kind: 'too_many_values' };
+  try {
+    return { kind: 'value', value: JSON.parse(utf8.decode(bytes)) };
+  } catch {
+    return { kind: 'not_json' };
+  }
+}
+
+const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
+const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** `values`: how many a JSON text holds at most. `isClosed`: whether each list, object and text ends. */
+function scan(bytes: Uint8Array): { values: number; isClosed: boolean } {
+  let values = 1;
+  let depth = 0;
+  let isInText = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (isInText) {
+      if (byte === backslash) at++;
+      else if (byte === quote) isInText = false;
+    } else if (byte === quote) {
+      isInText = true;
+    } else if (byte === comma) {
+      values++;
+    } else if (byte === openList || byte === openObject) {
+      values++;
+      depth++;
+    } else if (byte === closeList || byte === closeObject) {
+      depth--;
+    }
+  }
+  return { values, isClosed: depth === 0 && !isInText };
+}

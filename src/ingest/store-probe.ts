@@ -1,0 +1,24 @@
+/** Whether a webhook would be taken in now: tried by a commit, since nothing else finds a full disk or a lost file. */
+
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { type Ingest, StoreUnavailable } from './ingest.ts';
+
+/** Anybody may ask for readiness: each commit costs the disk a write. */
+const leastSecondsBetween = 10;
+
+/** Gives a function that tells why the store cannot commit; `null`: it can. A known fault is tried again at once. */
+export function createStoreProbe(ingest: Ingest, clock: Clock): () => Promise<string | null> {
+  let triedAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const now = nowSeconds(clock);
+    if (ingest.fault === null && now - triedAt < leastSecondsBetween) return null;
+    triedAt = now;
+    try {
+      await ingest.submit((uow) => uow.tx.meta.put('probed', 'true'));
+      return null;
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return error.message;
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,12 @@
+/** Brings what the log holds into the database file: https://www.sqlite.org/pragma.html#pragma_wal_checkpoint */
+
+import type { DatabaseSync } from 'node:sqlite';
+
+/**
+ * Tells whether all of the log is in the database file then, on disk. Waits for readers as long as the connection waits
+ * for a lock.
+ */
+export function checkpoint(database: DatabaseSync): boolean {
+  const row = database.prepare('PRAGMA wal_checkpoint(FULL)').get();
+  return row?.['busy'] === 0;
+}

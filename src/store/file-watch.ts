@@ -1,0 +1,122 @@
+/**
+ * Notices what other programs do to the files of an open database.
+ *
+ * SQLite goes on with the files that it has opened. If somebody removes the log, commits go into a file without a name,
+ * and end with the process: they must not be acknowledged. Nor does SQLite see that somebody else wrote into a file, as
+ * `cp backup.db dora.db` does. A look costs some ten microseconds, beside the hundreds of a commit.
+ *
+ * What a correct file looks like is in the head of the index, https://www.sqlite.org/walformat.html#walidxfmt: every
+ * connection keeps it up to date, so that other programs may read, write and checkpoint through SQLite.
+ */
+
+import { closeSync, openSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { describeLinks, lockPathOf } from './sole-writer.ts';
+
+const indexHeadBytes = 136;
+const [logHeadBytes, frameHeadBytes] = [32, 24];
+
+export interface FileFault {
+  readonly what: string;
+  /** Whether the files that this process has open still hold all that was committed. */
+  readonly isWhole: boolean;
+}
+
+export interface FileWatch {
+  /** What has happened to the files, so that nothing may be committed; `null`: nothing. */
+  fault(): FileFault | null;
+  /** Takes the files as they are after a commit. Tells whether a restart will find what was committed. */
+  noteCommit(): boolean;
+  close(): void;
+}
+
+/** Watches a database that is open for writing, in WAL mode: all its files exist. To be closed after the database. */
+export function watchFiles(path: string): FileWatch {
+  const place = realpathSync(path);
+  const parts = { database: path, log: `${place}-wal`, index: `${place}-shm`, lock: lockPathOf(path) };
+  const opened = {
+    database: identityOf(look(parts.database)),
+    log: identityOf(look(parts.log)),
+    index: identityOf(look(parts.index)),
+    lock: identityOf(look(parts.lock)),
+  };
+  // Kept open: to close it would release the locks that SQLite has on it in this process.
+  const indexFile = openSync(parts.index, 'r');
+  /** What the log holds, how much of it was brought into the database, and how much of it somebody began to bring. */
+  const readIndex = (): Buffer => {
+    const head = Buffer.alloc(indexHeadBytes);
+    readSync(indexFile, head, 0, indexHeadBytes, 0);
+    return Buffer.concat([head.subarray(0, 48), head.subarray(96, 100), head.subarray(128, 132)]);
+  };
+  let written = { at: look(parts.database)?.mtimeMs, index: readIndex() };
+
+  const gone = (name: string, part: string) => ({
+    what: `${name} "${part}" was removed or replaced`,
+    isWhole: true,
+  });
+  return {
+    fault() {
+      const [database, log, index, lock] = [look(path), look(parts.log), look(parts.index), look(parts.lock)];
+      if (!database || identityOf(database) !== opened.database) return gone('Database', path);
+      if (!log || identityOf(log) !== opened.log) return gone('Log', parts.log);
+      if (identityOf(index) !== opened.index) return gone('Index', parts.index);
+      // Without a lock file no other exporter starts, since this one has the database open.
+      if (lock && identityOf(lock) !== opened.lock) {
+        const what = `Lock "${parts.lock}" was replaced, so that another exporter may have started`;
+        return { what, isWhole: true };
+      }
+      const links = describeLinks(database.nlink);
+      if (links) return { what: `Database "${path}" cannot be used: ${links}`, isWhole: true };
+      const state = readIndex();
+      if (log.size < logBytes(state)) return { what: `Log "${parts.log}" was cut`, isWhole: false };
+      // SQLite writes into the database only what the log holds, and notes in the index how far it got.
+      if (database.mtimeMs !== written.at && state.equals(written.index)) {
+        return { what: `Database "${path}" was written by another program than SQLite`, isWhole: false };
+      }
+      return null;
+    },
+    noteCommit() {
+      const [database, log] = [look(path), look(parts.log)];
+      written = { at: database?.mtimeMs, index: readIndex() };
+      return identityOf(database) === opened.database && identityOf(log) === opened.log;
+    },
+    close: () => closeSync(indexFile),
+  };
+}
+
+export const watchNothing: FileWatch = {
+  fault: () => null,
+  noteCommit: () => true,
+  close: () => undefined,
+};
+
+/** Watches nothing but that the path still leads to the file that it led to. */
+export function watchPlace(path: string): FileWatch {
+  const opened = identityOf(look(path));
+  return {
+    ...watchNothing,
+    fault: () =>
+      identityOf(look(path)) === opened
+        ? null
+        : { what: `Database "${path}" was removed or replaced`, isWhole: true },
+  };
+}
+
+/** How long the log must be at least, by the head of the index; its numbers are in the order of the machine. */
+function logBytes(index: Buffer): number {
+  const isLittle = endianness() === 'LE';
+  const pageSize = isLittle ? index.readUInt16LE(14) : index.readUInt16BE(14);
+  const frames = isLittle ? index.readUInt32LE(16) : index.readUInt32BE(16);
+  if (frames === 0) return 0;
+  // 65,536 does not fit: it is written as 1.
+  return logHeadBytes + frames * (frameHeadBytes + (pageSize === 1 ? 65_536 : pageSize));
+}
+
+function look(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false });
+}
+
+/** Which file it is; `null`: none. */
+function identityOf(stats: Stats | undefined): string | null {
+  return stats ? `${stats.dev}/${stats.ino}` : null;
+}

@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type IncidentFields,
+  type IncidentReport,
+  incidentOfReport,
+  joinReports,
+  saidAt,
+} from '../../../src/core/failures/incident-report.ts';
+import { runs } from '../../support/runs.ts';
+
+const opened = { repo: 'acme/shop', tier: 'production', started: 100 };
+
+const joined = (...reports: readonly IncidentReport[]): Partial<IncidentFields> => {
+  const report = reports.reduce(joinReports);
+  return Object.fromEntries(Object.entries(report).map(([field, { value }]) => [field, value]));
+};
+
+describe('reports of one incident', () => {
+  it('say the same in any order, if the second adds the end', () => {
+    const open = saidAt({ ...opened, title: 'Checkout fails' }, 110);
+    const closed = saidAt({ ...opened, resolved: 900 }, 910);
+    const both = { ...opened, title: 'Checkout fails', resolved: 900 };
+    expect(joined(open, closed)).toEqual(both);
+    expect(joined(closed, open)).toEqual(both);
+  });
+
+  it('do not take back what they leave out', () => {
+    const withdrawn = saidAt({ ...opened, dismissed: true }, 110);
+    expect(joined(withdrawn, saidAt(opened, 120))).toEqual({ ...opened, dismissed: true });
+  });
+
+  it('take back what they name as nothing', () => {
+    const closed = saidAt({ ...opened, resolved: 900, dismissed: true }, 910);
+    const reopened = saidAt({ ...opened, resolved: null, dismissed: false }, 920);
+    expect(joined(closed, reopened)).toEqual({ ...opened, resolved: null, dismissed: false });
+  });
+
+  it('correct each other by the time at which they were said, whichever comes first', () => {
+    const early = saidAt({ ...opened, started: 90, resolved: 500 }, 600);
+    const late = saidAt({ ...opened, resolved: 700 }, 800);
+    expect(joined(early, late)).toEqual({ ...opened, resolved: 700 });
+    expect(joined(late, early)).toEqual({ ...opened, resolved: 700 });
+  });
+
+  it('correct each other in the order of their coming, if they were said at the same moment', () => {
+    expect(
+      joined(saidAt({ ...opened, resolved: 500 }, 600), saidAt({ ...opened, resolved: 400 }, 600)),
+    ).toEqual({
+      ...opened,
+      resolved: 400,
+    });
+  });
+
+  it('with different times of saying give the same in any order, however often each came', () => {
+    const anyFields = fc.record(
+      {
+        started: fc.nat(50),
+        resolved: fc.option(fc.nat(50)),
+        title: fc.option(fc.string({ maxLength: 2 })),
+        dismissed: fc.boolean(),
+      },
+      { requiredKeys: ['started'] },
+    );
+    const anyHistory = fc
+      .array(anyFields, { minLength: 1, maxLength: 6 })
+      .map((all) => all.map((fields, index) => saidAt({ ...opened, ...fields }, index)));
+    const twice = anyHistory.chain((history) =>
+      fc.tuple(
+        fc.constant(history),
+        fc.shuffledSubarray([...history, ...history], { minLength: 2 * history.length }),
+      ),
+    );
+    fc.assert(
+      fc.property(twice, ([history, again]) => {
+        expect(again.reduce(joinReports)).toEqual(history.reduce(joinReports));
+      }),
+      { numRuns: runs(1000) },
+    );
+  });
+});
+
+describe('the incident of a report', () => {
+  it('is never stale, and open until it is resolved', () => {
+    expect(incidentOfReport('INC-1', saidAt(opened, 110))).toEqual({
+      id: 'INC-1',
+      start: 100,
+      end: null,
+      receivedAt: null,
+    });
+    expect(incidentOfReport('INC-1', saidAt({ ...opened, resolved: 900 }, 910)).end).toBe(900);
+  });
+
+  it('ends at its start, if a correction put the start behind the end', () => {
+    const report = joinReports(
+      saidAt({ ...opened, resolved: 200 }, 210),
+      saidAt({ ...opened, started: 300 }, 310),
+    );
+    expect(incidentOfReport('INC-1', report)).toEqual({
+      id: 'INC-1',
+      start: 300,
+      end: 300,
+      receivedAt: null,
+    });
+  });
+});
