@@ -16,6 +16,8 @@ export interface IntakeMode {
   readonly asksForge?: boolean;
   /** Tells the forge and who asks it from any other: what one could not tell, another may. */
   readonly forgeIdentity?: string;
+  /** How long titles of incidents are kept; `null`, as by default: for ever. */
+  readonly historySeconds?: number | null;
   /** How much is held at most, whoever posts it; no end by default. */
   readonly limits?: Limits;
 }
@@ -36,12 +38,13 @@ export function rulesOf({ policy, asksForge = false }: IntakeMode): FigureRules 
 
 /** How what is given says that observations are taken in, and read. */
 export function intakeModeOf(config: Config, policy: Policy): IntakeMode {
-  const { woodpecker, forge, maxPairs } = config;
+  const { woodpecker, forge, maxPairs, backfillHistorySeconds } = config;
   return {
     policy,
     canAsk: woodpecker !== null,
     asksForge: forge !== null,
     ...(forge && { forgeIdentity: identityOf(forge) }),
+    historySeconds: backfillHistorySeconds,
     limits: { pairs: maxPairs, hints: mostHints },
   };
 }

@@ -12,7 +12,7 @@ import { type Reading, type Store, StoreUnavailable } from '../store/store.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
 import type { IntakeMode } from './ingest-options.ts';
-import { type TurnedAway, turnedAwayKinds } from './room.ts';
+import { noneTurnedAway, type TurnedAway, turnedAwayKinds } from './room.ts';
 import { createUnitOfWork, type UnitOfWork } from './unit-of-work.ts';
 
 export { type Reading, StoreUnavailable };
@@ -60,7 +60,7 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
   let draining: Promise<void> | null = null;
   let fault: StoreUnavailable | null = null;
   const listeners: (() => void)[] = [];
-  const turnedAway = { repo: 0, pair: 0, hint: 0 };
+  const turnedAway = noneTurnedAway();
   /** After a commit, the state is brought forward before the next transaction begins: so what is read is of one moment. */
   const turns = createQueue();
 

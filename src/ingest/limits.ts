@@ -7,7 +7,7 @@ import { tierByNameAlone } from '../core/tiers.ts';
 import { type IntakeMode, noLimits } from './ingest-options.ts';
 import type { FollowChanges } from './poll-changes.ts';
 import type { RepoChanges } from './repo-changes.ts';
-import { createRoom, type TurnedAway } from './room.ts';
+import type { Room } from './room.ts';
 import type { SeriesChanges } from './series-changes.ts';
 
 export interface Admission {
@@ -18,20 +18,20 @@ export interface Admission {
   classify(repo: Repo, record: PipelineRecord): Classification;
   /** Makes the pair known that follows from the repo's name alone, if there is one, and room for it. */
   makeKnownByName(repo: Repo): void;
-  readonly turnedAway: TurnedAway;
 }
 
 export interface Held {
   readonly repos: RepoChanges;
   readonly follows: FollowChanges;
   readonly series: SeriesChanges;
+  /** Counts what was turned away. */
+  readonly room: Room;
 }
 
 export function createAdmission(
   { policy, canAsk, limits = noLimits }: IntakeMode,
-  { repos, follows, series }: Held,
+  { repos, follows, series, room }: Held,
 ): Admission {
-  const room = createRoom();
   const admitsPair = (repo: Repo, tier: string): boolean =>
     series.hasPair(repo.key, tier) || room.admits('pair', series.pairCount, limits.pairs);
   return {
@@ -53,6 +53,5 @@ export function createAdmission(
       const tier = isWatched(policy, repo.fullName) ? tierByNameAlone(policy, repo.fullName) : null;
       if (tier !== null && admitsPair(repo, tier)) series.makeKnown(repo.key, tier);
     },
-    turnedAway: room.turnedAway,
   };
 }

@@ -4,12 +4,15 @@
  */
 
 import { classificationVersion } from '../core/classification.ts';
+import { markKey } from '../core/failures/operator-mark.ts';
+import { trackedKey } from '../core/failures/tracked-incident.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { figures } from '../core/figures/index.ts';
 import { knownGroundOf } from '../core/known-ground.ts';
 import { createTally, type EventCount } from '../core/pipeline-counts.ts';
 import { longestWindowSeconds, type Policy } from '../core/policy.ts';
 import { followKey } from '../core/poll-schedule.ts';
+import { type BookEntry, toBookEntry } from '../core/series/incident-book.ts';
 import { pairKey } from '../core/series/pair.ts';
 import { createTimelineBuilder, type Timeline } from '../core/series/reducer.ts';
 import { createState, type State, type StateChange } from '../core/series/state.ts';
@@ -37,7 +40,7 @@ const forgeKey = 'forge';
 export async function loadState(store: Store, mode: IntakeMode, now: number): Promise<Loaded> {
   return store.transact(async (tx) => {
     const state = createState();
-    state.apply(await readBasics(tx));
+    state.apply(await readBasics(tx, mode));
 
     if ((await tx.meta.get(ledgerKey)) !== ledgerFingerprint) {
       // Entries that are new to the ledger begin at their exact totals, but for lead times, which a forge that is only now
@@ -62,8 +65,9 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
       await tx.pipelines.dropUnknownChanges();
       await tx.meta.put(forgeKey, forgeIdentity);
     }
+    await uow.incidents.catchUp();
     state.apply({ ...(await uow.finish()), timelines: new Map() });
-    state.apply({ ...noChange(state), timelines: await readTimelines(tx, state, mode, now) });
+    state.apply({ timelines: await readTimelines(tx, state, mode, now) });
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
 
     const hasChanged = before !== null && before !== fingerprint;
@@ -100,7 +104,7 @@ function policyFingerprint(policy: Policy): string {
   return JSON.stringify([classificationVersion, tiers, defaultTier, deployments, rework]);
 }
 
-async function readBasics(tx: Transaction): Promise<StateChange> {
+async function readBasics(tx: Transaction, { policy }: IntakeMode): Promise<StateChange> {
   const follows = await tx.follows.all();
   return {
     repos: await tx.repos.all(),
@@ -108,7 +112,18 @@ async function readBasics(tx: Transaction): Promise<StateChange> {
     timelines: new Map(),
     follows: new Map(follows.map((follow) => [followKey(follow), follow])),
     tally: createTally(await tx.pipelines.ignoredCounts(), await tx.pipelines.eventCounts()),
+    incidents: await readIncidents(tx, policy),
+    marks: new Map((await tx.marks.all()).map((mark) => [markKey(mark), mark])),
   };
+}
+
+/** Mapped to their pairs as the present policy says. */
+async function readIncidents(tx: Transaction, policy: Policy): Promise<BookEntry[]> {
+  const entries: BookEntry[] = [];
+  for await (const slice of tx.incidents.all()) {
+    for (const one of slice) entries.push(toBookEntry(trackedKey(one), one, policy.incidents));
+  }
+  return entries;
 }
 
 async function readTimelines(
@@ -131,10 +146,6 @@ async function readTimelines(
     }
   }
   return new Map([...builders].map(([key, builder]) => [key, builder.build()]));
-}
-
-function noChange(state: State): StateChange {
-  return { repos: [], pairs: [], timelines: new Map(), follows: new Map(), tally: state.tally };
 }
 
 function compareTiers(before: readonly EventCount[], after: readonly EventCount[]): TierChange[] {

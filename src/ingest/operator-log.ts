@@ -12,6 +12,9 @@ export function warnOfLimits(ingest: Ingest, log: Log): void {
   const advice = {
     repo: 'Repos are turned away: raise DORA_MAX_PAIRS, or watch fewer repos (deployments.repos in the policy)',
     pair: 'Pipelines of further tiers are not counted: raise DORA_MAX_PAIRS',
+    incident:
+      'Incidents are turned away: too many are reported, or DORA_MAX_PAIRS leaves no room for their repos',
+    mark: 'Marks are turned away: there are too many',
     hint: 'Hints are turned away: more pipelines were posted than can be asked for',
   };
   const told = new Set<string>();

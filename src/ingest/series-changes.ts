@@ -8,7 +8,7 @@
 import type { Deployment } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
-import { addToTotals, type Credit, zeroTotals } from '../core/series/ledger.ts';
+import { addIncidents, addToTotals, type Credit, zeroTotals } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
 import { createTimeline, type Reduction, reduce, settle, type Timeline } from '../core/series/reducer.ts';
 import type { State } from '../core/series/state.ts';
@@ -20,6 +20,12 @@ export interface SeriesChanges {
   tiersOf(repo: number): readonly string[];
   /** Whether there is a pair with totals, known to the present policy or not. */
   hasPair(repo: number, tier: string): boolean;
+  /** Whether there is such a pair, and the present policy yields it. */
+  isKnown(repo: number, tier: string): boolean;
+  /** Pairs that have become known. */
+  newlyKnown(): readonly Pick<Pair, 'repo' | 'tier'>[];
+  /** Adds to the total of the pair's incidents. */
+  countIncidents(repo: number, tier: string, count: number): void;
   /** Pairs that there are now. */
   readonly pairCount: number;
   /** Keeps a place for a pair that is not known yet. */
@@ -151,6 +157,15 @@ export function createSeriesChanges(
   return {
     tiersOf,
     hasPair: (repo, tier) => pairAt(repo, tier) !== undefined,
+    isKnown: (repo, tier) => pairAt(repo, tier)?.isKnown ?? false,
+    newlyKnown: () =>
+      [...pairs.values()].filter(
+        ({ repo, tier, isKnown }) => isKnown && !state.pairs.get(pairKey(repo, tier))?.isKnown,
+      ),
+    countIncidents(repo, tier, count) {
+      const pair = pairAt(repo, tier);
+      if (pair) setPair({ ...pair, totals: addIncidents(pair.totals, count) });
+    },
     get pairCount() {
       return state.pairs.size + added;
     },

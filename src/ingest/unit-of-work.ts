@@ -19,11 +19,13 @@ import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
 import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
 import type { Transaction } from '../store/store.ts';
 import { createCommitFirsts } from './first-pipeline-of-commit.ts';
-import { type IntakeMode, rulesOf } from './ingest-options.ts';
+import { createIncidentChanges, type IncidentChanges } from './incident-changes.ts';
+import { type IntakeMode, noLimits, rulesOf } from './ingest-options.ts';
 import { createAdmission } from './limits.ts';
+import { createMarkChanges, type MarkChanges } from './mark-changes.ts';
 import { createFollowChanges } from './poll-changes.ts';
 import { createRepoChanges } from './repo-changes.ts';
-import type { TurnedAway } from './room.ts';
+import { createRoom, type TurnedAway } from './room.ts';
 import { createSeriesChanges } from './series-changes.ts';
 
 /** `unfinished`: going on, as far as anybody knows. */
@@ -34,8 +36,12 @@ export interface Observed {
 
 export interface UnitOfWork {
   readonly tx: Transaction;
+  readonly incidents: IncidentChanges;
+  readonly marks: MarkChanges;
   repoById(woodpeckerId: number): Repo | null;
   repoByName(fullName: string): Repo | null;
+  /** Those that share the name, whatever its case; the one named last comes first. */
+  reposByName(fullName: string): readonly Repo[];
   /** Whether the repo is known, or there is room for it; it is counted as turned away if not. */
   admitsRepo(facts: RepoFacts): boolean;
   /** The repo that `facts` are about, added where it is new, and what they bring learnt. */
@@ -79,7 +85,20 @@ export function createUnitOfWork(
     cutoff: now - longestWindowSeconds(mode.policy),
     groundOf: (repo) => knownGroundOf(repos.at(repo)),
   });
-  const admission = createAdmission(mode, { repos, follows, series });
+  const room = createRoom();
+  const admission = createAdmission(mode, { repos, follows, series, room });
+  const incidents = createIncidentChanges({
+    tx,
+    state,
+    repos,
+    series,
+    room,
+    policy: mode.policy.incidents,
+    mostPairs: (mode.limits ?? noLimits).pairs,
+    textsSince: mode.historySeconds == null ? 0 : now - mode.historySeconds,
+    now,
+  });
+  const marks = createMarkChanges(tx, state, room);
   const firsts = createCommitFirsts(tx, series, rules);
   let tally = state.tally;
   /** What the forge tells of the time before comes in later, bit by bit: counted then, it would look like news. */
@@ -97,8 +116,11 @@ export function createUnitOfWork(
 
   const uow: UnitOfWork = {
     tx,
+    incidents,
+    marks,
     repoById: repos.byId,
     repoByName: (fullName) => repos.named(fullName)[0] ?? null,
+    reposByName: repos.named,
     async putRepo(repo) {
       if (!isSameGround(knownGroundOf(repos.at(repo.key)), knownGroundOf(repo))) series.moveGround(repo.key);
       repos.put(repo);
@@ -224,11 +246,20 @@ export function createUnitOfWork(
       admission.makeKnownByName(repo);
     },
 
-    turnedAway: admission.turnedAway,
+    turnedAway: room.turnedAway,
     async finish() {
+      await series.flush();
+      const changedIncidents = await incidents.finish();
       const folded = await series.finish();
       await pipelines.flush();
-      return { repos: await repos.finish(), ...folded, follows: follows.changed(), tally };
+      return {
+        repos: await repos.finish(),
+        ...folded,
+        follows: follows.changed(),
+        tally,
+        incidents: changedIncidents,
+        marks: marks.changed(),
+      };
     },
   };
   return uow;
@@ -252,6 +283,7 @@ export function createUnitOfWork(
 
   async function rename(renamed: Repo): Promise<void> {
     await series.flush();
+    await incidents.bindTo(repos.at(renamed.key));
     repos.put(renamed);
     await uow.reclassify(renamed.key, 'settled');
     await series.flush();

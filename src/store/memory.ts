@@ -4,7 +4,10 @@
  */
 
 import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
+import { compareText } from '../core/compare-text.ts';
 import { compareDeployments, type Outcome } from '../core/deployment.ts';
+import { type MarkPlace, markKey, type StoredMark } from '../core/failures/operator-mark.ts';
+import { type TrackedIncident, trackedKey } from '../core/failures/tracked-incident.ts';
 import { lastToldAt } from '../core/pipeline.ts';
 import { createTally } from '../core/pipeline-counts.ts';
 import { type Follow, followKey } from '../core/poll-schedule.ts';
@@ -71,6 +74,8 @@ function createTransaction(undo: (() => void)[]): Transaction {
   const pipelines = createTable<string, StoredPipeline>();
   const pairs = createTable<string, Pair>();
   const follows = createTable<string, Follow>();
+  const incidents = createTable<string, TrackedIncident>();
+  const marks = createTable<string, StoredMark>();
   const backfills = createTable<string, StoredBackfill>();
   let lastRepoKey = 0;
 
@@ -222,6 +227,18 @@ function createTransaction(undo: (() => void)[]): Transaction {
       all: async () => [...follows.rows.values()],
       put: async (follow) => follows.put(followKey(follow), follow),
       drop: async (follow) => follows.drop(followKey(follow)),
+    },
+    incidents: {
+      get: async (key) => incidents.rows.get(key) ?? null,
+      put: async (incident) => incidents.put(trackedKey(incident), incident),
+      async *all() {
+        yield [...incidents.rows].sort(([a], [b]) => compareText(a, b)).map(([, incident]) => incident);
+      },
+    },
+    marks: {
+      all: async () => [...marks.rows.values()],
+      put: async (mark) => marks.put(markKey(mark), mark),
+      drop: async (place: MarkPlace) => marks.drop(markKey(place)),
     },
     backfills: {
       newest: async (limit) => newestBackfills().slice(0, limit),

@@ -13,6 +13,7 @@ import type { FileFault } from './file-watch.ts';
 import { fromRepo, toRepo } from './rows.ts';
 import { asStoreError, isSqliteError } from './sqlite-errors.ts';
 import { type Connection, openInMemory, openToRead, openToWrite } from './sqlite-file.ts';
+import { createIncidentTable, createMarkTable } from './sqlite-incidents.ts';
 import { createPipelineTable } from './sqlite-pipelines.ts';
 import { createSql, type Sql } from './sqlite-statements.ts';
 import { type Store, StoreDamaged, StoreUnavailable, type Transaction } from './store.ts';
@@ -187,6 +188,8 @@ function createTransaction(sql: Sql): Transaction {
         );
       },
     },
+    incidents: createIncidentTable(sql),
+    marks: createMarkTable(sql),
     backfills: {
       newest: async (limit) =>
         (await all('SELECT * FROM backfills ORDER BY started_at_ms DESC, id DESC LIMIT ?', limit)).map(

@@ -5,6 +5,8 @@
 import type { IgnoreReason } from '../core/classification.ts';
 import type { Change } from '../core/commit-range.ts';
 import type { Deployment, Outcome } from '../core/deployment.ts';
+import type { MarkPlace, StoredMark } from '../core/failures/operator-mark.ts';
+import type { TrackedIncident } from '../core/failures/tracked-incident.ts';
 import type { EventCount } from '../core/pipeline-counts.ts';
 import type { Follow } from '../core/poll-schedule.ts';
 import type { Repo } from '../core/repo.ts';
@@ -49,6 +51,13 @@ export interface Transaction {
     put(follow: Follow): Promise<void>;
     drop(follow: Follow): Promise<void>;
   };
+  readonly incidents: IncidentTable;
+  readonly marks: {
+    all(): Promise<readonly StoredMark[]>;
+    /** Replaces the one of the same pipeline and tier. */
+    put(mark: StoredMark): Promise<void>;
+    drop(place: MarkPlace): Promise<void>;
+  };
   readonly backfills: {
     /** The newest `limit`, newest first. */
     newest(limit: number): Promise<readonly StoredBackfill[]>;
@@ -65,7 +74,17 @@ export interface Reading {
     PipelineTable,
     'get' | 'deployments' | 'uncounted' | 'lowestUpdatedSince' | 'outcomes'
   >;
+  readonly incidents: Pick<IncidentTable, 'get'>;
   readonly backfills: Pick<Transaction['backfills'], 'newest'>;
+}
+
+/** One row per alert, and per id of plain reports; keys are those of `trackedKey`. */
+export interface IncidentTable {
+  get(key: string): Promise<TrackedIncident | null>;
+  /** Replaces the one with the same key. */
+  put(incident: TrackedIncident): Promise<void>;
+  /** Every one, by key, in slices. */
+  all(): AsyncIterable<readonly TrackedIncident[]>;
 }
 
 /** One row per repo and number. Iterations come in slices; writes made meanwhile are seen or not, never half. */

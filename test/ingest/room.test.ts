@@ -39,7 +39,7 @@ describe('a limit on pairs', () => {
     expect(
       answers.slice(3).filter((answer) => JSON.stringify(answer) !== JSON.stringify(turnedAway)),
     ).toEqual([]);
-    expect(ingest.turnedAway).toEqual({ repo: 997, pair: 0, hint: 0 });
+    expect(ingest.turnedAway).toEqual({ repo: 997, pair: 0, hint: 0, incident: 0, mark: 0 });
     expect([(await repos()).length, state.repos.size, state.pairs.size, project(state).length]).toEqual([
       3, 3, 3, 3,
     ]);
@@ -64,7 +64,7 @@ describe('a limit on pairs', () => {
     await report('acme/shop', 1);
     expect(await report('acme/shop', 2, { deploy_to: 'production' })).toEqual(turnedAway);
     expect(state.tally.ignored('limit')).toBe(1);
-    expect(ingest.turnedAway).toEqual({ repo: 0, pair: 1, hint: 0 });
+    expect(ingest.turnedAway).toEqual({ repo: 0, pair: 1, hint: 0, incident: 0, mark: 0 });
     expect(project(state).map(({ tier }) => tier)).toEqual(['unassigned']);
 
     const roomier = await createIntake({ pairs: 2 }, { store });

@@ -7,6 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Classification } from '../../src/core/classification.ts';
 import type { Change } from '../../src/core/commit-range.ts';
+import { saidAt } from '../../src/core/failures/incident-report.ts';
+import type { OperatorMark, StoredMark } from '../../src/core/failures/operator-mark.ts';
+import type { TrackedAlert, TrackedReport } from '../../src/core/failures/tracked-incident.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { Follow } from '../../src/core/poll-schedule.ts';
 import type { Repo } from '../../src/core/repo.ts';
@@ -59,6 +62,8 @@ async function contentOf(tx: Transaction): Promise<unknown> {
     pipelines: byText(await collect(tx.pipelines.all())),
     pairs: byText(await tx.pairs.all()),
     follows: byText(await tx.follows.all()),
+    incidents: byText(await collect(tx.incidents.all())),
+    marks: byText(await tx.marks.all()),
     backfills: byText(await tx.backfills.newest(100)),
   };
 }
@@ -116,6 +121,20 @@ export function describeStore(
 
       it('writes nothing of work that throws, and restores all that it replaced', async () => {
         const follow: Follow = { target: 11, number: 1, bornAt: 1000, askedAt: null, hintedAt: null };
+        const tracked: TrackedReport = {
+          kind: 'report',
+          id: 'INC-12',
+          report: saidAt({ repo: 'acme/shop', tier: 'production', started: 1000 }, 1010),
+          bound: null,
+          counted: 0,
+        };
+        const mark = {
+          number: 1,
+          tier: 'production',
+          mark: { kind: 'fine' },
+          reason: null,
+          markedAt: 1000,
+        } as const;
         const repo = await store.transact(async (tx) => {
           const key = await addRepo(tx, 11);
           await tx.meta.put('policy', 'a');
@@ -123,6 +142,8 @@ export function describeStore(
           await tx.pipelines.put(pipelineOf(key, 2, { isHeld: true }));
           await tx.pairs.put(aPair({ repo: key }));
           await tx.follows.put(follow);
+          await tx.incidents.put(tracked);
+          await tx.marks.put({ ...mark, repo: key });
           await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'running' });
           return key;
         });
@@ -141,6 +162,10 @@ export function describeStore(
           await tx.pairs.put(aPair({ repo: other }));
           await tx.follows.drop(follow);
           await tx.follows.put({ ...follow, number: 2 });
+          await tx.incidents.put({ ...tracked, counted: 7 });
+          await tx.incidents.put({ ...tracked, id: 'INC-13' });
+          await tx.marks.drop({ ...mark, repo });
+          await tx.marks.put({ ...mark, repo, number: 2 });
           await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'done' });
           await tx.backfills.put({ id: 'b', startedAtMs: 2000, summary: 'running' });
           throw new Error('Not today');
@@ -1059,6 +1084,78 @@ export function describeStore(
           await tx.follows.drop(follow('ACME/shop', 1, { bornAt: 77 }));
           await tx.follows.drop(follow(11, 2));
           expect(await tx.follows.all()).toEqual([follow('acme/shop', 2)]);
+        });
+      });
+    });
+
+    describe('incidents', () => {
+      const alert = (id: string, overrides: Partial<TrackedAlert> = {}): TrackedAlert => ({
+        kind: 'alert',
+        id,
+        labels: { alertname: 'Down', namespace: 'shöp' },
+        labelsAt: 1100,
+        reports: [
+          { start: 1000, end: null, receivedAt: 1100, isDismissed: false, title: 'Down', url: null },
+          { start: 1000, end: 1200, receivedAt: 1210, isDismissed: true, title: null, url: 'https://a/b' },
+        ],
+        bound: { name: 'acme/shop', repo: 1 },
+        counted: 1,
+        ...overrides,
+      });
+      const report: TrackedReport = {
+        kind: 'report',
+        id: 'INC-12',
+        report: saidAt({ repo: 'acme/shop', tier: 'production', started: 1000, resolved: null }, 1010),
+        bound: null,
+        counted: 0,
+      };
+
+      it('hold one per alert and per id of reports, as it was put last', async () => {
+        await store.transact(async (tx) => {
+          await tx.incidents.put(alert('INC-12'));
+          await tx.incidents.put(report);
+          await tx.incidents.put(alert('INC-12', { counted: 2 }));
+          expect(await tx.incidents.get('alert/INC-12')).toEqual(alert('INC-12', { counted: 2 }));
+          expect(await tx.incidents.get('report/INC-12')).toEqual(report);
+          expect(await tx.incidents.get('report/INC-1')).toBeNull();
+        });
+      });
+
+      it('come all, by key, however many there are', async () => {
+        const ids = Array.from({ length: 450 }, (_, index) => `f${1000 + index}`);
+        await store.transact(async (tx) => {
+          for (const id of ids.toReversed()) await tx.incidents.put(alert(id));
+          expect((await collect(tx.incidents.all())).map(({ id }) => id)).toEqual(ids);
+        });
+      });
+    });
+
+    describe('marks', () => {
+      it('hold one per pipeline and tier, as it was put last, until it is dropped', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          const mark = (number: number, tier: string, kind: OperatorMark): StoredMark => ({
+            repo,
+            number,
+            tier,
+            mark: kind,
+            reason: null,
+            markedAt: 1000,
+          });
+          const failed = mark(1, 'production', { kind: 'failed', recoveredAt: null });
+          const recovered: StoredMark = {
+            ...mark(1, 'production', { kind: 'failed', recoveredAt: 2000 }),
+            reason: 'Pager',
+          };
+          await tx.marks.put(failed);
+          await tx.marks.put(mark(1, 'staging', { kind: 'ignore' }));
+          await tx.marks.put(mark(2, 'production', { kind: 'fine' }));
+          await tx.marks.put(recovered);
+          await tx.marks.drop({ repo, number: 2, tier: 'production' });
+          await tx.marks.drop({ repo, number: 2, tier: 'staging' });
+          const all = await tx.marks.all();
+          expect(all).toHaveLength(2);
+          expect(all).toEqual(expect.arrayContaining([recovered, mark(1, 'staging', { kind: 'ignore' })]));
         });
       });
     });

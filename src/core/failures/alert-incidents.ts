@@ -26,10 +26,7 @@ export interface AlertIncident<Report extends AlertReport = AlertReport> extends
   readonly reports: readonly Report[];
 }
 
-/** Far more than an alert that fires and ends every hour has in a week. */
-export const mostReportsPerAlert = 500;
-
-/** The reports after one more: the same start and end is the same report. The latest ones by their start are kept. */
+/** The reports after one more, in order: the same start and end is the same report. */
 export function withReport<Report extends AlertReport>(
   reports: readonly Report[],
   added: Report,
@@ -38,7 +35,7 @@ export function withReport<Report extends AlertReport>(
   const others = reports.filter((one) => one !== known);
   const isDismissed = added.isDismissed || (known?.isDismissed ?? false);
   const latest = known && known.receivedAt > added.receivedAt ? known : added;
-  return [...others, { ...latest, isDismissed }].sort(compareReports).slice(-mostReportsPerAlert);
+  return [...others, { ...latest, isDismissed }].sort(compareReports);
 }
 
 export function isSameReport(a: AlertReport, b: AlertReport): boolean {

@@ -44,6 +44,9 @@ export const ledgerMetrics: readonly LedgerMetric[] = figures.flatMap((figure) =
   figure.measures.flatMap(({ ledger }) => (ledger ? [ledger.metric] : [])),
 );
 
+/** Counter of incidents: no deployment adds to it. */
+export const incidentsTotal = 'dora_incidents_total';
+
 export const zeroTotals: Totals = {
   counters: Object.fromEntries(
     ledgerMetrics.flatMap((metric) => (metric.type === 'counter' ? [[metric.name, 0]] : [])),
@@ -104,6 +107,12 @@ export function addToTotals(totals: Totals, additions: readonly Addition[]): Tot
     }
   }
   return { counters, histograms };
+}
+
+/** `totals` with `count` more incidents. */
+export function addIncidents(totals: Totals, count: number): Totals {
+  const incidents = (totals.counters[incidentsTotal] ?? 0) + count;
+  return { ...totals, counters: { ...totals.counters, [incidentsTotal]: incidents } };
 }
 
 /** Two ledgers' totals as one: of repos that share a name. */

@@ -5,9 +5,11 @@
  * replaced; the maps are its own and change in `apply` alone.
  */
 
+import { type MarkPlace, markKey, type StoredMark } from '../failures/operator-mark.ts';
 import { createTally, type Tally } from '../pipeline-counts.ts';
 import type { Follow } from '../poll-schedule.ts';
 import { nameKey, type Repo } from '../repo.ts';
+import { type BookEntry, type BookPlace, createIncidentBook, type IncidentBook } from './incident-book.ts';
 import { type Pair, pairKey } from './pair.ts';
 import type { Timeline } from './reducer.ts';
 
@@ -20,6 +22,11 @@ export interface State {
   /** By `followKey`. */
   readonly follows: ReadonlyMap<string, Follow>;
   readonly tally: Tally;
+  readonly incidents: Omit<IncidentBook, 'put'>;
+  /** Names and tiers that have incidents and no known pair. */
+  readonly unknownIncidentPlaces: number;
+  /** By `markKey`. */
+  readonly marks: ReadonlyMap<string, StoredMark>;
   /** Another number after every change. */
   readonly version: number;
   repoById(woodpeckerId: number): Repo | null;
@@ -27,7 +34,14 @@ export interface State {
   reposByName(fullName: string): readonly Repo[];
   /** Tiers for which the repo has totals, known to the present policy or not. */
   tiersOf(repo: number): readonly string[];
-  apply(change: StateChange): void;
+  /** The repo that deployed last to the tier, the first of several; `null`: none is given. */
+  lastDeployed(repos: readonly Repo[], tier: string): Repo | null;
+  /** All entries whose incidents belong to the pair. */
+  incidentsOf(repo: number, tier: string): readonly BookEntry[];
+  /** What an operator said of a pipeline's deployment in a tier. */
+  markOf(place: MarkPlace): StoredMark | null;
+  /** What the change leaves out stays as it is. */
+  apply(change: Partial<StateChange>): void;
 }
 
 export interface StateChange {
@@ -37,6 +51,9 @@ export interface StateChange {
   readonly timelines: ReadonlyMap<string, Timeline | null>;
   readonly follows: ReadonlyMap<string, Follow | null>;
   readonly tally: Tally;
+  readonly incidents: readonly BookEntry[];
+  /** By `markKey`; `null` removes one. */
+  readonly marks: ReadonlyMap<string, StoredMark | null>;
 }
 
 export function createState(): State {
@@ -47,6 +64,9 @@ export function createState(): State {
   const keyById = new Map<number, number>();
   const keysByName = new Map<string, Set<number>>();
   const tiersByRepo = new Map<number, Set<string>>();
+  const incidents = createIncidentBook();
+  const unknownPlaces = new Set<string>();
+  const marks = new Map<string, StoredMark>();
   let tally = createTally();
   let version = 0;
 
@@ -69,11 +89,50 @@ export function createState(): State {
     tiersByRepo.set(pair.repo, (tiersByRepo.get(pair.repo) ?? new Set()).add(pair.tier));
   };
 
+  const reposByName = (fullName: string): readonly Repo[] => {
+    const keys = keysByName.get(nameKey(fullName)) ?? [];
+    return [...keys]
+      .flatMap((key) => repos.get(key) ?? [])
+      .sort((a, b) => b.namedAt - a.namedAt || b.key - a.key);
+  };
+  const lastDeployed = (named: readonly Repo[], tier: string): Repo | null => {
+    const lastAt = ({ key }: Repo) => lastIn(timelines.get(pairKey(key, tier)));
+    return named.reduce<Repo | null>((last, one) => (last && lastAt(last) >= lastAt(one) ? last : one), null);
+  };
+  const ownerOf = (fullName: string, tier: string): Repo | null =>
+    lastDeployed(
+      reposByName(fullName).filter(({ key }) => pairs.get(pairKey(key, tier))?.isKnown),
+      tier,
+    );
+  const checkPlace = ({ name, tier }: Pick<BookPlace, 'name' | 'tier'>): void => {
+    const key = `${name}\n${tier}`;
+    if (incidents.hasNamed(name, tier) && ownerOf(name, tier) === null) unknownPlaces.add(key);
+    else unknownPlaces.delete(key);
+  };
+  const applyIncident = (entry: BookEntry): void => {
+    const before = incidents.get(entry.key)?.place;
+    incidents.put(entry);
+    if (before) checkPlace(before);
+    if (entry.place) checkPlace(entry.place);
+  };
+  const checkTiers = (repo: Repo): void => {
+    for (const tier of tiersByRepo.get(repo.key) ?? []) checkPlace({ name: nameKey(repo.fullName), tier });
+  };
+  const checkPlaceOf = (key: number, tier: string): void => {
+    const repo = repos.get(key);
+    if (repo) checkPlace({ name: nameKey(repo.fullName), tier });
+  };
+
   return {
     repos,
     pairs,
     timelines,
     follows,
+    incidents,
+    get unknownIncidentPlaces() {
+      return unknownPlaces.size;
+    },
+    marks,
     get tally() {
       return tally;
     },
@@ -84,25 +143,47 @@ export function createState(): State {
       const key = keyById.get(woodpeckerId);
       return (key !== undefined && repos.get(key)) || null;
     },
-    reposByName(fullName) {
-      const keys = keysByName.get(nameKey(fullName)) ?? [];
-      return [...keys]
-        .flatMap((key) => repos.get(key) ?? [])
-        .sort((a, b) => b.namedAt - a.namedAt || b.key - a.key);
-    },
+    reposByName,
     tiersOf: (repo) => [...(tiersByRepo.get(repo) ?? [])],
-    apply(change) {
-      const { size } = change.timelines;
-      const isNothing = change.repos.length + change.pairs.length + size + change.follows.size === 0;
-      if (isNothing && change.tally === tally) return;
-      for (const repo of change.repos) applyRepo(repo);
-      for (const pair of change.pairs) applyPair(pair);
-      replaceAll(timelines, change.timelines);
-      replaceAll(follows, change.follows);
-      tally = change.tally;
+    lastDeployed,
+    incidentsOf(repo, tier) {
+      const bound = incidents.boundTo(repo, tier);
+      const name = repos.get(repo)?.fullName;
+      if (name === undefined || !incidents.hasNamed(nameKey(name), tier)) return bound;
+      return ownerOf(name, tier)?.key === repo ? [...bound, ...incidents.named(nameKey(name), tier)] : bound;
+    },
+    markOf: (place) => marks.get(markKey(place)) ?? null,
+    apply({
+      repos: changedRepos = [],
+      pairs: changedPairs = [],
+      timelines: changedTimelines = none,
+      follows: changedFollows = none,
+      tally: nextTally = tally,
+      incidents: changedIncidents = [],
+      marks: changedMarks = none,
+    }) {
+      const changes = changedRepos.length + changedPairs.length + changedTimelines.size + changedFollows.size;
+      if (changes + changedIncidents.length + changedMarks.size === 0 && nextTally === tally) return;
+      const reposBefore = changedRepos.flatMap(({ key }) => repos.get(key) ?? []);
+      for (const repo of changedRepos) applyRepo(repo);
+      for (const pair of changedPairs) applyPair(pair);
+      replaceAll(timelines, changedTimelines);
+      replaceAll(follows, changedFollows);
+      replaceAll(marks, changedMarks);
+      for (const entry of changedIncidents) applyIncident(entry);
+      for (const repo of [...reposBefore, ...changedRepos]) checkTiers(repo);
+      for (const { repo, tier } of changedPairs) checkPlaceOf(repo, tier);
+      tally = nextTally;
       version++;
     },
   };
+}
+
+const none: ReadonlyMap<string, never> = new Map<string, never>();
+
+/** Unix seconds of the last deployment; 0: there is none. */
+function lastIn(timeline: Timeline | undefined): number {
+  return timeline?.recent.at(-1)?.at ?? timeline?.baseEnd ?? 0;
 }
 
 function replaceAll<T>(target: Map<string, T>, changes: ReadonlyMap<string, T | null>): void {

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   type AlertReport,
   incidentsOfAlert,
-  mostReportsPerAlert,
   withReport,
 } from '../../../src/core/failures/alert-incidents.ts';
 import { runs } from '../../support/runs.ts';
@@ -122,13 +121,6 @@ describe('an alert', () => {
       ...firing(100, 5000),
       isDismissed: true,
     });
-  });
-
-  it('keeps its latest reports, if there are too many', () => {
-    const many = Array.from({ length: mostReportsPerAlert + 2 }, (_, index) => firing(index));
-    const kept = many.toReversed().reduce<readonly AlertReport[]>(withReport, []);
-    expect(kept).toHaveLength(mostReportsPerAlert);
-    expect(kept[0]?.start).toBe(2);
   });
 });
 

@@ -11,6 +11,8 @@ const aChange = (overrides: Partial<StateChange> = {}): StateChange => ({
   timelines: new Map(),
   follows: new Map(),
   tally: createTally(),
+  incidents: [],
+  marks: new Map(),
   ...overrides,
 });
 

@@ -1,0 +1,26 @@
+/** What an operator says of a deployment. */
+
+import type { Mark } from './candidate.ts';
+
+/** `ignore`: it is no deployment at all, because something else than the change failed. */
+export type OperatorMark = Mark | { readonly kind: 'ignore' };
+
+export const markKinds = ['failed', 'fine', 'ignore'] as const satisfies readonly OperatorMark['kind'][];
+
+export interface StoredMark {
+  /** Key of the repo. */
+  readonly repo: number;
+  /** Of the pipeline. */
+  readonly number: number;
+  readonly tier: string;
+  readonly mark: OperatorMark;
+  readonly reason: string | null;
+  /** Unix seconds. */
+  readonly markedAt: number;
+}
+
+export type MarkPlace = Pick<StoredMark, 'repo' | 'number' | 'tier'>;
+
+export function markKey({ repo, number, tier }: MarkPlace): string {
+  return `${repo}/${number}\n${tier}`;
+}

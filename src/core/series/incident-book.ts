@@ -1,0 +1,143 @@
+/**
+ * Every incident in memory, by the repo and tier that it belongs to.
+ *
+ * An incident belongs to a name, because it may be reported before any deployment of that name, or to a repo, if the repo
+ * was renamed since. Values are never modified, only replaced.
+ */
+
+import type { Incident } from '../failures/incidents.ts';
+import {
+  boundRepo,
+  type IncidentPolicy,
+  incidentsOf,
+  placeOf,
+  type TrackedIncident,
+} from '../failures/tracked-incident.ts';
+import { nameKey } from '../repo.ts';
+
+/** What memory holds of a tracked incident. */
+export interface BookEntry {
+  /** `trackedKey`. */
+  readonly key: string;
+  /** `null`: no rule of the policy maps it. */
+  readonly place: BookPlace | null;
+  /** Those that are not dismissed, in order of their start; each with the deployment that it names. */
+  readonly incidents: readonly BookIncident[];
+  /** How many reports the store holds. */
+  readonly reports: number;
+  readonly counted: number;
+  /** Unix seconds up to which its titles may be kept; `null`: it has none. */
+  readonly textUntil: number | null;
+}
+
+export interface BookIncident extends Incident {
+  /** Number of a pipeline; `null`: none is named. */
+  readonly deployment: number | null;
+}
+
+export interface BookPlace {
+  /** `nameKey` of a repo: the name that was reported. */
+  readonly name: string;
+  readonly tier: string;
+  /** Key of the repo that it belongs to, although that has another name now; `null`: the one that has the name. */
+  readonly boundTo: number | null;
+}
+
+export interface IncidentBook {
+  get(key: string): BookEntry | null;
+  entries(): Iterable<BookEntry>;
+  /** Entries of a name and tier that are bound to no repo. */
+  named(name: string, tier: string): readonly BookEntry[];
+  /** Entries that are bound to the repo. */
+  boundTo(repo: number, tier: string): readonly BookEntry[];
+  /** Entries of a name, in any tier, that are bound to no repo. */
+  ofName(name: string): readonly BookEntry[];
+  /** Whether `named` has any. */
+  hasNamed(name: string, tier: string): boolean;
+  /** Key of a repo that had the name, and to which entries are bound since; `null`: none is known. */
+  formerOwner(name: string): number | null;
+  /** Reports of all entries. */
+  readonly reportCount: number;
+  readonly isEmpty: boolean;
+  put(entry: BookEntry): void;
+}
+
+export function toBookEntry(key: string, tracked: TrackedIncident, policy: IncidentPolicy): BookEntry {
+  const place = placeOf(tracked, policy);
+  const incidents = incidentsOf(tracked, policy);
+  const titled = incidents.filter(({ title, url }) => title !== null || url !== null);
+  const lastKnown = titled.map(({ start, end, receivedAt }) => end ?? receivedAt ?? start);
+  return {
+    key,
+    place: place && {
+      name: nameKey(place.repo),
+      tier: place.tier,
+      boundTo: boundRepo(tracked, place),
+    },
+    incidents: incidents
+      .filter(({ isDismissed }) => !isDismissed)
+      .map(({ id, start, end, receivedAt, deployment }) => ({ id, start, end, receivedAt, deployment })),
+    reports: tracked.kind === 'alert' ? tracked.reports.length : 1,
+    counted: tracked.counted,
+    textUntil: lastKnown.length === 0 ? null : Math.min(...lastKnown),
+  };
+}
+
+export function createIncidentBook(): IncidentBook {
+  const byKey = new Map<string, BookEntry>();
+  const byPlace = new Map<string, Set<string>>();
+  const byName = new Map<string, Set<string>>();
+  const formerOwners = new Map<string, number>();
+  let reportCount = 0;
+
+  const all = (keys: ReadonlySet<string> | undefined): readonly BookEntry[] =>
+    [...(keys ?? [])].flatMap((key) => byKey.get(key) ?? []);
+  const at = (placeKey: string): readonly BookEntry[] => all(byPlace.get(placeKey));
+  const remove = (entry: BookEntry): void => {
+    reportCount -= entry.reports;
+    if (!entry.place) return;
+    removeFrom(byPlace, keyOf(entry.place), entry.key);
+    removeFrom(byName, entry.place.name, entry.key);
+  };
+
+  return {
+    get: (key) => byKey.get(key) ?? null,
+    entries: () => byKey.values(),
+    named: (name, tier) => at(keyOf({ name, tier, boundTo: null })),
+    boundTo: (repo, tier) => at(keyOf({ name: '', tier, boundTo: repo })),
+    ofName: (name) => all(byName.get(name)),
+    hasNamed: (name, tier) => byPlace.has(keyOf({ name, tier, boundTo: null })),
+    formerOwner: (name) => formerOwners.get(name) ?? null,
+    get reportCount() {
+      return reportCount;
+    },
+    get isEmpty() {
+      return byKey.size === 0;
+    },
+    put(entry) {
+      const before = byKey.get(entry.key);
+      if (before) remove(before);
+      byKey.set(entry.key, entry);
+      reportCount += entry.reports;
+      if (!entry.place) return;
+      const { name, boundTo } = entry.place;
+      if (boundTo === null) addTo(byName, name, entry.key);
+      else formerOwners.set(name, boundTo);
+      addTo(byPlace, keyOf(entry.place), entry.key);
+    },
+  };
+}
+
+function addTo(index: Map<string, Set<string>>, at: string, key: string): void {
+  index.set(at, (index.get(at) ?? new Set()).add(key));
+}
+
+function removeFrom(index: Map<string, Set<string>>, at: string, key: string): void {
+  const keys = index.get(at);
+  keys?.delete(key);
+  if (keys?.size === 0) index.delete(at);
+}
+
+function keyOf({ name, tier, boundTo }: BookPlace): string {
+  return boundTo === null ? `name ${name}\n${tier}` : `repo ${boundTo}\n${tier}`;
+}

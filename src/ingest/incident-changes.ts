@@ -1,0 +1,245 @@
+/** What one transaction does to incidents: later steps see earlier ones, and the state is only read. */
+
+import { isSameReport } from '../core/failures/alert-incidents.ts';
+import type { IncidentReport } from '../core/failures/incident-report.ts';
+import { type Labels, labelsToKeep, placeOfAlert } from '../core/failures/incident-rules.ts';
+import {
+  type IncidentPolicy,
+  type TitledReport,
+  type TrackedAlert,
+  type TrackedIncident,
+  type TrackedReport,
+  trackedKey,
+  withAlertReport,
+  withdraw,
+  withoutOldTexts,
+  withPlainReport,
+} from '../core/failures/tracked-incident.ts';
+import { nameKey, type Repo } from '../core/repo.ts';
+import { type BookEntry, type BookPlace, toBookEntry } from '../core/series/incident-book.ts';
+import type { State } from '../core/series/state.ts';
+import type { Transaction } from '../store/store.ts';
+import type { RepoChanges } from './repo-changes.ts';
+import type { Room } from './room.ts';
+import type { SeriesChanges } from './series-changes.ts';
+
+export type IncidentResult = 'stored' | 'duplicate' | 'own_alert' | 'no_rule' | 'limit';
+
+export interface ReceivedAlert {
+  readonly fingerprint: string;
+  readonly labels: Labels;
+  readonly report: TitledReport;
+}
+
+export interface IncidentChanges {
+  receiveAlert(alert: ReceivedAlert): Promise<IncidentResult>;
+  receiveReport(id: string, report: IncidentReport): Promise<IncidentResult>;
+  /** Withdraws the incident of that id; `false`: there is none. */
+  withdraw(id: string): Promise<boolean>;
+  /** Before the repo is renamed: what was reported under its name stays with it. */
+  bindTo(repo: Repo): Promise<void>;
+  /** Deletes titles and links that are too old, and counts what has found its pair under another policy. */
+  catchUp(): Promise<void>;
+  /** The entries of a pair, as the transaction leaves them. */
+  of(repo: Repo, tier: string): readonly BookEntry[];
+  /** Counts what has newly found its pair, and returns the entries that have changed. */
+  finish(): Promise<readonly BookEntry[]>;
+}
+
+export interface IncidentContext {
+  readonly tx: Transaction;
+  readonly state: State;
+  readonly repos: RepoChanges;
+  readonly series: SeriesChanges;
+  readonly room: Room;
+  readonly policy: IncidentPolicy;
+  /** Pairs, and names and tiers without a pair, that are held at most. */
+  readonly mostPairs: number;
+  /** Unix seconds: titles of what was over before are not kept. */
+  readonly textsSince: number;
+  readonly now: number;
+}
+
+/** Each takes some hundred bytes of memory. */
+const mostReports = 100_000;
+
+export function createIncidentChanges(context: IncidentContext): IncidentChanges {
+  const { tx, state, repos, series, room, policy, mostPairs, textsSince, now } = context;
+  const changed = new Map<string, BookEntry>();
+  const newPlaces = new Set<string>();
+  const renamed = new Set<number>();
+  const uncounted = new Set<string>();
+  let addedReports = 0;
+
+  const entryAt = (key: string): BookEntry | null => changed.get(key) ?? state.incidents.get(key);
+  const put = async (tracked: TrackedIncident): Promise<void> => {
+    const kept = withoutOldTexts(tracked, policy, textsSince);
+    await tx.incidents.put(kept);
+    const entry = toBookEntry(trackedKey(kept), kept, policy);
+    addedReports += entry.reports - (entryAt(entry.key)?.reports ?? 0);
+    changed.set(entry.key, entry);
+  };
+
+  /** Entries of a name or a repo, as the transaction leaves them. */
+  const current = (stored: readonly BookEntry[], isOf: (place: BookPlace) => boolean): BookEntry[] => [
+    ...stored.filter(({ key }) => !changed.has(key)),
+    ...[...changed.values()].filter(({ place }) => place !== null && isOf(place)),
+  ];
+  const named = (name: string, tier: string): BookEntry[] =>
+    current(
+      state.incidents.named(name, tier),
+      (place) => place.boundTo === null && place.name === name && place.tier === tier,
+    );
+  const boundTo = (repo: number, tier: string): BookEntry[] =>
+    current(state.incidents.boundTo(repo, tier), (place) => place.boundTo === repo && place.tier === tier);
+  /** Key of the repo with a known pair that the place belongs to; `null`: none yet. */
+  const ownerOf = ({ name, tier, boundTo: bound }: BookPlace): number | null => {
+    if (bound !== null) return series.isKnown(bound, tier) ? bound : null;
+    const owners = repos.named(name).filter(({ key }) => series.isKnown(key, tier));
+    return state.lastDeployed(owners, tier)?.key ?? null;
+  };
+
+  const admits = ({ place }: BookEntry): boolean => {
+    if (!room.admits('incident', state.incidents.reportCount + addedReports, mostReports)) return false;
+    if (!place || ownerOf(place) !== null) return true;
+    const key = `${place.name}\n${place.tier}`;
+    if (newPlaces.has(key) || state.incidents.hasNamed(place.name, place.tier)) return true;
+    const held = series.pairCount + state.unknownIncidentPlaces + newPlaces.size;
+    if (!room.admits('incident', held, mostPairs)) return false;
+    newPlaces.add(key);
+    return true;
+  };
+  /** Binds what is reported under a name that its repo has lost. */
+  const bindLate = <T extends TrackedIncident>(tracked: T, { place }: BookEntry): T => {
+    if (!place || place.boundTo !== null || repos.named(place.name).length > 0) return tracked;
+    const repo = state.incidents.formerOwner(place.name);
+    return repo === null ? tracked : { ...tracked, bound: { name: place.name, repo } };
+  };
+  const putNew = async (tracked: TrackedIncident): Promise<IncidentResult> => {
+    const bound = bindLate(tracked, toBookEntry(trackedKey(tracked), tracked, policy));
+    if (!admits(toBookEntry(trackedKey(bound), bound, policy))) return 'limit';
+    await put(bound);
+    return 'stored';
+  };
+
+  const withdrawFrom = async (key: string, id: string): Promise<boolean> => {
+    const tracked = entryAt(key) && (await tx.incidents.get(key));
+    const withdrawn = tracked && withdraw(tracked, id, policy, now);
+    if (withdrawn) await put(withdrawn);
+    return Boolean(withdrawn);
+  };
+
+  /** Adds to the pair's total what of the entry it has not counted. */
+  const count = async (entry: BookEntry): Promise<void> => {
+    const added = entry.incidents.length - entry.counted;
+    const owner = entry.place && added > 0 ? ownerOf(entry.place) : null;
+    if (owner === null || !entry.place) return;
+    const tracked = await tx.incidents.get(entry.key);
+    if (!tracked) return;
+    series.countIncidents(owner, entry.place.tier, added);
+    await put({ ...tracked, counted: entry.incidents.length });
+  };
+
+  return {
+    async receiveAlert({ fingerprint, labels, report }) {
+      const kept = labelsToKeep(labels);
+      const place = placeOfAlert(kept, policy.rules);
+      if (place === 'own_alert') return place;
+      const key = trackedKey({ kind: 'alert', id: fingerprint });
+      const known = entryAt(key) && ((await tx.incidents.get(key)) as TrackedAlert | null);
+      if (!known) {
+        if (place === 'no_rule') return place;
+        return putNew({
+          kind: 'alert',
+          id: fingerprint,
+          labels: kept,
+          labelsAt: report.receivedAt,
+          reports: [report],
+          bound: null,
+          counted: 0,
+        });
+      }
+      const after = withAlertReport(known, report, kept, policy);
+      const isNews = !known.reports.some((one) => isSameReport(one, report));
+      if (isNews && !room.admits('incident', state.incidents.reportCount + addedReports, mostReports)) {
+        return 'limit';
+      }
+      await put(after);
+      return isNews ? 'stored' : 'duplicate';
+    },
+
+    async receiveReport(id, report) {
+      const key = trackedKey({ kind: 'report', id });
+      const known = entryAt(key) && ((await tx.incidents.get(key)) as TrackedReport | null);
+      if (!known) return putNew({ kind: 'report', id, report, bound: null, counted: 0 });
+      const after = withPlainReport(known, report);
+      if (saysTheSame(known.report, after.report)) return 'duplicate';
+      await put(after);
+      return 'stored';
+    },
+
+    async withdraw(id) {
+      if (await withdrawFrom(trackedKey({ kind: 'report', id }), id)) return true;
+      const fingerprint = id.slice(0, Math.max(0, id.lastIndexOf('-')));
+      return withdrawFrom(trackedKey({ kind: 'alert', id: fingerprint }), id);
+    },
+
+    async bindTo(repo) {
+      renamed.add(repo.key);
+      const name = nameKey(repo.fullName);
+      const others = repos.named(name).filter(({ key }) => key !== repo.key);
+      const ofName = current(
+        state.incidents.ofName(name),
+        (place) => place.boundTo === null && place.name === name,
+      );
+      for (const entry of ofName) {
+        if (!entry.place) continue;
+        const owner = ownerOf(entry.place);
+        if (owner === null ? others.length > 0 : owner !== repo.key) continue;
+        const tracked = await tx.incidents.get(entry.key);
+        if (tracked) await put({ ...tracked, bound: { name, repo: repo.key } });
+      }
+    },
+
+    async catchUp() {
+      for (const entry of state.incidents.entries()) {
+        const { key, textUntil, incidents, counted } = entry;
+        if (incidents.length > counted) uncounted.add(key);
+        if (textUntil === null || textUntil >= textsSince) continue;
+        const tracked = await tx.incidents.get(key);
+        if (tracked) await put(tracked);
+      }
+    },
+
+    of(repo, tier) {
+      const name = nameKey(repo.fullName);
+      const ofName = named(name, tier);
+      const isOwner = ofName.length > 0 && ownerOf({ name, tier, boundTo: null }) === repo.key;
+      return isOwner ? [...boundTo(repo.key, tier), ...ofName] : boundTo(repo.key, tier);
+    },
+
+    async finish() {
+      const ofRenamed = [...renamed].flatMap((repo) => series.tiersOf(repo).map((tier) => ({ repo, tier })));
+      for (const { repo, tier } of [...series.newlyKnown(), ...ofRenamed]) {
+        const { fullName } = repos.at(repo);
+        for (const entry of [...boundTo(repo, tier), ...named(nameKey(fullName), tier)]) await count(entry);
+      }
+      for (const key of [...uncounted, ...changed.keys()]) {
+        const entry = entryAt(key);
+        if (entry) await count(entry);
+      }
+      return [...changed.values()];
+    },
+  };
+}
+
+/** Whether both say the same, whenever they said it. */
+function saysTheSame(a: IncidentReport, b: IncidentReport): boolean {
+  const valuesOf = (report: IncidentReport) =>
+    JSON.stringify(
+      Object.entries(report)
+        .map(([field, { value }]) => [field, value])
+        .sort(),
+    );
+  return valuesOf(a) === valuesOf(b);
+}

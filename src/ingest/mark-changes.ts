@@ -1,0 +1,47 @@
+/** What one transaction does to operators' marks: later steps see earlier ones, and the state is only read. */
+
+import { type MarkPlace, markKey, type StoredMark } from '../core/failures/operator-mark.ts';
+import type { State } from '../core/series/state.ts';
+import type { Transaction } from '../store/store.ts';
+import type { Room } from './room.ts';
+
+export interface MarkChanges {
+  /** The mark of a deployment, as the transaction leaves it; `null`: none. */
+  get(place: MarkPlace): StoredMark | null;
+  /** Replaces the one of the same pipeline and tier; `false`: there is no room for one more. */
+  put(mark: StoredMark): Promise<boolean>;
+  drop(place: MarkPlace): Promise<void>;
+  /** By `markKey`; `null` for one that was dropped. */
+  changed(): ReadonlyMap<string, StoredMark | null>;
+}
+
+/** Each takes some hundred bytes of memory. */
+const mostMarks = 100_000;
+
+export function createMarkChanges(tx: Transaction, state: State, room: Room): MarkChanges {
+  const changed = new Map<string, StoredMark | null>();
+  let added = 0;
+  const get = (place: MarkPlace): StoredMark | null => {
+    const key = markKey(place);
+    return changed.has(key) ? (changed.get(key) ?? null) : state.markOf(place);
+  };
+  return {
+    get,
+    async put(mark) {
+      if (!get(mark)) {
+        if (!room.admits('mark', state.marks.size + added, mostMarks)) return false;
+        added++;
+      }
+      await tx.marks.put(mark);
+      changed.set(markKey(mark), mark);
+      return true;
+    },
+    async drop(place) {
+      if (!get(place)) return;
+      added--;
+      await tx.marks.drop(place);
+      changed.set(markKey(place), null);
+    },
+    changed: () => changed,
+  };
+}
