@@ -1,7 +1,7 @@
 /**
  * A forge for tests: a real HTTP server on 127.0.0.1 that holds graphs of commits and answers, on the routes that the
  * exporter asks, as Forgejo, Gitea, GitHub (a server of one's own) or GitLab does: shapes, pages, errors, tokens, limits,
- * renames. Tests write history, break the network, and compare with the graph.
+ * renames, tag objects. Tests write history, break the network, and compare with the graph.
  *
  * Nothing in it is random. Does not imitate files, diffs, branches, signatures, users, and every route that writes.
  *
@@ -16,12 +16,12 @@ import type { ForgeKind } from '../../src/forge/create-forge.ts';
 import { type GiteaQuirks, giteaAnswers } from './fake-forge/gitea.ts';
 import { githubAnswers } from './fake-forge/github.ts';
 import { gitlabAnswers } from './fake-forge/gitlab.ts';
-import type { CommitInput } from './fake-forge/graph.ts';
+import type { CommitInput, TagInput } from './fake-forge/graph.ts';
 import { createRepos } from './fake-forge/repos.ts';
 import { startServer } from './fake-forge/server.ts';
 import { createFaults, type FaultHandle } from './fake-woodpecker/faults.ts';
 
-export type { CommitInput } from './fake-forge/graph.ts';
+export type { CommitInput, TagInput } from './fake-forge/graph.ts';
 export type { ForgeRequest } from './fake-forge/server.ts';
 export type { Fault, FaultAnswer, FaultHandle } from './fake-woodpecker/faults.ts';
 
@@ -35,6 +35,7 @@ export type FakeForge = Awaited<ReturnType<typeof startFakeForge>>;
 
 export async function startFakeForge({ kind, rootPath = '', ...quirks }: FakeForgeOptions) {
   const token = 'token-of-the-forge';
+  const publicOnlyToken = 'token-for-public-repos';
   const repos = createRepos();
   const faults = createFaults();
   const answers = {
@@ -43,11 +44,13 @@ export async function startFakeForge({ kind, rootPath = '', ...quirks }: FakeFor
     github: () => githubAnswers,
     gitlab: () => gitlabAnswers,
   }[kind]();
-  const server = await startServer({ rootPath, token, repos, faults, answers });
+  const server = await startServer({ rootPath, token, publicOnlyToken, repos, faults, answers });
 
   return {
     kind,
     token,
+    /** Forgejo and Gitea answer 403 to it if the repo is private. */
+    publicOnlyToken,
     /** What `DORA_FORGE_URL` is to be. */
     url: server.url,
     get requests() {
@@ -55,15 +58,23 @@ export async function startFakeForge({ kind, rootPath = '', ...quirks }: FakeFor
     },
     clearRequests: server.clearRequests,
 
-    /** Private by default: without the token there is no such repo. */
-    addRepo(fullName: string, { isPrivate = true }: { readonly isPrivate?: boolean } = {}): void {
-      repos.add(fullName, isPrivate);
+    /** Private by default: without the token there is no such repo. Returns its id. */
+    addRepo(fullName: string, { isPrivate = true }: { readonly isPrivate?: boolean } = {}): number {
+      return repos.add(fullName, isPrivate);
     },
     /** The old name leads to the new one from now on. */
     renameRepo: repos.rename,
+    deleteRepo: repos.delete,
+    /** From now on no token may read the repo: every path answers that there is none. */
+    hideRepo: (fullName: string): void => repos.setHidden(fullName, true),
+    showRepo: (fullName: string): void => repos.setHidden(fullName, false),
     /** Returns its id. */
     commit(repo: string, input: CommitInput): string {
       return repos.byName(repo).graph.add(input);
+    },
+    /** Adds an annotated tag, of a commit or of another tag. Returns the id of the tag object. */
+    tag(repo: string, input: TagInput): string {
+      return repos.byName(repo).graph.addTag(input);
     },
     /** How many commits a repo has. */
     size: (repo: string): number => repos.byName(repo).graph.size(),

@@ -1,11 +1,12 @@
 /**
- * What GitHub says: `GET /repos/{owner}/{repo}/compare/{base}...{head}` and `…/commits/{sha}`, below `/api/v3`.
+ * What GitHub says: `GET /repos/{owner}/{repo}`, `…/compare/{base}...{head}`, `…/commits/{sha}` and `…/git/tags/{sha}`,
+ * below `/api/v3`, also by the repo's id.
  *
- * A renamed repo is a 301 to a path with its id. Too many requests are a 403.
+ * The id of a tag object is none of a commit's. A renamed repo is a 301 to a path with its id. Too many requests are a 403.
  */
 
 import { type FakeCommit, type Graph, toDate } from './graph.ts';
-import type { FakeRepo } from './repos.ts';
+import { type FakeRepo, isShown } from './repos.ts';
 import { type Answer, type Answers, boundedNumber, pageNotFound, type Question } from './server.ts';
 
 const documentation_url = 'https://docs.github.com/rest';
@@ -24,20 +25,23 @@ export const githubAnswers: Answers = {
     const given = /^(?:token|bearer) (.*)$/i.exec(headers.authorization ?? '')?.[1];
     if (given !== undefined && given !== token) return failure(401, 'Bad credentials');
     const [, owner, name, number, rest = ''] =
-      /^\/api\/v3\/(?:repos\/([^/]+)\/([^/]+)|repositories\/(\d+))(\/.*)$/.exec(path) ?? [];
+      /^\/api\/v3\/(?:repos\/([^/]+)\/([^/]+)|repositories\/(\d+))(\/.*)?$/.exec(path) ?? [];
     const fullName = decodeURIComponent(`${owner}/${name}`);
     const repo = number === undefined ? repos.find(fullName) : repos.byId(Number(number));
-    if (!repo || (repo.isPrivate && given === undefined)) return failure(404, 'Not Found');
+    if (!isShown(repo, given)) return failure(404, 'Not Found');
     if (number === undefined && repo.fullName.toLowerCase() !== fullName.toLowerCase()) {
       const location = `${url}${root}/repositories/${repo.id}${rest}${query.size > 0 ? `?${query}` : ''}`;
       const body = { message: 'Moved Permanently', url: location, documentation_url };
       return { status: 301, headers: { location }, body };
     }
+    if (rest === '') return { status: 200, body: toWireRepo(repo, url) };
     const [, base, head] = /^\/compare\/([^/]+?)\.\.\.([^/]+)$/.exec(rest) ?? [];
     if (base !== undefined && head !== undefined) return compare(repo, base, head, question);
+    const tagId = /^\/git\/tags\/([^/]+)$/.exec(rest)?.[1];
+    if (tagId !== undefined) return tagOf(repo, tagId, url);
     const id = /^\/commits\/([^/]+)$/.exec(rest)?.[1];
     if (id === undefined) return failure(404, 'Not Found');
-    const commit = repo.graph.find(id);
+    const commit = findCommit(repo.graph, id);
     return commit
       ? { status: 200, body: { ...toWire(commit, repo, url), stats: { total: 2 }, files: [] } }
       : failure(422, `No commit found for SHA: ${id}`);
@@ -56,9 +60,42 @@ export const githubAnswers: Answers = {
   }),
 };
 
+function findCommit(graph: Graph, revision: string): FakeCommit | null {
+  return graph.findTag(revision) ? null : graph.find(revision);
+}
+
+function tagOf({ graph, fullName }: FakeRepo, id: string, url: string): Answer {
+  const tag = graph.findTag(id);
+  if (!tag) return failure(404, 'Not Found');
+  const git = `${url}${root}/repos/${fullName}/git`;
+  const type = graph.isTag(tag.target) ? 'tag' : 'commit';
+  return {
+    status: 200,
+    body: {
+      sha: tag.id,
+      url: `${git}/tags/${tag.id}`,
+      tag: tag.name,
+      message: 'A release',
+      object: { sha: tag.target, type, url: `${git}/${type}s/${tag.target}` },
+    },
+  };
+}
+
+function toWireRepo({ id, fullName, isPrivate }: FakeRepo, url: string) {
+  const [login, name] = fullName.split('/');
+  return {
+    id,
+    name,
+    full_name: fullName,
+    private: isPrivate,
+    owner: { login },
+    html_url: `${url}/${fullName}`,
+  };
+}
+
 function compare(repo: FakeRepo, from: string, to: string, { query, url }: Question): Answer {
   const { graph } = repo;
-  const [base, head] = [graph.find(from), graph.find(to)];
+  const [base, head] = [findCommit(graph, from), findCommit(graph, to)];
   if (!base || !head) return failure(404, 'Not Found');
   const mergeBase = newestCommon(graph, base, head);
   if (!mergeBase) return failure(404, `No common ancestor between ${from} and ${to}.`);
@@ -91,10 +128,10 @@ function newestCommon(graph: Graph, a: FakeCommit, b: FakeCommit): FakeCommit | 
 }
 
 function toWire(commit: FakeCommit, repo: FakeRepo, url: string) {
-  const { id, parents, committedAt } = commit;
+  const { id, parents, authoredAt } = commit;
   // GitHub tells every date in UTC.
   const date = toDate({ ...commit, zoneMinutes: 0 });
-  const authored = toDate({ ...commit, zoneMinutes: 0, committedAt: committedAt - 86_400 });
+  const authored = toDate({ ...commit, zoneMinutes: 0, committedAt: authoredAt });
   const urlOf = (sha: string) => `${url}${root}/repos/${repo.fullName}/commits/${sha}`;
   return {
     sha: id,

@@ -1,11 +1,12 @@
 /**
- * What GitLab says: `GET /projects/{path}/repository/commits`, with a range for `ref_name`, and `…/commits/{sha}`.
+ * What GitLab says: `GET /projects/{id or path}`, `…/repository/commits` with a range for `ref_name`, and
+ * `…/repository/commits/{sha}`.
  *
  * A renamed project is a 301 to a path with its id. Too many requests are a 429 in plain text.
  */
 
 import { type FakeCommit, type Graph, toDate } from './graph.ts';
-import type { FakeRepo } from './repos.ts';
+import { type FakeRepo, isShown } from './repos.ts';
 import { type Answer, type Answers, boundedNumber, pageNotFound, type Question } from './server.ts';
 
 const failure = (status: number, message: string): Answer => ({ status, body: { message } });
@@ -18,17 +19,20 @@ export const gitlabAnswers: Answers = {
     const bearer = /^bearer (.*)$/i.exec(headers.authorization ?? '')?.[1];
     const given = headers['private-token'] ?? bearer;
     if (given !== undefined && given !== token) return failure(401, '401 Unauthorized');
-    const [, encoded = '', rest = ''] = /^\/api\/v4\/projects\/([^/]+)\/repository(\/.*)$/.exec(path) ?? [];
+    const [, encoded = '', rest = ''] =
+      /^\/api\/v4\/projects\/([^/]+)(?:\/repository(\/.*))?$/.exec(path) ?? [];
     if (encoded === '') return { status: 404, body: { error: '404 Not Found' } };
     const name = decodeURIComponent(encoded);
     const isById = /^\d+$/.test(name);
     const repo = isById ? repos.byId(Number(name)) : repos.find(name);
-    if (!repo || (repo.isPrivate && given === undefined)) return failure(404, '404 Project Not Found');
+    if (!isShown(repo, given)) return failure(404, '404 Project Not Found');
     if (!isById && repo.fullName.toLowerCase() !== name.toLowerCase()) {
       const search = query.size > 0 ? `?${query}` : '';
-      const location = `${url}${root}/projects/${repo.id}/repository${rest}${search}`;
+      const below = rest === '' ? '' : `/repository${rest}`;
+      const location = `${url}${root}/projects/${repo.id}${below}${search}`;
       return { status: 301, headers: { location }, body: { message: 'This resource has been moved' } };
     }
+    if (rest === '') return { status: 200, body: toWireProject(repo, url) };
     if (rest === '/commits') return list(repo, question);
     const id = /^\/commits\/([^/]+)$/.exec(rest)?.[1];
     const commit = id === undefined ? null : repo.graph.find(id);
@@ -74,8 +78,13 @@ function logOf(graph: Graph, range: string): readonly FakeCommit[] {
   return !head || (to !== undefined && !base) ? [] : graph.log(head.id, base?.id ?? null);
 }
 
+function toWireProject({ id, fullName, isPrivate }: FakeRepo, url: string) {
+  const visibility = isPrivate ? 'private' : 'public';
+  return { id, path_with_namespace: fullName, visibility, web_url: `${url}/${fullName}` };
+}
+
 function toWire(commit: FakeCommit, repo: FakeRepo, url: string) {
-  const { id, parents, committedAt } = commit;
+  const { id, parents, authoredAt } = commit;
   const withMs = (date: string) => date.replace(/(:\d\d)([+-])/, '$1.000$2');
   const committed = withMs(toDate(commit, '+00:00'));
   return {
@@ -87,7 +96,7 @@ function toWire(commit: FakeCommit, repo: FakeRepo, url: string) {
     message: 'Change something\n',
     author_name: 'Alice',
     author_email: 'alice@example.com',
-    authored_date: withMs(toDate({ ...commit, committedAt: committedAt - 86_400 }, '+00:00')),
+    authored_date: withMs(toDate({ ...commit, committedAt: authoredAt }, '+00:00')),
     committer_name: 'Alice',
     committer_email: 'alice@example.com',
     committed_date: committed,

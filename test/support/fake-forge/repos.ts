@@ -1,4 +1,4 @@
-/** Which repos there are, by their names, the names that they had, and their ids. Case is ignored, as on every forge. */
+/** The repos of a fake forge by their ids, their names and the names that they had. Case is ignored, as on every forge. */
 
 import { createGraph, type Graph } from './graph.ts';
 
@@ -6,6 +6,8 @@ export interface FakeRepo {
   readonly id: number;
   readonly fullName: string;
   readonly isPrivate: boolean;
+  /** No token has the right to read it. */
+  readonly isHidden: boolean;
   readonly graph: Graph;
 }
 
@@ -14,6 +16,7 @@ export type Repos = ReturnType<typeof createRepos>;
 export function createRepos() {
   const repos = new Map<number, FakeRepo>();
   const ids = new Map<string, number>();
+  let lastId = 0;
 
   /** By a name that it has or had. */
   function find(name: string): FakeRepo | null {
@@ -30,15 +33,29 @@ export function createRepos() {
     find,
     byName,
     byId: (id: number): FakeRepo | null => repos.get(id) ?? null,
-    add(fullName: string, isPrivate: boolean): void {
-      const id = repos.size + 1;
-      repos.set(id, { id, fullName, isPrivate, graph: createGraph() });
+    /** A name that another repo had belongs to the new one from now on. */
+    add(fullName: string, isPrivate: boolean): number {
+      const id = ++lastId;
+      repos.set(id, { id, fullName, isPrivate, isHidden: false, graph: createGraph() });
       ids.set(fullName.toLowerCase(), id);
+      return id;
     },
     rename(from: string, to: string): void {
       const repo = byName(from);
       repos.set(repo.id, { ...repo, fullName: to });
       ids.set(to.toLowerCase(), repo.id);
     },
+    setHidden(name: string, isHidden: boolean): void {
+      const repo = byName(name);
+      repos.set(repo.id, { ...repo, isHidden });
+    },
+    delete(name: string): void {
+      repos.delete(byName(name).id);
+    },
   };
+}
+
+/** Whether the forge says to the bearer of `token` that there is such a repo. */
+export function isShown(repo: FakeRepo | null, token: string | undefined): repo is FakeRepo {
+  return repo !== null && !repo.isHidden && !(repo.isPrivate && token === undefined);
 }

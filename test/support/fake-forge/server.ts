@@ -21,6 +21,8 @@ export interface Question {
   readonly repos: Repos;
   /** The one that opens private repos. */
   readonly token: string;
+  /** Its scope is limited to public repos. */
+  readonly publicOnlyToken: string;
   /** Of the forge, with its root path. */
   readonly url: string;
 }
@@ -42,11 +44,12 @@ export interface Answers {
 export async function startServer(deps: {
   readonly rootPath: string;
   readonly token: string;
+  readonly publicOnlyToken: string;
   readonly repos: Repos;
   readonly faults: Faults;
   readonly answers: Answers;
 }) {
-  const { rootPath, token, repos, faults, answers } = deps;
+  const { rootPath, faults, answers, ...world } = deps;
   const bornAt = performance.now();
   const closing = new AbortController();
   let requests: MutableRequest[] = [];
@@ -76,7 +79,7 @@ export async function startServer(deps: {
       response.destroy();
       return;
     }
-    const question = { path: record.path, query: searchParams, headers: request.headers, repos, token, url };
+    const question = { path: record.path, query: searchParams, headers: request.headers, url, ...world };
     const isCutOff = fault !== null && 'truncateAfterBytes' in fault;
     const real = (): Answer => (isBelow ? answers.answer(question) : pageNotFound);
     const answer: Answer = fault === null || isCutOff ? real() : { ...fault, body: fault.body ?? '' };
