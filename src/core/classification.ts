@@ -6,16 +6,17 @@
  * its arguments, and exactly one answer for any record.
  */
 
+import { endOfRun } from './cancellation.ts';
 import type { Outcome } from './deployment.ts';
 import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
 import { matchesAnyPattern } from './message-patterns.ts';
-import { endedAt, isEnded, type PipelineRecord } from './pipeline.ts';
+import { endedAt, isEnded, isPullRequest, type PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Repo } from './repo.ts';
 import { tierOf } from './tiers.ts';
 
 /** Raise it whenever the meaning of a record changes: stored pipelines are then classified anew at the next start. */
-export const classificationVersion = 1;
+export const classificationVersion = 2;
 
 export const ignoreReasons = [
   'repo',
@@ -73,11 +74,6 @@ export function isWatched(policy: Policy, repoName: string): boolean {
   return matchesAnyGlobIgnoringCase(repos, repoName) && !matchesAnyGlobIgnoringCase(ignoreRepos, repoName);
 }
 
-/** Whether the event is one of a pull request's; those never count. */
-export function isPullRequest(event: string | null): boolean {
-  return event?.startsWith('pull_request') ?? false;
-}
-
 function scopeReason(policy: Policy, repo: RepoScope, record: PipelineRecord): IgnoreReason | null {
   const { event, branch } = record;
   if (!isWatched(policy, repo.fullName)) return 'repo';
@@ -100,13 +96,11 @@ function endOf(policy: Policy, record: PipelineRecord): Outcome | IgnoreReason {
   const countsAsFailure = (status: string) => policy.deployments.failure.includes(status);
   switch (record.status) {
     case 'success':
-      return 'success';
     case 'failure':
-      // A server older than 3.14 tells a cancelled run as a failure.
-      if (record.cutShortBy !== 'cancel') return 'failure';
-      return countsAsFailure('killed') ? 'failure' : 'killed';
-    case 'killed':
-      return record.cutShortBy === 'failing_step' || countsAsFailure('killed') ? 'failure' : 'killed';
+    case 'killed': {
+      const end = endOfRun(record);
+      return end === 'killed' && countsAsFailure('killed') ? 'failure' : end;
+    }
     case 'error':
       return countsAsFailure('error') ? 'failure' : 'error';
     case 'canceled':

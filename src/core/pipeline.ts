@@ -6,6 +6,7 @@
  */
 
 import { compareText } from './compare-text.ts';
+import { areSameWorkflows, joinWorkflows, type Workflow } from './workflow.ts';
 
 /** Statuses after which Woodpecker runs no further step; what is not listed here has not ended. */
 const endedStatuses = new Set(['success', 'failure', 'error', 'killed', 'canceled', 'declined', 'skipped']);
@@ -36,6 +37,10 @@ export interface PipelineRecord {
   readonly event: string | null;
   /** `null` where the observation did not tell it. */
   readonly branch: string | null;
+  /** Such as `refs/heads/main`; `null` where the observation did not tell it. */
+  readonly ref: string | null;
+  /** Number of the pipeline that this one restarts, 0 for none; `null` where the observation did not tell it. */
+  readonly parent: number | null;
   readonly deployTo: string;
   readonly commit: string;
   readonly message: string;
@@ -48,17 +53,28 @@ export interface PipelineRecord {
   readonly updatedAt: number;
   /** When its commit was made, where a step reported that. */
   readonly committedAt: number | null;
+  /** Whether the observation that told the status showed workflows. */
   readonly hasWorkflows: boolean;
   readonly fromRest: boolean;
-  /** Who ended it before its time: a step that failed, or anything else; `null` where it ran to its end. */
-  readonly cutShortBy: 'failing_step' | 'cancel' | null;
+  /**
+   * Name of the step whose failure is said to have cancelled it, `null` for none. A restart copies the name from its
+   * parent, see `cancellation.ts`.
+   */
+  readonly canceledByStep: string | null;
   /** Receipt of the first report of an end that told no time of its own. */
   readonly firstEndReportAt: number | null;
+  /** What ran in it, in the order of `inOrder`; empty before its end, and if it can never count. */
+  readonly workflows: readonly Workflow[];
 }
 
 /** Whether Woodpecker is done with a pipeline of this status. A status not known here is taken as still going on. */
 export function isEnded(status: string): boolean {
   return endedStatuses.has(status);
+}
+
+/** Whether the event is one of a pull request's; those never count. */
+export function isPullRequest(event: string | null): boolean {
+  return event?.startsWith('pull_request') ?? false;
 }
 
 /** When the pipeline ended, in Unix seconds; `null` where it has not, or nothing tells when. */
@@ -78,7 +94,7 @@ export function lastToldAt(record: PipelineRecord): number {
 
 /**
  * Orders two observations of one pipeline: positive where `a` is the newer or better one. Total: 0 only where both say
- * the same. A higher id under the same number is another, later pipeline.
+ * the same of everything but workflows. A higher id under the same number is another, later pipeline.
  */
 export function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
   return (
@@ -98,11 +114,15 @@ export function mergeRecords(a: PipelineRecord, b: PipelineRecord): PipelineReco
   return areReports ? joinReports(a, b) : takeNewer(a, b);
 }
 
+/** Workflows and the first report of an end are joined by themselves; all else is that of the newer observation. */
 function takeNewer(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
-  const winner = compareRecords(a, b) >= 0 ? a : b;
+  const [winner, loser] = compareRecords(a, b) >= 0 ? [a, b] : [b, a];
   if (a.id !== b.id) return winner;
   const firstEndReportAt = earliest(a.firstEndReportAt, b.firstEndReportAt);
-  return firstEndReportAt === winner.firstEndReportAt ? winner : { ...winner, firstEndReportAt };
+  const workflows =
+    a.updatedAt === b.updatedAt ? joinWorkflows(winner.workflows, loser.workflows) : winner.workflows;
+  const isWinner = firstEndReportAt === winner.firstEndReportAt && workflows === winner.workflows;
+  return isWinner ? winner : { ...winner, firstEndReportAt, workflows };
 }
 
 /**
@@ -111,13 +131,15 @@ function takeNewer(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
  * goes as one, by the rules of `compareRecords`. One of the two itself where the other brings nothing.
  */
 function joinReports(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
-  const { status, finishedAt, cutShortBy } = compareEnds(a, b) >= 0 ? a : b;
+  const { status, finishedAt, canceledByStep } = compareEnds(a, b) >= 0 ? a : b;
   const joined: PipelineRecord = {
     number: a.number,
     id: a.id,
     status,
     event: greatest(a.event, b.event),
     branch: greatest(a.branch, b.branch),
+    ref: greatest(a.ref, b.ref),
+    parent: latest(a.parent, b.parent),
     deployTo: greatest(a.deployTo, b.deployTo),
     commit: greatest(a.commit, b.commit),
     message: greatest(a.message, b.message),
@@ -129,11 +151,14 @@ function joinReports(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
     committedAt: earliest(a.committedAt, b.committedAt),
     hasWorkflows: a.hasWorkflows || b.hasWorkflows,
     fromRest: a.fromRest || b.fromRest,
-    cutShortBy,
+    canceledByStep,
     firstEndReportAt: earliest(a.firstEndReportAt, b.firstEndReportAt),
+    workflows: joinWorkflows(a.workflows, b.workflows),
   };
   const adds = (known: PipelineRecord) =>
-    joined.firstEndReportAt !== known.firstEndReportAt || fingerprint(joined) !== fingerprint(known);
+    joined.firstEndReportAt !== known.firstEndReportAt ||
+    fingerprint(joined) !== fingerprint(known) ||
+    !areSameWorkflows(joined.workflows, known.workflows);
   if (!adds(a)) return a;
   return adds(b) ? joined : b;
 }
@@ -143,7 +168,7 @@ function compareEnds(a: PipelineRecord, b: PipelineRecord): number {
     Number(isEnded(a.status)) - Number(isEnded(b.status)) ||
     compareOutcomes(a, b) ||
     compareText(a.status, b.status) ||
-    compareText(a.cutShortBy ?? '', b.cutShortBy ?? '')
+    compareText(a.canceledByStep ?? '', b.canceledByStep ?? '')
   );
 }
 
@@ -159,16 +184,20 @@ function compareOutcomes(a: PipelineRecord, b: PipelineRecord): number {
 export function saysTheSame(a: PipelineRecord, b: PipelineRecord): boolean {
   const content = (record: PipelineRecord) =>
     fingerprint({ ...record, hasWorkflows: false, fromRest: false, firstEndReportAt: null });
-  return content(a) === content(b) && a.firstEndReportAt === b.firstEndReportAt;
+  const areWorkflowsEqual =
+    a.workflows.length === 0 || b.workflows.length === 0 || areSameWorkflows(a.workflows, b.workflows);
+  return content(a) === content(b) && a.firstEndReportAt === b.firstEndReportAt && areWorkflowsEqual;
 }
 
-/** All that an observation tells; the receipt of a first report is merged by itself. In this order, which decides ties. */
+/** What of an observation is not joined by itself. In this order, which decides ties. */
 const toldFields = Object.keys({
   number: true,
   id: true,
   status: true,
   event: true,
   branch: true,
+  ref: true,
+  parent: true,
   deployTo: true,
   commit: true,
   message: true,
@@ -180,8 +209,11 @@ const toldFields = Object.keys({
   committedAt: true,
   hasWorkflows: true,
   fromRest: true,
-  cutShortBy: true,
-} satisfies Record<Exclude<keyof PipelineRecord, 'firstEndReportAt'>, true>) as (keyof PipelineRecord)[];
+  canceledByStep: true,
+} satisfies Record<
+  Exclude<keyof PipelineRecord, 'firstEndReportAt' | 'workflows'>,
+  true
+>) as (keyof PipelineRecord)[];
 
 function fingerprint(record: PipelineRecord): string {
   return JSON.stringify(toldFields.map((field) => record[field]));
@@ -196,4 +228,9 @@ function greatest<T extends string | null>(a: T, b: T): T {
 function earliest(a: number | null, b: number | null): number | null {
   if (a === null || b === null) return a ?? b;
   return Math.min(a, b);
+}
+
+function latest(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.max(a, b);
 }

@@ -23,7 +23,10 @@ export function tierByNameAlone(policy: Policy, repoName: string): string | null
 function holds(rule: TierRule, repoName: string, record: PipelineRecord): boolean {
   if (rule.repos && !matchesAnyGlobIgnoringCase(rule.repos, repoName)) return false;
   // Whatever its globs, a rule on the target asks that there be one.
-  if (rule.deployTo && (record.deployTo === '' || !matchesAnyGlob(rule.deployTo, record.deployTo)))
+  if (
+    rule.deployTo &&
+    (record.deployTo === '' || !matchesAnyGlobIgnoringCase(rule.deployTo, record.deployTo))
+  )
     return false;
   if (rule.events && (record.event === null || !rule.events.includes(record.event))) return false;
   if (rule.branches && (record.branch === null || !matchesAnyGlob(rule.branches, record.branch)))

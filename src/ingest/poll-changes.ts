@@ -1,7 +1,8 @@
 /** What one transaction does to follows: later steps see earlier ones, and the state is only read. */
 
-import { isPullRequest, isWatched } from '../core/classification.ts';
-import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
+import { isCutShort } from '../core/cancellation.ts';
+import { isWatched } from '../core/classification.ts';
+import { isEnded, isPullRequest, type PipelineRecord } from '../core/pipeline.ts';
 import type { Policy } from '../core/policy.ts';
 import { bornAtOfEnded, endFollowed, type Follow, followKey } from '../core/poll-schedule.ts';
 import type { Repo } from '../core/repo.ts';
@@ -21,8 +22,8 @@ export interface FollowChanges {
 }
 
 /**
- * How long the end of a killed run is asked for again: the agent's last word comes later, and may make it a failure, a
- * success, or end it at another time.
+ * How long the end of a run that was cut short is asked for again. The agent reports last, and may make it a failure, a
+ * success, or end it at another time; the states of its steps change within seconds, without a new `updated`.
  */
 const settledAfterSeconds = 3600;
 
@@ -36,9 +37,13 @@ export function createFollowChanges(
   const changed = new Map<string, Follow | null>();
   let count = state.follows.size;
   /** In Unix seconds, and no later than it was first seen: a server's clock may be ahead. */
-  const endOfKilled = async (repo: Repo, record: PipelineRecord, follow: Follow | null): Promise<number> => {
+  const endOfCutShort = async (
+    repo: Repo,
+    record: PipelineRecord,
+    follow: Follow | null,
+  ): Promise<number> => {
     const known = follow && (await tx.pipelines.get(repo.key, record.number));
-    const seenAt = follow && known?.record.status === 'killed' ? endFollowed(follow) : now;
+    const seenAt = follow && known && isCutShort(known.record) ? endFollowed(follow) : now;
     return Math.min(record.updatedAt, seenAt);
   };
   const follows: FollowChanges = {
@@ -59,8 +64,8 @@ export function createFollowChanges(
     async keepUp(repo, record) {
       if (repo.woodpeckerId === null) return;
       const before = follows.get(repo.woodpeckerId, record.number);
-      const killedAt = record.status === 'killed' ? await endOfKilled(repo, record, before) : null;
-      const isSettling = killedAt !== null && now - killedAt < settledAfterSeconds;
+      const cutShortAt = isCutShort(record) ? await endOfCutShort(repo, record, before) : null;
+      const isSettling = cutShortAt !== null && now - cutShortAt < settledAfterSeconds;
       const isOver = isEnded(record.status) && !isSettling;
       if (isOver || !isWatched(policy, repo.fullName) || isPullRequest(record.event) || record.fromFork) {
         for (const target of [repo.woodpeckerId, repo.fullName]) {
@@ -75,7 +80,7 @@ export function createFollowChanges(
         target: repo.woodpeckerId,
         number: record.number,
         bornAt: isSettling
-          ? bornAtOfEnded(killedAt, now)
+          ? bornAtOfEnded(cutShortAt, now)
           : (createdAt ?? Math.min(before?.bornAt ?? now, now)),
         askedAt: now,
         // What was observed may be from before the hint.

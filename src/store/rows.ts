@@ -6,6 +6,7 @@ import type { Deployment, Outcome } from '../core/deployment.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import type { Step, Workflow } from '../core/workflow.ts';
 import type { TieredDeployment, Uncounted } from './store.ts';
 
 export type SqlValue = string | number | null;
@@ -18,6 +19,8 @@ const recordColumns = {
   status: 'status',
   event: 'event',
   branch: 'branch',
+  ref: 'ref',
+  parent: 'parent',
   deployTo: 'deploy_to',
   commit: 'commit_sha',
   message: 'message',
@@ -29,8 +32,9 @@ const recordColumns = {
   committedAt: 'committed_at',
   hasWorkflows: 'has_workflows',
   fromRest: 'from_rest',
-  cutShortBy: 'cut_short_by',
+  canceledByStep: 'canceled_by_step',
   firstEndReportAt: 'first_end_report_at',
+  workflows: 'workflows',
 } as const satisfies Record<keyof PipelineRecord, string>;
 const recordFields = Object.keys(recordColumns) as (keyof PipelineRecord)[];
 
@@ -69,6 +73,8 @@ export function toPipeline(row: SqlRow): StoredPipeline {
     status: String(row['status']),
     event: textOrNull(row['event']),
     branch: textOrNull(row['branch']),
+    ref: textOrNull(row['ref']),
+    parent: numberOrNull(row['parent']),
     deployTo: String(row['deploy_to']),
     commit: String(row['commit_sha']),
     message: String(row['message']),
@@ -80,8 +86,9 @@ export function toPipeline(row: SqlRow): StoredPipeline {
     committedAt: numberOrNull(row['committed_at']),
     hasWorkflows: row['has_workflows'] === 1,
     fromRest: row['from_rest'] === 1,
-    cutShortBy: textOrNull(row['cut_short_by']) as PipelineRecord['cutShortBy'],
+    canceledByStep: textOrNull(row['canceled_by_step']),
     firstEndReportAt: numberOrNull(row['first_end_report_at']),
+    workflows: toWorkflows(row['workflows']),
   };
   return {
     repo: Number(row['repo']),
@@ -218,8 +225,42 @@ function toClassification(row: SqlRow): Classification {
   return { kind: 'unfinished', tier: String(tier) };
 }
 
-function toSqlValue(value: string | number | boolean | null): SqlValue {
+function toSqlValue(value: PipelineRecord[keyof PipelineRecord]): SqlValue {
+  if (typeof value === 'object' && value !== null) return fromWorkflows(value);
   return typeof value === 'boolean' ? Number(value) : value;
+}
+
+/** As JSON, without the names of the fields: steps take most of a row. */
+function fromWorkflows(workflows: readonly Workflow[]): string | null {
+  if (workflows.length === 0) return null;
+  return JSON.stringify(
+    workflows.map(({ steps, ...workflow }) => [
+      ...fromPart(workflow),
+      steps.map((step) => [...fromPart(step), step.exitCode]),
+    ]),
+  );
+}
+
+type PartRow = [string, number, string, number | null, number | null, string];
+
+function fromPart({ name, pid, state, startedAt, finishedAt, error }: Omit<Step, 'exitCode'>): PartRow {
+  return [name, pid, state, startedAt, finishedAt, error];
+}
+
+function toWorkflows(json: SqlValue | undefined): readonly Workflow[] {
+  if (typeof json !== 'string') return [];
+  const rows = JSON.parse(json) as readonly [...PartRow, readonly [...PartRow, number][]][];
+  return rows.map(([...part]) => ({
+    ...toPart(part),
+    steps: part[6].map((step) => ({ ...toPart(step), exitCode: step[6] })),
+  }));
+}
+
+function toPart([name, pid, state, startedAt, finishedAt, error]: readonly [...PartRow, unknown]): Omit<
+  Step,
+  'exitCode'
+> {
+  return { pid, name, state, startedAt, finishedAt, error };
 }
 
 function textOrNull(value: SqlValue | undefined): string | null {

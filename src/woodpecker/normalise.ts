@@ -5,9 +5,11 @@
  */
 
 import { clockToleranceSeconds, isInFuture } from '../core/clock-skew.ts';
-import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
+import { isEnded, isPullRequest, type PipelineRecord } from '../core/pipeline.ts';
 import type { RepoFacts } from '../core/repo.ts';
+import { inOrder, type Step, type Workflow } from '../core/workflow.ts';
 import { cutText, repoIdInLink, type StepReport, type WirePipeline, type WireRepo } from './wire.ts';
+import type { WireStep, WireWorkflow } from './wire-workflows.ts';
 
 const longestMessage = 512;
 /** Events whose message is the commit's; for others REST and stream tell different ones. */
@@ -23,6 +25,8 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
     status: wire.status,
     event: wire.event || null,
     branch: wire.branch || null,
+    ref: wire.ref || null,
+    parent: wire.parent ?? null,
     deployTo: wire.deploy_to,
     commit: wire.commit,
     message: messageBearingEvents.has(wire.event) ? cutText(wire.message, longestMessage) : '',
@@ -34,8 +38,10 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
     committedAt: null,
     hasWorkflows: (wire.workflows?.length ?? 0) > 0,
     fromRest: source === 'rest',
-    cutShortBy: cutShortBy(wire),
+    // Any other end than `killed` has its own reason: the name is then a copy of the parent's.
+    canceledByStep: wire.status === 'killed' ? wire.cancel_info?.canceled_by_step || null : null,
     firstEndReportAt: null,
+    workflows: workflowsOf(wire),
   };
 }
 
@@ -59,6 +65,8 @@ export function reportToRecord(report: StepReport, receivedAt: number): Pipeline
     status,
     event: report.event,
     branch: report.branch,
+    ref: null,
+    parent: null,
     deployTo: report.deploy_to ?? '',
     commit: report.commit ?? '',
     message: '',
@@ -70,8 +78,9 @@ export function reportToRecord(report: StepReport, receivedAt: number): Pipeline
     committedAt: report.commit_time || null,
     hasWorkflows: false,
     fromRest: false,
-    cutShortBy: null,
+    canceledByStep: null,
     firstEndReportAt: hasNoTime ? receivedAt : null,
+    workflows: [],
   };
 }
 
@@ -87,15 +96,18 @@ export function reportToRepoFacts(report: StepReport): RepoFacts {
 }
 
 /**
- * Whether a list's row leaves out what decides, so that the pipeline itself must be asked for: an end without its time,
- * or a failure of a server older than 3.14 (it sends no `version`), which may be a cancelled run.
+ * Whether a list's row leaves out what decides, so that the pipeline itself must be asked for: an end without its time;
+ * a failure of a server before 3.14 (it sends no `version`), which may be a cancelled run; a restart that was killed,
+ * which may have the failing step of its parent.
  */
 export function needsDetail(wire: WirePipeline): boolean {
   if (!['success', 'failure', 'error', 'killed'].includes(wire.status) || wire.workflows?.length)
     return false;
-  if (wire.event.startsWith('pull_request') || wire.from_fork) return false;
+  if (isPullRequest(wire.event) || wire.from_fork) return false;
   const hasFinish = (wire.finished || wire.finished_at) > 0;
-  return !hasFinish || (wire.status === 'failure' && wire.version === '');
+  const mayBeCancelled = wire.status === 'failure' && wire.version === '';
+  const mayBeCopied = wire.status === 'killed' && wire.cancel_info?.canceled_by_step && wire.parent !== 0;
+  return !hasFinish || mayBeCancelled || Boolean(mayBeCopied);
 }
 
 /** Paths of all times in a webhook's body that lie too far ahead of its receipt. */
@@ -137,14 +149,23 @@ function latestFinish(wire: WirePipeline): number {
   return spans.reduce((latest, span) => Math.max(latest, span.finished || span.end_time), 0);
 }
 
-function cutShortBy(wire: WirePipeline): PipelineRecord['cutShortBy'] {
-  if (wire.status === 'killed') return wire.cancel_info?.canceled_by_step ? 'failing_step' : null;
-  if (wire.status !== 'failure') return null;
-  // Servers up to 3.13 end a cancelled run as a failure whose workflow says "Canceled".
-  const workflows = wire.workflows ?? [];
-  const isCanceled = workflows.some((workflow) => workflow.error === 'Canceled');
-  const hasFailedStep = workflows.some((workflow) =>
-    workflow.children?.some((step) => step.state === 'failure' || step.state === 'error'),
-  );
-  return isCanceled && !hasFailedStep ? 'cancel' : null;
+/** What ran, for a pipeline that may count: nobody reads it of the others. */
+function workflowsOf(wire: WirePipeline): readonly Workflow[] {
+  if (!isEnded(wire.status) || wire.from_fork || isPullRequest(wire.event)) return [];
+  return inOrder((wire.workflows ?? []).map((one) => ({ ...partOf(one), steps: stepsOf(one) })));
+}
+
+function stepsOf({ children }: WireWorkflow): readonly Step[] {
+  return inOrder((children ?? []).map((step) => ({ ...partOf(step), exitCode: step.exit_code })));
+}
+
+function partOf(part: WireWorkflow | WireStep): Omit<Step, 'exitCode'> {
+  return {
+    pid: part.pid,
+    name: part.name,
+    state: part.state,
+    startedAt: part.started || part.start_time || null,
+    finishedAt: part.finished || part.end_time || null,
+    error: part.error,
+  };
 }

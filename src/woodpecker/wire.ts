@@ -6,78 +6,12 @@
  */
 
 import { z } from 'zod';
-import { describeIssue } from '../util/validate.ts';
+import { cutText, flag, longestText, seconds, text } from './wire-fields.ts';
+import { workflows } from './wire-workflows.ts';
 
-const longestText = 1024;
+export { cutText };
 
-/** Unix seconds; 0, negative, null and absent all mean "not set". */
-const seconds = z
-  .number()
-  .int()
-  .nullish()
-  .transform((value) => (value && value > 0 ? value : 0));
-const text = z
-  .string()
-  .nullish()
-  .transform((value) => cutText(value ?? '', longestText));
 const count = z.number().int().positive();
-const flag = z
-  .boolean()
-  .nullish()
-  .transform((value) => value ?? false);
-
-const span = {
-  started: seconds,
-  start_time: seconds,
-  finished: seconds,
-  end_time: seconds,
-};
-
-/**
- * At most `most` UTF-16 code units of the text, as well-formed Unicode, so that it is the same again when read back from
- * a store. A copy where it is cut: a slice would hold on to all that it was cut from.
- */
-export function cutText(value: string, most: number): string {
-  return value.length > most ? Buffer.from(value.slice(0, most)).toString() : value.toWellFormed();
-}
-
-/** More than any pipeline has. */
-const mostWorkflows = 500;
-const mostSteps = 500;
-
-/** A list that is given up at the first item that is wrong: a hostile one could be wrong in very many places. */
-function listOf<T>(item: z.ZodType<T>, most: number) {
-  return z
-    .unknown()
-    .optional()
-    .transform((raw, context): readonly T[] | null => {
-      if (raw === null || raw === undefined) return null;
-      if (!Array.isArray(raw) || raw.length > most) {
-        context.addIssue({ code: 'custom', message: `Expected a list of at most ${most}` });
-        return z.NEVER;
-      }
-      const items: T[] = [];
-      for (const [index, one] of raw.entries()) {
-        const parsed = item.safeParse(one, { error: describeIssue });
-        if (!parsed.success) {
-          const { path = [], message = '' } = parsed.error.issues[0] ?? {};
-          context.addIssue({ code: 'custom', path: [index, ...path], message });
-          return z.NEVER;
-        }
-        items.push(parsed.data);
-      }
-      return items;
-    });
-}
-
-const WireStep = z.object({ state: text, ...span });
-
-const WireWorkflow = z.object({
-  state: text,
-  error: text,
-  ...span,
-  children: listOf(WireStep, mostSteps),
-});
 
 export const WirePipeline = z.object({
   id: count.nullish(),
@@ -85,6 +19,8 @@ export const WirePipeline = z.object({
   status: text,
   event: text,
   branch: text,
+  ref: text,
+  parent: z.number().int().nonnegative().nullish(),
   deploy_to: text,
   commit: text,
   message: text,
@@ -99,7 +35,7 @@ export const WirePipeline = z.object({
   finished_at: seconds,
   cancel_info: z.object({ canceled_by_step: text }).nullish(),
   version: text,
-  workflows: listOf(WireWorkflow, mostWorkflows),
+  workflows,
 });
 export type WirePipeline = z.output<typeof WirePipeline>;
 

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { classify, isPullRequest, isWatched, type RepoScope } from '../../src/core/classification.ts';
-import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import { classify, isWatched, type RepoScope } from '../../src/core/classification.ts';
+import { isPullRequest, type PipelineRecord } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import { aPolicy, aRecord } from '../support/records.ts';
+import { aPolicy, aRecord, aWorkflow } from '../support/records.ts';
 
 const shop: RepoScope = { fullName: 'acme/shop', defaultBranches: ['main'] };
 
 const classifyWith = (record: Partial<PipelineRecord>, policy: Policy = aPolicy(), repo: RepoScope = shop) =>
   classify(policy, repo, aRecord(record));
+
+const failedWorkflow = aWorkflow({ state: 'failure', error: 'uuid=01M8H52: exit code 1' });
+const cancelledWorkflow = aWorkflow({ state: 'failure', error: 'Canceled' });
 
 const success = { kind: 'deployment', tier: 'unassigned', outcome: 'success', at: 1100, isRework: false };
 const failure = { ...success, outcome: 'failure' };
@@ -22,7 +25,7 @@ describe('classify: what ended', () => {
 
   it('takes a failure as a failed deployment', () => {
     expect(classifyWith({ status: 'failure' })).toEqual(failure);
-    expect(classifyWith({ status: 'failure', cutShortBy: 'failing_step' })).toEqual(failure);
+    expect(classifyWith({ status: 'failure', workflows: [failedWorkflow] })).toEqual(failure);
   });
 
   it('takes the first report of the end as its time where no finish was told', () => {
@@ -38,20 +41,18 @@ describe('classify: what ended', () => {
   });
 
   it('takes a pipeline that a failing step killed as failed', () => {
-    expect(classifyWith({ status: 'killed', cutShortBy: 'failing_step' })).toEqual(failure);
-    expect(classifyWith({ status: 'killed', cutShortBy: 'cancel' })).toEqual(endedAs('killed'));
+    expect(classifyWith({ status: 'killed', canceledByStep: 'deploy' })).toEqual(failure);
   });
 
   it('takes the cancelled run of a server older than 3.14, which is told as a failure, as killed', () => {
-    expect(classifyWith({ status: 'failure', cutShortBy: 'cancel' })).toEqual(endedAs('killed'));
+    expect(classifyWith({ status: 'failure', workflows: [cancelledWorkflow] })).toEqual(endedAs('killed'));
   });
 
   it('takes killed and error as failed where the policy says so', () => {
     const policy = aPolicy({ deployments: { failure: ['failure', 'error', 'killed'] } });
     expect(classifyWith({ status: 'error' }, policy)).toEqual(failure);
     expect(classifyWith({ status: 'killed' }, policy)).toEqual(failure);
-    expect(classifyWith({ status: 'killed', cutShortBy: 'cancel' }, policy)).toEqual(failure);
-    expect(classifyWith({ status: 'failure', cutShortBy: 'cancel' }, policy)).toEqual(failure);
+    expect(classifyWith({ status: 'failure', workflows: [cancelledWorkflow] }, policy)).toEqual(failure);
     expect(classifyWith({ status: 'canceled' }, policy)).toEqual(endedAs('canceled'));
   });
 

@@ -8,8 +8,9 @@ import {
   type PipelineRecord,
   saysTheSame,
 } from '../../src/core/pipeline.ts';
+import type { Step } from '../../src/core/workflow.ts';
 import { anyObservation, anyObservations } from '../support/arbitraries.ts';
-import { aRecord } from '../support/records.ts';
+import { aRecord, aStep, aWorkflow } from '../support/records.ts';
 
 const mergeAll = (records: readonly PipelineRecord[]) => records.reduce(mergeRecords);
 
@@ -110,6 +111,48 @@ describe('mergeRecords', () => {
     const running = aRecord({ status: 'running', finishedAt: null, firstEndReportAt: null });
     expect(mergeAll([running, second, first])).toEqual({ ...second, firstEndReportAt: 1105 });
     expect(mergeAll([first, second, running])).toEqual({ ...second, firstEndReportAt: 1105 });
+  });
+
+  describe('of workflows', () => {
+    const withSteps = (updatedAt: number, ...steps: Partial<Step>[]) =>
+      aRecord({ updatedAt, workflows: [aWorkflow({ pid: 1, steps: steps.map((step) => aStep(step)) })] });
+
+    it.each([
+      ['running', 'success'],
+      ['success', 'killed'],
+      ['killed', 'failure'],
+      ['success', 'failure'],
+    ])('as of one update, a step that was %s and is %s is the latter', (before, after) => {
+      const [a, b] = [withSteps(1101, { state: before }), withSteps(1101, { state: after })];
+      expect(mergeRecords(a, b).workflows[0]?.steps[0]?.state).toBe(after);
+      expect(mergeRecords(b, a)).toBe(b);
+    });
+
+    it('judges each step by itself', () => {
+      const a = withSteps(1101, { pid: 2, state: 'killed' }, { pid: 3, state: 'success' });
+      const b = withSteps(1101, { pid: 2, state: 'success' }, { pid: 3, state: 'failure', exitCode: 126 });
+      const both = withSteps(1101, { pid: 2, state: 'killed' }, { pid: 3, state: 'failure', exitCode: 126 });
+      expect(mergeRecords(a, b)).toEqual(both);
+      expect(mergeRecords(b, a)).toEqual(both);
+    });
+
+    it('of an earlier update are forgotten', () => {
+      const [old, young] = [withSteps(1101, { state: 'failure' }), withSteps(1102, { state: 'success' })];
+      expect(mergeRecords(old, young)).toBe(young);
+      expect(mergeRecords(young, old)).toBe(young);
+    });
+
+    it('stay if a list shows none as of the same update', () => {
+      const detail = withSteps(1101, { state: 'killed' });
+      const row = aRecord({ hasWorkflows: false });
+      expect(mergeRecords(detail, row)).toBe(detail);
+      expect(mergeRecords(row, detail)).toBe(detail);
+    });
+
+    it('of another pipeline under the same number are not mixed in', () => {
+      const [old, other] = [withSteps(1101, { state: 'failure' }), aRecord({ id: 777 })];
+      expect(mergeRecords(old, other)).toBe(other);
+    });
   });
 
   describe('of reports that tell no update', () => {
@@ -231,7 +274,8 @@ describe('compareRecords', () => {
           expect(compareRecords(a, c)).toBeGreaterThanOrEqual(0);
         }
         if (compareRecords(a, b) === 0) {
-          expect({ ...a, firstEndReportAt: null }).toEqual({ ...b, firstEndReportAt: null });
+          const joined = { firstEndReportAt: null, workflows: [] };
+          expect({ ...a, ...joined }).toEqual({ ...b, ...joined });
         }
       }),
       { numRuns: 1000 },
@@ -251,7 +295,10 @@ describe('saysTheSame', () => {
     { finishedAt: 1099 },
     { startedAt: null },
     { message: 'other' },
-    { cutShortBy: 'cancel' },
+    { canceledByStep: 'deploy' },
+    { ref: 'refs/tags/v1' },
+    { parent: 7 },
+
     { firstEndReportAt: 1105 },
   ])('minds %j', (difference) => {
     expect(saysTheSame(aRecord(), aRecord(difference))).toBe(false);

@@ -25,9 +25,9 @@ describe('tierOf', () => {
     expect(tierOf(policy, 'acme/shop', aRecord({ event: 'push' }))).toBe('unassigned');
   });
 
-  it('takes names of repos as equal whatever their case, deploy targets and branches not', () => {
+  it('takes names of repos and deploy targets as equal whatever their case, branches not', () => {
     expect(tierOf(policy, 'ACME/Infra-DNS', aRecord())).toBe('platform');
-    expect(tierOf(policy, 'acme/shop', aRecord({ deployTo: 'Production' }))).toBe('unassigned');
+    expect(tierOf(policy, 'acme/shop', aRecord({ deployTo: 'Production' }))).toBe('production');
     expect(tierOf(policy, 'acme/shop', aRecord({ branch: 'Next/2' }))).toBe('unassigned');
   });
 

@@ -476,6 +476,8 @@ describe('a webhook that is but a hint', () => {
     status: 'success',
     event: 'push',
     branch: 'main',
+    ref: null,
+    parent: null,
     deployTo: '',
     commit: '',
     message: '',
@@ -487,8 +489,9 @@ describe('a webhook that is but a hint', () => {
     committedAt: null,
     hasWorkflows: true,
     fromRest: true,
-    cutShortBy: null,
+    canceledByStep: null,
     firstEndReportAt: null,
+    workflows: [],
   } as const;
   const follow = (target: number | string, number = 12) => ({
     target,

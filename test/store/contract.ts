@@ -16,7 +16,15 @@ import type { Repo } from '../../src/core/repo.ts';
 import { zeroTotals } from '../../src/core/series/ledger.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
 import { type Store, StoreUnavailable, type Transaction } from '../../src/store/store.ts';
-import { aClassification, aPair, aRecord, aRepo, aStoredPipeline } from '../support/records.ts';
+import {
+  aClassification,
+  aPair,
+  aRecord,
+  aRepo,
+  aStep,
+  aStoredPipeline,
+  aWorkflow,
+} from '../support/records.ts';
 
 /** More rows than any one slice holds. */
 const manyRows = 4500;
@@ -354,6 +362,8 @@ export function describeStore(
               id: 0,
               event: null,
               branch: null,
+              ref: null,
+              parent: null,
               deployTo: '',
               commit: '',
               message: '',
@@ -379,13 +389,24 @@ export function describeStore(
               message: 'first line\nsecond\tline\r\n\u0000 nul 部署 🚀',
               fromFork: true,
               committedAt: 900,
-              cutShortBy: 'failing_step',
+              ref: 'refs/heads/fünf',
+              parent: 7,
+              canceledByStep: 'deploy',
+              workflows: [
+                aWorkflow({ pid: 1, name: 'ünit\n', steps: [] }),
+                aWorkflow({
+                  ...{ pid: 2, state: 'killed', error: 'Canceled', startedAt: null, finishedAt: null },
+                  steps: [
+                    aStep({ pid: 3 }),
+                    aStep({ pid: 4, exitCode: -1, state: 'failure', error: 'exit "1"' }),
+                  ],
+                }),
+              ],
               finishedAt: 4_102_444_800,
               updatedAt: 4_102_444_801,
             },
           },
         ],
-        ['one that was cancelled', { told: { cutShortBy: 'cancel' } }],
       ])('keeps %s as it is', async (_, overrides) => {
         const pipeline = await store.transact(async (tx) => {
           const stored = pipelineOf(await addRepo(tx, 11), 12, overrides);

@@ -5,7 +5,8 @@
 import fc from 'fast-check';
 import type { Deployment } from '../../src/core/deployment.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
-import { aDeployment, aRecord } from './records.ts';
+import { inOrder, type Workflow } from '../../src/core/workflow.ts';
+import { aDeployment, aRecord, aStep, aWorkflow } from './records.ts';
 
 /** An observation of one and the same pipeline, which may agree with another in anything. */
 export function anyObservation(): fc.Arbitrary<PipelineRecord> {
@@ -25,10 +26,29 @@ export function anyObservation(): fc.Arbitrary<PipelineRecord> {
       hasWorkflows: fc.boolean(),
       fromRest: fc.boolean(),
       message: fc.constantFrom('a', 'b'),
-      cutShortBy: fc.constantFrom(null, 'cancel', 'failing_step'),
+      canceledByStep: fc.constantFrom(null, 'deploy', 'test'),
       firstEndReportAt: fc.constantFrom(null, 1103, 1104, 1105),
+      ref: fc.constantFrom(null, 'refs/heads/main', 'refs/tags/v1'),
+      parent: fc.constantFrom(null, 0, 7),
+      workflows: anyWorkflows(),
     })
     .map((told) => aRecord(told));
+}
+
+/** In any state, some of the same name and pid. */
+function anyWorkflows(): fc.Arbitrary<readonly Workflow[]> {
+  const anyState = fc.constantFrom('running', 'success', 'killed', 'failure');
+  const anyPart = {
+    pid: fc.constantFrom(0, 1),
+    name: fc.constantFrom('a', 'b'),
+    state: anyState,
+    error: fc.constantFrom('', 'Canceled'),
+    finishedAt: fc.constantFrom(null, 1100),
+  };
+  const anyStep = fc.record({ ...anyPart, exitCode: fc.constantFrom(0, 1) }).map((told) => aStep(told));
+  const anySteps = fc.array(anyStep, { maxLength: 2 }).map(inOrder);
+  const anyWorkflow = fc.record({ ...anyPart, steps: anySteps }).map((told) => aWorkflow(told));
+  return fc.array(anyWorkflow, { maxLength: 3 }).map(inOrder);
 }
 
 /** Several observations of one pipeline. */

@@ -386,7 +386,6 @@ export function recordOf({ number, tellings, hasPredecessor }: ToldPipeline, pla
     status,
     number,
     id: 2 * number + (hasPredecessor && place === 0 ? 0 : 1),
-    cutShortBy: null,
     startedAt: null,
     finishedAt: isEnded ? at : null,
     updatedAt: dawn + place,

@@ -166,7 +166,7 @@ export function anyStories(options: StoryOptions = {}): fc.Arbitrary<Story[]> {
         aRecord({
           ...about,
           status,
-          cutShortBy: byFailingStep ? 'failing_step' : status === 'failure' ? null : 'cancel',
+          canceledByStep: byFailingStep && status === 'killed' ? 'ship' : null,
           createdAt,
           startedAt,
           finishedAt: at,
@@ -177,7 +177,15 @@ export function anyStories(options: StoryOptions = {}): fc.Arbitrary<Story[]> {
       // The stream and a list tell less than the detail of a pipeline does, as of the same update.
       const poorly =
         last && telling.isFirstToldPoorly
-          ? [{ ...last, cutShortBy: null, finishedAt: last.updatedAt, hasWorkflows: false, fromRest: false }]
+          ? [
+              {
+                ...last,
+                canceledByStep: null,
+                finishedAt: last.updatedAt,
+                hasWorkflows: false,
+                fromRest: false,
+              },
+            ]
           : [];
       const predecessors =
         telling.predecessor === null

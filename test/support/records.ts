@@ -8,6 +8,7 @@ import { noScan, type Repo, type RepoFacts } from '../../src/core/repo.ts';
 import { zeroTotals } from '../../src/core/series/ledger.ts';
 import type { Pair } from '../../src/core/series/pair.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
+import type { Step, Workflow } from '../../src/core/workflow.ts';
 
 /** A push to main that went well: created at 1000, started at 1010, finished at 1100. */
 export function aRecord(overrides: Partial<PipelineRecord> = {}): PipelineRecord {
@@ -17,6 +18,8 @@ export function aRecord(overrides: Partial<PipelineRecord> = {}): PipelineRecord
     status: 'success',
     event: 'push',
     branch: 'main',
+    ref: 'refs/heads/main',
+    parent: 0,
     deployTo: '',
     commit: '6dcb09b5b57875f334f61aebed695e2e4193db5e',
     message: 'fix the cart',
@@ -28,10 +31,25 @@ export function aRecord(overrides: Partial<PipelineRecord> = {}): PipelineRecord
     committedAt: null,
     hasWorkflows: true,
     fromRest: true,
-    cutShortBy: null,
+    canceledByStep: null,
     firstEndReportAt: null,
+    workflows: [],
     ...overrides,
   };
+}
+
+/** A step that went well, from 1010 to 1100. */
+export function aStep(overrides: Partial<Step> = {}): Step {
+  return {
+    ...{ pid: 0, name: 'ship', state: 'success', exitCode: 0 },
+    ...{ startedAt: 1010, finishedAt: 1100, error: '', ...overrides },
+  };
+}
+
+/** A workflow of one step that went well, from 1010 to 1100. */
+export function aWorkflow(overrides: Partial<Workflow> = {}): Workflow {
+  const { exitCode: _, ...part } = aStep({ name: 'deploy' });
+  return { ...part, steps: [aStep()], ...overrides };
 }
 
 export function aRepo(overrides: Partial<Repo> = {}): Repo {

@@ -51,6 +51,8 @@ describe('toRecord', () => {
       status: 'success',
       event: 'deployment',
       branch: 'main',
+      ref: 'refs/heads/main',
+      parent: 838,
       deployTo: 'production',
       commit: '2fff90f8d288a4640e90f05049fe30e61a14fd50',
       message: 'fix: retry upload\n',
@@ -62,8 +64,20 @@ describe('toRecord', () => {
       committedAt: null,
       hasWorkflows: true,
       fromRest: false,
-      cutShortBy: null,
+      canceledByStep: null,
       firstEndReportAt: null,
+      workflows: [
+        {
+          ...{ pid: 1, name: 'deploy', state: 'success', error: '' },
+          ...{ startedAt: 1_785_500_103, finishedAt: 1_785_500_390 },
+          steps: [
+            {
+              ...{ pid: 2, name: 'deploy', state: 'success', exitCode: 0, error: '' },
+              ...{ startedAt: 1_785_500_103, finishedAt: 1_785_500_390 },
+            },
+          ],
+        },
+      ],
     });
     expect(outcomeOf(record)).toEqual(['success', 1_785_500_390]);
   });
@@ -88,7 +102,7 @@ describe('toRecord', () => {
     const pipeline = WirePipeline.parse(fixture('v2.8.3-pipeline-211-finished-0.json'));
     const record = toRecord(pipeline, 'rest', receivedAt);
     expect(outcomeOf(record)).toEqual(['failure', 1_736_490_190]);
-    expect(record).toMatchObject({ number: 211, hasWorkflows: true, fromRest: true, cutShortBy: null });
+    expect(record).toMatchObject({ number: 211, hasWorkflows: true, fromRest: true });
   });
 
   it.each([
@@ -101,9 +115,9 @@ describe('toRecord', () => {
     ['v3.17.0-pipelines.json', 834, 'failure', 1_785_490_031, null],
     // Its finish lies two hours before its creation; so does its last write.
     ['v3.17.0-pipelines.json', 833, 'error', 1_785_481_000, null],
-    ['v3.17.0-pipelines.json', 832, 'killed', 1_785_490_031, 'failing_step'],
+    ['v3.17.0-pipelines.json', 832, 'killed', 1_785_490_031, 'deploy'],
     ['v3.17.0-pipelines.json', 831, 'declined', 1_785_480_000, null],
-  ])('reads %s pipeline %i as %s', (name, number, status, finishedAt, cutShortBy) => {
+  ])('reads %s pipeline %i as %s', (name, number, status, finishedAt, canceledByStep) => {
     const row = WirePipeline.array()
       .parse(fixture(name))
       .find((pipeline) => pipeline.number === number);
@@ -111,7 +125,7 @@ describe('toRecord', () => {
       number,
       status,
       finishedAt,
-      cutShortBy,
+      canceledByStep,
       hasWorkflows: false,
       fromRest: true,
     });
@@ -198,46 +212,61 @@ describe('toRecord', () => {
     expect(record.message).toBe(`${'m'.repeat(511)}\ufffd`);
   });
 
-  describe('of a run that did not run to its end', () => {
-    const cutShortBy = (overrides: Readonly<Record<string, unknown>>) =>
-      toRecord(aPipeline(overrides), 'rest', receivedAt).cutShortBy;
-    const canceled = { state: 'killed', error: 'Canceled' };
+  describe('of workflows', () => {
+    const step = { pid: 3, name: 'ship', state: 'failure', exit_code: 2, started: 5010, finished: 5090 };
 
-    it('knows a kill by a failing step from the other kills', () => {
-      expect(cutShortBy({ status: 'killed', cancel_info: { canceled_by_step: 'deploy' } })).toBe(
-        'failing_step',
-      );
-      expect(cutShortBy({ status: 'killed', cancel_info: { superseded_by: 839 } })).toBeNull();
-      expect(cutShortBy({ status: 'killed', cancel_info: { canceled_by_user: 'bob' } })).toBeNull();
-      expect(cutShortBy({ status: 'killed' })).toBeNull();
+    it('keeps name, state, times, exit code and the last line of the error, in order of pid', () => {
+      const later = { pid: 2, name: 'deploy', state: 'failure', error: 'uuid=1: exit code 2\nCanceled\n' };
+      const workflows = [
+        {
+          ...later,
+          started: 5010,
+          finished: 5090,
+          children: [step, { pid: 4, name: 'tell', state: 'skipped' }],
+        },
+        { pid: 1, name: 'test', state: 'success', start_time: 5000, end_time: 5010 },
+      ];
+      expect(toRecord(aPipeline({ status: 'failure', workflows }), 'rest', receivedAt).workflows).toEqual([
+        { pid: 1, name: 'test', state: 'success', error: '', startedAt: 5000, finishedAt: 5010, steps: [] },
+        {
+          ...{ pid: 2, name: 'deploy', state: 'failure', error: 'Canceled' },
+          ...{ startedAt: 5010, finishedAt: 5090 },
+          steps: [
+            {
+              ...{ pid: 3, name: 'ship', state: 'failure', exitCode: 2, error: '' },
+              ...{ startedAt: 5010, finishedAt: 5090 },
+            },
+            {
+              ...{ pid: 4, name: 'tell', state: 'skipped', exitCode: 0, error: '' },
+              ...{ startedAt: null, finishedAt: null },
+            },
+          ],
+        },
+      ]);
     });
 
-    it('does not take the cancellation of the run before a restart for its own', () => {
-      expect(cutShortBy({ status: 'success', cancel_info: { canceled_by_step: 'deploy' } })).toBeNull();
-      expect(cutShortBy({ status: 'failure', cancel_info: { canceled_by_step: 'deploy' } })).toBeNull();
+    it.each([
+      ['before the end', { status: 'running' }],
+      ['of a pull request', { event: 'pull_request' }],
+      ['of a fork', { from_fork: true }],
+    ])('keeps none %s', (_, overrides) => {
+      const workflows = [{ state: 'success', children: [step] }];
+      expect(toRecord(aPipeline({ ...overrides, workflows }), 'rest', receivedAt)).toMatchObject({
+        hasWorkflows: true,
+        workflows: [],
+      });
     });
+  });
 
-    it('sees through the failure that an older server makes of a cancelled run', () => {
-      const killed = { ...canceled, children: [{ state: 'success' }, { state: 'killed' }] };
-      expect(cutShortBy({ status: 'failure', workflows: [{ state: 'success' }, killed] })).toBe('cancel');
-      expect(cutShortBy({ status: 'failure', workflows: [canceled] })).toBe('cancel');
-    });
-
-    it('leaves a failure one where a step had failed before the cancellation', () => {
-      const failed = { ...canceled, children: [{ state: 'failure' }, { state: 'killed' }] };
-      expect(cutShortBy({ status: 'failure', workflows: [failed] })).toBeNull();
-      const broken = { state: 'failure', children: [{ state: 'error' }] };
-      expect(cutShortBy({ status: 'failure', workflows: [canceled, broken] })).toBeNull();
-    });
-
-    it('leaves a failure one whose workflow failed of itself', () => {
-      const workflows = [{ state: 'failure', error: 'exit code 1', children: [{ state: 'failure' }] }];
-      expect(cutShortBy({ status: 'failure', workflows })).toBeNull();
-    });
-
-    it('leaves a success one, whatever its workflows say', () => {
-      expect(cutShortBy({ status: 'success', workflows: [canceled] })).toBeNull();
-    });
+  it('keeps the step that is said to have cancelled a killed run, and no copy of it in a restart that ended otherwise', () => {
+    const nameOf = (status: string, cancel_info: unknown) =>
+      toRecord(aPipeline({ status, cancel_info }), 'rest', receivedAt).canceledByStep;
+    expect(nameOf('killed', { canceled_by_step: 'deploy' })).toBe('deploy');
+    expect(nameOf('killed', { superseded_by: 839 })).toBeNull();
+    expect(nameOf('killed', { canceled_by_user: 'bob' })).toBeNull();
+    expect(nameOf('killed', null)).toBeNull();
+    expect(nameOf('success', { canceled_by_step: 'deploy' })).toBeNull();
+    expect(nameOf('failure', { canceled_by_step: 'deploy' })).toBeNull();
   });
 });
 
@@ -251,6 +280,21 @@ describe('needsDetail', () => {
     ['a failure of a server that tells its version', { status: 'failure' }, false],
     ['a failure of an older server', { status: 'failure', version: '' }, true],
     ['a success of an older server', { status: 'success', version: '' }, false],
+    [
+      'a restart that its parent’s failing step may have cancelled',
+      { status: 'killed', parent: 11, cancel_info: { canceled_by_step: 'deploy' } },
+      true,
+    ],
+    [
+      'a first run that a step cancelled',
+      { status: 'killed', parent: 0, cancel_info: { canceled_by_step: 'a' } },
+      false,
+    ],
+    [
+      'a restart that a user cancelled',
+      { status: 'killed', parent: 11, cancel_info: { canceled_by_user: 'a' } },
+      false,
+    ],
     ['an end under the older name', { status: 'success', finished: 0, finished_at: 5100 }, false],
     ['a pull request', { status: 'failure', version: '', event: 'pull_request' }, false],
     ['a closed pull request', { status: 'failure', finished: 0, event: 'pull_request_closed' }, false],
@@ -354,6 +398,8 @@ describe('a step’s report', () => {
       status: 'failure',
       event: 'deployment',
       branch: 'main',
+      ref: null,
+      parent: null,
       deployTo: 'production',
       commit: '2fff90f8',
       message: '',
@@ -365,8 +411,9 @@ describe('a step’s report', () => {
       committedAt: 1_785_490_000,
       hasWorkflows: false,
       fromRest: false,
-      cutShortBy: null,
+      canceledByStep: null,
       firstEndReportAt: null,
+      workflows: [],
     });
   });
 

@@ -131,6 +131,50 @@ describe('WirePipeline', () => {
   });
 });
 
+describe('workflows on the wire', () => {
+  const read = (workflows: unknown) =>
+    WirePipeline.parse({ number: 12, status: 'success', workflows }).workflows;
+  const someSteps = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ name: `step ${index}`, state: 'success' }));
+
+  it('are read up to two thousand steps in all, in the order in which they come', () => {
+    const workflows = Array.from({ length: 499 }, (_, index) => ({
+      ...{ name: `deploy ${index}`, state: 'success' },
+      children: someSteps(499),
+    }));
+    const found = read(workflows) ?? [];
+    expect(found).toHaveLength(499);
+    expect(found.map(({ children }) => children.length).slice(0, 6)).toEqual([499, 499, 499, 499, 4, 0]);
+    expect(found.at(-1)).toMatchObject({ name: 'deploy 498', children: [] });
+  });
+
+  it('are read up to five hundred', () => {
+    expect(read(someSteps(501))).toHaveLength(500);
+  });
+
+  it.each([
+    ['Canceled', 'Canceled'],
+    ['uuid=01M8H52: exit code 1\nCanceled', 'Canceled'],
+    ['uuid=01M8H52: exit code 1\nCanceled\n', 'Canceled'],
+    [`${'long '.repeat(1000)}\nCanceled`, 'Canceled'],
+    ['Canceled\nuuid=01M8H52: exit code 1', 'uuid=01M8H52: exit code 1'],
+    ['x'.repeat(300), 'x'.repeat(256)],
+    [null, ''],
+  ])('keep the last line of the error %j', (error, kept) => {
+    expect(read([{ state: 'failure', error }])?.[0]?.error).toBe(kept);
+  });
+
+  it.each([
+    [{ name: 7 }, 'workflows.0.name'],
+    [{ children: {} }, 'workflows.0.children'],
+    [{ children: [{}, { exit_code: 'one' }] }, 'workflows.0.children.1.exit_code'],
+    [null, 'workflows.0'],
+  ])('are refused with the path of the mistake: %j', (workflow, path) => {
+    const workflows = [workflow];
+    expect(pathsOf(WirePipeline.safeParse({ number: 12, status: 'success', workflows }))).toEqual([path]);
+  });
+});
+
 describe('WireRepo', () => {
   it('reads the full name, or makes it of owner and name', () => {
     expect(WireRepo.parse({ full_name: 'acme/shop' }).full_name).toBe('acme/shop');

@@ -1,0 +1,28 @@
+/** The fields that Woodpecker's JSON is made of. */
+
+import { z } from 'zod';
+
+export const longestText = 1024;
+
+/** Unix seconds; 0, negative, null and absent all mean "not set". */
+export const seconds = z
+  .number()
+  .int()
+  .nullish()
+  .transform((value) => (value && value > 0 ? value : 0));
+export const text = z
+  .string()
+  .nullish()
+  .transform((value) => cutText(value ?? '', longestText));
+export const flag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? false);
+
+/**
+ * At most `most` UTF-16 code units of the text, as well-formed Unicode, so that it is the same again when read back from
+ * a store. A copy where it is cut: a slice would hold on to all that it was cut from.
+ */
+export function cutText(value: string, most: number): string {
+  return value.length > most ? Buffer.from(value.slice(0, most)).toString() : value.toWellFormed();
+}
