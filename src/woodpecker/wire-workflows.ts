@@ -43,7 +43,7 @@ const part = {
 };
 const WireStep = z.object({ ...part, exit_code: wholeNumber });
 export type WireStep = z.output<typeof WireStep>;
-const WireWorkflow = z.object({ ...part, children: z.array(z.unknown()).nullish() });
+const WireWorkflow = z.object({ ...part, children: z.unknown().optional() });
 export type WireWorkflow = Omit<z.output<typeof WireWorkflow>, 'children'> & {
   readonly children: readonly WireStep[];
 };
@@ -60,15 +60,20 @@ export const workflows = z
       context.addIssue({ code: 'custom', path: [...path, ...inside], message });
       return null;
     };
-    const list = read(z.array(z.unknown()), raw, []);
+    // By hand where it is a list: a schema would go through all of it.
+    const readList = (value: unknown, path: readonly PropertyKey[]): readonly unknown[] | null =>
+      Array.isArray(value) ? value : read(z.array(z.unknown()), value, path);
+    const list = readList(raw, []);
     if (!list) return z.NEVER;
     const found: WireWorkflow[] = [];
     let stepsLeft = mostSteps;
     for (const [index, one] of list.slice(0, mostWorkflows).entries()) {
       const workflow = read(WireWorkflow, one, [index]);
       if (!workflow) return z.NEVER;
+      const steps = readList(workflow.children ?? [], [index, 'children']);
+      if (!steps) return z.NEVER;
       const children: WireStep[] = [];
-      for (const [place, child] of (workflow.children ?? []).slice(0, stepsLeft).entries()) {
+      for (const [place, child] of steps.slice(0, stepsLeft).entries()) {
         const step = read(WireStep, child, [index, 'children', place]);
         if (!step) return z.NEVER;
         children.push(step);

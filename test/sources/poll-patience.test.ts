@@ -1,6 +1,7 @@
 /** What following must not lose, and must not ask for often, on a clock that only the test moves. */
 
 import { describe, expect, it } from 'vitest';
+import { nowSeconds } from '../../src/util/clock.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
 import { dawn } from '../support/live-harness.ts';
 import { createSharedWorld, type SharedWorld, shop } from '../support/shared-world.ts';
@@ -269,6 +270,26 @@ it('a run that is killed after ten hours is asked for again within seconds', asy
   woodpecker.updatePipeline(shop, number, { status: 'failure' });
   await clock.pass(20_000);
   expect(harness.shown(shop)?.failures).toBe(1);
+  expect(harness.ingest.state.follows.size).toBe(0);
+});
+
+it('a run that an old server ended as cancelled is asked for again, as long as its steps may change', async () => {
+  const { clock, woodpecker, live } = await createSharedWorld('2.8.3');
+  const at = nowSeconds(clock);
+  const { number } = woodpecker.addPipeline(shop, {
+    ...{ status: 'failure', created: at - 60, started: at - 50, finished: at, updated: at },
+    workflows: [
+      { name: 'ci', state: 'failure', error: 'Canceled', steps: [{ name: 'ship', state: 'success' }] },
+    ],
+  });
+  const harness = await live();
+  harness.run('follow');
+  await clock.pass(minute);
+  // After 2 s, 4 s, 8 s … 32 s.
+  expect(asks(woodpecker)).toBe(5);
+  const stored = await harness.ingest.read((rows) => rows.pipelines.get(1, number));
+  expect(stored?.classification).toMatchObject({ kind: 'ignored', reason: 'killed' });
+  await clock.pass(75 * minute);
   expect(harness.ingest.state.follows.size).toBe(0);
 });
 

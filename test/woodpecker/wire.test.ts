@@ -160,7 +160,7 @@ describe('workflows on the wire', () => {
     ['Canceled\nuuid=01M8H52: exit code 1', 'uuid=01M8H52: exit code 1'],
     ['x'.repeat(300), 'x'.repeat(256)],
     [null, ''],
-  ])('keep the last line of the error %j', (error, kept) => {
+  ])('keep the last line of an error and 256 characters of it, case %#', (error, kept) => {
     expect(read([{ state: 'failure', error }])?.[0]?.error).toBe(kept);
   });
 
