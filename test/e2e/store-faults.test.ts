@@ -104,17 +104,15 @@ describe('a store with a damaged page', () => {
     // Where a start does not read: the entry of number 1.
     damageLeafOf(path, 'pipelines_commits');
     const exporter = await startExporter({ DORA_DATABASE: path });
-    expect((await exporter.post(report(301))).status).toBe(202);
+    expect((await exporter.post({ ...report(301), commit: commitOf(301) })).status).toBe(202);
 
-    expect((await exporter.post({ ...report(1), commit: commitOf(1), finished: 1_785_900_000 })).status).toBe(
-      503,
-    );
+    expect((await exporter.post({ ...report(1), commit: commitOf(1), status: 'failure' })).status).toBe(503);
     for (let attempt = 0; attempt < 2; attempt++) {
       const ready = await fetch(`${exporter.url}/readyz`);
       expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('restore a backup')]);
       expect((await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
     }
-    expect((await exporter.post(report(302))).status).toBe(503);
+    expect((await exporter.post({ ...report(302), commit: commitOf(302) })).status).toBe(503);
     expect((await exporter.metrics()).get(deployments)).toBe(301);
   });
 });
