@@ -10,7 +10,7 @@ import type { Policy } from './core/policy.ts';
 import { describeCheck } from './queries/check.ts';
 import { startService } from './service.ts';
 import { WoodpeckerReplaced } from './sources/repo-discovery.ts';
-import { StoreUnusable } from './store/store.ts';
+import { StoreDamaged, StoreUnusable } from './store/store.ts';
 import { systemClock } from './util/clock.ts';
 import { createLog, describeError, type Log } from './util/log.ts';
 
@@ -70,7 +70,8 @@ async function main(args: readonly string[]): Promise<number> {
     return await serve(config, policy, log, logLost);
   } catch (error) {
     log.error('Cannot go on', { error: describeError(error) });
-    return error instanceof StoreUnusable || error instanceof WoodpeckerReplaced ? 2 : 1;
+    const unusable = [StoreUnusable, StoreDamaged, WoodpeckerReplaced];
+    return unusable.some((kind) => error instanceof kind) ? 2 : 1;
   }
 }
 

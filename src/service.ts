@@ -90,6 +90,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const stopped = Promise.allSettled(lanes);
 
   const storeFault = createStoreProbe(ingest, clock);
+  // The disk may be full from the start.
+  await storeFault();
   const notReady = async (): Promise<string | null> => (await storeFault()) ?? asking?.notReady() ?? null;
   const status = async (): Promise<Status> => ({
     version,

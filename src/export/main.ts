@@ -8,7 +8,7 @@ import { readSettings } from '../config/settings.ts';
 import type { IntakeMode } from '../ingest/ingest-options.ts';
 import { intakeModeOf } from '../ingest/ingest-options.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
-import { StoreUnusable } from '../store/store.ts';
+import { StoreDamaged, StoreUnusable } from '../store/store.ts';
 import { nowSeconds, systemClock } from '../util/clock.ts';
 import { NoPlaceForFolder } from '../util/folder.ts';
 import { describeError } from '../util/log.ts';
@@ -45,7 +45,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     tell(`Cannot go on: ${describeError(error)}`);
-    return error instanceof StoreUnusable || error instanceof NoPlaceForFolder ? 2 : 1;
+    const unusable = [StoreUnusable, StoreDamaged, NoPlaceForFolder];
+    return unusable.some((kind) => error instanceof kind) ? 2 : 1;
   }
 }
 

@@ -4,7 +4,7 @@ import { type Clock, nowSeconds } from '../util/clock.ts';
 import { type Ingest, StoreUnavailable } from './ingest.ts';
 
 /** Anybody may ask for readiness: each commit costs the disk a write. */
-const leastSecondsBetween = 10;
+const leastSecondsBetween = 1;
 
 /** Gives a function that tells why the store cannot commit; `null`: it can. A known fault is tried again at once. */
 export function createStoreProbe(ingest: Ingest, clock: Clock): () => Promise<string | null> {

@@ -3,14 +3,16 @@
  * likewise.
  */
 
+import { realpathSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { makeFolder, NoPlaceForFolder } from '../util/folder.ts';
 import { findDenied, needsOf, noPlace, refuseNoFile } from './database-place.ts';
 import { type FileWatch, watchFiles, watchNothing, watchPlace } from './file-watch.ts';
 import { migrate, refuseForeign, refuseOlder } from './migrate.ts';
 import { createOwnFile, lockForOne, refuseOtherNames } from './sole-writer.ts';
-import { isDamage, isNotADatabase, isNotToBeOpened } from './sqlite-errors.ts';
+import { isDamage, isNotADatabase, isNotToBeOpened, isUnwritable } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';
 
 /** A longer log, 16 MB, lets pages that are written again and again reach the file once. */
@@ -23,7 +25,16 @@ export interface Connection {
   readonly watch: FileWatch;
   /** How a transaction begins. */
   readonly begin: string;
+  /** Set if the database can only be read. */
+  readonly view?: View;
   close(): void;
+}
+
+/** What is read of a database that cannot be written. */
+export interface View {
+  readonly reason: StoreUnavailable;
+  /** Ends the connection and opens the database again, to write if that is possible by now. Throws as `openToWrite` does. */
+  reopen(): Connection;
 }
 
 /** A database that ends with the connection. */
@@ -84,6 +95,62 @@ export function openToRead(path: string): Connection {
     closeAll(opened);
     throw openingError(path, cause, true);
   }
+}
+
+/**
+ * Opens the database for the one exporter. If the disk is full or read-only, and the database is of the present version,
+ * it can at least be read. Throws as `openToWrite` does.
+ */
+export function openForExporter(path: string): Connection {
+  return openAsFarAsPossible(path, null);
+}
+
+/** `seen`: the state of the files that was read before; nobody else may have changed them. */
+function openAsFarAsPossible(path: string, seen: string | null): Connection {
+  try {
+    return openToWrite(path);
+  } catch (reason) {
+    if (!(reason instanceof StoreUnavailable && isUnwritable(reason.cause))) throw reason;
+    const database = openView(path);
+    if (!database) throw reason;
+    const state = seen ?? stateOf(path);
+    const close = () => {
+      if (database.isOpen) database.close();
+    };
+    const reopen = () => {
+      if (stateOf(path) !== state) {
+        throw new StoreUnavailable(`Database "${path}" was changed by another process: restart the exporter`);
+      }
+      // Within a process, SQLite would share the index of the log, which is read-only.
+      close();
+      return openAsFarAsPossible(path, state);
+    };
+    return { database, watch: watchPlace(path), begin: 'BEGIN', view: { reason, reopen }, close };
+  }
+}
+
+/** `null`: nothing can be read. */
+function openView(path: string): DatabaseSync | null {
+  let database: DatabaseSync | null = null;
+  try {
+    const file = realpathSync(path);
+    const url = pathToFileURL(file);
+    // To read a log SQLite needs its index, which was left beside it. Without a log it must not try to make one.
+    const hasLog = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    if (!hasLog) url.searchParams.set('immutable', '1');
+    database = new DatabaseSync(url, { timeout: busyTimeoutMs, readOnly: true });
+    refuseForeign(database);
+    refuseOlder(database);
+    return database;
+  } catch {
+    database?.close();
+    return null;
+  }
+}
+
+function stateOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats ? [stats.ino, stats.size, stats.mtimeMs].join() : 'none';
 }
 
 /** The database before the lock, so that nobody else has it in between. */

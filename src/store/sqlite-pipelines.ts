@@ -120,7 +120,10 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     async releaseHeld(repo) {
       const sql = `UPDATE pipelines SET is_held = 0 WHERE repo = ? AND number IN (SELECT number FROM pipelines
         INDEXED BY pipelines_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
-      while ((await run(sql, repo, repo)) > 0);
+      // Looked for first: a read-only database refuses even what would change nothing.
+      const anyHeld =
+        'SELECT 1 FROM pipelines INDEXED BY pipelines_held WHERE is_held = 1 AND repo = ? LIMIT 1';
+      while (await get(anyHeld, repo)) await run(sql, repo, repo);
     },
     async firstCreatedAt(repo, commit) {
       const row = await get(

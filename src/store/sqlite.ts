@@ -8,15 +8,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Follow, targetKey } from '../core/poll-schedule.ts';
 import type { Pair } from '../core/series/pair.ts';
 import { createQueue } from '../util/serial-queue.ts';
-import { checkpoint } from './checkpoint.ts';
-import type { FileFault } from './file-watch.ts';
 import { fromRepo, toRepo } from './rows.ts';
-import { asStoreError, isSqliteError } from './sqlite-errors.ts';
-import { type Connection, openInMemory, openToRead, openToWrite } from './sqlite-file.ts';
+import { createSession } from './session.ts';
+import { type Connection, openForExporter, openInMemory, openToRead } from './sqlite-file.ts';
 import { createIncidentTable, createMarkTable } from './sqlite-incidents.ts';
 import { createPipelineTable } from './sqlite-pipelines.ts';
 import { createSql, type Sql } from './sqlite-statements.ts';
-import { type Store, StoreDamaged, StoreUnavailable, type Transaction } from './store.ts';
+import { type Store, StoreUnavailable, type Transaction } from './store.ts';
 
 /**
  * Opens or creates the database at `path`, and brings it to the present version. Throws `StoreUnusable` for a file of a
@@ -24,7 +22,7 @@ import { type Store, StoreDamaged, StoreUnavailable, type Transaction } from './
  * Read-only, the file must exist and be of the present version, and nothing is ever written to it.
  */
 export function openSqliteStore(path: string, { isReadOnly = false } = {}): Store {
-  return createStore(isReadOnly ? openToRead(path) : openToWrite(path));
+  return createStore(isReadOnly ? openToRead(path) : openForExporter(path));
 }
 
 /** Keeps nothing beyond the process. */
@@ -33,49 +31,29 @@ export function openMemoryStore(): Store {
 }
 
 function createStore(connection: Connection): Store {
-  const { database, watch } = connection;
+  const session = createSession(connection);
   const queue = createQueue();
-  const transaction = createTransaction(createSql(database));
+  let prepared: { readonly database: DatabaseSync; readonly transaction: Transaction } | null = null;
   let isClosed = false;
-  /** Why nothing is possible any more until the next start. */
-  let end: StoreUnavailable | null = null;
 
-  /** What was said of a fault of the files: the log is saved once. */
-  const told = new Map<string, StoreUnavailable>();
-  const refuseFault = (): void => {
-    if (end) throw end;
-    const fault = watch.fault();
-    if (!fault) return;
-    const error =
-      told.get(fault.what) ?? new StoreUnavailable(`${fault.what}. ${adviceFor(database, fault)}`);
-    told.set(fault.what, error);
-    throw error;
-  };
-  const commit = (): void => {
-    database.exec('COMMIT');
-    if (watch.noteCommit()) return;
-    // The commit took place, but perhaps in a file that no restart finds. What is sent again changes nothing.
-    const fault = { what: 'A file of the database was removed during a commit', isWhole: true };
-    end = new StoreUnavailable(`${fault.what}. ${adviceFor(database, fault)}`);
-    throw end;
+  const begin = (): Transaction => {
+    const database = session.begin();
+    if (prepared?.database !== database) {
+      prepared = { database, transaction: createTransaction(createSql(database)) };
+    }
+    return prepared.transaction;
   };
 
   return {
     transact(work) {
       if (isClosed) return Promise.reject(new StoreUnavailable('Store is closed'));
       return queue.run(async () => {
-        refuseFault();
         try {
-          database.exec(connection.begin);
-          const result = await work(transaction);
-          commit();
+          const result = await work(begin());
+          session.commit();
           return result;
         } catch (cause) {
-          if (database.isTransaction) database.exec('ROLLBACK');
-          const error = asStoreError(cause);
-          // A backup will replace the database: what was committed until then would be lost.
-          if (error instanceof StoreDamaged) end = error;
-          throw error;
+          throw session.rollBack(cause);
         }
       });
     },
@@ -83,26 +61,9 @@ function createStore(connection: Connection): Store {
       if (isClosed) return;
       isClosed = true;
       await queue.idle();
-      connection.close();
+      session.close();
     },
   };
-}
-
-/** Saves what can be saved, and says what to do. */
-function adviceFor(database: DatabaseSync, { isWhole }: FileFault): string {
-  return isWhole && saveLog(database)
-    ? 'All that was acknowledged is in the database file: restart the exporter'
-    : 'Some of what was acknowledged may be lost: restart the exporter, and if it does not start, restore a backup';
-}
-
-/** Brings all that was committed into the database file, as long as this process can still read the log. */
-function saveLog(database: DatabaseSync): boolean {
-  try {
-    return checkpoint(database);
-  } catch (error) {
-    if (isSqliteError(error)) return false;
-    throw error;
-  }
 }
 
 function createTransaction(sql: Sql): Transaction {

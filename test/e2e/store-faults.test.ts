@@ -2,8 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { type ExporterProcess, startExporter, temporaryFolder } from '../support/exporter-process.ts';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  type ExporterProcess,
+  runExporter,
+  startExporter,
+  temporaryFolder,
+} from '../support/exporter-process.ts';
 
 const report = (number: number) => ({
   repo: 'acme/shop',
@@ -86,13 +91,126 @@ describe('a store that cannot write', () => {
   it('says so to whoever asks for readiness, before a webhook has come', async () => {
     const exporter = await startExporter({ DORA_DATABASE: join(temporaryFolder(), 'dora.db') });
     execFileSync('prlimit', ['--pid', String(exporter.child.pid), '--fsize=1:unlimited']);
-    const ready = await fetch(`${exporter.url}/readyz`);
-    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('Store cannot commit')]);
+    const ready = async () => (await fetch(`${exporter.url}/readyz`)).text();
+    await expect.poll(ready).toContain('Store cannot commit');
     expect((await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
   });
 });
 
+describe('a start on a disk that cannot be written', () => {
+  let folder: string;
+  let path: string;
+  const filler = () => join(folder, 'filler');
+
+  beforeEach(({ skip }) => {
+    folder = temporaryFolder();
+    path = join(folder, 'dora.db');
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'pipe' });
+    } catch {
+      skip('A small file system cannot be mounted here');
+    }
+    onTestFinished(() => void execFileSync('umount', ['--lazy', folder]));
+  });
+
+  const breaks: readonly [string, () => void, () => void][] = [
+    [
+      'full',
+      () => {
+        expect(() => writeFileSync(filler(), Buffer.alloc(4 * 1024 * 1024))).toThrow('ENOSPC');
+      },
+      () => rmSync(filler()),
+    ],
+    [
+      'read-only',
+      () => void execFileSync('mount', ['-o', 'remount,ro', folder]),
+      () => void execFileSync('mount', ['-o', 'remount,rw', folder]),
+    ],
+  ];
+  const ends: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGKILL'];
+
+  it.each(
+    breaks.flatMap(([name, breakIt, mendIt]) => ends.map((end) => [name, end, breakIt, mendIt] as const)),
+  )(
+    'serves what it has where it is %s after a %s, and takes webhooks in once it can',
+    async (_name, end, breakIt, mendIt) => {
+      const before = await startExporter({ DORA_DATABASE: path });
+      for (const number of [1, 2]) expect((await before.post(report(number))).status).toBe(202);
+      await before.stop(end);
+      breakIt();
+
+      const exporter = await startExporter({ DORA_DATABASE: path });
+      expect((await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
+      expect((await exporter.metrics()).get(deployments)).toBe(2);
+      expect((await exporter.post(report(3))).status).toBe(503);
+      const ready = await fetch(`${exporter.url}/readyz`);
+      expect([ready.status, await ready.text()]).toEqual([
+        503,
+        expect.stringMatching(/full|read-?only|disk/i),
+      ]);
+      expect((await fetch(`${exporter.url}/healthz`)).status).toBe(200);
+      expect((await fetch(`${exporter.url}/`)).status).toBe(200);
+      expect(exporter.output()).toContain('Store cannot be written');
+
+      mendIt();
+      expect((await fetch(`${exporter.url}/readyz`)).status).toBe(200);
+      expect(await (await exporter.post(report(3))).json()).toEqual({ result: 'stored' });
+      expect((await exporter.metrics()).get(deployments)).toBe(3);
+      expect(exporter.output()).toContain('Store can be written again');
+      await exporter.stop('SIGKILL');
+      const after = await startExporter({ DORA_DATABASE: path });
+      expect((await after.metrics()).get(deployments)).toBe(3);
+      await after.stop();
+    },
+  );
+
+  it('takes nothing in if another exporter has written meanwhile', async () => {
+    await (await startExporter({ DORA_DATABASE: path })).stop();
+    const [, breakIt, mendIt] = breaks[1] ?? [];
+    breakIt?.();
+    const exporter = await startExporter({ DORA_DATABASE: path });
+    mendIt?.();
+    const other = await startExporter({ DORA_DATABASE: path });
+    expect((await other.post(report(1))).status).toBe(202);
+    const inUse = await fetch(`${exporter.url}/readyz`);
+    expect([inUse.status, await inUse.text()]).toEqual([503, expect.stringContaining('in use by another')]);
+    await other.stop();
+    expect((await exporter.post(report(2))).status).toBe(503);
+    const changed = await fetch(`${exporter.url}/readyz`);
+    expect([changed.status, await changed.text()]).toEqual([
+      503,
+      expect.stringContaining('was changed by another process: restart the exporter'),
+    ]);
+    await exporter.stop();
+  });
+
+  it('fails where there is no database yet', async () => {
+    breaks[0]?.[1]();
+    const { code, output } = await runExporter({ DORA_DATABASE: path, DORA_LISTEN: '127.0.0.1:0' });
+    expect(output).toMatch(/Cannot open the database .*(full|I\/O error)/);
+    expect(code).toBe(1);
+  });
+});
+
 describe('a store with a damaged page', () => {
+  it.each(['pipelines', 'pipelines_deployments'])(
+    'is refused at a start that reads it, as is one that cannot be opened: %s',
+    async (table) => {
+      const path = join(temporaryFolder(), 'dora.db');
+      const first = await startExporter({ DORA_DATABASE: path });
+      for (let number = 1; number <= 300; number++) {
+        expect((await first.post({ ...report(number), commit: commitOf(number) })).status).toBe(202);
+      }
+      await first.stop();
+      damageLeafOf(path, table);
+      for (const args of table === 'pipelines' ? [[], ['--check']] : [[]]) {
+        const { code, output } = await runExporter({ DORA_DATABASE: path, DORA_LISTEN: '127.0.0.1:0' }, args);
+        expect(output).toMatch(/damaged, restore a backup/);
+        expect(code).toBe(2);
+      }
+    },
+  );
+
   it('takes nothing in from then on, and says so, though other pages can be written', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'dora.db');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import type { DoraJson, ExplanationJson } from '../../src/http/schemas.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { parseMetrics } from '../support/exporter-process.ts';
 import { aPolicy, aRecord } from '../support/records.ts';
 import { createSmallExporter, noon, type SmallExporter } from '../support/small-exporter.ts';
@@ -367,7 +367,7 @@ describe('GET /api/explain', () => {
   });
 
   it('takes a transaction for each, so that what comes in has its turn between one and the next', async () => {
-    const store = createMemoryStore();
+    const store = openMemoryStore();
     let transactions = 0;
     const exporter = await createSmallExporter({
       policy,

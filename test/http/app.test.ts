@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { StoreUnavailable } from '../../src/ingest/ingest.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { fixtureText } from '../support/fixtures.ts';
 import {
   adminToken,
@@ -314,7 +314,7 @@ describe('POST /webhook', () => {
   });
 
   it('answers 503 while the store cannot commit, and takes the same body afterwards', async () => {
-    const store = createMemoryStore();
+    const store = openMemoryStore();
     let isFull = false;
     const exporter = await createSmallExporter({
       store: {
@@ -343,7 +343,7 @@ describe('POST /webhook', () => {
   });
 
   it('acknowledges nothing before the store has committed it', async () => {
-    const store = createMemoryStore();
+    const store = openMemoryStore();
     const commit = Promise.withResolvers<void>();
     let isSlow = false;
     const exporter = await createSmallExporter({

@@ -7,7 +7,7 @@ import { pairKey } from '../../src/core/series/pair.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
@@ -25,7 +25,7 @@ interface Settings {
 }
 
 async function start({
-  store = createMemoryStore(),
+  store = openMemoryStore(),
   rules = [],
   mostPairs,
   historySeconds,

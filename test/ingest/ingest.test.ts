@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { createState } from '../../src/core/series/state.ts';
 import { createIngest, StoreUnavailable } from '../../src/ingest/ingest.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { aRecord, someFacts } from '../support/records.ts';
@@ -12,7 +12,7 @@ const now = 1_785_500_000;
 
 /** A store whose disk can be full: what only reads goes through all the same, as in SQLite. */
 function createFallibleStore() {
-  const inner = createMemoryStore();
+  const inner = openMemoryStore();
   let isFull = false;
   let isGone = false;
   const store: Store = {
@@ -77,7 +77,7 @@ describe('what only reads', () => {
   });
 
   it('finds rows and state of one moment, however late the store tells of its commit', async () => {
-    const inner = createMemoryStore();
+    const inner = openMemoryStore();
     const store: Store = {
       ...inner,
       async transact(work) {

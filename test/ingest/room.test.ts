@@ -3,7 +3,7 @@ import { createIngest } from '../../src/ingest/ingest.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
 import { createWebhook } from '../../src/sources/webhook.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { project } from '../support/projected.ts';
 import { aPolicy } from '../support/records.ts';
@@ -14,7 +14,7 @@ const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] 
 /** Intake with room for so many pairs and hints, on a store that outlives it. */
 async function createIntake(
   limits: { pairs?: number; hints?: number },
-  { canAsk = false, store = createMemoryStore() } = {},
+  { canAsk = false, store = openMemoryStore() } = {},
 ) {
   const clock = createFakeClock(noon);
   const mode: IntakeMode = { policy, canAsk, limits: { pairs: 1e9, hints: 1e9, ...limits } };

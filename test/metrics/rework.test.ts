@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { aPolicy } from '../support/records.ts';
 import { createSmallExporter, noon, type SmallExporter } from '../support/small-exporter.ts';
 
@@ -55,7 +55,7 @@ describe('rework on /metrics', () => {
   });
 
   it('counts on from where it was when rules are added: what is stored makes no jump', async () => {
-    const store = createMemoryStore();
+    const store = openMemoryStore();
     const before = await createSmallExporter({ store, policy: noRules });
     await before.receive(push(1, 'Revert "Cart"'));
     await before.receive(push(2, 'Cart'));

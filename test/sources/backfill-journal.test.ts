@@ -3,12 +3,10 @@ import { defaultPolicy } from '../../src/core/policy.ts';
 import { createState } from '../../src/core/series/state.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import { type BackfillJournal, createBackfillJournal } from '../../src/sources/backfill-journal.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { createLog } from '../../src/util/log.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
-import { createTemporaryFolder } from '../support/temporary-folder.ts';
 
 const start = 1_785_500_000;
 
@@ -30,7 +28,7 @@ function createJournal(store: Store, startSeconds = start) {
 
 /** A store in memory that reads while its disk is full. */
 function createFullStore(): Store {
-  const inner = createMemoryStore();
+  const inner = openMemoryStore();
   const put = () => Promise.reject(new StoreUnavailable('Disk is full'));
   return {
     ...inner,
@@ -38,22 +36,11 @@ function createFullStore(): Store {
   };
 }
 
-function openOnDisk(): Store {
-  const folder = createTemporaryFolder();
-  onTestFinished(() => folder.remove());
-  return openSqliteStore(folder.pathOf('dora.db'));
-}
-
-const stores: readonly [string, () => Store][] = [
-  ['in memory', createMemoryStore],
-  ['on SQLite', openOnDisk],
-];
-
 const statesOf = async (journal: BackfillJournal) => (await journal.list()).map(({ state }) => state);
 
-describe.each(stores)('a journal %s', (_name, openStore) => {
+describe('a journal', () => {
   const opened = (): Store => {
-    const store = openStore();
+    const store = openMemoryStore();
     onTestFinished(() => store.close());
     return store;
   };

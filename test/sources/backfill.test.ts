@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import type { BackfillSummary } from '../../src/sources/backfill.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import {
   type FakeWoodpecker,
@@ -403,7 +403,7 @@ describe('backfill at start', () => {
   it('goes on though the store fails meanwhile', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 120);
-    const memory = createMemoryStore();
+    const memory = openMemoryStore();
     let isBroken = false;
     const store: Store = {
       transact: (work) =>

@@ -5,7 +5,7 @@ import { type CommitRange, type Forge, ForgeUnavailable } from '../../src/forge/
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
 import { createLeadTimes } from '../../src/sources/fetch-commits.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Clock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
@@ -38,7 +38,7 @@ async function createSetting(
     head: string,
   ) => CommitRange | null | Error | Promise<CommitRange>,
   {
-    store = createMemoryStore(),
+    store = openMemoryStore(),
     asksForge = true,
     forgeIdentity = 'forge',
     aheadMs = () => 0,
@@ -133,7 +133,7 @@ describe('createLeadTimes', () => {
   });
 
   it('asks anew for the one step that a late deployment has split, and not again for what a restart knows', async () => {
-    const store = createMemoryStore();
+    const store = openMemoryStore();
     const before = await createSetting(() => bringing(start - 5000), { store });
     await before.deploy(shop, 1, 'a');
     await before.deploy(shop, 9, 'c');
@@ -167,7 +167,7 @@ describe('createLeadTimes', () => {
   });
 
   it('asks again for what could not be told, once another forge or token is set', async () => {
-    const store = createMemoryStore();
+    const store = openMemoryStore();
     const before = await createSetting((_, base) => (base === null ? bringing(start - 3000) : null), {
       store,
     });
@@ -276,7 +276,7 @@ describe('createLeadTimes', () => {
   });
 
   it('does not count again in the ledger what was unknown before there was a forge', async () => {
-    const store = createMemoryStore();
+    const store = openMemoryStore();
     const without = await createSetting(() => null, { store, asksForge: false });
     await without.deploy(shop, 1, 'a');
     expect(without.leadTimes()).toEqual({ samples: [], observed: 0, unknown: 1 });

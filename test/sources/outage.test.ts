@@ -1,7 +1,7 @@
 /** Woodpecker or the store gone for an hour with all lanes at work: what the log makes of it, and that nothing is lost. */
 
 import { expect, it, onTestFinished } from 'vitest';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
 import { createLiveHarness, startSimulatedWoodpecker } from '../support/live-harness.ts';
@@ -75,7 +75,7 @@ it('an hour in which the store fails is told by whoever watches over it, and los
   const { clock, woodpecker } = await startSimulatedWoodpecker();
   onTestFinished(() => woodpecker.close());
   woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
-  const memory = createMemoryStore();
+  const memory = openMemoryStore();
   let isFull = false;
   const store: Store = {
     ...memory,

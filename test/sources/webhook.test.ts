@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import { StoreUnavailable } from '../../src/ingest/ingest.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { fixture } from '../support/fixtures.ts';
 import { projectWindows } from '../support/projected.ts';
 import { aPolicy } from '../support/records.ts';
@@ -347,7 +347,7 @@ describe('a webhook that is all there is', () => {
   });
 
   it('takes nothing in where the store cannot commit, and the same body again later', async () => {
-    const store = createMemoryStore();
+    const store = openMemoryStore();
     let isBroken = false;
     const exporter = await createSmallExporter({
       store: {

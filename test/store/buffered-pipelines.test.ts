@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { createBufferedPipelines } from '../../src/store/buffered-pipelines.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { PipelineTable } from '../../src/store/store.ts';
-import { aRecord, aStoredPipeline } from '../support/records.ts';
+import { aRecord, aRepo, aStoredPipeline } from '../support/records.ts';
 
 /** Work on a table behind its buffer, and how often the table itself was written. */
 async function buffered<T>(
   work: (pipelines: ReturnType<typeof createBufferedPipelines>, table: PipelineTable) => Promise<T>,
 ): Promise<{ result: T; puts: number; credits: number }> {
   const written = { puts: 0, credits: 0 };
-  const result = await createMemoryStore().transact(async ({ pipelines: table }) => {
+  const result = await openMemoryStore().transact(async ({ repos, pipelines: table }) => {
+    expect((await repos.add(aRepo())).key).toBe(1);
     const counting: PipelineTable = {
       ...table,
       put(pipeline) {

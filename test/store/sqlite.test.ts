@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnavailable, StoreUnusable } from '../../src/store/store.ts';
 import { aPair, aRecord, aStoredPipeline } from '../support/records.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
@@ -22,6 +22,16 @@ import { addRepo, collect, describeStore } from './contract.ts';
 describeStore('openSqliteStore with a file', async () => {
   const folder = createTemporaryFolder();
   return { store: openSqliteStore(folder.pathOf('dora.db')), discard: folder.remove };
+});
+
+describeStore('openMemoryStore', async () => ({ store: openMemoryStore(), discard: () => undefined }));
+
+describe('openMemoryStore', () => {
+  it('shares nothing with another store', async () => {
+    const [one, other] = [openMemoryStore(), openMemoryStore()];
+    await one.transact((tx) => tx.meta.put('policy', 'a'));
+    expect(await other.transact((tx) => tx.meta.get('policy'))).toBeNull();
+  });
 });
 
 describe('openSqliteStore', () => {

@@ -8,7 +8,7 @@ import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
 import { createScans } from '../../src/sources/one-scan-per-repo.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type Clock, systemClock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
@@ -43,7 +43,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
     clock = systemClock,
     policy = defaultPolicy,
     historySeconds = 120 * 86_400,
-    store = createMemoryStore(),
+    store = openMemoryStore(),
     token = woodpecker.userToken,
   } = options;
   const aborter = new AbortController();

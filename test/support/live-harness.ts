@@ -13,7 +13,7 @@ import { followPipelines } from '../../src/sources/poll-pipelines.ts';
 import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
 import { createEventStream, type EventStream } from '../../src/sources/stream.ts';
 import { createWebhook, type Webhook } from '../../src/sources/webhook.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createLog } from '../../src/util/log.ts';
 import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpecker/client.ts';
@@ -83,7 +83,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     woodpecker,
     token = woodpecker.userToken,
     policy = defaultPolicy,
-    store = createMemoryStore(),
+    store = openMemoryStore(),
     intervalSeconds = 300,
   } = options;
   const aborter = new AbortController();

@@ -1,7 +1,7 @@
 /** A simulated Woodpecker with the repo `acme/shop`, and exporters that come and go on one database. Ends with the test. */
 
 import { onTestFinished } from 'vitest';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { FakeWoodpecker } from './fake-woodpecker.ts';
 import {
   createLiveHarness,
@@ -24,7 +24,7 @@ export async function createSharedWorld(version?: string): Promise<SharedWorld> 
   const { clock, woodpecker } = await startSimulatedWoodpecker(version);
   onTestFinished(() => woodpecker.close());
   woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
-  const store = createMemoryStore();
+  const store = openMemoryStore();
   return {
     clock,
     woodpecker,

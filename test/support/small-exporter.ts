@@ -24,7 +24,7 @@ import {
   sources,
 } from '../../src/sources/event-labels.ts';
 import { createWebhook, type WebhookAnswer } from '../../src/sources/webhook.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createBreath } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
@@ -68,7 +68,7 @@ export interface SmallExporterOptions {
 }
 
 export async function createSmallExporter(options: SmallExporterOptions = {}): Promise<SmallExporter> {
-  const { canAsk = false, policy = defaultPolicy, store = createMemoryStore() } = options;
+  const { canAsk = false, policy = defaultPolicy, store = openMemoryStore() } = options;
   const clock = createFakeClock(noon);
   const lines: string[] = [];
   const log = createLog('debug', (line) => lines.push(line));

@@ -8,8 +8,7 @@ import type { State } from '../../src/core/series/state.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
-import { createMemoryStore } from '../../src/store/memory.ts';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { nameGauges } from './gauges.ts';
@@ -26,7 +25,7 @@ export interface StoreHost {
 
 /** Outlives a restart by not being restarted: what is loaded from it is all that counts. */
 export function createMemoryHost(): StoreHost {
-  return { open: createMemoryStore, reopen: async (store) => store };
+  return { open: openMemoryStore, reopen: async (store) => store };
 }
 
 export function createSqliteHost(path: string): StoreHost {

@@ -1,0 +1,95 @@
+/**
+ * A database over the life of a store: opened anew once it can be written, and given up once what it holds cannot be
+ * relied on any more.
+ */
+
+import type { DatabaseSync } from 'node:sqlite';
+import { checkpoint } from './checkpoint.ts';
+import type { FileFault } from './file-watch.ts';
+import { asStoreError, isReadOnlyRefusal, isSqliteError } from './sqlite-errors.ts';
+import type { Connection, View } from './sqlite-file.ts';
+import { StoreDamaged, StoreUnavailable, StoreUnusable } from './store.ts';
+
+export interface Session {
+  /** Begins a transaction on the connection that it returns. Throws `StoreUnavailable` if nothing may be written. */
+  begin(): DatabaseSync;
+  /** Throws unless all of the transaction is where a restart finds it. */
+  commit(): void;
+  /** Ends a transaction that failed, and returns the cause in the words of `store.ts`. */
+  rollBack(cause: unknown): unknown;
+  close(): void;
+}
+
+export function createSession(first: Connection): Session {
+  let connection = first;
+  /** Why the database can only be read; `null`: it can be written. */
+  let refusal: StoreUnavailable | null = null;
+  /** Why nothing is possible any more until the next start. */
+  let end: StoreUnavailable | null = null;
+  /** Faults of the files that were met: the log is saved once for each. */
+  const met = new Map<string, StoreUnavailable>();
+
+  const meet = (fault: FileFault): StoreUnavailable => {
+    const known = met.get(fault.what);
+    if (known) return known;
+    const error = new StoreUnavailable(`${fault.what}. ${saveAndAdvise(connection.database, fault)}`);
+    met.set(fault.what, error);
+    return error;
+  };
+  /** A database that could only be read may be writable by now. */
+  const tryToWrite = (view: View): void => {
+    try {
+      connection = view.reopen();
+      refusal = connection.view?.reason ?? null;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable || error instanceof StoreUnusable)) throw error;
+      refusal = new StoreUnavailable(error.message, { cause: error });
+      if (!connection.database.isOpen) throw refusal;
+    }
+  };
+
+  return {
+    begin() {
+      if (end) throw end;
+      const fault = connection.watch.fault();
+      if (fault) throw meet(fault);
+      if (connection.view) tryToWrite(connection.view);
+      connection.database.exec(connection.begin);
+      return connection.database;
+    },
+    commit() {
+      connection.database.exec('COMMIT');
+      if (connection.watch.noteCommit()) return;
+      // The commit took place, but perhaps in a file that no restart finds. What is sent again changes nothing.
+      end = meet({ what: 'A file of the database was removed during a commit', isWhole: true });
+      throw end;
+    },
+    rollBack(cause) {
+      const { database } = connection;
+      if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
+      if (refusal && isReadOnlyRefusal(cause)) return refusal;
+      const error = asStoreError(cause);
+      // A backup will replace the database: what was committed until then would be lost.
+      if (error instanceof StoreDamaged) end = error;
+      return error;
+    },
+    close: () => connection.close(),
+  };
+}
+
+/** Saves what can be saved, and says what to do. */
+function saveAndAdvise(database: DatabaseSync, { isWhole }: FileFault): string {
+  return isWhole && saveLog(database)
+    ? 'All that was acknowledged is in the database file: restart the exporter'
+    : 'Some of what was acknowledged may be lost: restart the exporter, and if it does not start, restore a backup';
+}
+
+/** Brings all that was committed into the database file, as long as this process can still read the log. */
+function saveLog(database: DatabaseSync): boolean {
+  try {
+    return checkpoint(database);
+  } catch (error) {
+    if (isSqliteError(error)) return false;
+    throw error;
+  }
+}
