@@ -1,7 +1,7 @@
 /** From a request to its body, as bytes and as JSON; what is wrong with it becomes the answer. */
 
+import { mostJsonValues, parseJson } from '../util/parse-json.ts';
 import type { BodyReader } from './body.ts';
-import { mostJsonValues, parseJson } from './parse-json.ts';
 import { problem } from './problem.ts';
 
 export type Received<T> =

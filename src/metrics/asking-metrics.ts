@@ -47,6 +47,11 @@ export function createAskingMetrics(
       help: 'Ends that reconciliation found, and neither webhook nor stream had told.',
       registers,
     }),
+    unreadableRows: new Counter({
+      name: 'dora_exporter_unreadable_rows_total',
+      help: "Rows of Woodpecker's lists that could not be read, each time that a list was read.",
+      registers,
+    }),
     requests: new Counter({
       name: 'dora_exporter_woodpecker_requests_total',
       help: "Requests to Woodpecker's REST API by status code; none where there was no answer.",

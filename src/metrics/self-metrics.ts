@@ -14,6 +14,7 @@ export interface SelfMetrics<Source extends string, Result extends string> {
   setBackfillRunning(isRunning: boolean): void;
   setWoodpeckerUp(isUp: boolean): void;
   setStreamConnected(isConnected: boolean): void;
+  countUnreadableRow(): void;
   noteReconciliation(): void;
   /** `status` is 0 where there was no answer. */
   observeRequest(request: { readonly status: number; readonly ms: number }): void;
@@ -184,6 +185,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
         stream?.connected.set(Number(isConnected));
         if (!isConnected) stream?.reconnects.inc();
       }),
+    countUnreadableRow: () => change(() => asking?.unreadableRows.inc()),
     noteReconciliation: () =>
       change(() => {
         reconciledAt = now();

@@ -1,10 +1,12 @@
-/** Which repos there are: asks Woodpecker, tells the store, and refuses to mix two servers in one database. */
+/** Which repos exist: asks Woodpecker, stores what is new of them, and refuses to mix two servers in one database. */
 
 import { isWatched } from '../core/classification.ts';
-import { nameKey, type Repo } from '../core/repo.ts';
+import { isInFuture } from '../core/clock-skew.ts';
+import { learn, nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
+import type { UnitOfWork } from '../ingest/unit-of-work.ts';
+import { type Clock, createBreath, nowSeconds } from '../util/clock.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
@@ -20,27 +22,81 @@ export interface Discovery {
   readonly clock: Clock;
 }
 
+/** What a list has changed of a repo. */
+export interface LearntRepo {
+  /** `null`: the repo is new. */
+  readonly before: Repo | null;
+  readonly after: Repo;
+}
+
+/** The most repos that one transaction takes in. */
+const sliceSize = 200;
+
 /** The repos that the token reaches and the policy watches. Rejects with `WoodpeckerReplaced` or as the client does. */
 export async function discoverRepos(
   { ingest, client, clock }: Discovery,
   signal: AbortSignal,
 ): Promise<Repo[]> {
   const { admin } = await client.user(signal);
-  const found = (await client.repos(admin, signal)).filter(
-    (wire) => wire.active !== false && isWatched(ingest.mode.policy, wire.full_name),
-  );
-  refuseReplaced(ingest.state, found);
-  return ingest.submit(async (uow) => {
-    const repos: Repo[] = [];
-    for (const wire of found) {
-      const facts = toRepoFacts(wire, nowSeconds(clock));
-      if (uow.admitsRepo(facts)) repos.push(await uow.repoOf(facts));
-    }
-    return repos;
-  });
+  const { rows } = await client.repos(admin, signal);
+  await learnRepos({ ingest, clock }, rows);
+  const ids = new Set(rows.filter((wire) => isWanted(ingest, wire)).map((wire) => wire.id));
+  return [...ingest.state.repos.values()].filter((repo) => ids.has(repo.woodpeckerId));
 }
 
-/** Throws `WoodpeckerReplaced` where an id now means another repo of the forge, under another name. */
+/**
+ * Stores what a list shows of repos and is not stored yet, in slices. Writes nothing if nothing is new. Rejects with
+ * `WoodpeckerReplaced` or `StoreUnavailable`.
+ */
+export async function learnRepos(
+  { ingest, clock }: Pick<Discovery, 'ingest' | 'clock'>,
+  wires: readonly WireRepo[],
+): Promise<LearntRepo[]> {
+  const { state } = ingest;
+  const asOf = nowSeconds(clock);
+  const breathe = createBreath();
+  const news: RepoFacts[] = [];
+  for (const wire of wires) {
+    await breathe();
+    if (!isWanted(ingest, wire)) continue;
+    refuseReplaced(state, [wire]);
+    const facts = toRepoFacts(wire, asOf);
+    if (isNews(wire.id ? state.repoById(wire.id) : null, facts)) news.push(facts);
+  }
+  const learnt: LearntRepo[] = [];
+  for (let at = 0; at < news.length; at += sliceSize) {
+    const slice = news.slice(at, at + sliceSize);
+    learnt.push(...(await ingest.submit((uow) => learnSlice(uow, slice))));
+  }
+  return learnt;
+}
+
+async function learnSlice(uow: UnitOfWork, slice: readonly RepoFacts[]): Promise<LearntRepo[]> {
+  const learnt: LearntRepo[] = [];
+  for (const facts of slice) {
+    if (!uow.admitsRepo(facts)) continue;
+    const before = facts.woodpeckerId === null ? null : uow.repoById(facts.woodpeckerId);
+    learnt.push({ before, after: await uow.repoOf(facts) });
+  }
+  return learnt;
+}
+
+function isWanted(ingest: Ingest, wire: WireRepo): boolean {
+  return Boolean(wire.id) && wire.active !== false && isWatched(ingest.mode.policy, wire.full_name);
+}
+
+/** Whether `facts` hold anything new but the time at which they were told. */
+function isNews(known: Repo | null, facts: RepoFacts): boolean {
+  if (!known || known.isGone || isInFuture(known.namedAt, facts.asOf)) return true;
+  const learnt = learn(known, facts);
+  return (
+    learnt.fullName !== known.fullName ||
+    learnt.forgeRemoteId !== known.forgeRemoteId ||
+    learnt.defaultBranches !== known.defaultBranches
+  );
+}
+
+/** Throws `WoodpeckerReplaced` if an id now means another repo of the forge, under another name. */
 export function refuseReplaced(state: State, found: readonly WireRepo[]): void {
   for (const wire of found) {
     const known = wire.id ? state.repoById(wire.id) : null;

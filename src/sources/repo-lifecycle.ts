@@ -1,33 +1,34 @@
 /**
- * Which repos are there: notices those that are new, renamed, gone or back from what listings bring, and what they no
- * longer bring.
+ * Which repos exist: notices from lists, and from what lists no longer show, that a repo is new, renamed, gone or back.
  *
- * A listing may leave out a repo that is there, since it has only become invisible. So one that is missed is first asked
- * for by itself, and is gone only when that fails twice.
+ * A list may leave out a repo that exists, since it has only become invisible. A missing repo is therefore asked for by
+ * itself, and is gone only if that fails twice.
  */
 
-import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
-import type { Log } from '../util/log.ts';
-import { NotFound, pageSize, type WoodpeckerClient } from '../woodpecker/client.ts';
-import { toRepoFacts } from '../woodpecker/normalise.ts';
+import { describeError, type Log } from '../util/log.ts';
+import { NotFound, pageSize, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import type { Listed } from '../woodpecker/lists.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
-import { refuseReplaced } from './repo-discovery.ts';
+import { type LearntRepo, learnRepos } from './repo-discovery.ts';
 import { type AskableRepo, watchedRepos } from './watched-repos.ts';
 
 export interface Presence {
-  /** Before the first list: has all known repos be missed that it does not bring. They may have gone while nobody looked. */
+  /** Before the first list: marks all known repos that it does not show as missing. They may have gone unseen. */
   expectKnown(): void;
-  /** Takes in the user's list, whole. Rejects with `WoodpeckerReplaced`. */
-  takeList(wires: readonly WireRepo[]): Promise<void>;
-  /** Reads the next page of all repos, as an administrator may; once around, what none has brought is missed. */
+  /**
+   * Takes in the user's list, whole. Returns whether it shows a repo that it did not show before. Rejects with
+   * `WoodpeckerReplaced`.
+   */
+  takeList(list: Listed<WireRepo>): Promise<boolean>;
+  /** Reads the next page of all repos, as an administrator may. After the last, repos that no page has shown are missing. */
   takeNextPage(signal: AbortSignal): Promise<void>;
   /** The repos that are to be asked for. */
   missed(): readonly AskableRepo[];
   isMissed(repo: Repo): boolean;
-  /** Has a repo be asked for: something says that it is not there. */
+  /** Marks a repo as possibly gone; a next round asks for it. */
   miss(repo: Repo): void;
   ask(repo: AskableRepo, signal: AbortSignal): Promise<void>;
 }
@@ -37,49 +38,43 @@ export interface PresenceOptions {
   readonly client: WoodpeckerClient;
   readonly clock: Clock;
   readonly log: Log;
-  /** Told where there are repos that are new or back. */
+  /** Called if repos are new or back. */
   readonly onNewRepos: () => void;
 }
 
 const asksThatAgree = 2;
 
 export function createPresence({ ingest, client, clock, log, onNewRepos }: PresenceOptions): Presence {
-  /** How often in a row each repo that is missed was asked for and not found, by its key. */
+  /** How often in a row each missing repo was asked for and not found, by its key. */
   const absences = new Map<number, number>();
-  /** Ids of the repos that the user's list brings; `null` before the first. */
+  /** Ids of the repos that the user's list shows; `null` before the first. */
   let listed: ReadonlySet<number> | null = null;
-  /** An administrator's list of all repos is read a page a round: where it stands, and what it has brought. */
+  /** An administrator's list of all repos: the page to read next, and the ids on earlier ones. */
   let nextPage = 1;
-  let broughtByPages = new Set<number>();
+  let onPages = new Set<number>();
 
   const miss = (repo: Repo): void => {
     if (!absences.has(repo.key)) absences.set(repo.key, 0);
   };
 
-  /** Stores what a listing tells of repos; new and returned ones are then brought up to date in the background. */
+  const logLearnt = ({ before, after }: LearntRepo): void => {
+    const repo = after.fullName;
+    if (!before) log.info('Repo is new', { repo });
+    else if (before.isGone) log.info('Repo is back, and its series with it', { repo });
+    else if (before.fullName !== repo) {
+      log.info('Repo was renamed; its totals go along', { from: before.fullName, to: repo });
+    }
+  };
+
+  /** Stores what a list shows of repos. The backlog then brings new and returned ones up to date. */
   const learn = async (wires: readonly WireRepo[]): Promise<void> => {
-    const now = nowSeconds(clock);
-    const relevant = wires.filter(
-      (wire) => wire.id && wire.active !== false && isWatched(ingest.mode.policy, wire.full_name),
-    );
-    refuseReplaced(ingest.state, relevant);
-    let isAnyNew = false;
-    await ingest.submit(async (uow) => {
-      for (const wire of relevant) {
-        const facts = toRepoFacts(wire, now);
-        if (!uow.admitsRepo(facts)) continue;
-        const before = wire.id ? uow.repoById(wire.id) : null;
-        const after = await uow.repoOf(facts);
-        isAnyNew ||= !before || before.isGone;
-        if (!before) log.info('Repo is new', { repo: after.fullName });
-        else if (before.isGone) log.info('Repo is back, and its series with it', { repo: after.fullName });
-        else if (before.fullName !== after.fullName) {
-          log.info('Repo was renamed; its totals go along', { from: before.fullName, to: after.fullName });
-        }
-        absences.delete(after.key);
-      }
-    });
-    if (isAnyNew) onNewRepos();
+    const learnt = await learnRepos({ ingest, clock }, wires);
+    for (const one of learnt) logLearnt(one);
+    for (const { id, active } of wires) {
+      const repo = id && active !== false ? ingest.state.repoById(id) : null;
+      if (repo) absences.delete(repo.key);
+    }
+    if (learnt.some(({ before }) => !before || before.isGone)) onNewRepos();
   };
 
   const noteAbsence = async (repo: AskableRepo): Promise<void> => {
@@ -87,12 +82,14 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     absences.set(repo.key, asks);
     if (asks < asksThatAgree) return;
     absences.delete(repo.key);
-    log.info('Repo is no longer active in Woodpecker: its series end, its totals are kept', {
-      repo: repo.fullName,
-    });
+    const namedAt = nowSeconds(clock);
     await ingest.submit(async (uow) => {
       const current = uow.repoById(repo.woodpeckerId);
-      if (current) await uow.putRepo({ ...current, isGone: true });
+      // Until now it had this name: how long it is gone counts from here.
+      if (current) await uow.putRepo({ ...current, isGone: true, namedAt });
+    });
+    log.info('Repo is no longer active in Woodpecker: its series end, its totals are kept', {
+      repo: repo.fullName,
     });
   };
 
@@ -100,25 +97,31 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     expectKnown() {
       listed ??= new Set(watchedRepos(ingest).map((repo) => repo.woodpeckerId));
     },
-    async takeList(wires) {
-      await learn(wires);
-      const ids = new Set(wires.flatMap((wire) => wire.id ?? []));
+    async takeList(list) {
+      await learn(list.rows);
+      const ids = idsOf(list);
       for (const repo of watchedRepos(ingest)) {
         if (listed?.has(repo.woodpeckerId) && !ids.has(repo.woodpeckerId)) miss(repo);
       }
+      const before = listed;
       listed = ids;
+      return before !== null && [...ids].some((id) => !before.has(id));
     },
     async takeNextPage(signal) {
       const page = await client.allRepos(nextPage, signal);
-      await learn(page);
-      for (const wire of page) if (wire.id) broughtByPages.add(wire.id);
-      if (page.length === pageSize) {
+      await learn(page.rows);
+      const before = onPages.size;
+      for (const id of idsOf(page)) onPages.add(id);
+      const isEndless = page.length >= pageSize && onPages.size === before;
+      if (page.length >= pageSize && !isEndless) {
         nextPage++;
         return;
       }
-      for (const repo of watchedRepos(ingest)) if (!broughtByPages.has(repo.woodpeckerId)) miss(repo);
+      if (isEndless) client.noteEndlessList('/api/repos');
+      // Pages that never come show no repo as missing.
+      else for (const repo of watchedRepos(ingest)) if (!onPages.has(repo.woodpeckerId)) miss(repo);
       nextPage = 1;
-      broughtByPages = new Set();
+      onPages = new Set();
     },
     missed: () => watchedRepos(ingest).filter((repo) => absences.has(repo.key)),
     isMissed: (repo) => absences.has(repo.key),
@@ -129,9 +132,16 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
         if (wire.active === false) await noteAbsence(repo);
         else await learn([wire]);
       } catch (error) {
-        if (!(error instanceof NotFound)) throw error;
-        await noteAbsence(repo);
+        if (error instanceof NotFound) await noteAbsence(repo);
+        // It exists, in a form that cannot be read; other repos can.
+        else if (error instanceof Unavailable && error.status === 200) {
+          log.debug('Repo cannot be read', { repo: repo.fullName, error: describeError(error) });
+        } else throw error;
       }
     },
   };
+}
+
+function idsOf({ rows, oddIds }: Listed<WireRepo>): Set<number> {
+  return new Set([...rows.flatMap((wire) => wire.id ?? []), ...oddIds]);
 }

@@ -15,6 +15,7 @@ import { openEventStream } from '../woodpecker/event-stream.ts';
 import { createWoodpeckerHealth, type WoodpeckerHealth } from '../woodpecker/health.ts';
 import { type BackfillRunner, createBackfill } from './backfill.ts';
 import type { EventResult, OnEvent, Source } from './event-labels.ts';
+import { createListTroubles } from './list-troubles.ts';
 import { createScans } from './one-scan-per-repo.ts';
 import { followPipelines } from './poll-pipelines.ts';
 import { createReconciliation } from './reconcile.ts';
@@ -53,9 +54,12 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
     if (health.isTokenRefused) stream.reconnect();
   });
   const connection = config.woodpecker;
+  const listTroubles = createListTroubles(log, metrics.countUnreadableRow);
   const client = createWoodpeckerClient({
     ...connection,
     sleep: clock.sleep,
+    onOddRow: listTroubles.noteOddRow,
+    onEndlessList: listTroubles.noteEndlessList,
     onRequest(request) {
       health.note(request);
       metrics.observeRequest(request);

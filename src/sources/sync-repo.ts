@@ -9,6 +9,7 @@
 
 import { isInFuture } from '../core/clock-skew.ts';
 import type { CoveredGround } from '../core/repo.ts';
+import type { UnitOfWork } from '../ingest/unit-of-work.ts';
 import { nowSeconds } from '../util/clock.ts';
 import { createdAt, type WirePipeline } from '../woodpecker/wire.ts';
 import type { Source } from './event-labels.ts';
@@ -44,11 +45,16 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
 
     let counts = noCounts;
     let highest = watermark ?? 0;
-    let lowest: CoveredGround | null = null;
+    let lowest = null as CoveredGround | null;
+    let isWhole = true;
+    const onEndless = () => {
+      isWhole = false;
+    };
     /** Reads down to `until`: the floor, or the ground that an earlier scan has covered. */
     const read = async (query: { before?: number }, until: number): Promise<void> => {
       const { woodpeckerId } = repoAt(repoKey);
-      for await (const rows of pipelinePages(client, woodpeckerId, { ...oldest, ...query }, signal)) {
+      const pages = pipelinePages(client, woodpeckerId, { ...oldest, ...query }, signal, onEndless);
+      for await (const rows of pages) {
         const wanted = rows.filter((row) => !isBounded || createdAt(row) > horizon);
         highest = Math.max(highest, ...wanted.map((row) => row.number));
         lowest = lowerGround(lowest, wanted, highest);
@@ -67,13 +73,27 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
       counts = addCounts(counts, await findLastOutcomes(intake, repoKey, source, signal));
     }
 
+    // Of a list that did not show its older rows, only what it has shown is known.
+    const knownFrom = isWhole ? horizon : Math.max(horizon, lowest?.fromCreatedAt ?? horizon);
+    const isQuiet =
+      isWhole &&
+      earlier === null &&
+      highest === watermark &&
+      counts.duplicate === counts.scanned &&
+      !isInFuture(scannedAt ?? 0, startedAt) &&
+      (await floorOf(repoKey, watermark, startedAt)) === floor;
     await ingest.submit(async (uow) => {
       const current = uow.repoById(repoAt(repoKey).woodpeckerId);
       if (!current) return;
       const hasReachedHorizon = isFirst || isBounded;
+      const knownBefore = current.knownSince ?? knownFrom;
       const knownSince = hasReachedHorizon
-        ? Math.min(current.knownSince ?? horizon, horizon)
-        : current.knownSince;
+        ? Math.min(knownBefore, knownFrom)
+        : isWhole
+          ? current.knownSince
+          : Math.max(knownBefore, knownFrom);
+      const changesNothing = isQuiet && knownSince === current.knownSince;
+      if (changesNothing && (await isNoneHeld(uow, repoKey))) return;
       const scan = { watermark: highest, scannedAt: startedAt, covered: null };
       await uow.putRepo({ ...current, knownSince, scan });
       await uow.release(repoKey);
@@ -112,6 +132,11 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
   };
 
   return catchUp;
+}
+
+async function isNoneHeld(uow: UnitOfWork, repoKey: number): Promise<boolean> {
+  for await (const slice of uow.tx.pipelines.held(repoKey)) if (slice.length > 0) return false;
+  return true;
 }
 
 /** The ground from the highest number down to the lowest row so far. */

@@ -15,6 +15,14 @@ export class Refused extends Error {
   override name = 'Refused';
 }
 
+/** A reader's word that a body is not as expected. */
+export class Unexpected extends Error {
+  override name = 'Unexpected';
+}
+
+/** Reads the body of an answer as it arrives. Rejects with `Unexpected`. */
+export type ReadBody<T> = (body: AsyncIterable<Uint8Array>) => Promise<T>;
+
 /** No usable answer, after all tries. */
 export class Unavailable extends Error {
   override name = 'Unavailable';
@@ -71,7 +79,8 @@ export interface PatientAnswer<T> {
 
 export type PatientGet = <T>(
   path: string,
-  schema: z.ZodType<T>,
+  /** What the answer is, or how to read it. */
+  expected: z.ZodType<T> | ReadBody<T>,
   signal: AbortSignal,
 ) => Promise<PatientAnswer<T>>;
 
@@ -84,7 +93,7 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
   const fetchAnswer = options.fetch ?? fetch;
   const slots = createSlots(concurrentRequests);
 
-  const tryOnce = async <T>(path: string, schema: z.ZodType<T>, signal: AbortSignal) => {
+  const tryOnce = async <T>(path: string, expected: z.ZodType<T> | ReadBody<T>, signal: AbortSignal) => {
     const began = performance.now();
     let status = 0;
     let failure: unknown = null;
@@ -101,7 +110,7 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
         signal: AbortSignal.any([signal, timeout.signal]),
       });
       status = answer.status;
-      return { body: await readAnswer(path, answer, schema), headers: answer.headers };
+      return { body: await readAnswer(path, answer, expected), headers: answer.headers };
     } catch (error) {
       failure = error;
       throw error;
@@ -111,7 +120,11 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
     }
   };
 
-  async function readAnswer<T>(path: string, answer: Response, schema: z.ZodType<T>): Promise<T> {
+  async function readAnswer<T>(
+    path: string,
+    answer: Response,
+    expected: z.ZodType<T> | ReadBody<T>,
+  ): Promise<T> {
     const { status } = answer;
     if (!answer.ok) {
       const target = describeRedirect(answer, path);
@@ -140,12 +153,20 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
         status,
       });
     }
-    const parsed = schema.safeParse(JSON.parse(await readText(answer, options.largestAnswerBytes)));
-    if (parsed.success) return parsed.data;
-    const mismatch = z.prettifyError(parsed.error);
-    throw new Unavailable(`${server}'s answer to ${withoutQuery(path)} is not as expected: ${mismatch}`, {
-      status,
-    });
+    try {
+      if (typeof expected === 'function') return await expected(answer.body ?? emptyBody());
+      const parsed = expected.safeParse(
+        JSON.parse(
+          (await readBytes(answer.body ?? emptyBody(), options.largestAnswerBytes)).toString('utf8'),
+        ),
+      );
+      if (parsed.success) return parsed.data;
+      throw new Unexpected(describeMismatch(parsed.error));
+    } catch (error) {
+      if (!(error instanceof Unexpected)) throw error;
+      const message = `${server}'s answer to ${withoutQuery(path)} is not as expected: ${error.message}`;
+      throw new Unavailable(message, { status });
+    }
   }
 
   function toUnavailable(path: string, error: unknown): Unavailable {
@@ -165,11 +186,11 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
     return Math.max(Math.min(asked, longestRetryAfterMs), backoff);
   }
 
-  return async (path, schema, signal) => {
+  return async (path, expected, signal) => {
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted();
       try {
-        return await slots.use(() => tryOnce(path, schema, signal), signal);
+        return await slots.use(() => tryOnce(path, expected, signal), signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Refused) throw error;
@@ -182,20 +203,30 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
   };
 }
 
+const mostIssuesTold = 3;
+
+function describeMismatch({ issues }: z.ZodError): string {
+  const told = z.prettifyError({ issues: issues.slice(0, mostIssuesTold) });
+  const left = issues.length - mostIssuesTold;
+  return left > 0 ? `${told}\nand ${left} more` : told;
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}
+
 function withoutQuery(path: string): string {
   return path.split('?', 1)[0] ?? path;
 }
 
-/** Rejects where it is longer than `largestBytes`. */
-async function readText(answer: Response, largestBytes: number): Promise<string> {
+/** Rejects with `Unexpected` if the body is longer than `largestBytes`. */
+export async function readBytes(body: AsyncIterable<Uint8Array>, largestBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of answer.body ?? []) {
+  for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes > largestBytes) throw new Error(`Answer is larger than ${largestBytes} bytes`);
+    if (bytes > largestBytes) throw new Unexpected(`It is larger than ${largestBytes} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** `null` where the header is missing or cannot be read. */

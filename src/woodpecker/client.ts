@@ -5,25 +5,28 @@
  * Refuses to know: the store, policies.
  */
 
-import { z } from 'zod';
+import type { z } from 'zod';
 import { createPatientGet, Refused, Unavailable } from '../util/get-json.ts';
+import { type Listed, listOf, type OddRow, oneOf } from './lists.ts';
 import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
 export interface WoodpeckerClient {
   user(signal: AbortSignal): Promise<{ login: string; admin: boolean }>;
-  /** All repos that the token reaches: every active one for an admin, else those that the user may push to. */
-  repos(isAdmin: boolean, signal: AbortSignal): Promise<readonly WireRepo[]>;
+  /** All repos that the token reaches: every active one for an administrator, else those that the user may push to. */
+  repos(isAdmin: boolean, signal: AbortSignal): Promise<Listed<WireRepo>>;
   /** A page of at most `pageSize` of all active repos, for an administrator's token. Pages count from 1. */
-  allRepos(page: number, signal: AbortSignal): Promise<readonly WireRepo[]>;
+  allRepos(page: number, signal: AbortSignal): Promise<Listed<WireRepo>>;
   /** The newest pipelines over the repos that the user may push to. */
   feed(signal: AbortSignal): Promise<readonly WireFeedItem[]>;
   /** By name, following renames. */
   lookUpRepo(fullName: string, signal: AbortSignal): Promise<WireRepo>;
   repo(repoId: number, signal: AbortSignal): Promise<WireRepo>;
   /** A page of at most `pageSize`, newest first, without workflows. Pages count from 1. */
-  pipelines(repoId: number, query: PipelineQuery, signal: AbortSignal): Promise<readonly WirePipeline[]>;
+  pipelines(repoId: number, query: PipelineQuery, signal: AbortSignal): Promise<Listed<WirePipeline>>;
   /** One pipeline with its workflows. */
   pipeline(repoId: number, number: number, signal: AbortSignal): Promise<WirePipeline>;
+  /** Reports a list whose next pages show nothing new, though it does not end. `path`: its own. */
+  noteEndlessList(path: string): void;
 }
 
 export interface PipelineQuery {
@@ -35,6 +38,8 @@ export interface PipelineQuery {
   readonly status?: string;
 }
 
+/** Of an answer that is no list. */
+const largestAnswerBytes = 4 * 1024 * 1024;
 /** The largest page that a server gives. */
 export const pageSize = 50;
 
@@ -65,11 +70,14 @@ export interface ClientOptions {
   readonly random?: () => number;
   /** Told of every request that came to an end. */
   readonly onRequest?: (request: EndedRequest) => void;
+  /** Called for each row of a list that could not be read, whenever the list is read. `path`: the list's. */
+  readonly onOddRow?: (path: string, row: OddRow) => void;
+  readonly onEndlessList?: (path: string) => void;
   readonly timeoutMs?: number;
 }
 
 export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient {
-  const { token, onRequest, ...rest } = options;
+  const { token, onRequest, onOddRow, onEndlessList, ...rest } = options;
   const ask = createPatientGet({
     ...rest,
     server: 'Woodpecker',
@@ -77,7 +85,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     tries: 5,
     longestRetryAfterMs: 300_000,
     onLongerRetryAfter: 'wait the longest',
-    largestAnswerBytes: 64 * 1024 * 1024,
+    largestAnswerBytes,
     toError,
     onRequest: ({ path, status, ms, error }) => {
       // Of one repo, both say something about that repo alone.
@@ -88,24 +96,46 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     },
   });
   const get = async <T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> =>
-    (await ask(path, schema, signal)).body;
-  const getList = async <T>(path: string, item: z.ZodType<T>, signal: AbortSignal): Promise<readonly T[]> =>
-    // An empty list may come as null.
-    (await get(path, z.array(item).nullable(), signal)) ?? [];
+    (await ask(path, oneOf(schema, largestAnswerBytes), signal)).body;
+  const getList = async <T>(path: string, item: z.ZodType<T>, signal: AbortSignal): Promise<Listed<T>> => {
+    const [pathWithoutQuery = path] = path.split('?');
+    return (
+      await ask(
+        path,
+        listOf(item, (row) => onOddRow?.(pathWithoutQuery, row)),
+        signal,
+      )
+    ).body;
+  };
+  const getRepos = async (path: string, signal: AbortSignal): Promise<Listed<WireRepo>> => {
+    const repos = await getList(path, WireRepo, signal);
+    for (const { id, full_name: name, oddPipeline: problem } of repos.rows) {
+      if (problem !== null) onOddRow?.('/api/user/repos', { row: name, id: id ?? null, problem });
+    }
+    return repos;
+  };
   const allRepos = (page: number, signal: AbortSignal) =>
-    getList(`/api/repos?active=true&page=${page}&perPage=${pageSize}`, WireRepo, signal);
+    getRepos(`/api/repos?active=true&page=${page}&perPage=${pageSize}`, signal);
+  const noteEndlessList = (path: string): void => onEndlessList?.(path);
 
   return {
     user: (signal) => get('/api/user', WireUser, signal),
     allRepos,
-    feed: (signal) => getList('/api/user/feed', WireFeedItem, signal),
+    feed: async (signal) => (await getList('/api/user/feed', WireFeedItem, signal)).rows,
     async repos(isAdmin, signal) {
-      if (!isAdmin) return getList('/api/user/repos', WireRepo, signal);
-      const all: WireRepo[] = [];
+      if (!isAdmin) return getRepos('/api/user/repos', signal);
+      const all = new Map<number, WireRepo>();
+      const oddIds = new Set<number>();
       for (let page = 1; ; page++) {
-        const repos = await allRepos(page, signal);
-        all.push(...repos);
-        if (repos.length < pageSize) return all;
+        const { rows, oddIds: odd, length } = await allRepos(page, signal);
+        const known = all.size + oddIds.size;
+        for (const row of rows) if (row.id) all.set(row.id, row);
+        for (const id of odd) oddIds.add(id);
+        const isEndless = length >= pageSize && all.size + oddIds.size === known;
+        if (isEndless) noteEndlessList('/api/repos');
+        if (length < pageSize || isEndless) {
+          return { rows: [...all.values()], oddIds: [...oddIds], length: all.size + oddIds.size };
+        }
       }
     },
     lookUpRepo: (fullName, signal) =>
@@ -120,6 +150,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     },
     pipeline: (repoId, number, signal) =>
       get(`/api/repos/${repoId}/pipelines/${number}`, WirePipeline, signal),
+    noteEndlessList,
   };
 }
 

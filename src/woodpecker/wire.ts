@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod';
+import { describeIssue } from '../util/validate.ts';
 import { cutText, flag, longestText, seconds, text } from './wire-fields.ts';
 import { workflows } from './wire-workflows.ts';
 
@@ -39,8 +40,20 @@ export const WirePipeline = z.object({
 });
 export type WirePipeline = z.output<typeof WirePipeline>;
 
-/** Unix seconds, by either name; 0 where not told. */
-export function createdAt(row: WirePipeline): number {
+/** Of a repo's newest pipeline: enough to see whether it is known. */
+const WireNewest = WirePipeline.pick({
+  id: true,
+  number: true,
+  status: true,
+  created: true,
+  created_at: true,
+  updated: true,
+  updated_at: true,
+});
+export type WireNewest = z.output<typeof WireNewest>;
+
+/** Unix seconds, by either name; 0 if not told. */
+export function createdAt(row: Pick<WirePipeline, 'created' | 'created_at'>): number {
   return row.created || row.created_at;
 }
 
@@ -64,12 +77,17 @@ export const WireRepo = z
     default_branch: text,
     private: flag,
     active: z.boolean().nullish(),
-    /** Of the newest pipeline, in a user's list from 3.1 on. */
-    last_pipeline: WirePipeline.nullish(),
+    /** The newest pipeline, in a user's list from 3.1 on. */
+    last_pipeline: z.unknown().optional(),
   })
   .transform((repo, context) => {
     const fullName = RepoName.safeParse(repo.full_name ?? `${repo.owner}/${repo.name}`);
-    if (fullName.success) return { ...repo, full_name: fullName.data };
+    const newest = WireNewest.nullish().safeParse(repo.last_pipeline, { error: describeIssue });
+    // A pipeline that cannot be read does not take its repo along.
+    const oddPipeline = newest.success ? null : `last_pipeline: ${newest.error.issues[0]?.message ?? ''}`;
+    const newestPipeline = newest.data ?? null;
+    if (fullName.success)
+      return { ...repo, full_name: fullName.data, last_pipeline: newestPipeline, oddPipeline };
     context.addIssue({ code: 'custom', path: ['full_name'], message: 'Expected owner/name' });
     return z.NEVER;
   });

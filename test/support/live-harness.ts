@@ -8,6 +8,7 @@ import type { Repo } from '../../src/core/repo.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
+import { createListTroubles } from '../../src/sources/list-troubles.ts';
 import { createScans } from '../../src/sources/one-scan-per-repo.ts';
 import { followPipelines } from '../../src/sources/poll-pipelines.ts';
 import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
@@ -45,6 +46,8 @@ export interface LiveHarness {
   /** How often the connection was lost. */
   readonly losses: number;
   readonly rounds: number;
+  /** Rows of lists that could not be read. */
+  readonly unreadableRows: number;
   /** Starts these lanes, each until `stop`. The background brings new repos up to date. */
   run(...lanes: readonly Lane[]): void;
   /** One round of reconciliation, for when no lane runs that does them. */
@@ -101,6 +104,10 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
   let isConnected = false;
   let losses = 0;
   let rounds = 0;
+  let unreadableRows = 0;
+  const listTroubles = createListTroubles(log, () => {
+    unreadableRows++;
+  });
   /** Answers are read whole before they are handed on, so that time stands still until they are there. */
   const fetchWhole: typeof fetch = (input, init) =>
     clock.hold(
@@ -120,6 +127,8 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     sleep: clock.sleep,
     random,
     onRequest: (request) => health.note(request),
+    onOddRow: listTroubles.noteOddRow,
+    onEndlessList: listTroubles.noteEndlessList,
   });
   const historySeconds = 120 * 86_400;
   const scans = createScans({ ingest, client, clock, onEvent }, { historySeconds });
@@ -192,6 +201,9 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     },
     get losses() {
       return losses;
+    },
+    get unreadableRows() {
+      return unreadableRows;
     },
     get rounds() {
       return rounds;

@@ -92,7 +92,7 @@ describe('repos', () => {
     const woodpecker = await start();
     for (let i = 100; i < 220; i++) woodpecker.addRepo({ fullName: `acme/r${i}`, private: true });
     woodpecker.addRepo({ fullName: 'acme/retired', active: false });
-    const repos = await clientOf(woodpecker).repos(true, signal);
+    const { rows: repos } = await clientOf(woodpecker).repos(true, signal);
     expect(repos.length).toBe(120);
     expect([repos[0]?.full_name, repos[50]?.full_name, repos[119]?.full_name]).toEqual([
       'acme/r100',
@@ -120,7 +120,7 @@ describe('repos', () => {
     }
     woodpecker.addRepo({ fullName: 'acme/secret', private: true });
     const client = clientOf(woodpecker, { token: woodpecker.userToken });
-    const repos = await client.repos(false, signal);
+    const { rows: repos } = await client.repos(false, signal);
     expect(repos.length).toBe(60);
     expect(repos[0]).toMatchObject({ id: 1, full_name: 'acme/r100', default_branch: 'main' });
     expect(asked(woodpecker)).toEqual(['/api/user/repos']);
@@ -130,9 +130,10 @@ describe('repos', () => {
     const woodpecker = await start();
     const headers = { 'content-type': 'application/json' };
     woodpecker.fault({ answer: { status: 200, body: 'null', headers } });
-    expect(await clientOf(woodpecker).repos(false, signal)).toEqual([]);
-    expect(await clientOf(woodpecker).repos(true, signal)).toEqual([]);
-    expect(await clientOf(woodpecker).pipelines(1, { page: 1 }, signal)).toEqual([]);
+    const none = { rows: [], oddIds: [], length: 0 };
+    expect(await clientOf(woodpecker).repos(false, signal)).toEqual(none);
+    expect(await clientOf(woodpecker).repos(true, signal)).toEqual(none);
+    expect(await clientOf(woodpecker).pipelines(1, { page: 1 }, signal)).toEqual(none);
     expect(await clientOf(woodpecker).feed(signal)).toEqual([]);
   });
 });
@@ -142,8 +143,8 @@ describe('allRepos', () => {
     const woodpecker = await start();
     for (let i = 100; i < 160; i++) woodpecker.addRepo({ fullName: `acme/r${i}` });
     const [first, second] = [
-      await clientOf(woodpecker).allRepos(1, signal),
-      await clientOf(woodpecker).allRepos(2, signal),
+      (await clientOf(woodpecker).allRepos(1, signal)).rows,
+      (await clientOf(woodpecker).allRepos(2, signal)).rows,
     ];
     expect([first.length, second.length, second[0]?.full_name]).toEqual([50, 10, 'acme/r150']);
     expect(asked(woodpecker)).toEqual([
@@ -229,17 +230,18 @@ describe('pipelines', () => {
     return woodpecker;
   }
 
-  const numbers = (rows: readonly { number: number }[]) => rows.map(({ number }) => number);
+  const numbers = ({ rows }: { readonly rows: readonly { number: number }[] }) =>
+    rows.map(({ number }) => number);
 
   it('come newest first, fifty to a page, without workflows', async () => {
     const woodpecker = await withPipelines();
-    const first = await clientOf(woodpecker).pipelines(7, { page: 1 }, signal);
+    const { rows: first } = await clientOf(woodpecker).pipelines(7, { page: 1 }, signal);
     expect([first.length, first[0]?.number, first[49]?.number]).toEqual([50, 60, 11]);
     expect(first.filter(({ workflows }) => workflows)).toEqual([]);
     expect(numbers(await clientOf(woodpecker).pipelines(7, { page: 2 }, signal))).toEqual([
       10, 9, 8, 7, 6, 5, 4, 3, 2, 1,
     ]);
-    expect(await clientOf(woodpecker).pipelines(7, { page: 3 }, signal)).toEqual([]);
+    expect((await clientOf(woodpecker).pipelines(7, { page: 3 }, signal)).rows).toEqual([]);
     expect(asked(woodpecker)).toEqual([
       '/api/repos/7/pipelines?page=1&perPage=50',
       '/api/repos/7/pipelines?page=2&perPage=50',
@@ -262,7 +264,7 @@ describe('pipelines', () => {
 
   it('are asked for of old servers, which ignore the filters, in the same way', async () => {
     const woodpecker = await withPipelines('2.0.0');
-    const rows = await clientOf(woodpecker).pipelines(7, { page: 1, after: 1_785_000_050 }, signal);
+    const { rows } = await clientOf(woodpecker).pipelines(7, { page: 1, after: 1_785_000_050 }, signal);
     expect(rows.length).toBe(50);
     expect(rows[0]).toMatchObject({ number: 60, created: 0, created_at: 1_785_000_060 });
   });
@@ -333,7 +335,7 @@ describe('an answer that may pass', () => {
     [
       'garbage that calls itself JSON',
       { status: 200, body: '{"login": "al', headers: json },
-      /no usable answer/,
+      /not as expected: It is not JSON/,
     ],
     [
       'JSON of another shape',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mostJsonValues, parseJson } from '../../src/http/parse-json.ts';
+import { mostJsonValues, parseJson } from '../../src/util/parse-json.ts';
 
 const million = 1024 * 1024;
 const kindOf = (text: string) => parseJson(Buffer.from(text)).kind;

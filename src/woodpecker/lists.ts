@@ -1,0 +1,96 @@
+/**
+ * Woodpecker's lists, checked row by row: a row that is not as expected costs that row alone. A list whose rows are mostly
+ * wrong is refused, at its first hundred.
+ */
+
+import type { z } from 'zod';
+import { type ReadBody, readBytes, Unexpected } from '../util/get-json.ts';
+import { NotAList, type RowLimits, readRows } from '../util/json-rows.ts';
+import { parseJson } from '../util/parse-json.ts';
+import { describeIssue } from '../util/validate.ts';
+
+export interface Listed<T> {
+  readonly rows: readonly T[];
+  /** Ids of rows that could not be read: what they are about exists. */
+  readonly oddIds: readonly number[];
+  /** Of all rows, read or not. */
+  readonly length: number;
+}
+
+/** A row that could not be read. */
+export interface OddRow {
+  /** What the list calls it: its name, number or id, or its place. */
+  readonly row: string;
+  readonly id: number | null;
+  readonly problem: string;
+}
+
+/** `GET /api/user/repos` is one list of all repos, about 2 kB for each. */
+const limits: RowLimits = {
+  listBytes: 256 * 1024 * 1024,
+  rows: 200_000,
+  rowBytes: 1024 * 1024,
+  rowValues: 40_000,
+};
+const mostOddRows = 100;
+const longestName = 100;
+
+/** Reads one value from the body of an answer. Rejects with `Unexpected`. */
+export function oneOf<T>(schema: z.ZodType<T>, largestBytes: number): ReadBody<T> {
+  return async (body) => {
+    const json = parseJson(await readBytes(body, largestBytes));
+    if (json.kind !== 'value') {
+      throw new Unexpected(json.kind === 'not_json' ? 'It is not JSON' : 'It holds too many values');
+    }
+    const parsed = schema.safeParse(json.value, { error: describeIssue });
+    if (parsed.success) return parsed.data;
+    throw new Unexpected(firstProblem(parsed.error));
+  };
+}
+
+/** Reads a list from the body of an answer. Rejects with `Unexpected`. */
+export function listOf<T>(item: z.ZodType<T>, onOddRow: (row: OddRow) => void): ReadBody<Listed<T>> {
+  return async (body) => {
+    const rows: T[] = [];
+    const odd: OddRow[] = [];
+    let length = 0;
+    try {
+      await readRows(body, limits, (row) => {
+        length++;
+        const read = readRow(item, row, length);
+        if (read.ok) rows.push(read.value);
+        else odd.push(read.odd);
+        if (odd.length < mostOddRows || odd.length <= rows.length) return;
+        throw new Unexpected(`${odd.length} of its first ${length} rows cannot be read: ${odd[0]?.problem}`);
+      });
+    } catch (error) {
+      throw error instanceof NotAList ? new Unexpected(error.message) : error;
+    }
+    for (const row of odd) onOddRow(row);
+    return { rows, oddIds: odd.flatMap(({ id }) => id ?? []), length };
+  };
+}
+
+type ReadRow<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly odd: OddRow };
+
+function readRow<T>(item: z.ZodType<T>, row: { readonly value: unknown } | null, place: number): ReadRow<T> {
+  if (row === null) return { ok: false, odd: { row: `row ${place}`, id: null, problem: 'Too large' } };
+  const parsed = item.safeParse(row.value, { error: describeIssue });
+  if (parsed.success) return { ok: true, value: parsed.data };
+  return { ok: false, odd: { ...nameOf(row.value, place), problem: firstProblem(parsed.error) } };
+}
+
+function firstProblem({ issues }: z.ZodError): string {
+  const { path = [], message = '' } = issues[0] ?? {};
+  return path.length === 0 ? message : `${path.join('.')}: ${message}`;
+}
+
+function nameOf(value: unknown, place: number): Pick<OddRow, 'row' | 'id'> {
+  const fields: Readonly<Record<string, unknown>> =
+    typeof value === 'object' && value !== null ? { ...value } : {};
+  const { full_name: name, number, id } = fields;
+  const knownId = typeof id === 'number' && Number.isSafeInteger(id) && id > 0 ? id : null;
+  if (typeof name === 'string' && name !== '') return { row: name.slice(0, longestName), id: knownId };
+  if (typeof number === 'number') return { row: `number ${number}`, id: knownId };
+  return { row: knownId === null ? `row ${place}` : `id ${knownId}`, id: knownId };
+}
