@@ -1,13 +1,15 @@
 /**
  * A forge of any kind, asked over its REST API.
  *
- * One request tells most deployments, which only add to what was there: one of the added commits then has `base` for a
- * parent, so that nothing can have been taken away. Else the other direction is asked, too.
+ * A repo is asked for by its name, since ids of commits are hashes of their content: a repo that knows both commits gives
+ * the right answer, whichever repo it is. Only if it does not, its own id shows whether the repo has moved, or is gone, or
+ * another one has taken its name. A missing repo says nothing about a commit.
  */
 
-import { Unavailable } from '../util/get-json.ts';
-import type { Dialect, LogEntry } from './dialect.ts';
-import { type Commit, type CommitRange, type Forge, ForgeUnavailable } from './forge.ts';
+import { type PatientGet, Unavailable } from '../util/get-json.ts';
+import { compare, isSame, type RepoLog } from './compare.ts';
+import type { Dialect } from './dialect.ts';
+import { type Comparison, type Forge, type ForgeRepo, ForgeUnavailable } from './forge.ts';
 import { createForgeGet, type ForgeGetOptions, TokenRefused, Unknown } from './forge-get.ts';
 import { giteaDialect } from './gitea.ts';
 import { githubDialect } from './github.ts';
@@ -52,73 +54,99 @@ export function createForge({ kind, url, token, onRequest, ...rest }: ForgeOptio
     ...(onRequest && { onRequest: ({ status, ms }) => onRequest({ status, ms }) }),
   });
 
-  async function ask(repoPath: string, base: string | null, head: string, signal: AbortSignal) {
-    if (base === null) return toRange([await dialect.commit(get, repoPath, head, signal)], []);
-    const between = (from: string, to: string) => dialect.between(get, repoPath, from, to, signal);
-    const added = await between(base, head);
-    if (added === null) return null;
-    const isAncestor = added.some(({ parents }) => parents.some((parent) => isSame(parent, base)));
-    const removed = isAncestor ? [] : await between(head, base);
-    if (removed === null) return null;
-    // Two different commits cannot both have all of the other's: then it does not know one of them.
-    if (added.length === 0 && removed.length === 0) return null;
-    if (!areDisjoint(added, removed, base)) {
-      throw new Unavailable(
-        `${dialect.server} lists commits that it was told to leave out: it may be too old`,
-      );
-    }
-    return toRange(added, removed);
-  }
-
   return {
-    async commitsBetween(repoName, base, head, signal) {
+    async compare(repo, base, head, signal) {
       signal.throwIfAborted();
-      const repoPath = dialect.repoPath(repoName);
+      const path = dialect.repoPath(repo.fullName);
       const [from, to] = [base?.toLowerCase() ?? null, head.toLowerCase()];
-      if (repoPath === null || !isCommitId(to) || (from !== null && !isCommitId(from))) return null;
-      if (from !== null && isSame(from, to)) return { added: [], removed: [] };
+      if (path === null || !isCommitId(to) || (from !== null && !isCommitId(from))) return nothing;
+      if (from !== null && isSame(from, to)) {
+        return { commit: longer(from, to), range: { added: [], removed: [] } };
+      }
       try {
-        return await ask(repoPath, from, to, signal);
+        return await compareIn({ dialect, get, signal }, { ...repo, path }, from, to);
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof Unknown) return null;
         throw toForgeUnavailable(error);
       }
     },
   };
 }
 
-/** Whole, or its first seven characters at least. */
+const nothing: Comparison = { commit: null, range: null };
+
+interface Asking {
+  readonly dialect: Dialect;
+  readonly get: PatientGet;
+  readonly signal: AbortSignal;
+}
+
+async function compareIn(
+  asking: Asking,
+  repo: ForgeRepo & { readonly path: string },
+  base: string | null,
+  head: string,
+): Promise<Comparison> {
+  const { dialect, get, signal } = asking;
+  const logOf = (path: string): RepoLog => ({
+    server: dialect.server,
+    commit: (id) => dialect.commit(get, path, id, signal),
+    between: (from, to) => dialect.between(get, path, from, to, signal),
+  });
+  const compareAt = async (path: string): Promise<Comparison> => {
+    try {
+      return await compare(logOf(path), base, head);
+    } catch (error) {
+      if (error instanceof Unknown) return nothing;
+      throw error;
+    }
+  };
+  const found = await compareAt(repo.path);
+  if (found.commit !== null) return found;
+  const moved = await findMoved(asking, repo);
+  return moved === null ? nothing : compareAt(moved);
+}
+
+/** Where the repo is now, if it is not at its path; `null`: it is. Rejects if there is no such repo. */
+async function findMoved(
+  { dialect, get, signal }: Asking,
+  { fullName, forgeRemoteId, path }: ForgeRepo & { readonly path: string },
+): Promise<string | null> {
+  const hasId = /^\d{1,18}$/.test(forgeRemoteId ?? '');
+  try {
+    const now = hasId
+      ? await dialect.repoById(get, forgeRemoteId ?? '', signal)
+      : await dialect.repoAt(get, path, signal);
+    return now.fullName.toLowerCase() === fullName.toLowerCase() ? null : dialect.repoPath(now.fullName);
+  } catch (error) {
+    if (!(error instanceof Unknown)) throw error;
+    const id = hasId ? ` (id ${forgeRemoteId})` : '';
+    throw new RepoMissing(
+      `${dialect.server} shows no repo ${fullName}${id}: it is gone, or DORA_FORGE_TOKEN may not read it`,
+    );
+  }
+}
+
+class RepoMissing extends Error {
+  override name = 'RepoMissing';
+}
+
+/** Full, or its first seven characters at least. */
 function isCommitId(text: string): boolean {
   return /^[0-9a-f]{7,64}$/.test(text);
 }
 
-/** Either may be abbreviated. */
-function isSame(a: string, b: string): boolean {
-  return a.startsWith(b) || b.startsWith(a);
+function longer(a: string, b: string): string {
+  return a.length > b.length ? a : b;
 }
 
-function areDisjoint(added: readonly LogEntry[], removed: readonly LogEntry[], base: string): boolean {
-  const removedIds = new Set(removed.map(({ id }) => id));
-  return !added.some(({ id }) => isSame(id, base) || removedIds.has(id));
-}
-
-function toRange(added: readonly LogEntry[], removed: readonly LogEntry[]): CommitRange | null {
-  const commits: Commit[] = [];
-  for (const { id, parents, committedAt } of added) {
-    if (committedAt === null) return null;
-    commits.push({ id, committedAt, isMerge: parents.length > 1 });
-  }
-  return { added: commits, removed: removed.map(({ id }) => id) };
-}
-
+/** Without a cause, which would say the same again. */
 function toForgeUnavailable(error: unknown): unknown {
-  if (error instanceof TokenRefused) {
-    return new ForgeUnavailable(error.message, { cause: error, isUnauthorized: true });
-  }
+  if (error instanceof TokenRefused) return new ForgeUnavailable(error.message, { obstacle: 'token' });
+  if (error instanceof RepoMissing) return new ForgeUnavailable(error.message, { obstacle: 'repo' });
   if (!(error instanceof Unavailable)) return error;
   const { message, retryAfterMs } = error;
   const retryAfterSeconds =
     retryAfterMs === null ? null : Math.min(Math.ceil(retryAfterMs / 1000), longestRetryAfterSeconds);
-  return new ForgeUnavailable(message, { cause: error, retryAfterSeconds });
+  return new ForgeUnavailable(message, { retryAfterSeconds });
 }

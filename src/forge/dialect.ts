@@ -1,6 +1,6 @@
 /**
- * What differs from one kind of forge to the next: where its API is, how a token is shown to it, and how it tells of a
- * commit and of the commits between two. What `git log base..head` would list is in `between`, each commit once.
+ * What differs from one kind of forge to the next: where its API is, how it takes a token, and how it answers about a repo,
+ * a commit, and the commits between two. `between` lists what `git log base..head` would, each commit once.
  */
 
 import { z } from 'zod';
@@ -14,6 +14,11 @@ export interface LogEntry {
   readonly committedAt: number | null;
 }
 
+export interface FoundRepo {
+  /** Its present name. */
+  readonly fullName: string;
+}
+
 export interface Dialect {
   /** As messages call it. */
   readonly server: string;
@@ -22,6 +27,11 @@ export interface Dialect {
   headers(token: string | null): Readonly<Record<string, string>>;
   /** What the paths of its API begin with; `null`: no repo of such a forge can have that name. */
   repoPath(repoName: string): string | null;
+  /** The repo that answers at a path. Rejects with `Unknown` if there is none, or the token may not read it. */
+  repoAt(get: PatientGet, repoPath: string, signal: AbortSignal): Promise<FoundRepo>;
+  /** The repo with the forge's own id. Rejects as `repoAt` does. */
+  repoById(get: PatientGet, id: string, signal: AbortSignal): Promise<FoundRepo>;
+  /** The commit that an id stands for: a tag object's, too. Rejects with `Unknown` if there is none. */
   commit(get: PatientGet, repoPath: string, id: string, signal: AbortSignal): Promise<LogEntry>;
   /** Reachable from `head` and not from `base`; `null`: more than `largestRange`. */
   between(

@@ -1,8 +1,8 @@
 /**
- * How any forge is asked for JSON, and what it means where it gives none.
+ * How any forge is asked for JSON, and what its other answers mean.
  *
- * Guarantees: a renamed repo is followed within the forge's own origin, so that a token never gets elsewhere; "I do not
- * know it" is told apart from "not now" and from "not you". Rejects with `Unknown`, `TokenRefused` or `Unavailable`.
+ * Guarantees: a renamed repo is followed within the forge's own origin, so that a token never gets elsewhere. Rejects with
+ * `Unknown`, `TokenRefused` or `Unavailable`.
  */
 
 import {
@@ -12,9 +12,10 @@ import {
   Refused,
   readRetryAfterMs,
   Unavailable,
+  withoutQuery,
 } from '../util/get-json.ts';
 
-/** The forge does not know the repo or the commit, or what there is between two of them. */
+/** The forge does not know the repo or the commit, or what lies between two of them. */
 export class Unknown extends Refused {
   override name = 'Unknown';
 }
@@ -31,7 +32,7 @@ export type ForgeGetOptions = Pick<
 const unknownStatuses = [404, 409, 422, 451];
 const redirectStatuses = [301, 302, 307, 308];
 const mostRedirects = 3;
-/** Where a forge says that it is asked too often, and not for how long. */
+/** If a forge says that it is asked too often, and not for how long. */
 const usualLimitMs = 60_000;
 
 export function createForgeGet(options: ForgeGetOptions): PatientGet {
@@ -45,7 +46,8 @@ export function createForgeGet(options: ForgeGetOptions): PatientGet {
     // A limit can last an hour: whoever has other work should do that.
     onLongerRetryAfter: 'give up',
     largestAnswerBytes: 16 * 1024 * 1024,
-    toError(answer, path) {
+    toError(answer, fullPath) {
+      const path = withoutQuery(fullPath);
       const { status, headers } = answer;
       const retryAfterMs = readLimitMs(status, headers);
       if (retryAfterMs !== null) {
@@ -70,7 +72,7 @@ export function createForgeGet(options: ForgeGetOptions): PatientGet {
   });
 }
 
-/** How long a limit lasts; `null` where the answer tells of none. */
+/** How long a limit lasts; `null`: the answer names none. */
 function readLimitMs(status: number, headers: Headers): number | null {
   // GitHub says so with 403, too, which otherwise is about rights.
   const isSpent = headers.has('retry-after') || headers.get('x-ratelimit-remaining') === '0';
@@ -79,7 +81,7 @@ function readLimitMs(status: number, headers: Headers): number | null {
   if (retryAfterMs !== null) return retryAfterMs;
   const reset = headers.get('x-ratelimit-reset') ?? headers.get('ratelimit-reset') ?? '';
   if (!/^\d+$/.test(reset)) return usualLimitMs;
-  // By the forge's own clock where it tells it.
+  // By the forge's own clock, if it sends its time.
   const nowMs = Date.parse(headers.get('date') ?? '') || Date.now();
   return Math.max(0, Number(reset) * 1000 - nowMs);
 }

@@ -1,14 +1,15 @@
 /**
  * Forgejo and Gitea, from 1.20 on, which both took the `not` of `git log` into their list of commits.
  *
- * That list and not their comparison is asked, which reads a diff for each commit, has no pages, needs pull requests to
- * be enabled, lists too much where two branches were merged both ways, and nothing where they share no commit.
+ * That list is asked and not their comparison, which reads a diff for each commit, has no pages, needs pull requests to
+ * be enabled, lists too much if two branches were merged both ways, and nothing if they share no commit. Every route
+ * takes the id of a tag object for the commit that it points to.
  */
 
 import { z } from 'zod';
 import { type PatientGet, Unavailable } from '../util/get-json.ts';
 import { type Dialect, ownerPath, readPages } from './dialect.ts';
-import { toLogEntry, WireCommit } from './wire-commit.ts';
+import { toLogEntry, WireCommit, WireRepo } from './wire-commit.ts';
 
 /** Leaves out what it would have to look into files and signatures for. */
 const lean = { stat: 'false', verification: 'false', files: 'false' };
@@ -16,6 +17,9 @@ const lean = { stat: 'false', verification: 'false', files: 'false' };
 const pageSize = 50;
 
 export function giteaDialect(server: 'Forgejo' | 'Gitea'): Dialect {
+  async function repo(get: PatientGet, path: string, signal: AbortSignal) {
+    return { fullName: (await get(path, WireRepo, signal)).body.full_name };
+  }
   async function commit(get: PatientGet, repoPath: string, id: string, signal: AbortSignal) {
     const query = new URLSearchParams(lean);
     return toLogEntry((await get(`${repoPath}/git/commits/${id}?${query}`, WireCommit, signal)).body);
@@ -26,6 +30,8 @@ export function giteaDialect(server: 'Forgejo' | 'Gitea'): Dialect {
     apiUrl: (url) => `${url}/api/v1`,
     headers: (token): Record<string, string> => (token === null ? {} : { authorization: `token ${token}` }),
     repoPath: ownerPath,
+    repoAt: repo,
+    repoById: (get, id, signal) => repo(get, `/repositories/${id}`, signal),
     commit,
     async between(get, repoPath, base, head, signal) {
       const range = { sha: head, not: base, ...lean, limit: String(pageSize) };
@@ -41,7 +47,7 @@ export function giteaDialect(server: 'Forgejo' | 'Gitea'): Dialect {
           };
         });
       } catch (error) {
-        // It answers 500, too, where it does not know one of the commits.
+        // It answers 500, too, if it does not know one of the commits.
         if (!(error instanceof Unavailable) || error.status !== 500) throw error;
         for (const id of [base, head]) await commit(get, repoPath, id, signal);
         throw error;

@@ -2,12 +2,14 @@
  * GitHub, on github.com, under a subdomain of ghe.com, or on a server of one's own.
  *
  * Its comparison is what `git log base..head` lists, in pages. It has no answer (404) for commits without a common
- * ancestor. The first page holds the changed files, too, which cannot be left out.
+ * ancestor, nor for the id of a tag object. The first page holds the changed files, too, which cannot be left out.
  */
 
 import { z } from 'zod';
-import { type Dialect, ownerPath, readPages } from './dialect.ts';
-import { toLogEntry, WireCommit } from './wire-commit.ts';
+import type { PatientGet } from '../util/get-json.ts';
+import { type Dialect, type LogEntry, ownerPath, readPages, WireCommitId } from './dialect.ts';
+import { Unknown } from './forge-get.ts';
+import { toLogEntry, WireCommit, WireRepo } from './wire-commit.ts';
 
 const pageSize = 100;
 
@@ -15,6 +17,31 @@ const WireComparison = z.object({
   total_commits: z.int().nonnegative(),
   commits: z.array(WireCommit),
 });
+
+const WireTag = z.object({ object: z.object({ type: z.string(), sha: WireCommitId }) });
+/** More tags than this do not point to one another. */
+const mostTags = 10;
+
+async function repo(get: PatientGet, path: string, signal: AbortSignal) {
+  return { fullName: (await get(path, WireRepo, signal)).body.full_name };
+}
+
+async function commit(get: PatientGet, path: string, id: string, signal: AbortSignal): Promise<LogEntry> {
+  // Pages here are of files, of which none is wanted.
+  return toLogEntry((await get(`${path}/commits/${id}?per_page=1`, WireCommit, signal)).body);
+}
+
+/** What a tag object points to in the end. Rejects with `Unknown` if the id is none of a tag object. */
+async function peel(get: PatientGet, path: string, id: string, signal: AbortSignal): Promise<string> {
+  let next = id;
+  for (let followed = 0; followed < mostTags; followed++) {
+    const { object } = (await get(`${path}/git/tags/${next}`, WireTag, signal)).body;
+    if (object.type === 'commit') return object.sha;
+    if (object.type !== 'tag') break;
+    next = object.sha;
+  }
+  throw new Unknown(`GitHub has no commit behind the tag ${id}`);
+}
 
 export const githubDialect: Dialect = {
   server: 'GitHub',
@@ -29,9 +56,15 @@ export const githubDialect: Dialect = {
     ...(token !== null && { authorization: `Bearer ${token}` }),
   }),
   repoPath: ownerPath,
+  repoAt: repo,
+  repoById: (get, id, signal) => repo(get, `/repositories/${id}`, signal),
   async commit(get, repoPath, id, signal) {
-    // Pages here are of files, of which none is wanted.
-    return toLogEntry((await get(`${repoPath}/commits/${id}?per_page=1`, WireCommit, signal)).body);
+    try {
+      return await commit(get, repoPath, id, signal);
+    } catch (error) {
+      if (!(error instanceof Unknown) || !WireCommitId.safeParse(id).success) throw error;
+      return commit(get, repoPath, await peel(get, repoPath, id, signal), signal);
+    }
   },
   between: (get, repoPath, base, head, signal) =>
     readPages(async (page) => {

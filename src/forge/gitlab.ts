@@ -1,10 +1,12 @@
 /**
  * GitLab: its list of commits takes a range, which its comparison would weigh down with all diffs.
  *
- * A range with a commit that it does not know is an empty list, the same as one without commits.
+ * A range with an unknown commit is an empty list, the same as one without commits. Every route takes the id of a tag
+ * object for the commit that it points to.
  */
 
 import { z } from 'zod';
+import type { PatientGet } from '../util/get-json.ts';
 import {
   type Dialect,
   type LogEntry,
@@ -28,6 +30,12 @@ function toLogEntry({ id, committed_date, parent_ids }: WireCommit): LogEntry {
   return { id, parents: parent_ids ?? [], committedAt: parseCommitDate(committed_date) };
 }
 
+const WireProject = z.object({ path_with_namespace: z.string() });
+
+async function project(get: PatientGet, path: string, signal: AbortSignal) {
+  return { fullName: (await get(path, WireProject, signal)).body.path_with_namespace };
+}
+
 export const gitlabDialect: Dialect = {
   server: 'GitLab',
   apiUrl: (url) => `${url}/api/v4`,
@@ -36,6 +44,8 @@ export const gitlabDialect: Dialect = {
     const segments = pathSegments(repoName);
     return segments && segments.length > 1 ? `/projects/${segments.join('%2F')}/repository` : null;
   },
+  repoAt: (get, repoPath, signal) => project(get, repoPath.replace(/\/repository$/, ''), signal),
+  repoById: (get, id, signal) => project(get, `/projects/${id}`, signal),
   async commit(get, repoPath, id, signal) {
     return toLogEntry((await get(`${repoPath}/commits/${id}?stats=false`, WireCommit, signal)).body);
   },

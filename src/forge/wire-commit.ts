@@ -1,4 +1,4 @@
-/** A commit on the wire of Forgejo, Gitea and GitHub, as far as it is read. */
+/** Commits and repos on the wire of Forgejo, Gitea and GitHub, as far as they are read. */
 
 import { z } from 'zod';
 import { type LogEntry, parseCommitDate, WireCommitId } from './dialect.ts';
@@ -17,3 +17,5 @@ export function toLogEntry({ sha, commit, parents }: WireCommit): LogEntry {
     committedAt: parseCommitDate(commit.committer?.date),
   };
 }
+
+export const WireRepo = z.object({ full_name: z.string() });

@@ -69,7 +69,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   const ask = async ({ repo: key, number, base, head }: Lookup, signal: AbortSignal): Promise<void> => {
     const repo = state.repos.get(key);
     if (!repo) return;
-    const range = await forge.commitsBetween(repo.fullName, base, head, signal);
+    const { range } = await forge.compare(repo, base, head, signal);
     if (range === null) {
       log.debug('Forge cannot tell what a deployment brings', { repo: repo.fullName, number });
     }
@@ -79,7 +79,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   const noteFailure = (repo: number, error: ForgeUnavailable): void => {
     if (retries.size === 0) {
       const fields = { repo: state.repos.get(repo)?.fullName, error: describeError(error) };
-      if (error.isUnauthorized) log.error('Forge refuses the token: set DORA_FORGE_TOKEN', fields);
+      if (error.obstacle === 'token') log.error('Forge refuses the token: set DORA_FORGE_TOKEN', fields);
       else log.warn('Forge cannot be asked now; lead times wait until it can', fields);
     }
     retries.noteFailure(repo);

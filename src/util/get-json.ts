@@ -213,7 +213,8 @@ function describeMismatch({ issues }: z.ZodError): string {
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
 
-function withoutQuery(path: string): string {
+/** Queries are long, and say nothing to an operator. */
+export function withoutQuery(path: string): string {
   return path.split('?', 1)[0] ?? path;
 }
 

@@ -172,6 +172,111 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
+  describe('knows a commit by several ids', () => {
+    const repo = { fullName: shop, forgeRemoteId: null };
+    /** Two commits, an annotated tag of the second, and a tag of that tag. */
+    const startTagged = async () => {
+      const fake = await start();
+      const [first = '', second = ''] = addLine(fake, 2);
+      const tag = fake.tag(shop, { name: 'v1', target: second });
+      const tagOfTag = fake.tag(shop, { name: 'stable', target: tag });
+      const ask = (base: string | null, head: string) => forgeOf(fake).compare(repo, base, head, signal);
+      return { fake, first, second, tag, tagOfTag, ask };
+    };
+    const same = { added: [], removed: [] };
+    const bringsSecond = {
+      added: [{ committedAt: epoch + 60, isMerge: false }],
+      removed: [],
+    };
+
+    it('a tag deployed first brings the commit that it points to', async () => {
+      const { second, tag, tagOfTag, ask } = await startTagged();
+      expect(await ask(null, tag)).toMatchObject({ commit: second, range: { added: [{ id: second }] } });
+      expect(await ask(null, tagOfTag)).toMatchObject({ commit: second, range: { added: [{ id: second }] } });
+    });
+
+    it('a tag of the commit that is deployed adds nothing, in either order', async () => {
+      const { second, tag, tagOfTag, ask } = await startTagged();
+      expect(await ask(second, tag)).toEqual({ commit: second, range: same });
+      expect(await ask(tag, second)).toEqual({ commit: second, range: same });
+      expect(await ask(tag, tagOfTag)).toEqual({ commit: second, range: same });
+      expect(await ask(tagOfTag, tag)).toEqual({ commit: second, range: same });
+    });
+
+    it('a tag of a later commit adds what that commit adds, and back', async () => {
+      const { first, second, tag, tagOfTag, ask } = await startTagged();
+      for (const head of [tag, tagOfTag]) {
+        expect(await ask(first, head)).toMatchObject({ commit: second, range: bringsSecond });
+        expect(await ask(head, first)).toEqual({ commit: first, range: { added: [], removed: [second] } });
+      }
+    });
+
+    it('a tag is resolved if the commit before it is lost', async () => {
+      const { second, tag, ask } = await startTagged();
+      expect(await ask(unknownId, tag)).toEqual({ commit: second, range: null });
+    });
+
+    it('an abbreviated id stands for the full one', async () => {
+      const { first, second, ask } = await startTagged();
+      expect((await ask(first, second.slice(0, 9).toUpperCase())).commit).toBe(second);
+      expect((await ask(second, second.slice(0, 9))).commit).toBe(second);
+      expect((await ask(second, first.slice(0, 9))).commit).toBe(first);
+    });
+
+    it('the usual deployment costs one request', async () => {
+      const { fake, first, second, ask } = await startTagged();
+      expect((await ask(first, second)).commit).toBe(second);
+      expect(fake.requests.length).toBe(1);
+    });
+  });
+
+  describe('a repo that the forge does not show', () => {
+    it('says nothing about a commit, whatever the path', async () => {
+      const fake = await start();
+      const [base = '', head = ''] = addLine(fake, 2);
+      const missing = { name: 'ForgeUnavailable', obstacle: 'repo', retryAfterSeconds: null };
+      const ask = (from: string | null) => forgeOf(fake).commitsBetween(shop, from, head, signal);
+      fake.hideRepo(shop);
+      await expect(ask(base)).rejects.toMatchObject(missing);
+      await expect(ask(null)).rejects.toMatchObject(missing);
+      await expect(ask(base)).rejects.toThrow(
+        / shows no repo acme\/shop: it is gone, or DORA_FORGE_TOKEN may not read it$/,
+      );
+      fake.showRepo(shop);
+      expect(idsOf(await ask(base))).toEqual([head]);
+      const anybody = forgeOf(fake, { token: null }).commitsBetween(shop, base, head, signal);
+      await expect(anybody).rejects.toMatchObject(missing);
+      fake.deleteRepo(shop);
+      await expect(ask(base)).rejects.toMatchObject(missing);
+    });
+
+    it('is found by its id under its new name, also if another repo has taken the old one', async () => {
+      const fake = await start();
+      const forgeRemoteId = String(fake.addRepo('acme/old'));
+      const base = fake.commit('acme/old', { committedAt: epoch });
+      const head = fake.commit('acme/old', { parents: [base], committedAt: epoch + 60 });
+      const ask = (id: string | null) =>
+        forgeOf(fake).compare({ fullName: 'acme/old', forgeRemoteId: id }, base, head, signal);
+      fake.renameRepo('acme/old', 'acme/new');
+      expect((await ask(forgeRemoteId)).commit).toBe(head);
+      fake.addRepo('acme/old');
+      fake.commit('acme/old', { committedAt: epoch + 600 });
+      expect(idsOf((await ask(forgeRemoteId)).range)).toEqual([head]);
+      expect(await ask(null)).toEqual({ commit: null, range: null });
+    });
+
+    it('is not taken for another one that has its name', async () => {
+      const fake = await start();
+      const forgeRemoteId = String(fake.addRepo('acme/old'));
+      fake.deleteRepo('acme/old');
+      fake.addRepo('acme/old');
+      fake.commit('acme/old', { committedAt: epoch });
+      const repo = { fullName: 'acme/old', forgeRemoteId };
+      const asked = forgeOf(fake).compare(repo, null, unknownId, signal);
+      await expect(asked).rejects.toMatchObject({ obstacle: 'repo' });
+    });
+  });
+
   describe('cannot tell', () => {
     it('of a commit that it does not have', async () => {
       const fake = await start();
@@ -183,14 +288,6 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(await forge.commitsBetween(shop, gone, other, signal)).toBeNull();
       expect(await forge.commitsBetween(shop, base, unknownId, signal)).toBeNull();
       expect(await forge.commitsBetween(shop, null, unknownId, signal)).toBeNull();
-    });
-
-    it('of a repo that it does not have, or does not show', async () => {
-      const fake = await start();
-      const [base = '', head = ''] = addLine(fake, 2);
-      expect(await forgeOf(fake).commitsBetween('acme/none', base, head, signal)).toBeNull();
-      expect(await forgeOf(fake).commitsBetween('acme/none', null, head, signal)).toBeNull();
-      expect(await forgeOf(fake, { token: null }).commitsBetween(shop, base, head, signal)).toBeNull();
     });
 
     it('of what cannot be a repo or a commit, and is not asked', async () => {
@@ -239,7 +336,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       const forge = forgeOf(fake, name === 'silence' ? { timeoutMs: 100 } : {});
       const error = await forge.commitsBetween(shop, base, head, signal).catch((error: unknown) => error);
       expect(error).toBeInstanceOf(ForgeUnavailable);
-      expect(error).toMatchObject({ retryAfterSeconds: null, isUnauthorized: false });
+      expect(error).toMatchObject({ retryAfterSeconds: null, obstacle: null });
       expect(String(error)).toMatch(message);
       expect([forge.pauses.length, String(error).includes(fake.token)]).toEqual([2, false]);
     });
@@ -276,7 +373,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       const forge = forgeOf(fake, { token: 'another-token' });
       const error = await forge.commitsBetween(shop, base, head, signal).catch((error: unknown) => error);
       expect(error).toBeInstanceOf(ForgeUnavailable);
-      expect(error).toMatchObject({ isUnauthorized: true, retryAfterSeconds: null });
+      expect(error).toMatchObject({ obstacle: 'token', retryAfterSeconds: null });
       expect(String(error)).toMatch(/answered 401 to .*: check the token and its rights/);
       expect(String(error)).not.toContain('another-token');
       expect([fake.requests.length, forge.pauses]).toEqual([1, []]);
@@ -286,7 +383,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       const fake = await start();
       fake.fault({ answer: { status: 403, headers: json, body: '{"message":"insufficient scope"}' } });
       const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
-      await expect(range).rejects.toMatchObject({ name: 'ForgeUnavailable', isUnauthorized: true });
+      await expect(range).rejects.toMatchObject({ name: 'ForgeUnavailable', obstacle: 'token' });
     });
 
     it('never goes to another origin', async () => {
@@ -322,7 +419,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       const seconds = error instanceof ForgeUnavailable ? error.retryAfterSeconds : null;
       expect(seconds).toBeGreaterThan(1790);
       expect(seconds).toBeLessThanOrEqual(1801);
-      expect(error).toMatchObject({ isUnauthorized: false });
+      expect(error).toMatchObject({ obstacle: null });
       expect([fake.requests.length, forge.pauses]).toEqual([1, []]);
       limit.clear();
       expect(idsOf(await forge.commitsBetween(shop, base, head, signal))).toEqual([head]);
@@ -426,7 +523,7 @@ describe('a forge that is taken for another kind', () => {
     const [head = ''] = addLine(fake, 1);
     const { url, token } = fake;
     const forge = createForge({ kind: asked, url, token, sleep: async () => undefined });
-    const range = forge.commitsBetween(shop, null, head, signal);
+    const range = forge.compare({ fullName: shop, forgeRemoteId: null }, null, head, signal);
     await expect(range).rejects.toThrow(/Nothing answers .*: check that the URL is \w+'s root/);
   });
 });

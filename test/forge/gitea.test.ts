@@ -62,7 +62,9 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
     const fake = await startWithShop({ kind });
     const [base = '', head = ''] = addLine(fake, 2);
     expect(await forgeOf(fake).commitsBetween(shop, unknownId, head, signal)).toBeNull();
-    expect(fake.requests.at(-1)?.path).toBe(`/api/v1/repos/acme/shop/git/commits/${unknownId}`);
+    expect(fake.requests.map(({ path }) => path)).toContain(
+      `/api/v1/repos/acme/shop/git/commits/${unknownId}`,
+    );
     // Gitea 1.20 does the same for the commit to begin with.
     fake.fault({ match: /\/commits\?/, answer: { status: 500 } });
     expect(await forgeOf(fake).commitsBetween(shop, base, unknownId, signal)).toBeNull();
@@ -80,7 +82,7 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
       [side, head],
     ] as const) {
       const range = forge.commitsBetween(shop, from, to, signal);
-      await expect(range).rejects.toThrow(/lists commits that it was told to leave out: it may be too old/);
+      await expect(range).rejects.toThrow(/lists commits that it was asked to leave out: it may be too old/);
       await expect(range).rejects.toThrow(ForgeUnavailable);
     }
     const first = await forge.commitsBetween(shop, null, head, signal);
@@ -90,7 +92,23 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
   it('has no answer for a repo that is empty', async () => {
     const fake = await startWithShop({ kind });
     const body = JSON.stringify({ message: 'Git Repository is empty.', url: `${fake.url}/api/swagger` });
-    fake.fault({ answer: { status: 409, headers: { 'content-type': 'application/json' }, body } });
+    fake.fault({
+      match: /commits/,
+      answer: { status: 409, headers: { 'content-type': 'application/json' }, body },
+    });
     expect(await forgeOf(fake).commitsBetween(shop, unknownId, 'c0ffee00', signal)).toBeNull();
+  });
+
+  it('refuses a token for public repos alone, and, if it requires sign-in, whoever has none', async () => {
+    const fake = await startWithShop({ kind });
+    const [head = ''] = addLine(fake, 1);
+    const scoped = forgeOf(fake, { token: fake.publicOnlyToken }).commitsBetween(shop, null, head, signal);
+    await expect(scoped).rejects.toMatchObject({ obstacle: 'token' });
+    await expect(scoped).rejects.toThrow(
+      / answered 403 to \/repos\/acme\/shop\/git\/commits\/[0-9a-f]{40}: check the token and its rights$/,
+    );
+    const closed = await startWithShop({ kind, requiresSignIn: true });
+    const asked = forgeOf(closed, { token: null }).commitsBetween(shop, null, head, signal);
+    await expect(asked).rejects.toMatchObject({ obstacle: 'token' });
   });
 });

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { createForge } from '../../src/forge/create-forge.ts';
+import { ForgeUnavailable } from '../../src/forge/forge.ts';
 import { addLine, forgeOf, idsOf, shop, signal, startWithShop, unknownId } from './setting.ts';
 
 const start = () => startWithShop({ kind: 'github' });
@@ -29,8 +30,9 @@ describe('GitHub', () => {
       fetch: answer,
       sleep: async () => undefined,
     });
-    expect(await forge.commitsBetween(shop, null, unknownId, signal)).toBeNull();
-    expect(asked).toEqual([`${api}/repos/acme/shop/commits/${unknownId}?per_page=1`]);
+    const repo = { fullName: shop, forgeRemoteId: null };
+    await expect(forge.compare(repo, null, unknownId, signal)).rejects.toThrow(ForgeUnavailable);
+    expect(asked[0]).toBe(`${api}/repos/acme/shop/commits/${unknownId}?per_page=1`);
   });
 
   it('is told who asks, how it is to answer, and the token', async () => {
@@ -68,7 +70,7 @@ describe('GitHub', () => {
     const body = '{"message":"You have exceeded a secondary rate limit."}';
     fake.fault({ answer: { status: 403, headers: { ...json, 'retry-after': '90' }, body } });
     const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
-    await expect(range).rejects.toMatchObject({ retryAfterSeconds: 90, isUnauthorized: false });
+    await expect(range).rejects.toMatchObject({ retryAfterSeconds: 90, obstacle: null });
   });
 
   it('is believed about the end of a limit by its own clock', async () => {
@@ -100,9 +102,10 @@ describe('GitHub', () => {
     );
   });
 
-  it('has no answer for a repo that was taken down', async () => {
+  it('says nothing about the commits of a repo that was taken down', async () => {
     const fake = await start();
     fake.fault({ answer: { status: 451, headers: json, body: '{"message":"Repository access blocked"}' } });
-    expect(await forgeOf(fake).commitsBetween(shop, null, unknownId, signal)).toBeNull();
+    const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
+    await expect(range).rejects.toMatchObject({ obstacle: 'repo' });
   });
 });

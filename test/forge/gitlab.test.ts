@@ -38,7 +38,7 @@ describe('GitLab', () => {
     const fake = await start();
     const [head = ''] = addLine(fake, 1);
     expect(await forgeOf(fake).commitsBetween(shop, unknownId, head, signal)).toBeNull();
-    expect(fake.requests.map(({ status }) => status)).toEqual([200, 200]);
+    expect(fake.requests.map(({ status }) => status)).toEqual([200, 200, 200, 404]);
   });
 
   it('may tell the end of a limit in no other way than as a time', async () => {
@@ -47,6 +47,6 @@ describe('GitLab', () => {
     const headers = { date, 'ratelimit-reset': String(Date.parse(date) / 1000 + 47) };
     fake.fault({ answer: { status: 429, headers, body: 'Retry later\n' } });
     const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
-    await expect(range).rejects.toMatchObject({ retryAfterSeconds: 47, isUnauthorized: false });
+    await expect(range).rejects.toMatchObject({ retryAfterSeconds: 47, obstacle: null });
   });
 });

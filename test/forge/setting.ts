@@ -18,6 +18,13 @@ export async function startWithShop(options: FakeForgeOptions): Promise<FakeForg
 }
 
 export interface TestForge extends Forge {
+  /** What `compare` gives as range, for a repo without a known id. */
+  commitsBetween(
+    repo: string,
+    base: string | null,
+    head: string,
+    signal: AbortSignal,
+  ): Promise<CommitRange | null>;
   readonly pauses: readonly number[];
   readonly ended: readonly number[];
 }
@@ -31,7 +38,9 @@ export function forgeOf(fake: FakeForge, overrides: Partial<ForgeOptions> = {}):
   const { kind, url, token } = fake;
   const onRequest: ForgeOptions['onRequest'] = ({ status }) => ended.push(status);
   const forge = createForge({ kind, url, token, sleep, onRequest, timeoutMs: 5000, ...overrides });
-  return { ...forge, pauses, ended };
+  const commitsBetween: TestForge['commitsBetween'] = async (fullName, base, head, aborted) =>
+    (await forge.compare({ fullName, forgeRemoteId: null }, base, head, aborted)).range;
+  return { ...forge, commitsBetween, pauses, ended };
 }
 
 /** Adds as many commits as there are, one upon the other, a minute apart. */

@@ -51,11 +51,11 @@ async function createSetting(
   const asked: string[] = [];
   const lines: string[] = [];
   const forge: Forge = {
-    async commitsBetween(repo, base, head) {
-      asked.push(`${repo} ${base}..${head}`);
-      const told = await answer(repo, base, head);
+    async compare({ fullName }, base, head) {
+      asked.push(`${fullName} ${base}..${head}`);
+      const told = await answer(fullName, base, head);
       if (told instanceof Error) throw told;
-      return told;
+      return { commit: told && head, range: told };
     },
   };
   const log = createLog('info', (line) => lines.push(line.slice(25)));
@@ -215,7 +215,7 @@ describe('createLeadTimes', () => {
   });
 
   it('does not let a repo that it may not read keep others waiting', async () => {
-    const refused = new ForgeUnavailable('No', { isUnauthorized: true });
+    const refused = new ForgeUnavailable('No', { obstacle: 'token' });
     const setting = await createSetting((repo) => (repo === 'acme/site' ? refused : bringing(start - 2000)));
     for (let number = 10; number < 20; number++) await setting.deploy(site, number, `s${number}`);
     await setting.deploy(shop, 1, 'a');

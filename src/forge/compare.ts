@@ -1,0 +1,108 @@
+/**
+ * Compares two commits of one repo.
+ *
+ * One request is enough for most deployments, which only add commits: if an added commit has the base as its parent,
+ * nothing was taken away. Otherwise the other direction is asked, too. What the commits are called costs a request only
+ * if no list names the head: it is a tag object then, or nothing was added.
+ */
+
+import { Unavailable } from '../util/get-json.ts';
+import type { LogEntry } from './dialect.ts';
+import type { Commit, CommitRange, Comparison } from './forge.ts';
+import { Unknown } from './forge-get.ts';
+
+/** The commits of one repo. Both reject with `Unknown` if a commit is unknown. */
+export interface RepoLog {
+  /** As messages call the forge. */
+  readonly server: string;
+  /** The commit that `id` stands for. */
+  commit(id: string): Promise<LogEntry>;
+  /** Reachable from `head` and not from `base`; `null`: too many. */
+  between(base: string, head: string): Promise<readonly LogEntry[] | null>;
+}
+
+interface Difference {
+  readonly added: readonly LogEntry[];
+  readonly removed: readonly LogEntry[];
+}
+
+/** Ids in lower case. Rejects with `Unknown` if the head is unknown. */
+export async function compare(log: RepoLog, base: string | null, head: string): Promise<Comparison> {
+  if (base === null) {
+    const commit = await log.commit(head);
+    return { commit: commit.id, range: toRange({ added: [commit], removed: [] }) };
+  }
+  const difference = await differenceOf(log, base, head);
+  const commit = fullIdIn(difference, head) ?? (await log.commit(head)).id;
+  if (difference === 'too many') return { commit, range: null };
+  if (difference !== 'unknown' && !isEmpty(difference)) return { commit, range: toRange(difference) };
+  // A forge that knows no tag objects, a base that it does not know, or two ids of one commit.
+  const from = await commitOrNull(log, base);
+  if (from === null) return { commit, range: null };
+  if (from === commit) return { commit, range: { added: [], removed: [] } };
+  if (from === base && commit === head) return { commit, range: null };
+  const second = await differenceOf(log, from, commit);
+  const isTold = second !== 'unknown' && second !== 'too many' && !isEmpty(second);
+  return { commit, range: isTold ? toRange(second) : null };
+}
+
+async function differenceOf(
+  log: RepoLog,
+  base: string,
+  head: string,
+): Promise<Difference | 'too many' | 'unknown'> {
+  try {
+    const added = await log.between(base, head);
+    if (added === null) return 'too many';
+    const isAncestor = added.some(({ parents }) => parents.some((parent) => isSame(parent, base)));
+    const removed = isAncestor ? [] : await log.between(head, base);
+    if (removed === null) return 'too many';
+    if (!areDisjoint(added, removed, base)) {
+      throw new Unavailable(`${log.server} lists commits that it was asked to leave out: it may be too old`);
+    }
+    return { added, removed };
+  } catch (error) {
+    if (error instanceof Unknown) return 'unknown';
+    throw error;
+  }
+}
+
+function isEmpty({ added, removed }: Difference): boolean {
+  return added.length === 0 && removed.length === 0;
+}
+
+/** The full id of the commit that `head` names, if a list has it, itself or as a parent. */
+function fullIdIn(difference: Difference | 'too many' | 'unknown', head: string): string | null {
+  if (typeof difference === 'string') return null;
+  const { added, removed } = difference;
+  const ids = [...added.map(({ id }) => id), ...removed.flatMap(({ parents }) => parents)];
+  return ids.find((id) => id.startsWith(head)) ?? null;
+}
+
+async function commitOrNull(log: RepoLog, id: string): Promise<string | null> {
+  try {
+    return (await log.commit(id)).id;
+  } catch (error) {
+    if (error instanceof Unknown) return null;
+    throw error;
+  }
+}
+
+/** Either may be abbreviated. */
+export function isSame(a: string, b: string): boolean {
+  return a.startsWith(b) || b.startsWith(a);
+}
+
+function areDisjoint(added: readonly LogEntry[], removed: readonly LogEntry[], base: string): boolean {
+  const removedIds = new Set(removed.map(({ id }) => id));
+  return !added.some(({ id }) => isSame(id, base) || removedIds.has(id));
+}
+
+function toRange({ added, removed }: Difference): CommitRange | null {
+  const commits: Commit[] = [];
+  for (const { id, parents, committedAt } of added) {
+    if (committedAt === null) return null;
+    commits.push({ id, committedAt, isMerge: parents.length > 1 });
+  }
+  return { added: commits, removed: removed.map(({ id }) => id) };
+}
