@@ -1,7 +1,4 @@
-/**
- * The process: environment in, exit code out. 0 after a clean stop, 1 where it cannot go on, 2 where what it was given
- * is wrong.
- */
+/** The process: environment in, exit code out. 0: a clean stop. 1: it cannot go on. 2: a mistake in what it was given. */
 
 import packageJson from '../package.json' with { type: 'json' };
 import { type Config, type Setting, settings } from './config/environment.ts';
@@ -16,25 +13,25 @@ import { createLog, describeError, type Log } from './util/log.ts';
 
 const longestStopMs = 9_000;
 
-const usage = `npm start [-- --check | --help]
+const usage = `npm start [-- --check | --help | --version]
 
 Runs the exporter until SIGTERM or SIGINT; without any settings it takes webhooks and keeps them in data/.
 
-  --check  says what settings and policy would count and what the database holds of it, and ends; asks no network
-  --help   says this
+  --check    prints what settings and policy would count, and what the database holds of it; asks no network
+  --help     prints this
+  --version  prints the version
 
-Settings come from the environment, those marked * from a file too: the same name with _FILE. README.md tells what they
-mean, and what the policy file may say. With their defaults they are:
+Settings come from the environment, those marked * from a file too: the same name with _FILE. README.md explains them and
+the policy file. With their defaults they are:
 
 ${settings.map(describeSetting).join('\n')}
 
-Exit codes: 0 after a clean stop, 1 where it cannot go on, 2 where a setting, the policy, an argument or the database is
-not what it should be.
+Exit codes: 0 after a clean stop, 1 if it cannot go on, 2 if a setting, the policy, an argument or the database is wrong.
 `;
 
-/** Why it ends though it could go on, and how. */
+/** Why the process ends although it could go on. */
 interface Ending {
-  /** None where it is not a signal that ends it. */
+  /** Absent if no signal ends it. */
   readonly signal?: string;
   readonly exitCode: number;
 }
@@ -44,13 +41,17 @@ process.exit(exitCode);
 
 async function main(args: readonly string[]): Promise<number> {
   const logLost = lossOfLog();
-  const unknown = args.filter((arg) => !['--check', '--help'].includes(arg));
-  if (unknown.length > 0) {
-    process.stderr.write(`Unknown argument ${unknown[0]}: expected none, --check or --help\n`);
+  const unknown = args.find((arg) => !['--check', '--help', '--version'].includes(arg));
+  if (unknown !== undefined) {
+    process.stderr.write(`Unknown argument ${unknown}: expected none, --check, --help or --version\n`);
     return 2;
   }
   if (args.includes('--help')) {
     process.stdout.write(usage);
+    return 0;
+  }
+  if (args.includes('--version')) {
+    process.stdout.write(`${packageJson.version}\n`);
     return 0;
   }
   const given = readSettings(process.env);
@@ -92,7 +93,7 @@ async function serve(config: Config, policy: Policy, log: Log, logLost: Promise<
   const starting = startService({ config, policy, version, clock: systemClock, log });
   const service = await Promise.race([starting, asked.then(() => null)]);
   if (!service) {
-    // Nothing was acknowledged yet, and what is not committed is rolled back.
+    // Nothing has been acknowledged yet, and an open transaction is rolled back.
     const { signal, exitCode } = await asked;
     log.info('Stopped while starting', { signal });
     return exitCode;
@@ -109,7 +110,7 @@ async function serve(config: Config, policy: Policy, log: Log, logLost: Promise<
   return exitCode;
 }
 
-/** Further ones change nothing: Ctrl-C under npm arrives twice. */
+/** Later signals change nothing: Ctrl-C under npm arrives twice. */
 function nextSignal(): Promise<Ending> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -119,8 +120,8 @@ function nextSignal(): Promise<Ending> {
 }
 
 /**
- * A log that nobody can read is for whoever supervises it to mend, by a restart; and whoever started it may be gone.
- * Errors of the streams are heard for as long as it runs: each further write fails again.
+ * If nobody can read the log, the process ends, so that its supervisor restarts it. The listeners stay, because each later
+ * write fails again.
  */
 function lossOfLog(): Promise<Ending> {
   return new Promise((resolve) => {

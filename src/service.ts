@@ -27,6 +27,7 @@ import { type Asking, startAsking } from './sources/start.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
 import { type Clock, createBreath, nowSeconds } from './util/clock.ts';
+import { codeOf } from './util/error-code.ts';
 import type { Log } from './util/log.ts';
 
 export interface Service {
@@ -163,21 +164,44 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 async function listenOn(config: Config, dependencies: AppDependencies, log: Log): Promise<Server[]> {
-  // Left out where nobody would see it: it costs something with each request.
+  // Costs something with each request, and only the level "debug" shows it.
   const onRequest =
     config.logLevel === 'debug'
       ? ({ method, path, status, ms }: EndedRequest) => log.debug('Request', { method, path, status, ms })
       : undefined;
   const side = config.metricsListen ? 'intake' : 'all';
-  const main = await listen(createApp(dependencies, side), config.listen, onRequest);
+  const main = await listenAt('DORA_LISTEN', createApp(dependencies, side), config.listen, onRequest);
   log.info('Listening', { address: main.address });
   if (!config.metricsListen) return [main];
-  const metrics = await listen(createApp(dependencies, 'metrics'), config.metricsListen, onRequest);
+  const app = createApp(dependencies, 'metrics');
+  const metrics = await listenAt('DORA_METRICS_LISTEN', app, config.metricsListen, onRequest);
   log.info('Listening for metrics and status', { address: metrics.address });
   return [main, metrics];
 }
 
-/** None where the store cannot be read: a page about faults must not fail of one. */
+/** Rejects with the name of the setting that gave the address, and what is wrong with it. */
+async function listenAt(
+  setting: string,
+  ...[app, address, onRequest]: Parameters<typeof listen>
+): Promise<Server> {
+  try {
+    return await listen(app, address, onRequest);
+  } catch (cause) {
+    const reason = listenReasons[String(codeOf(cause))];
+    const at = `cannot listen on ${address.host}:${address.port}`;
+    throw new Error(`${setting}: ${at}${reason ? `, ${reason}` : ''}`, { cause });
+  }
+}
+
+const listenReasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this user may not use that port',
+  ENOTFOUND: 'no host has that name',
+  EAI_AGAIN: 'that name cannot be looked up now',
+};
+
+/** None if the store cannot be read: a page about faults must not fail because of one. */
 async function newestBackfills(backfill: Backfill): Promise<readonly BackfillSummary[]> {
   try {
     return (await backfill.list()).slice(0, 10);

@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { settings } from '../src/config/environment.ts';
 import { parsePolicy } from '../src/config/policy-file.ts';
 import { ignoreReasons } from '../src/core/classification.ts';
 import { defaultPolicy } from '../src/core/policy.ts';
-import { startExporter } from './support/exporter-process.ts';
+import { startExporter, webhookSecret } from './support/exporter-process.ts';
 import { startFakeForge } from './support/fake-forge.ts';
 import { startFakeWoodpecker } from './support/fake-woodpecker.ts';
 import { createTemporaryFolder } from './support/temporary-folder.ts';
@@ -116,6 +117,20 @@ describe('README', () => {
     expect((await exporter.post(eventFixture)).status).toBe(202);
     const text = await (await fetch(`${exporter.url}/metrics`)).text();
     for (const line of (blocks('')[0] ?? '').trim().split('\n')) expect(text.split('\n')).toContain(line);
+  });
+
+  it('begins with a pipeline that the windows show', async () => {
+    const folder = createTemporaryFolder();
+    onTestFinished(folder.remove);
+    writeFileSync(folder.pathOf('webhook-secret'), webhookSecret);
+    const exporter = await startExporter({ DORA_DATABASE: ':memory:' });
+    const command = (blocks('sh').find((block) => block.startsWith('curl')) ?? '')
+      .replace('http://localhost:3672', exporter.url)
+      .replace('data/webhook-secret', folder.pathOf('webhook-secret'));
+    const answer = execFileSync('sh', ['-c', command], { encoding: 'utf8' });
+    expect(answer).toBe('{"result":"stored"}\n');
+    const window = 'dora_window_deployments{repo="acme/shop",tier="unassigned",window="7d"}';
+    expect((await exporter.metrics()).get(window)).toBe(1);
   });
 
   it('shows a policy that is the default one in all but its tiers', () => {

@@ -1,4 +1,4 @@
-/** Addresses to listen on, as settings give them. */
+/** Addresses to listen on, as they stand in settings. */
 
 import { isIPv4, isIPv6 } from 'node:net';
 
@@ -15,11 +15,17 @@ export function parseAddress(text: string): Address | null {
   const [, ipv6, name, digits] = /^(?:\[([^[\]]+)\]|([^[\]\s:/]*)):(\d{1,5})$/.exec(text) ?? [];
   const host = ipv6 ?? (name || '0.0.0.0');
   const port = Number(digits);
-  if (!(port <= 65_535) || (ipv6 !== undefined && !isIPv6(ipv6))) return null;
-  return /^[\d.]+$/.test(host) && !isIPv4(host) ? null : { host, port };
+  if (!(port <= 65_535)) return null;
+  const isHost = ipv6 !== undefined ? isIPv6(ipv6) : /^[\d.]+$/.test(host) ? isIPv4(host) : isName(host);
+  return isHost ? { host, port } : null;
 }
 
-/** Whether the system would refuse the second: a wildcard takes the port on every address of its kind. */
+/** Whether a text can be the name of a host. Names of containers may hold underscores. */
+function isName(text: string): boolean {
+  return text.length <= 253 && /^(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?$/.test(text);
+}
+
+/** Whether the system would refuse the second: a wildcard takes the port on every address of its family. */
 export function doCollide(a: Address, b: Address): boolean {
   if (a.port !== b.port || a.port === 0) return false;
   const hosts = [a.host.toLowerCase(), b.host.toLowerCase()];

@@ -4,9 +4,9 @@
  */
 
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
 import { closest } from '../util/did-you-mean.ts';
 import { parseDurationSeconds } from '../util/duration.ts';
+import { momentWords, parseMoment } from '../util/moment.ts';
 
 export interface ExportOptions {
   /** Unix seconds. */
@@ -98,10 +98,9 @@ export function parseOptions(args: readonly string[], now: number): ParsedOption
     return value;
   }
   const readMoment = (name: 'from' | 'to') => {
-    const words = 'a time such as 2026-01-01 or 2026-01-01T12:00:00Z, or an age such as 180d';
     const isNamed = tokens.some((token) => token.kind === 'option' && token.name === name);
-    if (!isNamed) problems.push(`--${name}: expected ${words}, given none`);
-    return read(name, words, (text) => parseMoment(text, now));
+    if (!isNamed) problems.push(`--${name}: expected ${momentWords}, given none`);
+    return read(name, momentWords, (text) => parseMoment(text, now));
   };
 
   const from = readMoment('from');
@@ -136,14 +135,6 @@ export function parseOptions(args: readonly string[], now: number): ParsedOption
   const output = texts.get('output')?.[0] ?? null;
   const withWindows = values.windows !== false;
   return { kind: 'export', options: { from, to, stepSeconds, output, labels, withWindows }, warnings };
-}
-
-/** Unix seconds; `null` where the text is no time. A day without a time begins at midnight UTC. */
-function parseMoment(text: string, now: number): number | null {
-  const ago = parseDurationSeconds(text);
-  if (ago !== null) return now - ago;
-  const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })]).safeParse(text);
-  return time.success ? Math.floor(Date.parse(time.data) / 1000) : null;
 }
 
 function readLabels(texts: readonly string[], problems: string[]): Readonly<Record<string, string>> {

@@ -57,14 +57,21 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     route(app, '/webhook', { POST: webhookRoute({ ...deps, refusals }) });
     const { list, show, start } = backfillRoutes(deps.backfill, () => nowSeconds(deps.clock));
     const adminTokens = deps.adminTokens.map(toSecret);
-    const refuse = refuser(refusals, 'admin', 'Bearer');
+    const refuse = refuser(refusals, 'admin', {
+      detail: 'Expected the admin token as a bearer token',
+      challenge: 'Bearer',
+    });
     const admin = (handler: Handler) => withToken([hasBearer], adminTokens, refuse, handler);
     route(app, '/backfill', { POST: admin(start), GET: admin(list) });
     route(app, '/backfill/:id', { GET: admin(show) });
   }
   if (side !== 'intake') {
     const tokens = deps.metricsToken === null ? null : [toSecret(deps.metricsToken)];
-    const refuse = refuser(refusals, 'reader', 'Basic realm="woodpecker-dora-exporter"');
+    const refuse = refuser(refusals, 'reader', {
+      detail:
+        'Expected the metrics token as password of HTTP Basic, with any user name, or as a bearer token',
+      challenge: 'Basic realm="woodpecker-dora-exporter"',
+    });
     const reader = (handler: Handler) => withToken([hasBearer, hasBasicPassword], tokens, refuse, handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
     for (const page of ['/', '/explain']) app.use(page, problemPages);
@@ -107,10 +114,15 @@ function withToken(
   };
 }
 
-function refuser(refusals: Refusals, what: RefusedKind, challenge: string): () => Response {
+/** `challenge`: the value of `WWW-Authenticate`. */
+function refuser(
+  refusals: Refusals,
+  what: RefusedKind,
+  { detail, challenge }: { readonly detail: string; readonly challenge: string },
+): () => Response {
   return () => {
     refusals.note(what, 401);
-    return problem(401, { headers: { 'www-authenticate': challenge } });
+    return problem(401, { detail, headers: { 'www-authenticate': challenge } });
   };
 }
 

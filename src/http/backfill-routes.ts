@@ -20,6 +20,7 @@ export const BackfillBody = (now: number) =>
     .strictObject({
       // As `DORA_BACKFILL_HISTORY` has it: 0 is all.
       since: moment(now, 0)
+        .refine((since) => since <= now, { message: 'Expected a time that is not in the future' })
         .nullish()
         .describe('A time, an age such as 180d, or 0 for all; DORA_BACKFILL_HISTORY where not given'),
       until: moment(now).nullish().describe('A time, or an age such as 7d; now where not given'),

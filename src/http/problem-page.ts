@@ -9,7 +9,6 @@ import { ProblemJson } from './schemas.ts';
 
 /** What to say where the problem itself has no detail. */
 const usualDetails: Readonly<Record<number, string>> = {
-  401: 'It takes the metrics token as password, with any user name.',
   404: 'There is nothing at this address.',
   405: 'This address can only be looked at.',
   500: 'The log of the exporter says more.',

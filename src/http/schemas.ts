@@ -44,6 +44,7 @@ export const BackfillSummaryJson = z.strictObject({
   repos: count.describe('Gone through so far'),
   pipelines: z.strictObject({ scanned: count, stored: count, duplicate: count, ignored: count }),
   errors: z.array(z.strictObject({ repo: z.string(), message: z.string() })),
+  message: z.string().exactOptional().describe('That nothing matched, or what a dry run would have stored'),
 }) satisfies z.ZodType<BackfillSummary>;
 
 export const WindowJson = z.strictObject({

@@ -58,7 +58,8 @@ export async function listen(
   address: { readonly host: string; readonly port: number },
   onRequest?: (request: EndedRequest) => void,
 ): Promise<Server> {
-  const answer = getRequestListener(app.fetch);
+  // HTTP/1.0 knows no Host header, and load balancers still use it to check health.
+  const answer = getRequestListener(app.fetch, { hostname: 'localhost' });
   const server = createServer({
     headersTimeout: 10_000,
     connectionsCheckingInterval: 2_000,

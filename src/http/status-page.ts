@@ -169,7 +169,7 @@ function backfillSection({ backfills, woodpecker, now }: Status): Html {
 ${backfills.map(
   (
     backfill,
-  ) => html`<tr><td>${startOf(backfill, now)}</td><td>${backfill.state}${backfill.dry_run ? ' (dry run)' : ''}</td>
+  ) => html`<tr><td>${startOf(backfill, now)}</td><td>${backfill.state}${backfill.dry_run ? ' (dry run)' : ''}${backfill.message === undefined ? '' : html`<div class="dim">${backfill.message}</div>`}</td>
 <td class="n">${backfill.repos}</td><td class="n">${backfill.pipelines.scanned}</td><td class="n">${backfill.pipelines.stored}</td>
 <td>${backfill.errors.length === 0 ? html`<span class="dim">none</span>` : backfill.errors.slice(0, 5).map(({ repo, message }) => html`<div><span class="bad">${repo}:</span> ${message}</div>`)}</td></tr>`,
 )}</table></div>`;

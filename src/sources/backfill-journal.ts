@@ -22,6 +22,8 @@ export interface BackfillSummary {
   readonly repos: number;
   readonly pipelines: Counts;
   readonly errors: readonly { readonly repo: string; readonly message: string }[];
+  /** What the counts alone do not say: that nothing matched, or that a dry run has stored nothing. */
+  readonly message?: string;
 }
 
 export interface BackfillJournal {
@@ -37,8 +39,8 @@ export interface BackfillJournal {
 export interface BackfillEntry {
   readonly summary: BackfillSummary;
   update(change: Partial<BackfillSummary>): void;
-  /** It runs no longer. Says how it has ended, and when, unless it was cut off. */
-  finish(state: 'done' | 'failed' | 'interrupted'): void;
+  /** Ends it. An interrupted backfill has no time of its end. */
+  finish(state: 'done' | 'failed' | 'interrupted', message?: string | null): void;
   /** Keeps the summary as it is. */
   save(): Promise<void>;
 }
@@ -114,8 +116,9 @@ export function createBackfillJournal({ ingest, clock, log, onRunning }: Journal
           return summary;
         },
         update,
-        finish(state) {
-          update({ state, finished: state === 'interrupted' ? null : nowIso() });
+        finish(state, message = null) {
+          const finished = state === 'interrupted' ? null : nowIso();
+          update({ state, finished, ...(message !== null && { message }) });
           running = null;
           onRunning?.(false);
         },

@@ -9,6 +9,7 @@ import type { Repo } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
+import { counted } from '../util/pluralize.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import {
   type BackfillEntry,
@@ -79,11 +80,12 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
   const journal = createBackfillJournal({ ingest, clock, log, onRunning });
   const backlog = createBacklog({ ingest, scans, clock, log });
 
-  /** Discovers the repos and goes through those wanted with `work`. */
+  /** Discovers the repos and does `work` for each. `request`: of an operator, who wants to know if nothing matched. */
   const run = async (
     entry: BackfillEntry,
     discover: () => Promise<readonly Repo[]>,
     work: (repo: Repo) => Promise<Counts>,
+    request: BackfillRequest | null = null,
   ): Promise<BackfillSummary> => {
     const { id } = entry.summary;
     const noteError = (repo: string, error: unknown): void =>
@@ -111,7 +113,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         log.info('Backfill goes on', fields);
         await entry.save();
       });
-      entry.finish('done');
+      entry.finish('done', request && messageOf(request, wanted.length, entry.summary));
     } catch (error) {
       if (signal.aborted) entry.finish('interrupted');
       signal.throwIfAborted();
@@ -123,8 +125,8 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
       return entry.summary;
     }
     await entry.save();
-    const { repos, pipelines, errors } = entry.summary;
-    log.info('Backfill is done', { id, repos, ...pipelines, errors: errors.length });
+    const { repos, pipelines, errors, message } = entry.summary;
+    log.info('Backfill is done', { id, repos, ...pipelines, errors: errors.length, message });
     return entry.summary;
   };
 
@@ -153,7 +155,8 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     get backlog() {
       return backlog.size;
     },
-    async start({ since, until, repos, isDry }) {
+    async start(request) {
+      const { since, until, repos, isDry } = request;
       if (journal.running) return { ok: false, runningId: journal.running.id };
       const entry = journal.begin(isDry);
       const { id } = entry.summary;
@@ -162,12 +165,13 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         (await discoverRepos({ ingest, client, clock }, signal)).filter(
           (repo) => repos === null || matchesAnyGlobIgnoringCase(repos, repo.fullName),
         );
-      const done = run(entry, discover, async (repo) => {
+      const work = async (repo: Repo): Promise<Counts> => {
         const isNew = ingest.state.repos.get(repo.key)?.scan.watermark === null;
         const first = isNew && !isDry ? await scans.catchUp(repo.key, 'backfill', signal) : noCounts;
         const range = { since: from, until };
         return addCounts(first, await scans.readRange(repo.key, range, isDry, signal));
-      });
+      };
+      const done = run(entry, discover, work, request);
       done.catch((error) => {
         if (!signal.aborted) log.error('Backfill failed', { id, error: describeError(error) });
       });
@@ -179,6 +183,25 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     },
     inBackground: () => backlog.work(() => journal.running !== null, signal),
   };
+}
+
+/** What an operator could not see from the counts; `null` if they say it all. */
+function messageOf(
+  { repos, isDry }: BackfillRequest,
+  reposRead: number,
+  { pipelines, errors }: BackfillSummary,
+): string | null {
+  if (reposRead === 0) {
+    return repos === null ? 'There is no repo to read' : `No watched repo matches ${listed(repos)}`;
+  }
+  if (errors.length === reposRead) return null;
+  if (pipelines.scanned === 0) return 'No pipeline was created in this time';
+  return isDry ? `Dry run: ${counted(pipelines.stored, 'pipeline')} would be stored, nothing was` : null;
+}
+
+function listed(globs: readonly string[]): string {
+  const more = globs.length - 3;
+  return `${globs.slice(0, 3).join(', ')}${more > 0 ? ` and ${more} more` : ''}`.slice(0, 200);
 }
 
 /** Works through `items` with at most `limit` under way; the first that throws ends it once those have settled. */

@@ -170,12 +170,25 @@ describe('parseConfig on addresses', () => {
     ['127.0.0.1:0', '127.0.0.1', 0],
     [':65535', '0.0.0.0', 65_535],
     ['[::1]:3672', '::1', 3672],
+    ['dora_exporter:80', 'dora_exporter', 80],
+    ['Host-1.example.com.:80', 'Host-1.example.com.', 80],
   ])('reads %s', (text, host, port) => {
     expect(configOf({ DORA_LISTEN: text }).listen).toEqual({ host, port });
   });
 
   const malformed = 'localhost ::1:3672 [localhost]:80 [::1] 300.0.0.1:80 http://a:80 a: a:-1 a:b'.split(' ');
-  it.each([...malformed, 'a b:80'])('refuses %s', (text) => {
+  const names = [
+    '*:80',
+    '-a:80',
+    'a-:80',
+    'a..b:80',
+    '.a:80',
+    'a,b:80',
+    'ä:80',
+    'a%b:80',
+    `${'a'.repeat(64)}:80`,
+  ];
+  it.each([...malformed, ...names, 'a b:80', '[fe80::1:80', '[*]:80'])('refuses %s', (text) => {
     expect(problemsOf({ DORA_LISTEN: text })).toHaveLength(1);
   });
 

@@ -195,8 +195,46 @@ describe('the process', () => {
 
   it.each(['--chekc', '-h', 'start'])('refuses %s, and exits with 2', async (arg) => {
     const { code, output } = await runExporter({ DORA_DATABASE: ':memory:' }, ['--help', arg]);
-    expect([code, output]).toEqual([2, `Unknown argument ${arg}: expected none, --check or --help\n`]);
+    expect([code, output]).toEqual([
+      2,
+      `Unknown argument ${arg}: expected none, --check, --help or --version\n`,
+    ]);
   });
+
+  it('prints its version, whatever the settings are', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    const printed = await runExporter({ DORA_LISTEN: 'nowhere' }, ['--version']);
+    expect([printed.code, printed.output]).toEqual([0, `${version}\n`]);
+  });
+
+  it('names the setting and the reason if it cannot listen', async () => {
+    const other = await startExporter({ DORA_DATABASE: ':memory:' });
+    const { host } = new URL(other.url);
+    const env = { DORA_DATABASE: ':memory:', DORA_LISTEN: host };
+    const taken = await runExporter(env);
+    expect(taken.code).toBe(1);
+    expect(taken.output).toContain(`DORA_LISTEN: cannot listen on ${host}, another process listens there`);
+    const metrics = await runExporter({ ...env, DORA_LISTEN: '127.0.0.1:0', DORA_METRICS_LISTEN: host });
+    expect(metrics.code).toBe(1);
+    expect(metrics.output).toContain(`DORA_METRICS_LISTEN: cannot listen on ${host}, another process`);
+    const absent = await runExporter({ ...env, DORA_LISTEN: '192.0.2.1:0' });
+    expect(absent.output).toContain(
+      'DORA_LISTEN: cannot listen on 192.0.2.1:0, this machine has no such address',
+    );
+  });
+
+  it.each(['*:3672', 'http://localhost:3672', '-a:1', 'a..b:1'])(
+    'refuses to listen on %s, by name, in a check and at a start',
+    async (address) => {
+      for (const args of [['--check'], []]) {
+        const { code, output } = await runExporter({ DORA_DATABASE: ':memory:', DORA_LISTEN: address }, args);
+        expect([code, output]).toEqual([
+          2,
+          `DORA_LISTEN: expected host:port, :port or [ipv6]:port with a port from 0 to 65535, given "${address}"\n`,
+        ]);
+      }
+    },
+  );
 
   it('checks settings, policy and store without the network', async () => {
     const folder = temporaryFolder();

@@ -523,7 +523,13 @@ describe('who may look', () => {
     const refused = await app.request(path);
     // Basic, so that a browser asks for the password.
     expect(refused.headers.get('www-authenticate')).toBe('Basic realm="woodpecker-dora-exporter"');
-    expect(await problemOf(refused)).toEqual({ type: 'about:blank', title: 'Unauthorized', status: 401 });
+    expect(await problemOf(refused)).toEqual({
+      type: 'about:blank',
+      title: 'Unauthorized',
+      status: 401,
+      detail:
+        'Expected the metrics token as password of HTTP Basic, with any user name, or as a bearer token',
+    });
   });
 
   it.each(explaining)('at %s is who has the token, before anything else is looked at', async (path) => {
@@ -552,6 +558,7 @@ describe('who may look', () => {
     }
     const refused = await app.request('/backfill', { method: 'POST', body: 'x'.repeat(100_000) });
     expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+    expect(await problemOf(refused)).toMatchObject({ detail: 'Expected the admin token as a bearer token' });
   });
 });
 

@@ -92,6 +92,10 @@ describe('POST /backfill', () => {
     [{ since: null, until: null, repos: null, dry_run: null }, {}],
     [{ since: '180d' }, { since: noon - 180 * 86_400 }],
     [
+      { since: '2026-01-01', until: '2026-02-01' },
+      { since: 1_767_225_600, until: 1_769_904_000 },
+    ],
+    [
       { since: '12h', until: '90s' },
       { since: noon - 43_200, until: noon - 90 },
     ],
@@ -128,7 +132,9 @@ describe('POST /backfill', () => {
     [{ since: '180' }, ['since']],
     [{ since: '-180d' }, ['since']],
     [{ since: '1.5d' }, ['since']],
-    [{ since: '2026-01-01' }, ['since']],
+    [{ since: '2026-08-01T00:00:00Z' }, ['since']],
+    [{ since: '2026-08-01' }, ['since']],
+    [{ since: '2026-02-30' }, ['since']],
     [{ since: '2026-01-01T00:00:00' }, ['since']],
     [{ since: '2026-02-30T00:00:00Z' }, ['since']],
     [{ since: '1d', until: '2d' }, ['until']],
@@ -153,7 +159,10 @@ describe('POST /backfill', () => {
     const { post } = await createRoutes();
     const { errors } = (await (await post({ since: 'yesterday' })).json()) as { errors: unknown };
     expect(errors).toEqual([
-      { path: 'since', message: 'Expected a time such as 2026-01-01T00:00:00Z, or an age such as 180d' },
+      {
+        path: 'since',
+        message: 'Expected a time such as 2026-01-01 or 2026-01-01T12:00:00Z, or an age such as 180d',
+      },
     ]);
   });
 

@@ -173,6 +173,30 @@ describe('what is told of each request', () => {
 });
 
 describe('the app behind the server', () => {
+  it.each(['/healthz', '/-/healthy', '/readyz', '/metrics', '/', '/api/openapi.json'])(
+    'answers GET %s of HTTP/1.0 without a Host, as load balancers ask',
+    async (path) => {
+      const server = await start((await createSmallExporter()).app());
+      for (const head of ['', 'Host: \r\n']) {
+        const { socket, received, closed } = await dial(server);
+        socket.write(`GET ${path} HTTP/1.0\r\n${head}\r\n`);
+        await closed;
+        expect(received()).toMatch(/^HTTP\/1\.1 200 /);
+      }
+    },
+  );
+
+  it('takes a webhook of HTTP/1.0 without a Host', async () => {
+    const server = await start((await createSmallExporter()).app());
+    const { socket, received, closed } = await dial(server);
+    const body = JSON.stringify({ repo: 'acme/shop', number: 1, status: 'success', event: 'push' });
+    socket.write(
+      `POST /webhook HTTP/1.0\r\nAuthorization: Bearer ${webhookSecret}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await closed;
+    expect(received()).toMatch(/^HTTP\/1\.1 202 /);
+  });
+
   it('stops an upload without end by 413, long before it has come in', async () => {
     const exporter = await createSmallExporter();
     const server = await start(exporter.app());

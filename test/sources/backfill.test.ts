@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import type { BackfillSummary } from '../../src/sources/backfill.ts';
+import type { BackfillRequest, BackfillSummary } from '../../src/sources/backfill.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import {
@@ -532,6 +532,7 @@ describe('backfill by hand', () => {
     const summary = await runManual(harness, { since: now - 3 * day, isDry: true });
 
     expect(summary.pipelines).toEqual({ scanned: 12, stored: 1, duplicate: 10, ignored: 1 });
+    expect(summary.message).toBe('Dry run: 1 pipeline would be stored, nothing was');
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 10 });
   });
 
@@ -549,6 +550,37 @@ describe('backfill by hand', () => {
     });
 
     expect(summary).toMatchObject({ repos: 1, pipelines: { scanned: 10, duplicate: 10 } });
+  });
+
+  it.each<[string, Partial<BackfillRequest>]>([
+    ['No watched repo matches nobody/*', { repos: ['nobody/*'] }],
+    ['No watched repo matches a, b, c and 2 more', { repos: ['a', 'b', 'c', 'd', 'e'] }],
+    ['No pipeline was created in this time', { since: now - 60 }],
+    ['No pipeline was created in this time', { since: now - 60, isDry: true }],
+  ])('says "%s" if nothing matches', async (message, request) => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 3);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+
+    const summary = await runManual(harness, request);
+
+    expect(summary).toMatchObject({ state: 'done', pipelines: { scanned: 0 }, message });
+    expect((await harness.backfill.list())[0]).toEqual(summary);
+  });
+
+  it('says nothing beside the counts if something was stored, or if it is the one at start', async () => {
+    const woodpecker = await start();
+    addBusyRepo(woodpecker, 'acme/shop', 3);
+    const harness = await harnessOf({ woodpecker });
+    await harness.backfill.atStart();
+    await harness.backfill.atStart();
+    await runManual(harness, { since: now - 30 * day });
+    expect((await harness.backfill.list()).map((summary) => summary.message)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('runs one at a time and names the one that is running', async () => {

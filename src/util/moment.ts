@@ -1,0 +1,17 @@
+/** A moment as people write it: a day, a time, or an age. */
+
+import { z } from 'zod';
+import { parseDurationSeconds } from './duration.ts';
+
+/** What `parseMoment` takes. */
+export const momentWords = 'a time such as 2026-01-01 or 2026-01-01T12:00:00Z, or an age such as 180d';
+
+const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+
+/** Unix seconds, as is `now`; `null` if the text is no moment. A day without a time begins at midnight UTC. */
+export function parseMoment(text: string, now: number): number | null {
+  const ago = parseDurationSeconds(text);
+  if (ago !== null) return now - ago;
+  const at = time.safeParse(text).success ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? null : Math.floor(at / 1000);
+}
