@@ -21,6 +21,7 @@ import {
   type WindowMember,
 } from '../core/series/history-replay.ts';
 import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
+import { shownTotals } from '../core/series/pair.ts';
 import { shownSeries } from '../core/series/samples.ts';
 import { createState } from '../core/series/state.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
@@ -214,7 +215,7 @@ async function surveySeries(
       }
     }
     if (firstAt === null) continue;
-    const totals = pairs.map((pair) => pair.totals).reduce(sumTotals);
+    const totals = pairs.map(shownTotals).reduce(sumTotals);
     const difference = differenceOf(totals, totalsOf(standings));
     found.push({ repo: repo.fullName, tier, repoKeys, knownSince, starts, firstAt, difference });
   }

@@ -38,6 +38,8 @@ export interface IncidentChanges {
   withdraw(id: string): Promise<boolean>;
   /** Before the repo is renamed: what was reported under its name stays with it. */
   bindTo(repo: Repo): Promise<void>;
+  /** What was bound to the one repo is bound to the other. */
+  rebind(from: Repo, into: Repo): Promise<void>;
   /** Deletes titles and links that are too old, and counts what has found its pair under another policy. */
   catchUp(): Promise<void>;
   /** The entries of a pair, as the transaction leaves them. */
@@ -198,6 +200,15 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
         if (owner === null ? others.length > 0 : owner !== repo.key) continue;
         const tracked = await tx.incidents.get(entry.key);
         if (tracked) await put({ ...tracked, bound: { name, repo: repo.key } });
+      }
+    },
+
+    async rebind(from, into) {
+      for (const tier of series.tiersOf(from.key)) {
+        for (const { key } of boundTo(from.key, tier)) {
+          const tracked = await tx.incidents.get(key);
+          if (tracked?.bound) await put({ ...tracked, bound: { ...tracked.bound, repo: into.key } });
+        }
       }
     },
 

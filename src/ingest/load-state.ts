@@ -108,6 +108,8 @@ async function readBasics(tx: Transaction, { policy }: IntakeMode): Promise<Stat
   const follows = await tx.follows.all();
   return {
     repos: await tx.repos.all(),
+    droppedRepos: [],
+    confirmations: new Map(),
     pairs: await tx.pairs.all(),
     timelines: new Map(),
     follows: new Map(follows.map((follow) => [followKey(follow), follow])),

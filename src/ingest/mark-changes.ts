@@ -11,6 +11,8 @@ export interface MarkChanges {
   /** Replaces the one of the same pipeline and tier; `false`: there is no room for one more. */
   put(mark: StoredMark): Promise<boolean>;
   drop(place: MarkPlace): Promise<void>;
+  /** Moves all marks of one repo to another; a mark that is there already stays. */
+  rebind(from: number, into: number): Promise<void>;
   /** By `markKey`; `null` for one that was dropped. */
   changed(): ReadonlyMap<string, StoredMark | null>;
 }
@@ -25,22 +27,33 @@ export function createMarkChanges(tx: Transaction, state: State, room: Room): Ma
     const key = markKey(place);
     return changed.has(key) ? (changed.get(key) ?? null) : state.markOf(place);
   };
+  const put = async (mark: StoredMark): Promise<void> => {
+    if (!get(mark)) added++;
+    await tx.marks.put(mark);
+    changed.set(markKey(mark), mark);
+  };
+  const drop = async (place: MarkPlace): Promise<void> => {
+    if (!get(place)) return;
+    added--;
+    await tx.marks.drop(place);
+    changed.set(markKey(place), null);
+  };
   return {
     get,
     async put(mark) {
-      if (!get(mark)) {
-        if (!room.admits('mark', state.marks.size + added, mostMarks)) return false;
-        added++;
-      }
-      await tx.marks.put(mark);
-      changed.set(markKey(mark), mark);
+      if (!get(mark) && !room.admits('mark', state.marks.size + added, mostMarks)) return false;
+      await put(mark);
       return true;
     },
-    async drop(place) {
-      if (!get(place)) return;
-      added--;
-      await tx.marks.drop(place);
-      changed.set(markKey(place), null);
+    drop,
+    async rebind(from, into) {
+      const places = new Map([...state.marks, ...changed].filter(([, mark]) => mark?.repo === from));
+      for (const mark of places.values()) {
+        if (!mark || !get(mark)) continue;
+        const moved = { ...mark, repo: into };
+        if (!get(moved)) await put(moved);
+        await drop(mark);
+      }
     },
     changed: () => changed,
   };

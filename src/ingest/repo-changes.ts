@@ -1,11 +1,11 @@
 /** What one transaction does to repos: later steps see earlier ones, and the state is only read. */
 
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
-import type { State } from '../core/series/state.ts';
+import type { State, StateChange } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
 
 export interface RepoChanges {
-  /** Throws where there is none. */
+  /** Throws if there is none. */
   at(key: number): Repo;
   byId(woodpeckerId: number): Repo | null;
   /** Those that share the name as of now, whatever its case; the one named last comes first. */
@@ -14,31 +14,52 @@ export interface RepoChanges {
   find(facts: Pick<RepoFacts, 'woodpeckerId' | 'fullName'>): Repo | null;
   add(repo: Omit<Repo, 'key'>): Promise<Repo>;
   put(repo: Repo): void;
+  /** Unix seconds: when its name was last confirmed, as far as memory tells. */
+  confirmedAt(key: number): number;
+  /** Keeps in memory alone that the repo still had its name at that time. */
+  confirm(key: number, at: number): void;
+  drop(key: number): Promise<void>;
   /** How many there are now. */
   readonly count: number;
-  /** Writes what was put, each repo once: in a burst nearly every event makes its repo's name newer. Returns them all. */
-  finish(): Promise<readonly Repo[]>;
+  /** Writes what was put, each repo once: in a burst nearly every event makes its repo's name newer. */
+  finish(): Promise<Pick<StateChange, 'repos' | 'confirmations' | 'droppedRepos'>>;
 }
 
 export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
   const changed = new Map<number, Repo>();
+  const dropped = new Set<number>();
   const unwritten = new Set<number>();
+  const confirmations = new Map<number, number>();
+  /** Keys of changed repos; one that was renamed stays under the name it had as well. */
+  const changedById = new Map<number, number>();
+  const changedByName = new Map<string, Set<number>>();
   let count = state.repos.size;
+
+  const note = (repo: Repo): void => {
+    changed.set(repo.key, repo);
+    if (repo.woodpeckerId !== null) changedById.set(repo.woodpeckerId, repo.key);
+    const name = nameKey(repo.fullName);
+    changedByName.set(name, (changedByName.get(name) ?? new Set()).add(repo.key));
+  };
+
   const repos: RepoChanges = {
     at(key) {
       const repo = changed.get(key) ?? state.repos.get(key);
-      if (!repo) throw new Error(`No repo has the key ${key}`);
+      if (!repo || dropped.has(key)) throw new Error(`No repo has the key ${key}`);
       return repo;
     },
     byId(woodpeckerId) {
-      for (const repo of changed.values()) if (repo.woodpeckerId === woodpeckerId) return repo;
-      const found = state.repoById(woodpeckerId);
-      return found && repos.at(found.key);
+      const key = changedById.get(woodpeckerId) ?? state.repoById(woodpeckerId)?.key;
+      return key === undefined ? null : repos.at(key);
     },
     named(fullName) {
       const name = nameKey(fullName);
-      const keys = new Set([...state.reposByName(name).map((repo) => repo.key), ...changed.keys()]);
+      const keys = new Set([
+        ...state.reposByName(name).map((repo) => repo.key),
+        ...(changedByName.get(name) ?? []),
+      ]);
       return [...keys]
+        .filter((key) => !dropped.has(key))
         .map(repos.at)
         .filter((repo) => nameKey(repo.fullName) === name)
         .sort((a, b) => b.namedAt - a.namedAt || b.key - a.key);
@@ -52,18 +73,29 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
     },
     async add(repo) {
       const added = await tx.repos.add(repo);
-      changed.set(added.key, added);
+      note(added);
       count++;
       return added;
     },
     put(repo) {
-      changed.set(repo.key, repo);
+      note(repo);
       unwritten.add(repo.key);
+    },
+    confirmedAt: (key) => confirmations.get(key) ?? state.confirmedAt(key),
+    confirm(key, at) {
+      if (at > repos.confirmedAt(key)) confirmations.set(key, at);
+    },
+    async drop(key) {
+      await tx.repos.drop(key);
+      dropped.add(key);
+      changed.delete(key);
+      unwritten.delete(key);
+      count--;
     },
     async finish() {
       for (const key of unwritten) await tx.repos.put(repos.at(key));
       unwritten.clear();
-      return [...changed.values()];
+      return { repos: [...changed.values()], confirmations, droppedRepos: [...dropped] };
     },
     get count() {
       return count;

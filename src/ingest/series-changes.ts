@@ -8,7 +8,14 @@
 import type { Deployment } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
-import { addIncidents, addToTotals, type Credit, zeroTotals } from '../core/series/ledger.ts';
+import {
+  addIncidents,
+  addToTotals,
+  type Credit,
+  sumTotals,
+  type Totals,
+  zeroTotals,
+} from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
 import { createTimeline, type Reduction, reduce, settle, type Timeline } from '../core/series/reducer.ts';
 import type { State } from '../core/series/state.ts';
@@ -24,6 +31,13 @@ export interface SeriesChanges {
   isKnown(repo: number, tier: string): boolean;
   /** Pairs that have become known. */
   newlyKnown(): readonly Pick<Pair, 'repo' | 'tier'>[];
+  pairOf(repo: number, tier: string): Pair | null;
+  /** Replaces the pair's totals, and builds its series from the store at the next flush. */
+  takeOver(repo: number, tier: string, totals: Totals): void;
+  /** Adds to what the pair carries of repos that shared its name; nothing without such a pair. */
+  carry(repo: number, tier: string, totals: Totals): void;
+  /** Forgets all series of a repo. */
+  drop(repo: number): void;
   /** Adds to the total of the pair's incidents. */
   countIncidents(repo: number, tier: string, count: number): void;
   /** Pairs that there are now. */
@@ -77,6 +91,7 @@ export function createSeriesChanges(
 ): SeriesChanges {
   const withFirstSeen = rules.leadTimeFallback === 'created';
   const pairs = new Map<string, Pair>();
+  const changedTiers = new Map<number, Set<string>>();
   const changes = new Map<string, SeriesChange>();
   const settled = new Set<string>();
   let added = 0;
@@ -87,6 +102,7 @@ export function createSeriesChanges(
   const setPair = (pair: Pair): void => {
     if (!pairAt(pair.repo, pair.tier)) added++;
     pairs.set(pairKey(pair.repo, pair.tier), pair);
+    changedTiers.set(pair.repo, (changedTiers.get(pair.repo) ?? new Set()).add(pair.tier));
   };
   const changeOf = (repo: number, tier: string): SeriesChange => {
     const key = pairKey(repo, tier);
@@ -130,9 +146,10 @@ export function createSeriesChanges(
       if (settled.has(pairKey(deployment.repo, tier))) continue;
       const pair = pairAt(deployment.repo, tier);
       setPair({
+        isKnown: true,
+        ...pair,
         repo: deployment.repo,
         tier,
-        isKnown: pair?.isKnown ?? true,
         totals: addToTotals(pair?.totals ?? zeroTotals, additions),
       });
     }
@@ -149,10 +166,9 @@ export function createSeriesChanges(
     settled.clear();
   };
 
-  const tiersOf = (repo: number): readonly string[] => {
-    const changed = [...pairs.values()].filter((pair) => pair.repo === repo).map((pair) => pair.tier);
-    return [...new Set([...state.tiersOf(repo), ...changed])];
-  };
+  const tiersOf = (repo: number): readonly string[] => [
+    ...new Set([...state.tiersOf(repo), ...(changedTiers.get(repo) ?? [])]),
+  ];
 
   return {
     tiersOf,
@@ -162,6 +178,25 @@ export function createSeriesChanges(
       [...pairs.values()].filter(
         ({ repo, tier, isKnown }) => isKnown && !state.pairs.get(pairKey(repo, tier))?.isKnown,
       ),
+    pairOf: (repo, tier) => pairAt(repo, tier) ?? null,
+    takeOver(repo, tier, totals) {
+      setPair({ isKnown: false, ...pairAt(repo, tier), repo, tier, totals });
+      changeOf(repo, tier).isRebuilt = true;
+    },
+    carry(repo, tier, totals) {
+      const pair = pairAt(repo, tier);
+      if (pair) setPair({ ...pair, carried: sumTotals(pair.carried ?? zeroTotals, totals) });
+    },
+    drop(repo) {
+      for (const tier of tiersOf(repo)) {
+        const key = pairKey(repo, tier);
+        if (pairAt(repo, tier)) added--;
+        pairs.delete(key);
+        changes.delete(key);
+        timelines.set(key, null);
+      }
+      changedTiers.delete(repo);
+    },
     countIncidents(repo, tier, count) {
       const pair = pairAt(repo, tier);
       if (pair) setPair({ ...pair, totals: addIncidents(pair.totals, count) });
@@ -174,7 +209,7 @@ export function createSeriesChanges(
     },
     makeKnown(repo, tier) {
       const pair = pairAt(repo, tier);
-      if (!pair?.isKnown) setPair({ repo, tier, totals: pair?.totals ?? zeroTotals, isKnown: true });
+      if (!pair?.isKnown) setPair({ totals: zeroTotals, ...pair, repo, tier, isKnown: true });
     },
     retire(repo, tier) {
       const pair = pairAt(repo, tier);

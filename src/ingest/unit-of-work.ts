@@ -5,7 +5,6 @@
  * store has committed: the caller then applies the change that `finish` returned.
  */
 
-import { isInFuture } from '../core/clock-skew.ts';
 import type { Change } from '../core/commit-range.ts';
 import { creditAfterMove, creditAtFirst, creditWhenSettled } from '../core/countable.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
@@ -13,7 +12,7 @@ import { isSameGround, knownGroundOf } from '../core/known-ground.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import { longestWindowSeconds } from '../core/policy.ts';
 import type { Follow } from '../core/poll-schedule.ts';
-import { learn, noScan, type Repo, type RepoFacts } from '../core/repo.ts';
+import type { Repo, RepoFacts } from '../core/repo.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
 import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
@@ -25,6 +24,7 @@ import { createAdmission } from './limits.ts';
 import { createMarkChanges, type MarkChanges } from './mark-changes.ts';
 import { createFollowChanges } from './poll-changes.ts';
 import { createRepoChanges } from './repo-changes.ts';
+import { createRepoIdentity } from './repo-identity.ts';
 import { createRoom, type TurnedAway } from './room.ts';
 import { createSeriesChanges } from './series-changes.ts';
 
@@ -43,7 +43,7 @@ export interface UnitOfWork {
   /** Those that share the name, whatever its case; the one named last comes first. */
   reposByName(fullName: string): readonly Repo[];
   /** Whether the repo is known, or there is room for it; it is counted as turned away if not. */
-  admitsRepo(facts: RepoFacts): boolean;
+  admitsRepo(facts: RepoFacts): Promise<boolean>;
   /** The repo that `facts` are about, added where it is new, and what they bring learnt. */
   repoOf(facts: RepoFacts): Promise<Repo>;
   putRepo(repo: Repo): Promise<void>;
@@ -114,6 +114,11 @@ export function createUnitOfWork(
     tally.count(after, 1);
   };
 
+  const uncount = (pipeline: StoredPipeline): void => {
+    if (tally === state.tally) tally = state.tally.copy();
+    tally.count(pipeline, -1);
+  };
+
   const uow: UnitOfWork = {
     tx,
     incidents,
@@ -125,23 +130,8 @@ export function createUnitOfWork(
       if (!isSameGround(knownGroundOf(repos.at(repo.key)), knownGroundOf(repo))) series.moveGround(repo.key);
       repos.put(repo);
     },
-    admitsRepo: (facts) => repos.find(facts) !== null || admission.admitsRepo(),
-
-    async repoOf(facts) {
-      const known = repos.find(facts);
-      if (!known) return addRepo(facts);
-      const before = isInFuture(known.namedAt, now) ? { ...known, namedAt: 0 } : known;
-      const learnt = learn(before.isGone ? { ...before, isGone: false } : before, facts);
-      if (learnt === known) return known;
-      const isRenamed = learnt.fullName !== known.fullName;
-      // A new default branch brings what was not counted before; a new name only moves what was. One after the other,
-      // and after all that came before, so that each finds the series as they stood.
-      const underOldName = isRenamed ? { ...learnt, fullName: known.fullName } : learnt;
-      repos.put(underOldName);
-      if (learnt.defaultBranches !== known.defaultBranches) await uow.reclassify(known.key, 'credited');
-      if (isRenamed) await rename(learnt);
-      return learnt;
-    },
+    admitsRepo: (facts) => identity.admits(facts),
+    repoOf: (facts) => identity.repoOf(facts),
 
     async observe(repoKey, observed, origin) {
       const repo = repos.at(repoKey);
@@ -253,7 +243,7 @@ export function createUnitOfWork(
       const folded = await series.finish();
       await pipelines.flush();
       return {
-        repos: await repos.finish(),
+        ...(await repos.finish()),
         ...folded,
         follows: follows.changed(),
         tally,
@@ -262,32 +252,21 @@ export function createUnitOfWork(
       };
     },
   };
+  const identity = createRepoIdentity({
+    tx,
+    rules,
+    repos,
+    series,
+    incidents,
+    marks,
+    admission,
+    putPipeline,
+    uncount,
+    mode,
+    now,
+    reclassify: uow.reclassify,
+  });
   return uow;
-
-  async function addRepo(facts: RepoFacts): Promise<Repo> {
-    const added = await repos.add({
-      woodpeckerId: facts.woodpeckerId,
-      forgeRemoteId: facts.forgeRemoteId,
-      fullName: facts.fullName,
-      namedAt: facts.asOf,
-      defaultBranches: facts.defaultBranch ? [facts.defaultBranch] : [],
-      horizon: null,
-      knownSince: mode.canAsk ? null : now,
-      revealed: !mode.canAsk,
-      isGone: false,
-      scan: noScan,
-    });
-    admission.makeKnownByName(added);
-    return added;
-  }
-
-  async function rename(renamed: Repo): Promise<void> {
-    await series.flush();
-    await incidents.bindTo(repos.at(renamed.key));
-    repos.put(renamed);
-    await uow.reclassify(renamed.key, 'settled');
-    await series.flush();
-  }
 }
 
 /** A repo that no backfill will ever complete: all that is posted counts, whatever horizon the backfill would have had. */

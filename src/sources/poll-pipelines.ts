@@ -189,7 +189,7 @@ async function resolveTarget(
   refuseReplaced(state, [wire]);
   const facts = toRepoFacts(wire, nowSeconds(clock));
   return ingest.submit(async (uow) => {
-    if (!uow.admitsRepo(facts)) return null;
+    if (!(await uow.admitsRepo(facts))) return null;
     await uow.repoOf(facts);
     return id;
   });

@@ -74,7 +74,7 @@ export async function learnRepos(
 async function learnSlice(uow: UnitOfWork, slice: readonly RepoFacts[]): Promise<LearntRepo[]> {
   const learnt: LearntRepo[] = [];
   for (const facts of slice) {
-    if (!uow.admitsRepo(facts)) continue;
+    if (!(await uow.admitsRepo(facts))) continue;
     const before = facts.woodpeckerId === null ? null : uow.repoById(facts.woodpeckerId);
     learnt.push({ before, after: await uow.repoOf(facts) });
   }

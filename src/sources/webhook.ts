@@ -109,7 +109,7 @@ function hintedRepo(uow: UnitOfWork, facts: RepoFacts): Repo | null {
 
 async function takeTruth(uow: UnitOfWork, { repo: facts, record }: Message): Promise<WebhookAnswer> {
   if (!record) return { kind: 'accepted', result: 'ignored', reason: 'unverifiable' };
-  if (!uow.admitsRepo(facts)) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
+  if (!(await uow.admitsRepo(facts))) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
   const repo = await uow.repoOf(facts);
   const { result, pipeline } = await uow.observe(repo.key, record, 'live');
   if (result === 'unfinished') return { kind: 'accepted', result: 'ignored', reason: 'not_ended' };

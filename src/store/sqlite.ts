@@ -66,6 +66,8 @@ function createStore(connection: Connection): Store {
   };
 }
 
+const rowsAtOnce = 2000;
+
 function createTransaction(sql: Sql): Transaction {
   const { run, get, all } = sql;
   return {
@@ -96,25 +98,37 @@ function createTransaction(sql: Sql): Transaction {
           repo.key,
         );
       },
+      async drop(key) {
+        for (const table of ['changes', 'pipelines']) {
+          const sql = `DELETE FROM ${table} WHERE repo = ? AND number IN
+            (SELECT number FROM ${table} WHERE repo = ? LIMIT ${rowsAtOnce})`;
+          while ((await run(sql, key, key)) > 0);
+        }
+        await run('DELETE FROM pairs WHERE repo = ?', key);
+        await run('DELETE FROM marks WHERE repo = ?', key);
+        await run('DELETE FROM repos WHERE key = ?', key);
+      },
     },
     pipelines: createPipelineTable(sql),
     pairs: {
       all: async () =>
-        (await all('SELECT * FROM pairs')).map(
-          (row): Pair => ({
+        (await all('SELECT * FROM pairs')).map((row): Pair => {
+          const { carried, ...totals } = JSON.parse(String(row['totals']));
+          return {
             repo: Number(row['repo']),
             tier: String(row['tier']),
             isKnown: row['is_known'] === 1,
-            totals: JSON.parse(String(row['totals'])),
-          }),
-        ),
+            totals,
+            ...(carried && { carried }),
+          };
+        }),
       async put(pair) {
         await run(
           'INSERT OR REPLACE INTO pairs (repo, tier, is_known, totals) VALUES (?, ?, ?, ?)',
           pair.repo,
           pair.tier,
           Number(pair.isKnown),
-          JSON.stringify(pair.totals),
+          JSON.stringify({ ...pair.totals, carried: pair.carried }),
         );
       },
     },

@@ -39,6 +39,8 @@ export interface Transaction {
     /** Stores a repo under a key that no repo ever had before. */
     add(repo: Omit<Repo, 'key'>): Promise<Repo>;
     put(repo: Repo): Promise<void>;
+    /** Forgets a repo with its pipelines, pairs and marks. */
+    drop(key: number): Promise<void>;
   };
   readonly pipelines: PipelineTable;
   readonly pairs: {

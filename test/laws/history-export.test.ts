@@ -180,7 +180,7 @@ describe('an exported history', () => {
           }
         },
       ),
-      { numRuns: runs(22) },
+      { numRuns: runs(30) },
     );
     expect(compared).toBeGreaterThan(40_000);
   });

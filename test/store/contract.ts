@@ -251,6 +251,32 @@ export function describeStore(
     });
 
     describe('repos', () => {
+      it('forgets one with all that it holds, and nothing of others', async () => {
+        await store.transact(async (tx) => {
+          const [one, other] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          for (const repo of [one, other]) {
+            await tx.pipelines.put(pipelineOf(repo, 1));
+            await tx.pipelines.putChange(repo, 1, { base: null, head: 'c1', range: null });
+            await tx.pairs.put(aPair({ repo }));
+            await tx.marks.put({
+              repo,
+              number: 1,
+              tier: 'production',
+              mark: { kind: 'fine' },
+              reason: null,
+              markedAt: 1000,
+            });
+          }
+          await tx.repos.drop(one);
+          expect((await tx.repos.all()).map(({ key }) => key)).toEqual([other]);
+          expect((await tx.pairs.all()).map(({ repo }) => repo)).toEqual([other]);
+          expect((await tx.marks.all()).map(({ repo }) => repo)).toEqual([other]);
+          expect(await tx.pipelines.get(one, 1)).toBeNull();
+          expect(await tx.pipelines.get(other, 1)).not.toBeNull();
+          expect(await addRepo(tx, 11)).not.toBe(one);
+        });
+      });
+
       it('gives every repo a key of its own, and returns it as it stored it', async () => {
         await store.transact(async (tx) => {
           const { key: _, ...shop } = aRepo({ woodpeckerId: 11 });

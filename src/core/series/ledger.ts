@@ -139,6 +139,11 @@ export function addDifference(totals: Totals, difference: Totals): Totals {
   return combine(totals, difference, (x, y) => Math.max(0, x + y));
 }
 
+/** The greater of both, entry by entry. */
+export function greaterOf(a: Totals, b: Totals): Totals {
+  return combine(a, b, Math.max);
+}
+
 function combine(a: Totals, b: Totals, calculate: (x: number, y: number) => number): Totals {
   return {
     counters: Object.fromEntries(

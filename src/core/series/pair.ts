@@ -1,7 +1,7 @@
 /** A repo and a tier, and what the ledger holds for the two. */
 
 import { nameKey, type Repo } from '../repo.ts';
-import type { Totals } from './ledger.ts';
+import { sumTotals, type Totals } from './ledger.ts';
 
 export interface Pair {
   /** Key of the repo. */
@@ -9,7 +9,15 @@ export interface Pair {
   readonly tier: string;
   /** Whether the present policy yields it; one that it does not keeps its totals, unseen. */
   readonly isKnown: boolean;
+  /** What its own pipelines have added. */
   readonly totals: Totals;
+  /** What other repos had added under the same name when they were renamed: the counters of a name never fall. */
+  readonly carried?: Totals;
+}
+
+/** What the pair adds to the totals of its series. */
+export function shownTotals({ totals, carried }: Pair): Totals {
+  return carried ? sumTotals(totals, carried) : totals;
 }
 
 /** Key of a pair. */

@@ -21,7 +21,7 @@ import {
 } from '../windows/tier-windows.ts';
 import { windowsOf } from '../windows/window-content.ts';
 import { sumTotals, type Totals } from './ledger.ts';
-import { type Pair, pairKey, seriesKey } from './pair.ts';
+import { type Pair, pairKey, seriesKey, shownTotals } from './pair.ts';
 import { createTimeline, type Timeline } from './reducer.ts';
 import type { State } from './state.ts';
 
@@ -200,7 +200,7 @@ function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
 function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
   const { repo, pairs, timelines, knownSince } = from;
   // What a pair has added stays in, known or not: a series' totals never fall.
-  const totals = pairs.map((pair) => pair.totals).reduce(sumTotals);
+  const totals = pairs.map(shownTotals).reduce(sumTotals);
   const tips = timelines.length > 0 ? timelines.map(({ tip }) => tip) : [untouched];
   const held = windows.length > 0 ? windowsOf(timelines, windows, now) : null;
   const coverage = held?.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];

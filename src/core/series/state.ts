@@ -32,6 +32,8 @@ export interface State {
   repoById(woodpeckerId: number): Repo | null;
   /** Those that share the name, whatever its case; the one named last comes first. */
   reposByName(fullName: string): readonly Repo[];
+  /** Unix seconds: when a list last said that the repo still has its name; 0: not since the start. */
+  confirmedAt(repo: number): number;
   /** Tiers for which the repo has totals, known to the present policy or not. */
   tiersOf(repo: number): readonly string[];
   /** The repo that deployed last to the tier, the first of several; `null`: none is given. */
@@ -46,6 +48,10 @@ export interface State {
 
 export interface StateChange {
   readonly repos: readonly Repo[];
+  /** Unix seconds at which repos still had their names, by key: nothing that is shown changes. */
+  readonly confirmations: ReadonlyMap<number, number>;
+  /** Keys of repos that are forgotten, with their pairs. */
+  readonly droppedRepos: readonly number[];
   readonly pairs: readonly Pair[];
   /** `null` removes one. */
   readonly timelines: ReadonlyMap<string, Timeline | null>;
@@ -58,6 +64,7 @@ export interface StateChange {
 
 export function createState(): State {
   const repos = new Map<number, Repo>();
+  const confirmedAt = new Map<number, number>();
   const pairs = new Map<string, Pair>();
   const timelines = new Map<string, Timeline>();
   const follows = new Map<string, Follow>();
@@ -70,15 +77,25 @@ export function createState(): State {
   let tally = createTally();
   let version = 0;
 
+  const unname = ({ key, fullName }: Repo): void => {
+    const keys = keysByName.get(nameKey(fullName));
+    keys?.delete(key);
+    if (keys?.size === 0) keysByName.delete(nameKey(fullName));
+  };
+  const dropRepo = (key: number): void => {
+    const repo = repos.get(key);
+    if (!repo) return;
+    unname(repo);
+    if (repo.woodpeckerId !== null) keyById.delete(repo.woodpeckerId);
+    for (const tier of tiersByRepo.get(key) ?? []) pairs.delete(pairKey(key, tier));
+    tiersByRepo.delete(key);
+    repos.delete(key);
+    confirmedAt.delete(key);
+  };
   const applyRepo = (repo: Repo): void => {
     const before = repos.get(repo.key);
     const name = nameKey(repo.fullName);
-    if (before && nameKey(before.fullName) !== name) {
-      const nameBefore = nameKey(before.fullName);
-      const keys = keysByName.get(nameBefore);
-      keys?.delete(repo.key);
-      if (keys?.size === 0) keysByName.delete(nameBefore);
-    }
+    if (before && nameKey(before.fullName) !== name) unname(before);
     keysByName.set(name, (keysByName.get(name) ?? new Set()).add(repo.key));
     if (repo.woodpeckerId !== null) keyById.set(repo.woodpeckerId, repo.key);
     repos.set(repo.key, repo);
@@ -144,6 +161,7 @@ export function createState(): State {
       return (key !== undefined && repos.get(key)) || null;
     },
     reposByName,
+    confirmedAt: (key) => confirmedAt.get(key) ?? 0,
     tiersOf: (repo) => [...(tiersByRepo.get(repo) ?? [])],
     lastDeployed,
     incidentsOf(repo, tier) {
@@ -155,6 +173,8 @@ export function createState(): State {
     markOf: (place) => marks.get(markKey(place)) ?? null,
     apply({
       repos: changedRepos = [],
+      confirmations = noConfirmations,
+      droppedRepos = [],
       pairs: changedPairs = [],
       timelines: changedTimelines = none,
       follows: changedFollows = none,
@@ -162,9 +182,12 @@ export function createState(): State {
       incidents: changedIncidents = [],
       marks: changedMarks = none,
     }) {
+      for (const [key, at] of confirmations) confirmedAt.set(key, at);
       const changes = changedRepos.length + changedPairs.length + changedTimelines.size + changedFollows.size;
-      if (changes + changedIncidents.length + changedMarks.size === 0 && nextTally === tally) return;
+      const others = droppedRepos.length + changedIncidents.length + changedMarks.size;
+      if (changes + others === 0 && nextTally === tally) return;
       const reposBefore = changedRepos.flatMap(({ key }) => repos.get(key) ?? []);
+      for (const key of droppedRepos) dropRepo(key);
       for (const repo of changedRepos) applyRepo(repo);
       for (const pair of changedPairs) applyPair(pair);
       replaceAll(timelines, changedTimelines);
@@ -180,6 +203,7 @@ export function createState(): State {
 }
 
 const none: ReadonlyMap<string, never> = new Map<string, never>();
+const noConfirmations: ReadonlyMap<number, number> = new Map();
 
 /** Unix seconds of the last deployment; 0: there is none. */
 function lastIn(timeline: Timeline | undefined): number {

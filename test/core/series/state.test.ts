@@ -7,6 +7,8 @@ import { aPair, aRepo } from '../../support/records.ts';
 
 const aChange = (overrides: Partial<StateChange> = {}): StateChange => ({
   repos: [],
+  confirmations: new Map(),
+  droppedRepos: [],
   pairs: [],
   timelines: new Map(),
   follows: new Map(),

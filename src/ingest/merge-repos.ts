@@ -1,0 +1,127 @@
+/**
+ * Makes one repo of two: reports without an id named a repo before its rename was known, and were taken for another.
+ *
+ * Guarantees: a pipeline that both had becomes one row and counts once; no total falls below what was shown.
+ */
+
+import { creditAfterMove } from '../core/countable.ts';
+import type { FigureRules } from '../core/figures/figure.ts';
+import { startFold, stepFold } from '../core/figures/fold.ts';
+import { knownGroundOf } from '../core/known-ground.ts';
+import { mergeRecords } from '../core/pipeline.ts';
+import { nameKey, type Repo } from '../core/repo.ts';
+import {
+  addDifference,
+  addedBy,
+  addToTotals,
+  differenceOf,
+  greaterOf,
+  sumTotals,
+  type Totals,
+  waived,
+  zeroTotals,
+} from '../core/series/ledger.ts';
+import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import type { Transaction } from '../store/store.ts';
+import type { IncidentChanges } from './incident-changes.ts';
+import type { Admission } from './limits.ts';
+import type { MarkChanges } from './mark-changes.ts';
+import type { RepoChanges } from './repo-changes.ts';
+import type { SeriesChanges } from './series-changes.ts';
+
+export interface MergeContext {
+  readonly tx: Transaction;
+  readonly rules: FigureRules;
+  readonly repos: RepoChanges;
+  readonly series: SeriesChanges;
+  readonly incidents: IncidentChanges;
+  readonly marks: MarkChanges;
+  readonly admission: Admission;
+  /** Stores what was `before` as `after`, and counts it. */
+  readonly putPipeline: (before: StoredPipeline | null, after: StoredPipeline) => Promise<void>;
+  /** Takes one out of the counts. */
+  readonly uncount: (pipeline: StoredPipeline) => void;
+}
+
+/** `nameBefore`: the name of `into` before it was known to be that of `from`. */
+export async function mergeRepos(
+  context: MergeContext,
+  from: Repo,
+  into: Repo,
+  nameBefore: string,
+): Promise<void> {
+  const { tx, repos, series, incidents, marks } = context;
+  await series.flush();
+  const wereOneSeries = nameKey(nameBefore) === nameKey(from.fullName);
+  const shares = new Map<string, Totals>();
+  for (const tier of series.tiersOf(from.key)) {
+    const ofFrom = series.pairOf(from.key, tier)?.totals ?? zeroTotals;
+    const ofInto = series.pairOf(into.key, tier)?.totals ?? zeroTotals;
+    const sum = sumTotals(ofInto, ofFrom);
+    const twice = wereOneSeries ? zeroTotals : await countedTwice(context, from, into, tier);
+    const once = addDifference(sum, differenceOf(zeroTotals, twice));
+    shares.set(tier, greaterOf(once, greaterOf(ofInto, ofFrom)));
+  }
+  for await (const slice of tx.pipelines.all(from.key)) {
+    for (const pipeline of slice) await movePipeline(context, pipeline, into);
+  }
+  await incidents.rebind(from, into);
+  await marks.rebind(from.key, into.key);
+  for (const tier of series.tiersOf(into.key)) series.rebuild(into.key, tier);
+  for (const [tier, totals] of shares) {
+    const pair = series.pairOf(from.key, tier);
+    series.takeOver(into.key, tier, totals);
+    if (pair?.isKnown) series.makeKnown(into.key, tier);
+    if (pair?.carried) series.carry(into.key, tier, pair.carried);
+  }
+  series.drop(from.key);
+  await repos.drop(from.key);
+  await series.flush();
+}
+
+/** What pipelines that both repos have, and have counted, have added for `from`. */
+async function countedTwice(
+  { tx, rules }: MergeContext,
+  from: Repo,
+  into: Repo,
+  tier: string,
+): Promise<Totals> {
+  let totals = zeroTotals;
+  let fold = startFold(rules, knownGroundOf(from));
+  const withFirstSeen = rules.leadTimeFallback === 'created';
+  for await (const slice of tx.pipelines.deployments({ only: { repo: from.key, tier }, withFirstSeen })) {
+    for (const { deployment } of slice) {
+      const same = await tx.pipelines.get(into.key, deployment.number);
+      if (same && hasCounted(same)) totals = addToTotals(totals, addedBy(fold, deployment));
+      fold = stepFold(fold, deployment);
+    }
+  }
+  return totals;
+}
+
+function hasCounted({ credited }: StoredPipeline): boolean {
+  return credited !== 0 && credited !== waived;
+}
+
+async function movePipeline(
+  { tx, admission, putPipeline, uncount }: MergeContext,
+  moved: StoredPipeline,
+  into: Repo,
+): Promise<void> {
+  const { number } = moved.record;
+  const known = await tx.pipelines.get(into.key, number);
+  const record = known ? mergeRecords(known.record, moved.record) : moved.record;
+  const classification = admission.classify(into, record);
+  const counted = known && known.credited !== 0 ? known : moved;
+  const change = known?.change ?? moved.change;
+  uncount(moved);
+  await putPipeline(known, {
+    repo: into.key,
+    record,
+    classification,
+    isHeld: moved.isHeld && (known?.isHeld ?? true),
+    credited: creditAfterMove(counted, classification),
+    change,
+  });
+  if (change) await tx.pipelines.putChange(into.key, number, change);
+}
