@@ -20,9 +20,11 @@ import { createStoreProbe } from './ingest/store-probe.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
 import { createExplain } from './queries/explain.ts';
+import { createListIncidents } from './queries/incidents.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { eventResults, type OnEvent, sources } from './sources/event-labels.ts';
 import { createLeadTimes } from './sources/fetch-commits.ts';
+import { createIncidents } from './sources/incidents.ts';
 import { type Asking, startAsking } from './sources/start.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
@@ -118,8 +120,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   const secretOf = (setting: string, fileName: string, given: readonly string[] | null) =>
     resolveSecret({ setting, given, fileName, databasePath: config.databasePath, log });
+  const webhookSecrets = secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets);
+  const incidentSecrets = secretOf('DORA_INCIDENT_SECRET', 'incident-secret', config.incidentSecrets);
   const dependencies: AppDependencies = {
     webhook: createWebhook({ ingest, clock, onEvent }),
+    incidents: createIncidents({ ingest, clock, onEvent }),
     backfill: asking?.backfill ?? noBackfill,
     exposition: createExposition({
       projection,
@@ -133,11 +138,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     api: {
       projection,
       explain: createExplain({ ingest, woodpeckerUrl: config.woodpecker?.url ?? null }),
+      listIncidents: createListIncidents(ingest),
       policy,
       nowSeconds: () => nowSeconds(clock),
     },
     notReady,
-    webhookSecrets: secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets),
+    webhookSecrets,
+    // With a Woodpecker, the webhook secret is in every repo's pipelines, and may not tell of incidents.
+    incidentSecrets: mode.canAsk ? incidentSecrets : [...incidentSecrets, ...webhookSecrets],
     adminTokens: secretOf(
       'DORA_ADMIN_TOKEN',
       'admin-token',

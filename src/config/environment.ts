@@ -27,6 +27,8 @@ export interface Config {
   readonly forge: { readonly kind: ForgeKind; readonly url: string; readonly token: string | null } | null;
   /** At least one; `null`: to be generated. */
   readonly webhookSecrets: readonly string[] | null;
+  /** At least one; `null`: to be generated. */
+  readonly incidentSecrets: readonly string[] | null;
   /** `null`: to be generated. */
   readonly adminToken: string | null;
   /** `null`: the figures are open to all. */
@@ -65,6 +67,7 @@ export const settings = [
   { name: 'DORA_FORGE_TOKEN', default: null, isSecret: true },
   { name: 'DORA_FORGE_KIND', default: null, isSecret: false },
   { name: 'DORA_WEBHOOK_SECRET', default: null, isSecret: true },
+  { name: 'DORA_INCIDENT_SECRET', default: null, isSecret: true },
   { name: 'DORA_ADMIN_TOKEN', default: null, isSecret: true },
   { name: 'DORA_METRICS_TOKEN', default: null, isSecret: true },
   { name: 'DORA_BACKFILL_HISTORY', default: '120d', isSecret: false },
@@ -156,8 +159,9 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     problems.push(`DORA_FORGE_KIND: expected ${kindWords} beside this DORA_FORGE_URL, given none`);
   }
 
-  const webhookWords = 'secrets separated by white space, with base64 after a leading whsec_';
-  const webhookSecrets = readSecrets('DORA_WEBHOOK_SECRET', webhookWords, areUsable);
+  const secretWords = 'secrets separated by white space, with base64 after a leading whsec_';
+  const webhookSecrets = readSecrets('DORA_WEBHOOK_SECRET', secretWords, areUsable);
+  const incidentSecrets = readSecrets('DORA_INCIDENT_SECRET', secretWords, areUsable);
   const adminToken = readToken('DORA_ADMIN_TOKEN');
   const metricsToken = readToken('DORA_METRICS_TOKEN');
 
@@ -192,6 +196,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     forge:
       forgeUrl === null || forgeKind === null ? null : { kind: forgeKind, url: forgeUrl, token: forgeToken },
     webhookSecrets,
+    incidentSecrets,
     adminToken,
     metricsToken,
     backfillHistorySeconds: history === 0 ? null : history,

@@ -56,6 +56,10 @@ export interface RepoFacts {
   readonly asOf: number;
 }
 
+export const longestRepoName = 512;
+/** Owner and name; neither control characters nor those that turn the direction of writing. */
+export const repoNamePattern = /^[^\s/\p{Cc}\p{Cf}]+(\/[^\s/\p{Cc}\p{Cf}]+)+$/u;
+
 /** More than any repo ever has; further ones are not learnt. */
 const mostDefaultBranches = 50;
 

@@ -3,11 +3,12 @@
 import type { z } from 'zod';
 import type { Place } from '../core/deployment.ts';
 import type { ExplainedPipeline, Explanation } from '../core/explain.ts';
+import type { IncidentList } from '../core/failures/listed-incident.ts';
 import type { Window } from '../core/policy.ts';
 import type { Score } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { iso } from './page.ts';
-import type { ExplanationJson, FiguresJson, ScoreJson, WindowJson } from './schemas.ts';
+import type { ExplanationJson, FiguresJson, IncidentsJson, ScoreJson, WindowJson } from './schemas.ts';
 
 const longestMessage = 200;
 
@@ -85,6 +86,26 @@ export function figuresJson(figures: WindowFigures): FiguresJson {
     change_lead_time_seconds: figures.changeLeadTime,
     failed_deployment_recovery_time_seconds: figures.recoveryTime,
     coverage_ratio: figures.coverage,
+  };
+}
+
+export function incidentsJson({ incidents, others }: IncidentList): IncidentsJson {
+  return {
+    incidents: incidents.map((one) => ({
+      id: one.id,
+      kind: one.kind,
+      repo: one.repo,
+      tier: one.tier,
+      known: one.isOfPair,
+      started: iso(one.start),
+      resolved: one.end === null ? null : iso(one.end),
+      stale: one.isStale,
+      received: one.receivedAt === null ? null : iso(one.receivedAt),
+      title: one.title,
+      url: one.url,
+      deployment: one.deployment,
+    })),
+    others,
   };
 }
 

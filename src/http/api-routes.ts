@@ -7,6 +7,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Explain, ExplainRequest, Explanation } from '../core/explain.ts';
+import type { ListIncidents } from '../core/failures/listed-incident.ts';
 import type { Policy, Window } from '../core/policy.ts';
 import { edition, publishedMeans, scoreOf } from '../core/quick-check-score.ts';
 import { nameKey } from '../core/repo.ts';
@@ -15,7 +16,15 @@ import type { TierShare } from '../core/windows/tier-windows.ts';
 import { figuresIn } from '../core/windows/window-figures.ts';
 import { createBreath } from '../util/clock.ts';
 import { parseFields } from '../util/validate.ts';
-import { explanationJson, figuresJson, nextOf, scoreJson, toPlace, windowJson } from './api-answers.ts';
+import {
+  explanationJson,
+  figuresJson,
+  incidentsJson,
+  nextOf,
+  scoreJson,
+  toPlace,
+  windowJson,
+} from './api-answers.ts';
 import { renderExplanation } from './explain-page.ts';
 import { json } from './json.ts';
 import { moment } from './moment.ts';
@@ -26,6 +35,7 @@ import type { DoraHeadJson, PairFiguresJson, TierFiguresJson } from './schemas.t
 export interface ApiDependencies {
   readonly projection: Projection;
   readonly explain: Explain;
+  readonly listIncidents: ListIncidents;
   readonly policy: Pick<Policy, 'windows' | 'rework'>;
   readonly nowSeconds: () => number;
 }
@@ -37,6 +47,12 @@ const pageLimit = 200;
 const mostChoices = 20;
 const pairsAtOnce = 100;
 
+const Limit = z
+  .string()
+  .regex(/^[1-9]\d{0,3}$/, `Expected a number from 1 to ${longestList}`)
+  .transform(Number)
+  .refine((limit) => limit <= longestList, `Expected a number from 1 to ${longestList}`);
+
 /** What `/api/explain` and `/explain` take: the first window where none is given. `now` in Unix seconds. */
 export const ExplainQuery = (windows: readonly Window[], now: number) =>
   z.strictObject({
@@ -46,12 +62,7 @@ export const ExplainQuery = (windows: readonly Window[], now: number) =>
     at: moment(now)
       .refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now')
       .optional(),
-    limit: z
-      .string()
-      .regex(/^[1-9]\d{0,3}$/, `Expected a number from 1 to ${longestList}`)
-      .transform(Number)
-      .refine((limit) => limit <= longestList, `Expected a number from 1 to ${longestList}`)
-      .optional(),
+    limit: Limit.optional(),
     before: z
       .string()
       .regex(/^\d{1,12}\.\d{1,15}\.\d{1,15}$/, 'Expected what "next" of an earlier answer has')
@@ -66,7 +77,15 @@ export const DoraQuery = (windows: readonly Window[]) =>
     repo: z.string().min(1).optional(),
   });
 
-export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDependencies) {
+/** What `/api/incidents` takes. */
+export const IncidentsQuery = z.strictObject({
+  repo: z.string().min(1).optional(),
+  tier: z.string().min(1).optional(),
+  open: z.enum(['true', 'false']).optional(),
+  limit: Limit.optional(),
+});
+
+export function apiRoutes({ projection, explain, listIncidents, policy, nowSeconds }: ApiDependencies) {
   const { windows } = policy;
 
   const project = async (now: number): Promise<Projected> => {
@@ -109,6 +128,14 @@ export function apiRoutes({ projection, explain, policy, nowSeconds }: ApiDepend
         isOfNow,
       });
       return c.body(page, 200, pageHeaders);
+    },
+
+    async incidents(c: Context): Promise<Response> {
+      const query = readQuery(c, IncidentsQuery);
+      if (query instanceof Response) return query;
+      const { repo, tier, open, limit = usualLimit } = query;
+      const list = await listIncidents({ repo, tier, isOpen: open === 'true', limit, now: nowSeconds() });
+      return json(incidentsJson(list));
     },
 
     async dora(c: Context): Promise<Response> {

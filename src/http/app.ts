@@ -10,6 +10,7 @@ import { StoreUnavailable } from '../ingest/ingest.ts';
 import { contentType, type Exposition } from '../metrics/exposition.ts';
 import type { Backfill } from '../sources/backfill.ts';
 import type { OnEvent } from '../sources/event-labels.ts';
+import type { Incidents } from '../sources/incidents.ts';
 import type { Webhook } from '../sources/webhook.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { joinNext } from '../util/coalesce.ts';
@@ -17,6 +18,8 @@ import { describeError, type Log } from '../util/log.ts';
 import { type ApiDependencies, apiRoutes } from './api-routes.ts';
 import { hasBasicPassword, hasBearer, type Secret, toSecret } from './auth.ts';
 import { backfillRoutes } from './backfill-routes.ts';
+import { incidentRoutes } from './incident-routes.ts';
+import { createIntakeRoutes } from './intake-route.ts';
 import { json } from './json.ts';
 import { openApi } from './openapi.ts';
 import { pageHeaders } from './page.ts';
@@ -24,10 +27,10 @@ import { problem } from './problem.ts';
 import { asPage, problemPages } from './problem-page.ts';
 import { createRefusals, type Refusals, type RefusedKind } from './refusals.ts';
 import { renderStatusPage, type Status } from './status-page.ts';
-import { webhookRoute } from './webhook-route.ts';
 
 export interface AppDependencies {
   readonly webhook: Webhook;
+  readonly incidents: Incidents;
   readonly backfill: Backfill;
   readonly exposition: Exposition;
   readonly version: string;
@@ -36,6 +39,7 @@ export interface AppDependencies {
   /** Why the service is not ready; `null` when it is. */
   readonly notReady: () => Promise<string | null>;
   readonly webhookSecrets: readonly string[];
+  readonly incidentSecrets: readonly string[];
   readonly adminTokens: readonly string[];
   readonly metricsToken: string | null;
   readonly clock: Clock;
@@ -54,7 +58,24 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
   route(app, '/readyz', { GET: () => ready(deps) });
   route(app, '/-/ready', { GET: () => ready(deps) });
   if (side !== 'metrics') {
-    route(app, '/webhook', { POST: webhookRoute({ ...deps, refusals }) });
+    const intake = createIntakeRoutes({ ...deps, refusals });
+    const { webhook, incidents, webhookSecrets, incidentSecrets } = deps;
+    route(app, '/webhook', {
+      POST: intake({
+        kind: 'webhook',
+        secrets: webhookSecrets,
+        secretName: 'webhook secret',
+        receive: (body) => webhook.receive(body),
+      }),
+    });
+    route(app, '/incidents', {
+      POST: intake({
+        kind: 'incident',
+        secrets: incidentSecrets,
+        secretName: 'incident secret',
+        receive: (body) => incidents.receive(body),
+      }),
+    });
     const { list, show, start } = backfillRoutes(deps.backfill, () => nowSeconds(deps.clock));
     const adminTokens = deps.adminTokens.map(toSecret);
     const refuse = refuser(refusals, 'admin', {
@@ -64,6 +85,9 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     const admin = (handler: Handler) => withToken([hasBearer], adminTokens, refuse, handler);
     route(app, '/backfill', { POST: admin(start), GET: admin(list) });
     route(app, '/backfill/:id', { GET: admin(show) });
+    const { withdraw, mark, unmark } = incidentRoutes(incidents, () => nowSeconds(deps.clock));
+    route(app, '/incidents/:id', { DELETE: admin(withdraw) });
+    route(app, '/deployments/:repo{.+}/:number{[0-9]+}/mark', { PUT: admin(mark), DELETE: admin(unmark) });
   }
   if (side !== 'intake') {
     const tokens = deps.metricsToken === null ? null : [toSecret(deps.metricsToken)];
@@ -77,10 +101,11 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     for (const page of ['/', '/explain']) app.use(page, problemPages);
     const renderPage = joinNext(async () => renderStatusPage(await deps.status()));
     route(app, '/', { GET: reader(async (c) => c.body(await renderPage(), 200, pageHeaders)) });
-    const { explain, explainPage, dora } = apiRoutes(deps.api);
+    const { explain, explainPage, dora, incidents } = apiRoutes(deps.api);
     route(app, '/explain', { GET: reader(explainPage) });
     route(app, '/api/explain', { GET: reader(explain) });
     route(app, '/api/dora', { GET: reader(dora) });
+    route(app, '/api/incidents', { GET: reader(incidents) });
     const description = openApi(deps.version, deps.api.policy.windows);
     route(app, '/api/openapi.json', { GET: reader(() => json(description)) });
   }
@@ -89,12 +114,12 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
   return app;
 }
 
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 type Handler = (c: Context) => Promise<Response> | Response;
 
 /** Other methods than those given are answered with 405. */
-function route(app: Hono, path: string, handlers: { readonly GET?: Handler; readonly POST?: Handler }): void {
-  if (handlers.GET) app.get(path, handlers.GET);
-  if (handlers.POST) app.post(path, handlers.POST);
+function route(app: Hono, path: string, handlers: Readonly<Partial<Record<Method, Handler>>>): void {
+  for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
   const allow = Object.keys(handlers)
     .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
     .join(', ');

@@ -4,14 +4,19 @@
  */
 
 import { z } from 'zod';
+import { AlertsBody, ReportBody } from '../sources/incident-bodies.ts';
 import { webhookBodies } from '../sources/webhook.ts';
 import { BackfillBody } from './backfill-routes.ts';
+import { MarkBody } from './incident-routes.ts';
 import {
   BackfillSummaryJson,
   CountedPipelineJson,
   DoraJson,
   ExplanationJson,
   FiguresJson,
+  IncidentResultJson,
+  IncidentsJson,
+  MarkJson,
   PairFiguresJson,
   ProblemJson,
   ScoreJson,
@@ -29,6 +34,9 @@ const answers = {
   Dora: DoraJson,
   Explanation: ExplanationJson,
   Figures: FiguresJson,
+  IncidentResult: IncidentResultJson,
+  Incidents: IncidentsJson,
+  Mark: MarkJson,
   PairFigures: PairFiguresJson,
   Problem: ProblemJson,
   Score: ScoreJson,
@@ -40,9 +48,12 @@ const answers = {
 export type AnswerName = keyof typeof answers;
 
 const bodies = {
+  Alerts: AlertsBody,
   BackfillRequest: BackfillBody(0),
   Build: webhookBodies.build,
   Event: webhookBodies.event,
+  IncidentReport: ReportBody,
+  MarkRequest: MarkBody,
   StepReport: webhookBodies.report,
 };
 
@@ -51,7 +62,8 @@ const parameterWords: Readonly<Record<string, string>> = {
   tier: 'Tier of the policy',
   window: 'One of the policy’s windows',
   at: 'End of the window, a time such as 2026-01-01T00:00:00Z or an age such as 7d; now where not given',
-  limit: 'How many pipelines to list at most, from 1 to 1000',
+  limit: 'How many to list at most, from 1 to 1000',
+  open: 'Whether to list only those that are open',
   before: 'Where the list goes on, from `next` of an earlier answer',
 };
 

@@ -5,7 +5,20 @@
 
 import type { Window } from '../core/policy.ts';
 import { DoraQuery, ExplainQuery } from './api-routes.ts';
-import { type AnswerName, componentSchemas, type Json, parametersOf, ref } from './openapi-schemas.ts';
+import { incidentPaths } from './openapi-incidents.ts';
+import {
+  json,
+  page,
+  problem,
+  readerSecurity,
+  refusedIntake,
+  signature,
+  signatures,
+  text,
+  unavailable,
+  unread,
+} from './openapi-parts.ts';
+import { componentSchemas, type Json, parametersOf, ref } from './openapi-schemas.ts';
 
 export function openApi(version: string, windows: readonly Window[]): Json {
   const figures = { tags: ['figures'], security: readerSecurity };
@@ -18,7 +31,6 @@ export function openApi(version: string, windows: readonly Window[]): Json {
   const liveness = { ...health, responses: { 200: text('It can serve') } };
   const explainParameters = parametersOf(ExplainQuery(windows, 0));
   const unanswerable = { 404: problem('Nothing of that name'), 422: problem('Query is not as expected') };
-  const unread = { 401: problem('Token is wrong or missing') };
   return {
     openapi: '3.1.1',
     info: {
@@ -30,6 +42,7 @@ export function openApi(version: string, windows: readonly Window[]): Json {
     tags: [
       { name: 'figures', description: 'Read-only; on the address of the metrics where that is another' },
       { name: 'intake' },
+      { name: 'operators', description: 'What people say of incidents and deployments' },
       { name: 'backfill' },
       { name: 'health' },
     ],
@@ -89,6 +102,7 @@ export function openApi(version: string, windows: readonly Window[]): Json {
           },
         },
       },
+      ...incidentPaths(),
       '/api/openapi.json': {
         get: {
           ...figures,
@@ -106,7 +120,7 @@ export function openApi(version: string, windows: readonly Window[]): Json {
       '/webhook': {
         post: {
           tags: ['intake'],
-          security: [{ webhookSecret: [] }, { hubSignature: [] }, { droneSignature: [] }, standardWebhooks],
+          security: [{ webhookSecret: [] }, ...signatures],
           operationId: 'receive',
           summary: 'Tell of a pipeline',
           requestBody: {
@@ -118,12 +132,7 @@ export function openApi(version: string, windows: readonly Window[]): Json {
           },
           responses: {
             202: json('Committed, and what became of it', 'WebhookResult'),
-            400: problem('Body is not JSON, or ends too soon'),
-            401: problem('Secret is wrong or missing'),
-            413: problem('Body is too large'),
-            415: problem('Body is compressed'),
-            422: problem('Body has none of the shapes, or too many values'),
-            503: problem('The store cannot be used now, or too many large bodies arrive; worth another try'),
+            ...refusedIntake,
           },
         },
       },
@@ -199,6 +208,11 @@ export function openApi(version: string, windows: readonly Window[]): Json {
         },
         metricsPassword: { type: 'http', scheme: 'basic', description: 'The same as password, any user' },
         adminToken: { type: 'http', scheme: 'bearer', description: '`DORA_ADMIN_TOKEN`' },
+        incidentSecret: {
+          type: 'http',
+          scheme: 'bearer',
+          description: '`DORA_INCIDENT_SECRET`; without a Woodpecker URL also `DORA_WEBHOOK_SECRET`',
+        },
         webhookSecret: { type: 'http', scheme: 'bearer', description: '`DORA_WEBHOOK_SECRET`' },
         hubSignature: signature('X-Hub-Signature-256', '`sha256=` and the HMAC-SHA256 of the body, in hex'),
         droneSignature: signature('X-Drone-Signature', '`sha256=` and the HMAC-SHA256 of the body, in hex'),
@@ -210,28 +224,4 @@ export function openApi(version: string, windows: readonly Window[]): Json {
   };
 }
 
-/** None at all is among them: where no token is set, anybody may read. */
-const readerSecurity = [{ metricsToken: [] }, { metricsPassword: [] }, {}];
-const standardWebhooks = { webhookId: [], webhookTimestamp: [], webhookSignature: [] };
 const location = { Location: { description: 'Where its progress is told', schema: { type: 'string' } } };
-const unavailable = problem('The store cannot be used now; worth another try');
-
-function json(description: string, name: AnswerName): Json {
-  return { description, content: { 'application/json': { schema: ref(name) } } };
-}
-
-function problem(description: string): Json {
-  return { description, content: { 'application/problem+json': { schema: ref('Problem') } } };
-}
-
-function text(description: string, type = 'text/plain; charset=utf-8'): Json {
-  return { description, content: { [type]: { schema: { type: 'string' } } } };
-}
-
-function page(description: string): Json {
-  return text(description, 'text/html; charset=utf-8');
-}
-
-function signature(name: string, description: string): Json {
-  return { type: 'apiKey', in: 'header', name, description };
-}

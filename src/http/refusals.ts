@@ -14,7 +14,8 @@ export type RefusedKind = keyof typeof advice;
 
 const advice = {
   webhook: 'Webhooks were refused: 401 is a wrong secret, others say in their answer what is wrong',
-  admin: 'Requests for backfills were refused: they need the admin token',
+  incident: 'Incidents were refused: 401 is a wrong secret, others say in their answer what is wrong',
+  admin: 'Requests of operators were refused: they need the admin token',
   reader: 'Requests for figures were refused: they need the metrics token',
 } as const;
 

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { ignoreReasons } from '../core/classification.ts';
 import { uncountedReasons } from '../core/explain.ts';
+import { markKinds } from '../core/failures/operator-mark.ts';
 import { scoredFigures } from '../core/quick-check-score.ts';
 import type { BackfillSummary } from '../sources/backfill.ts';
 import { eventResults } from '../sources/event-labels.ts';
@@ -34,6 +35,52 @@ export const WebhookResultJson = z.strictObject({
     .optional()
     .describe('Why it is ignored'),
 });
+
+const incidentOutcome = {
+  result: z.enum(['stored', 'duplicate', 'ignored']),
+  reason: z.enum(['no_rule', 'own_alert', 'limit']).optional().describe('Why it is ignored'),
+};
+export const IncidentResultJson = z.strictObject({
+  ...incidentOutcome,
+  alerts: z
+    .array(z.strictObject({ fingerprint: z.string(), ...incidentOutcome }))
+    .optional()
+    .describe('Of a body with alerts, each of them; the result is then stored if one of them is'),
+});
+
+export const MarkJson = z.strictObject({
+  repo: z.string(),
+  number: z.int(),
+  tier: z.string(),
+  mark: z.enum(markKinds),
+  recovered: instant.nullable(),
+  reason: z.string().nullable(),
+  marked: instant,
+});
+export type MarkJson = z.infer<typeof MarkJson>;
+
+export const IncidentsJson = z.strictObject({
+  incidents: z
+    .array(
+      z.strictObject({
+        id: z.string(),
+        kind: z.enum(['alert', 'report']),
+        repo: z.string(),
+        tier: z.string(),
+        known: z.boolean().describe('Whether there is such a repo and tier; it counts from then on'),
+        started: instant,
+        resolved: instant.nullable().describe('null while it goes on'),
+        stale: z.boolean().describe('Whether it no longer counts as open, because it was not repeated'),
+        received: instant.nullable().describe('When an alert was last received'),
+        title: z.string().nullable(),
+        url: z.string().nullable(),
+        deployment: z.int().nullable().describe('Number of the pipeline that the report names'),
+      }),
+    )
+    .describe('Newest first; those that were withdrawn are left out'),
+  others: count.describe('How many there are besides'),
+});
+export type IncidentsJson = z.infer<typeof IncidentsJson>;
 
 export const BackfillSummaryJson = z.strictObject({
   id: z.string(),

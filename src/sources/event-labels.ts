@@ -2,7 +2,7 @@
 
 import type { Ingest } from '../ingest/ingest.ts';
 
-export const sources = ['webhook', 'stream', 'backfill', 'reconcile', 'follow'] as const;
+export const sources = ['webhook', 'stream', 'backfill', 'reconcile', 'follow', 'incident'] as const;
 export type Source = (typeof sources)[number];
 
 export const eventResults = ['stored', 'duplicate', 'stale', 'following', 'ignored', 'rejected'] as const;

@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod';
+import { longestRepoName, repoNamePattern } from '../core/repo.ts';
 import { describeIssue } from '../util/validate.ts';
 import { cutText, flag, longestText, seconds, text } from './wire-fields.ts';
 import { workflows } from './wire-workflows.ts';
@@ -60,9 +61,8 @@ export function createdAt(row: Pick<WirePipeline, 'created' | 'created_at'>): nu
 /** Owner and name, with at least one slash between; groups may nest. */
 export const RepoName = z
   .string()
-  .max(512)
-  // Neither control characters nor those that turn the direction of writing.
-  .regex(/^[^\s/\p{Cc}\p{Cf}]+(\/[^\s/\p{Cc}\p{Cf}]+)+$/u, 'Expected owner/name')
+  .max(longestRepoName)
+  .regex(repoNamePattern, 'Expected owner/name')
   // Names become parts of addresses that are asked for.
   .refine((name) => !name.split('/').some((part) => part === '.' || part === '..'), 'Expected owner/name')
   .transform((name) => name.toWellFormed());

@@ -36,6 +36,7 @@ const defaults: Config = {
   woodpecker: null,
   forge: null,
   webhookSecrets: null,
+  incidentSecrets: null,
   adminToken: null,
   metricsToken: null,
   backfillHistorySeconds: 10_368_000,
@@ -91,6 +92,7 @@ describe('parseConfig', () => {
       DORA_FORGE_TOKEN: 'forge-token',
       DORA_FORGE_KIND: 'gitea',
       DORA_WEBHOOK_SECRET: 'first-secret\n second-secret',
+      DORA_INCIDENT_SECRET: 'pager-secret',
       DORA_ADMIN_TOKEN: 'admin-token',
       DORA_METRICS_TOKEN: 'metrics-token',
       DORA_BACKFILL_HISTORY: '12h',
@@ -108,6 +110,7 @@ describe('parseConfig', () => {
       woodpecker: { url: 'https://ci.example.com/woodpecker', token: 'woodpecker-token' },
       forge: { kind: 'gitea', url: 'https://git.example.com/forge', token: 'forge-token' },
       webhookSecrets: ['first-secret', 'second-secret'],
+      incidentSecrets: ['pager-secret'],
       adminToken: 'admin-token',
       metricsToken: 'metrics-token',
       backfillHistorySeconds: 43_200,
@@ -300,7 +303,8 @@ describe('parseConfig on secrets', () => {
     const forgeUrl = 'https://github.com';
     const names = settings.flatMap(({ name, isSecret }) => (isSecret ? [`${name}_FILE`] : []));
     const env = Object.fromEntries(names.map((name) => [name, '/run/token']));
-    const secrets = { webhookSecrets: [token], adminToken: token, metricsToken: token };
+    const tokens = { adminToken: token, metricsToken: token };
+    const secrets = { ...tokens, webhookSecrets: [token], incidentSecrets: [token] };
     const forge = { kind: 'github', url: forgeUrl, token };
     const expected = { ...defaults, ...secrets, woodpecker: { url, token }, forge };
     expect(configOf({ ...env, DORA_WOODPECKER_URL: url, DORA_FORGE_URL: forgeUrl })).toEqual(expected);

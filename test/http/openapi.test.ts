@@ -6,7 +6,13 @@ import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import type { BackfillSummary } from '../../src/sources/backfill.ts';
 import { fixtureText } from '../support/fixtures.ts';
 import { aPolicy } from '../support/records.ts';
-import { adminToken, createSmallExporter, noon, webhookSecret } from '../support/small-exporter.ts';
+import {
+  adminToken,
+  createSmallExporter,
+  incidentSecret,
+  noon,
+  webhookSecret,
+} from '../support/small-exporter.ts';
 
 interface Operation {
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
@@ -67,6 +73,26 @@ async function createApp(overrides: Partial<AppDependencies> = {}) {
 const reader = { authorization: 'Bearer reader' };
 const admin = { authorization: `Bearer ${adminToken}` };
 const sender = { authorization: `Bearer ${webhookSecret}` };
+const pager = { authorization: `Bearer ${incidentSecret}` };
+const anIncident = { id: 'INC-1', repo: 'acme/shop', tier: 'production', started: noon - 60 };
+const anAlert = {
+  status: 'resolved',
+  labels: { alertname: 'Down', dora_repo: 'acme/shop', dora_tier: 'production' },
+  annotations: { summary: 'Checkout fails' },
+  startsAt: '2026-07-31T12:00:00.5Z',
+  endsAt: '2026-07-31T12:10:00+00:00',
+  generatorURL: 'https://prometheus.example.com/graph',
+  fingerprint: 'c0ffee',
+};
+const markPath = '/deployments/{repo}/{number}/mark';
+const markUrl = '/deployments/acme/shop/1/mark?tier=production';
+const unusedApi: AppDependencies['api'] = {
+  projection: { prepare: async () => undefined, at: () => ({ series: [], tiers: [] }) },
+  explain: async () => null,
+  listIncidents: async () => ({ incidents: [], others: 0 }),
+  policy,
+  nowSeconds: () => noon,
+};
 const broken = async () => {
   throw new StoreUnavailable('Disk is full');
 };
@@ -97,7 +123,7 @@ describe('GET /api/openapi.json', () => {
   it('tells of every route and method that is served, and of no other', async () => {
     const routes = (await createApp()).routes
       .filter(({ method }) => method !== 'ALL')
-      .map(({ method, path }) => `${method.toLowerCase()} ${path.replace(/:(\w+)/g, '{$1}')}`);
+      .map(({ method, path }) => `${method.toLowerCase()} ${path.replace(/:(\w+)(\{[^}]+\})?/g, '{$1}')}`);
     const told = Object.entries(description.paths).flatMap(([path, operations]) =>
       Object.keys(operations).map((method) => `${method} ${path}`),
     );
@@ -107,6 +133,13 @@ describe('GET /api/openapi.json', () => {
   const json = 'application/json';
   const problem = 'application/problem+json';
   const get = (url: string, headers: Record<string, string> = reader) => ({ method: 'GET', url, headers });
+  const remove = (url: string, headers: Record<string, string>) => ({ method: 'DELETE', url, headers });
+  const put = (body: string, headers: Record<string, string> = admin) => ({
+    method: 'PUT',
+    url: markUrl,
+    headers,
+    body,
+  });
   const post = (url: string, body: string, headers: Record<string, string>) => ({
     method: 'POST',
     url,
@@ -116,6 +149,8 @@ describe('GET /api/openapi.json', () => {
   const unusable: Partial<AppDependencies> = {
     backfill: { ...backfill, list: broken, get: broken, start: broken },
     webhook: { receive: broken },
+    incidents: { receive: broken, withdraw: broken, mark: broken, unmark: broken },
+    api: { ...unusedApi, listIncidents: broken },
   };
 
   it.each<[string, number, string, ReturnType<typeof get> & { body?: string }, Partial<AppDependencies>?]>([
@@ -147,6 +182,33 @@ describe('GET /api/openapi.json', () => {
     ['/webhook', 413, problem, post('/webhook', ' '.repeat(1024 * 1024 + 1), sender)],
     ['/webhook', 422, problem, post('/webhook', '{}', sender)],
     ['/webhook', 503, problem, post('/webhook', '{}', sender), unusable],
+    ['/api/incidents', 200, json, get('/api/incidents?repo=acme/shop&open=true&limit=5')],
+    ['/api/incidents', 401, problem, get('/api/incidents', {})],
+    ['/api/incidents', 422, problem, get('/api/incidents?limit=0')],
+    ['/api/incidents', 503, problem, get('/api/incidents'), unusable],
+    ['/incidents', 202, json, post('/incidents', JSON.stringify(anIncident), pager)],
+    ['/incidents', 202, json, post('/incidents', JSON.stringify({ alerts: [anAlert] }), pager)],
+    ['/incidents', 400, problem, post('/incidents', '{', pager)],
+    ['/incidents', 401, problem, post('/incidents', '{', {})],
+    ['/incidents', 413, problem, post('/incidents', ' '.repeat(1024 * 1024 + 1), pager)],
+    ['/incidents', 415, problem, post('/incidents', '{}', { ...pager, 'content-encoding': 'gzip' })],
+    ['/incidents', 422, problem, post('/incidents', '{}', pager)],
+    ['/incidents', 503, problem, post('/incidents', '{}', pager), unusable],
+    ['/incidents/{id}', 401, problem, remove('/incidents/INC-1', {})],
+    ['/incidents/{id}', 404, problem, remove('/incidents/INC-2', admin)],
+    ['/incidents/{id}', 503, problem, remove('/incidents/INC-1', admin), unusable],
+    [markPath, 200, json, put('{"mark": "failed", "recovered": "2026-07-31T12:00:00Z"}')],
+    [markPath, 400, problem, put('{')],
+    [markPath, 401, problem, put('{}', {})],
+    [markPath, 404, problem, { ...put('{"mark": "fine"}'), url: '/deployments/acme/api/1/mark?tier=x' }],
+    [markPath, 413, problem, put(' '.repeat(64 * 1024 + 1))],
+    [markPath, 415, problem, put('{}', { ...admin, 'content-encoding': 'gzip' })],
+    [markPath, 422, problem, put('{"mark": "fine", "recovered": 1785500000}')],
+    [markPath, 503, problem, put('{"mark": "fine"}'), unusable],
+    [markPath, 401, problem, remove(markUrl, {})],
+    [markPath, 404, problem, remove('/deployments/acme/api/1/mark?tier=x', admin)],
+    [markPath, 422, problem, remove('/deployments/acme/shop/1/mark', admin)],
+    [markPath, 503, problem, remove(markUrl, admin), unusable],
     ['/backfill', 200, json, get('/backfill', admin)],
     ['/backfill', 401, problem, get('/backfill', {})],
     ['/backfill', 503, problem, get('/backfill', admin), unusable],
@@ -192,8 +254,8 @@ describe('GET /api/openapi.json', () => {
   );
 
   it('describes the bodies that are taken, and refuses what is refused', () => {
-    const taken = (path: string, body: unknown) => {
-      const operation = description.paths[path]?.['post'];
+    const taken = (path: string, body: unknown, method = 'post') => {
+      const operation = description.paths[path]?.[method];
       const schema = operation?.requestBody?.content[json]?.schema;
       return schema !== undefined && compile(schema)(body) === true;
     };
@@ -203,6 +265,12 @@ describe('GET /api/openapi.json', () => {
     expect(taken('/webhook', { repo: 'acme/shop', number: '12', finished: '' })).toBe(true);
     expect(taken('/webhook', { repo: 'shop', number: 12 })).toBe(false);
     expect(taken('/webhook', {})).toBe(false);
+    expect(taken('/incidents', anIncident)).toBe(true);
+    expect(taken('/incidents', { alerts: [anAlert] })).toBe(true);
+    expect(taken('/incidents', { alerts: [] })).toBe(false);
+    expect(taken('/incidents', {})).toBe(false);
+    expect(taken(markPath, { mark: 'failed', recovered: noon, reason: 'Pager' }, 'put')).toBe(true);
+    expect(taken(markPath, { mark: 'wrong' }, 'put')).toBe(false);
     expect(taken('/backfill', { since: '7d', until: null, repos: ['acme/*'], dry_run: true })).toBe(true);
     expect(taken('/backfill', { since: 7 })).toBe(false);
     expect(taken('/backfill', { sinc: '7d' })).toBe(false);

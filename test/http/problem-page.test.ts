@@ -85,11 +85,13 @@ describe('a problem in a browser', () => {
 
     const exporter = await createSmallExporter({ policy });
     const nowSeconds = () => noon;
-    const explain = async () => {
+    const fail = async () => {
       throw new StoreUnavailable('Disk is full');
     };
     const projection = { prepare: async () => undefined, at: () => ({ series: [], tiers: [] }) };
-    const broken = exporter.app({ api: { projection, explain, policy, nowSeconds } });
+    const broken = exporter.app({
+      api: { projection, explain: fail, listIncidents: fail, policy, nowSeconds },
+    });
     const response = await ask(broken, '/explain?repo=acme/shop&tier=production');
     expect(response.headers.get('retry-after')).toBe('5');
     const { status, text } = await read(response);

@@ -40,7 +40,7 @@ describe('what is said of refused requests', () => {
     expect(lines).toEqual([
       `${webhooks} refused="1 with 413"`,
       'warn  Requests for figures were refused: they need the metrics token refused="1 with 401"',
-      'warn  Requests for backfills were refused: they need the admin token refused="1 with 401"',
+      'warn  Requests of operators were refused: they need the admin token refused="1 with 401"',
     ]);
   });
 });

@@ -48,8 +48,8 @@ describe('the exporter’s metrics about itself', () => {
   it('count events of every source and result from 0', async () => {
     const { samples } = createMetrics();
     const lines = await samples('dora_exporter_events_total');
-    expect(lines.length).toBe(30);
-    for (const source of ['webhook', 'stream', 'backfill', 'reconcile', 'follow']) {
+    expect(lines.length).toBe(36);
+    for (const source of ['webhook', 'stream', 'backfill', 'reconcile', 'follow', 'incident']) {
       for (const result of ['stored', 'duplicate', 'stale', 'following', 'ignored', 'rejected']) {
         expect(lines).toContain(`dora_exporter_events_total{source="${source}",result="${result}"} 0`);
       }
@@ -73,6 +73,7 @@ describe('the exporter’s metrics about itself', () => {
       'dora_exporter_last_event_timestamp{source="backfill"} 1785500060',
       'dora_exporter_last_event_timestamp{source="reconcile"} 0',
       'dora_exporter_last_event_timestamp{source="follow"} 0',
+      'dora_exporter_last_event_timestamp{source="incident"} 0',
     ]);
   });
 
@@ -91,7 +92,7 @@ describe('the exporter’s metrics about itself', () => {
       ],
     });
     expect(stream).toEqual({ source: 'stream', lastAt: null, results: [] });
-    expect(others.map(({ source }) => source)).toEqual(['backfill', 'reconcile', 'follow']);
+    expect(others.map(({ source }) => source)).toEqual(['backfill', 'reconcile', 'follow', 'incident']);
   });
 
   it('tell how many stored pipelines do not count, by every reason, as the state has it now', async () => {

@@ -15,6 +15,7 @@ import { loadState } from '../../src/ingest/load-state.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metrics.ts';
 import { createExplain } from '../../src/queries/explain.ts';
+import { createListIncidents } from '../../src/queries/incidents.ts';
 import { noBackfill } from '../../src/sources/backfill.ts';
 import {
   type EventResult,
@@ -23,6 +24,7 @@ import {
   type Source,
   sources,
 } from '../../src/sources/event-labels.ts';
+import { createIncidents } from '../../src/sources/incidents.ts';
 import { createWebhook, type WebhookAnswer } from '../../src/sources/webhook.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -35,6 +37,7 @@ import { projectPair, projectWindows, type ShownPair } from './projected.ts';
 export const noon = 1_785_500_450;
 
 export const webhookSecret = 'correct-horse-battery';
+export const incidentSecret = 'pager-of-the-tests';
 export const woodpeckerUrl = 'https://ci.example.com/ci';
 export const adminToken = 'admin-token-of-the-tests';
 
@@ -98,6 +101,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
     metrics?.countEvent(source, result, count);
   };
   const webhook = createWebhook({ ingest, clock, onEvent });
+  const incidents = createIncidents({ ingest, clock, onEvent });
 
   return {
     clock,
@@ -116,6 +120,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
       createApp(
         {
           webhook,
+          incidents,
           backfill: noBackfill,
           exposition:
             overrides.exposition ??
@@ -129,6 +134,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
           version: '1.2.3',
           api: {
             projection: createProjection(state, ingest.mode.policy.windows),
+            listIncidents: createListIncidents(ingest),
             explain: createExplain({ ingest, woodpeckerUrl: canAsk ? woodpeckerUrl : null }),
             policy: ingest.mode.policy,
             nowSeconds: () => clock.now() / 1000,
@@ -149,6 +155,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
           }),
           notReady: async () => null,
           webhookSecrets: [webhookSecret],
+          incidentSecrets: [incidentSecret],
           adminTokens: [adminToken],
           metricsToken: options.metricsToken ?? null,
           clock,

@@ -2,6 +2,7 @@
 
 import { compareText } from '../compare-text.ts';
 import { matchesAnyGlob } from '../glob.ts';
+import { longestRepoName, repoNamePattern } from '../repo.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -22,6 +23,7 @@ export interface IncidentPlace {
 
 export type AlertIgnoreReason = 'own_alert' | 'no_rule';
 
+export const longestTierName = 256;
 export const repoLabel = 'dora_repo';
 export const tierLabel = 'dora_tier';
 const ownLabel = 'dora_own';
@@ -50,13 +52,17 @@ export function placeOfAlert(
   if (isOwnAlert(labels)) return 'own_alert';
   const repo = labelOf(labels, repoLabel);
   const tier = labelOf(labels, tierLabel);
-  if (repo && tier) return { repo, tier };
+  if (repo && tier) return isPlace(repo, tier) ? { repo, tier } : 'no_rule';
   for (const rule of rules) {
     if (!matchesLabels(rule, labels)) continue;
     const repo = fill(rule.repo, labels);
-    if (repo !== null) return { repo, tier: rule.tier };
+    if (repo !== null && isPlace(repo, rule.tier)) return { repo, tier: rule.tier };
   }
   return 'no_rule';
+}
+
+function isPlace(repo: string, tier: string): boolean {
+  return repo.length <= longestRepoName && repoNamePattern.test(repo) && tier.length <= longestTierName;
 }
 
 /** Our own alerts tell of failed deployments: as incidents they would keep themselves open. */

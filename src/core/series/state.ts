@@ -36,6 +36,8 @@ export interface State {
   confirmedAt(repo: number): number;
   /** Tiers for which the repo has totals, known to the present policy or not. */
   tiersOf(repo: number): readonly string[];
+  /** The repo that has the name, and with it the incidents of the tier; `null`: none has a known pair there. */
+  ownerOf(fullName: string, tier: string): Repo | null;
   /** The repo that deployed last to the tier, the first of several; `null`: none is given. */
   lastDeployed(repos: readonly Repo[], tier: string): Repo | null;
   /** All entries whose incidents belong to the pair. */
@@ -163,6 +165,7 @@ export function createState(): State {
     reposByName,
     confirmedAt: (key) => confirmedAt.get(key) ?? 0,
     tiersOf: (repo) => [...(tiersByRepo.get(repo) ?? [])],
+    ownerOf,
     lastDeployed,
     incidentsOf(repo, tier) {
       const bound = incidents.boundTo(repo, tier);

@@ -1,0 +1,90 @@
+/** The list of incidents: which ones from the state, their titles from the store. */
+
+import { compareText } from '../core/compare-text.ts';
+import { isStale } from '../core/failures/incidents.ts';
+import type { IncidentListRequest, ListedIncident, ListIncidents } from '../core/failures/listed-incident.ts';
+import { incidentsOf, type TrackedIncident } from '../core/failures/tracked-incident.ts';
+import { nameKey } from '../core/repo.ts';
+import type { BookEntry, BookIncident, BookPlace } from '../core/series/incident-book.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import { createBreath } from '../util/clock.ts';
+
+interface Found {
+  readonly key: string;
+  readonly place: BookPlace;
+  readonly incident: BookIncident;
+}
+
+const entriesAtOnce = 500;
+
+export function createListIncidents({ state, mode, read }: Ingest): ListIncidents {
+  const policy = mode.policy.incidents;
+
+  const ownerOf = ({ name, tier, boundTo }: BookPlace) =>
+    boundTo === null ? state.ownerOf(name, tier) : (state.repos.get(boundTo) ?? null);
+
+  const isWanted = ({ place }: BookEntry, request: IncidentListRequest): boolean => {
+    if (!place || (request.tier !== undefined && place.tier !== request.tier)) return false;
+    return request.repo === undefined || nameKey(request.repo) === nameOf(place);
+  };
+  const nameOf = (place: BookPlace): string => nameKey(ownerOf(place)?.fullName ?? place.name);
+
+  const find = async (request: IncidentListRequest): Promise<{ newest: Found[]; count: number }> => {
+    const breathe = createBreath();
+    let newest: Found[] = [];
+    let count = 0;
+    let seen = 0;
+    for (const entry of state.incidents.entries()) {
+      if (++seen % entriesAtOnce === 0) await breathe();
+      const { key, place } = entry;
+      if (!place || !isWanted(entry, request)) continue;
+      for (const incident of entry.incidents) {
+        if (request.isOpen && (incident.end !== null || isStaleNow(incident, request.now))) continue;
+        count++;
+        newest.push({ key, place, incident });
+      }
+      if (newest.length > 2 * request.limit) newest = firstOf(newest, request.limit);
+    }
+    return { newest: firstOf(newest, request.limit), count };
+  };
+  const isStaleNow = (incident: BookIncident, now: number): boolean =>
+    incident.end === null && isStale(incident, now, policy.staleSeconds);
+
+  const describe = (
+    tracked: TrackedIncident | null,
+    { place, incident }: Found,
+    now: number,
+  ): ListedIncident => {
+    const told = tracked && incidentsOf(tracked, policy).find(({ id }) => id === incident.id);
+    const owner = ownerOf(place);
+    return {
+      ...incident,
+      kind: tracked?.kind ?? 'report',
+      repo: owner?.fullName ?? place.name,
+      tier: place.tier,
+      isOfPair: owner !== null,
+      isStale: isStaleNow(incident, now),
+      title: told?.title ?? null,
+      url: told?.url ?? null,
+    };
+  };
+
+  return (request) =>
+    read(async (rows) => {
+      const { newest, count } = await find(request);
+      const tracked = new Map<string, TrackedIncident | null>();
+      const incidents: ListedIncident[] = [];
+      for (const found of newest) {
+        const { key } = found;
+        if (!tracked.has(key)) tracked.set(key, await rows.incidents.get(key));
+        incidents.push(describe(tracked.get(key) ?? null, found, request.now));
+      }
+      return { incidents, others: count - incidents.length };
+    });
+}
+
+function firstOf(found: readonly Found[], most: number): Found[] {
+  return [...found]
+    .sort((a, b) => b.incident.start - a.incident.start || compareText(a.incident.id, b.incident.id))
+    .slice(0, most);
+}

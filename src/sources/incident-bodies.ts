@@ -1,0 +1,200 @@
+/** The bodies that tell of incidents: alerts as Alertmanager and Grafana send them, and plain reports. */
+
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { isInFuture } from '../core/clock-skew.ts';
+import { compareText } from '../core/compare-text.ts';
+import { type IncidentReport, saidAt } from '../core/failures/incident-report.ts';
+import { longestTierName } from '../core/failures/incident-rules.ts';
+import type { ReceivedAlert } from '../ingest/incident-changes.ts';
+import { type FieldError, parseFields } from '../util/validate.ts';
+import { cutText, RepoName } from '../woodpecker/wire.ts';
+
+const longestTitle = 256;
+const longestUrl = 2048;
+const longestId = 256;
+/** Before there was any Prometheus: what some programs send for "no time" is earlier. */
+const earliestTime = Date.parse('2000-01-01T00:00:00Z') / 1000;
+const expectedTime = 'Expected Unix seconds or a time such as 2026-01-01T00:00:00Z';
+
+const isDateTime = (text: string) => z.iso.datetime({ offset: true }).safeParse(text).success;
+
+/** From Unix seconds or RFC 3339 to whole Unix seconds. */
+export const Time = z.union([z.number(), z.string()], expectedTime).transform((value, context) => {
+  const text = String(value);
+  const at = /^\d{1,11}(\.\d+)?$/.test(text)
+    ? Math.floor(Number(text))
+    : isDateTime(text)
+      ? Math.floor(Date.parse(text) / 1000)
+      : Number.NaN;
+  if (at >= earliestTime) return at;
+  context.addIssue({
+    code: 'custom',
+    message: Number.isNaN(at) ? expectedTime : 'Expected a time after 2000',
+  });
+  return z.NEVER;
+});
+
+/** Neither control characters nor those that turn the direction of writing, as in names of repos. */
+const plainText = /^[^\p{Cc}\p{Cf}]+$/u;
+const plainTextWords = 'Expected text without control characters';
+export const TierName = z.string().max(longestTierName).regex(plainText, plainTextWords);
+const IncidentId = z.string().max(longestId).regex(plainText, plainTextWords);
+
+/** Links lead from our pages: only those of the web do. */
+const Url = z
+  .string()
+  .nullish()
+  .transform((text) => (text && text.length <= longestUrl && /^https?:\/\//i.test(text) ? text : null));
+const optionalText = z.string().nullish();
+
+const WireAlert = z.object({
+  status: z.enum(['firing', 'resolved']),
+  labels: z.record(z.string(), z.string()),
+  annotations: z.record(z.string(), z.unknown()).nullish(),
+  startsAt: Time,
+  /** Counts only if the alert is resolved: of a firing one it is a guess, or no time at all. */
+  endsAt: z.unknown().describe('Needed if the status is resolved'),
+  generatorURL: Url,
+  fingerprint: optionalText,
+});
+type WireAlert = z.output<typeof WireAlert>;
+
+/** Whatever its `version`. */
+export const AlertsBody = z.object({ alerts: z.array(WireAlert).min(1) });
+const AlertList = z.object({ alerts: z.array(z.unknown()).min(1) });
+const mostErrors = 20;
+
+export const ReportBody = z.object({
+  id: IncidentId,
+  repo: RepoName,
+  tier: TierName,
+  started: Time,
+  resolved: Time.nullish(),
+  title: optionalText,
+  url: Url.optional(),
+  deployment: z.int().positive().nullish().describe('Number of the pipeline whose deployment it belongs to'),
+  dismissed: z.boolean().nullish().describe('Withdraws the incident'),
+  updated: Time.nullish().describe('When this was said; the time of its receipt if left out'),
+});
+
+/** What a body says, whichever shape it has. */
+export type IncidentMessage =
+  | { readonly kind: 'alerts'; readonly alerts: readonly ReceivedAlert[] }
+  | { readonly kind: 'report'; readonly id: string; readonly report: IncidentReport };
+
+export type ReadIncident =
+  | { readonly ok: true; readonly message: IncidentMessage }
+  | { readonly ok: false; readonly errors: readonly FieldError[] };
+
+const noShape =
+  'Expected alerts {"alerts": […]} or a report {"id": …, "repo": "owner/name", "tier": …, "started": …}';
+
+/** `now` in Unix seconds. */
+export function readIncident(body: unknown, now: number): ReadIncident {
+  const fields = typeof body === 'object' && body !== null ? body : {};
+  if ('alerts' in fields) return readAlerts(fields, now);
+  if ('id' in fields) return readReport(fields, now);
+  return { ok: false, errors: [{ path: '', message: noShape }] };
+}
+
+/** Stops after some mistakes: a hostile body could be wrong in very many places. */
+function readAlerts(body: object, now: number): ReadIncident {
+  const list = parseFields(AlertList, body);
+  if (!list.ok) return list;
+  const errors: FieldError[] = [];
+  const alerts: ReceivedAlert[] = [];
+  for (const [index, one] of list.value.alerts.entries()) {
+    if (errors.length >= mostErrors) break;
+    const above = `alerts.${index}`;
+    const parsed = parseFields(WireAlert, one);
+    if (parsed.ok) alerts.push(toReceivedAlert(parsed.value, above, now, errors));
+    else errors.push(...parsed.errors.map(({ path, message }) => ({ path: join(above, path), message })));
+  }
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, message: { kind: 'alerts', alerts } };
+}
+
+function toReceivedAlert(alert: WireAlert, above: string, now: number, errors: FieldError[]): ReceivedAlert {
+  const end = alert.status === 'resolved' ? readEnd(alert, join(above, 'endsAt'), errors) : null;
+  errors.push(...aheadErrors({ startsAt: alert.startsAt, endsAt: end }, now, above));
+  return {
+    fingerprint: fingerprintOf(alert),
+    labels: alert.labels,
+    report: {
+      start: alert.startsAt,
+      end,
+      receivedAt: now,
+      isDismissed: false,
+      title: titleOf(alert),
+      url: alert.generatorURL,
+    },
+  };
+}
+
+function readEnd({ startsAt, endsAt }: WireAlert, path: string, errors: FieldError[]): number | null {
+  const end = Time.safeParse(endsAt);
+  if (end.success && end.data >= startsAt) return end.data;
+  errors.push({ path, message: end.success ? 'Expected a time not before "startsAt"' : expectedTime });
+  return null;
+}
+
+function readReport(body: object, now: number): ReadIncident {
+  const parsed = parseFields(ReportBody, body);
+  if (!parsed.ok) return parsed;
+  const { id, updated, started, resolved, title, url, deployment, dismissed, ...place } = parsed.value;
+  const errors = aheadErrors({ started, resolved, updated }, now);
+  if (resolved != null && resolved < started) {
+    errors.push({ path: 'resolved', message: 'Expected a time not before "started"' });
+  }
+  if (errors.length > 0) return { ok: false, errors };
+  const said = {
+    ...place,
+    started,
+    ...(resolved !== undefined && { resolved }),
+    ...(title !== undefined && { title: toTitle(title) }),
+    ...(url !== undefined && { url }),
+    ...(deployment !== undefined && { deployment }),
+    ...(dismissed != null && { dismissed }),
+  };
+  return { ok: true, message: { kind: 'report', id, report: saidAt(said, updated ?? now) } };
+}
+
+/** Older Alertmanagers send none: labels identify an alert. */
+function fingerprintOf({ fingerprint, labels }: WireAlert): string {
+  if (fingerprint && /^[\x21-\x7e]{1,128}$/.test(fingerprint)) return fingerprint;
+  const sorted = Object.entries(labels).sort(([a], [b]) => compareText(a, b));
+  const identity = fingerprint || JSON.stringify(sorted);
+  return createHash('sha256').update(identity).digest('hex').slice(0, 16);
+}
+
+function titleOf({ labels, annotations }: WireAlert): string | null {
+  const own = (from: object, name: string): unknown => Object.getOwnPropertyDescriptor(from, name)?.value;
+  const found = [
+    own(annotations ?? {}, 'summary'),
+    own(annotations ?? {}, 'title'),
+    own(labels, 'alertname'),
+  ];
+  return toTitle(found.find((text) => typeof text === 'string' && text !== ''));
+}
+
+/** What people write about an incident or a deployment, cut to a length that fits a list. */
+export function toTitle(text: unknown): string | null {
+  return typeof text === 'string' ? cutText(text, longestTitle) || null : null;
+}
+
+export function aheadErrors(
+  times: Readonly<Record<string, number | null | undefined>>,
+  now: number,
+  above = '',
+): FieldError[] {
+  return Object.entries(times)
+    .filter(([, at]) => at != null && isInFuture(at, now))
+    .map(([path]) => ({
+      path: join(above, path),
+      message: 'Time is more than five minutes ahead of its receipt',
+    }));
+}
+
+function join(above: string, path: string): string {
+  return above && path ? `${above}.${path}` : above || path;
+}
