@@ -53,7 +53,7 @@ describe('README', () => {
   });
 
   it('tells every setting with its default', () => {
-    const generated = ['DORA_WEBHOOK_SECRET', 'DORA_ADMIN_TOKEN'];
+    const generated = ['DORA_WEBHOOK_SECRET', 'DORA_INCIDENT_SECRET', 'DORA_ADMIN_TOKEN'];
     expect(
       tableBelow('Settings').map(([name, value]) => [unquoted(name ?? ''), unquoted(value ?? '')]),
     ).toEqual(

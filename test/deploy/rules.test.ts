@@ -94,6 +94,7 @@ describe('the rules for Prometheus', () => {
     const troubleshooting = readme.split(/^## /m).find((part) => part.startsWith('Troubleshooting\n')) ?? '';
     expect(alerts.length).toBeGreaterThan(0);
     for (const { alert, labels, annotations = {} } of alerts) {
+      expect.soft(labels?.['dora_own'], alert).toBe('true');
       expect.soft(labels?.['severity'], alert).toMatch(/^(warning|critical)$/);
       expect.soft(Object.keys(annotations), alert).toEqual(['summary', 'description']);
       expect.soft(annotations['description'], alert).toMatch(/\.$/);

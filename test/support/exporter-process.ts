@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest';
 import { collectOutput } from './output.ts';
 
 export const webhookSecret = 'e2e-webhook-secret';
+export const incidentSecret = 'e2e-incident-secret';
 export const adminToken = 'e2e-admin-token';
 
 /** `DORA_TEST_MAIN`: the same of another folder, such as one that an image would hold. */
@@ -53,6 +54,7 @@ export async function startExporter(
   const given = {
     DORA_LISTEN: '127.0.0.1:0',
     DORA_WEBHOOK_SECRET: webhookSecret,
+    DORA_INCIDENT_SECRET: incidentSecret,
     DORA_ADMIN_TOKEN: adminToken,
     ...env,
   };
