@@ -53,7 +53,7 @@ export interface PipelineRecord {
   readonly updatedAt: number;
   /** When its commit was made, where a step reported that. */
   readonly committedAt: number | null;
-  /** Whether the observation that told the status showed workflows. */
+  /** Whether its workflows are known, if only that there are none. */
   readonly hasWorkflows: boolean;
   readonly fromRest: boolean;
   /**

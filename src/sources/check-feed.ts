@@ -8,7 +8,7 @@
 import { isEnded } from '../core/pipeline.ts';
 import { nowSeconds } from '../util/clock.ts';
 import { NotFound, Unavailable } from '../woodpecker/client.ts';
-import { toRecord } from '../woodpecker/normalise.ts';
+import { toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WireFeedItem } from '../woodpecker/wire.ts';
 import { type Intake, toEventResult } from './store-page.ts';
 
@@ -31,7 +31,7 @@ export function createFeedNews({ ingest, client, clock, onEvent }: Intake): Feed
       (!isEnded(item.status) || finished === 0 || known.record.finishedAt === finished);
     if (isKnown) return;
     try {
-      const record = toRecord(await client.pipeline(repoId, number, signal), 'rest', nowSeconds(clock));
+      const record = toWholeRecord(await client.pipeline(repoId, number, signal), nowSeconds(clock));
       const observed = await ingest.submit((uow) => uow.observe(repo.key, record, 'live'));
       onEvent('reconcile', toEventResult(observed));
     } catch (error) {

@@ -16,7 +16,7 @@ import type { UnitOfWork } from '../ingest/unit-of-work.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
-import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
+import { toRepoFacts, toWholeRecord } from '../woodpecker/normalise.ts';
 import type { EventResult, SourceDependencies } from './event-labels.ts';
 import { createNap } from './interruptible-sleep.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
@@ -107,7 +107,7 @@ async function takeIn(options: FollowOptions, follow: Follow, signal: AbortSigna
     if (!repo) return 'ignored';
     // The observation keeps it up, by id, as long as there is need.
     if (left && !uow.follow(repoId, follow.number)) await uow.putFollow({ ...left, target: repoId });
-    return toEventResult(await uow.observe(repo.key, toRecord(wire, 'rest', receivedAt), 'live'));
+    return toEventResult(await uow.observe(repo.key, toWholeRecord(wire, receivedAt), 'live'));
   });
 }
 

@@ -8,7 +8,7 @@ import type { Ingest, Reading } from '../ingest/ingest.ts';
 import type { Observed, UnitOfWork } from '../ingest/unit-of-work.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
-import { needsDetail, toRecord } from '../woodpecker/normalise.ts';
+import { needsDetail, toRecord, toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
 import type { EventResult, OnEvent, Source } from './event-labels.ts';
 import { type AskableRepo, askableRepo } from './watched-repos.ts';
@@ -63,11 +63,8 @@ export async function completeRows(
     if (!needsDetail(row) || isKnownInDetail(known.get(row.number), row))
       return toRecord(row, 'rest', receivedAt);
     try {
-      return toRecord(
-        await client.pipeline(repo.woodpeckerId, row.number, signal),
-        'rest',
-        nowSeconds(clock),
-      );
+      const whole = await client.pipeline(repo.woodpeckerId, row.number, signal);
+      return toWholeRecord(whole, nowSeconds(clock));
     } catch (error) {
       // Deleted since the list was made; the list's row is all there will ever be of it.
       if (error instanceof NotFound) return toRecord(row, 'rest', receivedAt);
@@ -169,5 +166,5 @@ async function lookUp(
 
 function isKnownInDetail(known: StoredPipeline | undefined, row: WirePipeline): boolean {
   if (!known || !isEnded(known.record.status) || !known.record.hasWorkflows) return false;
-  return known.record.id === (row.id ?? 0) && known.record.updatedAt === (row.updated || row.updated_at);
+  return known.record.id === (row.id ?? 0) && known.record.updatedAt >= (row.updated || row.updated_at);
 }

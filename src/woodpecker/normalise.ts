@@ -45,6 +45,11 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
   };
 }
 
+/** From the answer about one pipeline: unlike a list, it leaves workflows out only if there are none. */
+export function toWholeRecord(wire: WirePipeline, receivedAt: number): PipelineRecord {
+  return { ...toRecord(wire, 'rest', receivedAt), hasWorkflows: true };
+}
+
 export function toRepoFacts(wire: WireRepo, asOf: number): RepoFacts {
   return {
     woodpeckerId: wire.id ?? null,

@@ -67,6 +67,8 @@ export interface LiveOptions {
   readonly store?: Store;
   readonly intervalSeconds?: number;
   readonly idleMs?: number;
+  /** After the catch-up at the start, before its requests are forgotten. */
+  readonly onCaughtUp?: () => void;
 }
 
 /** A fake Woodpecker that lives in simulated time; nothing pings unless the test does. */
@@ -182,6 +184,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
   const running: Promise<unknown>[] = [];
   await backfill.atStart();
   events.clear();
+  options.onCaughtUp?.();
   woodpecker.clearRequests();
 
   return {
