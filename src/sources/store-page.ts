@@ -103,7 +103,9 @@ export async function storePage(
       await uow.putFollow({ target: repo.woodpeckerId, number, bornAt: now, askedAt: now, hintedAt: null });
     }
     const current = uow.repoById(repo.woodpeckerId);
-    if (covered && current) await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
+    // A page without news is quickly read again, and a quiet scan writes nothing.
+    const isNews = taken.some(({ result }) => result !== 'duplicate' && result !== 'stale');
+    if (covered && current && isNews) await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
     return taken;
   });
   const counts = countResults(onEvent, source, observed.map(toEventResult));

@@ -40,12 +40,20 @@ export function createVisitsInTurn(options: VisitsInTurnOptions): VisitsInTurn {
   const introduced = new Set<number>();
   let isIntroducing = false;
   let lastRoundAt: number | null = null;
+  /** The most repos without a list since the turn began: those that a list comes to show meanwhile slow down no other. */
+  let turn = { beganAt: 0, size: 0 };
 
   /** The part of a turn that has passed since the last round. */
   const partPassed = (now: number): number => {
     if (intervalSeconds === 0) return 0;
     const elapsed = lastRoundAt === null || lastRoundAt > now ? intervalSeconds : now - lastRoundAt;
     return Math.min(elapsed / turnSeconds, 1);
+  };
+
+  const sizeOfTurn = (now: number, unlisted: number): number => {
+    const isOver = now - turn.beganAt >= turnSeconds || now < turn.beganAt;
+    turn = isOver ? { beganAt: now, size: unlisted } : { ...turn, size: Math.max(turn.size, unlisted) };
+    return turn.size;
   };
 
   /**
@@ -82,7 +90,8 @@ export function createVisitsInTurn(options: VisitsInTurnOptions): VisitsInTurn {
         (repo) => !isListed(repo.woodpeckerId) && !presence.isMissed(repo) && repo.scan.watermark !== null,
       );
       const missed = presence.missed();
-      let left = Math.max(fewestRequests, Math.ceil((unlisted.length + missed.length) * part));
+      const size = sizeOfTurn(now, unlisted.length + missed.length);
+      let left = Math.max(fewestRequests, Math.ceil(size * part));
       if (isAdmin) {
         const pages = Math.max(1, Math.ceil((watched.length / pageSize) * part));
         for (let page = 0; page < pages; page++) await presence.takeNextPage(signal);

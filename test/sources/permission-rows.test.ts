@@ -1,0 +1,236 @@
+/**
+ * Woodpecker lists only repos that its table of permissions has a row for. These tests run against a table that is filled as
+ * the real one is: repos that somebody else activates are found, and an administrator's token sees all within an hour.
+ */
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import {
+  createLiveHarness,
+  type LiveHarness,
+  type LiveOptions,
+  startSimulatedWoodpecker,
+} from '../support/live-harness.ts';
+import type { SimulatedClock } from '../support/simulated-clock.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+
+interface Live {
+  readonly clock: SimulatedClock;
+  readonly woodpecker: FakeWoodpecker;
+  readonly harness: LiveHarness;
+}
+
+async function start(
+  prepare: (woodpecker: FakeWoodpecker) => void,
+  options: Partial<LiveOptions> & { version?: string; asAdmin?: boolean } = {},
+): Promise<Live> {
+  const { clock, woodpecker } = await startSimulatedWoodpecker(options.version);
+  onTestFinished(() => woodpecker.close());
+  prepare(woodpecker);
+  const token = options.asAdmin ? { token: woodpecker.adminToken } : {};
+  const harness = await createLiveHarness({
+    clock,
+    woodpecker,
+    idleMs: 10_000 * minute,
+    ...token,
+    ...options,
+  });
+  onTestFinished(() => harness.stop());
+  return { clock, woodpecker, harness };
+}
+
+const asksFor = (woodpecker: FakeWoodpecker, id: number) =>
+  woodpecker.requests.filter(({ path }) => path === `/api/repos/${id}`).length;
+const mine = { access: { alice: 'push' } } as const;
+const unseen = { forgeAccess: { alice: 'push' } } as const;
+
+describe.each(['3.17.0', '2.8.3'])("a plain user's token on %s", (version) => {
+  it('finds a public repo that somebody else activates, as soon as the stream names it', async () => {
+    const { clock, woodpecker, harness } = await start(
+      (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
+      {
+        version,
+      },
+    );
+    harness.run('stream', 'reconcile', 'background');
+    await clock.pass(10 * second);
+    const late = woodpecker.addRepo({ fullName: 'acme/late', ...unseen });
+    woodpecker.runPipeline(late);
+    await clock.pass(minute);
+
+    expect(harness.shown('acme/late')).toMatchObject({ deployments: 1 });
+    woodpecker.runPipeline(late, {}, { status: 'failure' });
+    await clock.pass(10 * second);
+    expect(harness.shown('acme/late')).toMatchObject({ deployments: 2, failures: 1 });
+    expect(asksFor(woodpecker, late.id)).toBe(1);
+  });
+
+  it('asks once for a public repo that the user may not push to, and leaves it alone', async () => {
+    const { clock, woodpecker, harness } = await start(
+      (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
+      {
+        version,
+      },
+    );
+    harness.run('stream', 'reconcile', 'background');
+    await clock.pass(10 * second);
+    const others = woodpecker.addRepo({ fullName: 'others/tool' });
+    for (let run = 0; run < 5; run++) {
+      woodpecker.runPipeline(others);
+      await clock.pass(5 * minute);
+    }
+
+    expect(harness.repo('others/tool')).toBeUndefined();
+    expect(asksFor(woodpecker, others.id)).toBe(1);
+  });
+
+  it('finds a repo that a hint names, public or private, and hears of it on the stream from then on', async () => {
+    const { clock, woodpecker, harness } = await start(
+      (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
+      {
+        version,
+      },
+    );
+    harness.run('stream', 'reconcile', 'background', 'follow');
+    await clock.pass(10 * second);
+    const late = woodpecker.addRepo({ fullName: 'acme/late', private: true, ...unseen });
+    const { number } = woodpecker.runPipeline(late);
+    await harness.webhook.receive({ repo: 'acme/late', number });
+    await clock.pass(6 * minute);
+    expect(harness.shown('acme/late')).toMatchObject({ deployments: 1 });
+
+    woodpecker.runPipeline(late, {}, { status: 'failure' });
+    await clock.pass(second);
+    expect(harness.shown('acme/late')).toMatchObject({ deployments: 2, failures: 1 });
+  });
+
+  it('finds a private repo that somebody else activates once its user has logged in again', async () => {
+    const { clock, woodpecker, harness } = await start(
+      (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
+      {
+        version,
+      },
+    );
+    harness.run('stream', 'reconcile', 'background');
+    const late = woodpecker.addRepo({ fullName: 'acme/late', private: true, ...unseen });
+    woodpecker.runPipeline(late);
+    await clock.pass(30 * minute);
+    expect(harness.repo('acme/late')).toBeUndefined();
+
+    woodpecker.logIn('alice');
+    await clock.pass(6 * minute);
+    expect(harness.shown('acme/late')).toMatchObject({ deployments: 1 });
+  });
+});
+
+it('a server that names thousands of repos of others is asked ever more seldom', async () => {
+  const { clock, woodpecker, harness } = await start(
+    (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
+  );
+  harness.run('stream', 'reconcile', 'background');
+  await clock.pass(10 * second);
+  woodpecker.clearRequests();
+  for (let index = 0; index < 360; index++) {
+    const repo = woodpecker.addRepo({ fullName: `others/r${index}` });
+    woodpecker.createPipeline(repo, { stopAt: 'blocked' });
+    await clock.pass(10 * second);
+  }
+
+  // An hour has twelve rounds without them.
+  expect(woodpecker.requests.filter(({ path }) => path === '/api/user/repos').length).toBeLessThan(30);
+});
+
+describe("an administrator's token", () => {
+  const repoCount = 300;
+  const prepare = (access: 'push' | null) => (fake: FakeWoodpecker) => {
+    for (let index = 0; index < repoCount; index++) {
+      const fullName = `acme/r${String(index).padStart(3, '0')}`;
+      const repo = fake.addRepo({
+        fullName,
+        private: true,
+        ...(access && { forgeAccess: { root: access } }),
+      });
+      fake.addPipeline(repo, { created: 1_780_000_000 });
+    }
+  };
+  const missAll = (woodpecker: FakeWoodpecker): void => {
+    for (const repo of woodpecker.repos()) woodpecker.addPipeline(repo, { status: 'failure' });
+  };
+  const failures = (harness: LiveHarness) =>
+    [...harness.ingest.state.repos.values()].filter(({ fullName }) => harness.shown(fullName)?.failures === 1)
+      .length;
+
+  it('closes a gap in every repo within an hour, though no list shows them', async () => {
+    const { clock, woodpecker, harness } = await start(prepare(null), { asAdmin: true });
+    harness.run('reconcile');
+    missAll(woodpecker);
+    await clock.pass(65 * minute);
+
+    expect(failures(harness)).toBe(repoCount);
+  });
+
+  it('asks for each repo once, and needs three requests and a page in a round once lists show them', async () => {
+    const { clock, woodpecker, harness } = await start(prepare('push'), { asAdmin: true });
+    harness.run('reconcile');
+    await clock.pass(65 * minute);
+    expect(woodpecker.repos().map(({ id }) => asksFor(woodpecker, id))).toEqual(Array(repoCount).fill(1));
+
+    woodpecker.clearRequests();
+    missAll(woodpecker);
+    await clock.pass(6 * minute);
+    expect(failures(harness)).toBe(repoCount);
+
+    woodpecker.clearRequests();
+    await clock.pass(5 * minute);
+    expect(woodpecker.requests.map(({ path }) => path)).toEqual([
+      '/api/user',
+      '/api/user/repos',
+      '/api/user/feed',
+      '/api/repos',
+    ]);
+  });
+
+  it('hears on the stream of private repos that it has asked for', async () => {
+    const { clock, woodpecker, harness } = await start(prepare('push'), { asAdmin: true });
+    harness.run('reconcile', 'stream');
+    await clock.pass(75 * minute);
+    const before = harness.rounds;
+    const some = woodpecker.repos().filter((_, index) => index % 15 === 0);
+    for (const repo of some) woodpecker.runPipeline(repo, {}, { status: 'failure' });
+
+    await expect.poll(() => failures(harness), { timeout: 30_000 }).toBe(some.length);
+    expect(harness.rounds).toBe(before);
+  });
+});
+
+describe('a quiet round', () => {
+  it.each([
+    ["a user's", false],
+    ["an administrator's", true],
+  ])('writes nothing and makes no new state: %s token', async (_, asAdmin) => {
+    const { clock, woodpecker, harness } = await start(
+      (fake) => {
+        for (let index = 0; index < 60; index++) {
+          const repo = fake.addRepo({ fullName: `acme/r${index}`, access: { alice: 'push' } });
+          fake.addPipeline(repo, { created: 1_780_000_000 });
+        }
+      },
+      { asAdmin },
+    );
+    await harness.round();
+    await clock.pass(2 * 60 * minute);
+    const { version } = harness.ingest.state;
+    const repos = [...harness.ingest.state.repos.values()];
+    woodpecker.clearRequests();
+    for (let round = 0; round < 12; round++) {
+      await harness.round();
+      await clock.pass(5 * minute);
+    }
+
+    expect(harness.ingest.state.version).toBe(version);
+    expect([...harness.ingest.state.repos.values()].every((repo, at) => repo === repos[at])).toBe(true);
+    if (!asAdmin) expect(woodpecker.requests).toHaveLength(36);
+  });
+});
