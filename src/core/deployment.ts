@@ -13,7 +13,7 @@ export interface Deployment {
   readonly outcome: Outcome;
   readonly startedAt: number | null;
   readonly isRework: boolean;
-  /** Id of the commit; empty where no observation told it. */
+  /** Id of the commit, never that of a tag object if the forge has resolved it; empty: nobody reported it. */
   readonly commit: string;
   /** When that was made, where a step reported it. */
   readonly committedAt: number | null;

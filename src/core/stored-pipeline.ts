@@ -9,12 +9,14 @@ export interface StoredPipeline {
   /** Key of the repo. */
   readonly repo: number;
   readonly record: PipelineRecord;
+  /** Id of its commit. The record may have that of a tag object, or an abbreviated one. */
+  readonly commit: string;
   readonly classification: Classification;
   /** Brought by a scan that is not complete: kept out of state and ledger until it is. */
   readonly isHeld: boolean;
   /** Bits of the ledger entries it has added to, or can never add to. */
   readonly credited: number;
-  /** What the forge told of it, as a deployment. */
+  /** What the forge reported of it, as a deployment. */
   readonly change: Change | null;
 }
 
@@ -32,7 +34,7 @@ export function toDeployment(pipeline: StoredPipeline, firstSeenAt: number | nul
     outcome: classification.outcome,
     startedAt: record.startedAt,
     isRework: classification.isRework,
-    commit: record.commit,
+    commit: pipeline.commit,
     committedAt: record.committedAt,
     firstSeenAt,
     change: pipeline.change,

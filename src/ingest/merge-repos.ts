@@ -62,6 +62,7 @@ export async function mergeRepos(
     const once = addDifference(sum, differenceOf(zeroTotals, twice));
     shares.set(tier, greaterOf(once, greaterOf(ofInto, ofFrom)));
   }
+  await tx.pipelines.copyCommitIds(from.key, into.key);
   for await (const slice of tx.pipelines.all(from.key)) {
     for (const pipeline of slice) await movePipeline(context, pipeline, into);
   }
@@ -118,6 +119,7 @@ async function movePipeline(
   await putPipeline(known, {
     repo: into.key,
     record,
+    commit: await tx.pipelines.commitOf(into.key, record.commit),
     classification,
     isHeld: moved.isHeld && (known?.isHeld ?? true),
     credited: creditAfterMove(counted, classification),

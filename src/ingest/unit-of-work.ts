@@ -49,8 +49,8 @@ export interface UnitOfWork {
   putRepo(repo: Repo): Promise<void>;
   /** Merges what was observed into what is known. A scan's find is held until `release`. */
   observe(repoKey: number, record: PipelineRecord, origin: 'live' | 'scan'): Promise<Observed>;
-  /** Stores what the forge told of a deployment. */
-  learnChange(repoKey: number, number: number, change: Change): Promise<void>;
+  /** Stores what the forge reported of a deployment. `commit`: the commit that its head stands for; `null`: unknown. */
+  learnChange(repoKey: number, number: number, change: Change, commit?: string | null): Promise<void>;
   /** Lets all that is held of a repo into state and ledger, and shows its series. */
   release(repoKey: number): Promise<void>;
   follow(target: Follow['target'], number: number): Follow | null;
@@ -151,6 +151,10 @@ export function createUnitOfWork(
       const after: StoredPipeline = {
         repo: repoKey,
         record,
+        commit:
+          before?.record.commit === record.commit
+            ? before.commit
+            : await tx.pipelines.commitOf(repoKey, record.commit),
         classification,
         isHeld: !repo.revealed || (origin === 'scan' && !isVisible),
         credited:
@@ -158,10 +162,10 @@ export function createUnitOfWork(
         change: before?.change ?? null,
       };
       // A correction may name another commit: then it is the first pipeline of the one before no longer.
-      const commits = before ? [record.commit, before.record.commit] : [record.commit];
+      const commits = before ? [after.commit, before.commit] : [after.commit];
       await firsts.watch(repo, commits, async () => {
         await putPipeline(before, after);
-        series.replace(repo.key, before, after, await firsts.of(repoKey, record.commit));
+        series.replace(repo.key, before, after, await firsts.of(repoKey, after.commit));
       });
       if (!after.isHeld && classification.tier !== null) series.makeKnown(repoKey, classification.tier);
       if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
@@ -169,12 +173,17 @@ export function createUnitOfWork(
       return { result: isNews ? 'stored' : 'duplicate', pipeline: after };
     },
 
-    async learnChange(repoKey, number, change) {
+    async learnChange(repoKey, number, change, commit = null) {
       const before = await tx.pipelines.get(repoKey, number);
       if (!before) return;
       await tx.pipelines.putChange(repoKey, number, change);
-      const firstSeenAt = await firsts.of(repoKey, before.record.commit);
-      series.replace(repoKey, before, { ...before, change }, firstSeenAt);
+      if (commit !== null && commit !== change.head) {
+        await tx.pipelines.putCommitId(repoKey, change.head, commit);
+        // Any deployment of the repo may have been known by that id, or have followed one.
+        rebuildSeries(repos.at(repoKey));
+      }
+      const after = await tx.pipelines.get(repoKey, number);
+      if (after) series.replace(repoKey, before, after, await firsts.of(repoKey, after.commit));
     },
 
     async release(repoKey) {
@@ -191,7 +200,7 @@ export function createUnitOfWork(
           if (credited !== held.credited)
             await tx.pipelines.setCredited(repoKey, held.record.number, credited);
           if (held.classification.tier !== null) series.makeKnown(repoKey, held.classification.tier);
-          const firstSeenAt = await firsts.of(repoKey, held.record.commit);
+          const firstSeenAt = await firsts.of(repoKey, held.commit);
           series.replace(repo.key, null, { ...held, isHeld: false, credited }, firstSeenAt);
         }
       }

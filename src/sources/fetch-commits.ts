@@ -69,11 +69,11 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   const ask = async ({ repo: key, number, base, head }: Lookup, signal: AbortSignal): Promise<void> => {
     const repo = state.repos.get(key);
     if (!repo) return;
-    const { range } = await forge.compare(repo, base, head, signal);
+    const { commit, range } = await forge.compare(repo, base, head, signal);
     if (range === null) {
       log.debug('Forge cannot tell what a deployment brings', { repo: repo.fullName, number });
     }
-    await ingest.submit((uow) => uow.learnChange(key, number, { base, head, range }));
+    await ingest.submit((uow) => uow.learnChange(key, number, { base, head, range }, commit));
   };
 
   const noteFailure = (repo: number, error: ForgeUnavailable): void => {

@@ -93,6 +93,7 @@ export function toPipeline(row: SqlRow): StoredPipeline {
   return {
     repo: Number(row['repo']),
     record,
+    commit: String(row['commit_id']),
     classification: toClassification(row),
     isHeld: row['is_held'] === 1,
     credited: Number(row['credited']),
@@ -100,11 +101,27 @@ export function toPipeline(row: SqlRow): StoredPipeline {
   };
 }
 
-/** Columns of `changes` beside those of `pipelines`, by the names that `toPipeline` takes. */
-export const changeColumns =
-  'changes.base AS change_base, changes.head AS change_head, changes.commits AS change_commits';
+/** The commit that an id stands for, as an SQL expression; `id` is one, too. */
+export function commitOf(id: string): string {
+  return `COALESCE((SELECT commit_id FROM commit_ids WHERE commit_ids.repo = pipelines.repo AND told = ${id}), ${id})`;
+}
 
-/** Columns, in order, that `toTieredDeployment` takes before those of the change: all of them in one index. */
+/** All ids of a commit, as an SQL query; both arguments are SQL expressions. */
+export function idsOfCommit(repo: string, commit: string): string {
+  return `SELECT ${commit} UNION ALL SELECT told FROM commit_ids WHERE commit_ids.repo = ${repo} AND commit_id = ${commit}`;
+}
+
+/** Columns of `changes`, by the names that `toPipeline` takes. */
+export const changeColumns = [
+  `${commitOf('changes.base')} AS change_base`,
+  `${commitOf('changes.head')} AS change_head`,
+  'changes.commits AS change_commits',
+].join(', ');
+
+/** All columns that `toPipeline` takes. */
+export const storedColumns = `pipelines.*, ${commitOf('commit_sha')} AS commit_id, ${changeColumns}`;
+
+/** Columns, in order, that `toTieredDeployment` takes before those of the change: read from one index. */
 export const deploymentColumns = [
   'pipelines.repo',
   'tier',
@@ -114,7 +131,7 @@ export const deploymentColumns = [
   'started_at',
   'is_rework',
   'credited',
-  'commit_sha',
+  commitOf('commit_sha'),
   'committed_at',
 ].join(', ');
 

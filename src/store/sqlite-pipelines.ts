@@ -4,12 +4,15 @@ import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
 import type { Outcome } from '../core/deployment.ts';
 import {
   changeColumns,
+  commitOf,
   deploymentColumns,
   fromPipeline,
   fromRange,
+  idsOfCommit,
   lastToldAt,
   pipelineColumns,
   type SqlValue,
+  storedColumns,
   toPipeline,
   toTieredDeployment,
   toUncounted,
@@ -23,7 +26,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
   const putSql = `INSERT OR REPLACE INTO pipelines (${pipelineColumns.join(', ')})
     VALUES (${pipelineColumns.map(() => '?').join(', ')})`;
   const isDeployment = 'outcome IS NOT NULL AND is_held = 0';
-  const selectPipelines = `SELECT pipelines.*, ${changeColumns} FROM pipelines LEFT JOIN changes USING (repo, number)`;
+  const selectPipelines = `SELECT ${storedColumns} FROM pipelines LEFT JOIN changes USING (repo, number)`;
   return {
     async get(repo, number) {
       const row = await get(`${selectPipelines} WHERE repo = ? AND number = ?`, repo, number);
@@ -49,6 +52,26 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
         number,
       );
     },
+    async commitOf(repo, id) {
+      const row = await get('SELECT commit_id FROM commit_ids WHERE repo = ? AND told = ?', repo, id);
+      return row ? String(row['commit_id']) : id;
+    },
+    async putCommitId(repo, id, commit) {
+      await run(
+        'INSERT OR REPLACE INTO commit_ids (repo, told, commit_id) VALUES (?, ?, ?)',
+        repo,
+        id,
+        commit,
+      );
+    },
+    async copyCommitIds(from, into) {
+      await run(
+        `INSERT OR IGNORE INTO commit_ids (repo, told, commit_id)
+           SELECT ?, told, commit_id FROM commit_ids WHERE repo = ?`,
+        into,
+        from,
+      );
+    },
     async dropUnknownChanges() {
       await run('DELETE FROM changes WHERE commits IS NULL');
     },
@@ -70,7 +93,8 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
         : '(repo, tier, deployed_at, number) > (?, ?, ?, ?)';
       const firstSeen = withFirstSeen
         ? `(SELECT MIN(created_at) FROM pipelines AS same INDEXED BY pipelines_commits WHERE same.is_held = 0
-            AND same.repo = pipelines.repo AND same.commit_sha = pipelines.commit_sha AND same.commit_sha <> '')`
+            AND same.repo = pipelines.repo AND pipelines.commit_sha <> ''
+            AND same.commit_sha IN (${idsOfCommit('pipelines.repo', commitOf('pipelines.commit_sha'))}))`
         : 'NULL';
       const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${changeColumns}
         FROM pipelines INDEXED BY pipelines_deployments LEFT JOIN changes USING (repo, number)
@@ -106,7 +130,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       }
     },
     async *held(repo) {
-      const sql = `SELECT pipelines.*, ${changeColumns} FROM pipelines INDEXED BY pipelines_held
+      const sql = `SELECT ${storedColumns} FROM pipelines INDEXED BY pipelines_held
         LEFT JOIN changes USING (repo, number) WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;
       let after = -1;
       for (;;) {
@@ -128,7 +152,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     async firstCreatedAt(repo, commit) {
       const row = await get(
         `SELECT MIN(created_at) AS first FROM pipelines INDEXED BY pipelines_commits
-           WHERE is_held = 0 AND repo = ? AND commit_sha = ?`,
+           WHERE is_held = 0 AND repo = ?1 AND commit_sha IN (${idsOfCommit('?1', '?2')})`,
         repo,
         commit,
       );
@@ -138,7 +162,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     async tiersOfCommit(repo, commit) {
       const rows = await all(
         `SELECT DISTINCT tier FROM pipelines INDEXED BY pipelines_commits
-           WHERE is_held = 0 AND repo = ? AND commit_sha = ? AND outcome IS NOT NULL ORDER BY tier`,
+           WHERE is_held = 0 AND repo = ?1 AND commit_sha IN (${idsOfCommit('?1', '?2')}) AND outcome IS NOT NULL ORDER BY tier`,
         repo,
         commit,
       );

@@ -106,6 +106,7 @@ function createTransaction(sql: Sql): Transaction {
         }
         await run('DELETE FROM pairs WHERE repo = ?', key);
         await run('DELETE FROM marks WHERE repo = ?', key);
+        await run('DELETE FROM commit_ids WHERE repo = ?', key);
         await run('DELETE FROM repos WHERE key = ?', key);
       },
     },

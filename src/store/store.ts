@@ -100,6 +100,12 @@ export interface PipelineTable {
   creditAll(bits: number): Promise<void>;
   /** Sets only what the forge told of it; `put` leaves that as it is. Nothing is kept for a pipeline that is not stored. */
   putChange(repo: number, number: number, change: Change): Promise<void>;
+  /** The commit that an id stands for; the id itself if nothing else is known. */
+  commitOf(repo: number, id: string): Promise<string>;
+  /** Notes that an id stands for a commit with another id. Every read of a pipeline or a change names that one. */
+  putCommitId(repo: number, id: string, commit: string): Promise<void>;
+  /** Notes for a repo what is noted for another; what it has of its own stays. */
+  copyCommitIds(from: number, into: number): Promise<void>;
   /** Forgets the changes of which the forge could not tell. */
   dropUnknownChanges(): Promise<void>;
   /** Every pipeline, of one repo where given, by repo and number. */
@@ -108,9 +114,9 @@ export interface PipelineTable {
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
   /** What of a repo's pipelines within a time is no deployment and not held, newest first, then highest number first. */
   uncounted(selection: UncountedSelection): AsyncIterable<readonly Uncounted[]>;
-  /** When the repo's first pipeline of the commit was created, Unix seconds; held ones left aside. */
+  /** When the repo's first pipeline of the commit, by any id, was created; Unix seconds; held ones left aside. */
   firstCreatedAt(repo: number, commit: string): Promise<number | null>;
-  /** The tiers of the repo's deployments of the commit, held ones left aside. */
+  /** The tiers of the repo's deployments of the commit, by any id; held ones left aside. */
   tiersOfCommit(repo: number, commit: string): Promise<readonly string[]>;
   /** The held pipelines of a repo, by number. */
   held(repo: number): AsyncIterable<readonly StoredPipeline[]>;

@@ -603,6 +603,78 @@ export function describeStore(
         });
       });
 
+      describe('of a commit known by several ids', () => {
+        const told = (commit: string, createdAt: number) => ({ told: { commit, createdAt } });
+
+        it('name the one that the others stand for, in every read', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            const other = await addRepo(tx, 12);
+            await tx.pipelines.put(pipelineOf(repo, 1, told('tag', 300)));
+            await tx.pipelines.put(pipelineOf(repo, 2, told('c2', 400)));
+            await tx.pipelines.put(pipelineOf(repo, 3, { isHeld: true, ...told('tag', 500) }));
+            await tx.pipelines.put(pipelineOf(other, 1, told('tag', 200)));
+            await tx.pipelines.putChange(repo, 1, { base: 'c0', head: 'tag', range: null });
+            await tx.pipelines.putChange(repo, 2, { base: 'tag', head: 'c2', range: null });
+            expect(await tx.pipelines.commitOf(repo, 'tag')).toBe('tag');
+            await tx.pipelines.putCommitId(repo, 'tag', 'c1');
+            expect(await tx.pipelines.commitOf(repo, 'tag')).toBe('c1');
+            expect(await tx.pipelines.commitOf(other, 'tag')).toBe('tag');
+
+            const one = await tx.pipelines.get(repo, 1);
+            expect([one?.commit, one?.record.commit]).toEqual(['c1', 'tag']);
+            expect(one?.change).toEqual({ base: 'c0', head: 'c1', range: null });
+            expect((await tx.pipelines.get(repo, 2))?.change?.base).toBe('c1');
+            expect((await tx.pipelines.get(other, 1))?.commit).toBe('tag');
+            expect((await collect(tx.pipelines.held(repo))).map(({ commit }) => commit)).toEqual(['c1']);
+            expect((await collect(tx.pipelines.all(repo))).map(({ commit }) => commit)).toEqual([
+              'c1',
+              'c2',
+              'c1',
+            ]);
+            const deployments = await collect(tx.pipelines.deployments({ withFirstSeen: true }));
+            expect(
+              deployments.map(({ deployment }) => [
+                deployment.commit,
+                deployment.change?.base,
+                deployment.firstSeenAt,
+              ]),
+            ).toEqual([
+              ['c1', 'c0', 300],
+              ['c2', 'c1', 400],
+              ['tag', undefined, 200],
+            ]);
+          });
+        });
+
+        it('keep what was noted for a repo that becomes another one', async () => {
+          await store.transact(async (tx) => {
+            const [from, into] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+            await tx.pipelines.putCommitId(from, 'tag', 'c1');
+            await tx.pipelines.putCommitId(from, 'c2-short', 'c2');
+            await tx.pipelines.putCommitId(into, 'tag', 'c9');
+            await tx.pipelines.copyCommitIds(from, into);
+            await tx.repos.drop(from);
+            expect(await tx.pipelines.commitOf(into, 'tag')).toBe('c9');
+            expect(await tx.pipelines.commitOf(into, 'c2-short')).toBe('c2');
+            expect(await tx.pipelines.commitOf(from, 'tag')).toBe('tag');
+          });
+        });
+
+        it('have the first pipeline and the tiers of all of them', async () => {
+          await store.transact(async (tx) => {
+            const repo = await addRepo(tx, 11);
+            await tx.pipelines.put(pipelineOf(repo, 1, told('tag', 300)));
+            await tx.pipelines.put(pipelineOf(repo, 2, told('c1', 400)));
+            expect(await tx.pipelines.firstCreatedAt(repo, 'c1')).toBe(400);
+            await tx.pipelines.putCommitId(repo, 'tag', 'c1');
+            expect(await tx.pipelines.firstCreatedAt(repo, 'c1')).toBe(300);
+            await tx.pipelines.put(pipelineOf(repo, 2, { ...told('other', 400) }));
+            expect(await tx.pipelines.tiersOfCommit(repo, 'c1')).toEqual(['production']);
+          });
+        });
+      });
+
       describe('of one commit', () => {
         const created = (
           repo: number,

@@ -110,9 +110,11 @@ export function aClassification(overrides: { tier?: string; at?: number } = {}):
 }
 
 export function aStoredPipeline(overrides: Partial<StoredPipeline> = {}): StoredPipeline {
+  const { record = aRecord() } = overrides;
   return {
     repo: 1,
-    record: aRecord(),
+    record,
+    commit: record.commit,
     classification: aClassification(),
     isHeld: false,
     credited: 0,
