@@ -22,7 +22,7 @@ import { createSelfMetrics } from './metrics/self-metrics.ts';
 import { createExplain } from './queries/explain.ts';
 import { createListIncidents } from './queries/incidents.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
-import { eventResults, type OnEvent, sources } from './sources/event-labels.ts';
+import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './sources/event-labels.ts';
 import { createLeadTimes } from './sources/fetch-commits.ts';
 import { createIncidents } from './sources/incidents.ts';
 import { type Asking, startAsking } from './sources/start.ts';
@@ -96,6 +96,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   // The disk may be full from the start.
   await storeFault();
   const notReady = async (): Promise<string | null> => (await storeFault()) ?? asking?.notReady() ?? null;
+  const existing = new Set(sourcesIn({ hasWoodpecker: mode.canAsk, hasStream: config.isStreamEnabled }));
   const status = async (): Promise<Status> => ({
     version,
     now: nowSeconds(clock),
@@ -110,7 +111,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       reconciledAt: metrics.reconciliation().lastAt,
       missed: metrics.reconciliation().missed,
     },
-    sources: metrics.activity(),
+    sources: metrics.activity().filter(({ source }) => existing.has(source as Source)),
     following: state.follows.size,
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),
     ...projection.at(nowSeconds(clock)),

@@ -50,6 +50,10 @@ export interface WoodpeckerStatus {
 
 const mostSeriesShown = 500;
 
+const missingRepoNote = html`<p class="dim">A repo is missing? The token's user must have the right to push to it. Woodpecker
+takes note of that right when the user logs in, so log in again if somebody else has activated a private repo since, or
+take an administrator's token.</p>`;
+
 export async function renderStatusPage(status: Status): Promise<string> {
   return renderPage(
     'woodpecker-dora-exporter',
@@ -60,6 +64,7 @@ Figures are at <a href="metrics"><code>metrics</code></a>, and described with al
 ${status.woodpecker?.troubles.map((trouble) => html`<p class="bad">${trouble}</p>`) ?? ''}
 ${tiersSection(status)}
 ${pairsSection(status)}
+${status.woodpecker ? missingRepoNote : ''}
 ${sourcesSection(status)}
 ${backfillSection(status)}
 ${eventsSection(status)}

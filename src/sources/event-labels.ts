@@ -5,6 +5,16 @@ import type { Ingest } from '../ingest/ingest.ts';
 export const sources = ['webhook', 'stream', 'backfill', 'reconcile', 'follow', 'incident'] as const;
 export type Source = (typeof sources)[number];
 
+/** Those that exist with these settings. */
+export function sourcesIn(settings: {
+  readonly hasWoodpecker: boolean;
+  readonly hasStream: boolean;
+}): readonly Source[] {
+  const { hasWoodpecker, hasStream } = settings;
+  if (!hasWoodpecker) return ['webhook', 'incident'];
+  return sources.filter((source) => source !== 'stream' || hasStream);
+}
+
 export const eventResults = ['stored', 'duplicate', 'stale', 'following', 'ignored', 'rejected'] as const;
 export type EventResult = (typeof eventResults)[number];
 

@@ -32,22 +32,60 @@ export function describeRedirect({ status, headers, url }: Response, path: strin
   if (!target) return `redirects to an address that cannot be read (${status})`;
   const [pathWithoutQuery = path] = path.split('?');
   const whole = target.origin + target.pathname;
+  const asked = URL.parse(url);
+  if (asked && whole === asked.origin + asked.pathname)
+    return `redirects to itself, ${whole}: check what stands before it`;
   return whole.endsWith(pathWithoutQuery)
     ? `redirects to ${whole.slice(0, -pathWithoutQuery.length)}: set the URL to that`
     : `redirects to ${whole}: check what stands before it, such as a login`;
 }
 
 const longestNote = 1024;
+const longestHead = 16 * 1024;
+const longestTitle = 80;
+
+/** An answer that should be JSON and is something else: what it is, and what to change. */
+export async function describeOtherType(answer: Response): Promise<string> {
+  const type = (answer.headers.get('content-type') ?? '').slice(0, longestTitle);
+  const title = type.includes('html') ? await titleOf(answer) : null;
+  await answer.body?.cancel().catch(() => undefined);
+  if (title === null) return `"${type}", not JSON: check the URL and what stands before it`;
+  const what = `a page, "${title}", in place of JSON`;
+  // Woodpecker's web interface answers every path that it does not know.
+  return /^woodpecker/i.test(title)
+    ? `${what}: check that the URL is Woodpecker's root`
+    : `${what}: check the URL and what stands before it, such as a login`;
+}
+
+async function titleOf(answer: Response): Promise<string | null> {
+  const text = await readStart(answer, longestHead);
+  const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1] ?? '';
+  return (
+    title
+      .replace(/[\s\p{Cc}]+/gu, ' ')
+      .trim()
+      .slice(0, longestTitle) || null
+  );
+}
+
+/** At most a little more than `most` characters. */
+async function readStart({ body }: Response, most: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  const reader = body?.getReader();
+  while (reader && text.length <= most) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += decoder.decode(value, { stream: true });
+  }
+  reader?.releaseLock();
+  return text;
+}
 
 /** Whether a server that speaks https was asked over http: Go, nginx and Apache say so in a short text with 400. */
 export async function refusesPlainHttp(url: string, answer: Response): Promise<boolean> {
   const length = Number(answer.headers.get('content-length') ?? Number.NaN);
   const isShort = length <= longestNote || answer.headers.get('connection') === 'close';
   if (answer.status !== 400 || !url.startsWith('http:') || !isShort) return false;
-  let text = '';
-  for await (const chunk of answer.body ?? []) {
-    text += Buffer.from(chunk).toString('latin1');
-    if (text.length > longestNote) break;
-  }
-  return /https|ssl-enabled/i.test(text);
+  return /https|ssl-enabled/i.test(await readStart(answer, longestNote));
 }

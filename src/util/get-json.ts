@@ -8,7 +8,12 @@
  */
 
 import { z } from 'zod';
-import { describeFailedFetch, describeRedirect, refusesPlainHttp } from './connection-advice.ts';
+import {
+  describeFailedFetch,
+  describeOtherType,
+  describeRedirect,
+  refusesPlainHttp,
+} from './connection-advice.ts';
 
 /** An answer that stays the same however often one asks. */
 export class Refused extends Error {
@@ -112,8 +117,8 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
       status = answer.status;
       return { body: await readAnswer(path, answer, expected), headers: answer.headers };
     } catch (error) {
-      failure = error;
-      throw error;
+      failure = signal.aborted || error instanceof Refused ? error : toUnavailable(path, error);
+      throw failure;
     } finally {
       clearTimeout(timer);
       if (!signal.aborted) onRequest?.({ path, status, ms: performance.now() - began, error: failure });
@@ -147,11 +152,8 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
     // A web interface answers unknown paths with 200 and a page.
     const type = answer.headers.get('content-type') ?? '';
     if (!type.includes('application/json')) {
-      await answer.body?.cancel();
-      const advice = 'check the URL and what stands before it';
-      throw new Unavailable(`${server} answered ${withoutQuery(path)} with "${type}", not JSON: ${advice}`, {
-        status,
-      });
+      const what = await describeOtherType(answer);
+      throw new Unavailable(`${server} answered ${withoutQuery(path)} with ${what}`, { status });
     }
     try {
       if (typeof expected === 'function') return await expected(answer.body ?? emptyBody());

@@ -24,6 +24,8 @@ const troubles = {
   silent: 'Woodpecker gives no usable answer; will keep trying',
 } as const;
 
+const longestReason = 500;
+
 export function createWoodpeckerHealth(
   clock: Clock,
   log: Log,
@@ -32,6 +34,7 @@ export function createWoodpeckerHealth(
   let state: 'unknown' | 'up' | keyof typeof troubles = 'unknown';
   let since = clock.now();
   let tokenValidAt = 0;
+  let reason = '';
   return {
     get isUp() {
       return state === 'unknown' ? null : state === 'up';
@@ -46,13 +49,15 @@ export function createWoodpeckerHealth(
       return tokenValidAt;
     },
     get trouble() {
-      return state === 'refused' || state === 'silent' ? troubles[state] : null;
+      if (state === 'silent') return `${troubles.silent}. ${reason}`;
+      return state === 'refused' ? troubles.refused : null;
     },
     note({ status, isUsable, isTokenValid, error }) {
       if (isTokenValid) tokenValidAt = clock.now();
       // Woodpecker goes on answering what anybody may ask: only its word on the user says that the token is good again.
       if (state === 'refused' && isUsable && isTokenValid === null) return;
       const next = isTokenValid === false ? 'refused' : isUsable ? 'up' : 'silent';
+      if (next === 'silent') reason = cutReason(describeError(error));
       if (next === state) return;
       const before = state;
       const seconds = Math.round((clock.now() - since) / 1000);
@@ -63,9 +68,13 @@ export function createWoodpeckerHealth(
       } else if (next === 'refused') {
         log.error(troubles.refused, { status });
       } else {
-        log.warn(troubles.silent, { status: status || 'none', error: describeError(error) });
+        log.warn(troubles.silent, { status: status || 'none', error: reason });
       }
       onChange(next === 'up');
     },
   };
+}
+
+function cutReason(reason: string): string {
+  return reason.length > longestReason ? `${reason.slice(0, longestReason)}…` : reason;
 }

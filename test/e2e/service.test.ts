@@ -102,6 +102,14 @@ describe('the service with webhooks alone', () => {
     expect(answer.status).toBe(409);
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
   });
+
+  it('shows only sources that exist on its page', async () => {
+    const exporter = await startExporter({ DORA_DATABASE: join(temporaryFolder(), 'dora.db') });
+    const page = await (await fetch(`${exporter.url}/`)).text();
+    const [, table = ''] = page.split('<h2>Sources</h2>');
+    const names = [...table.slice(0, table.indexOf('</table>')).matchAll(/<tr><td>(\w+)<\/td>/g)];
+    expect(names.map(([, name]) => name)).toEqual(['webhook', 'incident']);
+  });
 });
 
 describe('the service with a Woodpecker', () => {

@@ -3,8 +3,10 @@
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { describeError } from '../../src/util/log.ts';
+import { systemClock } from '../../src/util/clock.ts';
+import { createLog, describeError } from '../../src/util/log.ts';
 import { createWoodpeckerClient } from '../../src/woodpecker/client.ts';
+import { createWoodpeckerHealth } from '../../src/woodpecker/health.ts';
 import { freePort } from '../support/free-port.ts';
 
 const { signal } = new AbortController();
@@ -16,13 +18,25 @@ async function listen(answer: RequestListener): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** What is logged of a request to `url`. */
+/** What is logged of a request to `url`. The health of Woodpecker says the same in the log and on the page. */
 async function troubleAt(url: string): Promise<string> {
-  const client = createWoodpeckerClient({ url, token: 'secret', sleep: async () => undefined });
-  return client.user(signal).then(
+  const lines: string[] = [];
+  const log = createLog('info', (line) => lines.push(line));
+  const health = createWoodpeckerHealth(systemClock, log, () => undefined);
+  const client = createWoodpeckerClient({
+    url,
+    token: 'secret',
+    sleep: async () => undefined,
+    onRequest: health.note,
+  });
+  const trouble = await client.user(signal).then(
     () => 'no trouble',
     (error) => describeError(error),
   );
+  expect(health.trouble).toBe(`Woodpecker gives no usable answer; will keep trying. ${trouble}`);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain(JSON.stringify(trouble));
+  return trouble;
 }
 
 describe('a request to an address that is nearly right', () => {
@@ -33,6 +47,47 @@ describe('a request to an address that is nearly right', () => {
     expect(await troubleAt(`http://${host}`)).toBe(
       'Woodpecker redirects to https://ci.example.com: set the URL to that',
     );
+  });
+
+  it('says that the server redirects to itself', async () => {
+    const host = await listen((request, response) => {
+      response.writeHead(302, { location: `${request.url}` }).end();
+    });
+    expect(await troubleAt(`http://${host}/ci`)).toBe(
+      `Woodpecker redirects to itself, http://${host}/ci/api/user: check what stands before it`,
+    );
+  });
+
+  it('names the path that Woodpecker lives below', async () => {
+    const host = await listen((request, response) => {
+      response.writeHead(308, { location: `/ci${request.url}` }).end();
+    });
+    expect(await troubleAt(`http://${host}`)).toBe(
+      `Woodpecker redirects to http://${host}/ci: set the URL to that`,
+    );
+  });
+
+  it.each([
+    [
+      'a login',
+      '<!DOCTYPE html><html><head><meta charset="utf-8"><title>\n Sign in\n</title></head></html>',
+      'a page, "Sign in", in place of JSON: check the URL and what stands before it, such as a login',
+    ],
+    [
+      "Woodpecker's own web interface",
+      '<!doctype html><html><head><title>Woodpecker</title></head><body></body></html>',
+      'a page, "Woodpecker", in place of JSON: check that the URL is Woodpecker\'s root',
+    ],
+    [
+      'a page without end and title',
+      '<html>'.repeat(100_000),
+      '"text/html; charset=utf-8", not JSON: check the URL and what stands before it',
+    ],
+  ])('names the page that answers with 200: %s', async (_, page, what) => {
+    const host = await listen((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page);
+    });
+    expect(await troubleAt(`http://${host}`)).toBe(`Woodpecker answered /api/user with ${what}`);
   });
 
   it('names what stands before Woodpecker if that wants a login', async () => {
