@@ -7,6 +7,7 @@ import type { Config } from './config/environment.ts';
 import { resolveSecret } from './config/secrets.ts';
 import { ignoreReasons } from './core/classification.ts';
 import type { Policy } from './core/policy.ts';
+import { createIncidentSamples } from './core/series/incident-samples.ts';
 import { createProjection } from './core/series/samples.ts';
 import { createForge } from './forge/create-forge.ts';
 import { type AppDependencies, createApp } from './http/app.ts';
@@ -129,6 +130,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     backfill: asking?.backfill ?? noBackfill,
     exposition: createExposition({
       projection,
+      incidents: createIncidentSamples(state, policy),
       policy,
       renderSelf: metrics.render,
       now: () => nowSeconds(clock),

@@ -5,7 +5,7 @@ import { settings } from '../src/config/environment.ts';
 import { parsePolicy } from '../src/config/policy-file.ts';
 import { ignoreReasons } from '../src/core/classification.ts';
 import { defaultPolicy } from '../src/core/policy.ts';
-import { startExporter, webhookSecret } from './support/exporter-process.ts';
+import { incidentSecret, startExporter, webhookSecret } from './support/exporter-process.ts';
 import { startFakeForge } from './support/fake-forge.ts';
 import { startFakeWoodpecker } from './support/fake-woodpecker.ts';
 import { createTemporaryFolder } from './support/temporary-folder.ts';
@@ -72,7 +72,10 @@ describe('README', () => {
     await using forge = await startFakeForge({ kind: 'forgejo' });
     const folder = createTemporaryFolder();
     onTestFinished(folder.remove);
-    writeFileSync(folder.pathOf('policy.yaml'), 'lead_time: {fallback: created}\n');
+    writeFileSync(
+      folder.pathOf('policy.yaml'),
+      'lead_time: {fallback: created}\ntiers: [{tier: production}]\n',
+    );
     const exporter = await startExporter({
       DORA_DATABASE: ':memory:',
       DORA_POLICY: folder.pathOf('policy.yaml'),
@@ -85,6 +88,13 @@ describe('README', () => {
     // The forge does not know the repo: what stands in for its answer is then shown.
     const pending = async () => (await exporter.metrics()).get('dora_exporter_lead_times_pending');
     await expect.poll(pending, { timeout: 5_000 }).toBe(0);
+    const incident = { id: 'INC-1', repo: 'acme/shop', tier: 'production', started: 1_785_500_000 };
+    const posted = await fetch(`${exporter.url}/incidents`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${incidentSecret}` },
+      body: JSON.stringify(incident),
+    });
+    expect(posted.status).toBe(202);
     const text = await (await fetch(`${exporter.url}/metrics`)).text();
     const types = [...text.matchAll(/^# TYPE (dora_\S+) (\S+)$/gm)].map((match) => [
       match[1] ?? '',

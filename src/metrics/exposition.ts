@@ -9,10 +9,11 @@
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
 import { type Metric, Registry } from 'prom-client';
+import type { IncidentSample, IncidentSamples } from '../core/series/incident-samples.ts';
 import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
 import type { TierSample } from '../core/windows/tier-windows.ts';
 import { joinNext } from '../util/coalesce.ts';
-import { type Family, type ShownBy, seriesFamilies, tierFamilies } from './families.ts';
+import { type Family, incidentFamilies, type ShownBy, seriesFamilies, tierFamilies } from './families.ts';
 import { type CompressedText, compressText, toGzip } from './gzip.ts';
 
 /** Samples rendered in one go: the smaller, the less is rendered again for one that has changed. */
@@ -29,6 +30,8 @@ export interface Exposition {
 
 export interface ExpositionOptions {
   readonly projection: Projection;
+  /** Nothing is shown of incidents without them. */
+  readonly incidents?: IncidentSamples;
   readonly policy: ShownBy;
   /** The exporter's own part. */
   readonly renderSelf: () => Promise<string>;
@@ -40,6 +43,7 @@ export interface ExpositionOptions {
 
 export function createExposition({
   projection,
+  incidents = noIncidents,
   policy,
   renderSelf,
   now,
@@ -47,19 +51,23 @@ export function createExposition({
 }: ExpositionOptions): Exposition {
   const writeSeries = seriesFamilies(policy).map((family) => createWriter(family, breathe));
   const writeTiers = tierFamilies(policy).map((family) => createWriter(family, breathe));
+  const writeIncidents = incidentFamilies.map((family) => createWriter(family, breathe));
   let rendered: Rendered | null = null;
   let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
 
   const render = async (): Promise<Rendered> => {
+    const ofIncidents = await incidents.at(now(), breathe);
     await projection.prepare(now(), breathe);
     const projected = projection.at(now());
-    if (rendered?.projected === projected) return rendered;
+    if (rendered?.projected === projected && rendered.ofIncidents === ofIncidents) return rendered;
     const series = partition(rendered?.series ?? [], projected.series);
     const tiers = partition(rendered?.tiers ?? [], projected.tiers);
+    const chunks = partition(rendered?.incidents ?? [], ofIncidents);
     const texts: CompressedText[] = [];
     for (const write of writeSeries) texts.push(...(await write(series)));
     for (const write of writeTiers) texts.push(...(await write(tiers)));
-    rendered = { projected, series, tiers, texts };
+    for (const write of writeIncidents) texts.push(...(await write(chunks)));
+    rendered = { projected, ofIncidents, series, tiers, incidents: chunks, texts };
     return rendered;
   };
 
@@ -75,10 +83,15 @@ export function createExposition({
   return { gzip, plain: joinNext(async () => gunzip(await gzip())) };
 }
 
+const none: readonly IncidentSample[] = [];
+const noIncidents: IncidentSamples = { at: async () => none };
+
 interface Rendered {
   readonly projected: Projected;
+  readonly ofIncidents: readonly IncidentSample[];
   readonly series: Chunks<SeriesSample>;
   readonly tiers: Chunks<TierSample>;
+  readonly incidents: Chunks<IncidentSample>;
   readonly texts: readonly CompressedText[];
 }
 

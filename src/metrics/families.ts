@@ -2,7 +2,13 @@
 
 import type { WindowMetric } from '../core/figures/figure.ts';
 import type { Policy } from '../core/policy.ts';
-import { type HistogramTotals, type LedgerMetric, ledgerMetrics } from '../core/series/ledger.ts';
+import type { IncidentSample } from '../core/series/incident-samples.ts';
+import {
+  type HistogramTotals,
+  incidentsTotal,
+  type LedgerMetric,
+  ledgerMetrics,
+} from '../core/series/ledger.ts';
 import { gauges, type SeriesSample } from '../core/series/samples.ts';
 import { quantileOf } from '../core/windows/quantile.ts';
 import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
@@ -94,6 +100,22 @@ export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
     ({ tier }) => ({ tier }),
   );
 }
+
+/** Of incidents. */
+export const incidentFamilies: readonly Family<IncidentSample>[] = [
+  {
+    name: incidentsTotal,
+    help: 'Incidents that alerts or reports have told of.',
+    type: 'counter',
+    valuesOf: ({ repo, tier, total }) => (total === null ? [] : [{ labels: { repo, tier }, value: total }]),
+  },
+  {
+    name: 'dora_incidents_open',
+    help: 'Incidents that are open; no sample if there is none.',
+    type: 'gauge',
+    valuesOf: ({ repo, tier, open }) => (open === 0 ? [] : [{ labels: { repo, tier }, value: open }]),
+  },
+];
 
 function windowFamilies<Sample>(
   prefix: string,

@@ -54,7 +54,7 @@ const WireAlert = z.object({
   annotations: z.record(z.string(), z.unknown()).nullish(),
   startsAt: Time,
   /** Counts only if the alert is resolved: of a firing one it is a guess, or no time at all. */
-  endsAt: z.unknown().describe('Needed if the status is resolved'),
+  endsAt: z.unknown().optional().describe('Needed if the status is resolved'),
   generatorURL: Url,
   fingerprint: optionalText,
 });

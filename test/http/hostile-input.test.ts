@@ -266,3 +266,134 @@ describe('whatever is asked for', () => {
     for (const status of [200, 404, 422]) expect(seen.get(status) ?? 0).toBeGreaterThan(20);
   });
 });
+
+describe('whatever is posted about incidents', () => {
+  const alert = {
+    status: 'resolved',
+    labels: { alertname: 'Down', dora_repo: 'acme/shop', dora_tier: 'production', team: 'web' },
+    annotations: { summary: 'Checkout fails' },
+    startsAt: '2026-07-31T12:00:00.123456789Z',
+    endsAt: '2026-07-31T12:10:00+02:00',
+    generatorURL: 'https://prometheus.example.com/graph',
+    fingerprint: 'c0ffee',
+  };
+  const incident = {
+    id: 'INC-12',
+    repo: 'acme/shop',
+    tier: 'production',
+    started: noon - 600,
+    resolved: '2026-07-31T12:20:00Z',
+    title: 'Checkout fails',
+    url: 'https://status.example.com/12',
+    deployment: 12,
+    dismissed: false,
+  };
+  const posted = fc
+    .tuple(
+      fc.constantFrom<Json>(
+        incident,
+        { alerts: [alert, { ...alert, status: 'firing', endsAt: '0001-01-01T00:00:00Z' }], version: '4' },
+        { alerts: [{ ...alert, labels: { ...alert.labels, dora_repo: 'acme/unknown' } }] },
+      ),
+      fc.array(anyChange, { maxLength: 3 }),
+    )
+    .map(([body, changes]) => ({
+      method: 'POST',
+      path: '/incidents',
+      body: JSON.stringify(
+        changes.reduce<Json>((changed, { at, value }) => change(changed, at, value), body),
+      ),
+    }));
+  const anyWord = fc.oneof(
+    fc.constantFrom(
+      'acme/shop',
+      'acme',
+      '..',
+      '%',
+      '%2f',
+      '%ff',
+      '12',
+      '0',
+      '9'.repeat(400),
+      '__proto__',
+      '',
+    ),
+    fc.string({ unit: 'binary', maxLength: 20 }).map((text) => encodeURIComponent(text.toWellFormed())),
+  );
+  const mostly = (word: string) => fc.oneof({ weight: 4, arbitrary: fc.constant(word) }, anyWord);
+  const marked = fc
+    .tuple(
+      fc.constantFrom('PUT', 'DELETE'),
+      mostly('acme/shop'),
+      mostly('12'),
+      mostly('?tier=production'),
+      fc.array(anyChange, { maxLength: 2 }),
+    )
+    .map(([method, repo, number, query, changes]) => ({
+      method,
+      path: `/deployments/${repo}/${number}/mark${query}`,
+      body: JSON.stringify(
+        changes.reduce<Json>((changed, { at, value }) => change(changed, at, value), {
+          mark: 'failed',
+          recovered: noon - 10,
+          reason: 'Pager',
+        }),
+      ),
+    }));
+  const withdrawn = mostly('INC-12').map((id) => ({
+    method: 'DELETE',
+    path: `/incidents/${id}`,
+    body: null,
+  }));
+  const listed = anyWord.map((word) => ({
+    method: 'GET',
+    path: `/api/incidents?repo=${word}&limit=5`,
+    body: null,
+  }));
+
+  it('is answered without a fault, and leaves a state that a restart finds again', async () => {
+    const policy = aPolicy({
+      tiers: [{ tier: 'production', deployTo: ['production'] }],
+      incidents: {
+        staleSeconds: 86_400,
+        rules: [{ labels: { team: ['*'] }, repo: 'acme/{{team}}', tier: 'x' }],
+      },
+    });
+    const seen = new Map<number, number>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof({ weight: 4, arbitrary: posted }, marked, withdrawn, listed), {
+          minLength: 1,
+          maxLength: 10,
+        }),
+        async (requests) => {
+          const exporter = await createSmallExporter({ policy });
+          await exporter.receive(report);
+          const app = exporter.app({ adminTokens: [webhookSecret], incidentSecrets: [webhookSecret] });
+          const headers = { authorization: right };
+          for (const { method, path, body } of requests) {
+            const { state } = exporter;
+            const { version } = state;
+            const response = await app.request(`http://localhost${path}`, { method, headers, body });
+            await response.arrayBuffer();
+            const { status } = response;
+            seen.set(status, (seen.get(status) ?? 0) + 1);
+            expect([200, 202, 204, 404, 405, 422]).toContain(status);
+            if (status >= 400) expect(state.version).toBe(version);
+          }
+          expect(exporter.faults).toEqual([]);
+          const { ingest, store, state } = exporter;
+          const reloaded = (await loadState(store, ingest.mode, noon)).state;
+          const byKey = (entries: Iterable<{ readonly key: string }>) =>
+            [...entries].sort((a, b) => (a.key < b.key ? -1 : 1));
+          expect(byKey(reloaded.incidents.entries())).toEqual(byKey(state.incidents.entries()));
+          expect([...reloaded.marks]).toEqual([...state.marks]);
+          expect(project(reloaded)).toEqual(project(state));
+        },
+      ),
+      { numRuns: 150, seed: 20_260_731 },
+    );
+    // Each kind of answer was provoked often enough to mean something.
+    for (const status of [200, 202, 204, 404, 422]) expect(seen.get(status) ?? 0).toBeGreaterThan(20);
+  });
+});

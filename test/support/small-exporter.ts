@@ -6,6 +6,7 @@
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import type { Follow } from '../../src/core/poll-schedule.ts';
 import type { Repo } from '../../src/core/repo.ts';
+import { createIncidentSamples } from '../../src/core/series/incident-samples.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
@@ -126,6 +127,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
             overrides.exposition ??
             createExposition({
               projection: createProjection(state, ingest.mode.policy.windows),
+              incidents: createIncidentSamples(state, ingest.mode.policy),
               policy: ingest.mode.policy,
               renderSelf: selfMetrics().render,
               now: () => clock.now() / 1000,
