@@ -26,12 +26,17 @@ export function createCommitFirsts(
       doMatter && commit !== '' ? tx.pipelines.firstCreatedAt(repo, commit) : null,
     async watch(repo, commits, change) {
       if (!doMatter) return change();
-      const before = new Map<string, number | null>();
-      for (const commit of commits) before.set(commit, await firsts.of(repo.key, commit));
+      const tiersOf = (commit: string) => tx.pipelines.tiersOfCommit(repo.key, commit);
+      const before = new Map<string, { first: number | null; tiers: readonly string[] }>();
+      for (const commit of commits) {
+        const first = await firsts.of(repo.key, commit);
+        // Most commits are new: then no other deployment's lead time depends on them.
+        before.set(commit, { first, tiers: first === null ? await tiersOf(commit) : [] });
+      }
       await change();
-      for (const [commit, firstBefore] of before) {
-        if ((await firsts.of(repo.key, commit)) === firstBefore) continue;
-        for (const tier of await tx.pipelines.tiersOfCommit(repo.key, commit)) series.rebuild(repo.key, tier);
+      for (const [commit, { first, tiers }] of before) {
+        if ((await firsts.of(repo.key, commit)) === first) continue;
+        for (const tier of first === null ? tiers : await tiersOf(commit)) series.rebuild(repo.key, tier);
       }
     },
   };

@@ -17,10 +17,18 @@ import {
   zeroTotals,
 } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
-import { createTimeline, type Reduction, reduce, settle, type Timeline } from '../core/series/reducer.ts';
+import {
+  createTimeline,
+  type Reduction,
+  reduceInSteps,
+  settle,
+  type Timeline,
+  type TimelineChange,
+} from '../core/series/reducer.ts';
 import type { State } from '../core/series/state.ts';
 import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
+import { createBreath } from '../util/clock.ts';
 
 export interface SeriesChanges {
   /** Tiers for which the repo has totals, known to the present policy or not. */
@@ -120,7 +128,16 @@ export function createSeriesChanges(
     pipelines.set(identityOf(deployment), { was: earlier ? earlier.was : was, now });
   };
 
-  const reduceChange = (key: string, change: SeriesChange): Reduction | null => {
+  const breathe = createBreath();
+  const reduce = async (timeline: Timeline, change: TimelineChange): Promise<Reduction | null> => {
+    const steps = reduceInSteps(timeline, change);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+      await breathe();
+    }
+  };
+  const reduceChange = async (key: string, change: SeriesChange): Promise<Reduction | null> => {
     const all = [...change.pipelines.values()];
     const timeline = timelines.has(key) ? timelines.get(key) : state.timelines.get(key);
     const ground = groundOf(change.repo);
@@ -136,12 +153,13 @@ export function createSeriesChanges(
     for await (const slice of tx.pipelines.deployments({ only: { repo, tier }, withFirstSeen })) {
       for (const { deployment } of slice) inserted.push(deployment);
     }
-    const reduction = reduce(createTimeline(rules, groundOf(repo)), { removed: [], inserted });
+    const reduction = await reduce(createTimeline(rules, groundOf(repo)), { removed: [], inserted });
     if (!reduction) throw new Error(`Repo ${repo} has a deployment to "${tier}" without a time`);
     return reduction;
   };
   const writeCredits = async (credits: readonly Credit[], tier: string): Promise<void> => {
     for (const { deployment, additions } of credits) {
+      await breathe();
       await tx.pipelines.setCredited(deployment.repo, deployment.number, deployment.credited);
       if (settled.has(pairKey(deployment.repo, tier))) continue;
       const pair = pairAt(deployment.repo, tier);
@@ -158,7 +176,7 @@ export function createSeriesChanges(
   const flush = async (): Promise<void> => {
     for (const [key, change] of changes) {
       const reduction =
-        (change.isRebuilt ? null : reduceChange(key, change)) ?? (await foldFromStore(change));
+        (change.isRebuilt ? null : await reduceChange(key, change)) ?? (await foldFromStore(change));
       await writeCredits(reduction.credits, change.tier);
       timelines.set(key, compact(reduction.timeline, cutoff));
     }

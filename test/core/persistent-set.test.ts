@@ -34,8 +34,29 @@ describe('withTexts', () => {
   });
 
   it('shares what it holds with the set that it grew from', () => {
-    const one = withTexts(emptySet, ['a']);
-    expect(withTexts(one, ['b']).places).toBe(one.places);
+    const texts = Array.from({ length: 1000 }, (_, index) => `text ${index}`);
+    const before = withTexts(emptySet, texts);
+    const after = withTexts(before, ['one more']);
+    expect(after.root.filter((node, slot) => node === before.root[slot])).toHaveLength(15);
+  });
+
+  it('is the same value in whatever order it grew', () => {
+    const texts = Array.from({ length: 1000 }, (_, index) => `text ${index}`);
+    expect(withTexts(emptySet, texts)).toEqual(withTexts(emptySet, texts.toReversed()));
+  });
+
+  it('keeps apart texts of the same hash', () => {
+    // FNV-1a gives both 0x5e4daa9d.
+    const pair = ['costarring', 'liquid'];
+    const set = withTexts(emptySet, pair);
+    expect([set.size, isIn(set, 'costarring'), isIn(set, 'liquid'), isIn(set, 'other')]).toEqual([
+      2,
+      true,
+      true,
+      false,
+    ]);
+    expect(withTexts(emptySet, pair.toReversed())).toEqual(set);
+    expect(withTexts(set, pair)).toBe(set);
   });
 
   it('is a set, however sets grow from one another', () => {

@@ -19,7 +19,7 @@ import {
   type TierShare,
   type TierWindows,
 } from '../windows/tier-windows.ts';
-import { windowsOf } from '../windows/window-content.ts';
+import { prepareWindows, windowsOf } from '../windows/window-content.ts';
 import { sumTotals, type Totals } from './ledger.ts';
 import { type Pair, pairKey, seriesKey, shownTotals } from './pair.ts';
 import { createTimeline, type Timeline } from './reducer.ts';
@@ -145,6 +145,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
       if (isCurrent(now)) return;
       let untold = 0;
       for (const [key, from] of lookUpShown()) {
+        for (const timeline of from.timelines) for (const _ of prepareWindows(timeline)) await breathe();
         untold += 1 + refresh(key, from, now);
         if (untold < deploymentsAtOnce) continue;
         untold = 0;

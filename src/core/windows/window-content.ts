@@ -11,6 +11,7 @@ import { type Fold, stepFold } from '../figures/fold.ts';
 import { figures } from '../figures/index.ts';
 import { counts, isOnKnownGround } from '../known-ground.ts';
 import type { Window } from '../policy.ts';
+import { type Chunk, chunksOf, countBefore } from '../series/chunks.ts';
 import type { Timeline } from '../series/reducer.ts';
 
 /** What a series has in each window, in the order of the policy. */
@@ -72,31 +73,72 @@ export function windowsOf(
   now: number,
 ): SeriesWindows {
   const drafts = windows.map(({ seconds }) => ({ seconds, ...createContentDraft() }));
-  const longest = Math.max(...windows.map(({ seconds }) => seconds));
   let validUntil = Number.POSITIVE_INFINITY;
   let isAny = false;
-  for (const { base, recent } of timelines) {
-    let fold = base;
-    for (const deployment of recent) {
-      const { at } = deployment;
-      if (at > now) {
-        // A clock ran ahead: it enters when its time has come.
-        validUntil = Math.min(validUntil, at);
-        break;
-      }
-      const content = at > now - longest ? contributionOf(fold, deployment) : null;
-      if (content) {
-        isAny = true;
-        for (const draft of drafts) {
-          if (at <= now - draft.seconds) continue;
-          validUntil = Math.min(validUntil, at + draft.seconds);
-          draft.add(content);
-        }
-      }
-      fold = stepFold(fold, deployment);
+  for (const timeline of timelines) {
+    const { base, recent } = timeline;
+    const first = countBefore(recent, (deployment) => counts(base.ground, deployment));
+    const end = countBefore(recent, ({ at }) => at > now);
+    // A clock ran ahead: the next one enters when its time has come.
+    validUntil = Math.min(validUntil, recent[end]?.at ?? Number.POSITIVE_INFINITY);
+    for (const { seconds, add } of drafts) {
+      const begin = Math.max(
+        first,
+        countBefore(recent, ({ at }) => at > now - seconds),
+      );
+      const oldest = recent[begin];
+      if (!oldest || begin >= end) continue;
+      isAny = true;
+      validUntil = Math.min(validUntil, oldest.at + seconds);
+      for (const content of contentsBetween(timeline, begin, end)) add(content);
     }
   }
   return { windows: drafts.map((draft) => draft.finish()), isAny, validUntil };
+}
+
+/** Works out what `windowsOf` needs of a timeline's chunks, in steps, and keeps it with them. */
+export function* prepareWindows(timeline: Timeline): Generator<void, void, void> {
+  for (const chunk of chunksOf(timeline)) {
+    if (contentByChunk.has(chunk)) continue;
+    contentOf(chunk);
+    yield;
+  }
+}
+
+const contentByChunk = new WeakMap<Chunk, WindowContent>();
+
+/** What a whole chunk adds to a window that holds it. */
+function contentOf(chunk: Chunk): WindowContent {
+  const known = contentByChunk.get(chunk);
+  if (known) return known;
+  const content = contentOfPart(chunk, 0, chunk.deployments.length);
+  contentByChunk.set(chunk, content);
+  return content;
+}
+
+function contentOfPart({ before, deployments }: Chunk, begin: number, end: number): WindowContent {
+  const draft = createContentDraft();
+  let fold = before;
+  for (const [place, deployment] of deployments.entries()) {
+    if (place >= end) break;
+    const content = place >= begin ? contributionOf(fold, deployment) : null;
+    if (content) draft.add(content);
+    fold = stepFold(fold, deployment);
+  }
+  return draft.finish();
+}
+
+/** What the deployments from place `begin` to before `end` add to a window. */
+function* contentsBetween(timeline: Timeline, begin: number, end: number): Generator<WindowContent> {
+  let start = 0;
+  for (const chunk of chunksOf(timeline)) {
+    const length = chunk.deployments.length;
+    const [from, to] = [Math.max(0, begin - start), Math.min(length, end - start)];
+    if (from === 0 && to === length) yield contentOf(chunk);
+    else if (from < to) yield contentOfPart(chunk, from, to);
+    start += length;
+    if (start >= end) return;
+  }
 }
 
 /** Adds up the contents of one window. */
@@ -112,10 +154,14 @@ export function createContentDraft(): { add(content: WindowContent): void; finis
         for (const value of values) samples[place]?.push(value);
     },
     finish() {
-      for (const values of samples) values.sort((a, b) => a - b);
-      return { known, counts: sums, samples };
+      return { known, counts: sums, samples: samples.map(inOrder) };
     },
   };
+}
+
+/** Numbers alone are sorted several times as fast as values that are compared one by one. */
+function inOrder(values: readonly number[]): readonly number[] {
+  return values.length < 2 ? values : [...Float64Array.from(values).sort()];
 }
 
 function total(values: readonly number[]): number {
