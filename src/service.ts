@@ -8,10 +8,11 @@ import { resolveSecret } from './config/secrets.ts';
 import { ignoreReasons } from './core/classification.ts';
 import type { Policy } from './core/policy.ts';
 import { createIncidentSamples } from './core/series/incident-samples.ts';
-import { createProjection } from './core/series/samples.ts';
+import { createProjection, type Projection } from './core/series/samples.ts';
 import { createForge } from './forge/create-forge.ts';
-import { type AppDependencies, createApp } from './http/app.ts';
-import { type EndedRequest, listen, type Server } from './http/server.ts';
+import type { AppDependencies } from './http/app.ts';
+import { openFront } from './http/front.ts';
+import type { Server } from './http/server.ts';
 import type { Status } from './http/status-page.ts';
 import { createIngest, StoreUnavailable } from './ingest/ingest.ts';
 import { intakeModeOf } from './ingest/ingest-options.ts';
@@ -30,7 +31,6 @@ import { type Asking, startAsking } from './sources/start.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
 import { type Clock, createBreath, nowSeconds } from './util/clock.ts';
-import { codeOf } from './util/error-code.ts';
 import type { Log } from './util/log.ts';
 
 export interface Service {
@@ -51,12 +51,18 @@ export interface ServiceOptions {
 
 const requestGraceMs = 5_000;
 
-/** Rejects with `StoreUnusable` or `StoreUnavailable`, or where an address cannot be listened on. */
+/** Rejects with `StoreUnusable` or `StoreUnavailable`, or if an address cannot be listened on. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { config, policy, version, clock, log } = options;
+  const { config, version, clock, log } = options;
   const startedAt = nowSeconds(clock);
+  const front = await openFront({
+    address: config.listen,
+    metricsAddress: config.metricsListen,
+    log,
+    logsRequests: config.logLevel === 'debug',
+  });
   const store = openStore(config.databasePath);
-  const mode = intakeModeOf(config, policy);
+  const mode = intakeModeOf(config, options.policy);
   const { state, policyChange } = await loadState(store, mode, startedAt);
   logWhatCounts(log, state, policyChange);
 
@@ -84,7 +90,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     pendingLeadTimes: leadTimes && (() => leadTimes.pending),
     now: () => nowSeconds(clock),
   });
-  const projection = createProjection(state, policy.windows);
   const stopping = new AbortController();
   const onEvent: OnEvent = metrics.countEvent;
   const asking: Asking | null = config.woodpecker
@@ -98,7 +103,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await storeFault();
   const notReady = async (): Promise<string | null> => (await storeFault()) ?? asking?.notReady() ?? null;
   const existing = new Set(sourcesIn({ hasWoodpecker: mode.canAsk, hasStream: config.isStreamEnabled }));
-  const status = async (): Promise<Status> => ({
+  const secretOf = (setting: string, fileName: string, given: readonly string[] | null) =>
+    resolveSecret({ setting, given, fileName, databasePath: config.databasePath, log });
+  const status = async (policy: Policy, projection: Projection): Promise<Status> => ({
     version,
     now: nowSeconds(clock),
     startedAt,
@@ -120,52 +127,52 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
   });
-  const secretOf = (setting: string, fileName: string, given: readonly string[] | null) =>
-    resolveSecret({ setting, given, fileName, databasePath: config.databasePath, log });
   const webhookSecrets = secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets);
   const incidentSecrets = secretOf('DORA_INCIDENT_SECRET', 'incident-secret', config.incidentSecrets);
-  const dependencies: AppDependencies = {
-    webhook: createWebhook({ ingest, clock, onEvent }),
-    incidents: createIncidents({ ingest, clock, onEvent }),
-    backfill: asking?.backfill ?? noBackfill,
-    exposition: createExposition({
-      projection,
-      incidents: createIncidentSamples(state, policy),
-      policy,
-      renderSelf: metrics.render,
-      now: () => nowSeconds(clock),
-      breathe: createBreath(),
-    }),
-    version,
-    status,
-    api: {
-      projection,
-      explain: createExplain({ ingest, woodpeckerUrl: config.woodpecker?.url ?? null }),
-      listIncidents: createListIncidents(ingest),
-      policy,
-      nowSeconds: () => nowSeconds(clock),
-    },
-    notReady,
-    webhookSecrets,
-    // With a Woodpecker, the webhook secret is in every repo's pipelines, and may not tell of incidents.
-    incidentSecrets: mode.canAsk ? incidentSecrets : [...incidentSecrets, ...webhookSecrets],
-    adminTokens: secretOf(
-      'DORA_ADMIN_TOKEN',
-      'admin-token',
-      config.adminToken === null ? null : [config.adminToken],
-    ),
-    metricsToken: config.metricsToken,
-    clock,
-    log,
-    onEvent,
+  const adminToken = config.adminToken === null ? null : [config.adminToken];
+  const adminTokens = secretOf('DORA_ADMIN_TOKEN', 'admin-token', adminToken);
+  /** All that shows figures as a policy has them. */
+  const dependenciesUnder = (policy: Policy): AppDependencies => {
+    const projection = createProjection(state, policy.windows);
+    return {
+      webhook: createWebhook({ ingest, clock, onEvent }),
+      incidents: createIncidents({ ingest, clock, onEvent }),
+      backfill: asking?.backfill ?? noBackfill,
+      exposition: createExposition({
+        projection,
+        incidents: createIncidentSamples(state, policy),
+        policy,
+        renderSelf: metrics.render,
+        now: () => nowSeconds(clock),
+        breathe: createBreath(),
+      }),
+      version,
+      status: () => status(policy, projection),
+      api: {
+        projection,
+        explain: createExplain({ ingest, woodpeckerUrl: config.woodpecker?.url ?? null }),
+        listIncidents: createListIncidents(ingest),
+        policy,
+        nowSeconds: () => nowSeconds(clock),
+      },
+      notReady,
+      webhookSecrets,
+      // With a Woodpecker, the webhook secret is in every repo's pipelines, and may not tell of incidents.
+      incidentSecrets: mode.canAsk ? incidentSecrets : [...incidentSecrets, ...webhookSecrets],
+      adminTokens,
+      metricsToken: config.metricsToken,
+      clock,
+      log,
+      onEvent,
+    };
   };
-  const servers = await listenOn(config, dependencies, log);
+  front.serve(dependenciesUnder(mode.policy));
 
   return {
-    servers,
+    servers: front.servers,
     failed: Promise.race([...lanes, new Promise<never>(() => undefined)]),
     async stop() {
-      await Promise.all(servers.map((server) => server.close(requestGraceMs)));
+      await Promise.all(front.servers.map((server) => server.close(requestGraceMs)));
       stopping.abort(new Error('Service is stopping'));
       await stopped;
       await ingest.idle();
@@ -173,44 +180,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     },
   };
 }
-
-async function listenOn(config: Config, dependencies: AppDependencies, log: Log): Promise<Server[]> {
-  // Costs something with each request, and only the level "debug" shows it.
-  const onRequest =
-    config.logLevel === 'debug'
-      ? ({ method, path, status, ms }: EndedRequest) => log.debug('Request', { method, path, status, ms })
-      : undefined;
-  const side = config.metricsListen ? 'intake' : 'all';
-  const main = await listenAt('DORA_LISTEN', createApp(dependencies, side), config.listen, onRequest);
-  log.info('Listening', { address: main.address });
-  if (!config.metricsListen) return [main];
-  const app = createApp(dependencies, 'metrics');
-  const metrics = await listenAt('DORA_METRICS_LISTEN', app, config.metricsListen, onRequest);
-  log.info('Listening for metrics and status', { address: metrics.address });
-  return [main, metrics];
-}
-
-/** Rejects with the name of the setting that gave the address, and what is wrong with it. */
-async function listenAt(
-  setting: string,
-  ...[app, address, onRequest]: Parameters<typeof listen>
-): Promise<Server> {
-  try {
-    return await listen(app, address, onRequest);
-  } catch (cause) {
-    const reason = listenReasons[String(codeOf(cause))];
-    const at = `cannot listen on ${address.host}:${address.port}`;
-    throw new Error(`${setting}: ${at}${reason ? `, ${reason}` : ''}`, { cause });
-  }
-}
-
-const listenReasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process listens there',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'this user may not use that port',
-  ENOTFOUND: 'no host has that name',
-  EAI_AGAIN: 'that name cannot be looked up now',
-};
 
 /** None if the store cannot be read: a page about faults must not fail because of one. */
 async function newestBackfills(backfill: Backfill): Promise<readonly BackfillSummary[]> {

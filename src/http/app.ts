@@ -151,7 +151,7 @@ function refuser(
   };
 }
 
-function healthy(): Response {
+export function healthy(): Response {
   return new Response('OK\n', { headers: { 'content-type': 'text/plain; charset=utf-8' } });
 }
 

@@ -52,9 +52,9 @@ export interface EndedRequest {
   readonly ms: number;
 }
 
-/** Rejects where the address cannot be listened on. */
+/** Rejects if the address cannot be listened on. */
 export async function listen(
-  app: Hono,
+  app: Pick<Hono, 'fetch'>,
   address: { readonly host: string; readonly port: number },
   onRequest?: (request: EndedRequest) => void,
 ): Promise<Server> {

@@ -55,6 +55,7 @@ export interface SmallExporter {
   readonly events: readonly string[];
   /** Hands a parsed body to the webhook. */
   receive(body: unknown): Promise<WebhookAnswer>;
+  dependencies(overrides?: Partial<AppDependencies>): AppDependencies;
   app(overrides?: Partial<AppDependencies>, side?: AppSide): ReturnType<typeof createApp>;
   repos(): Promise<readonly Repo[]>;
   pipelines(): Promise<readonly StoredPipeline[]>;
@@ -104,6 +105,53 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
   const webhook = createWebhook({ ingest, clock, onEvent });
   const incidents = createIncidents({ ingest, clock, onEvent });
 
+  const dependencies = (overrides: Partial<AppDependencies> = {}): AppDependencies => ({
+    webhook,
+    incidents,
+    backfill: noBackfill,
+    exposition:
+      overrides.exposition ??
+      createExposition({
+        projection: createProjection(state, ingest.mode.policy.windows),
+        incidents: createIncidentSamples(state, ingest.mode.policy),
+        policy: ingest.mode.policy,
+        renderSelf: selfMetrics().render,
+        now: () => clock.now() / 1000,
+        breathe: createBreath(),
+      }),
+    version: '1.2.3',
+    api: {
+      projection: createProjection(state, ingest.mode.policy.windows),
+      listIncidents: createListIncidents(ingest),
+      explain: createExplain({ ingest, woodpeckerUrl: canAsk ? woodpeckerUrl : null }),
+      policy: ingest.mode.policy,
+      nowSeconds: () => clock.now() / 1000,
+    },
+    status: async () => ({
+      version: '1.2.3',
+      now: clock.now() / 1000,
+      startedAt: noon,
+      notReady: null,
+      woodpecker: null,
+      sources: selfMetrics().activity(),
+      following: state.follows.size,
+      backfills: [],
+      ...projectWindows(state, ingest.mode.policy.windows, clock.now() / 1000),
+      policy: ingest.mode.policy,
+      ignored: [],
+      events: state.tally.events(),
+    }),
+    notReady: async () => null,
+    webhookSecrets: [webhookSecret],
+    incidentSecrets: [incidentSecret],
+    adminTokens: [adminToken],
+    metricsToken: options.metricsToken ?? null,
+    clock,
+    log,
+    onEvent,
+    ...overrides,
+  });
+
   return {
     clock,
     store,
@@ -117,56 +165,8 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
       return counted.map((pair) => pair.join(' '));
     },
     receive: (body) => webhook.receive(body),
-    app: (overrides = {}, side = 'all') =>
-      createApp(
-        {
-          webhook,
-          incidents,
-          backfill: noBackfill,
-          exposition:
-            overrides.exposition ??
-            createExposition({
-              projection: createProjection(state, ingest.mode.policy.windows),
-              incidents: createIncidentSamples(state, ingest.mode.policy),
-              policy: ingest.mode.policy,
-              renderSelf: selfMetrics().render,
-              now: () => clock.now() / 1000,
-              breathe: createBreath(),
-            }),
-          version: '1.2.3',
-          api: {
-            projection: createProjection(state, ingest.mode.policy.windows),
-            listIncidents: createListIncidents(ingest),
-            explain: createExplain({ ingest, woodpeckerUrl: canAsk ? woodpeckerUrl : null }),
-            policy: ingest.mode.policy,
-            nowSeconds: () => clock.now() / 1000,
-          },
-          status: async () => ({
-            version: '1.2.3',
-            now: clock.now() / 1000,
-            startedAt: noon,
-            notReady: null,
-            woodpecker: null,
-            sources: selfMetrics().activity(),
-            following: state.follows.size,
-            backfills: [],
-            ...projectWindows(state, ingest.mode.policy.windows, clock.now() / 1000),
-            policy: ingest.mode.policy,
-            ignored: [],
-            events: state.tally.events(),
-          }),
-          notReady: async () => null,
-          webhookSecrets: [webhookSecret],
-          incidentSecrets: [incidentSecret],
-          adminTokens: [adminToken],
-          metricsToken: options.metricsToken ?? null,
-          clock,
-          log,
-          onEvent,
-          ...overrides,
-        },
-        side,
-      ),
+    dependencies,
+    app: (overrides = {}, side = 'all') => createApp(dependencies(overrides), side),
     repos: () => store.transact((tx) => tx.repos.all()),
     pipelines: () =>
       store.transact(async (tx) => {

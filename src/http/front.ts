@@ -1,0 +1,99 @@
+/**
+ * The addresses that the service listens on, from the first moment on. Until the service can answer, health is answered,
+ * and everything else is told to come back; later an app can be exchanged for another without closing a connection.
+ */
+
+import { Hono } from 'hono';
+import { codeOf } from '../util/error-code.ts';
+import type { Log } from '../util/log.ts';
+import { type AppDependencies, createApp, healthy } from './app.ts';
+import { problem } from './problem.ts';
+import { type EndedRequest, listen, type Server } from './server.ts';
+
+export interface Front {
+  readonly servers: readonly Server[];
+  /** Serves an app with these dependencies from now on. */
+  serve(dependencies: AppDependencies): void;
+}
+
+export interface FrontOptions {
+  readonly address: Address;
+  /** Where figures and pages are served instead of on `address`; `null`: there too. */
+  readonly metricsAddress: Address | null;
+  readonly log: Log;
+  /** Logs each request at the level "debug": that costs something even if the level is another. */
+  readonly logsRequests: boolean;
+}
+
+type Address = Parameters<typeof listen>[1];
+
+/** Rejects with the setting of the address that cannot be listened on, and the reason. */
+export async function openFront({
+  address,
+  metricsAddress,
+  log,
+  logsRequests,
+}: FrontOptions): Promise<Front> {
+  const onRequest = logsRequests
+    ? ({ method, path, status, ms }: EndedRequest) => log.debug('Request', { method, path, status, ms })
+    : undefined;
+  const main = createDoor();
+  const metrics = createDoor();
+  const servers = [await listenAt('DORA_LISTEN', main, address, onRequest)];
+  if (metricsAddress) {
+    servers.push(await listenAt('DORA_METRICS_LISTEN', metrics, metricsAddress, onRequest));
+  }
+  let isServing = false;
+  return {
+    servers,
+    serve(dependencies) {
+      main.open(createApp(dependencies, metricsAddress ? 'intake' : 'all'));
+      if (metricsAddress) metrics.open(createApp(dependencies, 'metrics'));
+      if (isServing) return;
+      isServing = true;
+      const [first, second] = servers;
+      log.info('Listening', { address: first?.address });
+      if (second) log.info('Listening for metrics and status', { address: second.address });
+    },
+  };
+}
+
+/** Passes requests to the app that was opened last. */
+function createDoor(): Pick<Hono, 'fetch'> & { open(app: Hono): void } {
+  let app = createStartingApp();
+  return {
+    fetch: (...request) => app.fetch(...request),
+    open(next) {
+      app = next;
+    },
+  };
+}
+
+function createStartingApp(): Hono {
+  const app = new Hono();
+  const detail = 'The exporter is starting: it reads its database';
+  for (const path of ['/healthz', '/-/healthy']) app.get(path, healthy);
+  app.notFound(() => problem(503, { detail, headers: { 'retry-after': '5' } }));
+  return app;
+}
+
+async function listenAt(
+  setting: string,
+  ...[app, address, onRequest]: Parameters<typeof listen>
+): Promise<Server> {
+  try {
+    return await listen(app, address, onRequest);
+  } catch (cause) {
+    const reason = listenReasons[String(codeOf(cause))];
+    const at = `cannot listen on ${address.host}:${address.port}`;
+    throw new Error(`${setting}: ${at}${reason ? `, ${reason}` : ''}`, { cause });
+  }
+}
+
+const listenReasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this user may not use that port',
+  ENOTFOUND: 'no host has that name',
+  EAI_AGAIN: 'that name cannot be looked up now',
+};
