@@ -114,7 +114,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       url: config.woodpecker.url,
       isUp: asking?.health.isUp ?? null,
       isStreaming: asking?.stream?.isConnected ?? null,
-      troubles: [asking?.health.trouble, asking?.stream?.trouble].filter((trouble) => trouble != null),
+      troubles: [asking?.health.trouble, asking?.stream?.trouble, asking?.clocks.trouble].filter(
+        (trouble) => trouble != null,
+      ),
       backlog: asking?.backfill.backlog ?? 0,
       reconciledAt: metrics.reconciliation().lastAt,
       missed: metrics.reconciliation().missed,

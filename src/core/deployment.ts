@@ -12,6 +12,8 @@ export interface Deployment {
   readonly at: number;
   readonly outcome: Outcome;
   readonly startedAt: number | null;
+  /** How long it ran; `null` if that cannot be told. */
+  readonly durationSeconds: number | null;
   readonly isRework: boolean;
   /** Id of the commit, never that of a tag object if the forge has resolved it; empty: nobody reported it. */
   readonly commit: string;

@@ -6,6 +6,7 @@
  */
 
 import { compareText } from './compare-text.ts';
+import { compareEndClocks, withClock } from './our-clock.ts';
 import { areSameWorkflows, joinWorkflows, type Workflow } from './workflow.ts';
 
 /** Statuses after which Woodpecker runs no further step; what is not listed here has not ended. */
@@ -26,7 +27,7 @@ const statusRanks = [
   'failure',
 ];
 
-/** All times are Unix seconds. */
+/** All times are Unix seconds, and by our clock unless they say otherwise. */
 export interface PipelineRecord {
   /** Counts within the repo, from 1. */
   readonly number: number;
@@ -49,7 +50,13 @@ export interface PipelineRecord {
   readonly startedAt: number | null;
   /** When it ended, checked against the other clocks; `null` where it has not, or nothing tells when. */
   readonly finishedAt: number | null;
-  /** The server's last write; 0 where the observation did not tell it. */
+  /** Whether one clock told both start and finish: only then is the time between them how long it ran. */
+  readonly hasOneClock: boolean;
+  /** By how many seconds Woodpecker's clock was ahead of ours when the end was first seen; times are corrected by it. */
+  readonly clockAhead: number;
+  /** Receipt of the first observation that Woodpecker made of an end; `null`: none yet. */
+  readonly endSeenAt: number | null;
+  /** The server's last write by its own clock; 0 where the observation did not tell it. */
   readonly updatedAt: number;
   /** When its commit was made, where a step reported that. */
   readonly committedAt: number | null;
@@ -88,8 +95,10 @@ export function endedAt(record: PipelineRecord): number | null {
  * 0 where nothing tells.
  */
 export function lastToldAt(record: PipelineRecord): number {
-  const { finishedAt, firstEndReportAt, updatedAt, startedAt, createdAt } = record;
-  return finishedAt ?? firstEndReportAt ?? (updatedAt || (startedAt ?? createdAt ?? 0));
+  const { finishedAt, firstEndReportAt, updatedAt, clockAhead, startedAt, createdAt } = record;
+  return (
+    finishedAt ?? firstEndReportAt ?? (updatedAt ? updatedAt - clockAhead : (startedAt ?? createdAt ?? 0))
+  );
 }
 
 /**
@@ -97,6 +106,11 @@ export function lastToldAt(record: PipelineRecord): number {
  * the same of everything but workflows. A higher id under the same number is another, later pipeline.
  */
 export function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
+  return compareAsSaid(withClock(a, 0), withClock(b, 0));
+}
+
+/** Of two records in Woodpecker's own time. */
+function compareAsSaid(a: PipelineRecord, b: PipelineRecord): number {
   return (
     a.id - b.id ||
     a.updatedAt - b.updatedAt ||
@@ -110,14 +124,20 @@ export function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
 
 /** The one record that two observations of the same repo and number add up to. */
 export function mergeRecords(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
-  const areReports = a.id === b.id && a.updatedAt === 0 && b.updatedAt === 0;
-  return areReports ? joinReports(a, b) : takeNewer(a, b);
+  if (a.id !== b.id) return a.id > b.id ? a : b;
+  // In Woodpecker's own time: by our clock, an observation would differ from itself once the difference has changed.
+  const [one, other] = [withClock(a, 0), withClock(b, 0)];
+  const merged = a.updatedAt === 0 && b.updatedAt === 0 ? joinReports(one, other) : takeNewer(one, other);
+  const first = compareEndClocks(a, b) <= 0 ? a : b;
+  for (const [known, asSaid] of [[a, one] as const, [b, other] as const]) {
+    if (merged === asSaid && compareEndClocks(known, first) === 0) return known;
+  }
+  return { ...withClock(merged, first.clockAhead), endSeenAt: first.endSeenAt };
 }
 
 /** Workflows and the first report of an end are joined by themselves; all else is that of the newer observation. */
 function takeNewer(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
-  const [winner, loser] = compareRecords(a, b) >= 0 ? [a, b] : [b, a];
-  if (a.id !== b.id) return winner;
+  const [winner, loser] = compareAsSaid(a, b) >= 0 ? [a, b] : [b, a];
   const firstEndReportAt = earliest(a.firstEndReportAt, b.firstEndReportAt);
   const workflows =
     a.updatedAt === b.updatedAt ? joinWorkflows(winner.workflows, loser.workflows) : winner.workflows;
@@ -147,6 +167,9 @@ function joinReports(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
     createdAt: earliest(a.createdAt, b.createdAt),
     startedAt: earliest(a.startedAt, b.startedAt),
     finishedAt,
+    hasOneClock: a.hasOneClock && b.hasOneClock,
+    clockAhead: 0,
+    endSeenAt: null,
     updatedAt: 0,
     committedAt: earliest(a.committedAt, b.committedAt),
     hasWorkflows: a.hasWorkflows || b.hasWorkflows,
@@ -183,7 +206,7 @@ function compareOutcomes(a: PipelineRecord, b: PipelineRecord): number {
 /** Whether two records say the same of a pipeline, however each came to be known. */
 export function saysTheSame(a: PipelineRecord, b: PipelineRecord): boolean {
   const content = (record: PipelineRecord) =>
-    fingerprint({ ...record, hasWorkflows: false, fromRest: false, firstEndReportAt: null });
+    fingerprint({ ...withClock(record, 0), hasWorkflows: false, fromRest: false, firstEndReportAt: null });
   const areWorkflowsEqual =
     a.workflows.length === 0 || b.workflows.length === 0 || areSameWorkflows(a.workflows, b.workflows);
   return content(a) === content(b) && a.firstEndReportAt === b.firstEndReportAt && areWorkflowsEqual;
@@ -205,13 +228,14 @@ const toldFields = Object.keys({
   createdAt: true,
   startedAt: true,
   finishedAt: true,
+  hasOneClock: true,
   updatedAt: true,
   committedAt: true,
   hasWorkflows: true,
   fromRest: true,
   canceledByStep: true,
 } satisfies Record<
-  Exclude<keyof PipelineRecord, 'firstEndReportAt' | 'workflows'>,
+  Exclude<keyof PipelineRecord, 'firstEndReportAt' | 'workflows' | 'clockAhead' | 'endSeenAt'>,
   true
 >) as (keyof PipelineRecord)[];
 

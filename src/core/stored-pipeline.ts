@@ -3,6 +3,7 @@
 import type { Classification } from './classification.ts';
 import type { Change } from './commit-range.ts';
 import type { Deployment } from './deployment.ts';
+import { durationOf } from './our-clock.ts';
 import type { PipelineRecord } from './pipeline.ts';
 
 export interface StoredPipeline {
@@ -33,6 +34,7 @@ export function toDeployment(pipeline: StoredPipeline, firstSeenAt: number | nul
     at: classification.at,
     outcome: classification.outcome,
     startedAt: record.startedAt,
+    durationSeconds: durationOf(record),
     isRework: classification.isRework,
     commit: pipeline.commit,
     committedAt: record.committedAt,

@@ -45,6 +45,17 @@ export function inOrder<T extends Pick<Step, 'pid' | 'name'>>(parts: readonly T[
   return [...parts].sort(compareIdentities);
 }
 
+/** The same with each time moved by `seconds`. */
+export function shiftWorkflows(workflows: readonly Workflow[], seconds: number): readonly Workflow[] {
+  if (seconds === 0) return workflows;
+  const shift = <T extends Pick<Step, 'startedAt' | 'finishedAt'>>(part: T): T => ({
+    ...part,
+    startedAt: part.startedAt && part.startedAt + seconds,
+    finishedAt: part.finishedAt && part.finishedAt + seconds,
+  });
+  return workflows.map((workflow) => ({ ...shift(workflow), steps: workflow.steps.map(shift) }));
+}
+
 /** Both in order. One of the two itself, `a` first, if the other adds nothing. */
 export function joinWorkflows(a: readonly Workflow[], b: readonly Workflow[]): readonly Workflow[] {
   return joinLists(a, b, joinWorkflow);

@@ -18,7 +18,7 @@ import { createTimelineBuilder, type Timeline } from '../core/series/reducer.ts'
 import { createState, type State, type StateChange } from '../core/series/state.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import { type IntakeMode, rulesOf } from './ingest-options.ts';
-import { createUnitOfWork } from './unit-of-work.ts';
+import { clockAheadKey, createUnitOfWork } from './unit-of-work.ts';
 
 export interface Loaded {
   readonly state: State;
@@ -116,6 +116,7 @@ async function readBasics(tx: Transaction, { policy }: IntakeMode): Promise<Stat
     tally: createTally(await tx.pipelines.ignoredCounts(), await tx.pipelines.eventCounts()),
     incidents: await readIncidents(tx, policy),
     marks: new Map((await tx.marks.all()).map((mark) => [markKey(mark), mark])),
+    clockAhead: Number((await tx.meta.get(clockAheadKey)) ?? 0),
   };
 }
 

@@ -44,7 +44,7 @@ export function createFollowChanges(
   ): Promise<number> => {
     const known = follow && (await tx.pipelines.get(repo.key, record.number));
     const seenAt = follow && known && isCutShort(known.record) ? endFollowed(follow) : now;
-    return Math.min(record.updatedAt, seenAt);
+    return Math.min(record.updatedAt - record.clockAhead, seenAt);
   };
   const follows: FollowChanges = {
     get(target, number) {

@@ -9,6 +9,7 @@ import type { Change } from '../core/commit-range.ts';
 import { creditAfterMove, creditAtFirst, creditWhenSettled } from '../core/countable.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { isSameGround, knownGroundOf } from '../core/known-ground.ts';
+import { byOurClock } from '../core/our-clock.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import { longestWindowSeconds } from '../core/policy.ts';
 import type { Follow } from '../core/poll-schedule.ts';
@@ -62,11 +63,16 @@ export interface UnitOfWork {
   rebuildAll(): void;
   /** Classifies all stored pipelines of a repo anew. `settled`: what moves into a pair that exists adds nothing to it. */
   reclassify(repoKey: number, additions: 'credited' | 'settled'): Promise<void>;
+  /** Stores by how many seconds Woodpecker's clock is ahead of ours: what is observed next is corrected by it. */
+  putClockAhead(seconds: number): Promise<void>;
   /** What was turned away so far. */
   readonly turnedAway: TurnedAway;
   /** Writes what is left to write, and returns what the state must take over once the transaction is committed. */
   finish(): Promise<StateChange>;
 }
+
+/** Its place in the store. */
+export const clockAheadKey = 'clock_ahead';
 
 /** `now` in Unix seconds. */
 export function createUnitOfWork(
@@ -101,6 +107,7 @@ export function createUnitOfWork(
   const marks = createMarkChanges(tx, state, room);
   const firsts = createCommitFirsts(tx, series, rules);
   let tally = state.tally;
+  let { clockAhead } = state;
   /** What the forge tells of the time before comes in later, bit by bit: counted then, it would look like news. */
   const lateBits = mode.asksForge ? leadTimeBit : 0;
 
@@ -136,7 +143,9 @@ export function createUnitOfWork(
     async observe(repoKey, observed, origin) {
       const repo = repos.at(repoKey);
       const before = await tx.pipelines.get(repoKey, observed.number);
-      const record = before ? mergeRecords(before.record, observed) : observed;
+      // Only Woodpecker's clock is measured: a step's report, where there is no Woodpecker to ask, has its agent's.
+      const seen = byOurClock(observed, mode.canAsk ? clockAhead : 0);
+      const record = before ? mergeRecords(before.record, seen) : seen;
       if (mode.canAsk) await follows.keepUp(repo, record);
       // What a scan holds back and a source now tells by itself need not wait for the scan's end.
       const isToldOfHeld = before?.isHeld && repo.revealed && origin === 'live';
@@ -245,6 +254,11 @@ export function createUnitOfWork(
       admission.makeKnownByName(repo);
     },
 
+    async putClockAhead(seconds) {
+      clockAhead = seconds;
+      await tx.meta.put(clockAheadKey, String(seconds));
+    },
+
     turnedAway: room.turnedAway,
     async finish() {
       await series.flush();
@@ -258,6 +272,7 @@ export function createUnitOfWork(
         tally,
         incidents: changedIncidents,
         marks: marks.changed(),
+        clockAhead,
       };
     },
   };

@@ -32,6 +32,14 @@ export function createAskingMetrics(
     },
   });
   new Gauge({
+    name: 'dora_exporter_clock_skew_seconds',
+    help: "By how many seconds Woodpecker's clock is ahead of the exporter's; 0 if by less than a minute.",
+    registers,
+    collect() {
+      this.set(state.clockAhead);
+    },
+  });
+  new Gauge({
     name: 'dora_exporter_reconcile_interval_seconds',
     help: 'How often reconciliation is to come round, in seconds; 0 if only after a lost stream.',
     registers,

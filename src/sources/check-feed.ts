@@ -28,7 +28,9 @@ export function createFeedNews({ ingest, client, clock, onEvent }: Intake): Feed
     const isKnown =
       known?.record.status === item.status &&
       known.record.id === (item.id ?? known.record.id) &&
-      (!isEnded(item.status) || finished === 0 || known.record.finishedAt === finished);
+      (!isEnded(item.status) ||
+        finished === 0 ||
+        known.record.finishedAt === finished - known.record.clockAhead);
     if (isKnown) return;
     try {
       const record = toWholeRecord(await client.pipeline(repoId, number, signal), nowSeconds(clock));

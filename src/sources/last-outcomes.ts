@@ -28,13 +28,19 @@ export async function findLastOutcomes(
   const repo = askableRepo(ingest.state, repoKey);
   const outcomes = await readOutcomes(ingest, repo);
   let counts = noCounts;
+  // Rows and queries have the time of Woodpecker's clock.
+  const ahead = ingest.state.clockAhead;
   /** Reads rows of a status until `isDone` of the oldest so far; returns whether it has read them all. */
   const read = async (
     status: string,
     after: number | null,
     isDone: (oldest: number) => boolean,
   ): Promise<boolean> => {
-    const query = { before: (repo.horizon ?? 0) + 1, ...(after !== null && { after }), status };
+    const query = {
+      before: (repo.horizon ?? 0) + ahead + 1,
+      ...(after !== null && { after: after + ahead }),
+      status,
+    };
     let oldest = Number.POSITIVE_INFINITY;
     let pages = 0;
     if (isDone(oldest)) return false;
@@ -42,7 +48,7 @@ export async function findLastOutcomes(
       const page = await storePage(intake, repoKey, rows, source, null, signal);
       counts = addCounts(counts, page.counts);
       outcomes.note(page.pipelines);
-      oldest = Math.min(oldest, ...rows.map(createdAt));
+      oldest = Math.min(oldest, ...rows.map((row) => createdAt(row) - ahead));
       if (isDone(oldest) || ++pages === mostPages) return false;
     }
     return true;

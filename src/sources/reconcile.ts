@@ -94,7 +94,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   /** Whether the newest pipeline of a repo is news, or stands above a gap. */
   const isAhead = async (repo: Repo, last: WireNewest): Promise<boolean> => {
     if (repo.scan.watermark === null) return false; // Its first backfill is still to come.
-    const isBeforeHorizon = createdAt(last) <= (repo.horizon ?? 0);
+    const isBeforeHorizon = createdAt(last) - ingest.state.clockAhead <= (repo.horizon ?? 0);
     if (isBeforeHorizon && isEnded(last.status)) return false;
     if (last.number > repo.scan.watermark) return true;
     const known = await ingest.read((rows) => rows.pipelines.get(repo.key, last.number));

@@ -24,18 +24,20 @@ export interface Range {
 export async function readRange(
   intake: Intake,
   repoKey: number,
-  { since, until }: Range,
+  range: Range,
   isDry: boolean,
   signal: AbortSignal,
 ): Promise<Counts> {
   const { ingest, client } = intake;
   const repo = askableRepo(ingest.state, repoKey);
+  const { since, until } = range;
+  // By Woodpecker's clock, as its rows.
+  const ahead = ingest.state.clockAhead;
+  const isWanted = (at: number) => at - ahead >= since && (until === null || at - ahead <= until);
   let counts = noCounts;
-  const query = { after: since - 1, ...(until === null ? {} : { before: until + 1 }) };
+  const query = { after: since + ahead - 1, ...(until === null ? {} : { before: until + ahead + 1 }) };
   for await (const rows of pipelinePages(client, repo.woodpeckerId, query, signal)) {
-    const wanted = rows.filter(
-      (row) => createdAt(row) >= since && (until === null || createdAt(row) <= until),
-    );
+    const wanted = rows.filter((row) => isWanted(createdAt(row)));
     if (isDry) {
       const { records } = await completeRows(intake, repo, wanted, signal);
       const results = await preview(intake, repo, records);
@@ -47,7 +49,7 @@ export async function readRange(
       counts = addCounts(counts, (await storePage(intake, repoKey, wanted, 'backfill', null, signal)).counts);
     }
     // Servers before 2.5 do not filter: all below is older still.
-    if (rows.some((row) => createdAt(row) < since)) break;
+    if (rows.some((row) => createdAt(row) - ahead < since)) break;
   }
   if (isDry) return counts;
   await ingest.submit(async (uow) => {

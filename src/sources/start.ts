@@ -20,6 +20,7 @@ import { createScans } from './one-scan-per-repo.ts';
 import { followPipelines } from './poll-pipelines.ts';
 import { createReconciliation } from './reconcile.ts';
 import { createEventStream, type EventStream } from './stream.ts';
+import { type ClockWatch, createClockWatch } from './watch-clock.ts';
 
 /** How long to wait for Woodpecker before being ready without it. */
 const unreachablePatienceMs = 120_000;
@@ -29,6 +30,7 @@ type SelfMetrics = SelfMetricsOf<Source, EventResult>;
 export interface Asking {
   readonly backfill: BackfillRunner;
   readonly health: WoodpeckerHealth;
+  readonly clocks: ClockWatch;
   readonly stream: EventStream | null;
   /** Each runs until the service stops; one that rejects before says that it cannot go on. */
   readonly lanes: readonly Promise<never>[];
@@ -53,11 +55,14 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
     metrics.setWoodpeckerUp(isUp);
     if (health.isTokenRefused) stream.reconnect();
   });
+  const clocks = createClockWatch(ingest, log);
   const connection = config.woodpecker;
   const listTroubles = createListTroubles(log, metrics.countUnreadableRow);
   const client = createWoodpeckerClient({
     ...connection,
     sleep: clock.sleep,
+    now: clock.now,
+    onDate: (answer) => clocks.note(answer),
     onOddRow: listTroubles.noteOddRow,
     onEndlessList: listTroubles.noteEndlessList,
     onRequest(request) {
@@ -112,6 +117,7 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
   return {
     backfill,
     health,
+    clocks,
     stream: config.isStreamEnabled ? stream : null,
     lanes,
     notReady() {

@@ -1,6 +1,7 @@
 /** From rows of a list to the store: completes what a list leaves out, takes a page in as one, counts what became of it. */
 
 import { classify } from '../core/classification.ts';
+import { byOurClock } from '../core/our-clock.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import type { CoveredGround, Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
@@ -127,7 +128,8 @@ export async function preview(
   const known = await ingest.read((rows) => lookUp(rows, repo, records));
   return records.map((record) => {
     const before = known.get(record.number);
-    const merged = before ? mergeRecords(before.record, record) : record;
+    const seen = byOurClock(record, ingest.state.clockAhead);
+    const merged = before ? mergeRecords(before.record, seen) : seen;
     if (before && saysTheSame(before.record, merged)) return 'duplicate';
     return classify(ingest.mode.policy, repo, merged).kind === 'ignored' ? 'ignored' : 'stored';
   });

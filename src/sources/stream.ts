@@ -125,7 +125,8 @@ export function createEventStream(options: StreamOptions): EventStream {
     const receivedAt = nowSeconds(clock);
     const result = await ingest.submit<EventResult>(async (uow) => {
       // Messages may arrive late: the repo's name is as old as the pipeline's update, not as new as the message.
-      const repo = await uow.repoOf(toRepoFacts(wireRepo, wire.updated || wire.updated_at));
+      const updatedAt = wire.updated || wire.updated_at;
+      const repo = await uow.repoOf(toRepoFacts(wireRepo, updatedAt - ingest.state.clockAhead));
       return toEventResult(await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live'));
     });
     onEvent('stream', result);

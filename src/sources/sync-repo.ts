@@ -37,11 +37,15 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     await fixHorizon(repoKey, startedAt);
     const { watermark, scannedAt, covered: earlier } = repoAt(repoKey).scan;
     const isFirst = watermark === null;
-    const floor = await floorOf(repoKey, watermark, scannedAt);
+    // If our clock was ahead at the last scan, all that it read has times that are ahead: it is read again.
+    const wasAhead = isInFuture(scannedAt ?? 0, startedAt);
+    const floor = wasAhead ? 0 : await floorOf(repoKey, watermark, scannedAt);
     const horizon = repoAt(repoKey).horizon ?? 0;
-    // Where nothing is known yet, or there was nothing since the horizon, only the horizon says where to stop.
-    const isBounded = horizon > 0 && !watermark;
-    const oldest = isBounded ? { after: horizon } : {};
+    // If nothing is known yet, or nothing since the horizon, only the horizon says where to stop.
+    const isBounded = horizon > 0 && (!watermark || wasAhead);
+    /** By Woodpecker's clock, as its rows. */
+    const horizonThere = horizon + ingest.state.clockAhead;
+    const oldest = isBounded ? { after: horizonThere } : {};
 
     let counts = noCounts;
     let highest = watermark ?? 0;
@@ -55,7 +59,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
       const { woodpeckerId } = repoAt(repoKey);
       const pages = pipelinePages(client, woodpeckerId, { ...oldest, ...query }, signal, onEndless);
       for await (const rows of pages) {
-        const wanted = rows.filter((row) => !isBounded || createdAt(row) > horizon);
+        const wanted = rows.filter((row) => !isBounded || createdAt(row) > horizonThere);
         highest = Math.max(highest, ...wanted.map((row) => row.number));
         lowest = lowerGround(lowest, wanted, highest);
         const isConnected = earlier === null || query.before !== undefined;
@@ -74,13 +78,15 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     }
 
     // Of a list that did not show its older rows, only what it has shown is known.
-    const knownFrom = isWhole ? horizon : Math.max(horizon, lowest?.fromCreatedAt ?? horizon);
+    const knownFrom = isWhole
+      ? horizon
+      : Math.max(horizon, (lowest?.fromCreatedAt ?? horizonThere) - ingest.state.clockAhead);
     const isQuiet =
       isWhole &&
       earlier === null &&
       highest === watermark &&
       counts.duplicate === counts.scanned &&
-      !isInFuture(scannedAt ?? 0, startedAt) &&
+      !wasAhead &&
       (await floorOf(repoKey, watermark, startedAt)) === floor;
     await ingest.submit(async (uow) => {
       const current = uow.repoById(repoAt(repoKey).woodpeckerId);
@@ -92,7 +98,8 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
         : isWhole
           ? current.knownSince
           : Math.max(knownBefore, knownFrom);
-      const changesNothing = isQuiet && knownSince === current.knownSince;
+      const { covered } = current.scan;
+      const changesNothing = isQuiet && knownSince === current.knownSince && covered === null;
       if (changesNothing && (await isNoneHeld(uow, repoKey))) return;
       const scan = { watermark: highest, scannedAt: startedAt, covered: null };
       await uow.putRepo({ ...current, knownSince, scan });
@@ -108,15 +115,9 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     scannedAt: number | null,
   ): Promise<number> => {
     if (watermark === null || scannedAt === null) return 0;
-    const unsettled = await ingest.read(async ({ pipelines }) => {
-      let since = scannedAt;
-      if (isInFuture(scannedAt, nowSeconds(clock))) {
-        // The clock was wrong; the scan cannot have been before what it has found.
-        const newest = await pipelines.get(repoKey, watermark);
-        since = newest?.record.createdAt ?? 0;
-      }
-      return pipelines.lowestUpdatedSince(repoKey, since - settledAfterSeconds);
-    });
+    // Rows keep the time of their last write by Woodpecker's clock.
+    const since = scannedAt + ingest.state.clockAhead - settledAfterSeconds;
+    const unsettled = await ingest.read(({ pipelines }) => pipelines.lowestUpdatedSince(repoKey, since));
     return Math.min(watermark, unsettled === null ? watermark : unsettled - 1);
   };
 

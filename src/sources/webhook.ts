@@ -14,14 +14,8 @@ import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { UnitOfWork } from '../ingest/unit-of-work.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { type FieldError, parseFields } from '../util/validate.ts';
-import {
-  reportToRecord,
-  reportToRepoFacts,
-  timesAhead,
-  timesOf,
-  toRecord,
-  toRepoFacts,
-} from '../woodpecker/normalise.ts';
+import { reportToRecord, reportToRepoFacts, toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
+import { timesAhead, timesOf } from '../woodpecker/pipeline-times.ts';
 import { repoIdInLink, StepReport, WireBuild, WireEvent } from '../woodpecker/wire.ts';
 import type { EventResult, SourceDependencies } from './event-labels.ts';
 

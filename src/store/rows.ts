@@ -3,6 +3,7 @@
 import type { Classification, IgnoreReason } from '../core/classification.ts';
 import type { Change, CommitRange } from '../core/commit-range.ts';
 import type { Deployment, Outcome } from '../core/deployment.ts';
+import { durationOf } from '../core/our-clock.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
@@ -28,6 +29,9 @@ const recordColumns = {
   createdAt: 'created_at',
   startedAt: 'started_at',
   finishedAt: 'finished_at',
+  hasOneClock: 'has_one_clock',
+  clockAhead: 'clock_ahead',
+  endSeenAt: 'end_seen_at',
   updatedAt: 'updated_at',
   committedAt: 'committed_at',
   hasWorkflows: 'has_workflows',
@@ -45,6 +49,7 @@ export const pipelineColumns = [
   'reason',
   'outcome',
   'deployed_at',
+  'duration',
   'is_rework',
   'is_held',
   'credited',
@@ -60,6 +65,7 @@ export function fromPipeline({ repo, record, classification, isHeld, credited }:
     classification.kind === 'ignored' ? classification.reason : null,
     deployment ? deployment.outcome : null,
     deployment ? deployment.at : null,
+    durationOf(record),
     Number(deployment?.isRework ?? false),
     Number(isHeld),
     credited,
@@ -82,6 +88,9 @@ export function toPipeline(row: SqlRow): StoredPipeline {
     createdAt: numberOrNull(row['created_at']),
     startedAt: numberOrNull(row['started_at']),
     finishedAt: numberOrNull(row['finished_at']),
+    hasOneClock: row['has_one_clock'] === 1,
+    clockAhead: Number(row['clock_ahead']),
+    endSeenAt: numberOrNull(row['end_seen_at']),
     updatedAt: Number(row['updated_at']),
     committedAt: numberOrNull(row['committed_at']),
     hasWorkflows: row['has_workflows'] === 1,
@@ -129,6 +138,7 @@ export const deploymentColumns = [
   'pipelines.number',
   'outcome',
   'started_at',
+  'duration',
   'is_rework',
   'credited',
   commitOf('commit_sha'),
@@ -136,14 +146,15 @@ export const deploymentColumns = [
 ].join(', ');
 
 export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
-  const [repo, tier, at, number, outcome, startedAt, isRework, credited, commit, committedAt, ...rest] = row;
-  const [firstSeenAt, base, head, commits] = rest;
+  const [repo, tier, at, number, outcome, startedAt, duration, isRework, credited, ...others] = row;
+  const [commit, committedAt, firstSeenAt, base, head, commits] = others;
   const deployment: Deployment = {
     repo: repo as number,
     number: number as number,
     at: at as number,
     outcome: outcome as Outcome,
     startedAt: startedAt as number | null,
+    durationSeconds: duration as number | null,
     isRework: isRework === 1,
     credited: credited as number,
     commit: commit as string,
@@ -156,7 +167,7 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
 
 /** The core's `lastToldAt`, as the index has it. */
 export const lastToldAt =
-  'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0), started_at, created_at, 0)';
+  'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0) - clock_ahead, started_at, created_at, 0)';
 
 export function toUncounted(row: SqlRow): Uncounted {
   return {

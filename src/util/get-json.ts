@@ -55,6 +55,8 @@ export interface PatientGetOptions {
   readonly fetch?: typeof fetch;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly random?: () => number;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
   readonly timeoutMs?: number;
   readonly tries: number;
   /** The longest pause that the server may ask for. */
@@ -80,6 +82,9 @@ export interface EndedRequest {
 export interface PatientAnswer<T> {
   readonly body: T;
   readonly headers: Headers;
+  /** When it was asked for, and when its headers came, in Unix milliseconds. */
+  readonly askedAt: number;
+  readonly answeredAt: number;
 }
 
 export type PatientGet = <T>(
@@ -95,11 +100,13 @@ const longestPauseMs = 30_000;
 
 export function createPatientGet(options: PatientGetOptions): PatientGet {
   const { server, url, headers, sleep, random = Math.random, onRequest, timeoutMs = 30_000 } = options;
+  const { now = Date.now } = options;
   const fetchAnswer = options.fetch ?? fetch;
   const slots = createSlots(concurrentRequests);
 
   const tryOnce = async <T>(path: string, expected: z.ZodType<T> | ReadBody<T>, signal: AbortSignal) => {
     const began = performance.now();
+    const askedAt = now();
     let status = 0;
     let failure: unknown = null;
     // A timer of our own, as one of `AbortSignal.timeout` outlives the answer.
@@ -114,8 +121,10 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
         redirect: 'manual',
         signal: AbortSignal.any([signal, timeout.signal]),
       });
+      const answeredAt = now();
       status = answer.status;
-      return { body: await readAnswer(path, answer, expected), headers: answer.headers };
+      const body = await readAnswer(path, answer, expected);
+      return { body, headers: answer.headers, askedAt, answeredAt };
     } catch (error) {
       failure = signal.aborted || error instanceof Refused ? error : toUnavailable(path, error);
       throw failure;

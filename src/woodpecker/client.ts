@@ -6,7 +6,7 @@
  */
 
 import type { z } from 'zod';
-import { createPatientGet, Refused, Unavailable } from '../util/get-json.ts';
+import { createPatientGet, type ReadBody, Refused, Unavailable } from '../util/get-json.ts';
 import { type Listed, listOf, type OddRow, oneOf } from './lists.ts';
 import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
@@ -62,22 +62,33 @@ export interface EndedRequest {
   readonly error: unknown;
 }
 
+/** When an answer was written, by the server's clock, and when it was asked for and came, by ours. All Unix seconds. */
+export interface DatedAnswer {
+  readonly writtenAt: number;
+  readonly askedAt: number;
+  readonly answeredAt: number;
+}
+
 export interface ClientOptions {
   readonly url: string;
   readonly token: string;
   readonly fetch?: typeof fetch;
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly random?: () => number;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
   /** Told of every request that came to an end. */
   readonly onRequest?: (request: EndedRequest) => void;
   /** Called for each row of a list that could not be read, whenever the list is read. `path`: the list's. */
   readonly onOddRow?: (path: string, row: OddRow) => void;
   readonly onEndlessList?: (path: string) => void;
+  /** Called with every usable answer that has a date, before it is handed on. */
+  readonly onDate?: (answer: DatedAnswer) => void;
   readonly timeoutMs?: number;
 }
 
 export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient {
-  const { token, onRequest, onOddRow, onEndlessList, ...rest } = options;
+  const { token, onRequest, onDate, onOddRow, onEndlessList, ...rest } = options;
   const ask = createPatientGet({
     ...rest,
     server: 'Woodpecker',
@@ -95,17 +106,21 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
       onRequest?.({ status, ms, isUsable, isTokenValid: isOfUser ? isUsable : null, error });
     },
   });
-  const get = async <T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> =>
-    (await ask(path, oneOf(schema, largestAnswerBytes), signal)).body;
+  const askDated = async <T>(path: string, expected: ReadBody<T>, signal: AbortSignal): Promise<T> => {
+    const { body, headers, askedAt, answeredAt } = await ask(path, expected, signal);
+    const writtenAt = dateOf(headers);
+    if (writtenAt !== null) onDate?.({ writtenAt, askedAt: askedAt / 1000, answeredAt: answeredAt / 1000 });
+    return body;
+  };
+  const get = <T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> =>
+    askDated(path, oneOf(schema, largestAnswerBytes), signal);
   const getList = async <T>(path: string, item: z.ZodType<T>, signal: AbortSignal): Promise<Listed<T>> => {
     const [pathWithoutQuery = path] = path.split('?');
-    return (
-      await ask(
-        path,
-        listOf(item, (row) => onOddRow?.(pathWithoutQuery, row)),
-        signal,
-      )
-    ).body;
+    return askDated(
+      path,
+      listOf(item, (row) => onOddRow?.(pathWithoutQuery, row)),
+      signal,
+    );
   };
   const getRepos = async (path: string, signal: AbortSignal): Promise<Listed<WireRepo>> => {
     const repos = await getList(path, WireRepo, signal);
@@ -166,6 +181,13 @@ function toError({ status }: Response, path: string): Refused | Unavailable | nu
     return new Unauthorized(`Woodpecker answered ${status} to ${path}: check the token and its rights`);
   }
   return null;
+}
+
+/** Null if the server says none. A cache in between says how old its answer is. */
+function dateOf(headers: Headers): number | null {
+  const seconds = Date.parse(headers.get('date') ?? '') / 1000;
+  const age = Number(headers.get('age') ?? 0);
+  return Number.isFinite(seconds + age) ? seconds + age : null;
 }
 
 function toRfc3339(unixSeconds: number): string {

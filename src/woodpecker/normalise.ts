@@ -1,13 +1,13 @@
 /**
- * From wire to record: one form for all versions, the end's time found where Woodpecker left it out, clocks checked once.
+ * From wire to record: one form for all versions, in the time of Woodpecker's clock.
  *
  * Guarantees: a pure function of the message, its source and the time of its receipt.
  */
 
-import { clockToleranceSeconds, isInFuture } from '../core/clock-skew.ts';
 import { isEnded, isPullRequest, type PipelineRecord } from '../core/pipeline.ts';
 import type { RepoFacts } from '../core/repo.ts';
-import { inOrder, type Step, type Workflow } from '../core/workflow.ts';
+import { inOrder, type Step, shiftWorkflows, type Workflow } from '../core/workflow.ts';
+import { readTimes } from './pipeline-times.ts';
 import { cutText, repoIdInLink, type StepReport, type WirePipeline, type WireRepo } from './wire.ts';
 import type { WireStep, WireWorkflow } from './wire-workflows.ts';
 
@@ -17,8 +17,7 @@ const messageBearingEvents = new Set(['push', 'manual', 'deployment']);
 
 /** `receivedAt` in Unix seconds. */
 export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedAt: number): PipelineRecord {
-  const createdAt = wire.created || wire.created_at;
-  const updatedAt = wire.updated || wire.updated_at;
+  const { agentCorrection, ...times } = readTimes(wire);
   return {
     number: wire.number,
     id: wire.id ?? 0,
@@ -31,17 +30,17 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
     commit: wire.commit,
     message: messageBearingEvents.has(wire.event) ? cutText(wire.message, longestMessage) : '',
     fromFork: wire.from_fork,
-    createdAt: createdAt || null,
-    startedAt: wire.started || wire.started_at || null,
-    finishedAt: isEnded(wire.status) ? finishOf(wire, createdAt, updatedAt, receivedAt) : null,
-    updatedAt,
+    ...times,
+    updatedAt: wire.updated || wire.updated_at,
     committedAt: null,
     hasWorkflows: (wire.workflows?.length ?? 0) > 0,
     fromRest: source === 'rest',
     // Any other end than `killed` has its own reason: the name is then a copy of the parent's.
     canceledByStep: wire.status === 'killed' ? wire.cancel_info?.canceled_by_step || null : null,
     firstEndReportAt: null,
-    workflows: workflowsOf(wire),
+    clockAhead: 0,
+    endSeenAt: isEnded(wire.status) ? receivedAt : null,
+    workflows: shiftWorkflows(workflowsOf(wire), agentCorrection),
   };
 }
 
@@ -85,6 +84,9 @@ export function reportToRecord(report: StepReport, receivedAt: number): Pipeline
     fromRest: false,
     canceledByStep: null,
     firstEndReportAt: hasNoTime ? receivedAt : null,
+    hasOneClock: true,
+    clockAhead: 0,
+    endSeenAt: null,
     workflows: [],
   };
 }
@@ -113,45 +115,6 @@ export function needsDetail(wire: WirePipeline): boolean {
   const mayBeCancelled = wire.status === 'failure' && wire.version === '';
   const mayBeCopied = wire.status === 'killed' && wire.cancel_info?.canceled_by_step && wire.parent !== 0;
   return !hasFinish || mayBeCancelled || Boolean(mayBeCopied);
-}
-
-/** Paths of all times in a webhook's body that lie too far ahead of its receipt. */
-export function timesAhead(times: Readonly<Record<string, number>>, receivedAt: number): string[] {
-  return Object.entries(times)
-    .filter(([, value]) => isInFuture(value, receivedAt))
-    .map(([path]) => path);
-}
-
-/** Every time that decides something in a pipeline's message, by path. */
-export function timesOf(wire: WirePipeline): Record<string, number> {
-  return {
-    'pipeline.created': wire.created || wire.created_at,
-    'pipeline.updated': wire.updated || wire.updated_at,
-    'pipeline.started': wire.started || wire.started_at,
-    'pipeline.finished': wire.finished || wire.finished_at,
-    'pipeline.workflows': latestFinish(wire),
-  };
-}
-
-function finishOf(
-  wire: WirePipeline,
-  createdAt: number,
-  updatedAt: number,
-  receivedAt: number,
-): number | null {
-  let finish = wire.finished || wire.finished_at || latestFinish(wire) || updatedAt;
-  const isTooEarly = createdAt > 0 && finish < createdAt - clockToleranceSeconds;
-  const isTooLate = updatedAt > 0 && finish > updatedAt + clockToleranceSeconds;
-  if ((isTooEarly || isTooLate) && updatedAt > 0) finish = updatedAt;
-  if (isInFuture(finish, receivedAt)) finish = receivedAt;
-  return finish || null;
-}
-
-/** The server writes 0 as the pipeline's finish where the workflow that ended last was skipped. */
-function latestFinish(wire: WirePipeline): number {
-  const workflows = wire.workflows ?? [];
-  const spans = [...workflows, ...workflows.flatMap((workflow) => workflow.children ?? [])];
-  return spans.reduce((latest, span) => Math.max(latest, span.finished || span.end_time), 0);
 }
 
 /** What ran, for a pipeline that may count: nobody reads it of the others. */

@@ -12,6 +12,8 @@ const byEvent = aPolicy({ tiers: [{ tier: 'production', events: ['deployment'] }
 const webhookOnly = (policy: IntakeMode['policy']): IntakeMode => ({ policy, canAsk: false });
 const asking = (policy: IntakeMode['policy']): IntakeMode => ({ policy, canAsk: true });
 
+const noon = 1_785_500_450;
+
 const observe = (
   world: World,
   told: Partial<PipelineRecord>,
@@ -180,9 +182,10 @@ describe('the ledger', () => {
 
   it('adds the failure for a success that turns out to have failed, and takes nothing back', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
-    await observe(world, { status: 'success', updatedAt: 1101 });
-    await observe(world, { status: 'failure', updatedAt: 1102 });
-    await observe(world, { status: 'killed', updatedAt: 1103 });
+    const ran = { startedAt: noon - 100, finishedAt: noon - 10 };
+    await observe(world, { ...ran, status: 'success', updatedAt: noon + 1 });
+    await observe(world, { ...ran, status: 'failure', updatedAt: noon + 2 });
+    await observe(world, { ...ran, status: 'killed', updatedAt: noon + 3 });
     expect(seriesOf(world.state)).toEqual({
       'acme/shop unassigned': {
         lastSuccess: 0,

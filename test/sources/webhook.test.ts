@@ -491,6 +491,9 @@ describe('a webhook that is but a hint', () => {
     fromRest: true,
     canceledByStep: null,
     firstEndReportAt: null,
+    hasOneClock: true,
+    clockAhead: 0,
+    endSeenAt: null,
     workflows: [],
   } as const;
   const follow = (target: number | string, number = 12) => ({

@@ -836,7 +836,7 @@ export function describeStore(
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(
             pipelineOf(repo, 7, {
-              told: { startedAt: null, committedAt: 900 },
+              told: { startedAt: 1_785_500_000, finishedAt: 1_785_500_060, committedAt: 900 },
               classification: {
                 kind: 'deployment',
                 tier: 'production',
@@ -855,7 +855,8 @@ export function describeStore(
                 number: 7,
                 at: 1100,
                 outcome: 'failure',
-                startedAt: null,
+                startedAt: 1_785_500_000,
+                durationSeconds: 60,
                 isRework: true,
                 commit: aRecord().commit,
                 committedAt: 900,

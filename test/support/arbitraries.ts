@@ -22,7 +22,11 @@ export function anyObservation(): fc.Arbitrary<PipelineRecord> {
       committedAt: fc.constantFrom(null, 900, 950),
       fromFork: fc.boolean(),
       updatedAt: fc.constantFrom(0, 1101, 1102),
+      // Times whose order as text is not that of numbers, once they are shifted.
       finishedAt: fc.constantFrom(null, 1100, 1200),
+      hasOneClock: fc.boolean(),
+      clockAhead: fc.constantFrom(0, 60, 150, -70),
+      endSeenAt: fc.constantFrom(null, 1103, 1104),
       hasWorkflows: fc.boolean(),
       fromRest: fc.boolean(),
       message: fc.constantFrom('a', 'b'),

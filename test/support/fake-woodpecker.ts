@@ -73,6 +73,7 @@ export function createFakeWoodpecker(options: FakeWoodpeckerOptions = {}) {
   const server = createFakeServer({
     port: options.port ?? 0,
     rootPath,
+    now,
     versionText: () => current.text,
     userByToken: database.userByToken,
     faults,

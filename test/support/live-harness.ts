@@ -13,6 +13,7 @@ import { createScans } from '../../src/sources/one-scan-per-repo.ts';
 import { followPipelines } from '../../src/sources/poll-pipelines.ts';
 import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
 import { createEventStream, type EventStream } from '../../src/sources/stream.ts';
+import { createClockWatch } from '../../src/sources/watch-clock.ts';
 import { createWebhook, type Webhook } from '../../src/sources/webhook.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -74,9 +75,11 @@ export interface LiveOptions {
 /** A fake Woodpecker that lives in simulated time; nothing pings unless the test does. */
 export async function startSimulatedWoodpecker(
   version = '3.17.0',
+  /** By how many seconds its clock is ahead. */
+  ahead = () => 0,
 ): Promise<{ clock: SimulatedClock; woodpecker: FakeWoodpecker }> {
   const clock = createSimulatedClock(dawn);
-  const now = () => Math.floor(clock.now() / 1000);
+  const now = () => Math.floor(clock.now() / 1000) + ahead();
   const woodpecker = await startFakeWoodpecker({ version, now, pingIntervalMs: 2_000_000_000 });
   return { clock, woodpecker };
 }
@@ -122,12 +125,15 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
   const health = createWoodpeckerHealth(clock, log, () => {
     if (health.isTokenRefused) stream.reconnect();
   });
+  const clocks = createClockWatch(ingest, log);
   const connection = { url: woodpecker.url, token };
   const client = createWoodpeckerClient({
     ...connection,
     fetch: fetchWhole,
     sleep: clock.sleep,
     random,
+    now: clock.now,
+    onDate: (answer) => clocks.note(answer),
     onRequest: (request) => health.note(request),
     onOddRow: listTroubles.noteOddRow,
     onEndlessList: listTroubles.noteEndlessList,

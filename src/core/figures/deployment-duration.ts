@@ -9,9 +9,7 @@ export const deploymentDuration: Figure<null> = {
   ...stateless,
   measures: [
     {
-      // Agents stamp both with their own clocks: what is missing or negative tells nothing.
-      values: (_before, { startedAt, at }) =>
-        startedAt !== null && at >= startedAt ? [at - startedAt] : nothing,
+      values: (_before, { durationSeconds }) => (durationSeconds === null ? nothing : [durationSeconds]),
       ledger: {
         bit: 32,
         metric: {

@@ -27,6 +27,8 @@ export interface State {
   readonly unknownIncidentPlaces: number;
   /** By `markKey`. */
   readonly marks: ReadonlyMap<string, StoredMark>;
+  /** By how many seconds Woodpecker's clock is taken to be ahead of ours. */
+  readonly clockAhead: number;
   /** Another number after every change. */
   readonly version: number;
   repoById(woodpeckerId: number): Repo | null;
@@ -62,6 +64,7 @@ export interface StateChange {
   readonly incidents: readonly BookEntry[];
   /** By `markKey`; `null` removes one. */
   readonly marks: ReadonlyMap<string, StoredMark | null>;
+  readonly clockAhead: number;
 }
 
 export function createState(): State {
@@ -77,6 +80,7 @@ export function createState(): State {
   const unknownPlaces = new Set<string>();
   const marks = new Map<string, StoredMark>();
   let tally = createTally();
+  let clockAhead = 0;
   let version = 0;
 
   const unname = ({ key, fullName }: Repo): void => {
@@ -155,6 +159,9 @@ export function createState(): State {
     get tally() {
       return tally;
     },
+    get clockAhead() {
+      return clockAhead;
+    },
     get version() {
       return version;
     },
@@ -184,8 +191,10 @@ export function createState(): State {
       tally: nextTally = tally,
       incidents: changedIncidents = [],
       marks: changedMarks = none,
+      clockAhead: nextClockAhead = clockAhead,
     }) {
       for (const [key, at] of confirmations) confirmedAt.set(key, at);
+      clockAhead = nextClockAhead;
       const changes = changedRepos.length + changedPairs.length + changedTimelines.size + changedFollows.size;
       const others = droppedRepos.length + changedIncidents.length + changedMarks.size;
       if (changes + others === 0 && nextTally === tally) return;

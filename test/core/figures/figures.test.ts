@@ -83,14 +83,9 @@ describe('the last outcomes', () => {
 });
 
 describe('deployment duration', () => {
-  it('is from start to end, and nothing where either clock makes no sense', () => {
-    const story = [
-      success(100, { startedAt: 40 }),
-      success(100, { startedAt: 100 }),
-      success(100, { startedAt: 101 }),
-      success(100, { startedAt: null }),
-    ];
-    expect(valuesOf(deploymentDuration, ...story)).toEqual([[60], [0], [], []]);
+  it('is how long it ran, and nothing if that cannot be told', () => {
+    const story = [60, 0, null].map((durationSeconds) => success(100, { durationSeconds }));
+    expect(valuesOf(deploymentDuration, ...story)).toEqual([[60], [0], []]);
   });
 });
 

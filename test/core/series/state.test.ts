@@ -15,6 +15,7 @@ const aChange = (overrides: Partial<StateChange> = {}): StateChange => ({
   tally: createTally(),
   incidents: [],
   marks: new Map(),
+  clockAhead: 0,
   ...overrides,
 });
 

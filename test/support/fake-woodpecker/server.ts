@@ -78,6 +78,8 @@ export type FakeServer = ReturnType<typeof createFakeServer>;
 export function createFakeServer(deps: {
   readonly port: number;
   readonly rootPath: string;
+  /** Unix seconds. */
+  readonly now: () => number;
   readonly versionText: () => string;
   readonly userByToken: (token: string) => User | null;
   readonly faults: Faults;
@@ -149,6 +151,7 @@ export function createFakeServer(deps: {
         'Access-Control-Allow-Origin': '*',
         'X-Content-Type-Options': 'nosniff',
         'X-Frame-Options': 'DENY',
+        Date: new Date(deps.now() * 1000).toUTCString(),
         'X-Woodpecker-Version': deps.versionText(),
         'X-Xss-Protection': '1; mode=block',
       }),

@@ -1,0 +1,58 @@
+/**
+ * Compares Woodpecker's clock with ours, by the date of its answers. A difference of more than a minute is stored, logged
+ * and shown, and Woodpecker's times are corrected by it as they come in.
+ *
+ * Guarantees: the correction is submitted before the answer that showed the difference is handed on, so the rows in that
+ * answer are already corrected.
+ */
+
+import { correctionFor, measureSkew, startOf2015 } from '../core/clock-skew.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import { describeError, type Log } from '../util/log.ts';
+import type { DatedAnswer } from '../woodpecker/client.ts';
+
+export interface ClockWatch {
+  note(answer: DatedAnswer): void;
+  /** What is wrong and what to do, as it was logged; null if the clocks agree. */
+  readonly trouble: string | null;
+}
+
+export function createClockWatch(ingest: Ingest, log: Log): ClockWatch {
+  /** What was last submitted, or is stored. */
+  let applied = ingest.state.clockAhead;
+  let logged = 0;
+
+  const submit = async (ahead: number): Promise<void> => {
+    try {
+      await ingest.submit((uow) => uow.putClockAhead(ahead));
+    } catch (error) {
+      // The next answer shows the difference again.
+      applied = ingest.state.clockAhead;
+      log.debug("Could not store the difference from Woodpecker's clock", { error: describeError(error) });
+    }
+  };
+
+  return {
+    note({ writtenAt, askedAt, answeredAt }) {
+      if (askedAt < startOf2015) return;
+      const ahead = correctionFor(applied, measureSkew(writtenAt, askedAt, answeredAt));
+      if (ahead !== applied) {
+        applied = ahead;
+        void submit(ahead);
+      }
+      if (ahead === logged) return;
+      logged = ahead;
+      if (ahead === 0) log.info("Woodpecker's clock agrees with ours again");
+      else log.warn(troubleOf(ahead), { ahead_s: ahead });
+    },
+    get trouble() {
+      const ahead = ingest.state.clockAhead;
+      return ahead === 0 ? null : troubleOf(ahead);
+    },
+  };
+}
+
+function troubleOf(ahead: number): string {
+  const difference = `${Math.abs(ahead)} s ${ahead > 0 ? 'ahead of' : 'behind'} ours`;
+  return `Woodpecker's clock is ${difference}, so its times are corrected by that much: set both clocks by NTP`;
+}

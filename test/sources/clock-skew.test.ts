@@ -1,0 +1,143 @@
+/** A Woodpecker whose clock is ahead of ours, or behind: over the stream, over REST, and after restarts. */
+
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
+import {
+  createLiveHarness,
+  dawn,
+  type LiveHarness,
+  startSimulatedWoodpecker,
+} from '../support/live-harness.ts';
+
+const shop = 'acme/shop';
+const hour = 3600;
+const clockLines = ({ lines }: LiveHarness) => lines.filter((line) => line.includes('clock'));
+
+async function createWorld(ahead: number) {
+  const server = { ahead };
+  const { clock, woodpecker } = await startSimulatedWoodpecker('3.17.0', () => server.ahead);
+  onTestFinished(() => woodpecker.close());
+  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
+  const shared = openMemoryStore();
+  return {
+    server,
+    clock,
+    woodpecker,
+    async live(store = shared) {
+      const harness = await createLiveHarness({ clock, woodpecker, store });
+      onTestFinished(() => harness.stop());
+      return harness;
+    },
+    /** Times by our clock at which pipelines end: a failure, then a success, 100 s apart, twice. */
+    async runFour(): Promise<number[]> {
+      const ends: number[] = [];
+      for (const status of ['failure', 'success', 'failure', 'success'] as const) {
+        woodpecker.runPipeline(shop, {}, { status });
+        ends.push(Math.floor(clock.now() / 1000));
+        await clock.pass(100_000);
+      }
+      return ends;
+    },
+  };
+}
+
+async function endsOf({ ingest }: LiveHarness): Promise<number[]> {
+  const repo = ingest.state.reposByName(shop)[0];
+  return ingest.read(async ({ pipelines }) => {
+    const found: number[] = [];
+    for await (const slice of pipelines.deployments({ only: { repo: repo?.key ?? 0, tier: 'unassigned' } }))
+      for (const { deployment } of slice) found.push(deployment.at);
+    return found;
+  });
+}
+
+const recoveries = ({ ingest }: LiveHarness) =>
+  [...ingest.state.pairs.values()].map(
+    ({ totals }) => totals.histograms['dora_deployment_recovery_time_seconds']?.sum,
+  );
+
+describe.each([
+  ['an hour ahead', hour],
+  ['an hour behind', -hour],
+  ['ten years ahead', 10 * 365 * 86_400],
+])('a Woodpecker that is %s', (_, ahead) => {
+  it('has its ends at our time, the same live, over REST and after a restart', async () => {
+    const { clock, live, runFour } = await createWorld(ahead);
+    const harness = await live();
+    harness.run('stream');
+    await clock.pass(2_000);
+    const ends = await runFour();
+    expect(await endsOf(harness)).toEqual(ends);
+    expect(recoveries(harness)).toEqual([200]);
+    expect(harness.shown(shop)).toMatchObject({
+      lastSuccess: ends[3],
+      lastFailure: ends[2],
+      failingSince: 0,
+    });
+
+    await harness.round();
+    expect(await endsOf(harness)).toEqual(ends);
+    await harness.stop();
+    const again = await live();
+    await again.round();
+    expect(await endsOf(again)).toEqual(ends);
+    expect(again.shown(shop)).toMatchObject({ deployments: 4, lastSuccess: ends[3] });
+
+    const coldStart = await live(openMemoryStore());
+    expect(await endsOf(coldStart)).toEqual(ends);
+    expect(coldStart.shown(shop)).toEqual(again.shown(shop));
+  });
+
+  it('is told once, and once more when the clocks agree again', async () => {
+    const { server, clock, woodpecker, live } = await createWorld(ahead);
+    const harness = await live();
+    await harness.round();
+    const difference = `${Math.abs(ahead)} s ${ahead > 0 ? 'ahead of' : 'behind'} ours`;
+    expect(clockLines(harness)).toEqual([
+      `warn  Woodpecker's clock is ${difference}, so its times are corrected by that much: set both clocks by NTP ahead_s=${ahead}`,
+    ]);
+    expect(harness.ingest.state.clockAhead).toBe(ahead);
+
+    const before = woodpecker.runPipeline(shop);
+    await harness.round();
+    server.ahead = 0;
+    await clock.pass(60_000);
+    const after = woodpecker.runPipeline(shop);
+    await harness.round();
+    await harness.round();
+    expect(clockLines(harness).slice(1)).toEqual(["info  Woodpecker's clock agrees with ours again"]);
+    expect(harness.ingest.state.clockAhead).toBe(0);
+    expect(await endsOf(harness)).toEqual([before.finished - ahead, after.finished]);
+  });
+});
+
+it('lets a difference of a minute pass', async () => {
+  const { woodpecker, live } = await createWorld(55);
+  const harness = await live();
+  const { finished } = woodpecker.runPipeline(shop);
+  await harness.round();
+  expect(harness.ingest.state.clockAhead).toBe(0);
+  expect(await endsOf(harness)).toEqual([finished]);
+  expect(clockLines(harness)).toEqual([]);
+});
+
+it('stays with its correction while the difference moves by less than a minute, across a restart too', async () => {
+  const { server, woodpecker, live } = await createWorld(hour);
+  await (await live()).stop();
+  server.ahead = hour + 55;
+  const harness = await live();
+  const { finished } = woodpecker.runPipeline(shop);
+  await harness.round();
+  expect(await endsOf(harness)).toEqual([finished - hour]);
+  server.ahead = hour + 65;
+  await harness.round();
+  expect(harness.ingest.state.clockAhead).toBe(hour + 65);
+  expect(await endsOf(harness)).toEqual([finished - hour]);
+});
+
+it('corrects the first rows that it ever reads', async () => {
+  const { woodpecker, live } = await createWorld(hour);
+  woodpecker.addPipeline(shop, { created: dawn - 86_400 + hour });
+  const [end] = await endsOf(await live());
+  expect(end).toBe(woodpecker.pipeline(shop, 1).finished - hour);
+});
