@@ -1,8 +1,7 @@
 /** Which repos exist: asks Woodpecker, stores what is new of them, and refuses to mix two servers in one database. */
 
 import { isWatched } from '../core/classification.ts';
-import { isInFuture } from '../core/clock-skew.ts';
-import { learn, nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
+import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { UnitOfWork } from '../ingest/unit-of-work.ts';
@@ -45,27 +44,25 @@ export async function discoverRepos(
 }
 
 /**
- * Stores what a list shows of repos and is not stored yet, in slices. Writes nothing if nothing is new. Rejects with
+ * Stores what a list shows of repos, in slices; a list without news writes nothing. Returns what has changed. Rejects with
  * `WoodpeckerReplaced` or `StoreUnavailable`.
  */
 export async function learnRepos(
   { ingest, clock }: Pick<Discovery, 'ingest' | 'clock'>,
   wires: readonly WireRepo[],
 ): Promise<LearntRepo[]> {
-  const { state } = ingest;
   const asOf = nowSeconds(clock);
   const breathe = createBreath();
-  const news: RepoFacts[] = [];
+  const listed: RepoFacts[] = [];
   for (const wire of wires) {
     await breathe();
     if (!isWanted(ingest, wire)) continue;
-    refuseReplaced(state, [wire]);
-    const facts = toRepoFacts(wire, asOf);
-    if (isNews(wire.id ? state.repoById(wire.id) : null, facts)) news.push(facts);
+    refuseReplaced(ingest.state, [wire]);
+    listed.push(toRepoFacts(wire, asOf));
   }
   const learnt: LearntRepo[] = [];
-  for (let at = 0; at < news.length; at += sliceSize) {
-    const slice = news.slice(at, at + sliceSize);
+  for (let at = 0; at < listed.length; at += sliceSize) {
+    const slice = listed.slice(at, at + sliceSize);
     learnt.push(...(await ingest.submit((uow) => learnSlice(uow, slice))));
   }
   return learnt;
@@ -76,24 +73,14 @@ async function learnSlice(uow: UnitOfWork, slice: readonly RepoFacts[]): Promise
   for (const facts of slice) {
     if (!(await uow.admitsRepo(facts))) continue;
     const before = facts.woodpeckerId === null ? null : uow.repoById(facts.woodpeckerId);
-    learnt.push({ before, after: await uow.repoOf(facts) });
+    const after = await uow.repoOf(facts);
+    if (after !== before) learnt.push({ before, after });
   }
   return learnt;
 }
 
 function isWanted(ingest: Ingest, wire: WireRepo): boolean {
   return Boolean(wire.id) && wire.active !== false && isWatched(ingest.mode.policy, wire.full_name);
-}
-
-/** Whether `facts` hold anything new but the time at which they were told. */
-function isNews(known: Repo | null, facts: RepoFacts): boolean {
-  if (!known || known.isGone || isInFuture(known.namedAt, facts.asOf)) return true;
-  const learnt = learn(known, facts);
-  return (
-    learnt.fullName !== known.fullName ||
-    learnt.forgeRemoteId !== known.forgeRemoteId ||
-    learnt.defaultBranches !== known.defaultBranches
-  );
 }
 
 /** Throws `WoodpeckerReplaced` if an id now means another repo of the forge, under another name. */

@@ -81,28 +81,33 @@ function createScanner(limits: RowLimits, onRow: OnRow) {
   /** Reads the inside of the list, from `at` on; returns where it ends. */
   const readInside = (bytes: Uint8Array, at: number): number => {
     let from = at;
+    // Local, as this loop looks at each byte.
+    let [inText, escaped, level, values] = [isInText, isEscaped, depth, rowValues];
     for (let index = at; index < bytes.length; index++) {
       const byte = bytes[index];
-      if (isEscaped) isEscaped = false;
-      else if (isInText) {
-        if (byte === backslash) isEscaped = true;
-        else if (byte === quote) isInText = false;
-      } else if (byte === quote) isInText = true;
+      if (inText) {
+        if (escaped) escaped = false;
+        else if (byte === backslash) escaped = true;
+        else if (byte === quote) inText = false;
+      } else if (byte === quote) inText = true;
+      else if (byte === comma && level > 0) values++;
       else if (byte === openObject || byte === openList) {
-        depth++;
-        rowValues++;
-      } else if (byte === closeObject || (byte === closeList && depth > 0)) depth--;
-      else if (byte === comma && depth > 0) rowValues++;
+        level++;
+        values++;
+      } else if (byte === closeObject || (byte === closeList && level > 0)) level--;
       else if (byte === comma || byte === closeList) {
         keep(bytes.subarray(from, index));
         from = index + 1;
+        rowValues = values;
         if (byte === comma || rows > 0 || hasText()) finishRow();
+        values = 1;
         if (byte === comma) continue;
         place = 'after';
         return from;
       }
     }
     keep(bytes.subarray(from));
+    [isInText, isEscaped, depth, rowValues] = [inText, escaped, level, values];
     return bytes.length;
   };
 
