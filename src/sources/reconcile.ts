@@ -21,7 +21,7 @@ import { createPresence } from './repo-lifecycle.ts';
 import type { Intake } from './store-page.ts';
 import { createStrangers } from './strangers.ts';
 import { createVisitsInTurn } from './visits-in-turn.ts';
-import { watchedRepos } from './watched-repos.ts';
+import { isWatchedRepo } from './watched-repos.ts';
 
 export interface Reconciliation {
   /** Runs round after round until aborted, then rejects with the signal's reason. */
@@ -106,8 +106,13 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   const checkListed = async (list: Listed<WireRepo>, signal: AbortSignal): Promise<void> => {
     isStreamBehind = (await presence.takeList(list)) || isStreamBehind;
     const breathe = createBreath();
-    for (const { id, last_pipeline: last } of list.rows) {
+    const readable = new Set<number>();
+    // Servers before 3.1 show no newest pipelines; a repo that never ran any has none either.
+    let showsNewest = false;
+    for (const { id, last_pipeline: last, oddPipeline } of list.rows) {
       await breathe();
+      if (id && oddPipeline === null) readable.add(id);
+      showsNewest ||= last !== null;
       const repo = id ? ingest.state.repoById(id) : null;
       if (!id || !repo || !last) continue;
       const newest = `${last.id} ${last.number} ${last.status} ${last.updated || last.updated_at}`;
@@ -115,10 +120,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
       if (await isAhead(repo, last)) await closeGap(repo, signal);
       else if (repo.scan.watermark !== null) knownNewest.set(id, newest);
     }
-    // Servers before 3.1 show no newest pipelines; a repo that never ran any has none either.
-    const showsNewest = list.rows.some((wire) => wire.last_pipeline);
-    const readable = list.rows.filter((wire) => wire.oddPipeline === null);
-    listedWithNewest = new Set(showsNewest ? readable.flatMap((wire) => wire.id ?? []) : []);
+    listedWithNewest = showsNewest ? readable : new Set();
   };
 
   const visits = createVisitsInTurn({ ingest, clock, presence, intervalSeconds, visit: closeGap });
@@ -137,8 +139,10 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     await strangers.ask(signal);
     await checkListed(await client.repos(false, signal), signal);
     strangers.noteListed();
-    const cutOff = watchedRepos(ingest).filter((repo) => failing.has(repo.key));
-    for (const repo of cutOff) await closeGap(repo, signal);
+    for (const key of [...failing]) {
+      const repo = ingest.state.repos.get(key);
+      if (repo && isWatchedRepo(ingest, repo)) await closeGap(repo, signal);
+    }
     await takeFeed(await client.feed(signal), signal);
     await visits.round(admin, (id) => listedWithNewest.has(id), signal);
     reopenStream();

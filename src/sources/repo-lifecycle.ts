@@ -7,13 +7,13 @@
 
 import type { Repo } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
+import { type Clock, createBreath, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, pageSize, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
 import { type LearntRepo, learnRepos } from './repo-discovery.ts';
-import { type AskableRepo, watchedRepos } from './watched-repos.ts';
+import { type AskableRepo, eachWatchedRepo, isWatchedRepo, watchedRepos } from './watched-repos.ts';
 
 export interface Presence {
   /** Before the first list: marks all known repos that it does not show as missing. They may have gone unseen. */
@@ -43,6 +43,8 @@ export interface PresenceOptions {
 }
 
 const asksThatAgree = 2;
+/** More new repos than that in one list are counted instead. */
+const mostNewNamed = 100;
 
 export function createPresence({ ingest, client, clock, log, onNewRepos }: PresenceOptions): Presence {
   /** How often in a row each missing repo was asked for and not found, by its key. */
@@ -53,11 +55,18 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
   let nextPage = 1;
   let onPages = new Set<number>();
 
-  const miss = (repo: Repo): void => {
-    if (!absences.has(repo.key)) absences.set(repo.key, 0);
+  const miss = (key: number): void => {
+    if (!absences.has(key)) absences.set(key, 0);
   };
 
-  const logLearnt = ({ before, after }: LearntRepo): void => {
+  const logLearnt = (learnt: readonly LearntRepo[]): void => {
+    const isNew = ({ before }: LearntRepo) => before === null;
+    const newRepos = learnt.filter(isNew).length;
+    const isCrowd = newRepos > mostNewNamed;
+    if (isCrowd) log.info('Repos are new', { repos: newRepos });
+    for (const one of learnt) if (!isCrowd || !isNew(one)) logOne(one);
+  };
+  const logOne = ({ before, after }: LearntRepo): void => {
     const repo = after.fullName;
     if (!before) log.info('Repo is new', { repo });
     else if (before.isGone) log.info('Repo is back, and its series with it', { repo });
@@ -69,8 +78,8 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
   /** Stores what a list shows of repos. The backlog then brings new and returned ones up to date. */
   const learn = async (wires: readonly WireRepo[]): Promise<void> => {
     const learnt = await learnRepos({ ingest, clock }, wires);
-    for (const one of learnt) logLearnt(one);
-    for (const { id, active } of wires) {
+    logLearnt(learnt);
+    for (const { id, active } of absences.size === 0 ? [] : wires) {
       const repo = id && active !== false ? ingest.state.repoById(id) : null;
       if (repo) absences.delete(repo.key);
     }
@@ -99,13 +108,19 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     },
     async takeList(list) {
       await learn(list.rows);
-      const ids = idsOf(list);
-      for (const repo of watchedRepos(ingest)) {
-        if (listed?.has(repo.woodpeckerId) && !ids.has(repo.woodpeckerId)) miss(repo);
+      const breathe = createBreath();
+      const ids = new Set<number>();
+      let hasGrown = false;
+      for (const id of idsOf(list)) {
+        await breathe();
+        ids.add(id);
+        hasGrown ||= listed !== null && !listed.has(id);
       }
-      const before = listed;
+      for await (const { woodpeckerId, key } of eachWatchedRepo(ingest)) {
+        if (listed?.has(woodpeckerId) && !ids.has(woodpeckerId)) miss(key);
+      }
       listed = ids;
-      return before !== null && [...ids].some((id) => !before.has(id));
+      return hasGrown;
     },
     async takeNextPage(signal) {
       const page = await client.allRepos(nextPage, signal);
@@ -119,13 +134,20 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
       }
       if (isEndless) client.noteEndlessList('/api/repos');
       // Pages that never come show no repo as missing.
-      else for (const repo of watchedRepos(ingest)) if (!onPages.has(repo.woodpeckerId)) miss(repo);
+      else {
+        for await (const { woodpeckerId, key } of eachWatchedRepo(ingest)) {
+          if (!onPages.has(woodpeckerId)) miss(key);
+        }
+      }
       nextPage = 1;
       onPages = new Set();
     },
-    missed: () => watchedRepos(ingest).filter((repo) => absences.has(repo.key)),
+    missed: () =>
+      [...absences.keys()]
+        .flatMap((key) => ingest.state.repos.get(key) ?? [])
+        .filter((repo) => isWatchedRepo(ingest, repo)),
     isMissed: (repo) => absences.has(repo.key),
-    miss,
+    miss: (repo) => miss(repo.key),
     async ask(repo, signal) {
       try {
         const wire = await client.repo(repo.woodpeckerId, signal);
@@ -142,6 +164,7 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
   };
 }
 
-function idsOf({ rows, oddIds }: Listed<WireRepo>): Set<number> {
-  return new Set([...rows.flatMap((wire) => wire.id ?? []), ...oddIds]);
+function* idsOf({ rows, oddIds }: Listed<WireRepo>): Generator<number> {
+  for (const { id } of rows) if (id) yield id;
+  yield* oddIds;
 }

@@ -9,7 +9,7 @@ import type { Ingest } from '../ingest/ingest.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { pageSize } from '../woodpecker/client.ts';
 import type { Presence } from './repo-lifecycle.ts';
-import { type AskableRepo, watchedRepos } from './watched-repos.ts';
+import { type AskableRepo, eachWatchedRepo } from './watched-repos.ts';
 
 export interface VisitsInTurn {
   /** `isListed`: whether a list shows the repo with its newest pipeline. */
@@ -85,15 +85,18 @@ export function createVisitsInTurn(options: VisitsInTurnOptions): VisitsInTurn {
       const now = nowSeconds(clock);
       const part = partPassed(now);
       lastRoundAt = now;
-      const watched = watchedRepos(ingest);
-      const unlisted = watched.filter(
-        (repo) => !isListed(repo.woodpeckerId) && !presence.isMissed(repo) && repo.scan.watermark !== null,
-      );
+      const unlisted: AskableRepo[] = [];
+      let watched = 0;
+      for await (const repo of eachWatchedRepo(ingest)) {
+        watched++;
+        const isKnown = repo.scan.watermark !== null && !presence.isMissed(repo);
+        if (isKnown && !isListed(repo.woodpeckerId)) unlisted.push(repo);
+      }
       const missed = presence.missed();
       const size = sizeOfTurn(now, unlisted.length + missed.length);
       let left = Math.max(fewestRequests, Math.ceil(size * part));
       if (isAdmin) {
-        const pages = Math.max(1, Math.ceil((watched.length / pageSize) * part));
+        const pages = Math.max(1, Math.ceil((watched / pageSize) * part));
         for (let page = 0; page < pages; page++) await presence.takeNextPage(signal);
         if (left === fewestRequests) left--;
       }

@@ -4,6 +4,7 @@ import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
+import { createBreath } from '../util/clock.ts';
 
 export type AskableRepo = Repo & { readonly woodpeckerId: number };
 
@@ -15,10 +16,21 @@ export function askableRepo(state: State, key: number): AskableRepo {
 }
 
 /** Those that the policy watches and Woodpecker still has, as far as is known. */
-export function watchedRepos({ state, mode }: Pick<Ingest, 'state' | 'mode'>): AskableRepo[] {
-  return [...state.repos.values()]
-    .filter(isAskable)
-    .filter((repo) => !repo.isGone && isWatched(mode.policy, repo.fullName));
+export function watchedRepos(ingest: Pick<Ingest, 'state' | 'mode'>): AskableRepo[] {
+  return [...ingest.state.repos.values()].filter((repo) => isWatchedRepo(ingest, repo));
+}
+
+/** The same for long lists of repos, which give way to the event loop. */
+export async function* eachWatchedRepo(ingest: Pick<Ingest, 'state' | 'mode'>): AsyncGenerator<AskableRepo> {
+  const breathe = createBreath();
+  for (const repo of ingest.state.repos.values()) {
+    await breathe();
+    if (isWatchedRepo(ingest, repo)) yield repo;
+  }
+}
+
+export function isWatchedRepo({ mode }: Pick<Ingest, 'mode'>, repo: Repo): repo is AskableRepo {
+  return isAskable(repo) && !repo.isGone && isWatched(mode.policy, repo.fullName);
 }
 
 function isAskable(repo: Repo): repo is AskableRepo {
