@@ -7,6 +7,7 @@ import { compareText } from '../core/compare-text.ts';
 import { type IncidentReport, saidAt } from '../core/failures/incident-report.ts';
 import { longestTierName } from '../core/failures/incident-rules.ts';
 import type { ReceivedAlert } from '../ingest/incident-changes.ts';
+import { createBreath } from '../util/clock.ts';
 import { type FieldError, parseFields } from '../util/validate.ts';
 import { cutText, RepoName } from '../woodpecker/wire.ts';
 
@@ -90,8 +91,8 @@ export type ReadIncident =
 const noShape =
   'Expected alerts {"alerts": […]} or a report {"id": …, "repo": "owner/name", "tier": …, "started": …}';
 
-/** `now` in Unix seconds. */
-export function readIncident(body: unknown, now: number): ReadIncident {
+/** `now` in Unix seconds. A body with thousands of alerts gives way to the event loop. */
+export async function readIncident(body: unknown, now: number): Promise<ReadIncident> {
   const fields = typeof body === 'object' && body !== null ? body : {};
   if ('alerts' in fields) return readAlerts(fields, now);
   if ('id' in fields) return readReport(fields, now);
@@ -99,13 +100,15 @@ export function readIncident(body: unknown, now: number): ReadIncident {
 }
 
 /** Stops after some mistakes: a hostile body could be wrong in very many places. */
-function readAlerts(body: object, now: number): ReadIncident {
+async function readAlerts(body: object, now: number): Promise<ReadIncident> {
   const list = parseFields(AlertList, body);
   if (!list.ok) return list;
+  const breathe = createBreath();
   const errors: FieldError[] = [];
   const alerts: ReceivedAlert[] = [];
   for (const [index, one] of list.value.alerts.entries()) {
     if (errors.length >= mostErrors) break;
+    await breathe();
     const above = `alerts.${index}`;
     const parsed = parseFields(WireAlert, one);
     if (parsed.ok) alerts.push(toReceivedAlert(parsed.value, above, now, errors));

@@ -55,7 +55,7 @@ export function createIncidents({
 }: SourceDependencies & { readonly clock: Clock }): Incidents {
   return {
     async receive(body) {
-      const read = readIncident(body, nowSeconds(clock));
+      const read = await readIncident(body, nowSeconds(clock));
       if (!read.ok) return { kind: 'invalid', errors: read.errors };
       const answer = await ingest.submit((uow) => takeIn(uow, read.message));
       for (const { result } of answer.alerts ?? [answer]) onEvent('incident', result);
