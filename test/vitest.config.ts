@@ -20,6 +20,8 @@ export default defineConfig({
     maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A busy machine may take long to reach a state; a wait ends as soon as it is reached.
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       {
         extends: true,

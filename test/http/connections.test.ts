@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ConnectionLimits, limitConnections } from '../../src/http/connections.ts';
 
@@ -9,13 +8,17 @@ const roomy = { requestsAhead: 100, untakenBytes: 1e9, untakenMs: 1e9, sweepMs: 
 /** A server that keeps to `most` connections; `/slow` is not answered before `letGo`, `/big` is more than buffers hold. */
 async function start(most: number, limits: Partial<ConnectionLimits> = {}) {
   const gate = Promise.withResolvers<void>();
+  const seen = { connections: 0, requests: 0, answers: 0 };
   const server = createServer(async (request, response) => {
+    seen.requests++;
+    response.once('prefinish', () => seen.answers++);
     request.resume();
     await new Promise((resolve) => request.once('end', resolve));
     if (request.url === '/slow') await gate.promise;
     response.end(request.url === '/big' ? Buffer.alloc(32 * 1024 * 1024) : 'OK');
   });
   limitConnections(server, { ...roomy, connections: most, ...limits });
+  server.on('connection', () => seen.connections++);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
     server.closeAllConnections();
@@ -24,7 +27,15 @@ async function start(most: number, limits: Partial<ConnectionLimits> = {}) {
   const { port } = server.address() as AddressInfo;
   const openCount = () =>
     new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
-  return { url: `http://127.0.0.1:${port}`, dial: () => dial(port), letGo: gate.resolve, openCount };
+  /** Waits until the server has seen so many connections, requests or answers, all together. */
+  const hasSeen = (what: keyof typeof seen, count: number) => expect.poll(() => seen[what]).toBe(count);
+  const dialSeen = async () => {
+    const before = seen.connections;
+    const dialed = await dial(port);
+    await hasSeen('connections', before + 1);
+    return dialed;
+  };
+  return { url: `http://127.0.0.1:${port}`, dial: dialSeen, letGo: gate.resolve, openCount, hasSeen };
 }
 
 async function dial(port: number): Promise<{ socket: Socket; isClosed: () => boolean; text: () => string }> {
@@ -40,7 +51,6 @@ async function dial(port: number): Promise<{ socket: Socket; isClosed: () => boo
     text += chunk;
   });
   await new Promise((resolve) => socket.once('connect', resolve));
-  await delay(20);
   return { socket, isClosed: () => isClosed, text: () => text };
 }
 
@@ -62,19 +72,19 @@ describe('limitConnections', () => {
   });
 
   it('closes one whose request does not arrive, where none is silent', async () => {
-    const { dial, url } = await start(2);
+    const { dial, url, hasSeen } = await start(2);
     const slowSenders = [await dial(), await dial()];
     for (const { socket } of slowSenders) socket.write(head('/', 'Content-Length: 100\r\n'));
-    await delay(20);
+    await hasSeen('requests', 2);
     expect((await fetch(url)).status).toBe(200);
     await expect.poll(() => slowSenders.map(({ isClosed }) => isClosed())).toEqual([true, false]);
   });
 
   it('lets what is being answered be, and refuses the new one', async () => {
-    const { dial, url, letGo } = await start(1);
+    const { dial, url, letGo, hasSeen } = await start(1);
     const busy = await dial();
     busy.socket.write(head('/slow'));
-    await delay(20);
+    await hasSeen('requests', 1);
     await expect(fetch(url)).rejects.toThrow();
     letGo();
     await expect.poll(busy.text).toContain('OK');
@@ -82,11 +92,11 @@ describe('limitConnections', () => {
   });
 
   it('closes first, for a new one, a connection that asks again before it was answered', async () => {
-    const { dial, url } = await start(2);
+    const { dial, url, hasSeen } = await start(2);
     const silent = await dial();
     const hasty = await dial();
     hasty.socket.write(head('/slow').repeat(2));
-    await delay(20);
+    await hasSeen('requests', 2);
     expect((await fetch(url)).status).toBe(200);
     await expect.poll(hasty.isClosed).toBe(true);
     expect(silent.isClosed()).toBe(false);
@@ -102,10 +112,10 @@ describe('limitConnections', () => {
   });
 
   it('closes one that does not take its answer, for a new one', async () => {
-    const { dial, url, openCount } = await start(1);
+    const { dial, url, openCount, hasSeen } = await start(1);
     const reader = await dial();
     reader.socket.pause().write(head('/big'));
-    await delay(100);
+    await hasSeen('answers', 1);
     expect((await fetch(url)).status).toBe(200);
     expect(await openCount()).toBe(1);
   });
@@ -114,9 +124,8 @@ describe('limitConnections', () => {
     const slowly = await start(5, { untakenMs: 300 });
     const reader = await slowly.dial();
     reader.socket.pause().write(head('/big'));
-    await delay(150);
     expect(await slowly.openCount()).toBe(1);
-    await expect.poll(slowly.openCount).toBe(0);
+    await expect.poll(slowly.openCount, { timeout: 10_000 }).toBe(0);
 
     const largely = await start(5, { untakenBytes: 50 * 1024 * 1024 });
     for (let i = 0; i < 3; i++) (await largely.dial()).socket.pause().write(head('/big'));
