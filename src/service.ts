@@ -27,6 +27,7 @@ import { type Backfill, type BackfillSummary, noBackfill } from './sources/backf
 import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './sources/event-labels.ts';
 import { createLeadTimes } from './sources/fetch-commits.ts';
 import { createIncidents } from './sources/incidents.ts';
+import { dropOldTexts } from './sources/old-texts.ts';
 import { type Asking, startAsking } from './sources/start.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
@@ -95,7 +96,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const asking: Asking | null = config.woodpecker
     ? startAsking({ config, clock, log, ingest, onEvent, metrics, signal: stopping.signal })
     : null;
-  const lanes = [...(asking?.lanes ?? []), ...(leadTimes ? [leadTimes.run(stopping.signal)] : [])];
+  const lanes = [
+    ...(asking?.lanes ?? []),
+    ...(leadTimes ? [leadTimes.run(stopping.signal)] : []),
+    dropOldTexts({ ingest, clock, log }, stopping.signal),
+  ];
   const stopped = Promise.allSettled(lanes);
 
   const storeFault = createStoreProbe(ingest, clock);

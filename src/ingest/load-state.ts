@@ -66,6 +66,7 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
       await tx.meta.put(forgeKey, forgeIdentity);
     }
     await uow.incidents.catchUp();
+    await uow.marks.dropOldReasons();
     state.apply({ ...(await uow.finish()), timelines: new Map() });
     state.apply({ timelines: await readTimelines(tx, state, mode, now) });
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));

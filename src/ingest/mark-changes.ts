@@ -13,6 +13,8 @@ export interface MarkChanges {
   drop(place: MarkPlace): Promise<void>;
   /** Moves all marks of one repo to another; a mark that is there already stays. */
   rebind(from: number, into: number): Promise<void>;
+  /** Deletes reasons that are too old. */
+  dropOldReasons(): Promise<void>;
   /** By `markKey`; `null` for one that was dropped. */
   changed(): ReadonlyMap<string, StoredMark | null>;
 }
@@ -20,7 +22,13 @@ export interface MarkChanges {
 /** Each takes some hundred bytes of memory. */
 const mostMarks = 100_000;
 
-export function createMarkChanges(tx: Transaction, state: State, room: Room): MarkChanges {
+/** `textsSince`: Unix seconds; reasons of earlier marks are not kept. */
+export function createMarkChanges(
+  tx: Transaction,
+  state: State,
+  room: Room,
+  textsSince: number,
+): MarkChanges {
   const changed = new Map<string, StoredMark | null>();
   let added = 0;
   const get = (place: MarkPlace): StoredMark | null => {
@@ -53,6 +61,14 @@ export function createMarkChanges(tx: Transaction, state: State, room: Room): Ma
         const moved = { ...mark, repo: into };
         if (!get(moved)) await put(moved);
         await drop(mark);
+      }
+    },
+    async dropOldReasons() {
+      for (const mark of state.marks.values()) {
+        if (mark.reason === null || mark.markedAt >= textsSince || changed.has(markKey(mark))) continue;
+        const silent = { ...mark, reason: null };
+        await tx.marks.put(silent);
+        changed.set(markKey(mark), silent);
       }
     },
     changed: () => changed,

@@ -93,6 +93,7 @@ export function createUnitOfWork(
   });
   const room = createRoom();
   const admission = createAdmission(mode, { repos, follows, series, room });
+  const textsSince = mode.historySeconds == null ? 0 : now - mode.historySeconds;
   const incidents = createIncidentChanges({
     tx,
     state,
@@ -101,10 +102,10 @@ export function createUnitOfWork(
     room,
     policy: mode.policy.incidents,
     mostPairs: (mode.limits ?? noLimits).pairs,
-    textsSince: mode.historySeconds == null ? 0 : now - mode.historySeconds,
+    textsSince,
     now,
   });
-  const marks = createMarkChanges(tx, state, room);
+  const marks = createMarkChanges(tx, state, room, textsSince);
   const firsts = createCommitFirsts(tx, series, rules);
   let tally = state.tally;
   let { clockAhead } = state;

@@ -7,8 +7,10 @@ import { pairKey } from '../../src/core/series/pair.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
+import { dropOldTexts } from '../../src/sources/old-texts.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
+import { createLog } from '../../src/util/log.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 
@@ -255,6 +257,25 @@ describe('an alert', () => {
 });
 
 describe('a mark', () => {
+  it('loses its reason once it is older than the history, and goes on to hold', async () => {
+    const settings = { historySeconds: 100 };
+    const exporter = await start(settings);
+    const repo = await exporter.deploy('acme/shop', 11);
+    const place = { repo, number: 1, tier };
+    const mark = { ...place, mark: { kind: 'fine' }, reason: 'Known', markedAt: now } as const;
+    await exporter.ingest.submit((uow) => uow.marks.put(mark));
+    const stop = new AbortController();
+    const clock = createFakeClock(now);
+    const ingest = createIngest({ ...exporter, mode: { ...exporter.ingest.mode, ...settings }, clock });
+    const running = dropOldTexts({ ingest, clock, log: createLog('error', () => undefined) }, stop.signal);
+    const reason = () => exporter.state.markOf(place)?.reason;
+    expect(reason()).toBe('Known');
+    await expect.poll(reason).toBeNull();
+    expect(exporter.state.markOf(place)).toEqual({ ...mark, reason: null });
+    stop.abort(new Error('Test is over'));
+    await expect(running).rejects.toThrow('Test is over');
+  });
+
   it('is what the state has of a deployment, until it is dropped', async () => {
     const exporter = await start();
     const repo = await exporter.deploy('acme/shop', 11);

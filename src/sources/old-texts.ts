@@ -1,0 +1,34 @@
+/** Deletes what people wrote about incidents and deployments once that is older than the history. */
+
+import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
+import type { Clock } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
+
+const intervalMs = 6 * 3_600_000;
+
+export interface OldTextsDependencies {
+  readonly ingest: Ingest;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Rejects when aborted. */
+export async function dropOldTexts(
+  { ingest, clock, log }: OldTextsDependencies,
+  signal: AbortSignal,
+): Promise<never> {
+  for (;;) {
+    await clock.sleep(intervalMs, signal);
+    const { incidents, marks } = ingest.state;
+    if (incidents.isEmpty && marks.size === 0) continue;
+    try {
+      await ingest.submit(async (uow) => {
+        await uow.incidents.catchUp();
+        await uow.marks.dropOldReasons();
+      });
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      log.debug('Old titles and reasons are deleted later', { error: describeError(error) });
+    }
+  }
+}
