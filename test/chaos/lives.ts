@@ -163,10 +163,15 @@ export function createLives({ woodpecker, random, pipelines, ticks, onNews }: Li
       number: number,
       by: { user: string } | { step: string } | { supersededBy: number },
     ) => after(tick, number, () => void woodpecker.cancelPipeline(repo, number, { by }));
-    const settleAt = (tick: number, number: number) =>
+    const settleAt = (tick: number, number: number) => {
       after(tick, number, () => {
-        woodpecker.settleCanceled(repo, number, { finished: seconds() - random.between(0, 3) });
+        const finished = seconds() - random.between(0, 3);
+        woodpecker.settleCanceled(repo, number, { finished, reportsSteps: false });
       });
+      after(tick + random.between(1, 20), number, () => {
+        woodpecker.reportBrokenOffSteps(repo, number);
+      });
+    };
     const restartable = () =>
       woodpecker
         .pipelines(repo)
