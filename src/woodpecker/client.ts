@@ -38,6 +38,7 @@ export interface PipelineQuery {
   readonly status?: string;
 }
 
+const ofOneRepo = /^\/api\/repos\/./;
 /** Of an answer that is no list. */
 const largestAnswerBytes = 4 * 1024 * 1024;
 /** The largest page that a server gives. */
@@ -52,6 +53,8 @@ export class Unauthorized extends Refused {
 }
 
 export interface EndedRequest {
+  /** Without its query. */
+  readonly path: string;
   /** 0 where there was no answer. */
   readonly status: number;
   readonly ms: number;
@@ -99,11 +102,20 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     largestAnswerBytes,
     toError,
     onRequest: ({ path, status, ms, error }) => {
-      // Of one repo, both say something about that repo alone.
-      const isOfRepo = error instanceof NotFound || (error instanceof Unauthorized && path !== '/api/user');
+      // Of one repo, these say something about that repo alone.
+      const isOdd = error instanceof Unavailable && status === 200 && ofOneRepo.test(path);
+      const isOfRepo =
+        error instanceof NotFound || isOdd || (error instanceof Unauthorized && path !== '/api/user');
       const isUsable = error === null || isOfRepo;
       const isOfUser = path === '/api/user' && (isUsable || status === 401 || status === 403);
-      onRequest?.({ status, ms, isUsable, isTokenValid: isOfUser ? isUsable : null, error });
+      onRequest?.({
+        path: path.split('?', 1)[0] ?? path,
+        status,
+        ms,
+        isUsable,
+        isTokenValid: isOfUser ? isUsable : null,
+        error,
+      });
     },
   });
   const askDated = async <T>(path: string, expected: ReadBody<T>, signal: AbortSignal): Promise<T> => {

@@ -16,7 +16,7 @@ export interface WoodpeckerHealth {
   /** What is wrong and what to do, as it was logged; `null` where nothing is. */
   readonly trouble: string | null;
   /** Takes the end of a request. */
-  note(request: Omit<EndedRequest, 'ms'>): void;
+  note(request: Omit<EndedRequest, 'ms' | 'path'> & { readonly path?: string }): void;
 }
 
 const troubles = {
@@ -35,6 +35,8 @@ export function createWoodpeckerHealth(
   let since = clock.now();
   let tokenValidAt = 0;
   let reason = '';
+  /** What it answers in an unusable way, though it answers; else `null`. */
+  let oddPath: string | null = null;
   return {
     get isUp() {
       return state === 'unknown' ? null : state === 'up';
@@ -52,12 +54,15 @@ export function createWoodpeckerHealth(
       if (state === 'silent') return `${troubles.silent}. ${reason}`;
       return state === 'refused' ? troubles.refused : null;
     },
-    note({ status, isUsable, isTokenValid, error }) {
+    note({ path = '', status, isUsable, isTokenValid, error }) {
       if (isTokenValid) tokenValidAt = clock.now();
       // Woodpecker goes on answering what anybody may ask: only its word on the user says that the token is good again.
       if (state === 'refused' && isUsable && isTokenValid === null) return;
+      // Other answers do not make a wrong one right.
+      if (state === 'silent' && isUsable && oddPath !== null && oddPath !== path) return;
       const next = isTokenValid === false ? 'refused' : isUsable ? 'up' : 'silent';
       if (next === 'silent') reason = cutReason(describeError(error));
+      oddPath = next === 'silent' && status === 200 ? path : null;
       if (next === state) return;
       const before = state;
       const seconds = Math.round((clock.now() - since) / 1000);

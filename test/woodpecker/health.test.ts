@@ -47,6 +47,20 @@ describe('the health of Woodpecker', () => {
     ]);
   });
 
+  it('stays as it is while one list is wrong and other answers are right', () => {
+    const { lines, changes, health } = watch();
+    const user = { ...welcome, path: '/api/user' };
+    const wrong = { ...down, path: '/api/user/repos', status: 200, error: new Error('not as expected') };
+    for (let round = 0; round < 3; round++) {
+      health.note(user);
+      health.note(wrong);
+    }
+    expect([changes, lines.length]).toEqual([[true, false], 1]);
+    expect(health.trouble).toBe('Woodpecker gives no usable answer; will keep trying. not as expected');
+    health.note({ ...user, path: '/api/user/repos' });
+    expect([health.isUp, health.trouble, lines.length]).toEqual([true, null, 2]);
+  });
+
   it('tells of a refused token as an error, with what to do', () => {
     const { lines, health } = watch();
     health.note(refused);
