@@ -91,7 +91,7 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
     const namesakes = repos.named(facts.fullName).filter(({ woodpeckerId }) => woodpeckerId === null);
     for (const other of namesakes) await mergeRepos(context, other, repos.at(repo.key), nameBefore);
     const isLate = nameKey(facts.fullName) !== nameKey(repo.fullName);
-    if (isLate && namesakes.length > 0) await noteFormerName(facts.fullName, repo);
+    if (isLate && !mode.canAsk) await noteFormerName(facts.fullName, repo);
   };
 
   return {
