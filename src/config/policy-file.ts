@@ -92,12 +92,17 @@ const onMaps = {
     typeof value === 'object' && value !== null && !Array.isArray(value),
 };
 
+/** A `!` in front excludes; alone it would exclude nothing that has a name. */
+const glob = text((value) => (value === '!' ? 'expected a glob after !, got none' : null));
 const tierRule = keys({
   tier: text(),
-  deploy_to: someOf(text()).exactOptional(),
-  repos: someOf(text()).exactOptional(),
+  deploy_to: someOf(glob).exactOptional(),
+  repos: someOf(glob).exactOptional(),
   events: someOf(oneOf(deploymentEvents)).exactOptional(),
-  branches: someOf(text()).exactOptional(),
+  branches: someOf(glob).exactOptional(),
+  tags: someOf(glob).exactOptional(),
+  workflows: someOf(glob).exactOptional(),
+  steps: someOf(glob).exactOptional(),
 });
 const tiers = listOf(tierRule).superRefine((rules, context) => {
   const isMisread = (index: number) =>
@@ -119,9 +124,9 @@ const failure = listOf(oneOf(failureStatuses)).superRefine((statuses, context) =
 }, onLists);
 const deployments = keys({
   events: someOf(oneOf(deploymentEvents)).exactOptional(),
-  branches: z.union([z.literal('default'), listOf(text())]).exactOptional(),
-  repos: someOf(text()).exactOptional(),
-  ignore_repos: listOf(text()).exactOptional(),
+  branches: z.union([z.literal('default'), listOf(glob)]).exactOptional(),
+  repos: someOf(glob).exactOptional(),
+  ignore_repos: listOf(glob).exactOptional(),
   failure: failure.exactOptional(),
 });
 const patterns = listOf(text(patternProblem)).superRefine((sources, context) => {

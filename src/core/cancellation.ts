@@ -43,6 +43,7 @@ function isStoppedByStep(record: PipelineRecord): boolean {
   );
 }
 
-function isFailed(state: string): boolean {
+/** Whether a workflow or step of this state failed. */
+export function isFailed(state: string): boolean {
   return state === 'failure' || state === 'error';
 }

@@ -1,22 +1,25 @@
 /**
- * What a pipeline is under a policy: a deployment, one that has not ended, or one that does not count and why.
+ * What a pipeline is under a policy: a deployment in one or several tiers, or one that does not count and why.
  *
- * Two questions, kept apart. Its *scope* (repo, fork, event, branch, tier) is settled from the start and makes a pair of
- * repo and tier known; its *end* (status and time) decides whether it is a deployment. Guarantees: a pure function of
+ * Two questions, kept apart. Its *scope* (repo, fork, event, branch, tiers) is settled from the start and makes pairs of
+ * repo and tier known; its *end*, or that of its part, decides whether it is a deployment. Guarantees: a pure function of
  * its arguments, and exactly one answer for any record.
  */
 
 import { endOfRun } from './cancellation.ts';
+import { compareText } from './compare-text.ts';
 import type { Outcome } from './deployment.ts';
 import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
 import { matchesAnyPattern } from './message-patterns.ts';
-import { endedAt, isEnded, isPullRequest, type PipelineRecord } from './pipeline.ts';
+import { durationOf } from './our-clock.ts';
+import { endOfPart } from './parts.ts';
+import { isEnded, isPullRequest, type PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Repo } from './repo.ts';
-import { tierOf } from './tiers.ts';
+import { isPartRule, rulesFor, type Taken } from './tiers.ts';
 
 /** Raise it whenever the meaning of a record changes: stored pipelines are then classified anew at the next start. */
-export const classificationVersion = 2;
+export const classificationVersion = 3;
 
 export const ignoreReasons = [
   'repo',
@@ -31,22 +34,38 @@ export const ignoreReasons = [
   'skipped',
   'error',
   'no_timestamp',
+  'not_reached',
+  'no_parts',
   'limit',
 ] as const;
 export type IgnoreReason = (typeof ignoreReasons)[number];
 
-/** `tier` is set wherever the scope admits the pipeline, whatever its end. */
-export type Classification =
+/** What a pipeline is in one tier. */
+export type InTier = { readonly tier: string } & (
   | {
       readonly kind: 'deployment';
-      readonly tier: string;
       readonly outcome: Outcome;
       /** Unix seconds. */
       readonly at: number;
+      /** Unix seconds; `null`: not known. */
+      readonly startedAt: number | null;
+      /** `null`: not observed. */
+      readonly durationSeconds: number | null;
       readonly isRework: boolean;
     }
-  | { readonly kind: 'unfinished'; readonly tier: string }
-  | { readonly kind: 'ignored'; readonly reason: IgnoreReason; readonly tier: string | null };
+  /** The pipeline goes on. */
+  | { readonly kind: 'unfinished' }
+  /** It has ended, and its workflows or its ref are still to be read. */
+  | { readonly kind: 'unread' }
+  | { readonly kind: 'ignored'; readonly reason: IgnoreReason }
+);
+
+export interface Classification {
+  /** One for each tier that takes the pipeline, sorted by tier; empty if none does. */
+  readonly tiers: readonly InTier[];
+  /** Why it is a deployment in no tier; `null`: it is one, or may become one. */
+  readonly reason: IgnoreReason | null;
+}
 
 /** The part of a repo that decides. */
 export type RepoScope = Pick<Repo, 'fullName' | 'defaultBranches'>;
@@ -56,16 +75,65 @@ const messageBearingEvents = new Set(['push', 'manual', 'deployment']);
 
 export function classify(policy: Policy, repo: RepoScope, record: PipelineRecord): Classification {
   const outOfScope = scopeReason(policy, repo, record);
-  if (outOfScope) return { kind: 'ignored', reason: outOfScope, tier: null };
-  const tier = tierOf(policy, repo.fullName, record);
-  if (tier === null) return { kind: 'ignored', reason: 'tier', tier: null };
+  if (outOfScope) return { tiers: [], reason: outOfScope };
+  const tiers = rulesFor(policy, repo.fullName, record).map((taken) => classifyIn(policy, taken, record));
+  return inTiers(tiers, 'tier');
+}
 
-  if (!isEnded(record.status)) return { kind: 'unfinished', tier };
-  const end = endOf(policy, record);
-  if (end !== 'success' && end !== 'failure') return { kind: 'ignored', reason: end, tier };
-  const at = endedAt(record);
-  if (at === null) return { kind: 'ignored', reason: 'no_timestamp', tier };
-  return { kind: 'deployment', tier, outcome: end, at, isRework: isRework(policy, record) };
+/** `reasonWithout`: why, if there is no tier. */
+export function inTiers(tiers: readonly InTier[], reasonWithout: IgnoreReason): Classification {
+  const sorted = [...tiers].sort((a, b) => compareText(a.tier, b.tier));
+  const reasons = sorted.flatMap((one) => (one.kind === 'ignored' ? one.reason : []));
+  if (reasons.length < sorted.length) return { tiers: sorted, reason: null };
+  const strongest = (['killed', 'no_parts', 'not_reached'] as const).find((one) => reasons.includes(one));
+  return { tiers: sorted, reason: strongest ?? reasons[0] ?? reasonWithout };
+}
+
+type Times = Parameters<typeof durationOf>[0];
+
+function classifyIn(policy: Policy, { rule, isCertain }: Taken, record: PipelineRecord): InTier {
+  const { tier } = rule;
+  if (!isEnded(record.status)) return { tier, kind: 'unfinished' };
+  const isPart = isPartRule(rule);
+  const ignored = (reason: IgnoreReason): InTier => ({ tier, kind: 'ignored', reason });
+  const found = (end: 'success' | 'failure' | 'killed', times: Times = record): InTier => {
+    const { startedAt } = times;
+    const at = times.finishedAt ?? record.firstEndReportAt;
+    const outcome = end === 'killed' && countsAsFailure(policy, 'killed') ? 'failure' : end;
+    if (outcome === 'killed') return ignored('killed');
+    if (at === null) return ignored('no_timestamp');
+    const durationSeconds = durationOf(times);
+    return {
+      ...{ tier, kind: 'deployment', outcome, at, startedAt, durationSeconds },
+      isRework: isRework(policy, record),
+    };
+  };
+  switch (record.status) {
+    case 'success':
+    case 'failure':
+    case 'killed': {
+      if (!isCertain || (isPart && !record.hasWorkflows)) return { tier, kind: 'unread' };
+      if (!isPart) return found(endOfRun(record));
+      const part = endOfPart(rule, record);
+      if (part.kind !== 'ran') return ignored(part.kind);
+      const { startedAt, finishedAt } = part;
+      if (finishedAt === null) return found(part.end, { ...record, startedAt });
+      // Both times of a part are by the clock of its agent.
+      return found(part.end, { startedAt, finishedAt, hasOneClock: true });
+    }
+    case 'error':
+      if (isPart || !countsAsFailure(policy, 'error')) return ignored('error');
+      return found('failure');
+    case 'canceled':
+    case 'declined':
+      return ignored(record.status);
+    default:
+      return ignored('skipped');
+  }
+}
+
+function countsAsFailure({ deployments }: Policy, status: string): boolean {
+  return deployments.failure.includes(status);
 }
 
 /** Whether the policy watches the repo at all. */
@@ -89,26 +157,6 @@ function admitsBranch(policy: Policy, repo: RepoScope, branch: string): boolean 
   const { branches } = policy.deployments;
   if (branches !== 'default') return matchesAnyGlob(branches, branch);
   return repo.defaultBranches.length === 0 || repo.defaultBranches.includes(branch);
-}
-
-/** What the end of a pipeline comes to; only for one that has ended. */
-function endOf(policy: Policy, record: PipelineRecord): Outcome | IgnoreReason {
-  const countsAsFailure = (status: string) => policy.deployments.failure.includes(status);
-  switch (record.status) {
-    case 'success':
-    case 'failure':
-    case 'killed': {
-      const end = endOfRun(record);
-      return end === 'killed' && countsAsFailure('killed') ? 'failure' : end;
-    }
-    case 'error':
-      return countsAsFailure('error') ? 'failure' : 'error';
-    case 'canceled':
-    case 'declined':
-      return record.status;
-    default:
-      return 'skipped';
-  }
 }
 
 function isRework(policy: Policy, record: PipelineRecord): boolean {

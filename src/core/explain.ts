@@ -56,9 +56,9 @@ export interface Explanation {
   readonly next: Place | null;
 }
 
-export const uncountedReasons = [...ignoreReasons, 'not_ended', 'beyond_history'] as const;
-/** `beyond_history`: a deployment beyond known ground. */
-export type UncountedReason = IgnoreReason | 'not_ended' | 'beyond_history';
+export const uncountedReasons = [...ignoreReasons, 'not_ended', 'unread', 'beyond_history'] as const;
+/** `unread`: its workflows are still to be read. `beyond_history`: a deployment beyond known ground. */
+export type UncountedReason = IgnoreReason | 'not_ended' | 'unread' | 'beyond_history';
 
 export interface ExplainedPipeline {
   readonly place: Place;

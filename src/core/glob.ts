@@ -28,13 +28,21 @@ export function matchesGlob(pattern: string, text: string): boolean {
   return patternAt === pattern.length;
 }
 
-/** Whether `text` matches any of `patterns`. */
+/** Whether `text` matches a pattern, and none that begins with `!`. Such patterns alone mean: all but these. */
 export function matchesAnyGlob(patterns: readonly string[], text: string): boolean {
-  return patterns.some((pattern) => matchesGlob(pattern, text));
+  if (patterns.length === 0) return false;
+  let isIn: boolean | null = null;
+  for (const pattern of patterns) {
+    if (!pattern.startsWith('!')) isIn = isIn || matchesGlob(pattern, text);
+    else if (matchesGlob(pattern.slice(1), text)) return false;
+  }
+  return isIn ?? true;
 }
 
-/** The same for what forges treat as equal whatever its case: names of repos. */
+/** The same for text that is equal whatever its case: names of repos, deploy targets. */
 export function matchesAnyGlobIgnoringCase(patterns: readonly string[], text: string): boolean {
-  const lower = text.toLowerCase();
-  return patterns.some((pattern) => matchesGlob(pattern.toLowerCase(), lower));
+  return matchesAnyGlob(
+    patterns.map((pattern) => pattern.toLowerCase()),
+    text.toLowerCase(),
+  );
 }

@@ -8,6 +8,7 @@ import type { Timeline } from './series/reducer.ts';
 export interface Lookup {
   /** Key of the repo. */
   readonly repo: number;
+  readonly tier: string;
   readonly number: number;
   /** Of the deployment, Unix seconds. */
   readonly at: number;
@@ -19,14 +20,14 @@ export interface Lookup {
 const place = figures.indexOf(changeLeadTime as Figure<unknown>);
 
 /** In order of time; what is older than the timeline's base is asked for no more. */
-export function lookupsOf(timeline: Timeline): readonly Lookup[] {
+export function lookupsOf(timeline: Timeline, tier: string): readonly Lookup[] {
   let delivered = timeline.base.states[place] as Delivered;
   if (!delivered.rules.asksForge) return [];
   const lookups: Lookup[] = [];
   for (const deployment of timeline.recent) {
     const wanted = lookupFor(delivered, deployment);
     if (wanted)
-      lookups.push({ repo: deployment.repo, number: deployment.number, at: deployment.at, ...wanted });
+      lookups.push({ repo: deployment.repo, tier, number: deployment.number, at: deployment.at, ...wanted });
     delivered = changeLeadTime.step(delivered, deployment);
   }
   return lookups;

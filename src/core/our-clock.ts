@@ -53,8 +53,12 @@ export function compareEndClocks(a: EndClock, b: EndClock): number {
   return seenAt(a) - seenAt(b) || a.clockAhead - b.clockAhead;
 }
 
-/** How long a pipeline ran; null if it cannot be told, or if no pipeline runs that long. */
-export function durationOf({ startedAt, finishedAt, hasOneClock }: Timed): number | null {
+/** How long a pipeline, or a part of it, ran; null if it cannot be told, or if no pipeline runs that long. */
+export function durationOf({
+  startedAt,
+  finishedAt,
+  hasOneClock,
+}: Pick<Timed, 'startedAt' | 'finishedAt' | 'hasOneClock'>): number | null {
   if (!hasOneClock || startedAt === null || finishedAt === null || startedAt < startOf2015) return null;
   const seconds = finishedAt - startedAt;
   return seconds >= 0 && seconds <= longestRunSeconds ? seconds : null;

@@ -13,7 +13,7 @@ export interface EventCount {
 
 export interface Tally {
   /** Adds `by` (1 or -1) for a pipeline that comes or goes. */
-  count(pipeline: StoredPipeline, by: 1 | -1): void;
+  count(pipeline: Pick<StoredPipeline, 'classification' | 'record'>, by: 1 | -1): void;
   ignored(reason: IgnoreReason): number;
   /** Sorted by tier, then by number of deployments, largest first. */
   events(): readonly EventCount[];
@@ -29,13 +29,14 @@ export function createTally(
   const byEvent = new Map(events.map((count) => [JSON.stringify([count.tier, count.event]), count]));
   return {
     count({ classification, record }, by) {
-      if (classification.kind === 'ignored') {
-        byReason.set(classification.reason, (byReason.get(classification.reason) ?? 0) + by);
-      } else if (classification.kind === 'deployment') {
-        const event = record.event ?? 'unknown';
-        const key = JSON.stringify([classification.tier, event]);
+      const { tiers, reason } = classification;
+      if (reason !== null) byReason.set(reason, (byReason.get(reason) ?? 0) + by);
+      const event = record.event ?? 'unknown';
+      for (const { tier, kind } of tiers) {
+        if (kind !== 'deployment') continue;
+        const key = JSON.stringify([tier, event]);
         const deployments = (byEvent.get(key)?.deployments ?? 0) + by;
-        byEvent.set(key, { tier: classification.tier, event, deployments });
+        byEvent.set(key, { tier, event, deployments });
       }
     },
     ignored: (reason) => byReason.get(reason) ?? 0,

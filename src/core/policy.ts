@@ -21,6 +21,11 @@ export interface TierRule {
   readonly events?: readonly string[];
   /** Globs. */
   readonly branches?: readonly string[];
+  /** Globs on the name of the pipeline's tag. */
+  readonly tags?: readonly string[];
+  /** Globs on names of workflows, and of steps in them: the part of the pipeline that deploys. */
+  readonly workflows?: readonly string[];
+  readonly steps?: readonly string[];
 }
 
 export interface Policy {

@@ -3,7 +3,6 @@
 import type { Classification } from './classification.ts';
 import type { Change } from './commit-range.ts';
 import type { Deployment } from './deployment.ts';
-import { durationOf } from './our-clock.ts';
 import type { PipelineRecord } from './pipeline.ts';
 
 export interface StoredPipeline {
@@ -15,31 +14,63 @@ export interface StoredPipeline {
   readonly classification: Classification;
   /** Brought by a scan that is not complete: kept out of state and ledger until it is. */
   readonly isHeld: boolean;
-  /** Bits of the ledger entries it has added to, or can never add to. */
-  readonly credited: number;
-  /** What the forge reported of it, as a deployment. */
-  readonly change: Change | null;
+  /** By each tier that it is or was in: bits of the ledger entries it has added to, or can never add to. */
+  readonly credited: ReadonlyMap<string, number>;
+  /** By tier: what the forge reported of it, as a deployment. */
+  readonly changes: ReadonlyMap<string, Change>;
 }
 
 /**
- * What the figures see of it; `null` where it does not count, or not yet. `firstSeenAt`: creation of the repo's first
- * pipeline of the same commit, where it matters.
+ * What the figures of a tier see of it; `null` if it does not count there, or not yet. `firstSeenAt`: creation of the
+ * repo's first pipeline of the same commit, if it matters.
  */
-export function toDeployment(pipeline: StoredPipeline, firstSeenAt: number | null = null): Deployment | null {
-  const { classification, record } = pipeline;
-  if (classification.kind !== 'deployment' || pipeline.isHeld) return null;
+export function toDeployment(
+  { repo, record, commit, classification, isHeld, credited, changes }: StoredPipeline,
+  tier: string,
+  firstSeenAt: number | null = null,
+): Deployment | null {
+  const found = isHeld ? undefined : classification.tiers.find((one) => one.tier === tier);
+  if (found?.kind !== 'deployment') return null;
   return {
-    repo: pipeline.repo,
+    repo,
     number: record.number,
-    at: classification.at,
-    outcome: classification.outcome,
-    startedAt: record.startedAt,
-    durationSeconds: durationOf(record),
-    isRework: classification.isRework,
-    commit: pipeline.commit,
+    at: found.at,
+    outcome: found.outcome,
+    startedAt: found.startedAt,
+    durationSeconds: found.durationSeconds,
+    isRework: found.isRework,
+    commit,
     committedAt: record.committedAt,
     firstSeenAt,
-    change: pipeline.change,
-    credited: pipeline.credited,
+    change: changes.get(tier) ?? null,
+    credited: credited.get(tier) ?? 0,
   };
+}
+
+/**
+ * Changes for the tiers that a pipeline is in now. A tier it has come into takes that of another, since the deployment
+ * before it is often the same there; if it is not, the forge is asked again.
+ */
+export function changesFor(
+  changes: StoredPipeline['changes'],
+  { tiers }: Classification,
+): StoredPipeline['changes'] {
+  const [known] = changes.values();
+  if (!known || tiers.every(({ tier }) => changes.has(tier))) return changes;
+  return new Map([...tiers.map(({ tier }) => [tier, known] as const), ...changes]);
+}
+
+/** Whether it is a deployment in any tier, held or not. */
+export function isDeployment({ classification }: Pick<StoredPipeline, 'classification'>): boolean {
+  return classification.tiers.some(({ kind }) => kind === 'deployment');
+}
+
+/** Whether a tier takes it, and cannot say yet what it is there, though it has ended. */
+export function isUnread({ classification }: Pick<StoredPipeline, 'classification'>): boolean {
+  return classification.tiers.some(({ kind }) => kind === 'unread');
+}
+
+/** Its tiers, in their order. */
+export function tiersOf({ classification }: Pick<StoredPipeline, 'classification'>): readonly string[] {
+  return classification.tiers.map(({ tier }) => tier);
 }

@@ -1,26 +1,55 @@
-/** From pipeline to tier: the first rule of the policy whose conditions all hold. */
+/** From pipeline to tiers: the rules of the policy that take it. */
 
 import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Policy, TierRule } from './policy.ts';
 
-/** The tier of a pipeline; `null` where the policy has none for it. A condition on what is not known does not hold. */
-export function tierOf(policy: Policy, repoName: string, record: PipelineRecord): string | null {
-  const rule = policy.tiers.find((candidate) => holds(candidate, repoName, record));
-  return rule ? rule.tier : policy.defaultTier;
+/** A rule that takes a pipeline. */
+export interface Taken {
+  readonly rule: TierRule;
+  /** Whether all its conditions are known to hold; the ref of a pipeline stored long ago may still have to be read. */
+  readonly isCertain: boolean;
 }
 
-/** The tier that every pipeline of the repo has, where its name alone settles that; else `null`. */
-export function tierByNameAlone(policy: Policy, repoName: string): string | null {
+/**
+ * Rules are read from the top, one for each tier. A rule for a part takes its part and reading goes on; a rule for whole
+ * pipelines takes the pipeline, and reading ends. The default tier takes what no rule has taken. A condition on what
+ * is not known does not hold.
+ */
+export function rulesFor(policy: Policy, repoName: string, record: PipelineRecord): readonly Taken[] {
+  const taken: Taken[] = [];
+  for (const rule of policy.tiers) {
+    if (taken.some((other) => other.rule.tier === rule.tier)) continue;
+    const doesHold = holds(rule, repoName, record);
+    if (doesHold === false) continue;
+    taken.push({ rule, isCertain: doesHold !== null });
+    if (!isPartRule(rule)) return taken;
+  }
+  if (taken.length > 0 || policy.defaultTier === null) return taken;
+  return [{ rule: { tier: policy.defaultTier }, isCertain: true }];
+}
+
+/** Whether the rule takes only a part of a pipeline. */
+export function isPartRule({ workflows, steps }: TierRule): boolean {
+  return workflows !== undefined || steps !== undefined;
+}
+
+/** The tiers that every pipeline of the repo has, as far as its name alone says. */
+export function tiersByNameAlone(policy: Policy, repoName: string): readonly string[] {
+  const tiers = new Set<string>();
+  let mayBeTaken = false;
   for (const rule of policy.tiers) {
     if (rule.repos && !matchesAnyGlobIgnoringCase(rule.repos, repoName)) continue;
-    const asksForMore = rule.deployTo ?? rule.events ?? rule.branches;
-    return asksForMore ? null : rule.tier;
+    mayBeTaken = true;
+    const asksForMore = rule.deployTo ?? rule.events ?? rule.branches ?? rule.tags;
+    if (!asksForMore) tiers.add(rule.tier);
+    if (!isPartRule(rule)) return [...tiers];
   }
-  return policy.defaultTier;
+  return mayBeTaken || policy.defaultTier === null ? [...tiers] : [policy.defaultTier];
 }
 
-function holds(rule: TierRule, repoName: string, record: PipelineRecord): boolean {
+/** `null`: all but its tag is known to hold. */
+function holds(rule: TierRule, repoName: string, record: PipelineRecord): boolean | null {
   if (rule.repos && !matchesAnyGlobIgnoringCase(rule.repos, repoName)) return false;
   // Whatever its globs, a rule on the target asks that there be one.
   if (
@@ -31,5 +60,8 @@ function holds(rule: TierRule, repoName: string, record: PipelineRecord): boolea
   if (rule.events && (record.event === null || !rule.events.includes(record.event))) return false;
   if (rule.branches && (record.branch === null || !matchesAnyGlob(rule.branches, record.branch)))
     return false;
-  return true;
+  if (!rule.tags) return true;
+  if (record.ref === null) return record.hasWorkflows ? false : null;
+  const [, tag] = /^refs\/tags\/(.+)$/.exec(record.ref) ?? [];
+  return tag !== undefined && matchesAnyGlob(rule.tags, tag);
 }

@@ -39,7 +39,10 @@ const reasonWords: Readonly<Record<UncountedReason, string>> = {
   declined: 'declined',
   skipped: 'skipped',
   error: 'could not begin; the policy does not count errors',
+  unread: 'its workflows have not been read yet',
   no_timestamp: 'nothing tells when it ended',
+  not_reached: 'the part that deploys did not run',
+  no_parts: 'Woodpecker has no workflows of it any more',
   limit: 'there was no room for another pair (DORA_MAX_PAIRS)',
 };
 

@@ -1,9 +1,9 @@
 /** What there is room for of that which comes in within one transaction: repos, pairs of repo and tier, hints. */
 
-import { type Classification, classify, isWatched } from '../core/classification.ts';
+import { type Classification, classify, inTiers, isWatched } from '../core/classification.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
-import { tierByNameAlone } from '../core/tiers.ts';
+import { tiersByNameAlone } from '../core/tiers.ts';
 import { type IntakeMode, noLimits } from './ingest-options.ts';
 import type { FollowChanges } from './poll-changes.ts';
 import type { RepoChanges } from './repo-changes.ts';
@@ -16,7 +16,7 @@ export interface Admission {
   admitsHint(): boolean;
   /** What a record is, where there is room for its pair; a place is then kept for it. */
   classify(repo: Repo, record: PipelineRecord): Classification;
-  /** Makes the pair known that follows from the repo's name alone, if there is one, and room for it. */
+  /** Makes the pairs known that follow from the repo's name alone, if there is room for them. */
   makeKnownByName(repo: Repo): void;
 }
 
@@ -42,16 +42,19 @@ export function createAdmission(
     },
     admitsHint: () => room.admits('hint', follows.count, limits.hints),
     classify(repo, record) {
-      const classification = classify(policy, repo, record);
-      const { tier } = classification;
-      if (tier === null) return classification;
-      if (!admitsPair(repo, tier)) return { kind: 'ignored', reason: 'limit', tier: null };
-      series.reserve(repo.key, tier);
-      return classification;
+      const { tiers, reason } = classify(policy, repo, record);
+      const admitted = tiers.filter(({ tier }) => {
+        if (!admitsPair(repo, tier)) return false;
+        series.reserve(repo.key, tier);
+        return true;
+      });
+      return admitted.length === tiers.length ? { tiers, reason } : inTiers(admitted, 'limit');
     },
     makeKnownByName(repo) {
-      const tier = isWatched(policy, repo.fullName) ? tierByNameAlone(policy, repo.fullName) : null;
-      if (tier !== null && admitsPair(repo, tier)) series.makeKnown(repo.key, tier);
+      if (!isWatched(policy, repo.fullName)) return;
+      for (const tier of tiersByNameAlone(policy, repo.fullName)) {
+        if (admitsPair(repo, tier)) series.makeKnown(repo.key, tier);
+      }
     },
   };
 }

@@ -105,7 +105,7 @@ function policyFingerprint(policy: Policy): string {
   return JSON.stringify([classificationVersion, tiers, defaultTier, deployments, rework]);
 }
 
-async function readBasics(tx: Transaction, { policy }: IntakeMode): Promise<StateChange> {
+async function readBasics(tx: Transaction, { policy, canAsk }: IntakeMode): Promise<StateChange> {
   const follows = await tx.follows.all();
   return {
     repos: await tx.repos.all(),
@@ -113,12 +113,18 @@ async function readBasics(tx: Transaction, { policy }: IntakeMode): Promise<Stat
     confirmations: new Map(),
     pairs: await tx.pairs.all(),
     timelines: new Map(),
+    unread: canAsk ? await readUnread(tx) : new Map(),
     follows: new Map(follows.map((follow) => [followKey(follow), follow])),
     tally: createTally(await tx.pipelines.ignoredCounts(), await tx.pipelines.eventCounts()),
     incidents: await readIncidents(tx, policy),
     marks: new Map((await tx.marks.all()).map((mark) => [markKey(mark), mark])),
     clockAhead: Number((await tx.meta.get(clockAheadKey)) ?? 0),
   };
+}
+
+async function readUnread(tx: Transaction): Promise<Map<string, number>> {
+  const latest = await tx.pipelines.latestUnreadOfAll();
+  return new Map(latest.map(({ repo, tier, at }) => [pairKey(repo, tier), at]));
 }
 
 /** Mapped to their pairs as the present policy says. */

@@ -4,7 +4,7 @@
  * Guarantees: a pipeline that both had becomes one row and counts once; no total falls below what was shown.
  */
 
-import { creditAfterMove } from '../core/countable.ts';
+import { creditsAfterMove } from '../core/countable.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { startFold, stepFold } from '../core/figures/fold.ts';
 import { knownGroundOf } from '../core/known-ground.ts';
@@ -21,7 +21,7 @@ import {
   waived,
   zeroTotals,
 } from '../core/series/ledger.ts';
-import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import { changesFor, type StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import type { IncidentChanges } from './incident-changes.ts';
 import type { Admission } from './limits.ts';
@@ -93,15 +93,16 @@ async function countedTwice(
   for await (const slice of tx.pipelines.deployments({ only: { repo: from.key, tier }, withFirstSeen })) {
     for (const { deployment } of slice) {
       const same = await tx.pipelines.get(into.key, deployment.number);
-      if (same && hasCounted(same)) totals = addToTotals(totals, addedBy(fold, deployment));
+      if (same && hasCounted(same, tier)) totals = addToTotals(totals, addedBy(fold, deployment));
       fold = stepFold(fold, deployment);
     }
   }
   return totals;
 }
 
-function hasCounted({ credited }: StoredPipeline): boolean {
-  return credited !== 0 && credited !== waived;
+function hasCounted({ credited }: StoredPipeline, tier: string): boolean {
+  const bits = credited.get(tier) ?? 0;
+  return bits !== 0 && bits !== waived;
 }
 
 async function movePipeline(
@@ -113,8 +114,9 @@ async function movePipeline(
   const known = await tx.pipelines.get(into.key, number);
   const record = known ? mergeRecords(known.record, moved.record) : moved.record;
   const classification = admission.classify(into, record);
-  const counted = known && known.credited !== 0 ? known : moved;
-  const change = known?.change ?? moved.change;
+  const counted = [...(known?.credited ?? [])].filter(([, bits]) => bits !== 0);
+  const credited = new Map([...(known?.credited ?? []), ...moved.credited, ...counted]);
+  const changes = new Map([...moved.changes, ...(known?.changes ?? [])]);
   uncount(moved);
   await putPipeline(known, {
     repo: into.key,
@@ -122,8 +124,7 @@ async function movePipeline(
     commit: await tx.pipelines.commitOf(into.key, record.commit),
     classification,
     isHeld: moved.isHeld && (known?.isHeld ?? true),
-    credited: creditAfterMove(counted, classification),
-    change,
+    credited: creditsAfterMove(into, { credited }, record, classification),
+    changes: changesFor(changes, classification),
   });
-  if (change) await tx.pipelines.putChange(into.key, number, change);
 }

@@ -25,8 +25,8 @@ import {
   type Timeline,
   type TimelineChange,
 } from '../core/series/reducer.ts';
-import type { State } from '../core/series/state.ts';
-import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
+import type { State, StateChange } from '../core/series/state.ts';
+import { isUnread, type StoredPipeline, tiersOf as tiersIn, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import { createBreath } from '../util/clock.ts';
 
@@ -63,6 +63,8 @@ export interface SeriesChanges {
     after: StoredPipeline,
     firstSeenAt: number | null,
   ): void;
+  /** Notes that the pipeline may have become unread, or was read. */
+  noteUnread(before: StoredPipeline | null, after: StoredPipeline): void;
   /** Folds all series of a repo again whose known ground has changed. */
   moveGround(repo: number): void;
   /** Builds the series from the store at the next flush. */
@@ -72,7 +74,7 @@ export interface SeriesChanges {
   /** Folds what has changed so far, and writes what that adds to the ledger. */
   flush(): Promise<void>;
   /** Flushes, writes the pairs, and returns what the state must take over. */
-  finish(): Promise<{ timelines: Map<string, Timeline | null>; pairs: Pair[] }>;
+  finish(): Promise<Pick<StateChange, 'timelines' | 'pairs' | 'unread'>>;
 }
 
 interface SeriesChange {
@@ -103,6 +105,8 @@ export function createSeriesChanges(
   const changes = new Map<string, SeriesChange>();
   const settled = new Set<string>();
   let added = 0;
+  /** Repos in which pipelines became unread, or were read. */
+  const withUnread = new Set<number>();
   const timelines = new Map<string, Timeline | null>();
 
   const pairAt = (repo: number, tier: string): Pair | undefined =>
@@ -160,7 +164,7 @@ export function createSeriesChanges(
   const writeCredits = async (credits: readonly Credit[], tier: string): Promise<void> => {
     for (const { deployment, additions } of credits) {
       await breathe();
-      await tx.pipelines.setCredited(deployment.repo, deployment.number, deployment.credited);
+      await tx.pipelines.setCredited({ ...deployment, tier }, deployment.credited);
       if (settled.has(pairKey(deployment.repo, tier))) continue;
       const pair = pairAt(deployment.repo, tier);
       setPair({
@@ -188,8 +192,13 @@ export function createSeriesChanges(
     ...new Set([...state.tiersOf(repo), ...(changedTiers.get(repo) ?? [])]),
   ];
 
+  const noteUnread = (before: StoredPipeline | null, after: StoredPipeline): void => {
+    if ((before && isUnread(before)) || isUnread(after)) withUnread.add(after.repo);
+  };
+
   return {
     tiersOf,
+    noteUnread,
     hasPair: (repo, tier) => pairAt(repo, tier) !== undefined,
     isKnown: (repo, tier) => pairAt(repo, tier)?.isKnown ?? false,
     newlyKnown: () =>
@@ -234,16 +243,12 @@ export function createSeriesChanges(
       if (pair?.isKnown) setPair({ ...pair, isKnown: false });
     },
     replace(repo, before, after, firstSeenAt) {
-      const was = before && toDeployment(before);
-      const now = toDeployment(after, firstSeenAt);
-      const tierBefore = before?.classification.tier ?? null;
-      const tierAfter = after.classification.tier;
-      if (tierBefore === tierAfter && tierAfter !== null && (was || now)) {
-        move(repo, tierAfter, was, now);
-        return;
+      for (const tier of new Set([...(before ? tiersIn(before) : []), ...tiersIn(after)])) {
+        const was = before && toDeployment(before, tier);
+        const now = toDeployment(after, tier, firstSeenAt);
+        if (was || now) move(repo, tier, was, now);
       }
-      if (was && tierBefore !== null) move(repo, tierBefore, was, null);
-      if (now && tierAfter !== null) move(repo, tierAfter, null, now);
+      noteUnread(before, after);
     },
     moveGround(repo) {
       for (const tier of tiersOf(repo)) changeOf(repo, tier);
@@ -258,7 +263,12 @@ export function createSeriesChanges(
     async finish() {
       await flush();
       for (const pair of pairs.values()) await tx.pairs.put(pair);
-      return { timelines, pairs: [...pairs.values()] };
+      const unread = new Map<string, number | null>();
+      for (const repo of withUnread) {
+        for (const tier of tiersOf(repo))
+          unread.set(pairKey(repo, tier), await tx.pipelines.latestUnread(repo, tier));
+      }
+      return { timelines, pairs: [...pairs.values()], unread };
     },
   };
 }

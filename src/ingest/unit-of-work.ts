@@ -6,7 +6,7 @@
  */
 
 import type { Change } from '../core/commit-range.ts';
-import { creditAfterMove, creditAtFirst, creditWhenSettled } from '../core/countable.ts';
+import { creditAtFirst, creditsAfterMove, creditsAtFirst, creditsWhenSettled } from '../core/countable.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { isSameGround, knownGroundOf } from '../core/known-ground.ts';
 import { byOurClock } from '../core/our-clock.ts';
@@ -15,7 +15,7 @@ import { longestWindowSeconds } from '../core/policy.ts';
 import type { Follow } from '../core/poll-schedule.ts';
 import type { Repo, RepoFacts } from '../core/repo.ts';
 import type { State, StateChange } from '../core/series/state.ts';
-import { type StoredPipeline, toDeployment } from '../core/stored-pipeline.ts';
+import { changesFor, isDeployment, type StoredPipeline, tiersOf } from '../core/stored-pipeline.ts';
 import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
 import type { Transaction } from '../store/store.ts';
 import { createCommitFirsts } from './first-pipeline-of-commit.ts';
@@ -50,8 +50,17 @@ export interface UnitOfWork {
   putRepo(repo: Repo): Promise<void>;
   /** Merges what was observed into what is known. A scan's find is held until `release`. */
   observe(repoKey: number, record: PipelineRecord, origin: 'live' | 'scan'): Promise<Observed>;
-  /** Stores what the forge reported of a deployment. `commit`: the commit that its head stands for; `null`: unknown. */
-  learnChange(repoKey: number, number: number, change: Change, commit?: string | null): Promise<void>;
+  /**
+   * Stores what the forge reported of a deployment to a tier. `commit`: the commit that its head stands for; `null`:
+   * unknown.
+   */
+  learnChange(
+    repoKey: number,
+    tier: string,
+    number: number,
+    change: Change,
+    commit?: string | null,
+  ): Promise<void>;
   /** Lets all that is held of a repo into state and ledger, and shows its series. */
   release(repoKey: number): Promise<void>;
   follow(target: Follow['target'], number: number): Follow | null;
@@ -117,6 +126,10 @@ export function createUnitOfWork(
   };
   const putPipeline = async (before: StoredPipeline | null, after: StoredPipeline): Promise<void> => {
     await tx.pipelines.put(after);
+    for (const [tier, change] of after.changes) {
+      const place = { repo: after.repo, number: after.record.number, tier };
+      if (before?.changes.get(tier) !== change) await tx.pipelines.putChange(place, change);
+    }
     if (tally === state.tally) tally = state.tally.copy();
     if (before) tally.count(before, -1);
     tally.count(after, 1);
@@ -157,7 +170,7 @@ export function createUnitOfWork(
       }
       const classification = admission.classify(repo, record);
       const isAnother = before !== null && before.record.id !== 0 && before.record.id !== record.id;
-      const isVisible = before !== null && toDeployment(before) !== null;
+      const isVisible = before !== null && !before.isHeld && isDeployment(before);
       const after: StoredPipeline = {
         repo: repoKey,
         record,
@@ -168,8 +181,10 @@ export function createUnitOfWork(
         classification,
         isHeld: !repo.revealed || (origin === 'scan' && !isVisible),
         credited:
-          before && !isAnother ? creditAfterMove(before, classification) : creditAtFirst(repo, record),
-        change: before?.change ?? null,
+          before && !isAnother
+            ? creditsAfterMove(repo, before, record, classification)
+            : creditsAtFirst(repo, record, classification),
+        changes: changesFor(before?.changes ?? new Map(), classification),
       };
       // A correction may name another commit: then it is the first pipeline of the one before no longer.
       const commits = before ? [after.commit, before.commit] : [after.commit];
@@ -177,16 +192,16 @@ export function createUnitOfWork(
         await putPipeline(before, after);
         series.replace(repo.key, before, after, await firsts.of(repoKey, after.commit));
       });
-      if (!after.isHeld && classification.tier !== null) series.makeKnown(repoKey, classification.tier);
+      if (!after.isHeld) for (const tier of tiersOf(after)) series.makeKnown(repoKey, tier);
       if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
       const isNews = !before || !saysTheSame(before.record, record);
       return { result: isNews ? 'stored' : 'duplicate', pipeline: after };
     },
 
-    async learnChange(repoKey, number, change, commit = null) {
+    async learnChange(repoKey, tier, number, change, commit = null) {
       const before = await tx.pipelines.get(repoKey, number);
       if (!before) return;
-      await tx.pipelines.putChange(repoKey, number, change);
+      await tx.pipelines.putChange({ repo: repoKey, number, tier }, change);
       if (commit !== null && commit !== change.head) {
         await tx.pipelines.putCommitId(repoKey, change.head, commit);
         // Any deployment of the repo may have been known by that id, or have followed one.
@@ -205,11 +220,17 @@ export function createUnitOfWork(
       for await (const slice of tx.pipelines.held(repoKey)) {
         for (const held of slice) {
           // The horizon may have been fixed after it came in.
-          const isOld = toDeployment({ ...held, isHeld: false }) !== null;
-          const credited = creditAtFirst(repo, held.record) | held.credited | (isOld ? waivedAtFirst : 0);
-          if (credited !== held.credited)
-            await tx.pipelines.setCredited(repoKey, held.record.number, credited);
-          if (held.classification.tier !== null) series.makeKnown(repoKey, held.classification.tier);
+          const atFirst = creditAtFirst(repo, held.record);
+          const credited = new Map(held.credited);
+          for (const { tier, kind } of held.classification.tiers) {
+            const known = held.credited.get(tier) ?? 0;
+            const bits = atFirst | known | (kind === 'deployment' ? waivedAtFirst : 0);
+            credited.set(tier, bits);
+            if (bits !== known && kind === 'deployment')
+              await tx.pipelines.setCredited({ repo: repoKey, number: held.record.number, tier }, bits);
+            else if (bits !== known) await tx.pipelines.put({ ...held, credited });
+            series.makeKnown(repoKey, tier);
+          }
           const firstSeenAt = await firsts.of(repoKey, held.commit);
           series.replace(repo.key, null, { ...held, isHeld: false, credited }, firstSeenAt);
         }
@@ -235,16 +256,17 @@ export function createUnitOfWork(
       for await (const slice of tx.pipelines.all(repoKey)) {
         for (const before of slice) {
           const classification = admission.classify(repo, before.record);
-          const { tier } = classification;
-          if (tier !== null) yielded.add(tier);
+          for (const { tier } of classification.tiers) yielded.add(tier);
           if (JSON.stringify(classification) === JSON.stringify(before.classification)) continue;
           const credited =
             additions === 'settled'
-              ? creditWhenSettled(repo, before, classification, existing, lateBits)
-              : creditAfterMove(before, classification);
-          await putPipeline(before, { ...before, classification, credited });
-          if (before.classification.tier !== null) series.rebuild(repo.key, before.classification.tier);
-          if (tier !== null) series.rebuild(repo.key, tier);
+              ? creditsWhenSettled(repo, before, classification, existing, lateBits)
+              : creditsAfterMove(repo, before, before.record, classification);
+          const changes = changesFor(before.changes, classification);
+          const after = { ...before, classification, credited, changes };
+          await putPipeline(before, after);
+          series.noteUnread(before, after);
+          for (const tier of [...tiersOf(before), ...tiersOf(after)]) series.rebuild(repo.key, tier);
         }
       }
       for (const tier of existing) {
@@ -269,6 +291,8 @@ export function createUnitOfWork(
       return {
         ...(await repos.finish()),
         ...folded,
+        // Without a Woodpecker to ask, nothing more will be read.
+        unread: mode.canAsk ? folded.unread : new Map(),
         follows: follows.changed(),
         tally,
         incidents: changedIncidents,

@@ -50,7 +50,8 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   const findPending = (): readonly Lookup[] => {
     if (state.version === pendingOf) return pending;
     for (const [key, timeline] of state.timelines) {
-      if (wanted.get(key)?.timeline !== timeline) wanted.set(key, { timeline, lookups: lookupsOf(timeline) });
+      if (wanted.get(key)?.timeline !== timeline)
+        wanted.set(key, { timeline, lookups: lookupsOf(timeline, state.pairs.get(key)?.tier ?? '') });
     }
     for (const key of wanted.keys()) if (!state.timelines.has(key)) wanted.delete(key);
     pending = [...wanted.values()]
@@ -66,14 +67,14 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   };
   const isDue = ({ repo }: Lookup): boolean => retries.dueAt(repo) <= clock.now();
 
-  const ask = async ({ repo: key, number, base, head }: Lookup, signal: AbortSignal): Promise<void> => {
+  const ask = async ({ repo: key, tier, number, base, head }: Lookup, signal: AbortSignal): Promise<void> => {
     const repo = state.repos.get(key);
     if (!repo) return;
     const { commit, range } = await forge.compare(repo, base, head, signal);
     if (range === null) {
       log.debug('Forge cannot tell what a deployment brings', { repo: repo.fullName, number });
     }
-    await ingest.submit((uow) => uow.learnChange(key, number, { base, head, range }, commit));
+    await ingest.submit((uow) => uow.learnChange(key, tier, number, { base, head, range }, commit));
   };
 
   const noteFailure = (repo: number, error: ForgeUnavailable): void => {
@@ -166,8 +167,8 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   };
 }
 
-function keyOf({ repo, number }: Lookup): string {
-  return `${repo}/${number}`;
+function keyOf({ repo, tier, number }: Lookup): string {
+  return `${repo}/${number}/${tier}`;
 }
 
 function reposOf(lookups: readonly Lookup[]): ReadonlySet<number> {

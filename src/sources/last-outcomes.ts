@@ -8,7 +8,7 @@ import { isWatched } from '../core/classification.ts';
 import type { Outcome } from '../core/deployment.ts';
 import { failureStatuses, type Policy } from '../core/policy.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
-import { tierByNameAlone } from '../core/tiers.ts';
+import { tiersByNameAlone } from '../core/tiers.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createdAt } from '../woodpecker/wire.ts';
 import type { Source } from './event-labels.ts';
@@ -17,6 +17,8 @@ import { addCounts, type Counts, type Intake, noCounts, storePage } from './stor
 import { type AskableRepo, askableRepo } from './watched-repos.ts';
 
 const mostPages = 20;
+/** Of single pipelines, whose list rows leave out what decides. */
+const mostReads = 200;
 
 export async function findLastOutcomes(
   intake: Intake,
@@ -27,6 +29,7 @@ export async function findLastOutcomes(
   const { ingest, client } = intake;
   const repo = askableRepo(ingest.state, repoKey);
   const outcomes = await readOutcomes(ingest, repo);
+  const budget = { left: mostReads };
   let counts = noCounts;
   // Rows and queries have the time of Woodpecker's clock.
   const ahead = ingest.state.clockAhead;
@@ -45,7 +48,7 @@ export async function findLastOutcomes(
     let pages = 0;
     if (isDone(oldest)) return false;
     for await (const rows of pipelinePages(client, repo.woodpeckerId, query, signal)) {
-      const page = await storePage(intake, repoKey, rows, source, null, signal);
+      const page = await storePage(intake, repoKey, rows, source, null, signal, budget);
       counts = addCounts(counts, page.counts);
       outcomes.note(page.pipelines);
       oldest = Math.min(oldest, ...rows.map((row) => createdAt(row) - ahead));
@@ -80,8 +83,8 @@ async function readOutcomes({ mode, read }: Ingest, { key, fullName, horizon }: 
     tiers.set(tier, latest);
     return latest;
   };
-  const byName = isWatched(mode.policy, fullName) ? tierByNameAlone(mode.policy, fullName) : null;
-  if (byName !== null) latestOf(byName);
+  const byName = isWatched(mode.policy, fullName) ? tiersByNameAlone(mode.policy, fullName) : [];
+  for (const tier of byName) latestOf(tier);
   return {
     /** Also true if no pair is known yet. */
     isAnyLacking: (outcome: Outcome) =>
@@ -101,11 +104,11 @@ async function readOutcomes({ mode, read }: Ingest, { key, fullName, horizon }: 
     },
     note(pipelines: readonly StoredPipeline[]) {
       for (const { classification, record } of pipelines) {
-        if (classification.tier === null) continue;
-        const latest = latestOf(classification.tier);
-        if (classification.kind !== 'deployment') continue;
-        const { outcome, at } = classification;
-        latest.set(outcome, Math.max(latest.get(outcome) ?? 0, record.createdAt ?? at));
+        for (const one of classification.tiers) {
+          const latest = latestOf(one.tier);
+          if (one.kind !== 'deployment') continue;
+          latest.set(one.outcome, Math.max(latest.get(one.outcome) ?? 0, record.createdAt ?? one.at));
+        }
       }
     },
   };

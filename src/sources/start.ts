@@ -18,6 +18,7 @@ import type { EventResult, OnEvent, Source } from './event-labels.ts';
 import { createListTroubles } from './list-troubles.ts';
 import { createScans } from './one-scan-per-repo.ts';
 import { followPipelines } from './poll-pipelines.ts';
+import { readWorkflows } from './read-workflows.ts';
 import { createReconciliation } from './reconcile.ts';
 import { createEventStream, type EventStream } from './stream.ts';
 import { type ClockWatch, createClockWatch } from './watch-clock.ts';
@@ -113,6 +114,7 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
   const isTold = ({ target, number }: Follow) =>
     typeof target === 'number' && stream.hasToldOf(target, number);
   const lanes = [catchingUp, followPipelines({ ingest, client, clock, log, onEvent, isTold }, signal)];
+  lanes.push(readWorkflows({ ingest, client, clock, log }, signal));
   if (config.isStreamEnabled) lanes.push(stream.run(signal));
   return {
     backfill,

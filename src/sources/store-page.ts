@@ -4,7 +4,7 @@ import { classify } from '../core/classification.ts';
 import { byOurClock } from '../core/our-clock.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import type { CoveredGround, Repo } from '../core/repo.ts';
-import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import { isUnread, type StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import type { Observed, UnitOfWork } from '../ingest/unit-of-work.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
@@ -49,26 +49,37 @@ interface CompletedRows {
   readonly unread: readonly number[];
 }
 
+/** How many more pipelines may be read one by one. */
+export interface ReadBudget {
+  left: number;
+}
+
+/** Beyond `budget`, a row stays as the list has it. */
 export async function completeRows(
   { ingest, client, clock }: Intake,
   repo: AskableRepo,
   rows: readonly WirePipeline[],
   signal: AbortSignal,
+  budget: ReadBudget = { left: Number.POSITIVE_INFINITY },
 ): Promise<CompletedRows> {
   const receivedAt = nowSeconds(clock);
-  const incomplete = rows.filter(needsDetail);
-  const known =
-    incomplete.length === 0 ? new Map() : await ingest.read((rows) => lookUp(rows, repo, incomplete));
+  const incomplete = rows.filter((row) => isIncomplete(ingest, repo, row, receivedAt));
+  const known = incomplete.length === 0 ? null : await ingest.read((tx) => lookUp(tx, repo, incomplete));
+  const toRead = new Set(
+    incomplete
+      .filter((row) => !isKnownInDetail(known?.get(row.number), row))
+      .slice(0, Math.max(0, budget.left)),
+  );
+  budget.left -= toRead.size;
   const unread: number[] = [];
   const complete = async (row: WirePipeline): Promise<PipelineRecord | null> => {
-    if (!needsDetail(row) || isKnownInDetail(known.get(row.number), row))
-      return toRecord(row, 'rest', receivedAt);
+    if (!toRead.has(row)) return toRecord(row, 'rest', receivedAt);
     try {
       const whole = await client.pipeline(repo.woodpeckerId, row.number, signal);
       return toWholeRecord(whole, nowSeconds(clock));
     } catch (error) {
       // Deleted since the list was made; the list's row is all there will ever be of it.
-      if (error instanceof NotFound) return toRecord(row, 'rest', receivedAt);
+      if (error instanceof NotFound) return toWholeRecord(row, receivedAt);
       signal.throwIfAborted();
       if (!(error instanceof Unavailable)) throw error;
       unread.push(row.number);
@@ -77,6 +88,12 @@ export async function completeRows(
   };
   const records = (await Promise.all(rows.map(complete))).filter((record) => record !== null);
   return { records, unread };
+}
+
+/** Whether a list's row leaves out what decides: the end's time or reason, or the part that a rule takes. */
+function isIncomplete({ mode }: Ingest, repo: Repo, row: WirePipeline, receivedAt: number): boolean {
+  if (needsDetail(row)) return true;
+  return isUnread({ classification: classify(mode.policy, repo, toRecord(row, 'rest', receivedAt)) });
 }
 
 export interface StoredPage {
@@ -92,10 +109,11 @@ export async function storePage(
   source: Source,
   covered: CoveredGround | null,
   signal: AbortSignal,
+  budget?: ReadBudget,
 ): Promise<StoredPage> {
   const { ingest, clock, onEvent } = intake;
   const repo = askableRepo(ingest.state, repoKey);
-  const { records, unread } = await completeRows(intake, repo, rows, signal);
+  const { records, unread } = await completeRows(intake, repo, rows, signal, budget);
   const observed = await ingest.submit(async (uow) => {
     const taken = await takeIn(uow, repo, records);
     // One that cannot be read now must not hold up the rest of its repo: it is asked for until it can.
@@ -131,7 +149,7 @@ export async function preview(
     const seen = byOurClock(record, ingest.state.clockAhead);
     const merged = before ? mergeRecords(before.record, seen) : seen;
     if (before && saysTheSame(before.record, merged)) return 'duplicate';
-    return classify(ingest.mode.policy, repo, merged).kind === 'ignored' ? 'ignored' : 'stored';
+    return classify(ingest.mode.policy, repo, merged).reason === null ? 'stored' : 'ignored';
   });
 }
 
@@ -151,7 +169,7 @@ export function countResults(onEvent: OnEvent, source: Source, results: readonly
 /** What became of an observation, as events are counted. */
 export function toEventResult({ result, pipeline }: Observed): EventResult {
   if (result === 'duplicate' || result === 'stale') return result;
-  if (pipeline.classification.kind === 'ignored') return 'ignored';
+  if (pipeline.classification.reason !== null) return 'ignored';
   return result === 'unfinished' ? 'following' : 'stored';
 }
 

@@ -108,7 +108,7 @@ async function takeTruth(uow: UnitOfWork, { repo: facts, record }: Message): Pro
   const { result, pipeline } = await uow.observe(repo.key, record, 'live');
   if (result === 'unfinished') return { kind: 'accepted', result: 'ignored', reason: 'not_ended' };
   const { classification } = pipeline;
-  if (result === 'stored' && classification.kind === 'ignored') {
+  if (result === 'stored' && classification.reason !== null) {
     return { kind: 'accepted', result: 'ignored', reason: classification.reason };
   }
   return { kind: 'accepted', result };

@@ -38,10 +38,12 @@ export function createBufferedPipelines(table: PipelineTable): BufferedPipelines
     async put(pipeline) {
       unwritten.set(keyOf(pipeline.repo, pipeline.record.number), pipeline);
     },
-    async setCredited(repo, number, credited) {
-      const pipeline = unwritten.get(keyOf(repo, number));
-      if (pipeline) unwritten.set(keyOf(repo, number), { ...pipeline, credited });
-      else await table.setCredited(repo, number, credited);
+    async setCredited(deployment, bits) {
+      const key = keyOf(deployment.repo, deployment.number);
+      const pipeline = unwritten.get(key);
+      if (!pipeline) return table.setCredited(deployment, bits);
+      const credited = new Map(pipeline.credited).set(deployment.tier, bits);
+      unwritten.set(key, { ...pipeline, credited });
     },
     creditAll: upToDate(table.creditAll),
     putChange: upToDate(table.putChange),
@@ -52,6 +54,9 @@ export function createBufferedPipelines(table: PipelineTable): BufferedPipelines
     all: upToDateSlices(table.all),
     deployments: upToDateSlices(table.deployments),
     uncounted: upToDateSlices(table.uncounted),
+    latestUnread: upToDate(table.latestUnread),
+    latestUnreadOfAll: upToDate(table.latestUnreadOfAll),
+    unread: upToDate(table.unread),
     held: upToDateSlices(table.held),
     releaseHeld: upToDate(table.releaseHeld),
     firstCreatedAt: upToDate(table.firstCreatedAt),

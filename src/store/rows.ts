@@ -1,10 +1,10 @@
 /** Between the core's values and SQLite's rows; knows every column, decides nothing. */
 
-import type { Classification, IgnoreReason } from '../core/classification.ts';
+import type { Classification, IgnoreReason, InTier } from '../core/classification.ts';
 import type { Change, CommitRange } from '../core/commit-range.ts';
+import { compareText } from '../core/compare-text.ts';
 import type { Deployment, Outcome } from '../core/deployment.ts';
-import { durationOf } from '../core/our-clock.ts';
-import type { PipelineRecord } from '../core/pipeline.ts';
+import { type PipelineRecord, lastToldAt as toldAt } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Step, Workflow } from '../core/workflow.ts';
@@ -42,37 +42,94 @@ const recordColumns = {
 } as const satisfies Record<keyof PipelineRecord, string>;
 const recordFields = Object.keys(recordColumns) as (keyof PipelineRecord)[];
 
+/** Columns of `pipelines`, in the order of `fromPipeline`. */
 export const pipelineColumns = [
   'repo',
   ...Object.values(recordColumns),
-  'tier',
   'reason',
-  'outcome',
-  'deployed_at',
-  'duration',
-  'is_rework',
-  'is_held',
+  'uncounted',
   'credited',
+  'is_held',
 ] as const;
 
-/** Values in the order of `pipelineColumns`. */
 export function fromPipeline({ repo, record, classification, isHeld, credited }: StoredPipeline): SqlValue[] {
-  const deployment = classification.kind === 'deployment' ? classification : null;
+  const { tiers, reason } = classification;
+  const counted = new Set(tiers.flatMap(({ tier, kind }) => (kind === 'deployment' ? tier : [])));
+  const uncounted = tiers.flatMap((one) => (one.kind === 'deployment' ? [] : [[one.tier, wordOf(one)]]));
+  const others = [...credited].filter(([tier]) => !counted.has(tier));
   return [
     repo,
     ...recordFields.map((field) => toSqlValue(record[field])),
-    classification.tier,
-    classification.kind === 'ignored' ? classification.reason : null,
-    deployment ? deployment.outcome : null,
-    deployment ? deployment.at : null,
-    durationOf(record),
-    Number(deployment?.isRework ?? false),
+    reason,
+    uncounted.length === 0 ? null : JSON.stringify(uncounted),
+    others.length === 0 ? null : JSON.stringify(others),
     Number(isHeld),
-    credited,
   ];
 }
 
-export function toPipeline(row: SqlRow): StoredPipeline {
+/** Columns of `deployments`, in the order of `fromDeployments`. */
+export const deploymentRowColumns = [
+  'repo',
+  'tier',
+  'deployed_at',
+  'number',
+  'outcome',
+  'started_at',
+  'duration',
+  'is_rework',
+  'credited',
+  'commit_sha',
+  'committed_at',
+  'event',
+  'branch',
+  'ref',
+  'is_restart',
+  'is_held',
+] as const;
+
+/** A row for each tier that the pipeline is a deployment in, or is unread in: then without an outcome. */
+export function fromDeployments({
+  repo,
+  record,
+  classification,
+  isHeld,
+  credited,
+}: StoredPipeline): SqlValue[][] {
+  return classification.tiers.flatMap((one) => {
+    if (one.kind !== 'deployment' && one.kind !== 'unread') return [];
+    const deployment = one.kind === 'deployment' ? one : null;
+    return [
+      [
+        repo,
+        one.tier,
+        deployment ? deployment.at : toldAt(record),
+        record.number,
+        deployment ? deployment.outcome : null,
+        deployment ? deployment.startedAt : null,
+        deployment ? deployment.durationSeconds : null,
+        Number(deployment?.isRework ?? false),
+        credited.get(one.tier) ?? 0,
+        record.commit,
+        record.committedAt,
+        record.event,
+        record.branch,
+        record.ref,
+        Number((record.parent ?? 0) > 0),
+        Number(isHeld),
+      ],
+    ];
+  });
+}
+
+/** What is stored of a pipeline beside its own row. */
+export interface BesidePipeline {
+  /** Its rows of `deployments` with an outcome. */
+  readonly deployments: readonly SqlRow[];
+  /** Its rows of `changes`. */
+  readonly changes: readonly SqlRow[];
+}
+
+export function toPipeline(row: SqlRow, { deployments, changes }: BesidePipeline): StoredPipeline {
   const record: PipelineRecord = {
     number: Number(row['number']),
     id: Number(row['id']),
@@ -103,16 +160,16 @@ export function toPipeline(row: SqlRow): StoredPipeline {
     repo: Number(row['repo']),
     record,
     commit: String(row['commit_id']),
-    classification: toClassification(row),
+    classification: toClassification(row, deployments),
     isHeld: row['is_held'] === 1,
-    credited: Number(row['credited']),
-    change: toChange(row['change_base'], row['change_head'], row['change_commits']),
+    credited: toCredited(row, deployments),
+    changes: toChanges(changes),
   };
 }
 
-/** The commit that an id stands for, as an SQL expression; `id` is one, too. */
-export function commitOf(id: string): string {
-  return `COALESCE((SELECT commit_id FROM commit_ids WHERE commit_ids.repo = pipelines.repo AND told = ${id}), ${id})`;
+/** The commit that an id stands for, as an SQL expression; `id` and `repo` are such, too. */
+export function commitOf(id: string, repo: string): string {
+  return `COALESCE((SELECT commit_id FROM commit_ids WHERE commit_ids.repo = ${repo} AND told = ${id}), ${id})`;
 }
 
 /** All ids of a commit, as an SQL query; both arguments are SQL expressions. */
@@ -120,28 +177,28 @@ export function idsOfCommit(repo: string, commit: string): string {
   return `SELECT ${commit} UNION ALL SELECT told FROM commit_ids WHERE commit_ids.repo = ${repo} AND commit_id = ${commit}`;
 }
 
-/** Columns of `changes`, by the names that `toPipeline` takes. */
+/** Columns of `changes`, by the names that `toChanges` takes. */
 export const changeColumns = [
-  `${commitOf('changes.base')} AS change_base`,
-  `${commitOf('changes.head')} AS change_head`,
+  `${commitOf('changes.base', 'changes.repo')} AS change_base`,
+  `${commitOf('changes.head', 'changes.repo')} AS change_head`,
   'changes.commits AS change_commits',
 ].join(', ');
 
-/** All columns that `toPipeline` takes. */
-export const storedColumns = `pipelines.*, ${commitOf('commit_sha')} AS commit_id, ${changeColumns}`;
+/** All columns of `pipelines` that `toPipeline` takes. */
+export const storedColumns = `pipelines.*, ${commitOf('commit_sha', 'pipelines.repo')} AS commit_id`;
 
-/** Columns, in order, that `toTieredDeployment` takes before those of the change: read from one index. */
+/** Columns, in order, that `toTieredDeployment` takes before those of the change. */
 export const deploymentColumns = [
-  'pipelines.repo',
-  'tier',
+  'deployments.repo',
+  'deployments.tier',
   'deployed_at',
-  'pipelines.number',
+  'deployments.number',
   'outcome',
   'started_at',
   'duration',
   'is_rework',
   'credited',
-  commitOf('commit_sha'),
+  commitOf('commit_sha', 'deployments.repo'),
   'committed_at',
 ].join(', ');
 
@@ -169,12 +226,13 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
 export const lastToldAt =
   'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0) - clock_ahead, started_at, created_at, 0)';
 
-export function toUncounted(row: SqlRow): Uncounted {
-  return {
-    number: Number(row['number']),
-    at: Number(row['at']),
-    reason: textOrNull(row['reason']) as IgnoreReason | null,
-  };
+/** `null`: the tier does not take it, or it is a deployment there. */
+export function toUncounted(row: SqlRow, tier: string): Uncounted | null {
+  const [number, at] = [Number(row['number']), Number(row['at'])];
+  const reason = textOrNull(row['reason']) as IgnoreReason | null;
+  if (row['uncounted'] === null) return reason === null ? null : { number, at, reason };
+  const word = toWords(row['uncounted']).find(([one]) => one === tier)?.[1];
+  return word === undefined ? null : { number, at, reason: word === 'unfinished' ? null : word };
 }
 
 /** Values in the order of the columns of `repos` after the key. */
@@ -236,21 +294,51 @@ function toRange(json: string): CommitRange {
   };
 }
 
-function toClassification(row: SqlRow): Classification {
-  const tier = textOrNull(row['tier']);
-  const outcome = textOrNull(row['outcome']);
-  if (outcome !== null && tier !== null) {
-    return {
+type Word = IgnoreReason | 'unread' | 'unfinished';
+
+function wordOf(one: Exclude<InTier, { kind: 'deployment' }>): Word {
+  return one.kind === 'ignored' ? one.reason : one.kind;
+}
+
+function toWords(json: SqlValue | undefined): readonly (readonly [tier: string, word: Word])[] {
+  return typeof json === 'string' ? JSON.parse(json) : [];
+}
+
+function toClassification(row: SqlRow, deployments: readonly SqlRow[]): Classification {
+  const uncounted = toWords(row['uncounted']).map(([tier, word]): InTier => {
+    if (word === 'unread' || word === 'unfinished') return { tier, kind: word };
+    return { tier, kind: 'ignored', reason: word };
+  });
+  const counted = deployments.map(
+    (one): InTier => ({
+      tier: String(one['tier']),
       kind: 'deployment',
-      tier,
-      outcome: outcome as Outcome,
-      at: Number(row['deployed_at']),
-      isRework: row['is_rework'] === 1,
-    };
+      outcome: String(one['outcome']) as Outcome,
+      at: Number(one['deployed_at']),
+      startedAt: numberOrNull(one['started_at']),
+      durationSeconds: numberOrNull(one['duration']),
+      isRework: one['is_rework'] === 1,
+    }),
+  );
+  return {
+    tiers: [...counted, ...uncounted].sort((a, b) => compareText(a.tier, b.tier)),
+    reason: textOrNull(row['reason']) as IgnoreReason | null,
+  };
+}
+
+function toCredited({ credited }: SqlRow, deployments: readonly SqlRow[]): Map<string, number> {
+  const others = typeof credited === 'string' ? (JSON.parse(credited) as [string, number][]) : [];
+  const counted = deployments.map((one) => [String(one['tier']), Number(one['credited'])] as const);
+  return new Map([...counted, ...others]);
+}
+
+function toChanges(rows: readonly SqlRow[]): Map<string, Change> {
+  const changes = new Map<string, Change>();
+  for (const row of rows) {
+    const change = toChange(row['change_base'], row['change_head'], row['change_commits']);
+    if (change) changes.set(String(row['tier']), change);
   }
-  const reason = textOrNull(row['reason']);
-  if (reason !== null) return { kind: 'ignored', reason: reason as IgnoreReason, tier };
-  return { kind: 'unfinished', tier: String(tier) };
+  return changes;
 }
 
 function toSqlValue(value: PipelineRecord[keyof PipelineRecord]): SqlValue {
@@ -295,6 +383,6 @@ function textOrNull(value: SqlValue | undefined): string | null {
   return value === null || value === undefined ? null : String(value);
 }
 
-function numberOrNull(value: SqlValue | undefined): number | null {
+export function numberOrNull(value: SqlValue | undefined): number | null {
   return value === null || value === undefined ? null : Number(value);
 }

@@ -2,15 +2,20 @@
 
 import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
 import type { Outcome } from '../core/deployment.ts';
+import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import {
   changeColumns,
   commitOf,
   deploymentColumns,
+  deploymentRowColumns,
+  fromDeployments,
   fromPipeline,
   fromRange,
   idsOfCommit,
   lastToldAt,
+  numberOrNull,
   pipelineColumns,
+  type SqlRow,
   type SqlValue,
   storedColumns,
   toPipeline,
@@ -21,32 +26,67 @@ import type { Sql } from './sqlite-statements.ts';
 import type { PipelineTable } from './store.ts';
 
 const sliceRows = 2000;
-/** Counted together: SQLite groups a row in well under a microsecond. */
-const groupedRows = 20_000;
+/** Counted together: SQLite joins and groups a row in some two microseconds. */
+const groupedRows = 10_000;
 
 export function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
-  const putSql = `INSERT OR REPLACE INTO pipelines (${pipelineColumns.join(', ')})
-    VALUES (${pipelineColumns.map(() => '?').join(', ')})`;
+  const insert = (table: string, columns: readonly string[]) =>
+    `INSERT OR REPLACE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+  const putSql = insert('pipelines', pipelineColumns);
+  const putDeploymentSql = insert('deployments', deploymentRowColumns);
   const isDeployment = 'outcome IS NOT NULL AND is_held = 0';
-  const selectPipelines = `SELECT ${storedColumns} FROM pipelines LEFT JOIN changes USING (repo, number)`;
+  /** From rows of one repo, or of several, by repo and number. */
+  const toPipelines = async (rows: readonly SqlRow[]): Promise<StoredPipeline[]> => {
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (!first || !last) return [];
+    const range = [first, last].flatMap((row) => [row['repo'] ?? null, row['number'] ?? null]);
+    const within = '(repo, number) >= (?, ?) AND (repo, number) <= (?, ?)';
+    const deployments = groupByPipeline(
+      await all(`SELECT * FROM deployments WHERE ${within} AND outcome IS NOT NULL`, ...range),
+    );
+    const changes = groupByPipeline(
+      await all(`SELECT repo, number, tier, ${changeColumns} FROM changes WHERE ${within}`, ...range),
+    );
+    return rows.map((row) => {
+      const key = keyOf(row);
+      return toPipeline(row, { deployments: deployments.get(key) ?? [], changes: changes.get(key) ?? [] });
+    });
+  };
   return {
     async get(repo, number) {
-      const row = await get(`${selectPipelines} WHERE repo = ? AND number = ?`, repo, number);
-      return row ? toPipeline(row) : null;
+      const row = await get(
+        `SELECT ${storedColumns} FROM pipelines WHERE repo = ? AND number = ?`,
+        repo,
+        number,
+      );
+      return row ? ((await toPipelines([row]))[0] ?? null) : null;
     },
     async put(pipeline) {
       await run(putSql, ...fromPipeline(pipeline));
+      await run(
+        'DELETE FROM deployments WHERE repo = ? AND number = ?',
+        pipeline.repo,
+        pipeline.record.number,
+      );
+      for (const row of fromDeployments(pipeline)) await run(putDeploymentSql, ...row);
     },
-    async setCredited(repo, number, credited) {
-      await run('UPDATE pipelines SET credited = ? WHERE repo = ? AND number = ?', credited, repo, number);
+    async setCredited({ repo, number, tier }, credited) {
+      await run(
+        'UPDATE deployments SET credited = ? WHERE repo = ? AND number = ? AND tier = ?',
+        credited,
+        repo,
+        number,
+        tier,
+      );
     },
     async creditAll(bits) {
-      await run('UPDATE pipelines SET credited = credited | ? WHERE outcome IS NOT NULL', bits);
+      await run('UPDATE deployments SET credited = credited | ? WHERE outcome IS NOT NULL', bits);
     },
-    async putChange(repo, number, { base, head, range }) {
+    async putChange({ repo, number, tier }, { base, head, range }) {
       await run(
-        `INSERT OR REPLACE INTO changes (repo, number, base, head, commits)
-           SELECT repo, number, ?, ?, ? FROM pipelines WHERE repo = ? AND number = ?`,
+        `INSERT OR REPLACE INTO changes (repo, number, tier, base, head, commits)
+           SELECT repo, number, ?, ?, ?, ? FROM pipelines WHERE repo = ? AND number = ?`,
+        tier,
         base,
         head,
         fromRange(range),
@@ -79,10 +119,10 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async *all(repo) {
       const where = repo === undefined ? '(repo, number) > (?, ?)' : 'repo = ? AND number > ?';
-      const sql = `${selectPipelines} WHERE ${where} ORDER BY repo, number LIMIT ${sliceRows}`;
+      const sql = `SELECT ${storedColumns} FROM pipelines WHERE ${where} ORDER BY repo, number LIMIT ${sliceRows}`;
       let after: [number, number] = [repo ?? -1, -1];
       for (;;) {
-        const slice = (await all(sql, ...after)).map(toPipeline);
+        const slice = await toPipelines(await all(sql, ...after));
         const last = slice.at(-1);
         if (!last) return;
         yield slice;
@@ -95,11 +135,11 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
         : '(repo, tier, deployed_at, number) > (?, ?, ?, ?)';
       const firstSeen = withFirstSeen
         ? `(SELECT MIN(created_at) FROM pipelines AS same INDEXED BY pipelines_commits WHERE same.is_held = 0
-            AND same.repo = pipelines.repo AND pipelines.commit_sha <> ''
-            AND same.commit_sha IN (${idsOfCommit('pipelines.repo', commitOf('pipelines.commit_sha'))}))`
+            AND same.repo = deployments.repo AND deployments.commit_sha <> ''
+            AND same.commit_sha IN (${idsOfCommit('deployments.repo', commitOf('deployments.commit_sha', 'deployments.repo'))}))`
         : 'NULL';
       const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${changeColumns}
-        FROM pipelines INDEXED BY pipelines_deployments LEFT JOIN changes USING (repo, number)
+        FROM deployments LEFT JOIN changes USING (repo, number, tier)
         WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${atOnce}`;
       let after: SqlValue[] = [
         only?.repo ?? -1,
@@ -117,26 +157,57 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       }
     },
     async *uncounted({ repo, tier, after, until }) {
-      const sql = `SELECT number, ${lastToldAt} AS at, reason FROM pipelines INDEXED BY pipelines_uncounted
-        WHERE outcome IS NULL AND is_held = 0 AND repo = ? AND (tier = ? OR tier IS NULL)
+      const sql = `SELECT number, ${lastToldAt} AS at, reason, uncounted FROM pipelines INDEXED BY pipelines_uncounted
+        WHERE COALESCE(reason, uncounted) IS NOT NULL AND is_held = 0 AND repo = ?
           AND ${lastToldAt} > ? AND ${lastToldAt} <= ? AND (${lastToldAt} < ? OR number < ?)
         ORDER BY ${lastToldAt} DESC, number DESC LIMIT ${sliceRows}`;
       // A comparison of rows, as elsewhere, would not be looked up in an index on an expression.
       let before: [number, number, number] = [until, until + 1, 0];
       for (;;) {
-        const slice = (await all(sql, repo, tier, after, ...before)).map(toUncounted);
-        const last = slice.at(-1);
+        const rows = await all(sql, repo, after, ...before);
+        const last = rows.at(-1);
         if (!last) return;
-        yield slice;
-        before = [last.at, last.at, last.number];
+        yield rows.flatMap((row) => toUncounted(row, tier) ?? []);
+        const [at, number] = [Number(last['at']), Number(last['number'])];
+        before = [at, at, number];
       }
+    },
+    async latestUnread(repo, tier) {
+      const row = await get(
+        `SELECT MAX(deployed_at) AS latest FROM deployments INDEXED BY deployments_unread
+           WHERE outcome IS NULL AND repo = ? AND tier = ?`,
+        repo,
+        tier,
+      );
+      return numberOrNull(row?.['latest']);
+    },
+    async latestUnreadOfAll() {
+      const rows = await all(
+        `SELECT repo, tier, MAX(deployed_at) AS latest FROM deployments INDEXED BY deployments_unread
+           WHERE outcome IS NULL GROUP BY repo, tier`,
+      );
+      return rows.map((row) => ({
+        repo: Number(row['repo']),
+        tier: String(row['tier']),
+        at: Number(row['latest']),
+      }));
+    },
+    async unread(repo, after, limit) {
+      const rows = await all(
+        `SELECT DISTINCT number, deployed_at FROM deployments INDEXED BY deployments_to_read
+           WHERE outcome IS NULL AND repo = ? AND deployed_at > ? ORDER BY deployed_at DESC, number DESC LIMIT ?`,
+        repo,
+        after,
+        limit,
+      );
+      return rows.map((row) => Number(row['number']));
     },
     async *held(repo) {
       const sql = `SELECT ${storedColumns} FROM pipelines INDEXED BY pipelines_held
-        LEFT JOIN changes USING (repo, number) WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;
+        WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;
       let after = -1;
       for (;;) {
-        const slice = (await all(sql, repo, after)).map(toPipeline);
+        const slice = await toPipelines(await all(sql, repo, after));
         const last = slice.at(-1);
         if (!last) return;
         yield slice;
@@ -144,12 +215,11 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       }
     },
     async releaseHeld(repo) {
-      const sql = `UPDATE pipelines SET is_held = 0 WHERE repo = ? AND number IN (SELECT number FROM pipelines
-        INDEXED BY pipelines_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
-      // Looked for first: a read-only database refuses even what would change nothing.
-      const anyHeld =
-        'SELECT 1 FROM pipelines INDEXED BY pipelines_held WHERE is_held = 1 AND repo = ? LIMIT 1';
-      while (await get(anyHeld, repo)) await run(sql, repo, repo);
+      for (const table of ['pipelines', 'deployments']) {
+        const sql = `UPDATE ${table} SET is_held = 0 WHERE is_held = 1 AND repo = ? AND number IN (SELECT number
+          FROM ${table} INDEXED BY ${table}_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
+        while ((await run(sql, repo, repo)) > 0);
+      }
     },
     async firstCreatedAt(repo, commit) {
       const row = await get(
@@ -163,8 +233,9 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async tiersOfCommit(repo, commit) {
       const rows = await all(
-        `SELECT DISTINCT tier FROM pipelines INDEXED BY pipelines_commits
-           WHERE is_held = 0 AND repo = ?1 AND commit_sha IN (${idsOfCommit('?1', '?2')}) AND outcome IS NOT NULL ORDER BY tier`,
+        `SELECT DISTINCT tier FROM deployments WHERE ${isDeployment} AND repo = ?1 AND number IN (SELECT number FROM
+           pipelines INDEXED BY pipelines_commits WHERE is_held = 0 AND repo = ?1
+             AND commit_sha IN (${idsOfCommit('?1', '?2')})) ORDER BY tier`,
         repo,
         commit,
       );
@@ -181,15 +252,23 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async outcomes(repo) {
       const endSql = `SELECT number FROM pipelines WHERE repo = ? AND number > ? ORDER BY number LIMIT 1 OFFSET ${groupedRows - 1}`;
-      const sql = `SELECT tier, outcome, MAX(deployed_at) AS at, COALESCE(created_at, deployed_at) AS created
-        FROM pipelines WHERE repo = ? AND number > ? AND number <= ? AND tier IS NOT NULL GROUP BY tier, outcome`;
+      const latestSql = `SELECT tier, outcome, MAX(deployed_at) AS at, COALESCE(created_at, deployed_at) AS created
+        FROM deployments JOIN pipelines USING (repo, number)
+        WHERE deployments.repo = ? AND number > ? AND number <= ? AND outcome IS NOT NULL GROUP BY tier, outcome`;
+      const othersSql = `SELECT DISTINCT json_extract(one.value, '$[0]') AS tier
+        FROM pipelines, json_each(pipelines.uncounted) AS one WHERE repo = ? AND number > ? AND number <= ?`;
       const found = new Map<string, Map<Outcome, { at: number; created: number }>>();
+      const latestOf = (tier: SqlValue | undefined) => {
+        const latest = found.get(String(tier)) ?? new Map<Outcome, { at: number; created: number }>();
+        found.set(String(tier), latest);
+        return latest;
+      };
       for (let after = -1, end: number; after < Number.MAX_SAFE_INTEGER; after = end) {
         end = Number((await get(endSql, repo, after))?.['number'] ?? Number.MAX_SAFE_INTEGER);
-        for (const { tier, outcome, at, created } of await all(sql, repo, after, end)) {
-          const latest = found.get(String(tier)) ?? new Map<Outcome, { at: number; created: number }>();
-          found.set(String(tier), latest);
-          if (outcome === null || Number(at) < (latest.get(outcome as Outcome)?.at ?? 0)) continue;
+        for (const { tier } of await all(othersSql, repo, after, end)) latestOf(tier);
+        for (const { tier, outcome, at, created } of await all(latestSql, repo, after, end)) {
+          const latest = latestOf(tier);
+          if (Number(at) < (latest.get(outcome as Outcome)?.at ?? 0)) continue;
           latest.set(outcome as Outcome, { at: Number(at), created: Number(created) });
         }
       }
@@ -206,7 +285,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async eventCounts() {
       const rows = await all(
-        `SELECT tier, COALESCE(event, 'unknown') AS event, COUNT(*) AS n FROM pipelines
+        `SELECT tier, COALESCE(event, 'unknown') AS event, COUNT(*) AS n FROM deployments
            WHERE outcome IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2`,
       );
       return rows.map((row) => ({
@@ -216,4 +295,18 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       }));
     },
   };
+}
+
+function keyOf(row: SqlRow): string {
+  return `${row['repo']}/${row['number']}`;
+}
+
+function groupByPipeline(rows: readonly SqlRow[]): ReadonlyMap<string, readonly SqlRow[]> {
+  const groups = new Map<string, SqlRow[]>();
+  for (const row of rows) {
+    const group = groups.get(keyOf(row));
+    if (group) group.push(row);
+    else groups.set(keyOf(row), [row]);
+  }
+  return groups;
 }

@@ -99,7 +99,7 @@ function createTransaction(sql: Sql): Transaction {
         );
       },
       async drop(key) {
-        for (const table of ['changes', 'pipelines']) {
+        for (const table of ['changes', 'deployments', 'pipelines']) {
           const sql = `DELETE FROM ${table} WHERE repo = ? AND number IN
             (SELECT number FROM ${table} WHERE repo = ? LIMIT ${rowsAtOnce})`;
           while ((await run(sql, key, key)) > 0);

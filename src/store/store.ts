@@ -74,7 +74,7 @@ export interface Transaction {
 export interface Reading {
   readonly pipelines: Pick<
     PipelineTable,
-    'get' | 'deployments' | 'uncounted' | 'lowestUpdatedSince' | 'outcomes'
+    'get' | 'deployments' | 'uncounted' | 'lowestUpdatedSince' | 'outcomes' | 'unread'
   >;
   readonly incidents: Pick<IncidentTable, 'get'>;
   readonly backfills: Pick<Transaction['backfills'], 'newest'>;
@@ -94,12 +94,12 @@ export interface PipelineTable {
   get(repo: number, number: number): Promise<StoredPipeline | null>;
   /** Replaces the one with the same repo and number. */
   put(pipeline: StoredPipeline): Promise<void>;
-  /** Sets only what it has added to the ledger. */
-  setCredited(repo: number, number: number, credited: number): Promise<void>;
+  /** Sets only what a deployment has added to the ledger of its tier. */
+  setCredited(deployment: DeploymentPlace, credited: number): Promise<void>;
   /** Sets the given bits of what they have added to the ledger, for all deployments, held ones too. */
   creditAll(bits: number): Promise<void>;
   /** Sets only what the forge told of it; `put` leaves that as it is. Nothing is kept for a pipeline that is not stored. */
-  putChange(repo: number, number: number, change: Change): Promise<void>;
+  putChange(deployment: DeploymentPlace, change: Change): Promise<void>;
   /** The commit that an id stands for; the id itself if nothing else is known. */
   commitOf(repo: number, id: string): Promise<string>;
   /** Notes that an id stands for a commit with another id. Every read of a pipeline or a change names that one. */
@@ -112,12 +112,18 @@ export interface PipelineTable {
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
   /** Every deployment that is not held, by repo, tier, time and number. */
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
-  /** What of a repo's pipelines within a time is no deployment and not held, newest first, then highest number first. */
+  /** What of a repo's pipelines within a time is no deployment in a tier and not held, newest first, then highest number first. */
   uncounted(selection: UncountedSelection): AsyncIterable<readonly Uncounted[]>;
   /** When the repo's first pipeline of the commit, by any id, was created; Unix seconds; held ones left aside. */
   firstCreatedAt(repo: number, commit: string): Promise<number | null>;
   /** The tiers of the repo's deployments of the commit, by any id; held ones left aside. */
   tiersOfCommit(repo: number, commit: string): Promise<readonly string[]>;
+  /** When the latest pipeline ended that is unread in the tier, held ones too; Unix seconds of `lastToldAt`. */
+  latestUnread(repo: number, tier: string): Promise<number | null>;
+  /** The same for all repos and tiers that have one. */
+  latestUnreadOfAll(): Promise<readonly (Pick<DeploymentPlace, 'repo' | 'tier'> & { readonly at: number })[]>;
+  /** Numbers of a repo's pipelines that are unread in a tier and ended after `after` (Unix seconds), newest first. */
+  unread(repo: number, after: number, limit: number): Promise<readonly number[]>;
   /** The held pipelines of a repo, by number. */
   held(repo: number): AsyncIterable<readonly StoredPipeline[]>;
   /** Ends the hold on all pipelines of a repo. */
@@ -131,6 +137,13 @@ export interface PipelineTable {
   outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlyMap<Outcome, number>>>;
   ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
   eventCounts(): Promise<readonly EventCount[]>;
+}
+
+export interface DeploymentPlace {
+  /** Key of the repo. */
+  readonly repo: number;
+  readonly number: number;
+  readonly tier: string;
 }
 
 export interface DeploymentSelection {
@@ -159,8 +172,8 @@ export interface Uncounted {
   readonly number: number;
   /** Unix seconds. */
   readonly at: number;
-  /** `null`: it has not ended. */
-  readonly reason: IgnoreReason | null;
+  /** `null`: it has not ended; `unread`: its workflows are still to be read. */
+  readonly reason: IgnoreReason | 'unread' | null;
 }
 
 export interface TieredDeployment {

@@ -33,7 +33,8 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
     ...times,
     updatedAt: wire.updated || wire.updated_at,
     committedAt: null,
-    hasWorkflows: (wire.workflows?.length ?? 0) > 0,
+    // An event shows all that there is; a list leaves workflows out.
+    hasWorkflows: source === 'other' || (wire.workflows?.length ?? 0) > 0,
     fromRest: source === 'rest',
     // Any other end than `killed` has its own reason: the name is then a copy of the parent's.
     canceledByStep: wire.status === 'killed' ? wire.cancel_info?.canceled_by_step || null : null,
@@ -80,7 +81,8 @@ export function reportToRecord(report: StepReport, receivedAt: number): Pipeline
     finishedAt: isEnded(status) ? report.finished || null : null,
     updatedAt: 0,
     committedAt: report.commit_time || null,
-    hasWorkflows: false,
+    // What a report leaves out cannot be read anywhere else.
+    hasWorkflows: true,
     fromRest: false,
     canceledByStep: null,
     firstEndReportAt: hasNoTime ? receivedAt : null,

@@ -61,9 +61,11 @@ export async function writeHistory(
           updated: finished,
         };
         const { pipeline } = await uow.observe(key, toRecord(wire, 'rest', now), 'live');
-        if (pipeline.classification.kind !== 'deployment') continue;
-        deployments++;
-        if (pipeline.classification.at > oldest) inWindow++;
+        for (const one of pipeline.classification.tiers) {
+          if (one.kind !== 'deployment') continue;
+          deployments++;
+          if (one.at > oldest) inWindow++;
+        }
       }
     });
   }

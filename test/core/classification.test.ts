@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { classify, isWatched, type RepoScope } from '../../src/core/classification.ts';
+import { classify, type IgnoreReason, isWatched, type RepoScope } from '../../src/core/classification.ts';
 import { isPullRequest, type PipelineRecord } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import { aPolicy, aRecord, aWorkflow } from '../support/records.ts';
+import { aClassification, aPolicy, aRecord, aWorkflow, ignoredIn, unfinishedIn } from '../support/records.ts';
 
 const shop: RepoScope = { fullName: 'acme/shop', defaultBranches: ['main'] };
 
@@ -12,11 +12,11 @@ const classifyWith = (record: Partial<PipelineRecord>, policy: Policy = aPolicy(
 const failedWorkflow = aWorkflow({ state: 'failure', error: 'uuid=01M8H52: exit code 1' });
 const cancelledWorkflow = aWorkflow({ state: 'failure', error: 'Canceled' });
 
-const success = { kind: 'deployment', tier: 'unassigned', outcome: 'success', at: 1100, isRework: false };
-const failure = { ...success, outcome: 'failure' };
-const ignored = (reason: string) => ({ kind: 'ignored', reason, tier: null });
+const success = aClassification({ tier: 'unassigned' });
+const failure = aClassification({ tier: 'unassigned', outcome: 'failure' });
+const ignored = (reason: IgnoreReason) => ignoredIn(null, reason);
 /** Ignored for how it ended: its tier is known all the same. */
-const endedAs = (reason: string) => ({ kind: 'ignored', reason, tier: 'unassigned' });
+const endedAs = (reason: IgnoreReason) => ignoredIn('unassigned', reason);
 
 describe('classify: what ended', () => {
   it('takes a success as a deployment, at its finish', () => {
@@ -29,14 +29,16 @@ describe('classify: what ended', () => {
   });
 
   it('takes the first report of the end as its time where no finish was told', () => {
-    expect(classifyWith({ finishedAt: null, firstEndReportAt: 1234 })).toEqual({ ...success, at: 1234 });
+    expect(classifyWith({ finishedAt: null, firstEndReportAt: 1234 })).toEqual(
+      aClassification({ tier: 'unassigned', at: 1234 }),
+    );
   });
 
   it.each(['success', 'failure'])('ignores a %s that nothing gives a time', (status) => {
     expect(classifyWith({ status, finishedAt: null })).toEqual(endedAs('no_timestamp'));
   });
 
-  it.each(['canceled', 'declined', 'skipped', 'killed', 'error'])('ignores %s', (status) => {
+  it.each(['canceled', 'declined', 'skipped', 'killed', 'error'] as const)('ignores %s', (status) => {
     expect(classifyWith({ status })).toEqual(endedAs(status));
   });
 
@@ -59,7 +61,7 @@ describe('classify: what ended', () => {
   it.each(['pending', 'running', 'blocked', 'created', 'hibernating'])(
     'takes %s as not ended, even where a finish was told',
     (status) => {
-      expect(classifyWith({ status })).toEqual({ kind: 'unfinished', tier: 'unassigned' });
+      expect(classifyWith({ status })).toEqual(unfinishedIn('unassigned'));
     },
   );
 });
@@ -135,7 +137,7 @@ describe('classify: what is in scope', () => {
   it('ignores what has no tier', () => {
     const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }], defaultTier: null });
     expect(classifyWith({ deployTo: 'staging' }, policy)).toEqual(ignored('tier'));
-    expect(classifyWith({ deployTo: 'production' }, policy)).toEqual({ ...success, tier: 'production' });
+    expect(classifyWith({ deployTo: 'production' }, policy)).toEqual(aClassification());
   });
 
   it('names one reason, the first that holds', () => {
@@ -157,8 +159,8 @@ describe('classify: what is in scope', () => {
 describe('classify: rework', () => {
   const policy = aPolicy({ rework: { branches: ['hotfix/*'], message: ['^revert', '^hotfix'] } });
   const isRework = (record: Partial<PipelineRecord>) => {
-    const classification = classifyWith(record, policy, { ...shop, defaultBranches: ['main', 'hotfix/1'] });
-    return classification.kind === 'deployment' && classification.isRework;
+    const [one] = classifyWith(record, policy, { ...shop, defaultBranches: ['main', 'hotfix/1'] }).tiers;
+    return one?.kind === 'deployment' && one.isRework;
   };
 
   it('follows from the branch', () => {

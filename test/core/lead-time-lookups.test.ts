@@ -27,21 +27,21 @@ const story: Partial<Deployment>[] = [
 
 describe('lookupsOf', () => {
   it('tells, in order of time, each step that the forge has not told', () => {
-    expect(lookupsOf(timelineOf(asking, ...story.toReversed()))).toEqual([
-      { repo: 1, number: 1, at: 100, base: null, head: 'a' },
-      { repo: 1, number: 3, at: 300, base: 'a', head: 'b' },
-      { repo: 1, number: 6, at: 600, base: 'c', head: 'd' },
+    expect(lookupsOf(timelineOf(asking, ...story.toReversed()), 'production')).toEqual([
+      { repo: 1, tier: 'production', number: 1, at: 100, base: null, head: 'a' },
+      { repo: 1, tier: 'production', number: 3, at: 300, base: 'a', head: 'b' },
+      { repo: 1, tier: 'production', number: 6, at: 600, base: 'c', head: 'd' },
     ]);
   });
 
   it('tells nothing where no forge is asked', () => {
-    expect(lookupsOf(timelineOf(defaultRules, ...story))).toEqual([]);
+    expect(lookupsOf(timelineOf(defaultRules, ...story), 'production')).toEqual([]);
   });
 
   it('goes on from what was folded away, and asks for that no more', () => {
-    expect(lookupsOf(settle(timelineOf(asking, ...story), 250))).toEqual([
-      { repo: 1, number: 3, at: 300, base: 'a', head: 'b' },
-      { repo: 1, number: 6, at: 600, base: 'c', head: 'd' },
+    expect(lookupsOf(settle(timelineOf(asking, ...story), 250), 'production')).toEqual([
+      { repo: 1, tier: 'production', number: 3, at: 300, base: 'a', head: 'b' },
+      { repo: 1, tier: 'production', number: 6, at: 600, base: 'c', head: 'd' },
     ]);
   });
 });

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createTally } from '../../src/core/pipeline-counts.ts';
-import { aClassification, aRecord, aStoredPipeline } from '../support/records.ts';
+import { aClassification, aRecord, aStoredPipeline, ignoredIn, unfinishedIn } from '../support/records.ts';
 
 const deployed = (tier: string, event: string | null) =>
   aStoredPipeline({ record: aRecord({ event }), classification: aClassification({ tier }) });
-const killed = aStoredPipeline({ classification: { kind: 'ignored', reason: 'killed', tier: 'production' } });
-const running = aStoredPipeline({ classification: { kind: 'unfinished', tier: 'production' } });
+const killed = aStoredPipeline({ classification: ignoredIn('production', 'killed') });
+const running = aStoredPipeline({ classification: unfinishedIn('production') });
 
 describe('createTally', () => {
   it('counts what is ignored by reason', () => {

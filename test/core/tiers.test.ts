@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { tierByNameAlone, tierOf } from '../../src/core/tiers.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import type { Policy } from '../../src/core/policy.ts';
+import { rulesFor, tiersByNameAlone } from '../../src/core/tiers.ts';
 import { aPolicy, aRecord } from '../support/records.ts';
 
-describe('tierOf', () => {
+/** Its only tier; `null`: it has none. */
+function tierOf(policy: Policy, repoName: string, record: PipelineRecord): string | null {
+  const taken = rulesFor(policy, repoName, record);
+  expect(taken.length).toBeLessThan(2);
+  return taken[0]?.rule.tier ?? null;
+}
+
+describe('rulesFor, of rules for whole pipelines', () => {
   const policy = aPolicy({
     tiers: [
       { tier: 'production', deployTo: ['production', 'prod-*'] },
@@ -46,7 +55,7 @@ describe('tierOf', () => {
   });
 });
 
-describe('tierByNameAlone', () => {
+describe('tiersByNameAlone', () => {
   it('is the tier of the first rule for the repo, if that asks for nothing but the name', () => {
     const policy = aPolicy({
       tiers: [
@@ -54,20 +63,20 @@ describe('tierByNameAlone', () => {
         { tier: 'production', deployTo: ['production'] },
       ],
     });
-    expect(tierByNameAlone(policy, 'ACME/infra-dns')).toBe('platform');
+    expect(tiersByNameAlone(policy, 'ACME/infra-dns')).toEqual(['platform']);
   });
 
   it.each([{ deployTo: ['production'] }, { events: ['push'] }, { branches: ['main'] }])(
     'is nothing where a rule before could still match by %j',
     (condition) => {
       const policy = aPolicy({ tiers: [{ tier: 'production', ...condition }, { tier: 'platform' }] });
-      expect(tierByNameAlone(policy, 'acme/shop')).toBeNull();
+      expect(tiersByNameAlone(policy, 'acme/shop')).toEqual([]);
     },
   );
 
   it('passes over rules for other repos', () => {
     const policy = aPolicy({ tiers: [{ tier: 'production', repos: ['other/*'], deployTo: ['production'] }] });
-    expect(tierByNameAlone(policy, 'acme/shop')).toBe('unassigned');
-    expect(tierByNameAlone({ ...policy, defaultTier: null }, 'acme/shop')).toBeNull();
+    expect(tiersByNameAlone(policy, 'acme/shop')).toEqual(['unassigned']);
+    expect(tiersByNameAlone({ ...policy, defaultTier: null }, 'acme/shop')).toEqual([]);
   });
 });

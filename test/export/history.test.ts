@@ -122,10 +122,10 @@ describe('an exported history', () => {
     await world.ingest.submit(async (uow) => {
       const { key } = await uow.repoOf(facts);
       const range = { added: [commit('b', 2400), commit('b0', 2300)], removed: [] };
-      await uow.learnChange(key, 2, { base: 'a', head: 'b', range });
+      await uow.learnChange(key, 'unassigned', 2, { base: 'a', head: 'b', range });
       await uow.observe(key, success(3, 2700, { commit: 'c' }), 'live');
       const change = { base: 'b', head: 'c', range: { added: [commit('c', 2650)], removed: [] } };
-      await uow.learnChange(key, 3, change);
+      await uow.learnChange(key, 'unassigned', 3, change);
     });
     const [text = ''] = await exportedTexts(path, asking, { from: 1000, to: 3000, stepSeconds: 300 });
     const labels = 'repo="acme/shop",tier="unassigned"';

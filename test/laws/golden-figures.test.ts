@@ -528,13 +528,16 @@ async function play(story: Story) {
       });
       await uow.observe(repo.key, record, 'live');
     });
-    const lookups = () => [...world.state.timelines.values()].flatMap(lookupsOf);
+    const lookups = () =>
+      [...world.state.timelines].flatMap(([key, timeline]) =>
+        lookupsOf(timeline, world.state.pairs.get(key)?.tier ?? ''),
+      );
     for (const lookup of lookups()) {
       const { repo, base, head } = lookup;
       const canTell = !lost.includes(head) && !(base !== null && lost.includes(base));
       answers.push({ repo: 1, number: lookup.number, base, head, canTell });
       await world.ingest.submit((uow) =>
-        uow.learnChange(repo, lookup.number, {
+        uow.learnChange(repo, lookup.tier, lookup.number, {
           base,
           head,
           range: canTell ? rangeOf(graph, base, head) : null,

@@ -110,6 +110,8 @@ describe('the exporter’s metrics about itself', () => {
       'skipped',
       'error',
       'no_timestamp',
+      'not_reached',
+      'no_parts',
       'limit',
     ];
     expect(await samples('dora_exporter_pipelines_ignored')).toEqual(

@@ -38,7 +38,10 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
   });
   onTestFinished(() => world.close());
   let number = 0;
-  const lookups = () => [...world.state.timelines.values()].flatMap(lookupsOf);
+  const lookups = () =>
+    [...world.state.timelines].flatMap(([key, timeline]) =>
+      lookupsOf(timeline, world.state.pairs.get(key)?.tier ?? ''),
+    );
   const { signal } = new AbortController();
 
   return {
@@ -68,10 +71,10 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
     /** Asks the forge until nothing is left to ask, the newest first. */
     async ask(): Promise<void> {
       for (let lookup = lookups().at(-1); lookup; lookup = lookups().at(-1)) {
-        const { repo, number: asked, base, head } = lookup;
+        const { repo, tier, number: asked, base, head } = lookup;
         const told = await forge.compare({ fullName: 'acme/shop', forgeRemoteId: null }, base, head, signal);
         const { range, commit } = told;
-        await world.ingest.submit((uow) => uow.learnChange(repo, asked, { base, head, range }, commit));
+        await world.ingest.submit((uow) => uow.learnChange(repo, tier, asked, { base, head, range }, commit));
       }
     },
     commits: () => {

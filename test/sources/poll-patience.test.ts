@@ -288,7 +288,7 @@ it('a run that an old server ended as cancelled is asked for again, as long as i
   // After 2 s, 4 s, 8 s … 32 s.
   expect(asks(woodpecker)).toBe(5);
   const stored = await harness.ingest.read((rows) => rows.pipelines.get(1, number));
-  expect(stored?.classification).toMatchObject({ kind: 'ignored', reason: 'killed' });
+  expect(stored?.classification.reason).toBe('killed');
   await clock.pass(75 * minute);
   expect(harness.ingest.state.follows.size).toBe(0);
 });

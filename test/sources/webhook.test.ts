@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Classification } from '../../src/core/classification.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
@@ -43,17 +44,19 @@ const stale = { kind: 'accepted', result: 'stale' };
 const following = { kind: 'accepted', result: 'following' };
 const ignored = (reason: string) => ({ kind: 'accepted', result: 'ignored', reason });
 
+/** Of a pipeline in one tier at most. */
+function endOf({ tiers: [one], reason }: Classification): string | null {
+  if (reason !== null || !one) return reason;
+  return one.kind === 'deployment' ? `${one.outcome} at ${one.at}` : one.kind;
+}
+
 /** What the store holds of pipelines: repo key, number, status, and what it was found to be. */
 async function rows(exporter: SmallExporter): Promise<unknown[]> {
   return (await exporter.pipelines()).map(({ repo, record, classification }) => [
     repo,
     record.number,
     record.status,
-    classification.kind === 'deployment'
-      ? `${classification.outcome} at ${classification.at}`
-      : classification.kind === 'ignored'
-        ? classification.reason
-        : classification.kind,
+    endOf(classification),
   ]);
 }
 

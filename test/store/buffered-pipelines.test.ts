@@ -34,14 +34,14 @@ describe('createBufferedPipelines', () => {
     const { result, ...written } = await buffered(async (pipelines, table) => {
       await pipelines.put(one);
       await pipelines.put({ ...one, record: aRecord({ number: 1, status: 'failure' }) });
-      await pipelines.setCredited(1, 1, 3);
+      await pipelines.setCredited({ repo: 1, number: 1, tier: 'production' }, 3);
       const seen = await pipelines.get(1, 1);
       const before = await table.get(1, 1);
       await pipelines.flush();
       await pipelines.flush();
       return [before, seen, await table.get(1, 1)];
     });
-    const expected = { ...one, record: aRecord({ number: 1, status: 'failure' }), credited: 3 };
+    const expected = aStoredPipeline({ record: aRecord({ number: 1, status: 'failure' }), credited: 3 });
     expect(result).toEqual([null, expected, expected]);
     expect(written).toEqual({ puts: 1, credits: 0 });
   });
@@ -49,10 +49,10 @@ describe('createBufferedPipelines', () => {
   it('credits at once what was written before', async () => {
     const { result, ...written } = await buffered(async (pipelines, table) => {
       await table.put(one);
-      await pipelines.setCredited(1, 1, 3);
+      await pipelines.setCredited({ repo: 1, number: 1, tier: 'production' }, 3);
       return table.get(1, 1);
     });
-    expect(result?.credited).toBe(3);
+    expect(result?.credited.get('production')).toBe(3);
     expect(written).toEqual({ puts: 0, credits: 1 });
   });
 
@@ -82,9 +82,14 @@ describe('createBufferedPipelines', () => {
       await pipelines.put({ ...one, isHeld: true });
       await pipelines.creditAll(4);
       await pipelines.releaseHeld(1);
-      await pipelines.putChange(1, 1, { base: null, head: 'a', range: null });
+      await pipelines.putChange(
+        { repo: 1, number: 1, tier: 'production' },
+        { base: null, head: 'a', range: null },
+      );
       return pipelines.get(1, 1);
     });
-    expect(result).toMatchObject({ isHeld: false, credited: 4, change: { head: 'a' } });
+    expect(result?.isHeld).toBe(false);
+    expect(result?.credited.get('production')).toBe(4);
+    expect(result?.changes.get('production')?.head).toBe('a');
   });
 });

@@ -5,7 +5,6 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Classification } from '../../src/core/classification.ts';
 import type { Change } from '../../src/core/commit-range.ts';
 import { saidAt } from '../../src/core/failures/incident-report.ts';
 import type { OperatorMark, StoredMark } from '../../src/core/failures/operator-mark.ts';
@@ -24,6 +23,8 @@ import {
   aStep,
   aStoredPipeline,
   aWorkflow,
+  ignoredIn,
+  unfinishedIn,
 } from '../support/records.ts';
 
 /** More rows than any one slice holds. */
@@ -45,21 +46,22 @@ export async function collect<T>(slices: AsyncIterable<readonly T[]>): Promise<T
   return all;
 }
 
-const pipelineOf = (
-  repo: number,
-  number: number,
-  overrides: Partial<StoredPipeline> & { told?: Partial<PipelineRecord> } = {},
-): StoredPipeline => {
-  const { told, ...rest } = overrides;
-  return aStoredPipeline({ repo, record: aRecord({ number, ...told }), ...rest });
+interface Overrides extends Partial<Omit<StoredPipeline, 'credited' | 'changes'>> {
+  /** In each of its tiers. */
+  readonly credited?: number;
+  readonly change?: Change | null;
+  readonly told?: Partial<PipelineRecord>;
+}
+
+const pipelineOf = (repo: number, number: number, overrides: Overrides = {}): StoredPipeline => {
+  const { told, change = null, ...rest } = overrides;
+  const pipeline = aStoredPipeline({ repo, record: aRecord({ number, ...told }), ...rest });
+  return change ? { ...pipeline, changes: new Map([['production', change]]) } : pipeline;
 };
 
-const ignoredAs = (reason: 'killed' | 'branch', tier: string | null): Classification => ({
-  kind: 'ignored',
-  reason,
-  tier,
-});
-const unfinished: Classification = { kind: 'unfinished', tier: 'production' };
+const ignoredAs = (reason: 'killed' | 'branch', tier: string | null) => ignoredIn(tier, reason);
+const unfinished = unfinishedIn('production');
+const placeOf = (repo: number, number: number) => ({ repo, number, tier: 'production' });
 
 /** All that a store holds, in an order of its own, so that two moments can be compared. */
 async function contentOf(tx: Transaction): Promise<unknown> {
@@ -107,7 +109,7 @@ export function describeStore(
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(pipelineOf(repo, 1));
-          await tx.pipelines.setCredited(repo, 1, 33);
+          await tx.pipelines.setCredited(placeOf(repo, 1), 33);
           await tx.pairs.put(aPair({ repo }));
           await tx.meta.put('policy', 'a');
           expect(await tx.repos.all()).toHaveLength(1);
@@ -164,7 +166,7 @@ export function describeStore(
           await tx.pipelines.put(pipelineOf(repo, 1, { told: { status: 'failure' } }));
           await tx.pipelines.put(pipelineOf(repo, 3));
           await tx.pipelines.put(pipelineOf(other, 1));
-          await tx.pipelines.setCredited(repo, 1, 33);
+          await tx.pipelines.setCredited(placeOf(repo, 1), 33);
           await tx.pipelines.releaseHeld(repo);
           await tx.pairs.put(aPair({ repo, isKnown: false }));
           await tx.pairs.put(aPair({ repo: other }));
@@ -256,7 +258,7 @@ export function describeStore(
           const [one, other] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           for (const repo of [one, other]) {
             await tx.pipelines.put(pipelineOf(repo, 1));
-            await tx.pipelines.putChange(repo, 1, { base: null, head: 'c1', range: null });
+            await tx.pipelines.putChange(placeOf(repo, 1), { base: null, head: 'c1', range: null });
             await tx.pairs.put(aPair({ repo }));
             await tx.marks.put({
               repo,
@@ -366,11 +368,11 @@ export function describeStore(
     });
 
     describe('pipelines', () => {
-      it.each<[string, Partial<StoredPipeline> & { told?: Partial<PipelineRecord> }]>([
+      it.each<[string, Overrides]>([
         [
           'a deployment',
           {
-            classification: { ...aClassification(), outcome: 'failure', isRework: true } as Classification,
+            classification: aClassification({ outcome: 'failure', isRework: true }),
             credited: 35,
           },
         ],
@@ -380,6 +382,24 @@ export function describeStore(
         ],
         ['one that is ignored for how it ended', { classification: ignoredAs('killed', 'production') }],
         ['one that is out of scope', { classification: ignoredAs('branch', null) }],
+        [
+          'one that is in three tiers',
+          {
+            classification: {
+              tiers: [
+                { tier: 'live', kind: 'ignored', reason: 'not_reached' },
+                ...aClassification({ tier: 'production', outcome: 'failure' }).tiers,
+                ...aClassification({ tier: 'staging', at: 1050, startedAt: 1020 }).tiers,
+              ],
+              reason: null,
+            },
+            credited: 5,
+          },
+        ],
+        [
+          'one whose workflows are still to be read',
+          { classification: { tiers: [{ tier: 'production', kind: 'unread' }], reason: null }, credited: 7 },
+        ],
         ['one that is held', { isHeld: true, credited: 0x7fff_ffff }],
         [
           'one of which little was told',
@@ -471,10 +491,10 @@ export function describeStore(
           const pipeline = pipelineOf(repo, 1, { isHeld: true, credited: 1 });
           await tx.pipelines.put(pipeline);
           await tx.pipelines.put(pipelineOf(repo, 2));
-          await tx.pipelines.setCredited(repo, 1, 43);
-          await tx.pipelines.setCredited(repo, 99, 43);
+          await tx.pipelines.setCredited(placeOf(repo, 1), 43);
+          await tx.pipelines.setCredited(placeOf(repo, 99), 43);
           expect(await collect(tx.pipelines.all())).toEqual([
-            { ...pipeline, credited: 43 },
+            pipelineOf(repo, 1, { isHeld: true, credited: 43 }),
             pipelineOf(repo, 2),
           ]);
         });
@@ -519,7 +539,7 @@ export function describeStore(
             const key = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(key, 1));
             await tx.pipelines.put(pipelineOf(key, 2));
-            await tx.pipelines.putChange(key, 1, change);
+            await tx.pipelines.putChange(placeOf(key, 1), change);
             return key;
           });
           await store.transact(async (tx) => {
@@ -538,9 +558,9 @@ export function describeStore(
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(repo, 1));
-            await tx.pipelines.putChange(repo, 1, { base: 'a', head: 'd', range: null });
-            await tx.pipelines.putChange(repo, 1, told);
-            expect((await tx.pipelines.get(repo, 1))?.change).toEqual(told);
+            await tx.pipelines.putChange(placeOf(repo, 1), { base: 'a', head: 'd', range: null });
+            await tx.pipelines.putChange(placeOf(repo, 1), told);
+            expect((await tx.pipelines.get(repo, 1))?.changes.get('production')).toEqual(told);
           });
         });
 
@@ -548,14 +568,14 @@ export function describeStore(
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(repo, 1, { isHeld: true }));
-            await tx.pipelines.putChange(repo, 1, told);
+            await tx.pipelines.putChange(placeOf(repo, 1), told);
             const other: Change = { base: 'z', head: 'zz', range: null };
             await tx.pipelines.put(
               pipelineOf(repo, 1, { isHeld: true, change: other, told: { status: 'failure' } }),
             );
-            await tx.pipelines.setCredited(repo, 1, 3);
+            await tx.pipelines.setCredited(placeOf(repo, 1), 3);
             await tx.pipelines.creditAll(16);
-            expect((await collect(tx.pipelines.held(repo)))[0]?.change).toEqual(told);
+            expect((await collect(tx.pipelines.held(repo)))[0]?.changes.get('production')).toEqual(told);
             await tx.pipelines.releaseHeld(repo);
             expect(await tx.pipelines.get(repo, 1)).toEqual(
               pipelineOf(repo, 1, { change: told, credited: 19, told: { status: 'failure' } }),
@@ -566,10 +586,10 @@ export function describeStore(
         it('have none that was told before they were stored', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
-            await tx.pipelines.putChange(repo, 1, told);
+            await tx.pipelines.putChange(placeOf(repo, 1), told);
             expect(await tx.pipelines.get(repo, 1)).toBeNull();
             await tx.pipelines.put(pipelineOf(repo, 1));
-            expect((await tx.pipelines.get(repo, 1))?.change).toBeNull();
+            expect((await tx.pipelines.get(repo, 1))?.changes.size).toBe(0);
           });
         });
 
@@ -577,7 +597,7 @@ export function describeStore(
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(repo, 1, { change: told }));
-            expect((await tx.pipelines.get(repo, 1))?.change).toBeNull();
+            expect((await tx.pipelines.get(repo, 1))?.changes.size).toBe(0);
           });
         });
 
@@ -586,12 +606,12 @@ export function describeStore(
             const key = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(key, 1, { credited: 1 }));
             await tx.pipelines.put(pipelineOf(key, 2));
-            await tx.pipelines.putChange(key, 2, told);
+            await tx.pipelines.putChange(placeOf(key, 2), told);
             return key;
           });
           const attempt = store.transact(async (tx) => {
-            await tx.pipelines.putChange(repo, 1, told);
-            await tx.pipelines.putChange(repo, 2, { base: 'z', head: 'zz', range: null });
+            await tx.pipelines.putChange(placeOf(repo, 1), told);
+            await tx.pipelines.putChange(placeOf(repo, 2), { base: 'z', head: 'zz', range: null });
             await tx.pipelines.creditAll(16);
             throw new Error('Not today');
           });
@@ -614,8 +634,8 @@ export function describeStore(
             await tx.pipelines.put(pipelineOf(repo, 2, told('c2', 400)));
             await tx.pipelines.put(pipelineOf(repo, 3, { isHeld: true, ...told('tag', 500) }));
             await tx.pipelines.put(pipelineOf(other, 1, told('tag', 200)));
-            await tx.pipelines.putChange(repo, 1, { base: 'c0', head: 'tag', range: null });
-            await tx.pipelines.putChange(repo, 2, { base: 'tag', head: 'c2', range: null });
+            await tx.pipelines.putChange(placeOf(repo, 1), { base: 'c0', head: 'tag', range: null });
+            await tx.pipelines.putChange(placeOf(repo, 2), { base: 'tag', head: 'c2', range: null });
             expect(await tx.pipelines.commitOf(repo, 'tag')).toBe('tag');
             await tx.pipelines.putCommitId(repo, 'tag', 'c1');
             expect(await tx.pipelines.commitOf(repo, 'tag')).toBe('c1');
@@ -623,8 +643,8 @@ export function describeStore(
 
             const one = await tx.pipelines.get(repo, 1);
             expect([one?.commit, one?.record.commit]).toEqual(['c1', 'tag']);
-            expect(one?.change).toEqual({ base: 'c0', head: 'c1', range: null });
-            expect((await tx.pipelines.get(repo, 2))?.change?.base).toBe('c1');
+            expect(one?.changes.get('production')).toEqual({ base: 'c0', head: 'c1', range: null });
+            expect((await tx.pipelines.get(repo, 2))?.changes.get('production')?.base).toBe('c1');
             expect((await tx.pipelines.get(other, 1))?.commit).toBe('tag');
             expect((await collect(tx.pipelines.held(repo))).map(({ commit }) => commit)).toEqual(['c1']);
             expect((await collect(tx.pipelines.all(repo))).map(({ commit }) => commit)).toEqual([
@@ -681,7 +701,7 @@ export function describeStore(
           number: number,
           commit: string,
           createdAt: number | null,
-          overrides: Partial<StoredPipeline> = {},
+          overrides: Overrides = {},
         ) => pipelineOf(repo, number, { told: { commit, createdAt }, ...overrides });
 
         const fill = async (tx: Transaction): Promise<[number, number]> => {
@@ -695,7 +715,7 @@ export function describeStore(
             created(one, 6, 'c', 300, { isHeld: true }),
             created(one, 7, '', 100),
             created(one, 8, 'a', 800, { classification: aClassification({ tier: 'staging' }) }),
-            created(one, 9, 'a', 900, { classification: { kind: 'unfinished', tier: 'preview' } }),
+            created(one, 9, 'a', 900, { classification: unfinishedIn('preview') }),
             created(one, 10, 'a', 900, {
               classification: aClassification({ tier: 'canary' }),
               isHeld: true,
@@ -837,13 +857,10 @@ export function describeStore(
           await tx.pipelines.put(
             pipelineOf(repo, 7, {
               told: { startedAt: 1_785_500_000, finishedAt: 1_785_500_060, committedAt: 900 },
-              classification: {
-                kind: 'deployment',
-                tier: 'production',
-                outcome: 'failure',
-                at: 1100,
-                isRework: true,
-              },
+              classification: aClassification({
+                ...{ outcome: 'failure', isRework: true },
+                ...{ startedAt: 1_785_500_000, durationSeconds: 60 },
+              }),
               credited: 3,
             }),
           );
@@ -988,7 +1005,7 @@ export function describeStore(
             tx.pipelines.put(
               pipelineOf(repo, number, {
                 record: aRecord({ number, createdAt }),
-                classification: { kind: 'deployment', tier, outcome, at, isRework: false },
+                classification: aClassification({ tier, outcome, at }),
                 isHeld: number % 2 === 0,
               }),
             );
@@ -1035,6 +1052,8 @@ export function describeStore(
             skipped: 0,
             error: 0,
             no_timestamp: 0,
+            not_reached: 0,
+            no_parts: 0,
             limit: 0,
           });
         });
@@ -1132,7 +1151,7 @@ export function describeStore(
             let credited = 0;
             for await (const slice of tx.pipelines.held(two)) {
               for (const { record } of slice) {
-                await tx.pipelines.setCredited(two, record.number, 33);
+                await tx.pipelines.setCredited(placeOf(two, record.number), 33);
                 credited++;
               }
             }

@@ -65,11 +65,14 @@ export async function playHistory(history: History, world: World, play: Play): P
     together.push(
       world.ingest.submit(async (uow) => {
         answers.push({ repo, number, base, head, canTell: change.range !== null });
-        await uow.learnChange(lookup.repo, number, change);
+        await uow.learnChange(lookup.repo, lookup.tier, number, change);
       }),
     );
   };
-  const presentLookups = () => [...world.state.timelines.values()].flatMap(lookupsOf);
+  const presentLookups = () =>
+    [...world.state.timelines].flatMap(([key, timeline]) =>
+      lookupsOf(timeline, world.state.pairs.get(key)?.tier ?? ''),
+    );
   const release = async (repo: number): Promise<void> => {
     if (!world.state.repoById(repo)) return;
     await world.release(repo, play.horizon ?? null);

@@ -1,6 +1,6 @@
 /** Values of the core for tests: plain defaults, of which a test overrides what it is about. */
 
-import type { Classification } from '../../src/core/classification.ts';
+import type { Classification, IgnoreReason, InTier } from '../../src/core/classification.ts';
 import type { Deployment } from '../../src/core/deployment.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
@@ -102,28 +102,39 @@ export function aDeployment(overrides: Partial<Deployment> = {}): Deployment {
   };
 }
 
-export function aClassification(overrides: { tier?: string; at?: number } = {}): Classification {
-  return {
-    kind: 'deployment',
-    tier: 'production',
-    outcome: 'success',
-    at: 1100,
-    isRework: false,
-    ...overrides,
-  };
+/** A deployment in one tier. */
+export function aClassification(
+  overrides: Partial<Omit<Extract<InTier, { kind: 'deployment' }>, 'kind'>> = {},
+): Classification {
+  const { outcome = 'success', ...others } = overrides;
+  const times = { at: 1100, startedAt: 1010, durationSeconds: null };
+  const found = { tier: 'production', outcome, ...times, isRework: false };
+  return { tiers: [{ kind: 'deployment', ...found, ...others }], reason: null };
 }
 
-export function aStoredPipeline(overrides: Partial<StoredPipeline> = {}): StoredPipeline {
-  const { record = aRecord() } = overrides;
+/** Not ended, in one tier. */
+export function unfinishedIn(tier: string): Classification {
+  return { tiers: [{ tier, kind: 'unfinished' }], reason: null };
+}
+
+/** `null`: out of scope. */
+export function ignoredIn(tier: string | null, reason: IgnoreReason): Classification {
+  return { tiers: tier === null ? [] : [{ tier, kind: 'ignored', reason }], reason };
+}
+
+export function aStoredPipeline(
+  overrides: Partial<Omit<StoredPipeline, 'credited'>> & { credited?: number } = {},
+): StoredPipeline {
+  const { credited = 0, classification = aClassification(), record = aRecord(), ...rest } = overrides;
   return {
     repo: 1,
     record,
     commit: record.commit,
-    classification: aClassification(),
+    classification,
     isHeld: false,
-    credited: 0,
-    change: null,
-    ...overrides,
+    credited: new Map(classification.tiers.map(({ tier }) => [tier, credited])),
+    changes: new Map(),
+    ...rest,
   };
 }
 

@@ -7,6 +7,7 @@ import {
   reportToRepoFacts,
   toRecord,
   toRepoFacts,
+  toWholeRecord,
 } from '../../src/woodpecker/normalise.ts';
 import { timesAhead, timesOf } from '../../src/woodpecker/pipeline-times.ts';
 import { StepReport, WireEvent, WirePipeline, WireRepo } from '../../src/woodpecker/wire.ts';
@@ -36,8 +37,8 @@ const finishOf = (overrides: Readonly<Record<string, unknown>>, at = receivedAt)
   toRecord(aPipeline(overrides), 'rest', at).finishedAt;
 
 const outcomeOf = (record: PipelineRecord) => {
-  const found = classify(aPolicy(), aRepo(), record);
-  return found.kind === 'deployment' ? [found.outcome, found.at] : [found.kind];
+  const [one] = classify(aPolicy(), aRepo(), record).tiers;
+  return one?.kind === 'deployment' ? [one.outcome, one.at] : [one?.kind];
 };
 
 describe('toRecord', () => {
@@ -165,15 +166,10 @@ describe('toRecord', () => {
     expect(finishOf(overrides)).toBe(finishedAt);
   });
 
-  it('says which source it is from, and whether workflows came along', () => {
+  it('says which source it is from, and whether that one shows workflows', () => {
     expect(toRecord(aPipeline(), 'rest', receivedAt)).toMatchObject({ fromRest: true, hasWorkflows: false });
-    expect(toRecord(aPipeline({ workflows: [] }), 'other', receivedAt)).toMatchObject({
-      fromRest: false,
-      hasWorkflows: false,
-    });
-    expect(toRecord(aPipeline({ workflows: [{ state: 'success' }] }), 'other', receivedAt)).toMatchObject({
-      hasWorkflows: true,
-    });
+    expect(toWholeRecord(aPipeline(), receivedAt)).toMatchObject({ fromRest: true, hasWorkflows: true });
+    expect(toRecord(aPipeline(), 'other', receivedAt)).toMatchObject({ fromRest: false, hasWorkflows: true });
   });
 
   it('tells unknown event, branch, creation and start from empty ones', () => {
@@ -404,7 +400,7 @@ describe('a step’s report', () => {
       finishedAt: 1_785_500_390,
       updatedAt: 0,
       committedAt: 1_785_490_000,
-      hasWorkflows: false,
+      hasWorkflows: true,
       fromRest: false,
       canceledByStep: null,
       firstEndReportAt: null,

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { classify } from '../../src/core/classification.ts';
 import { mergeRecords, type PipelineRecord } from '../../src/core/pipeline.ts';
-import { toRecord } from '../../src/woodpecker/normalise.ts';
+import { toRecord, toWholeRecord } from '../../src/woodpecker/normalise.ts';
 import { WireEvent, WirePipeline } from '../../src/woodpecker/wire.ts';
 import { fixture } from '../support/fixtures.ts';
 import { aPolicy, aRepo } from '../support/records.ts';
@@ -12,12 +12,13 @@ import { aPolicy, aRepo } from '../support/records.ts';
 const receivedAt = 1_800_000_000;
 
 const read = (name: string): PipelineRecord =>
-  toRecord(WirePipeline.parse(fixture(`recorded/${name}.json`)), 'rest', receivedAt);
+  toWholeRecord(WirePipeline.parse(fixture(`recorded/${name}.json`)), receivedAt);
 
 const endOf = (record: PipelineRecord) => {
-  const found = classify(aPolicy(), aRepo(), record);
-  if (found.kind === 'deployment') return [found.outcome, found.at];
-  return found.kind === 'ignored' ? [found.reason] : [found.kind];
+  const { tiers, reason } = classify(aPolicy(), aRepo(), record);
+  const [one] = tiers;
+  if (one?.kind === 'deployment') return [one.outcome, one.at];
+  return [reason ?? one?.kind];
 };
 
 const ends: [name: string, ...end: (string | number)[]][] = [

@@ -192,7 +192,11 @@ function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
   if (!isShown || repos.length === 0) return null;
   const repo = repos.reduce((latest, other) => (other.namedAt > latest.namedAt ? other : latest));
   // Of repos that share a name, the one known for the shortest decides what is known of both.
-  const since = Math.max(...repos.map((one) => one.knownSince ?? Number.POSITIVE_INFINITY));
+  const since = Math.max(
+    ...repos.map((one) => one.knownSince ?? Number.POSITIVE_INFINITY),
+    // What a tier does with a pipeline is unknown until its workflows are read; the latest are read first.
+    ...pairs.flatMap((pair) => state.unread.get(pairKey(pair.repo, pair.tier)) ?? []),
+  );
   const knownSince = Number.isFinite(since) ? since : null;
   const timelines = pairs.flatMap((pair) => state.timelines.get(pairKey(pair.repo, pair.tier)) ?? []);
   return { repo, pairs, timelines, knownSince };

@@ -19,6 +19,8 @@ export interface State {
   readonly pairs: ReadonlyMap<string, Pair>;
   /** By `pairKey`. */
   readonly timelines: ReadonlyMap<string, Timeline>;
+  /** By `pairKey`: when the latest pipeline ended whose workflows are still to be read; Unix seconds. */
+  readonly unread: ReadonlyMap<string, number>;
   /** By `followKey`. */
   readonly follows: ReadonlyMap<string, Follow>;
   readonly tally: Tally;
@@ -59,6 +61,8 @@ export interface StateChange {
   readonly pairs: readonly Pair[];
   /** `null` removes one. */
   readonly timelines: ReadonlyMap<string, Timeline | null>;
+  /** `null` removes one. */
+  readonly unread: ReadonlyMap<string, number | null>;
   readonly follows: ReadonlyMap<string, Follow | null>;
   readonly tally: Tally;
   readonly incidents: readonly BookEntry[];
@@ -72,6 +76,7 @@ export function createState(): State {
   const confirmedAt = new Map<number, number>();
   const pairs = new Map<string, Pair>();
   const timelines = new Map<string, Timeline>();
+  const unread = new Map<string, number>();
   const follows = new Map<string, Follow>();
   const keyById = new Map<number, number>();
   const keysByName = new Map<string, Set<number>>();
@@ -150,6 +155,7 @@ export function createState(): State {
     repos,
     pairs,
     timelines,
+    unread,
     follows,
     incidents,
     get unknownIncidentPlaces() {
@@ -187,6 +193,7 @@ export function createState(): State {
       droppedRepos = [],
       pairs: changedPairs = [],
       timelines: changedTimelines = none,
+      unread: changedUnread = none,
       follows: changedFollows = none,
       tally: nextTally = tally,
       incidents: changedIncidents = [],
@@ -196,13 +203,14 @@ export function createState(): State {
       for (const [key, at] of confirmations) confirmedAt.set(key, at);
       clockAhead = nextClockAhead;
       const changes = changedRepos.length + changedPairs.length + changedTimelines.size + changedFollows.size;
-      const others = droppedRepos.length + changedIncidents.length + changedMarks.size;
+      const others = droppedRepos.length + changedIncidents.length + changedMarks.size + changedUnread.size;
       if (changes + others === 0 && nextTally === tally) return;
       const reposBefore = changedRepos.flatMap(({ key }) => repos.get(key) ?? []);
       for (const key of droppedRepos) dropRepo(key);
       for (const repo of changedRepos) applyRepo(repo);
       for (const pair of changedPairs) applyPair(pair);
       replaceAll(timelines, changedTimelines);
+      replaceAll(unread, changedUnread);
       replaceAll(follows, changedFollows);
       replaceAll(marks, changedMarks);
       for (const entry of changedIncidents) applyIncident(entry);

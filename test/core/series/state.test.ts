@@ -11,6 +11,7 @@ const aChange = (overrides: Partial<StateChange> = {}): StateChange => ({
   droppedRepos: [],
   pairs: [],
   timelines: new Map(),
+  unread: new Map(),
   follows: new Map(),
   tally: createTally(),
   incidents: [],

@@ -1,0 +1,106 @@
+/**
+ * How the part of a pipeline that deploys has ended: its matching workflows, or its matching steps in them.
+ *
+ * The rest of the pipeline does not matter. Guarantees: a pure function of the record and the rule.
+ */
+
+import { isCancelledWorkflow, isFailed, isStoppingStep } from './cancellation.ts';
+import { matchesAnyGlob } from './glob.ts';
+import type { PipelineRecord } from './pipeline.ts';
+import type { TierRule } from './policy.ts';
+import type { Step, Workflow } from './workflow.ts';
+
+/** All times are Unix seconds. */
+export type PartEnd =
+  | {
+      readonly kind: 'ran';
+      readonly end: 'success' | 'failure' | 'killed';
+      readonly startedAt: number;
+      /** `null`: nothing in the part tells it. */
+      readonly finishedAt: number | null;
+    }
+  | { readonly kind: 'not_reached' }
+  /** The pipeline has no workflows to look into. */
+  | { readonly kind: 'no_parts' };
+
+type End = 'success' | 'failure' | 'killed';
+
+/** A workflow or a step of the part. */
+interface Item {
+  readonly end: End;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  /** Whether the step that stopped the run is in it. */
+  readonly hasStopped: boolean;
+}
+
+/** Of a pipeline that has ended. */
+export function endOfPart({ workflows: globs, steps }: TierRule, record: PipelineRecord): PartEnd {
+  if (record.workflows.length === 0) return { kind: 'no_parts' };
+  const workflows = record.workflows.filter(({ name }) => !globs || matchesAnyGlob(globs, name));
+  const items = steps
+    ? workflows.flatMap((workflow) =>
+        workflow.steps
+          .filter(({ name }) => matchesAnyGlob(steps, name))
+          .map((step) => stepItem(step, workflow, record)),
+      )
+    : workflows.map((workflow) => workflowItem(workflow, record));
+  // By its start, not its state: the step of a skipped workflow says `killed`.
+  const ran = items.filter(({ startedAt }) => startedAt !== null);
+  if (ran.length === 0) return { kind: 'not_reached' };
+  const finishes = ran.flatMap(({ finishedAt }) => finishedAt ?? []);
+  return {
+    kind: 'ran',
+    end: endOfItems(ran),
+    startedAt: ran.reduce(
+      (least, { startedAt }) => Math.min(least, startedAt ?? least),
+      Number.MAX_SAFE_INTEGER,
+    ),
+    finishedAt: finishes.length === 0 ? null : finishes.reduce((a, b) => Math.max(a, b)),
+  };
+}
+
+function endOfItems(items: readonly Item[]): End {
+  if (items.some(({ end }) => end === 'failure')) return 'failure';
+  if (items.every(({ end }) => end === 'success')) return 'success';
+  return items.some(({ hasStopped }) => hasStopped) ? 'failure' : 'killed';
+}
+
+function workflowItem(workflow: Workflow, record: PipelineRecord): Item {
+  const { startedAt, finishedAt, steps } = workflow;
+  const hasStopped = steps.some((step) => isStoppingStep(step, record));
+  return { end: endOfWorkflow(workflow), startedAt, finishedAt, hasStopped };
+}
+
+function stepItem(step: Step, workflow: Workflow, record: PipelineRecord): Item {
+  const { startedAt, finishedAt } = step;
+  const hasStopped = isStoppingStep(step, record);
+  return { end: endOfStep(step, workflow, record), startedAt, finishedAt, hasStopped };
+}
+
+function endOfWorkflow(workflow: Workflow): End {
+  return isCancelledWorkflow(workflow) ? 'killed' : endOfState(workflow.state);
+}
+
+function endOfStep(step: Step, workflow: Workflow, record: PipelineRecord): End {
+  if (isCancelledWorkflow(workflow)) {
+    if (isStoppingStep(step, record)) return 'failure';
+    const areStatesTrue = workflow.steps.some(
+      ({ state, startedAt }) => state === 'killed' && startedAt !== null,
+    );
+    if (areStatesTrue) {
+      if (step.state === 'failure' && step.exitCode === 0) return 'killed';
+    } else if (step.finishedAt === null || step.finishedAt >= (workflow.finishedAt ?? 0)) {
+      return 'killed';
+    }
+  }
+  const end = endOfState(step.state);
+  // A step may fail without failing its workflow if it says `failure: ignore`.
+  return end === 'failure' && endOfWorkflow(workflow) === 'success' ? 'success' : end;
+}
+
+/** In a pipeline that has ended, what has not come to an end itself was killed. */
+function endOfState(state: string): End {
+  if (state === 'success') return 'success';
+  return isFailed(state) ? 'failure' : 'killed';
+}

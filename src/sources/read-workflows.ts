@@ -1,0 +1,115 @@
+/**
+ * Reads in the background the workflows of pipelines that were stored without them, and that a rule on workflows or steps
+ * could take: after a change of the policy, or an upgrade.
+ *
+ * Newest first within the history, a few requests a second, whatever else goes on. Guarantees: each is asked for once; one
+ * that Woodpecker no longer has, or has without workflows, is then known to have no parts.
+ */
+
+import { isWatched } from '../core/classification.ts';
+import type { PipelineRecord } from '../core/pipeline.ts';
+import type { Repo } from '../core/repo.ts';
+import { isUnread } from '../core/stored-pipeline.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import type { UnitOfWork } from '../ingest/unit-of-work.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
+import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { toWholeRecord } from '../woodpecker/normalise.ts';
+import { createRetries } from './backoff.ts';
+import { createNap } from './interruptible-sleep.ts';
+
+export interface ReadWorkflowsOptions {
+  readonly ingest: Ingest;
+  readonly client: WoodpeckerClient;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const readsPerSecond = 5;
+const longestNapMs = 60_000;
+const firstPauseMs = 5_000;
+const longestPauseMs = 600_000;
+
+/** Runs until `signal` is aborted, then rejects with its reason. */
+export async function readWorkflows(options: ReadWorkflowsOptions, signal: AbortSignal): Promise<never> {
+  const { ingest, clock, log } = options;
+  const nap = createNap({ ingest, clock }, 1_000);
+  const retries = createRetries(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
+  /** Repos of which everything within the history was read, as of a version of the state. */
+  const done = new Map<number, number>();
+  for (;;) {
+    signal.throwIfAborted();
+    const repo = nextRepo(ingest, ({ key }) => {
+      return done.get(key) !== ingest.state.version && retries.dueAt(key) <= clock.now();
+    });
+    if (!repo) {
+      await nap(longestNapMs, signal);
+      continue;
+    }
+    const startedAt = clock.now();
+    try {
+      const numbers = await ingest.read((rows) =>
+        rows.pipelines.unread(repo.key, repo.horizon ?? 0, readsPerSecond),
+      );
+      if (numbers.length === 0) done.set(repo.key, ingest.state.version);
+      else await readSome(options, repo, numbers, signal);
+      retries.noteSuccess(repo.key);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug('Workflows of older pipelines wait', { repo: repo.fullName, error: describeError(error) });
+      retries.noteFailure(repo.key);
+    }
+    const passed = clock.now() - startedAt;
+    await clock.sleep(Math.max(0, 1_000 - passed), signal);
+  }
+}
+
+/** The repo with the latest pipeline to read. */
+function nextRepo({ state, mode }: Ingest, isDue: (repo: Repo) => boolean): Repo | null {
+  let next: { readonly repo: Repo; readonly at: number } | null = null;
+  for (const [key, at] of state.unread) {
+    const repo = state.repos.get(state.pairs.get(key)?.repo ?? 0);
+    if (!repo?.woodpeckerId || !repo.revealed || repo.isGone || at <= (repo.horizon ?? 0)) continue;
+    if (!isWatched(mode.policy, repo.fullName) || !isDue(repo)) continue;
+    if (!next || at > next.at) next = { repo, at };
+  }
+  return next?.repo ?? null;
+}
+
+async function readSome(
+  { ingest, client, clock }: ReadWorkflowsOptions,
+  { key, woodpeckerId }: Repo,
+  numbers: readonly number[],
+  signal: AbortSignal,
+): Promise<void> {
+  const repoId = woodpeckerId ?? 0;
+  const read = await Promise.all(numbers.map((number) => readOne(client, repoId, number, signal)));
+  // Also 404 if the user may not see the repo: that says nothing of its pipelines.
+  if (read.includes(null)) await client.repo(repoId, signal);
+  const receivedAt = nowSeconds(clock);
+  await ingest.submit(async (uow) => {
+    for (const [index, number] of numbers.entries()) {
+      const wire = read[index];
+      if (wire) await uow.observe(key, toWholeRecord(wire, receivedAt), 'live');
+      await giveUp(uow, key, number);
+    }
+  });
+}
+
+async function readOne(client: WoodpeckerClient, repoId: number, number: number, signal: AbortSignal) {
+  try {
+    return await client.pipeline(repoId, number, signal);
+  } catch (error) {
+    if (error instanceof NotFound) return null;
+    throw error;
+  }
+}
+
+/** What is stored is all there is, if Woodpecker has nothing newer. */
+async function giveUp(uow: UnitOfWork, repoKey: number, number: number): Promise<void> {
+  const stored = await uow.tx.pipelines.get(repoKey, number);
+  if (!stored || !isUnread(stored)) return;
+  const final: PipelineRecord = { ...stored.record, hasWorkflows: true };
+  await uow.observe(repoKey, final, 'live');
+}

@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest';
+import { classify } from '../../src/core/classification.ts';
+import { endOfPart } from '../../src/core/parts.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import type { TierRule } from '../../src/core/policy.ts';
+import type { Step, Workflow } from '../../src/core/workflow.ts';
+import { aPolicy, aRecord, aRepo, aStep, aWorkflow } from '../support/records.ts';
+
+const deploys: TierRule = { tier: 'production', workflows: ['deploy'] };
+const ships: TierRule = { tier: 'production', steps: ['ship'] };
+
+const withSteps = (workflow: Partial<Workflow>, ...steps: Partial<Step>[]): Workflow =>
+  aWorkflow({ ...workflow, steps: steps.map((step) => aStep(step)) });
+const ended = (rule: TierRule, workflows: readonly Workflow[], told: Partial<PipelineRecord> = {}) => {
+  const part = endOfPart(rule, aRecord({ workflows, ...told }));
+  return part.kind === 'ran' ? part.end : part.kind;
+};
+
+describe('endOfPart', () => {
+  it('takes every workflow of a name, from the earliest start to the latest finish', () => {
+    const workflows = [
+      aWorkflow({ startedAt: 1020, finishedAt: 1090 }),
+      aWorkflow({ startedAt: 1010, finishedAt: 1080 }),
+      aWorkflow({ name: 'test', startedAt: 1000, finishedAt: 1200 }),
+    ];
+    expect(endOfPart(deploys, aRecord({ workflows }))).toEqual({
+      ...{ kind: 'ran', end: 'success', startedAt: 1010, finishedAt: 1090 },
+    });
+  });
+
+  it('takes matching steps inside matching workflows if a rule names both', () => {
+    const rule: TierRule = { tier: 'production', workflows: ['deploy'], steps: ['ship', 'publish-*'] };
+    const workflows = [
+      withSteps(
+        {},
+        { name: 'publish-web', state: 'failure', exitCode: 1, startedAt: 1030, finishedAt: 1040 },
+      ),
+      withSteps({ name: 'test' }, { name: 'ship', startedAt: 1000, finishedAt: 1200 }),
+    ];
+    expect(endOfPart(rule, aRecord({ workflows }))).toEqual({
+      ...{ kind: 'ran', end: 'success', startedAt: 1030, finishedAt: 1040 },
+    });
+    const failed = workflows.map((one) => ({ ...one, state: 'failure' }));
+    expect(ended(rule, failed)).toBe('failure');
+  });
+
+  it.each([
+    ['no workflow has its name', [aWorkflow({ name: 'test' })], deploys],
+    ['its workflow was skipped', [aWorkflow({ state: 'skipped', startedAt: null, steps: [] })], deploys],
+    [
+      'its step never started, though it says killed',
+      [withSteps({}, { state: 'killed', startedAt: null })],
+      ships,
+    ],
+  ])('was not reached if %s', (_, workflows, rule) => {
+    expect(ended(rule, workflows)).toBe('not_reached');
+  });
+
+  it('has no parts in a pipeline without workflows', () => {
+    expect(ended(deploys, [])).toBe('no_parts');
+  });
+
+  it('does not tell its finish if nothing in it does', () => {
+    expect(endOfPart(deploys, aRecord({ workflows: [aWorkflow({ finishedAt: null })] }))).toMatchObject({
+      finishedAt: null,
+    });
+  });
+
+  it('has failed if anything in it failed, whatever else was killed', () => {
+    const killed = aWorkflow({ state: 'killed', error: 'Canceled' });
+    expect(ended(deploys, [aWorkflow({ state: 'failure' }), killed])).toBe('failure');
+    expect(ended(deploys, [aWorkflow(), killed])).toBe('killed');
+  });
+
+  it('takes what still runs in an ended pipeline for killed', () => {
+    expect(ended(deploys, [aWorkflow({ state: 'running', finishedAt: null })])).toBe('killed');
+  });
+
+  it('takes a failed step for a success if its workflow succeeded all the same', () => {
+    expect(ended(ships, [withSteps({ state: 'success' }, { state: 'failure', exitCode: 1 })])).toBe(
+      'success',
+    );
+  });
+
+  describe('in a cancelled workflow', () => {
+    const canceled = { state: 'failure', error: 'Canceled', finishedAt: 1100 };
+
+    it('believes the steps if one that ran says killed, but no failure with exit code 0', () => {
+      const other: Partial<Step> = { name: 'smoke', state: 'killed' };
+      expect(ended(ships, [withSteps(canceled, { state: 'success' }, other)])).toBe('success');
+      expect(ended(ships, [withSteps(canceled, { state: 'failure', exitCode: 1 }, other)])).toBe('failure');
+      expect(ended(ships, [withSteps(canceled, { state: 'failure', exitCode: 0 }, other)])).toBe('killed');
+    });
+
+    it('otherwise takes a step for killed that has no finish, or finished not before its workflow', () => {
+      const end = (finishedAt: number | null, state = 'success') =>
+        ended(ships, [withSteps(canceled, { state, finishedAt, exitCode: 126 })]);
+      expect(end(1099)).toBe('success');
+      expect(end(1100)).toBe('killed');
+      expect(end(1104, 'failure')).toBe('killed');
+      expect(end(null, 'failure')).toBe('killed');
+      expect(end(1099, 'failure')).toBe('failure');
+    });
+
+    it('takes the step that stopped the run for failed, if it is in the part', () => {
+      const workflows = [
+        withSteps(
+          canceled,
+          { name: 'ship', state: 'killed' },
+          { name: 'lint', state: 'failure', exitCode: 1 },
+        ),
+      ];
+      const by = (canceledByStep: string) => ({ status: 'killed', canceledByStep });
+      expect(ended(ships, workflows, by('lint'))).toBe('killed');
+      expect(ended({ ...ships, steps: ['lint'] }, workflows, by('lint'))).toBe('failure');
+      expect(ended(deploys, workflows, by('lint'))).toBe('failure');
+      expect(ended(deploys, workflows, by('other'))).toBe('killed');
+    });
+  });
+});
+
+describe('classify: several tiers from one pipeline', () => {
+  const staging: TierRule = { tier: 'staging', workflows: ['deploy-staging'] };
+  const production: TierRule = { tier: 'production', workflows: ['deploy-production'] };
+  const workflows = [
+    aWorkflow({ name: 'deploy-staging', startedAt: 1010, finishedAt: 1050 }),
+    aWorkflow({ name: 'deploy-production', startedAt: null, finishedAt: null, state: 'skipped' }),
+  ];
+  const classified = (tiers: TierRule[], told: Partial<PipelineRecord> = {}, failure = ['failure']) => {
+    const policy = aPolicy({ tiers, deployments: { failure } });
+    const found = classify(policy, aRepo(), aRecord({ workflows, ...told }));
+    const words = found.tiers.map((one) => {
+      if (one.kind === 'deployment') return [one.tier, one.outcome, one.startedAt, one.at];
+      return [one.tier, one.kind === 'ignored' ? one.reason : one.kind];
+    });
+    return [words, found.reason];
+  };
+
+  it('is a deployment in each tier whose part ran', () => {
+    expect(classified([staging, production], { status: 'failure' })).toEqual([
+      [
+        ['production', 'not_reached'],
+        ['staging', 'success', 1010, 1050],
+      ],
+      null,
+    ]);
+  });
+
+  it('is ignored with one reason if no part ran', () => {
+    expect(classified([production], { status: 'failure' })).toEqual([
+      [['production', 'not_reached']],
+      'not_reached',
+    ]);
+    expect(classified([production], { status: 'killed' })).toEqual([
+      [['production', 'not_reached']],
+      'not_reached',
+    ]);
+  });
+
+  it('is ignored as killed if the part of another tier was killed', () => {
+    const killed = workflows.map((one) =>
+      one.startedAt ? { ...one, state: 'killed', error: 'Canceled' } : one,
+    );
+    const told = { status: 'killed', workflows: killed };
+    expect(classified([production, staging], told)[1]).toBe('killed');
+    expect(classified([production, staging], told, ['failure', 'killed'])).toEqual([
+      [
+        ['production', 'not_reached'],
+        ['staging', 'failure', 1010, 1050],
+      ],
+      null,
+    ]);
+  });
+
+  it('reads no later rule of a tier that a part rule has decided, and none after a rule for whole pipelines', () => {
+    const whole: TierRule = { tier: 'production' };
+    expect(classified([production, whole, { tier: 'other' }])).toEqual([
+      [
+        ['other', 'success', 1010, 1100],
+        ['production', 'not_reached'],
+      ],
+      null,
+    ]);
+    expect(classified([whole, staging])).toEqual([[['production', 'success', 1010, 1100]], null]);
+  });
+
+  it('uses the default tier only if no rule takes the pipeline', () => {
+    const never: TierRule = { ...staging, events: ['tag'] };
+    expect(classified([production])[0]).toEqual([['production', 'not_reached']]);
+    expect(classified([never])[0]).toEqual([['unassigned', 'success', 1010, 1100]]);
+  });
+
+  it.each(['canceled', 'declined', 'skipped', 'error'])(
+    'keeps the reason %s, and reads no workflows',
+    (status) => {
+      const told = { status, hasWorkflows: false, workflows: [] };
+      expect(classified([staging], told, ['failure', 'error'])).toEqual([[['staging', status]], status]);
+    },
+  );
+
+  it('is unread until its workflows are known, and has no parts if there are none', () => {
+    expect(classified([staging], { workflows: [], hasWorkflows: false })).toEqual([
+      [['staging', 'unread']],
+      null,
+    ]);
+    expect(classified([staging], { workflows: [] })).toEqual([[['staging', 'no_parts']], 'no_parts']);
+    expect(classified([staging], { status: 'running' })).toEqual([[['staging', 'unfinished']], null]);
+  });
+
+  it('takes the end of the pipeline if the part does not tell its own', () => {
+    const open = [aWorkflow({ name: 'deploy-staging', finishedAt: null })];
+    expect(classified([staging], { workflows: open })[0]).toEqual([['staging', 'success', 1010, 1100]]);
+  });
+
+  describe('by tag', () => {
+    const tagged: TierRule = { tier: 'production', events: ['tag'], tags: ['v*', '!*-*'] };
+    const tierOf = (ref: string | null, hasWorkflows = true) =>
+      classified([tagged], { event: 'tag', branch: null, ref, hasWorkflows })[0];
+
+    it('takes the tags that its globs name, and none that they exclude', () => {
+      expect(tierOf('refs/tags/v1.0.0')).toEqual([['production', 'success', 1010, 1100]]);
+      expect(tierOf('refs/tags/v1.0.0-rc.1')).toEqual([['unassigned', 'success', 1010, 1100]]);
+      expect(tierOf('refs/heads/v1')).toEqual([['unassigned', 'success', 1010, 1100]]);
+    });
+
+    it('waits for a ref that can still be read', () => {
+      expect(tierOf(null, false)).toEqual([['production', 'unread']]);
+      expect(tierOf(null)).toEqual([['unassigned', 'success', 1010, 1100]]);
+    });
+  });
+});
