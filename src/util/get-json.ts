@@ -14,6 +14,7 @@ import {
   describeRedirect,
   refusesPlainHttp,
 } from './connection-advice.ts';
+import { createSlots } from './slots.ts';
 
 /** An answer that stays the same however often one asks. */
 export class Refused extends Error {
@@ -250,41 +251,4 @@ export function readRetryAfterMs(headers: Headers): number | null {
     ? Number(header) * 1000
     : Date.parse(/ GMT$/.exec(header)?.input ?? '') - Date.now();
   return Number.isFinite(ms) ? Math.max(ms, 0) : null;
-}
-
-/** Lets at most `size` run at once; the others wait in the order in which they came. */
-function createSlots(size: number): { use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> } {
-  let free = size;
-  const waiting = new Set<() => void>();
-  const takeTurn = (signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const begin = () => {
-        signal.removeEventListener('abort', giveUp);
-        resolve();
-      };
-      const giveUp = () => {
-        waiting.delete(begin);
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', giveUp, { once: true });
-      waiting.add(begin);
-    });
-  return {
-    async use(work, signal) {
-      signal.throwIfAborted();
-      if (free > 0) free--;
-      else await takeTurn(signal);
-      try {
-        return await work();
-      } finally {
-        const [next] = waiting;
-        if (next) {
-          waiting.delete(next);
-          next();
-        } else {
-          free++;
-        }
-      }
-    },
-  };
 }

@@ -1,0 +1,40 @@
+/** A bound on how much runs at once. */
+
+/** Lets at most `size` run at once; the others wait in the order in which they came. */
+export function createSlots(size: number): {
+  use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+} {
+  let free = size;
+  const waiting = new Set<() => void>();
+  const takeTurn = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const begin = () => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        waiting.delete(begin);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      waiting.add(begin);
+    });
+  return {
+    async use(work, signal) {
+      signal.throwIfAborted();
+      if (free > 0) free--;
+      else await takeTurn(signal);
+      try {
+        return await work();
+      } finally {
+        const [next] = waiting;
+        if (next) {
+          waiting.delete(next);
+          next();
+        } else {
+          free++;
+        }
+      }
+    },
+  };
+}
