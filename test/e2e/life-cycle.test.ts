@@ -103,8 +103,8 @@ describe('SIGTERM', () => {
     onTestFinished(() => woodpecker.close());
     const forge = await startFakeForge({ kind: 'forgejo' });
     onTestFinished(() => forge.close());
-    woodpecker.addRepo({ fullName: 'acme/shop', private: true, access: { alice: 'push' } });
-    forge.addRepo('acme/shop');
+    const forgeRemoteId = String(forge.addRepo('acme/shop'));
+    woodpecker.addRepo({ fullName: 'acme/shop', forgeRemoteId, private: true, access: { alice: 'push' } });
     const committedAt = Math.floor(Date.now() / 1000) - 500;
     const first = forge.commit('acme/shop', { committedAt });
     const second = forge.commit('acme/shop', { parents: [first], committedAt });
