@@ -74,6 +74,11 @@ export async function listen(
     if (request.socket.destroyed) return;
     for (const [name, value] of securityHeaders) response.setHeader(name, value);
     if (onRequest) tellOfEnd(request, response, onRequest);
+    // HTTP/0.9: nobody with a right to be here speaks it, and its answers have no status.
+    if (request.httpVersionMajor < 1) {
+      response.writeHead(400, { connection: 'close' }).end();
+      return;
+    }
     void answer(request, response);
   });
   await new Promise<void>((resolve, reject) => {

@@ -20,7 +20,6 @@ import {
 import { type Container, type Engine, librariesOf, startEngine } from './engine.ts';
 
 const secret = 'image-webhook-secret';
-const readme = readFileSync(join(repository, 'README.md'), 'utf8');
 const settings = settingsOf(lineageOf('exporter'));
 
 describe('the Dockerfile', () => {
@@ -145,7 +144,7 @@ describe.skipIf(isMissing('podman'))('the image, built and run by Podman', () =>
     expect(status).toMatch(/^CapEff:\s+0+$/m);
     expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
 
-    const event = /-d @(\S+)/.exec(readme)?.[1] ?? '';
+    const event = 'test/fixtures/woodpecker/v3.17.0-event.json';
     const posted = await fetch(`${first.url}/webhook`, {
       method: 'POST',
       headers: { authorization: `Bearer ${secret}` },
