@@ -94,7 +94,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const stopping = new AbortController();
   const onEvent: OnEvent = metrics.countEvent;
   const asking: Asking | null = config.woodpecker
-    ? startAsking({ config, clock, log, ingest, onEvent, metrics, signal: stopping.signal })
+    ? startAsking({
+        config,
+        clock,
+        log,
+        ingest,
+        onEvent,
+        metrics,
+        signal: stopping.signal,
+        onBackfilled: () => leadTimes?.askAgain(),
+      })
     : null;
   const lanes = [
     ...(asking?.lanes ?? []),
@@ -126,6 +135,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       reconciledAt: metrics.reconciliation().lastAt,
       missed: metrics.reconciliation().missed,
     },
+    forge: config.forge &&
+      leadTimes && { url: config.forge.url, pending: leadTimes.pending, troubles: leadTimes.troubles },
     sources: metrics.activity().filter(({ source }) => existing.has(source as Source)),
     following: state.follows.size,
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),

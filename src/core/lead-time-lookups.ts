@@ -1,8 +1,17 @@
-/** What the forge is still to be asked: for each deployment that a timeline holds, the step from the one before it. */
+/** What the forge is still to be asked: for each deployment of a series, the step from the one before it. */
 
-import { changeLeadTime, type Delivered, lookupFor } from './figures/change-lead-time.ts';
-import type { Figure } from './figures/figure.ts';
+import type { Deployment } from './deployment.ts';
+import {
+  changeLeadTime,
+  type Delivered,
+  type LastCommit,
+  lastCommitAfter,
+  lookupFor,
+} from './figures/change-lead-time.ts';
+import type { Figure, FigureRules } from './figures/figure.ts';
+import type { Fold } from './figures/fold.ts';
 import { figures } from './figures/index.ts';
+import { counts, type KnownGround } from './known-ground.ts';
 import type { Timeline } from './series/reducer.ts';
 
 export interface Lookup {
@@ -19,16 +28,41 @@ export interface Lookup {
 
 const place = figures.indexOf(changeLeadTime as Figure<unknown>);
 
-/** In order of time; what is older than the timeline's base is asked for no more. */
-export function lookupsOf(timeline: Timeline, tier: string): readonly Lookup[] {
-  let delivered = timeline.base.states[place] as Delivered;
-  if (!delivered.rules.asksForge) return [];
-  const lookups: Lookup[] = [];
-  for (const deployment of timeline.recent) {
-    const wanted = lookupFor(delivered, deployment);
-    if (wanted)
-      lookups.push({ repo: deployment.repo, tier, number: deployment.number, at: deployment.at, ...wanted });
-    delivered = changeLeadTime.step(delivered, deployment);
-  }
-  return lookups;
+function deliveredAt({ states }: Fold): Delivered {
+  return states[place] as Delivered;
+}
+
+/** In order of time; see `pendingBefore` for what is older than the timeline's base. */
+export function lookupsOf({ base, recent }: Timeline, tier: string): readonly Lookup[] {
+  const finder = createLookupFinder(deliveredAt(base), base.ground, tier);
+  return recent.flatMap((deployment) => finder.next(deployment) ?? []);
+}
+
+/** How many deployments older than the timeline's base the forge is still to be asked for. */
+export function pendingBefore({ base }: Timeline): number {
+  return deliveredAt(base).pending;
+}
+
+export interface LookupFinder {
+  /** What the forge is to be asked for the next deployment of the series, in order of time; `null`: nothing. */
+  next(deployment: Deployment): Lookup | null;
+}
+
+/** `start`: before the first deployment. */
+export function createLookupFinder(start: LastCommit, ground: KnownGround, tier: string): LookupFinder {
+  let last = start;
+  return {
+    next(deployment) {
+      if (!last.rules.asksForge || !counts(ground, deployment)) return null;
+      const { repo, number, at } = deployment;
+      const wanted = lookupFor(last, deployment);
+      last = lastCommitAfter(last, deployment);
+      return wanted && { repo, tier, number, at, ...wanted };
+    },
+  };
+}
+
+/** Before the first deployment of any series. */
+export function beforeAll(rules: FigureRules): LastCommit {
+  return { rules, commit: null };
 }

@@ -22,6 +22,8 @@ export interface Status {
   readonly notReady: string | null;
   /** `null` in webhook-only mode. */
   readonly woodpecker: WoodpeckerStatus | null;
+  /** `null`: none is asked. */
+  readonly forge: ForgeStatus | null;
   readonly sources: readonly SourceActivity[];
   readonly following: number;
   readonly backfills: readonly BackfillSummary[];
@@ -31,6 +33,14 @@ export interface Status {
   readonly policy: Pick<Policy, 'windows' | 'rework'>;
   readonly ignored: readonly { readonly reason: IgnoreReason; readonly pipelines: number }[];
   readonly events: readonly EventCount[];
+}
+
+export interface ForgeStatus {
+  readonly url: string;
+  /** Deployments that it is still to be asked for. */
+  readonly pending: number;
+  /** What is wrong and what to do, as it was logged. */
+  readonly troubles: readonly string[];
 }
 
 export interface WoodpeckerStatus {
@@ -59,9 +69,9 @@ export async function renderStatusPage(status: Status): Promise<string> {
     'woodpecker-dora-exporter',
     html`<h1>woodpecker-dora-exporter <span class="dim">${status.version}</span></h1>
 <p>${status.notReady === null ? html`<span class="good">Ready</span>` : html`<span class="bad">Not ready:</span> ${status.notReady}`},
-running for ${age(status.now - status.startedAt)}. ${woodpeckerLine(status)}
+running for ${age(status.now - status.startedAt)}. ${woodpeckerLine(status)}${forgeLine(status)}
 Figures are at <a href="metrics"><code>metrics</code></a>, and described with all else at <a href="api/openapi.json"><code>api/openapi.json</code></a>.</p>
-${status.woodpecker?.troubles.map((trouble) => html`<p class="bad">${trouble}</p>`) ?? ''}
+${[...(status.woodpecker?.troubles ?? []), ...(status.forge?.troubles ?? [])].map((trouble) => html`<p class="bad">${trouble}</p>`)}
 ${tiersSection(status)}
 ${pairsSection(status)}
 ${status.woodpecker ? missingRepoNote : ''}
@@ -84,6 +94,12 @@ function woodpeckerLine({ woodpecker, following, now }: Status): Html {
   return html`Woodpecker at <code>${url}</code> ${health}${streamWords(isStreaming)}; ${counted(following, 'unfinished pipeline is', 'unfinished pipelines are')}
 followed, ${counted(backlog, 'repo waits', 'repos wait')} to be brought up to date. Last reconciliation: ${moment(reconciledAt ?? 0, now)};
 ends it has found since the start that webhook and stream had missed: ${missed}.`;
+}
+
+function forgeLine({ forge }: Status): Html {
+  if (!forge) return html``;
+  const pending = counted(forge.pending, 'deployment');
+  return html` Lead times come from the forge at <code>${forge.url}</code>, which is still to be asked for ${pending}.`;
 }
 
 function streamWords(isStreaming: boolean | null): Html {

@@ -5,7 +5,6 @@
  * store has committed: the caller then applies the change that `finish` returned.
  */
 
-import type { Change } from '../core/commit-range.ts';
 import { creditAtFirst, creditsAfterMove, creditsAtFirst, creditsWhenSettled } from '../core/countable.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { isSameGround, knownGroundOf } from '../core/known-ground.ts';
@@ -19,6 +18,7 @@ import { changesFor, isDeployment, type StoredPipeline, tiersOf } from '../core/
 import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
 import type { Transaction } from '../store/store.ts';
 import { createCommitFirsts } from './first-pipeline-of-commit.ts';
+import { createForgeAnswers, type ForgeAnswers } from './forge-answers.ts';
 import { createIncidentChanges, type IncidentChanges } from './incident-changes.ts';
 import { type IntakeMode, noLimits, rulesOf } from './ingest-options.ts';
 import { createAdmission } from './limits.ts';
@@ -39,6 +39,7 @@ export interface UnitOfWork {
   readonly tx: Transaction;
   readonly incidents: IncidentChanges;
   readonly marks: MarkChanges;
+  readonly forge: ForgeAnswers;
   repoById(woodpeckerId: number): Repo | null;
   repoByName(fullName: string): Repo | null;
   /** Those that share the name, whatever its case; the one named last comes first. */
@@ -50,17 +51,6 @@ export interface UnitOfWork {
   putRepo(repo: Repo): Promise<void>;
   /** Merges what was observed into what is known. A scan's find is held until `release`. */
   observe(repoKey: number, record: PipelineRecord, origin: 'live' | 'scan'): Promise<Observed>;
-  /**
-   * Stores what the forge reported of a deployment to a tier. `commit`: the commit that its head stands for; `null`:
-   * unknown.
-   */
-  learnChange(
-    repoKey: number,
-    tier: string,
-    number: number,
-    change: Change,
-    commit?: string | null,
-  ): Promise<void>;
   /** Lets all that is held of a repo into state and ledger, and shows its series. */
   release(repoKey: number): Promise<void>;
   follow(target: Follow['target'], number: number): Follow | null;
@@ -144,6 +134,7 @@ export function createUnitOfWork(
     tx,
     incidents,
     marks,
+    forge: createForgeAnswers(tx, series, firsts),
     repoById: repos.byId,
     repoByName: (fullName) => repos.named(fullName)[0] ?? null,
     reposByName: repos.named,
@@ -196,19 +187,6 @@ export function createUnitOfWork(
       if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
       const isNews = !before || !saysTheSame(before.record, record);
       return { result: isNews ? 'stored' : 'duplicate', pipeline: after };
-    },
-
-    async learnChange(repoKey, tier, number, change, commit = null) {
-      const before = await tx.pipelines.get(repoKey, number);
-      if (!before) return;
-      await tx.pipelines.putChange({ repo: repoKey, number, tier }, change);
-      if (commit !== null && commit !== change.head) {
-        await tx.pipelines.putCommitId(repoKey, change.head, commit);
-        // Any deployment of the repo may have been known by that id, or have followed one.
-        rebuildSeries(repos.at(repoKey));
-      }
-      const after = await tx.pipelines.get(repoKey, number);
-      if (after) series.replace(repoKey, before, after, await firsts.of(repoKey, after.commit));
     },
 
     async release(repoKey) {

@@ -47,10 +47,13 @@ interface AskingOptions {
   readonly onEvent: OnEvent;
   readonly metrics: SelfMetrics;
   readonly signal: AbortSignal;
+  /** Called at the end of each backfill. */
+  readonly onBackfilled: () => void;
 }
 
 /** Begins to ask. Throws where there is no Woodpecker. */
-export function startAsking({ config, clock, log, ingest, onEvent, metrics, signal }: AskingOptions): Asking {
+export function startAsking(options: AskingOptions): Asking {
+  const { config, clock, log, ingest, onEvent, metrics, signal, onBackfilled } = options;
   if (!config.woodpecker) throw new Error('There is no Woodpecker to ask');
   const health = createWoodpeckerHealth(clock, log, (isUp) => {
     metrics.setWoodpeckerUp(isUp);
@@ -81,7 +84,10 @@ export function startAsking({ config, clock, log, ingest, onEvent, metrics, sign
     log,
     historySeconds,
     signal,
-    onRunning: metrics.setBackfillRunning,
+    onRunning(isRunning) {
+      metrics.setBackfillRunning(isRunning);
+      if (!isRunning) onBackfilled();
+    },
   });
   const stream = createEventStream({
     ingest,

@@ -177,12 +177,14 @@ export function idsOfCommit(repo: string, commit: string): string {
   return `SELECT ${commit} UNION ALL SELECT told FROM commit_ids WHERE commit_ids.repo = ${repo} AND commit_id = ${commit}`;
 }
 
-/** Columns of `changes`, by the names that `toChanges` takes. */
-export const changeColumns = [
+/** The ends of a change, by the names that `toChanges` takes. */
+export const changeEnds = [
   `${commitOf('changes.base', 'changes.repo')} AS change_base`,
   `${commitOf('changes.head', 'changes.repo')} AS change_head`,
-  'changes.commits AS change_commits',
 ].join(', ');
+
+/** A whole change. */
+export const changeColumns = `${changeEnds}, changes.commits AS change_commits`;
 
 /** All columns of `pipelines` that `toPipeline` takes. */
 export const storedColumns = `pipelines.*, ${commitOf('commit_sha', 'pipelines.repo')} AS commit_id`;

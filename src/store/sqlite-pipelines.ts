@@ -5,6 +5,7 @@ import type { Outcome } from '../core/deployment.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import {
   changeColumns,
+  changeEnds,
   commitOf,
   deploymentColumns,
   deploymentRowColumns,
@@ -129,7 +130,12 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
         after = [last.repo, last.record.number];
       }
     },
-    async *deployments({ only, withFirstSeen = false, sliceRows: atOnce = sliceRows } = {}) {
+    async *deployments({
+      only,
+      withFirstSeen = false,
+      withoutCommits = false,
+      sliceRows: atOnce = sliceRows,
+    } = {}) {
       const where = only
         ? 'repo = ? AND tier = ? AND (deployed_at, number) > (?, ?)'
         : '(repo, tier, deployed_at, number) > (?, ?, ?, ?)';
@@ -138,7 +144,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
             AND same.repo = deployments.repo AND deployments.commit_sha <> ''
             AND same.commit_sha IN (${idsOfCommit('deployments.repo', commitOf('deployments.commit_sha', 'deployments.repo'))}))`
         : 'NULL';
-      const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${changeColumns}
+      const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${withoutCommits ? changeEnds : changeColumns}
         FROM deployments LEFT JOIN changes USING (repo, number, tier)
         WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${atOnce}`;
       let after: SqlValue[] = [

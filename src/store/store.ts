@@ -155,6 +155,8 @@ export interface DeploymentSelection {
   };
   /** Whether to find out when each commit's first pipeline was created. */
   readonly withFirstSeen?: boolean;
+  /** Leaves out the commits of what the forge reported, which may be many. */
+  readonly withoutCommits?: boolean;
   /** How many to hold at a time, at most; for whoever goes through many selections at once. */
   readonly sliceRows?: number;
 }

@@ -121,11 +121,16 @@ describe('an exported history', () => {
     const commit = (id: string, committedAt: number) => ({ id, committedAt, isMerge: false });
     await world.ingest.submit(async (uow) => {
       const { key } = await uow.repoOf(facts);
+      await uow.forge.learn(key, 'unassigned', 1, {
+        base: null,
+        head: 'a',
+        range: { added: [], removed: [] },
+      });
       const range = { added: [commit('b', 2400), commit('b0', 2300)], removed: [] };
-      await uow.learnChange(key, 'unassigned', 2, { base: 'a', head: 'b', range });
+      await uow.forge.learn(key, 'unassigned', 2, { base: 'a', head: 'b', range });
       await uow.observe(key, success(3, 2700, { commit: 'c' }), 'live');
       const change = { base: 'b', head: 'c', range: { added: [commit('c', 2650)], removed: [] } };
-      await uow.learnChange(key, 'unassigned', 3, change);
+      await uow.forge.learn(key, 'unassigned', 3, change);
     });
     const [text = ''] = await exportedTexts(path, asking, { from: 1000, to: 3000, stepSeconds: 300 });
     const labels = 'repo="acme/shop",tier="unassigned"';

@@ -49,6 +49,7 @@ const aStatus = (overrides: Partial<Status> = {}): Status => ({
   startedAt: noon - 3 * 86_400,
   notReady: null,
   woodpecker: null,
+  forge: null,
   sources: [],
   following: 0,
   backfills: [],
@@ -202,6 +203,17 @@ describe('the status page', () => {
     const before = await textOf(aStatus({ woodpecker: { ...aWoodpecker, isStreaming: false } }));
     expect(before).toContain('its event stream is not connected');
     expect(before).toContain('Last reconciliation: never');
+  });
+
+  it('says what the forge is still to be asked for, and which repos it does not show', async () => {
+    const url = 'https://git.example.com';
+    const trouble = 'Forgejo shows no repo acme/shop: it is gone, or DORA_FORGE_TOKEN may not read it';
+    const text = await textOf(aStatus({ forge: { url, pending: 3, troubles: [trouble] } }));
+    expect(text).toContain(
+      'Lead times come from the forge at https://git.example.com , which is still to be asked for 3 deployments.',
+    );
+    expect(text).toContain(trouble);
+    expect(await textOf(aStatus())).not.toContain('forge');
   });
 
   it('tells what is wrong and what to do', async () => {

@@ -303,6 +303,7 @@ describe('the ledger, over any history', () => {
       fc.asyncProperty(anyCase, async ([history, play]) => {
         const world = await createWorld({ mode: modeOf(history, play, false), startsAt: dawn });
         const played = await playHistory(history, world, play);
+        await played.finish();
         const { series } = createProjection(world.state, history.policy.windows).at(nowSeconds(world));
         const shown = new Map(series.map((one) => [`${one.repo.toLowerCase()} ${one.tier}`, countedIn(one)]));
         const sum = (samples: readonly { seconds: number }[]) => ({

@@ -537,7 +537,7 @@ async function play(story: Story) {
       const canTell = !lost.includes(head) && !(base !== null && lost.includes(base));
       answers.push({ repo: 1, number: lookup.number, base, head, canTell });
       await world.ingest.submit((uow) =>
-        uow.learnChange(repo, lookup.tier, lookup.number, {
+        uow.forge.learn(repo, lookup.tier, lookup.number, {
           base,
           head,
           range: canTell ? rangeOf(graph, base, head) : null,

@@ -74,7 +74,7 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
         const { repo, tier, number: asked, base, head } = lookup;
         const told = await forge.compare({ fullName: 'acme/shop', forgeRemoteId: null }, base, head, signal);
         const { range, commit } = told;
-        await world.ingest.submit((uow) => uow.learnChange(repo, tier, asked, { base, head, range }, commit));
+        await world.ingest.submit((uow) => uow.forge.learn(repo, tier, asked, { base, head, range }, commit));
       }
     },
     commits: () => {

@@ -1,14 +1,17 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Window } from '../../src/core/policy.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { type CommitRange, type Forge, ForgeUnavailable } from '../../src/forge/forge.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
-import { createLeadTimes } from '../../src/sources/fetch-commits.ts';
+import { createLeadTimes, type LeadTimes } from '../../src/sources/fetch-commits.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Clock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
+import type { CommitGraph } from '../support/dora-oracle.ts';
+import { rangeOf } from '../support/dora-play.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
 
@@ -21,6 +24,7 @@ interface Setting {
   readonly clock: SimulatedClock;
   readonly ingest: Ingest;
   readonly state: State;
+  readonly worker: LeadTimes;
   readonly asked: readonly string[];
   readonly lines: readonly string[];
   /** How often the worker has gone to sleep. */
@@ -42,10 +46,17 @@ async function createSetting(
     asksForge = true,
     forgeIdentity = 'forge',
     aheadMs = () => 0,
-  }: { store?: Store; asksForge?: boolean; forgeIdentity?: string; aheadMs?: () => number } = {},
+    windows = week,
+  }: {
+    store?: Store;
+    asksForge?: boolean;
+    forgeIdentity?: string;
+    aheadMs?: () => number;
+    windows?: readonly Window[];
+  } = {},
 ): Promise<Setting> {
   const clock = createSimulatedClock(start);
-  const mode = { policy: aPolicy({ windows: week }), canAsk: false, asksForge, forgeIdentity };
+  const mode = { policy: aPolicy({ windows }), canAsk: false, asksForge, forgeIdentity };
   const { state } = await loadState(store, mode, start);
   const ingest = createIngest({ store, state, mode, clock });
   const asked: string[] = [];
@@ -68,15 +79,14 @@ async function createSetting(
       return clock.sleep(ms, signal);
     },
   };
-  if (asksForge) {
-    const running = createLeadTimes({ ingest, forge, clock: counting, log }).run(aborter.signal);
-    running.catch(() => undefined);
-  }
+  const leadTimes = createLeadTimes({ ingest, forge, clock: counting, log });
+  if (asksForge) leadTimes.run(aborter.signal).catch(() => undefined);
   onTestFinished(() => aborter.abort(new Error('The test is over')));
   return {
     clock,
     ingest,
     state,
+    worker: leadTimes,
     asked,
     lines,
     get sleeps() {
@@ -97,7 +107,7 @@ async function createSetting(
       });
     },
     leadTimes(repo = 'acme/shop') {
-      const { series } = createProjection(state, week).at(start);
+      const { series } = createProjection(state, windows).at(start);
       const sample = series.find((one) => one.repo === repo);
       const { counts = [] } = sample?.totals.histograms['dora_change_lead_time_seconds'] ?? {};
       return {
@@ -109,8 +119,10 @@ async function createSetting(
   };
 }
 
+let commits = 0;
+/** New commits made at these times. */
 const bringing = (...times: number[]): CommitRange => ({
-  added: times.map((committedAt, index) => ({ id: `c${committedAt}-${index}`, committedAt, isMerge: false })),
+  added: times.map((committedAt) => ({ id: `new-${++commits}`, committedAt, isMerge: false })),
   removed: [],
 });
 const away = (retryAfterSeconds: number | null = null) => new ForgeUnavailable('Away', { retryAfterSeconds });
@@ -271,7 +283,7 @@ describe('createLeadTimes', () => {
     await setting.clock.pass(1_000);
     aheadMs = 0;
     isAway = false;
-    await setting.clock.pass(120_000);
+    await setting.clock.pass(900_000);
     expect(setting.leadTimes().observed).toBe(1);
   });
 
@@ -284,5 +296,131 @@ describe('createLeadTimes', () => {
     const withForge = await createSetting(() => bringing(start - 2000), { store });
     await withForge.clock.pass(1_000);
     expect(withForge.leadTimes()).toEqual({ samples: [1001], observed: 0, unknown: 1 });
+  });
+
+  describe('of the known history', () => {
+    const day = 86_400;
+    const month = [{ name: '30d', seconds: 30 * day }];
+    const graph: CommitGraph = new Map(
+      Object.entries({
+        r: { committedAt: start - 130 * day, parents: [] },
+        s: { committedAt: start - 120 * day, parents: ['r'] },
+        a: { committedAt: start - 106 * day, parents: ['s'] },
+        b: { committedAt: start - 96 * day, parents: ['r'] },
+        a2: { committedAt: start - 12 * day, parents: ['a'] },
+      }),
+    );
+    const answer = (_: string, base: string | null, head: string) => rangeOf(graph, base, head);
+
+    it('asks for what was delivered before the longest window, so that it does not count again', async () => {
+      const setting = await createSetting(answer, { windows: month });
+      await setting.deploy(shop, 1, 'a', start - 97 * day);
+      await setting.deploy(shop, 2, 'b', start - 94 * day);
+      await setting.deploy(shop, 3, 'a2', start - 11 * day);
+      expect(setting.worker.pending).toBe(3);
+      await setting.clock.pass(10_000);
+      expect(setting.worker.pending).toBe(0);
+      expect(setting.asked).toEqual(['acme/shop b..a2', 'acme/shop a..b', 'acme/shop null..a']);
+      expect(setting.leadTimes().samples).toEqual([day]);
+      // A, B and A2, each once.
+      expect(setting.leadTimes()).toMatchObject({ observed: 3, unknown: 0 });
+    });
+
+    it('goes on after a restart with what is left', async () => {
+      const store = openMemoryStore();
+      let isDown = true;
+      const before = await createSetting(
+        (repo, base, head) => (isDown && head !== 'a2' ? away() : answer(repo, base, head)),
+        { store, windows: month },
+      );
+      await before.deploy(shop, 1, 'a', start - 97 * day);
+      await before.deploy(shop, 2, 'b', start - 94 * day);
+      await before.deploy(shop, 3, 'a2', start - 11 * day);
+      await before.clock.pass(3_000);
+      expect([before.worker.pending, before.leadTimes().observed]).toEqual([2, 0]);
+      isDown = false;
+      const after = await createSetting(answer, { store, windows: month });
+      await after.clock.pass(10_000);
+      expect(after.asked).toEqual(['acme/shop a..b', 'acme/shop null..a']);
+      expect(after.worker.pending).toBe(0);
+      expect(after.leadTimes()).toEqual({ samples: [day], observed: 3, unknown: 0 });
+    });
+
+    it('asks for thousands of older deployments once each, the newest first', async () => {
+      const setting = await createSetting(() => bringing(start - 200 * day), { windows: month });
+      const count = 2500;
+      await setting.ingest.submit(async (uow) => {
+        const { key } = await uow.repoOf(shop);
+        for (let number = 1; number <= count; number++) {
+          const at = start - 190 * day + number * 3600;
+          await uow.observe(
+            key,
+            aRecord({
+              number,
+              id: number,
+              commit: `c${number}`,
+              createdAt: at,
+              finishedAt: at,
+              updatedAt: at,
+            }),
+            'live',
+          );
+        }
+      });
+      expect(setting.worker.pending).toBe(count);
+      while (setting.worker.pending > 0) await setting.clock.pass(5_000);
+      expect(setting.worker.pending).toBe(0);
+      expect(setting.asked.length).toBe(count);
+      expect(setting.asked.slice(0, 2)).toEqual([
+        `acme/shop c${count - 1}..c${count}`,
+        `acme/shop c${count - 2}..c${count - 1}`,
+      ]);
+      expect(setting.leadTimes().observed).toBe(count);
+    });
+  });
+
+  describe('a repo that the forge does not show', () => {
+    const hidden = new ForgeUnavailable('Forgejo shows no repo acme/shop: it is gone', { obstacle: 'repo' });
+
+    it('is asked for again after growing pauses, and told once', async () => {
+      let isHidden = true;
+      const setting = await createSetting((repo) =>
+        isHidden && repo === 'acme/shop' ? hidden : bringing(start - 2000),
+      );
+      for (let number = 1; number <= 6; number++) await setting.deploy(shop, number, `c${number}`);
+      await setting.deploy(site, 1, 'x');
+      await setting.clock.pass(10_000);
+      expect(setting.leadTimes('acme/site').observed).toBe(1);
+      const warnings = () => setting.lines.filter((line) => line.startsWith('warn'));
+      expect(warnings()).toEqual(['warn  Forgejo shows no repo acme/shop: it is gone repo=acme/shop']);
+      expect(setting.worker.troubles).toEqual(['Forgejo shows no repo acme/shop: it is gone']);
+      const askedAtFirst = setting.asked.length;
+      await setting.clock.pass(24 * 3_600_000);
+      const askedInADay = setting.asked.length - askedAtFirst;
+      expect(askedInADay).toBeGreaterThan(20);
+      expect(askedInADay).toBeLessThan(60);
+      expect(setting.leadTimes()).toEqual({ samples: [], observed: 0, unknown: 0 });
+
+      isHidden = false;
+      await setting.clock.pass(3_700_000);
+      expect(setting.leadTimes()).toMatchObject({ observed: 6, unknown: 0 });
+      expect([setting.worker.pending, setting.worker.troubles, warnings().length]).toEqual([0, [], 1]);
+    });
+
+    it('is asked for at once after a restart, and when something may have changed', async () => {
+      const store = openMemoryStore();
+      let isHidden = true;
+      const before = await createSetting(() => (isHidden ? hidden : bringing(start - 2000)), { store });
+      await before.deploy(shop, 1, 'a');
+      await before.clock.pass(24 * 3_600_000);
+      const asked = before.asked.length;
+      before.worker.askAgain();
+      await before.clock.pass(60_000);
+      expect(before.asked.length).toBe(asked + 1);
+      isHidden = false;
+      const after = await createSetting(() => bringing(start - 2000), { store });
+      await after.clock.pass(5_000);
+      expect(after.leadTimes()).toMatchObject({ observed: 1, unknown: 0 });
+    });
   });
 });

@@ -365,7 +365,7 @@ describe('a database of version 1', () => {
     const learn = (number: number, base: string | null, head: string) =>
       ingest.submit((uow) => {
         const added = [{ id: head, committedAt: 100, isMerge: false }];
-        return uow.learnChange(2, 'unassigned', number, { base, head, range: { added, removed: [] } });
+        return uow.forge.learn(2, 'unassigned', number, { base, head, range: { added, removed: [] } });
       });
     await learn(1, null, 'commit-1');
     expect(totalsOf(ingest.state, 2)).toEqual(totalsThen);

@@ -135,10 +135,8 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
     const deployments = truth.deployments
       .filter((deployment) => deployment.series === series && deployment.tier === tier)
       .sort((a, b) => a.at - b.at || a.number - b.number);
-    const known = new Set(
-      deployments.filter(({ repo, at }) => at > (truth.knownSince.get(repo) ?? Infinity)),
-    );
-    const counted = deployments.filter((deployment) => truth.countsBeyond || known.has(deployment));
+    const known = new Set(deployments.filter((deployment) => isKnown(truth, deployment)));
+    const counted = deployments.filter((deployment) => isCounted(truth, deployment));
     const brought = counted
       .filter(({ outcome }) => outcome === 'success')
       .map((deployment) => ({ deployment, what: broughtBy(truth, deployments, deployment) }));
@@ -153,8 +151,8 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
       ),
       recoveries: reposOf(counted).flatMap(recoveriesOf),
       unknown: brought.filter(({ what }) => what.kind === 'unknown').map(({ deployment }) => deployment),
-      unanswered: deployments.flatMap((deployment) => {
-        const chain = chainTo(deployments, deployment);
+      unanswered: counted.flatMap((deployment) => {
+        const chain = chainTo(counted, deployment);
         const { number, at, commit: head } = deployment;
         const isAsked = !isStandstill(chain) && standingOf(truth, chain) === 'unanswered';
         return isAsked ? [{ number, at, base: chain.at(-2)?.commit ?? null, head }] : [];
@@ -256,14 +254,30 @@ function afterLastSuccess(deployments: readonly TrueDeployment[]): readonly True
   return deployments.slice(deployments.findLastIndex(({ outcome }) => outcome === 'success') + 1);
 }
 
-/** What a successful deployment is the first to bring to its tier. `all`: those of its series and tier, in order. */
+function isKnown(truth: Truth, { repo, at }: TrueDeployment): boolean {
+  return at > (truth.knownSince.get(repo) ?? Infinity);
+}
+
+function isCounted(truth: Truth, deployment: TrueDeployment): boolean {
+  return truth.countsBeyond || isKnown(truth, deployment);
+}
+
+/**
+ * What a successful deployment that counts is the first to bring to its tier. `all`: those of its series and tier, in
+ * order, whether they count or not.
+ */
 export function broughtBy(truth: Truth, all: readonly TrueDeployment[], deployment: TrueDeployment): Brought {
-  const { commit, at } = deployment;
-  const chain = chainTo(all, deployment);
+  const { commit, at, repo } = deployment;
+  const chain = chainTo(
+    all.filter((one) => isCounted(truth, one)),
+    deployment,
+  );
   if (isStandstill(chain)) return { kind: 'known', leadTimes: [] };
-  const sure = surelyDelivered(truth, chain.slice(0, -1));
-  // All that was before a commit came with it: when it comes again, it brings nothing.
-  if (sure.has(commit)) return { kind: 'known', leadTimes: [] };
+  const beyond = all.filter(
+    (one) => one.repo === repo && one.outcome === 'success' && !isCounted(truth, one),
+  );
+  const told = toldToBeDelivered(truth, beyond, chain.slice(0, -1));
+  if (told.has(commit)) return { kind: 'known', leadTimes: [] };
 
   const standing = standingOf(truth, chain);
   if (standing === 'unanswered') return { kind: 'pending' };
@@ -271,9 +285,10 @@ export function broughtBy(truth: Truth, all: readonly TrueDeployment[], deployme
     const { graph } = truth.forge;
     const base = chain.at(-2);
     const brought = base ? minus(reachableFrom(graph, commit), reachableFrom(graph, base.commit)) : [commit];
-    const before = everDelivered(truth, graph, chain.slice(0, -1)) ?? sure;
+    // If the forge has told every step, all is known that was ever delivered.
+    const before = everDelivered(truth, graph, chain.slice(0, -1)) ?? new Set<string>();
     const leadTimes = brought
-      .filter((id) => !before.has(id) && commitAt(graph, id).parents.length < 2)
+      .filter((id) => !told.has(id) && !before.has(id) && commitAt(graph, id).parents.length < 2)
       .map((id) => Math.max(0, at - commitAt(graph, id).committedAt));
     return { kind: 'known', leadTimes };
   }
@@ -327,24 +342,21 @@ function everDelivered(
 }
 
 /**
- * What is sure, and remembered, where not every step is told: both ends of a step that the forge has not told, and what
- * one that it told took away; where no forge is asked, the commits that had a time of their own.
+ * What was delivered once never counts again, whoever told it: every commit that was deployed, and of each step that the
+ * forge told, all that lies between its two ends, on either side.
  */
-function surelyDelivered(truth: Truth, successes: readonly TrueDeployment[]): ReadonlySet<string> {
-  const delivered = new Set<string>();
+function toldToBeDelivered(
+  truth: Truth,
+  beyond: readonly TrueDeployment[],
+  successes: readonly TrueDeployment[],
+): ReadonlySet<string> {
+  const delivered = new Set([...beyond, ...successes].map(({ commit }) => commit));
   for (const chain of chainsOf(successes)) {
     const [before, after] = [chain.at(-2), chain.at(-1)];
-    if (!after || isStandstill(chain)) continue;
-    const standing = standingOf(truth, chain);
-    if (truth.forge && before && standing === 'answered') {
-      const { graph } = truth.forge;
-      const takenAway = minus(reachableFrom(graph, before.commit), reachableFrom(graph, after.commit));
-      for (const id of takenAway) delivered.add(id);
-    } else if (truth.forge && standing !== 'answered') {
-      for (const { commit } of before ? [before, after] : [after]) delivered.add(commit);
-    } else if (standing === 'cannot tell' && ownTime(truth, after) !== null) {
-      delivered.add(after.commit);
-    }
+    if (!truth.forge || !before || !after || standingOf(truth, chain) !== 'answered') continue;
+    const { graph } = truth.forge;
+    const [from, to] = [reachableFrom(graph, before.commit), reachableFrom(graph, after.commit)];
+    for (const id of [...minus(from, to), ...minus(to, from)]) delivered.add(id);
   }
   delivered.delete('');
   return delivered;

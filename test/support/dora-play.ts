@@ -4,12 +4,14 @@
  */
 
 import type { Change, CommitRange } from '../../src/core/commit-range.ts';
-import { type Lookup, lookupsOf } from '../../src/core/lead-time-lookups.ts';
+import { type Lookup, lookupsOf, pendingBefore } from '../../src/core/lead-time-lookups.ts';
 import type { Window } from '../../src/core/policy.ts';
+import { pairKey } from '../../src/core/series/pair.ts';
 import type { Projected, SeriesSample } from '../../src/core/series/samples.ts';
 import { quantileOf } from '../../src/core/windows/quantile.ts';
 import type { TierShare } from '../../src/core/windows/tier-windows.ts';
 import { windowCounts, windowDistributions } from '../../src/core/windows/window-content.ts';
+import { findOlderLookups } from '../../src/sources/older-lookups.ts';
 import { factsOf, type History, keyOfTelling, type Name, recordOf, truthOf } from './dora-histories.ts';
 import {
   type CommitGraph,
@@ -58,16 +60,32 @@ export async function playHistory(history: History, world: World, play: Play): P
     together = [];
     if (isAny) play.onSettled?.(truth(), presentLookups());
   };
-  const answer = (lookup: Lookup): void => {
+  const answer = (lookup: Lookup, isOlder = false): void => {
     const { base, head, number } = lookup;
     const change = answerOf(history, lookup);
     const repo = world.state.repos.get(lookup.repo)?.woodpeckerId ?? 0;
     together.push(
-      world.ingest.submit(async (uow) => {
+      world.ingest.submit(async ({ forge: { learn, learnOlder } }) => {
         answers.push({ repo, number, base, head, canTell: change.range !== null });
-        await uow.learnChange(lookup.repo, lookup.tier, number, change);
+        await (isOlder ? learnOlder : learn)(lookup.repo, lookup.tier, number, change);
       }),
     );
+  };
+  /** Of deployments older than those in memory; `false`: nothing is left to ask. */
+  const answerOlder = async (): Promise<boolean> => {
+    const unanswered = [...world.state.pairs.values()].flatMap(({ repo, tier }) => {
+      const timeline = world.state.timelines.get(pairKey(repo, tier));
+      return timeline && pendingBefore(timeline) > 0 ? [{ repo, tier, timeline }] : [];
+    });
+    for (const { repo, tier, timeline } of unanswered) {
+      const lookups = await findOlderLookups(world.ingest, { repo, tier }, timeline, 100);
+      if (lookups.length === 0) throw new Error('Older lookups are wanted that the store does not have');
+      for (const lookup of lookups) answer(lookup, true);
+      await Promise.all(together);
+      together = [];
+      await world.ingest.submit(async (uow) => uow.forge.foldOlder(repo, tier));
+    }
+    return unanswered.length > 0;
   };
   const presentLookups = () =>
     [...world.state.timelines].flatMap(([key, timeline]) =>
@@ -141,8 +159,8 @@ export async function playHistory(history: History, world: World, play: Play): P
     },
     async finish() {
       if (play.horizon !== undefined) for (const repo of heard.names.keys()) await release(repo);
-      for (let round = 0; presentLookups().length > 0; round++) {
-        if (round > history.pipelines.length) throw new Error('The forge is asked again and again');
+      for (let round = 0; presentLookups().length > 0 || (await answerOlder()); round++) {
+        if (round > 2 * history.pipelines.length) throw new Error('The forge is asked again and again');
         for (const lookup of presentLookups()) answer(lookup);
         await settle();
       }

@@ -133,6 +133,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
       startedAt: noon,
       notReady: null,
       woodpecker: null,
+      forge: null,
       sources: selfMetrics().activity(),
       following: state.follows.size,
       backfills: [],

@@ -3,6 +3,8 @@
  * seen of it from outside.
  */
 
+import type { CommitSet } from '../../src/core/commit-set.ts';
+import type { Fold } from '../../src/core/figures/fold.ts';
 import { settle } from '../../src/core/series/reducer.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
@@ -166,9 +168,22 @@ export function snapshotOf(state: State, cutoff: number): unknown {
     pairs: sortedEntries(state.pairs),
     timelines: sortedEntries(state.timelines).map(([key, timeline]) => {
       const { base, recent, tip } = settle(timeline, cutoff);
-      return [key, { base, recent, tip }];
+      return [key, { base: plainFold(base), recent, tip: plainFold(tip) }];
     }),
     follows: sortedEntries(state.follows),
     events: state.tally.events().toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
   };
+}
+
+/** Sets of commits as what they hold: tables that are shared hold more, in an order of their own. */
+function plainFold({ ground, states }: Fold): unknown {
+  const isSet = (value: unknown): value is CommitSet =>
+    typeof value === 'object' && value !== null && 'table' in value && 'size' in value;
+  const plain = (value: unknown) =>
+    isSet(value) ? [...value.table.keys.subarray(0, value.size)].sort((a, b) => a - b) : value;
+  const plainState = (state: unknown) =>
+    typeof state === 'object' && state !== null
+      ? Object.fromEntries(Object.entries(state).map(([name, value]) => [name, plain(value)]))
+      : state;
+  return { ground, states: states.map(plainState) };
 }

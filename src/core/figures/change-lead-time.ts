@@ -1,16 +1,27 @@
 /**
  * Change lead time: "the amount of time it takes for a change to go from committed to version control to deployed in
  * production" (dora.dev). For each commit that a successful deployment is the first to bring to its tier, from the
- * commit (the committer's date) to the deployment's finish. Merge commits are left out; less than nothing counts as 0.
+ * commit (the committer's date) to the deployment's finish. Merge commits are left out; a negative time counts as 0.
  *
- * What a deployment brings is everything between the commit deployed before it and its own, as the forge tells; the
- * first one of a tier brings its own commit. Where the forge cannot tell, or none is asked, the deployment's own commit
- * stands for all of them: with the time that a step reported, else, if the policy says so, with the creation of that
- * commit's first pipeline. With none of these its lead time is unknown, and counted as such.
+ * A deployment brings everything between the commit deployed before it and its own, as the forge reports; the first one of
+ * a tier brings its own commit. If the forge cannot tell, or none is asked, the deployment's own commit stands for all of
+ * them: with the time that a step reported, else, if the policy says so, with the creation of that commit's first
+ * pipeline. With none of these its lead time is unknown, and counted as such.
+ *
+ * What was delivered once never counts again, whoever reported it, and also if its lead time was unknown.
  */
 
+import type { CommitRange } from '../commit-range.ts';
+import {
+  type CommitKey,
+  type CommitSet,
+  commitKey,
+  hasCommit,
+  noCommits,
+  shareTable,
+  withCommits,
+} from '../commit-set.ts';
 import type { Deployment } from '../deployment.ts';
-import { emptySet, type GrowingSet, isIn, withTexts } from '../persistent-set.ts';
 import { type Figure, type FigureRules, nothing, once } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 
@@ -20,10 +31,12 @@ export const leadTimeBit = 16;
 /** What is deployed, and what was before. */
 export interface Delivered {
   readonly rules: FigureRules;
-  /** Commit of the last successful deployment, empty where nobody told it; `null` before the first. */
+  /** Commit of the last successful deployment, empty if unknown; `null` before the first. */
   readonly commit: string | null;
-  /** Commits that were delivered once and may not be reachable from that one. */
-  readonly earlier: GrowingSet;
+  /** Every commit that was delivered. Those before the first one's are in it once a deployment has taken them away. */
+  readonly commits: CommitSet;
+  /** How many deployments the forge is still to be asked for. */
+  readonly pending: number;
 }
 
 export interface DeliveredCommit {
@@ -53,8 +66,9 @@ export function deliveryOf(before: Delivered, deployment: Deployment): Delivery 
   const leadTimeSeconds = (since: number) => Math.max(0, at - since);
   const isLookedUp = isChangeFrom(before, deployment);
   if (isLookedUp && change?.range) {
+    const keys = keysOf(change.range).added;
     const commits = change.range.added
-      .filter(({ id, isMerge }) => !isMerge && !isIn(before.earlier, id))
+      .filter(({ isMerge }, index) => !isMerge && !hasCommit(before.commits, keys[index] ?? 0))
       .map(({ id, committedAt }) => ({ id, leadTimeSeconds: leadTimeSeconds(committedAt) }));
     return { kind: 'known', source: 'forge', commits };
   }
@@ -70,9 +84,12 @@ export function deliveryOf(before: Delivered, deployment: Deployment): Delivery 
   return { kind: 'unknown' };
 }
 
-/** What the forge is to be asked for a deployment; `null` where there is nothing to ask. */
+/** What decides whether the forge is asked for the next deployment. */
+export type LastCommit = Pick<Delivered, 'rules' | 'commit'>;
+
+/** What the forge is to be asked for a deployment; `null`: nothing. */
 export function lookupFor(
-  before: Delivered,
+  before: LastCommit,
   deployment: Deployment,
 ): { readonly base: string | null; readonly head: string } | null {
   const { commit } = deployment;
@@ -82,38 +99,75 @@ export function lookupFor(
   return { base: before.commit, head: commit };
 }
 
-function isDeliveredAlready({ commit: deployed, earlier }: Delivered, commit: string): boolean {
-  return commit !== '' && (commit === deployed || isIn(earlier, commit));
+/** The last commit after one more deployment. */
+export function lastCommitAfter(before: LastCommit, { outcome, commit }: Deployment): LastCommit {
+  return outcome === 'success' ? { rules: before.rules, commit } : before;
 }
 
-/** Whether the step to `commit` is one that a forge is asked for: not from or to a commit that nobody told. */
-function isForTheForge({ rules, commit: deployed }: Delivered, commit: string): boolean {
+function isDeliveredAlready({ commit: deployed, commits }: Delivered, commit: string): boolean {
+  return commit !== '' && (commit === deployed || hasCommit(commits, commitKey(commit)));
+}
+
+/** Whether the forge is asked for the step to `commit`: not if one of its ends is unknown. */
+function isForTheForge({ rules, commit: deployed }: LastCommit, commit: string): boolean {
   return rules.asksForge && deployed !== '' && commit !== '';
 }
 
-/** Whether what the forge told of a deployment is about the step from what was deployed before it. */
-function isChangeFrom({ commit: deployed }: Delivered, { change, commit }: Deployment): boolean {
+/** Whether what the forge reported of a deployment is about the step from what was deployed before it. */
+function isChangeFrom({ commit: deployed }: LastCommit, { change, commit }: Deployment): boolean {
   return change !== null && change.base === deployed && change.head === commit;
 }
 
 function step(state: Delivered, deployment: Deployment): Delivered {
   const { commit, change } = deployment;
   if (deployment.outcome !== 'success' || commit === state.commit) return state;
-  if (isChangeFrom(state, deployment) && change?.range) {
-    return { ...state, commit, earlier: withTexts(state.earlier, change.range.removed) };
-  }
-  // What leads from one to the other is not known: all that is sure to have been delivered are the two. Where no forge
-  // is asked, a commit without a time is not worth the memory: it would be every one that was ever deployed.
-  const { asksForge } = state.rules;
-  const isCounted = deliveryOf(state, deployment)?.kind === 'known';
-  const delivered = [...(asksForge ? [state.commit ?? ''] : []), ...(asksForge || isCounted ? [commit] : [])];
-  const told = delivered.filter((id) => id !== '');
-  return { ...state, commit, earlier: withTexts(state.earlier, told) };
+  const range = isChangeFrom(state, deployment) ? (change?.range ?? null) : null;
+  const pending = lookupFor(state, deployment) === null ? state.pending : state.pending + 1;
+  const commits = range
+    ? withCommits(withCommits(state.commits, keysOf(range).added), keysOf(range).removed)
+    : state.commits;
+  return { rules: state.rules, commit, commits: withCommit(commits, commit), pending };
 }
 
+/**
+ * What lies between a deployment beyond known ground and the next known one is unknown: others may have delivered it. So
+ * the first known one is the first of its tier, and its own commit counts, unless it was deployed beyond.
+ */
+function stepBeyond(state: Delivered, { outcome, commit }: Deployment): Delivered {
+  return outcome === 'success' ? { ...state, commits: withCommit(state.commits, commit) } : state;
+}
+
+function withCommit(commits: CommitSet, commit: string): CommitSet {
+  return commit === '' ? commits : withCommits(commits, [commitKey(commit)]);
+}
+
+interface RangeKeys {
+  readonly added: readonly CommitKey[];
+  readonly removed: readonly CommitKey[];
+}
+
+/** Each range is read many times: whenever its window is folded again. */
+const rangeKeys = new WeakMap<CommitRange, RangeKeys>();
+
+function keysOf(range: CommitRange): RangeKeys {
+  const known = rangeKeys.get(range);
+  if (known) return known;
+  const keys = { added: range.added.map(({ id }) => commitKey(id)), removed: range.removed.map(commitKey) };
+  rangeKeys.set(range, keys);
+  return keys;
+}
+
+/** Until the forge was asked for all that came before, a commit may turn out to be delivered already. */
+const isIncomplete = ({ pending }: Delivered): boolean => pending > 0;
+
 export const changeLeadTime: Figure<Delivered> = {
-  initial: (rules) => ({ rules, commit: null, earlier: emptySet }),
+  initial: (rules) => ({ rules, commit: null, commits: noCommits, pending: 0 }),
   step,
+  stepBeyond,
+  share(earlier, later) {
+    const commits = shareTable(earlier.commits, later.commits);
+    return commits === earlier.commits ? earlier : { ...earlier, commits };
+  },
   gauges: [],
   measures: [
     {
@@ -125,6 +179,7 @@ export const changeLeadTime: Figure<Delivered> = {
       },
       ledger: {
         bit: leadTimeBit,
+        waits: isIncomplete,
         metric: {
           type: 'histogram',
           name: 'dora_change_lead_time_seconds',
@@ -143,6 +198,7 @@ export const changeLeadTime: Figure<Delivered> = {
       values: (before, deployment) => (deliveryOf(before, deployment)?.kind === 'unknown' ? once : nothing),
       ledger: {
         bit: leadTimeBit,
+        waits: isIncomplete,
         metric: {
           type: 'counter',
           name: 'dora_change_lead_time_unknown_total',

@@ -17,13 +17,15 @@ export interface Figure<S> {
   readonly step: (state: S, deployment: Deployment) => S;
   /** State after a deployment beyond known ground, which no measure counts; the same as `step` by default. */
   readonly stepBeyond?: (state: S, deployment: Deployment) => S;
+  /** `earlier`, sharing the memory of a state that was folded from it; the same object if it does already. */
+  readonly share?: (earlier: S, later: S) => S;
   readonly gauges: readonly Gauge<S>[];
   readonly measures: readonly Measure<S>[];
 }
 
 /** What decides how a figure reads the same deployments. */
 export interface FigureRules {
-  /** Whether a forge is asked for commits: what it has not told yet is then pending, not unknown. */
+  /** Whether a forge is asked for commits: before its answer a lead time is pending, not unknown. */
   readonly asksForge: boolean;
   /** What stands in for commit times that cannot be had: the creation of a commit's first pipeline, or nothing. */
   readonly leadTimeFallback: 'created' | null;
@@ -54,11 +56,13 @@ export function earliest(timestamps: readonly number[]): number {
 export interface Measure<S> {
   /** What `deployment` adds: counts or observations, none for nothing. `before` is the state just before it. */
   readonly values: (before: S, deployment: Deployment) => readonly number[];
-  readonly ledger?: LedgerEntry;
+  readonly ledger?: LedgerEntry<S>;
   readonly window?: WindowMetric;
 }
 
-export interface LedgerEntry {
+export interface LedgerEntry<S> {
+  /** Whether a value is not final yet in the state before its deployment: it is then added later. */
+  readonly waits?: (before: S) => boolean;
   /**
    * A power of two, the entry's own for good: it is stored with each pipeline. Entries that share one exclude each
    * other: a pipeline adds to the one that it first has something for.

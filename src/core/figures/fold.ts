@@ -27,3 +27,15 @@ export function stepFold({ ground, states }: Fold, deployment: Deployment): Fold
     ),
   };
 }
+
+/** `earlier`, sharing the memory of a fold that was made from it; the same one if it does already. */
+export function shareFold(earlier: Fold, later: Fold): Fold {
+  let isShared = true;
+  const states = figures.map(({ share }, index) => {
+    const state = earlier.states[index];
+    const shared = share ? share(state, later.states[index]) : state;
+    isShared &&= shared === state;
+    return shared;
+  });
+  return isShared ? earlier : { ground: earlier.ground, states };
+}

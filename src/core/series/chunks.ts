@@ -10,7 +10,8 @@ import { type Fold, stepFold } from '../figures/fold.ts';
 import type { Timeline } from './reducer.ts';
 
 export interface Chunk {
-  readonly before: Fold;
+  /** Replaced by one that is equal, to share memory with later states. */
+  before: Fold;
   readonly deployments: readonly Deployment[];
 }
 

@@ -67,7 +67,7 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
   let additions: Addition[] | null = null;
   for (const [index, figure] of figures.entries()) {
     for (const { ledger, values } of figure.measures) {
-      if (!ledger || credited & ledger.bit) continue;
+      if (!ledger || credited & ledger.bit || ledger.waits?.(before.states[index])) continue;
       for (const amount of values(before.states[index], deployment)) {
         credited |= ledger.bit;
         additions ??= [];

@@ -9,7 +9,7 @@
 
 import { compareDeployments, type Deployment } from '../deployment.ts';
 import type { FigureRules } from '../figures/figure.ts';
-import { type Fold, startFold, stepFold } from '../figures/fold.ts';
+import { type Fold, shareFold, startFold, stepFold } from '../figures/fold.ts';
 import type { KnownGround } from '../known-ground.ts';
 import { chunkSize, chunksOf, countBefore, keepChunks } from './chunks.ts';
 import { type Credit, creditFor } from './ledger.ts';
@@ -97,7 +97,9 @@ export function* reduceInSteps(
   }
   if (chunk.deployments.length > 0) kept.push(chunk);
   const unchanged = timeline.recent.slice(0, timeline.recent.length - changed.length);
-  const next = { ...timeline, recent: unchanged.concat(refolded), tip: fold };
+  const base = shareFold(timeline.base, fold);
+  const next = { ...timeline, base, recent: unchanged.concat(refolded), tip: fold };
+  for (const one of kept) one.before = shareFold(one.before, fold);
   keepChunks(next, kept);
   return { timeline: next, credits };
 }

@@ -105,7 +105,7 @@ describe('what a deployment brings, as the forge tells', () => {
       deployed('a', 300, { change: told('c', 'a', '', ['b', 'c']) }),
       deployed('c', 400, { change: told('a', 'c', 'b:110 c:190') }),
     ];
-    expect(broughtBy(withForge, ...story.slice(0, 3))).toMatchObject({ kind: 'known', commits: [] });
+    expect(broughtBy(withForge, ...story.slice(0, 3))).toEqual({ kind: 'nothing_new' });
     expect(broughtBy(withForge, ...story)).toEqual({ kind: 'nothing_new' });
     const beyond = deployed('d', 500, { change: told('a', 'd', 'b:110 c:190 d:490') });
     expect(broughtBy(withForge, ...story.slice(0, 3), beyond)).toMatchObject({
@@ -122,6 +122,58 @@ describe('what a deployment brings, as the forge tells', () => {
     expect(broughtBy(withForge, ...story)).toMatchObject({ commits: [{ id: 'b' }, { id: 'c' }] });
     const again = deployed('x', 400, { change: untold('c', 'x'), committedAt: 150 });
     expect(broughtBy(withForge, ...story, again)).toEqual({ kind: 'nothing_new' });
+  });
+
+  it('is nothing new if its commit was delivered before a commit that the forge has lost', () => {
+    const story = [
+      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      deployed('c', 200, { change: told('a', 'c', 'b:110 c:190') }),
+      deployed('lost', 300, { change: untold('c', 'lost') }),
+    ];
+    for (const again of ['a', 'b', 'c']) {
+      const back = deployed(again, 400, { change: untold('lost', again), committedAt: 40 });
+      expect(broughtBy(withForge, ...story, back)).toEqual({ kind: 'nothing_new' });
+    }
+  });
+
+  it('is nothing new if a rollback went over its commit', () => {
+    const story = [
+      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      deployed('c', 200, { change: told('a', 'c', 'b:110 c:190') }),
+      deployed('a', 300, { change: told('c', 'a', '', ['b', 'c']) }),
+    ];
+    const forth = deployed('b', 400, { change: told('a', 'b', 'b:110') });
+    expect(broughtBy(withForge, ...story, forth)).toEqual({ kind: 'nothing_new' });
+  });
+
+  it('is nothing new on the way back, also if the repo is gone and the forge can no longer be asked', () => {
+    const story = [
+      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      deployed('b', 200, { change: told('a', 'b', 'b:110') }),
+      deployed('c', 300, { change: told('b', 'c', 'c:210') }),
+    ];
+    expect(broughtBy(withForge, ...story, deployed('a', 400, { firstSeenAt: 300 }))).toEqual({
+      kind: 'nothing_new',
+    });
+  });
+
+  it('waits for what came before it to be known before it adds to the ledger', () => {
+    const early = deployed('b', 200, { change: told('a', 'b', 'b:110') });
+    const waits = (...before: Deployment[]) =>
+      changeLeadTime.measures.map(({ ledger }) => ledger?.waits?.(stateAfter(withForge, ...before)));
+    expect(waits(deployed('a', 100), early)).toEqual([true, true]);
+    expect(waits(deployed('a', 100, { change: told(null, 'a', 'a:40') }), early)).toEqual([false, false]);
+  });
+
+  it('is its own commit after one beyond known ground, from which others may have led to it', () => {
+    const state = changeLeadTime.stepBeyond?.(changeLeadTime.initial(withForge), deployed('a', 100));
+    if (!state) throw new Error('It steps beyond known ground');
+    const first = deployed('d', 200);
+    expect(lookupFor(state, first)).toEqual({ base: null, head: 'd' });
+    expect(deliveryOf(state, { ...first, change: told(null, 'd', 'd:150') })).toMatchObject({
+      commits: [{ id: 'd', leadTimeSeconds: 50 }],
+    });
+    expect(deliveryOf(state, deployed('a', 200))).toEqual({ kind: 'nothing_new' });
   });
 
   it('is no matter of a failed deployment', () => {
@@ -169,6 +221,12 @@ describe('what a deployment brings, where no forge is asked', () => {
       commits: [{ id: 'a', leadTimeSeconds: 70 }],
     });
     expect(broughtBy(withPipelines, { ...only, committedAt: 90 })).toMatchObject({ source: 'report' });
+  });
+
+  it('is unknown once, and nothing new when its commit comes again', () => {
+    const story = [deployed('a', 100), deployed('b', 200), deployed('a', 300)];
+    const kinds = story.map((_, index) => broughtBy(withReports, ...story.slice(0, index + 1))?.kind);
+    expect(kinds).toEqual(['unknown', 'unknown', 'nothing_new']);
   });
 
   it('is unknown with neither, but not for a restart', () => {

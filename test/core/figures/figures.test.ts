@@ -123,17 +123,31 @@ describe('all figures', () => {
   });
 
   it('leave the state that they step from as it is', () => {
-    const freeze = (value: unknown): void => {
-      if (typeof value !== 'object' || value === null) return;
-      Object.freeze(value);
-      for (const part of Object.values(value)) freeze(part);
-    };
-    for (const figure of figures) {
-      let state = figure.initial(defaultRules);
-      for (const deployment of [failure(100), success(200, { commit: 'a' }), success(300, { commit: 'b' })]) {
-        freeze(state);
-        state = figure.step(state, deployment);
+    const story = [
+      failure(100),
+      success(200, { commit: 'a' }),
+      failure(250),
+      success(300, { commit: 'b' }),
+      success(400, { commit: 'a' }),
+      success(500, { commit: 'c' }),
+    ];
+    for (const { initial, step, gauges, measures } of figures) {
+      /** All that can be seen of a state: its gauges, and what any next deployment would add. */
+      const seen = (state: unknown) => [
+        gauges.map(({ value }) => value(state)),
+        story.map((next) => measures.map(({ values }) => values(state, { ...next, at: 1000 }))),
+      ];
+      let state = initial(defaultRules);
+      const states = [state];
+      const before = [seen(state)];
+      for (const deployment of story) {
+        state = step(state, deployment);
+        states.push(state);
+        before.push(seen(state));
       }
+      // Another way on from the same state.
+      step(states[2], success(600, { commit: 'x' }));
+      expect(states.map(seen)).toEqual(before);
     }
   });
 });

@@ -1,0 +1,101 @@
+/**
+ * What keeps the forge from answering: told once for each change, and when to try again.
+ *
+ * A repo that the forge does not show is a matter of its own: it may be private and the token without the right, or gone.
+ * It is asked for again after growing pauses, and told once for each repo.
+ */
+
+import type { ForgeUnavailable } from '../forge/forge.ts';
+import type { Clock } from '../util/clock.ts';
+import type { Log } from '../util/log.ts';
+import { createRetries } from './backoff.ts';
+
+export interface ForgeTroubles {
+  noteFailure(repo: number, error: ForgeUnavailable): void;
+  noteAnswer(repo: number): void;
+  /** Whether the last lookup of the repo failed. */
+  has(repo: number): boolean;
+  /** When the repo is to be asked for, Unix milliseconds. */
+  dueAt(repo: number): number;
+  /** Makes repos that the forge did not show due at once. */
+  askAgain(): void;
+  /** Forgets all other repos. */
+  keepOnly(repos: () => ReadonlySet<number>): void;
+  /** What is wrong and what to do, as it was logged. */
+  readonly messages: readonly string[];
+}
+
+interface ForgeTroublesOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nameOf: (repo: number) => string | undefined;
+}
+
+const failurePauses = { firstMs: 5_000, longestMs: 600_000 };
+const missingPauses = { firstMs: 30_000, longestMs: 3_600_000 };
+const mostMessages = 10;
+
+export function createForgeTroubles({ clock, log, nameOf }: ForgeTroublesOptions): ForgeTroubles {
+  const failures = createRetries(clock, failurePauses);
+  const missing = createRetries(clock, missingPauses);
+  /** Message of each repo that the forge does not show. */
+  const missingMessages = new Map<number, string>();
+  /** Of the forge as a whole; `null`: it answers. */
+  let forgeMessage: string | null = null;
+
+  const noteMissing = (repo: number, { message }: ForgeUnavailable): void => {
+    missing.noteFailure(repo);
+    if (!missingMessages.has(repo)) log.warn(message, { repo: nameOf(repo) });
+    missingMessages.set(repo, message);
+  };
+  const noteForgeAnswers = (repo: number): void => {
+    if (!failures.noteSuccess(repo) || failures.size > 0) return;
+    forgeMessage = null;
+    log.info('Forge answers again');
+  };
+
+  return {
+    noteFailure(repo, error) {
+      const { obstacle, message } = error;
+      if (obstacle === 'repo') {
+        noteForgeAnswers(repo);
+        noteMissing(repo, error);
+        return;
+      }
+      if (failures.size === 0) {
+        const what =
+          obstacle === 'token'
+            ? 'Forge refuses the token: set DORA_FORGE_TOKEN'
+            : 'Forge cannot be asked now; lead times wait until it can';
+        log[obstacle === 'token' ? 'error' : 'warn'](what, { repo: nameOf(repo), error: message });
+        forgeMessage = `${what} (${message})`;
+      }
+      failures.noteFailure(repo);
+    },
+    noteAnswer(repo) {
+      noteForgeAnswers(repo);
+      missing.noteSuccess(repo);
+      if (missingMessages.delete(repo)) log.info('Forge shows the repo again', { repo: nameOf(repo) });
+    },
+    has: (repo) => failures.has(repo) || missingMessages.has(repo),
+    dueAt: (repo) => Math.max(failures.dueAt(repo), missing.dueAt(repo)),
+    askAgain: () => missing.keepOnly(new Set()),
+    keepOnly(repos) {
+      if (failures.size + missingMessages.size === 0) return;
+      const kept = repos();
+      failures.keepOnly(kept);
+      missing.keepOnly(kept);
+      for (const repo of missingMessages.keys()) if (!kept.has(repo)) missingMessages.delete(repo);
+      if (failures.size === 0) forgeMessage = null;
+    },
+    get messages() {
+      const repos = [...missingMessages.values()];
+      const more = repos.length - mostMessages;
+      return [
+        ...(forgeMessage === null ? [] : [forgeMessage]),
+        ...repos.slice(0, mostMessages),
+        ...(more > 0 ? [`The forge shows ${more} more repos not`] : []),
+      ];
+    },
+  };
+}

@@ -1,0 +1,164 @@
+/**
+ * What the forge is to be asked next: the newest deployments first, those in memory before older ones.
+ *
+ * Older ones are read from the store, a batch for each series. The series takes in the answers of a batch together, since
+ * any change of the distant past makes it be folded from its beginning.
+ */
+
+import { isWatched } from '../core/classification.ts';
+import { type Lookup, lookupsOf, pendingBefore } from '../core/lead-time-lookups.ts';
+import { pairKey } from '../core/series/pair.ts';
+import type { Timeline } from '../core/series/reducer.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import { findOlderLookups, type Series } from './older-lookups.ts';
+
+export interface QueuedLookup extends Lookup {
+  /** `null`: its deployment is in memory. */
+  readonly batch: Batch | null;
+}
+
+export interface LookupQueue {
+  /** How many deployments the forge is still to be asked for. */
+  readonly pending: number;
+  /** Repos that the forge is to be asked for. */
+  repos(): ReadonlySet<number>;
+  /** Takes over what has changed in memory, without what is `taken`. */
+  refresh(isTaken: (lookup: Lookup) => boolean): void;
+  /** Whether a lookup of a repo that is due is in the queue. */
+  hasDue(isDue: (repo: number) => boolean): boolean;
+  /** Takes the next one of a repo that is due. */
+  take(isDue: (repo: number) => boolean): QueuedLookup | null;
+  /** Notes whether one that was taken is answered, and stored. */
+  settle(lookup: QueuedLookup, isAnswered: boolean): void;
+  /**
+   * Reads a batch, or folds one for which there is nothing to ask at the moment; `false`: there was nothing to do. Rejects
+   * with `StoreUnavailable`.
+   */
+  tidy(isDue: (repo: number) => boolean): Promise<boolean>;
+}
+
+export interface Batch {
+  readonly series: Series;
+  /** Newest first. */
+  readonly waiting: Lookup[];
+  taken: number;
+  /** Answered and not folded yet. */
+  answered: number;
+}
+
+interface Older {
+  readonly key: string;
+  readonly series: Series;
+  readonly timeline: Timeline;
+  readonly count: number;
+}
+
+const batchSize = 1000;
+
+export function createLookupQueue(ingest: Ingest): LookupQueue {
+  const { state } = ingest;
+  /** What each series wants, by its key, as long as its timeline is the same. */
+  const wanted = new Map<string, { readonly timeline: Timeline; readonly lookups: readonly Lookup[] }>();
+  /** By key of the series. */
+  const batches = new Map<string, Batch>();
+  /** Series of which the store had no older lookup, though so many were wanted. */
+  const fruitless = new Map<string, number>();
+  let recent: readonly Lookup[] = [];
+  let older: readonly Older[] = [];
+  let foundAt = -1;
+  let queue: Lookup[] = [];
+
+  const isAskedFor = (key: number): boolean => {
+    const repo = state.repos.get(key);
+    return repo !== undefined && !repo.isGone && isWatched(ingest.mode.policy, repo.fullName);
+  };
+  const find = (): void => {
+    if (state.version === foundAt) return;
+    for (const [key, timeline] of state.timelines) {
+      if (wanted.get(key)?.timeline === timeline) continue;
+      const tier = state.pairs.get(key)?.tier ?? '';
+      wanted.set(key, { timeline, lookups: lookupsOf(timeline, tier) });
+    }
+    for (const key of [...wanted.keys(), ...batches.keys()]) {
+      if (state.timelines.has(key)) continue;
+      wanted.delete(key);
+      batches.delete(key);
+    }
+    recent = [...wanted.values()]
+      .flatMap(({ lookups }) => lookups)
+      .filter(({ repo }) => isAskedFor(repo))
+      .sort((a, b) => b.at - a.at);
+    older = [...state.pairs.values()].flatMap((series): readonly Older[] => {
+      const key = pairKey(series.repo, series.tier);
+      const timeline = state.timelines.get(key);
+      const count = timeline ? pendingBefore(timeline) : 0;
+      return timeline && count > 0 && isAskedFor(series.repo) ? [{ key, series, timeline, count }] : [];
+    });
+    foundAt = state.version;
+  };
+  const nextBatch = (isDue: (repo: number) => boolean): Batch | null => {
+    const able = [...batches.values()].filter(
+      ({ waiting, series: { repo } }) => waiting.length > 0 && isDue(repo) && isAskedFor(repo),
+    );
+    const at = ({ waiting }: Batch) => waiting[0]?.at ?? 0;
+    return able.reduce<Batch | null>((next, one) => (next && at(next) >= at(one) ? next : one), null);
+  };
+  const fold = async (key: string, batch: Batch): Promise<void> => {
+    const { repo, tier } = batch.series;
+    await ingest.submit(async (uow) => uow.forge.foldOlder(repo, tier));
+    batch.answered = 0;
+    if (batch.waiting.length === 0) batches.delete(key);
+  };
+
+  return {
+    get pending() {
+      find();
+      // As long as answers are not folded, one is pending at least: figures are not complete.
+      const left = older.map(({ key, count }) => Math.max(1, count - (batches.get(key)?.answered ?? 0)));
+      return left.reduce((sum, count) => sum + count, recent.length);
+    },
+    repos() {
+      find();
+      return new Set([...recent.map(({ repo }) => repo), ...older.map(({ series }) => series.repo)]);
+    },
+    refresh(isTaken) {
+      find();
+      queue = recent.filter((lookup) => !isTaken(lookup));
+    },
+    hasDue: (isDue) => queue.some(({ repo }) => isDue(repo)) || nextBatch(isDue) !== null,
+    take(isDue) {
+      const index = queue.findIndex(({ repo }) => isDue(repo));
+      const [lookup] = index < 0 ? [] : queue.splice(index, 1);
+      if (lookup) return { ...lookup, batch: null };
+      const batch = nextBatch(isDue);
+      const olderLookup = batch?.waiting.shift();
+      if (!batch || !olderLookup) return null;
+      batch.taken++;
+      return { ...olderLookup, batch };
+    },
+    settle({ batch, ...lookup }, isAnswered) {
+      if (!batch) return;
+      batch.taken--;
+      if (isAnswered) batch.answered++;
+      else batch.waiting.unshift(lookup);
+    },
+    async tidy(isDue) {
+      for (const [key, batch] of batches) {
+        const { waiting, taken, answered, series } = batch;
+        const isResting = waiting.length === 0 || (answered > 0 && !isDue(series.repo));
+        if (taken > 0 || !isResting) continue;
+        await fold(key, batch);
+        return true;
+      }
+      find();
+      const unread = older.find(({ key, count }) => !batches.has(key) && fruitless.get(key) !== count);
+      if (!unread) return false;
+      const { key, series, timeline, count } = unread;
+      const waiting = [...(await findOlderLookups(ingest, series, timeline, batchSize))];
+      if (waiting.length === 0) fruitless.set(key, count);
+      else fruitless.delete(key);
+      batches.set(key, { series, waiting, taken: 0, answered: 0 });
+      return true;
+    },
+  };
+}

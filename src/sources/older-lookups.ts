@@ -1,0 +1,64 @@
+/**
+ * What the forge is still to be asked for deployments older than those in memory, read from the store in slices, so that
+ * nothing waits for long.
+ */
+
+import type { Deployment } from '../core/deployment.ts';
+import { beforeAll, createLookupFinder, type Lookup } from '../core/lead-time-lookups.ts';
+import type { Timeline } from '../core/series/reducer.ts';
+import type { Ingest } from '../ingest/ingest.ts';
+import { rulesOf } from '../ingest/ingest-options.ts';
+
+export interface Series {
+  /** Key of the repo. */
+  readonly repo: number;
+  readonly tier: string;
+}
+
+const sliceRows = 1000;
+
+/** At most `most`, the newest first. Rejects with `StoreUnavailable`. */
+export async function findOlderLookups(
+  ingest: Pick<Ingest, 'mode' | 'read'>,
+  { repo, tier }: Series,
+  { base, baseEnd }: Pick<Timeline, 'base' | 'baseEnd'>,
+  most: number,
+): Promise<readonly Lookup[]> {
+  const finder = createLookupFinder(beforeAll(rulesOf(ingest.mode)), base.ground, tier);
+  let found: Lookup[] = [];
+  let after: Deployment | null = null;
+  for (;;) {
+    const slice = await readSlice(ingest, { repo, tier }, after);
+    for (const deployment of slice) {
+      if (deployment.at > baseEnd) return newest(found, most);
+      const lookup = finder.next(deployment);
+      if (lookup) found.push(lookup);
+    }
+    if (found.length > 2 * most) found = found.slice(-most);
+    after = slice.at(-1) ?? null;
+    if (after === null) return newest(found, most);
+  }
+}
+
+function newest(lookups: readonly Lookup[], most: number): readonly Lookup[] {
+  return lookups.slice(-most).reverse();
+}
+
+/** The deployments after one, in order; empty: there are none. */
+function readSlice(
+  ingest: Pick<Ingest, 'read'>,
+  { repo, tier }: Series,
+  after: Deployment | null,
+): Promise<readonly Deployment[]> {
+  return ingest.read(async ({ pipelines }) => {
+    // Of those in the same second some may have been read.
+    const only = { repo, tier, ...(after && { after: after.at - 1 }) };
+    for await (const slice of pipelines.deployments({ only, sliceRows, withoutCommits: true })) {
+      const rest = slice
+        .map(({ deployment }) => deployment)
+        .filter(({ at, number }) => after === null || at > after.at || number > after.number);
+      if (rest.length > 0) return rest;
+    }
+    return [];
+  });
+}
