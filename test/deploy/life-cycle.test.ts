@@ -204,7 +204,9 @@ describe('a backup', () => {
     await exporter.stop();
     const kept = readFileSync(database);
     const stopped = files();
-    const holed = Buffer.from(whole).fill(0, 40_000, 60_000);
+    // Among the pipelines, which only a check of the whole file reads; what comes before holds the schema.
+    const middle = Math.floor(whole.length / 2);
+    const holed = Buffer.from(whole).fill(0, middle, middle + 20_000);
     for (const [copy, reason] of [
       [Buffer.alloc(0), 'empty'],
       [Buffer.from('no database, but longer than the sixteen letters of its head'), 'not a database'],
