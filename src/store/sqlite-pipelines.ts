@@ -224,7 +224,9 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       for (const table of ['pipelines', 'deployments']) {
         const sql = `UPDATE ${table} SET is_held = 0 WHERE is_held = 1 AND repo = ? AND number IN (SELECT number
           FROM ${table} INDEXED BY ${table}_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
-        while ((await run(sql, repo, repo)) > 0);
+        // Looked for first: a read-only database refuses even what would change nothing.
+        const anyHeld = `SELECT 1 FROM ${table} INDEXED BY ${table}_held WHERE is_held = 1 AND repo = ? LIMIT 1`;
+        while (await get(anyHeld, repo)) await run(sql, repo, repo);
       }
     },
     async firstCreatedAt(repo, commit) {

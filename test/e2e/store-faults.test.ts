@@ -194,7 +194,7 @@ describe('a start on a disk that cannot be written', () => {
 });
 
 describe('a store with a damaged page', () => {
-  it.each(['pipelines', 'pipelines_deployments'])(
+  it.each(['deployments', 'pairs'])(
     'is refused at a start that reads it, as is one that cannot be opened: %s',
     async (table) => {
       const path = join(temporaryFolder(), 'dora.db');
@@ -204,7 +204,7 @@ describe('a store with a damaged page', () => {
       }
       await first.stop();
       damageLeafOf(path, table);
-      for (const args of table === 'pipelines' ? [[], ['--check']] : [[]]) {
+      for (const args of table === 'deployments' ? [[], ['--check']] : [[]]) {
         const { code, output } = await runExporter({ DORA_DATABASE: path, DORA_LISTEN: '127.0.0.1:0' }, args);
         expect(output).toMatch(/damaged, restore a backup/);
         expect(code).toBe(2);
