@@ -67,7 +67,7 @@ export async function completeRows(
   const known = incomplete.length === 0 ? null : await ingest.read((tx) => lookUp(tx, repo, incomplete));
   const toRead = new Set(
     incomplete
-      .filter((row) => !isKnownInDetail(known?.get(row.number), row))
+      .filter((row) => !isKnownEnough(known?.get(row.number), row))
       .slice(0, Math.max(0, budget.left)),
   );
   budget.left -= toRead.size;
@@ -186,7 +186,9 @@ async function lookUp(
   return found;
 }
 
-function isKnownInDetail(known: StoredPipeline | undefined, row: WirePipeline): boolean {
-  if (!known || !isEnded(known.record.status) || !known.record.hasWorkflows) return false;
-  return known.record.id === (row.id ?? 0) && known.record.updatedAt >= (row.updated || row.updated_at);
+/** What is stored without its workflows is read in the background, so that a new policy delays nothing. */
+function isKnownEnough(known: StoredPipeline | undefined, row: WirePipeline): boolean {
+  if (!known || !isEnded(known.record.status)) return false;
+  const isAsNew = known.record.updatedAt >= (row.updated || row.updated_at);
+  return known.record.id === (row.id ?? 0) && isAsNew && (known.record.hasWorkflows || !needsDetail(row));
 }

@@ -11,6 +11,7 @@ import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.
 import { createListTroubles } from '../../src/sources/list-troubles.ts';
 import { createScans } from '../../src/sources/one-scan-per-repo.ts';
 import { followPipelines } from '../../src/sources/poll-pipelines.ts';
+import { readWorkflows } from '../../src/sources/read-workflows.ts';
 import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
 import { createEventStream, type EventStream } from '../../src/sources/stream.ts';
 import { createClockWatch } from '../../src/sources/watch-clock.ts';
@@ -58,7 +59,7 @@ export interface LiveHarness {
   stop(): Promise<void>;
 }
 
-export type Lane = 'stream' | 'follow' | 'reconcile' | 'background';
+export type Lane = 'stream' | 'follow' | 'reconcile' | 'background' | 'workflows';
 
 export interface LiveOptions {
   readonly clock: SimulatedClock;
@@ -185,6 +186,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     stream: () => stream.run(signal),
     follow: () => followPipelines({ ingest, client, clock, log, onEvent, isTold }, signal),
     reconcile: () => reconciliation.run(signal),
+    workflows: () => readWorkflows({ ingest, client, clock, log }, signal),
     background: () => backfill.inBackground(),
   };
   const running: Promise<unknown>[] = [];

@@ -1,0 +1,112 @@
+/** Pipelines whose part decides: read once each, and in the background if they were stored without their workflows. */
+
+import { expect, it } from 'vitest';
+import type { TierRule } from '../../src/core/policy.ts';
+import { pairKey } from '../../src/core/series/pair.ts';
+import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { dawn, type LiveHarness } from '../support/live-harness.ts';
+import { aPolicy } from '../support/records.ts';
+import { createSharedWorld, shop } from '../support/shared-world.ts';
+
+const pause = 7_200;
+const second = 1_000;
+const deploys: TierRule = { tier: 'production', workflows: ['deploy'] };
+const underParts = aPolicy({ tiers: [deploys] });
+
+/** One every two hours up to dawn. Every third never reached its deploy workflow. */
+function addPipelines(woodpecker: FakeWoodpecker, count: number): void {
+  for (let i = 1; i <= count; i++) {
+    const created = dawn - (count - i + 1) * pause;
+    const times = { created, started: created + 1, finished: created + 60, updated: created + 60 };
+    const isReached = i % 3 !== 0;
+    const ran = { started: created + 30, finished: created + 50 };
+    woodpecker.addPipeline(shop, {
+      ...times,
+      status: isReached ? 'success' : 'failure',
+      workflows: [
+        {
+          name: 'test',
+          state: isReached ? 'success' : 'failure',
+          started: created + 1,
+          finished: created + 20,
+        },
+        isReached ? { name: 'deploy', state: 'success', ...ran } : { name: 'deploy', state: 'skipped' },
+      ],
+    });
+  }
+}
+
+const asks = (woodpecker: FakeWoodpecker) =>
+  woodpecker.requests.flatMap(({ path }) => /\/pipelines\/(\d+)$/.exec(path)?.[1] ?? []).map(Number);
+const unreadAt = ({ ingest }: LiveHarness) => ingest.state.unread.get(pairKey(1, 'production')) ?? null;
+
+it('a backfill asks once for each pipeline that a part rule could take, and a restart for none again', async () => {
+  const { woodpecker, live } = await createSharedWorld();
+  addPipelines(woodpecker, 12);
+  let asked: number[] = [];
+  const harness = await live({ policy: underParts, onCaughtUp: () => (asked = asks(woodpecker)) });
+  expect(asked.sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 8, failures: 0 });
+  expect(harness.ingest.state.tally.ignored('not_reached')).toBe(4);
+  await harness.stop();
+
+  asked = [];
+  const again = await live({ policy: underParts, onCaughtUp: () => (asked = asks(woodpecker)) });
+  await again.round();
+  expect([...asked, ...asks(woodpecker)]).toEqual([]);
+  expect(again.shown(shop, 'production')).toMatchObject({ deployments: 8 });
+});
+
+it('what was stored without workflows is read in the background, newest first, five a second', async () => {
+  const { clock, woodpecker, live } = await createSharedWorld();
+  addPipelines(woodpecker, 12);
+  await (await live()).stop();
+  woodpecker.clearRequests();
+
+  const harness = await live({ policy: underParts });
+  // Caught up without them: the pair says from when on it is known.
+  expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 0 });
+  expect(unreadAt(harness)).toBe(dawn - pause + 60);
+
+  harness.run('workflows');
+  await clock.pass(500);
+  expect(asks(woodpecker).sort((a, b) => a - b)).toEqual([8, 9, 10, 11, 12]);
+  expect(unreadAt(harness)).toBe(dawn - 6 * pause + 60);
+  await clock.pass(10 * second);
+  expect(asks(woodpecker)).toHaveLength(12);
+  expect(unreadAt(harness)).toBeNull();
+  expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 8, failures: 0 });
+  expect(harness.ingest.state.tally.ignored('not_reached')).toBe(4);
+
+  await clock.pass(3_600 * second);
+  expect(asks(woodpecker)).toHaveLength(12);
+});
+
+it('one that Woodpecker no longer has is known to have no parts, and holds nothing back', async () => {
+  const { clock, woodpecker, live } = await createSharedWorld();
+  addPipelines(woodpecker, 2);
+  await (await live()).stop();
+  const harness = await live({ policy: underParts });
+  woodpecker.deletePipeline(shop, 1);
+  harness.run('workflows');
+  await clock.pass(10 * second);
+  expect(unreadAt(harness)).toBeNull();
+  expect(harness.ingest.state.tally.ignored('no_parts')).toBe(1);
+  expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 1 });
+});
+
+it('a repo that cannot be seen says nothing of its pipelines', async () => {
+  const { clock, woodpecker, live } = await createSharedWorld();
+  addPipelines(woodpecker, 2);
+  await (await live()).stop();
+  const harness = await live({ policy: underParts });
+  woodpecker.revoke('alice', shop);
+  harness.run('workflows');
+  await clock.pass(60 * second);
+  expect(harness.ingest.state.tally.ignored('no_parts')).toBe(0);
+  expect(unreadAt(harness)).toBe(dawn - pause + 60);
+  woodpecker.grant('alice', shop);
+  await clock.pass(600 * second);
+  expect(unreadAt(harness)).toBeNull();
+  expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 2 });
+});
