@@ -16,6 +16,7 @@ import { endOfPart } from './parts.ts';
 import { isEnded, isPullRequest, type PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Repo } from './repo.ts';
+import type { TierReport } from './tier-report.ts';
 import { isPartRule, rulesFor, type Taken } from './tiers.ts';
 
 /** Raise it whenever the meaning of a record changes: stored pipelines are then classified anew at the next start. */
@@ -76,8 +77,14 @@ const messageBearingEvents = new Set(['push', 'manual', 'deployment']);
 export function classify(policy: Policy, repo: RepoScope, record: PipelineRecord): Classification {
   const outOfScope = scopeReason(policy, repo, record);
   if (outOfScope) return { tiers: [], reason: outOfScope };
-  const tiers = rulesFor(policy, repo.fullName, record).map((taken) => classifyIn(policy, taken, record));
-  return inTiers(tiers, 'tier');
+  const reported = record.tierReports.map((report) => classifyReport(policy, report, record));
+  // Steps that named their tiers are all that was heard of it.
+  const isReportedOnly = reported.length > 0 && record.status === '';
+  const ruled = isReportedOnly ? [] : rulesFor(policy, repo.fullName, record);
+  const others = ruled
+    .filter(({ rule }) => reported.every(({ tier }) => tier !== rule.tier))
+    .map((taken) => classifyIn(policy, taken, record));
+  return inTiers([...reported, ...others], 'tier');
 }
 
 /** `reasonWithout`: why, if there is no tier. */
@@ -87,6 +94,13 @@ export function inTiers(tiers: readonly InTier[], reasonWithout: IgnoreReason): 
   if (reasons.length < sorted.length) return { tiers: sorted, reason: null };
   const strongest = (['killed', 'no_parts', 'not_reached'] as const).find((one) => reasons.includes(one));
   return { tiers: sorted, reason: strongest ?? reasons[0] ?? reasonWithout };
+}
+
+/** What a step reports for a tier is a whole deployment there, whatever the rules say. */
+function classifyReport(policy: Policy, report: TierReport, record: PipelineRecord): InTier {
+  const { tier, ...told } = report;
+  const whole = { ...record, ...told, workflows: [], canceledByStep: null, hasOneClock: true };
+  return classifyIn(policy, { rule: { tier }, isCertain: true }, whole);
 }
 
 type Times = Parameters<typeof durationOf>[0];

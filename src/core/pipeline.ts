@@ -7,6 +7,7 @@
 
 import { compareText } from './compare-text.ts';
 import { compareEndClocks, withClock } from './our-clock.ts';
+import { areSameReports, joinTierReports, type TierReport } from './tier-report.ts';
 import { areSameWorkflows, joinWorkflows, type Workflow } from './workflow.ts';
 
 /** Statuses after which Woodpecker runs no further step; what is not listed here has not ended. */
@@ -72,6 +73,13 @@ export interface PipelineRecord {
   readonly firstEndReportAt: number | null;
   /** What ran in it, in the order of `inOrder`; empty before its end, and if it can never count. */
   readonly workflows: readonly Workflow[];
+  /** What steps reported for tiers that they named, sorted by tier. */
+  readonly tierReports: readonly TierReport[];
+}
+
+/** Whether it has ended as a whole, or as far as a step reported for a tier. */
+export function isOver({ status, tierReports }: Pick<PipelineRecord, 'status' | 'tierReports'>): boolean {
+  return isEnded(status) || tierReports.some((report) => isEnded(report.status));
 }
 
 /** Whether Woodpecker is done with a pipeline of this status. A status not known here is taken as still going on. */
@@ -141,8 +149,12 @@ function takeNewer(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
   const firstEndReportAt = earliest(a.firstEndReportAt, b.firstEndReportAt);
   const workflows =
     a.updatedAt === b.updatedAt ? joinWorkflows(winner.workflows, loser.workflows) : winner.workflows;
-  const isWinner = firstEndReportAt === winner.firstEndReportAt && workflows === winner.workflows;
-  return isWinner ? winner : { ...winner, firstEndReportAt, workflows };
+  const tierReports = joinTierReports(winner.tierReports, loser.tierReports, compareStatuses);
+  const isWinner =
+    firstEndReportAt === winner.firstEndReportAt &&
+    workflows === winner.workflows &&
+    tierReports === winner.tierReports;
+  return isWinner ? winner : { ...winner, firstEndReportAt, workflows, tierReports };
 }
 
 /**
@@ -177,25 +189,32 @@ function joinReports(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
     canceledByStep,
     firstEndReportAt: earliest(a.firstEndReportAt, b.firstEndReportAt),
     workflows: joinWorkflows(a.workflows, b.workflows),
+    tierReports: joinTierReports(a.tierReports, b.tierReports, compareStatuses),
   };
   const adds = (known: PipelineRecord) =>
     joined.firstEndReportAt !== known.firstEndReportAt ||
     fingerprint(joined) !== fingerprint(known) ||
-    !areSameWorkflows(joined.workflows, known.workflows);
+    !areSameWorkflows(joined.workflows, known.workflows) ||
+    !areSameReports(joined.tierReports, known.tierReports);
   if (!adds(a)) return a;
   return adds(b) ? joined : b;
 }
 
+type End = Pick<PipelineRecord, 'status' | 'finishedAt'>;
+
 function compareEnds(a: PipelineRecord, b: PipelineRecord): number {
+  return compareStatuses(a, b) || compareText(a.canceledByStep ?? '', b.canceledByStep ?? '');
+}
+
+function compareStatuses(a: End, b: End): number {
   return (
     Number(isEnded(a.status)) - Number(isEnded(b.status)) ||
     compareOutcomes(a, b) ||
-    compareText(a.status, b.status) ||
-    compareText(a.canceledByStep ?? '', b.canceledByStep ?? '')
+    compareText(a.status, b.status)
   );
 }
 
-function compareOutcomes(a: PipelineRecord, b: PipelineRecord): number {
+function compareOutcomes(a: End, b: End): number {
   return (
     statusRanks.indexOf(a.status) - statusRanks.indexOf(b.status) ||
     // The earlier finish wins: a finish replaced by its time of receipt then stays what it was first.
@@ -209,7 +228,9 @@ export function saysTheSame(a: PipelineRecord, b: PipelineRecord): boolean {
     fingerprint({ ...withClock(record, 0), hasWorkflows: false, fromRest: false, firstEndReportAt: null });
   const areWorkflowsEqual =
     a.workflows.length === 0 || b.workflows.length === 0 || areSameWorkflows(a.workflows, b.workflows);
-  return content(a) === content(b) && a.firstEndReportAt === b.firstEndReportAt && areWorkflowsEqual;
+  const areReportsEqual =
+    a.firstEndReportAt === b.firstEndReportAt && areSameReports(a.tierReports, b.tierReports);
+  return content(a) === content(b) && areReportsEqual && areWorkflowsEqual;
 }
 
 /** What of an observation is not joined by itself. In this order, which decides ties. */
@@ -235,7 +256,10 @@ const toldFields = Object.keys({
   fromRest: true,
   canceledByStep: true,
 } satisfies Record<
-  Exclude<keyof PipelineRecord, 'firstEndReportAt' | 'workflows' | 'clockAhead' | 'endSeenAt'>,
+  Exclude<
+    keyof PipelineRecord,
+    'firstEndReportAt' | 'workflows' | 'tierReports' | 'clockAhead' | 'endSeenAt'
+  >,
   true
 >) as (keyof PipelineRecord)[];
 

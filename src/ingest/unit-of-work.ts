@@ -9,7 +9,7 @@ import { creditAtFirst, creditsAfterMove, creditsAtFirst, creditsWhenSettled } f
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { isSameGround, knownGroundOf } from '../core/known-ground.ts';
 import { byOurClock } from '../core/our-clock.ts';
-import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
+import { isOver, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import { longestWindowSeconds } from '../core/policy.ts';
 import type { Follow } from '../core/poll-schedule.ts';
 import type { Repo, RepoFacts } from '../core/repo.ts';
@@ -155,7 +155,7 @@ export function createUnitOfWork(
       // What a scan holds back and a source now tells by itself need not wait for the scan's end.
       const isToldOfHeld = before?.isHeld && repo.revealed && origin === 'live';
       if (before && record === before.record && !isToldOfHeld) {
-        if (!isEnded(record.status)) return { result: 'unfinished', pipeline: before };
+        if (!isOver(record)) return { result: 'unfinished', pipeline: before };
         const isAsNew = record.id === observed.id && record.updatedAt === observed.updatedAt;
         return { result: isAsNew ? 'duplicate' : 'stale', pipeline: before };
       }
@@ -184,7 +184,7 @@ export function createUnitOfWork(
         series.replace(repo.key, before, after, await firsts.of(repoKey, after.commit));
       });
       if (!after.isHeld) for (const tier of tiersOf(after)) series.makeKnown(repoKey, tier);
-      if (!isEnded(record.status)) return { result: 'unfinished', pipeline: after };
+      if (!isOver(record)) return { result: 'unfinished', pipeline: after };
       const isNews = !before || !saysTheSame(before.record, record);
       return { result: isNews ? 'stored' : 'duplicate', pipeline: after };
     },

@@ -6,6 +6,8 @@ import { classify } from '../core/classification.ts';
 import { cronDominance } from '../core/cron-warning.ts';
 import { createTally, type EventCount } from '../core/pipeline-counts.ts';
 import type { Policy } from '../core/policy.ts';
+import { createPolicyCheck, describeRule } from '../core/policy-check.ts';
+import { isPartRule } from '../core/tiers.ts';
 import { findDenied, mayMakeDatabase } from '../store/database-place.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { counted } from '../util/pluralize.ts';
@@ -27,6 +29,7 @@ export async function describeCheck(config: Config, policy: Policy): Promise<str
       ({ tier, share, remedy }) =>
         `Cron brings ${Math.round(share * 100)} % of ${tier}; to leave it out, set in the policy: ${remedy}`,
     ),
+    ...(stored?.warnings ?? []),
   ];
 }
 
@@ -46,6 +49,7 @@ function describeNone(path: string): string {
 interface Stored {
   readonly repos: number;
   readonly events: readonly EventCount[];
+  readonly warnings: readonly string[];
 }
 
 /** What the store holds, as this policy sees it; `null` where there is no store yet. */
@@ -56,13 +60,17 @@ async function readStored(path: string, policy: Policy): Promise<Stored | null> 
     return await store.transact(async (tx) => {
       const repos = new Map((await tx.repos.all()).map((repo) => [repo.key, repo]));
       const tally = createTally();
+      const check = createPolicyCheck(policy, [...repos.values()]);
       for await (const slice of tx.pipelines.all()) {
         for (const pipeline of slice) {
           const repo = repos.get(pipeline.repo);
-          if (repo) tally.count({ ...pipeline, classification: classify(policy, repo, pipeline.record) }, 1);
+          if (!repo) continue;
+          const classified = { ...pipeline, classification: classify(policy, repo, pipeline.record) };
+          tally.count(classified, 1);
+          check.add(repo, classified);
         }
       }
-      return { repos: repos.size, events: tally.events() };
+      return { repos: repos.size, events: tally.events(), warnings: check.warnings() };
     });
   } finally {
     await store.close();
@@ -70,20 +78,16 @@ async function readStored(path: string, policy: Policy): Promise<Stored | null> 
 }
 
 function describePolicy({ tiers, defaultTier, deployments, windows }: Policy): string[] {
-  const rules = tiers.map(({ tier, deployTo, repos, events, branches }) => {
-    const conditions = { deploy_to: deployTo, repos, events, branches };
-    const given = Object.entries(conditions).flatMap(([key, values]) =>
-      values ? [`${key} ${values.join(', ')}`] : [],
-    );
-    return `  ${tier}: ${given.join('; ') || 'everything'}`;
-  });
+  const rules = tiers.map((rule) => `  ${rule.tier}: ${describeRule(rule)}`);
   const branches =
     deployments.branches === 'default' ? 'the default branch' : deployments.branches.join(', ');
   return [
     `Counted events: ${deployments.events.join(', ')}; pushes, manual and cron runs on ${branches}.`,
     `Counted as failed: ${deployments.failure.join(', ')}.`,
     `Repos: ${deployments.repos.join(', ')}${deployments.ignoreRepos.length > 0 ? `, but not ${deployments.ignoreRepos.join(', ')}` : ''}.`,
-    'Tiers, the first that matches:',
+    tiers.some(isPartRule)
+      ? 'Tiers; a rule for workflows or steps takes that part, the first other rule that matches takes the pipeline:'
+      : 'Tiers, the first that matches:',
     ...rules,
     `  ${defaultTier === null ? 'not counted' : defaultTier}: everything else`,
     `Windows: ${windows.map(({ name }) => name).join(', ')}.`,

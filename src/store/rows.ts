@@ -4,48 +4,17 @@ import type { Classification, IgnoreReason, InTier } from '../core/classificatio
 import type { Change, CommitRange } from '../core/commit-range.ts';
 import { compareText } from '../core/compare-text.ts';
 import type { Deployment, Outcome } from '../core/deployment.ts';
-import { type PipelineRecord, lastToldAt as toldAt } from '../core/pipeline.ts';
+import { lastToldAt as toldAt } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
-import type { Step, Workflow } from '../core/workflow.ts';
+import { fromRecord, recordColumns, toRecord } from './record-rows.ts';
+import { numberOrNull, type SqlRow, type SqlValue, textOrNull } from './sql-values.ts';
 import type { TieredDeployment, Uncounted } from './store.ts';
-
-export type SqlValue = string | number | null;
-export type SqlRow = Record<string, SqlValue>;
-
-/** The column of each field of a record: none may be left out, or be there without a field. */
-const recordColumns = {
-  number: 'number',
-  id: 'id',
-  status: 'status',
-  event: 'event',
-  branch: 'branch',
-  ref: 'ref',
-  parent: 'parent',
-  deployTo: 'deploy_to',
-  commit: 'commit_sha',
-  message: 'message',
-  fromFork: 'from_fork',
-  createdAt: 'created_at',
-  startedAt: 'started_at',
-  finishedAt: 'finished_at',
-  hasOneClock: 'has_one_clock',
-  clockAhead: 'clock_ahead',
-  endSeenAt: 'end_seen_at',
-  updatedAt: 'updated_at',
-  committedAt: 'committed_at',
-  hasWorkflows: 'has_workflows',
-  fromRest: 'from_rest',
-  canceledByStep: 'canceled_by_step',
-  firstEndReportAt: 'first_end_report_at',
-  workflows: 'workflows',
-} as const satisfies Record<keyof PipelineRecord, string>;
-const recordFields = Object.keys(recordColumns) as (keyof PipelineRecord)[];
 
 /** Columns of `pipelines`, in the order of `fromPipeline`. */
 export const pipelineColumns = [
   'repo',
-  ...Object.values(recordColumns),
+  ...recordColumns,
   'reason',
   'uncounted',
   'credited',
@@ -59,7 +28,7 @@ export function fromPipeline({ repo, record, classification, isHeld, credited }:
   const others = [...credited].filter(([tier]) => !counted.has(tier));
   return [
     repo,
-    ...recordFields.map((field) => toSqlValue(record[field])),
+    ...fromRecord(record),
     reason,
     uncounted.length === 0 ? null : JSON.stringify(uncounted),
     others.length === 0 ? null : JSON.stringify(others),
@@ -130,32 +99,7 @@ export interface BesidePipeline {
 }
 
 export function toPipeline(row: SqlRow, { deployments, changes }: BesidePipeline): StoredPipeline {
-  const record: PipelineRecord = {
-    number: Number(row['number']),
-    id: Number(row['id']),
-    status: String(row['status']),
-    event: textOrNull(row['event']),
-    branch: textOrNull(row['branch']),
-    ref: textOrNull(row['ref']),
-    parent: numberOrNull(row['parent']),
-    deployTo: String(row['deploy_to']),
-    commit: String(row['commit_sha']),
-    message: String(row['message']),
-    fromFork: row['from_fork'] === 1,
-    createdAt: numberOrNull(row['created_at']),
-    startedAt: numberOrNull(row['started_at']),
-    finishedAt: numberOrNull(row['finished_at']),
-    hasOneClock: row['has_one_clock'] === 1,
-    clockAhead: Number(row['clock_ahead']),
-    endSeenAt: numberOrNull(row['end_seen_at']),
-    updatedAt: Number(row['updated_at']),
-    committedAt: numberOrNull(row['committed_at']),
-    hasWorkflows: row['has_workflows'] === 1,
-    fromRest: row['from_rest'] === 1,
-    canceledByStep: textOrNull(row['canceled_by_step']),
-    firstEndReportAt: numberOrNull(row['first_end_report_at']),
-    workflows: toWorkflows(row['workflows']),
-  };
+  const record = toRecord(row);
   return {
     repo: Number(row['repo']),
     record,
@@ -341,50 +285,4 @@ function toChanges(rows: readonly SqlRow[]): Map<string, Change> {
     if (change) changes.set(String(row['tier']), change);
   }
   return changes;
-}
-
-function toSqlValue(value: PipelineRecord[keyof PipelineRecord]): SqlValue {
-  if (typeof value === 'object' && value !== null) return fromWorkflows(value);
-  return typeof value === 'boolean' ? Number(value) : value;
-}
-
-/** As JSON, without the names of the fields: steps take most of a row. */
-function fromWorkflows(workflows: readonly Workflow[]): string | null {
-  if (workflows.length === 0) return null;
-  return JSON.stringify(
-    workflows.map(({ steps, ...workflow }) => [
-      ...fromPart(workflow),
-      steps.map((step) => [...fromPart(step), step.exitCode]),
-    ]),
-  );
-}
-
-type PartRow = [string, number, string, number | null, number | null, string];
-
-function fromPart({ name, pid, state, startedAt, finishedAt, error }: Omit<Step, 'exitCode'>): PartRow {
-  return [name, pid, state, startedAt, finishedAt, error];
-}
-
-function toWorkflows(json: SqlValue | undefined): readonly Workflow[] {
-  if (typeof json !== 'string') return [];
-  const rows = JSON.parse(json) as readonly [...PartRow, readonly [...PartRow, number][]][];
-  return rows.map(([...part]) => ({
-    ...toPart(part),
-    steps: part[6].map((step) => ({ ...toPart(step), exitCode: step[6] })),
-  }));
-}
-
-function toPart([name, pid, state, startedAt, finishedAt, error]: readonly [...PartRow, unknown]): Omit<
-  Step,
-  'exitCode'
-> {
-  return { pid, name, state, startedAt, finishedAt, error };
-}
-
-function textOrNull(value: SqlValue | undefined): string | null {
-  return value === null || value === undefined ? null : String(value);
-}
-
-export function numberOrNull(value: SqlValue | undefined): number | null {
-  return value === null || value === undefined ? null : Number(value);
 }

@@ -2,7 +2,7 @@
 
 import type { OperatorMark, StoredMark } from '../core/failures/operator-mark.ts';
 import { type TrackedIncident, trackedKey } from '../core/failures/tracked-incident.ts';
-import type { SqlRow } from './rows.ts';
+import type { SqlRow } from './sql-values.ts';
 import type { Sql } from './sqlite-statements.ts';
 import type { IncidentTable, Transaction } from './store.ts';
 

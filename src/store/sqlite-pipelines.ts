@@ -14,15 +14,13 @@ import {
   fromRange,
   idsOfCommit,
   lastToldAt,
-  numberOrNull,
   pipelineColumns,
-  type SqlRow,
-  type SqlValue,
   storedColumns,
   toPipeline,
   toTieredDeployment,
   toUncounted,
 } from './rows.ts';
+import { numberOrNull, type SqlRow, type SqlValue } from './sql-values.ts';
 import type { Sql } from './sqlite-statements.ts';
 import type { PipelineTable } from './store.ts';
 

@@ -5,7 +5,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { createBreath } from '../util/clock.ts';
-import type { SqlRow, SqlValue } from './rows.ts';
+import type { SqlRow, SqlValue } from './sql-values.ts';
 
 export interface Sql {
   run(sql: string, ...values: SqlValue[]): Promise<number>;

@@ -42,6 +42,7 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
     clockAhead: 0,
     endSeenAt: isEnded(wire.status) ? receivedAt : null,
     workflows: shiftWorkflows(workflowsOf(wire), agentCorrection),
+    tierReports: [],
   };
 }
 
@@ -62,34 +63,41 @@ export function toRepoFacts(wire: WireRepo, asOf: number): RepoFacts {
 
 /** A step's report as a record. Without a finish of its own, the first receipt of an end is its time. */
 export function reportToRecord(report: StepReport, receivedAt: number): PipelineRecord {
-  const status = report.status ?? '';
-  const hasNoTime = isEnded(status) && report.finished === 0;
+  const { tier } = report;
+  const reported = report.status ?? '';
+  const end = {
+    status: reported,
+    startedAt: report.started || null,
+    finishedAt: isEnded(reported) ? report.finished || null : null,
+    firstEndReportAt: isEnded(reported) && report.finished === 0 ? receivedAt : null,
+  };
+  const { startedAt } = end;
+  // With a tier, it says nothing of the others, nor of the pipeline as a whole.
+  const whole = tier === null ? end : { startedAt, status: '', finishedAt: null, firstEndReportAt: null };
   return {
     number: report.number,
     id: 0,
-    status,
+    ...whole,
     event: report.event,
     branch: report.branch,
-    ref: null,
+    ref: report.tag === null ? null : `refs/tags/${report.tag}`,
     parent: null,
     deployTo: report.deploy_to ?? '',
     commit: report.commit ?? '',
     message: '',
     fromFork: false,
     createdAt: null,
-    startedAt: report.started || null,
-    finishedAt: isEnded(status) ? report.finished || null : null,
     updatedAt: 0,
     committedAt: report.commit_time || null,
     // What a report leaves out cannot be read anywhere else.
     hasWorkflows: true,
     fromRest: false,
     canceledByStep: null,
-    firstEndReportAt: hasNoTime ? receivedAt : null,
     hasOneClock: true,
     clockAhead: 0,
     endSeenAt: null,
     workflows: [],
+    tierReports: tier === null ? [] : [{ tier, ...end }],
   };
 }
 

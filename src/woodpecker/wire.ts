@@ -146,6 +146,10 @@ export const StepReport = z.object({
   branch: reportedText,
   default_branch: reportedText,
   deploy_to: reportedText,
+  /** The tier that the step deployed to; empty: the policy's rules say. */
+  tier: reportedText,
+  /** Name of the pipeline's tag. */
+  tag: reportedText,
   commit: reportedText,
   url: reportedText,
   started: reportedSeconds,

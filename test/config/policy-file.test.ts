@@ -350,3 +350,46 @@ describe('rules for alerts', () => {
     ]);
   });
 });
+
+describe('rules for a part of a pipeline', () => {
+  it('are read with workflows, steps and tags, and globs that exclude', () => {
+    const parsed = parsePolicy(
+      [
+        'tiers:',
+        '  - tier: staging',
+        '    workflows: [deploy-staging]',
+        '  - tier: production',
+        '    workflows: [deploy]',
+        '    steps: [deploy, publish-*]',
+        '  - tier: production',
+        '    events: [tag]',
+        '    tags: ["v*", "!*-*"]',
+        'deployments: { repos: ["!acme/old-*"] }',
+      ].join('\n'),
+    );
+    expect(parsed.ok && parsed.policy.tiers).toEqual([
+      { tier: 'staging', workflows: ['deploy-staging'] },
+      { tier: 'production', workflows: ['deploy'], steps: ['deploy', 'publish-*'] },
+      { tier: 'production', events: ['tag'], tags: ['v*', '!*-*'] },
+    ]);
+    expect(parsed.ok && parsed.policy.deployments.repos).toEqual(['!acme/old-*']);
+  });
+
+  it('are told all their mistakes at once, each with its line', () => {
+    const parsed = parsePolicy(
+      [
+        'tiers:',
+        '  - tier: production',
+        '    workflow: [deploy]',
+        '    steps: []',
+        '  - tier: staging',
+        '    tags: ["!"]',
+      ].join('\n'),
+    );
+    expect(parsed.ok || parsed.problems).toEqual([
+      'line 3: tiers: unknown key "workflow", did you mean workflows?',
+      'line 4: tiers.steps: expected at least one, got none',
+      'line 6: tiers.tags: expected a glob after !, got none',
+    ]);
+  });
+});

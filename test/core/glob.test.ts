@@ -64,3 +64,19 @@ describe('matchesAnyGlob', () => {
     expect(matchesAnyGlobIgnoringCase(['acme/shop'], 'acme/tools')).toBe(false);
   });
 });
+
+describe('globs that exclude', () => {
+  it.each([
+    [['v*', '!*-*'], 'v1.0.0', true],
+    [['v*', '!*-*'], 'v1.0.0-rc.1', false],
+    [['!*-*', 'v*'], 'v1.0.0-rc.1', false],
+    [['v*', '!*-*'], 'nightly', false],
+    [['!main'], 'next', true],
+    [['!main'], 'main', false],
+    [[], 'main', false],
+    [['a!b'], 'a!b', true],
+  ])('%j take %s: %s', (patterns, text, isTaken) => {
+    expect(matchesAnyGlob(patterns, text)).toBe(isTaken);
+    expect(matchesAnyGlobIgnoringCase(patterns, text.toUpperCase())).toBe(isTaken);
+  });
+});

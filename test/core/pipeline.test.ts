@@ -274,7 +274,7 @@ describe('compareRecords', () => {
           expect(compareRecords(a, c)).toBeGreaterThanOrEqual(0);
         }
         if (compareRecords(a, b) === 0) {
-          const joined = { firstEndReportAt: null, workflows: [] };
+          const joined = { firstEndReportAt: null, workflows: [], tierReports: [] };
           expect({ ...a, ...joined }).toEqual({ ...b, ...joined });
         }
       }),

@@ -158,6 +158,67 @@ describe('a webhook that is all there is', () => {
     expect(exporter.state.tally.ignored(reason as 'repo')).toBe(1);
   });
 
+  describe('for a tier that a step names', () => {
+    const tierRows = async (exporter: SmallExporter) =>
+      (await exporter.pipelines()).map(({ classification: { tiers, reason } }) => [
+        reason,
+        ...tiers.map((one) =>
+          one.kind === 'deployment' ? [one.tier, one.outcome, one.at] : [one.tier, one.kind],
+        ),
+      ]);
+
+    it('counts there, whatever the rules say, and joins the reports of each tier', async () => {
+      const exporter = await createSmallExporter({ policy });
+      const told = { number: 12, event: 'push', started: noon - 60 };
+      await exporter.receive(aReport({ ...told, tier: 'staging', status: 'success', finished: noon - 50 }));
+      await exporter.receive(aReport({ ...told, tier: 'live', status: 'success', finished: noon - 20 }));
+      await exporter.receive(aReport({ ...told, tier: 'live', status: 'failure', finished: noon - 10 }));
+      expect(await tierRows(exporter)).toEqual([
+        [null, ['live', 'failure', noon - 10], ['staging', 'success', noon - 50]],
+      ]);
+      // The rule for the repo makes its pair known besides.
+      const known = [...exporter.state.pairs.values()].map(({ tier }) => tier).sort();
+      expect(known).toEqual(['live', 'production', 'staging']);
+    });
+
+    it('stands beside a report for the pipeline as a whole', async () => {
+      const exporter = await createSmallExporter({ policy });
+      const told = { number: 12, event: 'push', started: noon - 60 };
+      await exporter.receive(aReport({ ...told, tier: 'staging', status: 'failure', finished: noon - 50 }));
+      await exporter.receive(aReport({ ...told, status: 'success', finished: noon - 20 }));
+      expect(await tierRows(exporter)).toEqual([
+        [null, ['production', 'success', noon - 20], ['staging', 'failure', noon - 50]],
+      ]);
+    });
+
+    it('counts only within the filters of the policy', async () => {
+      const exporter = await createSmallExporter({ policy });
+      const report = aReport({
+        number: 12,
+        event: 'cron',
+        tier: 'live',
+        status: 'success',
+        finished: noon - 20,
+      });
+      expect(await exporter.receive(report)).toEqual(ignored('event'));
+    });
+
+    it('has not ended until a report says so', async () => {
+      const exporter = await createSmallExporter({ policy });
+      const report = aReport({ number: 12, event: 'push', tier: 'live', status: 'running' });
+      expect(await exporter.receive(report)).toEqual(ignored('not_ended'));
+    });
+
+    it('goes by the tag that the step reports, if the policy does', async () => {
+      const tagged = aPolicy({ tiers: [{ tier: 'production', tags: ['v*', '!*-*'] }], defaultTier: null });
+      const exporter = await createSmallExporter({ policy: tagged });
+      const told = { event: 'tag', status: 'success', finished: noon - 20 };
+      await exporter.receive(aReport({ ...told, number: 12, tag: 'v1.0.0' }));
+      await exporter.receive(aReport({ ...told, number: 13, tag: 'v1.1.0-rc.1' }));
+      expect(await tierRows(exporter)).toEqual([[null, ['production', 'success', noon - 20]], ['tier']]);
+    });
+  });
+
   it.each<[string, Json]>([
     ['an event of a running pipeline', anEvent({ status: 'running', finished: 0 })],
     ['an event of a blocked one', anEvent({ status: 'blocked', finished: 0 })],
@@ -498,6 +559,7 @@ describe('a webhook that is but a hint', () => {
     clockAhead: 0,
     endSeenAt: null,
     workflows: [],
+    tierReports: [],
   } as const;
   const follow = (target: number | string, number = 12) => ({
     target,

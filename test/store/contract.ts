@@ -438,6 +438,15 @@ export function describeStore(
               ref: 'refs/heads/fünf',
               parent: 7,
               canceledByStep: 'deploy',
+              tierReports: [
+                {
+                  ...{ tier: 'pröd"', status: 'success' },
+                  startedAt: null,
+                  finishedAt: 7,
+                  firstEndReportAt: null,
+                },
+                { ...{ tier: 'staging', status: '' }, startedAt: 5, finishedAt: null, firstEndReportAt: 8 },
+              ],
               workflows: [
                 aWorkflow({ pid: 1, name: 'ünit\n', steps: [] }),
                 aWorkflow({

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import type { Deployment } from '../../src/core/deployment.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import type { TierReport } from '../../src/core/tier-report.ts';
 import { inOrder, type Workflow } from '../../src/core/workflow.ts';
 import { aDeployment, aRecord, aStep, aWorkflow } from './records.ts';
 
@@ -35,6 +36,7 @@ export function anyObservation(): fc.Arbitrary<PipelineRecord> {
       ref: fc.constantFrom(null, 'refs/heads/main', 'refs/tags/v1'),
       parent: fc.constantFrom(null, 0, 7),
       workflows: anyWorkflows(),
+      tierReports: anyTierReports(),
     })
     .map((told) => aRecord(told));
 }
@@ -53,6 +55,19 @@ function anyWorkflows(): fc.Arbitrary<readonly Workflow[]> {
   const anySteps = fc.array(anyStep, { maxLength: 2 }).map(inOrder);
   const anyWorkflow = fc.record({ ...anyPart, steps: anySteps }).map((told) => aWorkflow(told));
   return fc.array(anyWorkflow, { maxLength: 3 }).map(inOrder);
+}
+
+function anyTierReports(): fc.Arbitrary<readonly TierReport[]> {
+  const anyReport = fc.record({
+    tier: fc.constantFrom('production', 'staging'),
+    status: fc.constantFrom('', 'running', 'success', 'failure'),
+    startedAt: fc.constantFrom(null, 1010, 1020),
+    finishedAt: fc.constantFrom(null, 1100, 1200),
+    firstEndReportAt: fc.constantFrom(null, 1103),
+  });
+  return fc
+    .uniqueArray(anyReport, { selector: ({ tier }) => tier, maxLength: 2 })
+    .map((reports) => reports.sort((a, b) => (a.tier < b.tier ? -1 : 1)));
 }
 
 /** Several observations of one pipeline. */

@@ -37,6 +37,7 @@ export function aRecord(overrides: Partial<PipelineRecord> = {}): PipelineRecord
     canceledByStep: null,
     firstEndReportAt: null,
     workflows: [],
+    tierReports: [],
     ...overrides,
   };
 }

@@ -81,6 +81,7 @@ describe('toRecord', () => {
           ],
         },
       ],
+      tierReports: [],
     });
     expect(outcomeOf(record)).toEqual(['success', 1_785_500_390]);
   });
@@ -408,6 +409,7 @@ describe('a step’s report', () => {
       clockAhead: 0,
       endSeenAt: null,
       workflows: [],
+      tierReports: [],
     });
   });
 

@@ -293,6 +293,8 @@ describe('StepReport', () => {
       branch: null,
       default_branch: null,
       deploy_to: null,
+      tier: null,
+      tag: null,
       commit: null,
       url: null,
       started: 1_785_500_103,

@@ -1,0 +1,92 @@
+/**
+ * What in a policy is probably not meant: entries that match nothing that is stored, and commits that count twice.
+ *
+ * Guarantees: a pure function of the policy, the repos and the pipelines that were added.
+ */
+
+import { matchesAnyGlobIgnoringCase } from './glob.ts';
+import { endOfPart } from './parts.ts';
+import type { Policy, TierRule } from './policy.ts';
+import type { Repo } from './repo.ts';
+import type { StoredPipeline } from './stored-pipeline.ts';
+import { isPartRule, rulesFor } from './tiers.ts';
+
+export interface PolicyCheck {
+  add(repo: Repo, pipeline: Pick<StoredPipeline, 'record' | 'commit' | 'classification'>): void;
+  /** Lines for a person, once all was added. */
+  warnings(): readonly string[];
+}
+
+/** Commits whose events are remembered, so that memory stays bounded. */
+const mostCommits = 100_000;
+const mostExamples = 3;
+
+export function createPolicyCheck(policy: Policy, repos: readonly Repo[]): PolicyCheck {
+  const used = new Set<TierRule>();
+  let pipelines = 0;
+  /** By repo, tier and commit: the events under which it counts. */
+  const eventsOf = new Map<string, { readonly place: string; readonly events: Set<string> }>();
+  const twice = new Map<string, { count: number; readonly examples: string[] }>();
+
+  const noteCommit = (repo: Repo, tier: string, commit: string, event: string): void => {
+    const key = `${repo.key}\n${tier}\n${commit}`;
+    const known = eventsOf.get(key);
+    if (!known) {
+      if (eventsOf.size < mostCommits)
+        eventsOf.set(key, { place: `${repo.fullName}, ${tier}`, events: new Set([event]) });
+      return;
+    }
+    if (known.events.has(event)) return;
+    known.events.add(event);
+    if (known.events.size !== 2) return;
+    const words = [...known.events].sort().join(' and ');
+    const found = twice.get(`${known.place}: ${words}`) ?? { count: 0, examples: [] };
+    twice.set(`${known.place}: ${words}`, found);
+    found.count++;
+    if (found.examples.length < mostExamples) found.examples.push(commit.slice(0, 8));
+  };
+
+  return {
+    add(repo, { record, commit, classification }) {
+      pipelines++;
+      if (classification.tiers.length === 0) return;
+      for (const { rule } of rulesFor(policy, repo.fullName, record)) {
+        if (!isPartRule(rule) || endOfPart(rule, record).kind === 'ran' || !record.hasWorkflows)
+          used.add(rule);
+      }
+      for (const one of classification.tiers) {
+        if (one.kind === 'deployment' && commit !== '')
+          noteCommit(repo, one.tier, commit, record.event ?? 'unknown');
+      }
+    },
+    warnings() {
+      if (pipelines === 0) return [];
+      const { repos: watched, ignoreRepos } = policy.deployments;
+      const isUnknown = (glob: string) =>
+        !repos.some(({ fullName }) => matchesAnyGlobIgnoringCase([glob.replace(/^!/, '')], fullName));
+      return [
+        ...policy.tiers
+          .filter((rule) => !used.has(rule))
+          .map((rule) => `No stored pipeline matches the rule for ${rule.tier}: ${describeRule(rule)}`),
+        ...watched.filter(isUnknown).map((glob) => `No known repo matches ${glob} in deployments.repos`),
+        ...ignoreRepos
+          .filter(isUnknown)
+          .map((glob) => `No known repo matches ${glob} in deployments.ignore_repos`),
+        ...[...twice].map(
+          ([place, { count, examples }]) =>
+            `Commits count under two events in ${place}: ${count}, such as ${examples.join(', ')}`,
+        ),
+      ];
+    },
+  };
+}
+
+/** Its conditions in the words of the policy file. */
+export function describeRule(rule: TierRule): string {
+  const { deployTo, repos, events, branches, tags, workflows, steps } = rule;
+  const conditions = { deploy_to: deployTo, repos, events, branches, tags, workflows, steps };
+  const given = Object.entries(conditions).flatMap(([key, values]) =>
+    values ? [`${key} ${values.join(', ')}`] : [],
+  );
+  return given.join('; ') || 'everything';
+}
