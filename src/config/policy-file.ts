@@ -72,6 +72,7 @@ function text(problemOf: (value: string) => string | null = () => null, noun = '
 function oneOf(words: readonly string[]) {
   return text((value) => {
     if (words.includes(value)) return null;
+    if (value.startsWith('!') && words.includes(value.slice(1))) return null;
     if (value.startsWith('pull_request')) return `expected no ${value}: pull requests never count`;
     return `expected one of ${words.join(', ')}, got ${show(value)}${didYouMean(value, words)}`;
   });

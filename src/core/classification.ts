@@ -13,7 +13,7 @@ import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
 import { matchesAnyPattern } from './message-patterns.ts';
 import { durationOf } from './our-clock.ts';
 import { endOfPart } from './parts.ts';
-import { isEnded, isPullRequest, type PipelineRecord } from './pipeline.ts';
+import { endedAt, isEnded, isPullRequest, type PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
 import type { Repo } from './repo.ts';
 import type { TierReport } from './tier-report.ts';
@@ -127,6 +127,7 @@ function classifyIn(policy: Policy, { rule, isCertain }: Taken, record: Pipeline
     case 'failure':
     case 'killed': {
       if (!isCertain || (isPart && !record.hasWorkflows)) return { tier, kind: 'unread' };
+      if (endedAt(record) === null) return ignored('no_timestamp');
       if (!isPart) return found(endOfRun(record));
       const part = endOfPart(rule, record);
       if (part.kind !== 'ran') return ignored(part.kind);
@@ -162,7 +163,7 @@ function scopeReason(policy: Policy, repo: RepoScope, record: PipelineRecord): I
   if (record.fromFork) return 'fork';
   if (isPullRequest(event)) return 'pull_request';
   if (event === null) return null;
-  if (!policy.deployments.events.includes(event)) return 'event';
+  if (!matchesAnyGlob(policy.deployments.events, event)) return 'event';
   if (branch !== null && branchBoundEvents.has(event) && !admitsBranch(policy, repo, branch)) return 'branch';
   return null;
 }

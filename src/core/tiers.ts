@@ -57,7 +57,7 @@ function holds(rule: TierRule, repoName: string, record: PipelineRecord): boolea
     (record.deployTo === '' || !matchesAnyGlobIgnoringCase(rule.deployTo, record.deployTo))
   )
     return false;
-  if (rule.events && (record.event === null || !rule.events.includes(record.event))) return false;
+  if (rule.events && (record.event === null || !matchesAnyGlob(rule.events, record.event))) return false;
   if (rule.branches && (record.branch === null || !matchesAnyGlob(rule.branches, record.branch)))
     return false;
   if (!rule.tags) return true;

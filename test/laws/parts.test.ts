@@ -1,0 +1,69 @@
+/** What any pipeline is in each tier is what the oracle of the contract says. */
+
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { classify, type InTier } from '../../src/core/classification.ts';
+import { deploymentEvents, type Policy } from '../../src/core/policy.ts';
+import { toWholeRecord } from '../../src/woodpecker/normalise.ts';
+import { WirePipeline } from '../../src/woodpecker/wire.ts';
+import { histories } from '../support/deployments-histories.ts';
+import {
+  endOf,
+  reasonBeforeRules,
+  reasonOfVerdicts,
+  verdictsOf,
+} from '../support/deployments-oracle/parts.ts';
+import type { Policy as OraclePolicy, Pipeline } from '../support/deployments-oracle/types.ts';
+import { aPolicy, aRepo } from '../support/records.ts';
+import { runs } from '../support/runs.ts';
+
+const later = 1_900_000_000;
+
+function policyOf({ tiers, default_tier, killed_is_failure }: OraclePolicy): Policy {
+  return aPolicy({
+    tiers: tiers.map(({ deploy_to, ...rule }) => (deploy_to ? { ...rule, deployTo: deploy_to } : rule)),
+    defaultTier: default_tier,
+    deployments: {
+      events: deploymentEvents,
+      branches: ['*'],
+      failure: killed_is_failure ? ['failure', 'killed'] : ['failure'],
+    },
+  });
+}
+
+/** Whether a tier takes it, however it ended. */
+function isTaken(pipeline: Pipeline, policy: OraclePolicy): boolean {
+  if (pipeline.from_fork || pipeline.event.startsWith('pull_request')) return true;
+  return verdictsOf(pipeline, { at: 0, clock: 'server' }, policy).length > 0;
+}
+
+function expected(pipeline: Pipeline, policy: OraclePolicy): unknown {
+  const early = reasonBeforeRules(pipeline, later);
+  const end = endOf(pipeline);
+  // Without a tier, how it ended does not matter: both reasons are true.
+  if (early !== null || end === null) return [[], isTaken(pipeline, policy) ? early : 'no_tier'];
+  const verdicts = verdictsOf(pipeline, end, policy);
+  const found = verdicts.flatMap(({ tier, verdict, start, finish, duration }) =>
+    verdict === 'success' || verdict === 'failure' ? [[tier, verdict, start, finish, duration]] : [],
+  );
+  return [found.sort(), found.length > 0 ? null : reasonOfVerdicts(verdicts)];
+}
+
+function actual(pipeline: Pipeline, policy: OraclePolicy): unknown {
+  const record = toWholeRecord(WirePipeline.parse(pipeline), later);
+  const found = classify(policyOf(policy), aRepo({ fullName: pipeline.repo }), record);
+  const words = (one: InTier) =>
+    one.kind === 'deployment' ? [[one.tier, one.outcome, one.startedAt, one.at, one.durationSeconds]] : [];
+  if (found.tiers.some(({ kind }) => kind === 'unfinished')) return [[], 'unfinished'];
+  return [found.tiers.flatMap(words).sort(), found.reason === 'tier' ? 'no_tier' : found.reason];
+}
+
+it('of any policy', () => {
+  fc.assert(
+    fc.property(histories(), ({ pipelines, policy }) => {
+      for (const pipeline of pipelines)
+        expect([pipeline, actual(pipeline, policy)]).toEqual([pipeline, expected(pipeline, policy)]);
+    }),
+    { numRuns: runs(1000) },
+  );
+});
