@@ -12,7 +12,7 @@ import { fromRepo, toRepo } from './rows.ts';
 import { createSession } from './session.ts';
 import { type Connection, openForExporter, openInMemory, openToRead } from './sqlite-file.ts';
 import { createIncidentTable, createMarkTable } from './sqlite-incidents.ts';
-import { createPipelineTable } from './sqlite-pipelines.ts';
+import { byPipeline, createPipelineTable } from './sqlite-pipelines.ts';
 import { createSql, type Sql } from './sqlite-statements.ts';
 import { type Store, StoreUnavailable, type Transaction } from './store.ts';
 
@@ -99,7 +99,8 @@ function createTransaction(sql: Sql): Transaction {
         );
       },
       async drop(key) {
-        for (const table of ['changes', 'deployments', 'pipelines']) {
+        // Through indexes that begin with repo and number.
+        for (const table of ['changes', byPipeline, 'pipelines']) {
           const sql = `DELETE FROM ${table} WHERE repo = ? AND number IN
             (SELECT number FROM ${table} WHERE repo = ? LIMIT ${rowsAtOnce})`;
           while ((await run(sql, key, key)) > 0);
