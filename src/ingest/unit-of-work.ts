@@ -175,7 +175,7 @@ export function createUnitOfWork(
           before && !isAnother
             ? creditsAfterMove(repo, before, record, classification)
             : creditsAtFirst(repo, record, classification),
-        changes: changesFor(before?.changes ?? new Map(), classification),
+        changes: before?.changes ?? new Map(),
       };
       // A correction may name another commit: then it is the first pipeline of the one before no longer.
       const commits = before ? [after.commit, before.commit] : [after.commit];

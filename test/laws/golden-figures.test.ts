@@ -535,7 +535,7 @@ async function play(story: Story) {
     for (const lookup of lookups()) {
       const { repo, base, head } = lookup;
       const canTell = !lost.includes(head) && !(base !== null && lost.includes(base));
-      answers.push({ repo: 1, number: lookup.number, base, head, canTell });
+      answers.push({ repo: 1, tier: lookup.tier, number: lookup.number, base, head, canTell });
       await world.ingest.submit((uow) =>
         uow.forge.learn(repo, lookup.tier, lookup.number, {
           base,

@@ -38,9 +38,10 @@ export interface GraphCommit {
 
 export type CommitGraph = ReadonlyMap<string, GraphCommit>;
 
-/** That the forge was asked of a deployment what lies between two commits. */
+/** That the forge was asked of a deployment to a tier what lies between two commits. */
 export interface ForgeAnswer {
   readonly repo: number;
+  readonly tier: string;
   readonly number: number;
   readonly base: string | null;
   readonly head: string;
@@ -323,7 +324,7 @@ function standingOf(
   const base = chain.at(-2)?.commit ?? null;
   if (!last || truth.forge === null || last.commit === '' || base === '') return 'cannot tell';
   const answer = truth.forge.answers.findLast(
-    ({ repo, number }) => repo === last.repo && number === last.number,
+    ({ repo, tier, number }) => repo === last.repo && tier === last.tier && number === last.number,
   );
   if (!answer || answer.base !== base || answer.head !== last.commit) return 'unanswered';
   return answer.canTell ? 'answered' : 'cannot tell';

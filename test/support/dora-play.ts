@@ -66,7 +66,7 @@ export async function playHistory(history: History, world: World, play: Play): P
     const repo = world.state.repos.get(lookup.repo)?.woodpeckerId ?? 0;
     together.push(
       world.ingest.submit(async ({ forge: { learn, learnOlder } }) => {
-        answers.push({ repo, number, base, head, canTell: change.range !== null });
+        answers.push({ repo, tier: lookup.tier, number, base, head, canTell: change.range !== null });
         await (isOlder ? learnOlder : learn)(lookup.repo, lookup.tier, number, change);
       }),
     );
