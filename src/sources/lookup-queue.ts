@@ -1,7 +1,7 @@
 /**
  * What the forge is to be asked next: the newest deployments first, those in memory before older ones.
  *
- * Older ones are read from the store, a batch for each series. The series takes in the answers of a batch together, since
+ * Older ones are read from the store, in batches of one series. The series takes in the answers of a batch together, since
  * any change of the distant past makes it be folded from its beginning.
  */
 
@@ -53,7 +53,9 @@ interface Older {
   readonly count: number;
 }
 
-const batchSize = 1000;
+/** Large, since folding a batch reads the whole series; some hundred bytes for each lookup. */
+const batchSize = 10_000;
+const mostBatches = 4;
 
 export function createLookupQueue(ingest: Ingest): LookupQueue {
   const { state } = ingest;
@@ -85,8 +87,7 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
       batches.delete(key);
     }
     recent = [...wanted.values()]
-      .flatMap(({ lookups }) => lookups)
-      .filter(({ repo }) => isAskedFor(repo))
+      .flatMap(({ lookups }) => (lookups[0] && isAskedFor(lookups[0].repo) ? lookups : []))
       .sort((a, b) => b.at - a.at);
     older = [...state.pairs.values()].flatMap((series): readonly Older[] => {
       const key = pairKey(series.repo, series.tier);
@@ -119,7 +120,9 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
     },
     repos() {
       find();
-      return new Set([...recent.map(({ repo }) => repo), ...older.map(({ series }) => series.repo)]);
+      const repos = new Set(older.map(({ series }) => series.repo));
+      for (const { repo } of recent) repos.add(repo);
+      return repos;
     },
     refresh(isTaken) {
       find();
@@ -151,6 +154,7 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
         return true;
       }
       find();
+      if (batches.size >= mostBatches) return false;
       const unread = older.find(({ key, count }) => !batches.has(key) && fruitless.get(key) !== count);
       if (!unread) return false;
       const { key, series, timeline, count } = unread;
