@@ -7,26 +7,12 @@
 
 import { compareText } from './compare-text.ts';
 import { compareEndClocks, withClock } from './our-clock.ts';
+import { compareRanks } from './status-rank.ts';
 import { areSameReports, joinTierReports, type TierReport } from './tier-report.ts';
 import { areSameWorkflows, joinWorkflows, type Workflow } from './workflow.ts';
 
 /** Statuses after which Woodpecker runs no further step; what is not listed here has not ended. */
 const endedStatuses = new Set(['success', 'failure', 'error', 'killed', 'canceled', 'declined', 'skipped']);
-
-/** Later outranks earlier where two observations agree on everything that tells their age. */
-const statusRanks = [
-  'created',
-  'blocked',
-  'pending',
-  'running',
-  'skipped',
-  'success',
-  'declined',
-  'canceled',
-  'killed',
-  'error',
-  'failure',
-];
 
 /** All times are Unix seconds, and by our clock unless they say otherwise. */
 export interface PipelineRecord {
@@ -216,7 +202,7 @@ function compareStatuses(a: End, b: End): number {
 
 function compareOutcomes(a: End, b: End): number {
   return (
-    statusRanks.indexOf(a.status) - statusRanks.indexOf(b.status) ||
+    compareRanks(a.status, b.status) ||
     // The earlier finish wins: a finish replaced by its time of receipt then stays what it was first.
     (b.finishedAt ?? Number.MAX_SAFE_INTEGER) - (a.finishedAt ?? Number.MAX_SAFE_INTEGER)
   );

@@ -6,6 +6,7 @@
  */
 
 import { compareText } from './compare-text.ts';
+import { compareRanks } from './status-rank.ts';
 
 /** All times are Unix seconds. */
 export interface Step {
@@ -24,21 +25,6 @@ export interface Step {
 export interface Workflow extends Omit<Step, 'exitCode'> {
   readonly steps: readonly Step[];
 }
-
-/** Later wins over earlier; a state that is not listed ranks below all. */
-const stateRanks = [
-  'created',
-  'blocked',
-  'pending',
-  'running',
-  'skipped',
-  'success',
-  'declined',
-  'canceled',
-  'killed',
-  'error',
-  'failure',
-];
 
 /** In the one order that `joinWorkflows` needs. Several of one name and pid keep the order that they have. */
 export function inOrder<T extends Pick<Step, 'pid' | 'name'>>(parts: readonly T[]): readonly T[] {
@@ -111,7 +97,7 @@ function compareSteps(a: Step, b: Step): number {
 
 function compareParts(a: Omit<Step, 'exitCode'>, b: Omit<Step, 'exitCode'>): number {
   return (
-    stateRanks.indexOf(a.state) - stateRanks.indexOf(b.state) ||
+    compareRanks(a.state, b.state) ||
     compareText(a.state, b.state) ||
     compareText(a.error, b.error) ||
     (a.finishedAt ?? 0) - (b.finishedAt ?? 0) ||
