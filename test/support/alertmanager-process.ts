@@ -1,4 +1,4 @@
-/** A real Alertmanager as a process of its own, with the receiver that `deploy/` has to paste. */
+/** A real Alertmanager as a process of its own, with the receiver from `deploy/`. */
 
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -22,14 +22,15 @@ export interface Alertmanager {
   post(alerts: readonly Alert[]): Promise<void>;
 }
 
-const receivers = new URL('../../deploy/prometheus/alertmanager.yaml', import.meta.url);
+/** The file in `deploy/` with the receiver. */
+export const receiverPath = new URL('../../deploy/prometheus/alertmanager.yaml', import.meta.url).pathname;
 
 /** `exporterUrl`: where the pasted receiver posts to. It groups as the file says, but does not wait. */
 export async function startAlertmanager(program: string, exporterUrl: string): Promise<Alertmanager> {
   const folder = temporaryFolder();
   const secretPath = join(folder, 'dora-incident-secret');
   writeFileSync(secretPath, incidentSecret);
-  const pasted = readFileSync(receivers, 'utf8')
+  const pasted = readFileSync(receiverPath, 'utf8')
     .replace('http://dora-exporter:3672', exporterUrl)
     .replace('/etc/alertmanager/dora-incident-secret', secretPath);
   const config = parse(pasted);
