@@ -4,6 +4,7 @@
  * Guarantees: a pure function of the policy, the repos and the pipelines that were added.
  */
 
+import { namesNoLabel } from './failures/incident-rules.ts';
 import { matchesAnyGlobIgnoringCase } from './glob.ts';
 import { endOfPart } from './parts.ts';
 import type { Policy, TierRule } from './policy.ts';
@@ -60,18 +61,9 @@ export function createPolicyCheck(policy: Policy, repos: readonly Repo[]): Polic
       }
     },
     warnings() {
-      if (pipelines === 0) return [];
-      const { repos: watched, ignoreRepos } = policy.deployments;
-      const isUnknown = (glob: string) =>
-        !repos.some(({ fullName }) => matchesAnyGlobIgnoringCase([glob.replace(/^!/, '')], fullName));
       return [
-        ...policy.tiers
-          .filter((rule) => !used.has(rule))
-          .map((rule) => `No stored pipeline matches the rule for ${rule.tier}: ${describeRule(rule)}`),
-        ...watched.filter(isUnknown).map((glob) => `No known repo matches ${glob} in deployments.repos`),
-        ...ignoreRepos
-          .filter(isUnknown)
-          .map((glob) => `No known repo matches ${glob} in deployments.ignore_repos`),
+        ...(pipelines === 0 ? [] : rulesWithoutPipelines(policy, used)),
+        ...(repos.length === 0 ? [] : unknownRepos(policy, repos)),
         ...[...twice].map(
           ([place, { count, examples }]) =>
             `Commits count under two events in ${place}: ${count}, such as ${examples.join(', ')}`,
@@ -79,6 +71,26 @@ export function createPolicyCheck(policy: Policy, repos: readonly Repo[]): Polic
       ];
     },
   };
+}
+
+function rulesWithoutPipelines({ tiers }: Policy, used: ReadonlySet<TierRule>): readonly string[] {
+  return tiers
+    .filter((rule) => !used.has(rule))
+    .map((rule) => `No stored pipeline that counts matches the rule for ${rule.tier}: ${describeRule(rule)}`);
+}
+
+function unknownRepos({ deployments, tiers, incidents }: Policy, repos: readonly Repo[]): readonly string[] {
+  const unknown = (globs: readonly string[], place: string): readonly string[] =>
+    globs
+      .map((glob) => ({ glob, name: glob.replace(/^!/, '') }))
+      .filter(({ name }) => !repos.some(({ fullName }) => matchesAnyGlobIgnoringCase([name], fullName)))
+      .map(({ glob }) => `No known repo matches ${glob} in ${place}`);
+  return [
+    ...unknown(deployments.repos, 'deployments.repos'),
+    ...unknown(deployments.ignoreRepos, 'deployments.ignore_repos'),
+    ...tiers.flatMap((rule) => unknown(rule.repos ?? [], `the rule for ${rule.tier}`)),
+    ...incidents.rules.flatMap(({ repo }) => unknown(namesNoLabel(repo) ? [repo] : [], 'incidents.rules')),
+  ];
 }
 
 /** Its conditions in the words of the policy file. */

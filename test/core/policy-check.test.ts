@@ -26,8 +26,8 @@ describe('the check of a policy', () => {
       ],
     });
     expect(warningsOf(policy, { workflows: [aWorkflow()] })).toEqual([
-      'No stored pipeline matches the rule for staging: tags v*; workflows deploy-stagin',
-      'No stored pipeline matches the rule for live: workflows deploy; steps shipp',
+      'No stored pipeline that counts matches the rule for staging: tags v*; workflows deploy-stagin',
+      'No stored pipeline that counts matches the rule for live: workflows deploy; steps shipp',
     ]);
   });
 
@@ -39,6 +39,56 @@ describe('the check of a policy', () => {
       'No known repo matches amce/* in deployments.repos',
       'No known repo matches !acme/old in deployments.repos',
       'No known repo matches acme/shop-* in deployments.ignore_repos',
+    ]);
+  });
+
+  it('warns of repos in rules that no known repo matches', () => {
+    const policy = aPolicy({
+      tiers: [
+        { tier: 'staging', repos: ['acme/shop', 'acme/shopp'], events: ['push'] },
+        { tier: 'production', repos: ['!acme/infra-*'], events: ['deployment'] },
+      ],
+      incidents: {
+        staleSeconds: 86_400,
+        rules: [
+          { labels: { severity: ['critical'] }, repo: 'acme/{{service}}', tier: 'production' },
+          { labels: { team: ['shop'] }, repo: 'Acme/Shop', tier: 'production' },
+          { labels: { team: ['api'] }, repo: 'acme/apii', tier: 'production' },
+        ],
+      },
+    });
+    expect(warningsOf(policy, { event: 'push' }, { number: 2, event: 'deployment' })).toEqual([
+      'No known repo matches acme/shopp in the rule for staging',
+      'No known repo matches !acme/infra-* in the rule for production',
+      'No known repo matches acme/apii in incidents.rules',
+    ]);
+  });
+
+  it('warns of repos before a pipeline is stored, once a repo is known', () => {
+    const policy = aPolicy({
+      deployments: { ignoreRepos: ['acme/old'] },
+      tiers: [{ tier: 'production', tags: ['v*'] }],
+    });
+    expect(warningsOf(policy)).toEqual(['No known repo matches acme/old in deployments.ignore_repos']);
+    expect(createPolicyCheck(policy, []).warnings()).toEqual([]);
+  });
+
+  it('warns of a rule of which only pipelines are stored that do not count', () => {
+    const policy = aPolicy({ tiers: [{ tier: 'production', branches: ['release/*'] }] });
+    expect(warningsOf(policy, { branch: 'release/1', event: 'push' })).toEqual([
+      'No stored pipeline that counts matches the rule for production: branches release/*',
+    ]);
+  });
+
+  it('warns of a rule that a rule above it leaves nothing', () => {
+    const policy = aPolicy({
+      tiers: [
+        { tier: 'staging', events: ['push'] },
+        { tier: 'production', workflows: ['deploy'] },
+      ],
+    });
+    expect(warningsOf(policy, { event: 'push', workflows: [aWorkflow({ name: 'deploy' })] })).toEqual([
+      'No stored pipeline that counts matches the rule for production: workflows deploy',
     ]);
   });
 

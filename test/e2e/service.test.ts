@@ -264,6 +264,27 @@ describe('the process', () => {
     expect(check.output).toContain('unassigned  deployment  1');
   });
 
+  it('says in a check what in the policy is probably not meant', async () => {
+    const folder = temporaryFolder();
+    const env = { DORA_DATABASE: join(folder, 'dora.db'), DORA_POLICY: join(folder, 'policy.yaml') };
+    const exporter = await startExporter({ DORA_DATABASE: env.DORA_DATABASE });
+    const report = { repo: 'acme/shop', status: 'success', commit: 'c0ffee00'.repeat(5) };
+    await exporter.post({ ...report, number: 1, event: 'push' });
+    await exporter.post({ ...report, number: 2, event: 'deployment', deploy_to: 'production' });
+    await exporter.stop();
+    writeFileSync(
+      env.DORA_POLICY,
+      'tiers: [{tier: live, deploy_to: [live]}]\ndeployments: {repos: [acme/*], ignore_repos: [acme/old]}\n',
+    );
+    const check = await runExporter(env, ['--check']);
+    expect(check.code).toBe(0);
+    expect(check.output.trimEnd().split('\n').slice(-3)).toEqual([
+      'No stored pipeline that counts matches the rule for live: deploy_to live',
+      'No known repo matches acme/old in deployments.ignore_repos',
+      'Commits count under two events in acme/shop, unassigned: deployment and push: 1, such as c0ffee00',
+    ]);
+  });
+
   it.each([[], ['--check']])('exits with 2 where there can be no database, with %j', async (...args) => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'file'), '');

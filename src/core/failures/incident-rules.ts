@@ -44,6 +44,11 @@ export function ruleRepoProblem(repo: string): string | null {
   return plain === repo && !repo.includes('/') ? 'expected owner/name, or {{label}} for a part of it' : null;
 }
 
+/** Whether the repo of a rule is the same for every alert. */
+export function namesNoLabel(repo: string): boolean {
+  return repo.search(labelReference) === -1;
+}
+
 /** The place of an alert; why it has none, if it has none. */
 export function placeOfAlert(
   labels: Labels,
