@@ -4,10 +4,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { settings } from '../../src/config/environment.ts';
 import {
   adminToken,
+  type ExporterProcess,
   fallenCounters,
+  incidentSecret,
   runExporter,
   startExporter,
   temporaryFolder,
+  webhookSecret,
 } from '../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
 import { hasIpv6Loopback } from '../support/loopback.ts';
@@ -19,7 +22,20 @@ const series = (name: string, tier = 'unassigned', repo = 'acme/shop') =>
 const success = series('dora_deployment_last_success_timestamp');
 const failure = series('dora_deployment_last_failure_timestamp');
 
+const postIncident = async ({ url }: ExporterProcess, secret: string): Promise<number> => {
+  const body = JSON.stringify({ id: 'INC-1', repo: 'acme/shop', tier: 'unassigned', started: 1_785_500_000 });
+  const headers = { authorization: `Bearer ${secret}` };
+  return (await fetch(`${url}/incidents`, { method: 'POST', headers, body })).status;
+};
+
 describe('the service with webhooks alone', () => {
+  it('takes incidents with the secret of webhooks and with that of incidents', async () => {
+    const exporter = await startExporter({ DORA_DATABASE: ':memory:' });
+    expect(await postIncident(exporter, webhookSecret)).toBe(202);
+    expect(await postIncident(exporter, incidentSecret)).toBe(202);
+    expect(await postIncident(exporter, adminToken)).toBe(401);
+  });
+
   it('counts the events of both generations, and the failure whose finish is 0', async () => {
     const folder = temporaryFolder();
     const exporter = await startExporter({ DORA_DATABASE: join(folder, 'dora.db') });
@@ -113,6 +129,17 @@ describe('the service with webhooks alone', () => {
 });
 
 describe('the service with a Woodpecker', () => {
+  it('takes no incident with the secret of webhooks, which every pipeline holds', async () => {
+    await using woodpecker = await startFakeWoodpecker();
+    const exporter = await startExporter({
+      DORA_DATABASE: ':memory:',
+      DORA_WOODPECKER_URL: woodpecker.url,
+      DORA_WOODPECKER_TOKEN: woodpecker.userToken,
+    });
+    expect(await postIncident(exporter, webhookSecret)).toBe(401);
+    expect(await postIncident(exporter, incidentSecret)).toBe(202);
+  });
+
   it('backfills at start, follows a hint to its end, and backfills again when asked', async () => {
     const woodpecker = await startFakeWoodpecker({ rootPath: '/ci' });
     onTestFinished(() => woodpecker.close());

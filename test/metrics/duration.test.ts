@@ -29,6 +29,7 @@ it.each([
   ['it ended before it started', withTimes({ started: 1_785_500_066, finished: 1_785_500_065 }), [0, 0]],
   ['a step told both', aReport({ started: noon - 100, finished: noon - 40 }), [60, 1]],
   ['a step told the start, and its receipt is the end', aReport({ started: noon - 100 }), [0, 0]],
+  ['a step lived in 1970', aReport({ started: 100, finished: 160 }), [0, 0]],
   ['a step told a start in 1970', aReport({ started: 100, finished: noon - 40 }), [0, 0]],
   [
     'a step told a run of more than 30 days',
