@@ -2,10 +2,10 @@
 
 import packageJson from '../package.json' with { type: 'json' };
 import { type Config, type Setting, settings } from './config/environment.ts';
-import { readSettings } from './config/settings.ts';
+import { readPolicy, readSettings } from './config/settings.ts';
 import type { Policy } from './core/policy.ts';
 import { describeCheck } from './queries/check.ts';
-import { startService } from './service.ts';
+import { type Service, startService } from './service.ts';
 import { WoodpeckerReplaced } from './sources/repo-discovery.ts';
 import { StoreDamaged, StoreUnusable } from './store/store.ts';
 import { systemClock } from './util/clock.ts';
@@ -91,6 +91,7 @@ async function serve(config: Config, policy: Policy, log: Log, logLost: Promise<
     woodpecker: config.woodpecker?.url ?? 'none (webhook only)',
   });
   const starting = startService({ config, policy, version, clock: systemClock, log });
+  onHangUp(starting, config.policyPath, policy, log);
   const service = await Promise.race([starting, asked.then(() => null)]);
   if (!service) {
     // Nothing has been acknowledged yet, and an open transaction is rolled back.
@@ -108,6 +109,32 @@ async function serve(config: Config, policy: Policy, log: Log, logLost: Promise<
   clearTimeout(tooLong);
   log.info('Stopped');
   return exitCode;
+}
+
+/** Reads the policy file again at each SIGHUP. What is wrong in it is logged, and the policy stays as it is. */
+function onHangUp(starting: Promise<Service>, path: string | null, first: Policy, log: Log): void {
+  let latest = JSON.stringify(first);
+  process.on('SIGHUP', () => {
+    if (path === null) {
+      log.info('SIGHUP: DORA_POLICY is not set, so there is no policy to read');
+      return;
+    }
+    const read = readPolicy(path);
+    if (!read.ok) {
+      for (const problem of read.problems) log.error('SIGHUP: the policy stays as it is', { problem });
+      return;
+    }
+    if (JSON.stringify(read.policy) === latest) {
+      log.info('SIGHUP: the policy has not changed');
+      return;
+    }
+    latest = JSON.stringify(read.policy);
+    log.info('SIGHUP: the policy has changed');
+    starting.then(
+      (service) => service.adopt(read.policy),
+      () => undefined,
+    );
+  });
 }
 
 /** Later signals change nothing: Ctrl-C under npm arrives twice. */

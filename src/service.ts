@@ -16,8 +16,9 @@ import type { Server } from './http/server.ts';
 import type { Status } from './http/status-page.ts';
 import { createIngest, StoreUnavailable } from './ingest/ingest.ts';
 import { intakeModeOf } from './ingest/ingest-options.ts';
-import { loadState } from './ingest/load-state.ts';
+import { openState } from './ingest/load-state.ts';
 import { logFault, logWhatCounts, warnOfLimits } from './ingest/operator-log.ts';
+import { createPolicySwitch } from './ingest/policy-switch.ts';
 import { createStoreProbe } from './ingest/store-probe.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
@@ -38,6 +39,8 @@ export interface Service {
   readonly servers: readonly Server[];
   /** Rejects when the service cannot go on; never fulfils. */
   readonly failed: Promise<never>;
+  /** Adopts another policy in the background. */
+  adopt(policy: Policy): void;
   /** Stops accepting, finishes what is in flight, commits and closes. */
   stop(): Promise<void>;
 }
@@ -51,6 +54,8 @@ export interface ServiceOptions {
 }
 
 const requestGraceMs = 5_000;
+/** How long a start waits for another policy to come into force. */
+const headStartMs = 1_000;
 
 /** Rejects with `StoreUnusable` or `StoreUnavailable`, or if an address cannot be listened on. */
 export async function startService(options: ServiceOptions): Promise<Service> {
@@ -63,11 +68,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logsRequests: config.logLevel === 'debug',
   });
   const store = openStore(config.databasePath);
-  const mode = intakeModeOf(config, options.policy);
-  const { state, policyChange } = await loadState(store, mode, startedAt);
-  logWhatCounts(log, state, policyChange);
-
+  const opened = await openState(store, intakeModeOf(config, options.policy), startedAt);
+  const { state, mode } = opened;
   const ingest = createIngest({ store, state, mode, clock, onFault: (fault) => logFault(log, fault) });
+  /** Shows figures as a policy has them. */
+  let show: (policy: Policy) => void = () => undefined;
+  const policies = createPolicySwitch({ ingest, clock, log, onAdopted: (policy) => show(policy) });
+  if (opened.isBehind) {
+    policies.adopt(options.policy);
+    // With a small database, nobody sees figures of the old policy.
+    await Promise.race([policies.idle(), clock.sleep(headStartMs)]);
+  } else {
+    logWhatCounts(log, state, null);
+  }
   const forge =
     config.forge &&
     createForge({
@@ -142,6 +155,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     backfills: await newestBackfills(asking?.backfill ?? noBackfill),
     ...projection.at(nowSeconds(clock)),
     policy,
+    adoption: policies.progress,
     ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
     events: state.tally.events(),
   });
@@ -184,14 +198,17 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       onEvent,
     };
   };
-  front.serve(dependenciesUnder(mode.policy));
+  show = (policy) => front.serve(dependenciesUnder(policy));
+  show(ingest.mode.policy);
 
   return {
     servers: front.servers,
+    adopt: (policy) => policies.adopt(policy),
     failed: Promise.race([...lanes, new Promise<never>(() => undefined)]),
     async stop() {
       await Promise.all(front.servers.map((server) => server.close(requestGraceMs)));
       stopping.abort(new Error('Service is stopping'));
+      await policies.stop();
       await stopped;
       await ingest.idle();
       await store.close();

@@ -1,4 +1,4 @@
-/** What a process was given: environment and policy file, read together so that every mistake is told at once. */
+/** Environment and policy file, read together so that every mistake is told at once. */
 
 import { readFileSync } from 'node:fs';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
@@ -16,11 +16,12 @@ export type Settings =
     }
   | { readonly ok: false; readonly problems: readonly string[]; readonly warnings: readonly string[] };
 
+const readText = (path: string) => readFileSync(path, 'utf8');
+
 export function readSettings(env: Environment): Settings {
-  const readText = (path: string) => readFileSync(path, 'utf8');
   const parsed = parseConfig(env, readText);
   const policyPath = parsed.ok ? parsed.config.policyPath : env['DORA_POLICY'] || null;
-  const policy = readPolicy(policyPath, readText);
+  const policy = readPolicy(policyPath);
   if (parsed.ok && policy.ok) {
     return { ok: true, config: parsed.config, policy: policy.policy, warnings: parsed.warnings };
   }
@@ -31,7 +32,8 @@ export function readSettings(env: Environment): Settings {
   };
 }
 
-function readPolicy(path: string | null, readText: (path: string) => string): ReturnType<typeof parsePolicy> {
+/** The policy in a file, and the default one without a file. */
+export function readPolicy(path: string | null): ReturnType<typeof parsePolicy> {
   if (path === null) return { ok: true, policy: defaultPolicy };
   try {
     const parsed = parsePolicy(readText(path));

@@ -1,6 +1,6 @@
 /** How many stored pipelines are what: ignored by reason, deployments by tier and event. */
 
-import type { IgnoreReason } from './classification.ts';
+import { type IgnoreReason, ignoreReasons } from './classification.ts';
 import { compareText } from './compare-text.ts';
 import type { StoredPipeline } from './stored-pipeline.ts';
 
@@ -49,4 +49,17 @@ export function createTally(
         ),
     copy: () => createTally(byReason, [...byEvent.values()]),
   };
+}
+
+export function sumTallies(tallies: readonly Tally[]): Tally {
+  const ignored = new Map(
+    ignoreReasons.map((reason) => [reason, tallies.reduce((sum, tally) => sum + tally.ignored(reason), 0)]),
+  );
+  const events = new Map<string, EventCount>();
+  for (const count of tallies.flatMap((tally) => tally.events())) {
+    const key = JSON.stringify([count.tier, count.event]);
+    const deployments = (events.get(key)?.deployments ?? 0) + count.deployments;
+    events.set(key, { ...count, deployments });
+  }
+  return createTally(ignored, [...events.values()]);
 }

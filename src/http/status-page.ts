@@ -31,6 +31,8 @@ export interface Status {
   readonly tiers: readonly TierSample[];
   /** Its windows are those of series and tiers, in their order. */
   readonly policy: Pick<Policy, 'windows' | 'rework'>;
+  /** Repos that are prepared for another policy; `null`: there is none. */
+  readonly adoption?: { readonly done: number; readonly of: number } | null;
   readonly ignored: readonly { readonly reason: IgnoreReason; readonly pipelines: number }[];
   readonly events: readonly EventCount[];
 }
@@ -68,7 +70,7 @@ export async function renderStatusPage(status: Status): Promise<string> {
   return renderPage(
     'woodpecker-dora-exporter',
     html`<h1>woodpecker-dora-exporter <span class="dim">${status.version}</span></h1>
-<p>${status.notReady === null ? html`<span class="good">Ready</span>` : html`<span class="bad">Not ready:</span> ${status.notReady}`},
+${adoptionLine(status)}<p>${status.notReady === null ? html`<span class="good">Ready</span>` : html`<span class="bad">Not ready:</span> ${status.notReady}`},
 running for ${age(status.now - status.startedAt)}. ${woodpeckerLine(status)}${forgeLine(status)}
 Figures are at <a href="metrics"><code>metrics</code></a>, and described with all else at <a href="api/openapi.json"><code>api/openapi.json</code></a>.</p>
 ${[...(status.woodpecker?.troubles ?? []), ...(status.forge?.troubles ?? [])].map((trouble) => html`<p class="bad">${trouble}</p>`)}
@@ -127,6 +129,12 @@ function figureCells(figures: WindowFigures | null): Html {
       ]
     : ['0', '–', '–', '–', '–'];
   return html`${texts.map((text) => html`<td class="n nb">${text}</td>`)}`;
+}
+
+function adoptionLine({ adoption }: Status): Html | '' {
+  if (!adoption) return '';
+  return html`<p>Another policy is being adopted: ${adoption.done} of ${counted(adoption.of, 'repo')} done. Figures stay as they are until then.</p>
+`;
 }
 
 function tiersSection({ tiers, policy, now }: Status): Html {

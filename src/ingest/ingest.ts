@@ -8,11 +8,13 @@
  */
 
 import type { State } from '../core/series/state.ts';
-import { type Reading, type Store, StoreUnavailable } from '../store/store.ts';
+import { type Reading, type Store, StoreUnavailable, type Transaction } from '../store/store.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
+import { type AdoptionOptions, adoptPolicy, type TierChange } from './adopt-policy.ts';
 import type { IntakeMode } from './ingest-options.ts';
 import { noneTurnedAway, type TurnedAway, turnedAwayKinds } from './room.ts';
+import { createTouchedPipelines, type TouchedPipelines } from './touched-pipelines.ts';
 import { createUnitOfWork, type UnitOfWork } from './unit-of-work.ts';
 
 export { type Reading, StoreUnavailable };
@@ -30,6 +32,11 @@ export interface Ingest {
    * store can be written. As long as `work` runs, the state is of the same moment as the rows. Rejects as `submit` does.
    */
   read<T>(work: (rows: Reading) => Promise<T>): Promise<T>;
+  /**
+   * Brings the policy of `mode` into force, in the background. Aborted, it leaves the policy in force as it is. One at a
+   * time. Rejects with the signal's reason, and as `submit` does.
+   */
+  adopt(mode: IntakeMode, options?: AdoptionOptions): Promise<readonly TierChange[]>;
   /** What was turned away since the start. */
   readonly turnedAway: TurnedAway;
   /** What stood in the way of the last commit; `null` where it went through. */
@@ -55,7 +62,11 @@ export interface IngestDependencies {
   readonly onFault?: (fault: StoreUnavailable | null) => void;
 }
 
-export function createIngest({ store, state, mode, clock, onFault }: IngestDependencies): Ingest {
+export function createIngest(dependencies: IngestDependencies): Ingest {
+  const { store, state, clock, onFault } = dependencies;
+  let { mode } = dependencies;
+  /** While another policy is prepared. */
+  let touched: TouchedPipelines | null = null;
   let waiting: Job[] = [];
   let draining: Promise<void> | null = null;
   let fault: StoreUnavailable | null = null;
@@ -72,7 +83,8 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
 
   /** Runs jobs in one transaction, then brings the state forward; returns their results. */
   const transact = async (jobs: readonly Job[]): Promise<readonly unknown[]> => {
-    const { results, change, turned } = await store.transact(async (tx) => {
+    const { results, change, turned } = await store.transact(async (transaction) => {
+      const tx = touched?.watch(transaction) ?? transaction;
       const uow = createUnitOfWork(tx, state, mode, nowSeconds(clock));
       const results: unknown[] = [];
       for (const job of jobs) results.push(await job.work(uow));
@@ -120,9 +132,28 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
     }
   };
 
+  /** A transaction in its turn; `end` brings the state forward before the next. */
+  const inTurn = async <T>(
+    work: (tx: Transaction) => Promise<T>,
+    end: (result: T) => void = () => undefined,
+  ): Promise<T> => {
+    try {
+      return await turns.run(async () => {
+        const result = await store.transact(work);
+        end(result);
+        return result;
+      });
+    } catch (error) {
+      if (error instanceof StoreUnavailable) noteFault(error);
+      throw error;
+    }
+  };
+
   return {
     state,
-    mode,
+    get mode() {
+      return mode;
+    },
     turnedAway,
     get fault() {
       return fault;
@@ -133,12 +164,31 @@ export function createIngest({ store, state, mode, clock, onFault }: IngestDepen
         draining ??= new Promise<void>((begin) => setImmediate(begin)).then(drain);
       });
     },
-    async read(work) {
+    read: (work) => inTurn(work),
+    async adopt(next, options) {
+      const watched = createTouchedPipelines();
+      touched = watched;
       try {
-        return await turns.run(() => store.transact(work));
-      } catch (error) {
-        if (error instanceof StoreUnavailable) noteFault(error);
-        throw error;
+        return await adoptPolicy(
+          {
+            state,
+            touched: watched,
+            transact: inTurn,
+            async conclude(nextMode, work) {
+              await inTurn(work, (change) => {
+                state.apply(change);
+                mode = nextMode;
+                touched = null;
+              });
+              for (const listener of listeners) listener();
+            },
+            now: () => nowSeconds(clock),
+          },
+          next,
+          options,
+        );
+      } finally {
+        if (touched === watched) touched = null;
       }
     },
     subscribe(listener) {

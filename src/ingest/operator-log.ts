@@ -3,8 +3,8 @@
 import { cronDominance } from '../core/cron-warning.ts';
 import type { State } from '../core/series/state.ts';
 import { describeError, type Log } from '../util/log.ts';
+import type { TierChange } from './adopt-policy.ts';
 import type { Ingest, StoreUnavailable } from './ingest.ts';
-import type { TierChange } from './load-state.ts';
 import { turnedAwayKinds } from './room.ts';
 
 /** Says once of each kind that there is no room for more. */

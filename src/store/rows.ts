@@ -11,28 +11,33 @@ import { fromRecord, recordColumns, toRecord } from './record-rows.ts';
 import { numberOrNull, type SqlRow, type SqlValue, textOrNull } from './sql-values.ts';
 import type { TieredDeployment, Uncounted } from './store.ts';
 
-/** Columns of `pipelines`, in the order of `fromPipeline`. */
-export const pipelineColumns = [
-  'repo',
-  ...recordColumns,
-  'reason',
-  'uncounted',
-  'credited',
-  'is_held',
-] as const;
+/**
+ * What pipelines are under a policy is kept in two places: the policy in force has one, the next policy is prepared in the
+ * other. The suffix of the place's columns and tables.
+ */
+export const verdictPlaces = ['', '_b'] as const;
+export type VerdictPlace = (typeof verdictPlaces)[number];
 
-export function fromPipeline({ repo, record, classification, isHeld, credited }: StoredPipeline): SqlValue[] {
+/** Columns of `pipelines`, in the order of `fromPipeline`. */
+export const pipelineColumns = ['repo', ...recordColumns, 'is_held'] as const;
+
+export function fromPipeline({ repo, record, isHeld }: StoredPipeline): SqlValue[] {
+  return [repo, ...fromRecord(record), Number(isHeld)];
+}
+
+/** Columns of `pipelines`, in the order of `fromVerdict`. */
+export const verdictColumns = (place: VerdictPlace) =>
+  ['reason', 'uncounted', 'credited'].map((column) => `${column}${place}`);
+
+export function fromVerdict({ classification, credited }: StoredPipeline): SqlValue[] {
   const { tiers, reason } = classification;
   const counted = new Set(tiers.flatMap(({ tier, kind }) => (kind === 'deployment' ? tier : [])));
   const uncounted = tiers.flatMap((one) => (one.kind === 'deployment' ? [] : [[one.tier, wordOf(one)]]));
   const others = [...credited].filter(([tier]) => !counted.has(tier));
   return [
-    repo,
-    ...fromRecord(record),
     reason,
     uncounted.length === 0 ? null : JSON.stringify(uncounted),
     others.length === 0 ? null : JSON.stringify(others),
-    Number(isHeld),
   ];
 }
 
@@ -98,16 +103,31 @@ export interface BesidePipeline {
   readonly changes: readonly SqlRow[];
 }
 
-export function toPipeline(row: SqlRow, { deployments, changes }: BesidePipeline): StoredPipeline {
+export function toPipeline(
+  row: SqlRow,
+  place: VerdictPlace,
+  { deployments, changes }: BesidePipeline,
+): StoredPipeline {
   const record = toRecord(row);
   return {
     repo: Number(row['repo']),
     record,
     commit: String(row['commit_id']),
-    classification: toClassification(row, deployments),
+    ...toVerdict(row, place, deployments),
     isHeld: row['is_held'] === 1,
-    credited: toCredited(row, deployments),
     changes: toChanges(changes),
+  };
+}
+
+/** What a pipeline is under the policy that has the place. */
+export function toVerdict(
+  row: SqlRow,
+  place: VerdictPlace,
+  deployments: readonly SqlRow[],
+): Pick<StoredPipeline, 'classification' | 'credited'> {
+  return {
+    classification: toClassification(row, place, deployments),
+    credited: toCredited(row[`credited${place}`], deployments),
   };
 }
 
@@ -250,8 +270,8 @@ function toWords(json: SqlValue | undefined): readonly (readonly [tier: string, 
   return typeof json === 'string' ? JSON.parse(json) : [];
 }
 
-function toClassification(row: SqlRow, deployments: readonly SqlRow[]): Classification {
-  const uncounted = toWords(row['uncounted']).map(([tier, word]): InTier => {
+function toClassification(row: SqlRow, place: VerdictPlace, deployments: readonly SqlRow[]): Classification {
+  const uncounted = toWords(row[`uncounted${place}`]).map(([tier, word]): InTier => {
     if (word === 'unread' || word === 'unfinished') return { tier, kind: word };
     return { tier, kind: 'ignored', reason: word };
   });
@@ -268,11 +288,11 @@ function toClassification(row: SqlRow, deployments: readonly SqlRow[]): Classifi
   );
   return {
     tiers: [...counted, ...uncounted].sort((a, b) => compareText(a.tier, b.tier)),
-    reason: textOrNull(row['reason']) as IgnoreReason | null,
+    reason: textOrNull(row[`reason${place}`]) as IgnoreReason | null,
   };
 }
 
-function toCredited({ credited }: SqlRow, deployments: readonly SqlRow[]): Map<string, number> {
+function toCredited(credited: SqlValue | undefined, deployments: readonly SqlRow[]): Map<string, number> {
   const others = typeof credited === 'string' ? (JSON.parse(credited) as [string, number][]) : [];
   const counted = deployments.map((one) => [String(one['tier']), Number(one['credited'])] as const);
   return new Map([...counted, ...others]);

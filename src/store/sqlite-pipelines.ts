@@ -12,6 +12,7 @@ import {
   fromDeployments,
   fromPipeline,
   fromRange,
+  fromVerdict,
   idsOfCommit,
   lastToldAt,
   pipelineColumns,
@@ -19,38 +20,64 @@ import {
   toPipeline,
   toTieredDeployment,
   toUncounted,
+  toVerdict,
+  type VerdictPlace,
+  verdictColumns,
+  verdictPlaces,
 } from './rows.ts';
 import { numberOrNull, type SqlRow, type SqlValue } from './sql-values.ts';
 import type { Sql } from './sqlite-statements.ts';
-import type { PipelineTable } from './store.ts';
+import type { NextPipelines } from './store.ts';
 
 const sliceRows = 2000;
 /** SQLite would go through all deployments of the repo, whose rows are sorted by repo and tier. */
-export const byPipeline = 'deployments INDEXED BY deployments_pipeline';
+export const deploymentsByPipeline = (place: VerdictPlace) =>
+  `deployments${place} AS deployments INDEXED BY deployments${place}_pipeline`;
 /** Counted together: SQLite joins and groups a row in some two microseconds. */
 const groupedRows = 10_000;
 
-export function createPipelineTable({ run, get, all, allArrays }: Sql): PipelineTable {
+/** The pipelines, and what they are under the policy that has the place. */
+export function createPipelineTable({ run, get, all, allArrays }: Sql, place: VerdictPlace): NextPipelines {
   const insert = (table: string, columns: readonly string[]) =>
-    `INSERT OR REPLACE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
-  const putSql = insert('pipelines', pipelineColumns);
-  const putDeploymentSql = insert('deployments', deploymentRowColumns);
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
+  const columns = [...pipelineColumns, ...verdictColumns(place)];
+  // A replaced row would lose what the pipeline is in the other place.
+  const putSql = `${insert('pipelines', columns)} ON CONFLICT (repo, number) DO UPDATE SET
+    ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}`;
+  const reclassifySql = `UPDATE pipelines SET ${verdictColumns(place)
+    .map((column) => `${column} = ?`)
+    .join(', ')}
+    WHERE repo = ? AND number = ?`;
+  const byPipeline = deploymentsByPipeline(place);
+  const [deployments, reason, uncounted] = [`deployments${place}`, `reason${place}`, `uncounted${place}`];
+  const putDeploymentSql = insert(deployments, deploymentRowColumns);
+  const putDeployments = async (pipeline: StoredPipeline): Promise<void> => {
+    const { repo, record } = pipeline;
+    await run(`DELETE FROM ${byPipeline} WHERE repo = ? AND number = ?`, repo, record.number);
+    for (const row of fromDeployments(pipeline)) await run(putDeploymentSql, ...row);
+  };
   const isDeployment = 'outcome IS NOT NULL AND is_held = 0';
-  /** From rows of one repo, or of several, by repo and number. */
-  const toPipelines = async (rows: readonly SqlRow[]): Promise<StoredPipeline[]> => {
-    const [first, last] = [rows[0], rows.at(-1)];
-    if (!first || !last) return [];
-    const range = [first, last].flatMap((row) => [row['repo'] ?? null, row['number'] ?? null]);
-    const within = '(repo, number) >= (?, ?) AND (repo, number) <= (?, ?)';
-    const deployments = groupByPipeline(
-      await all(`SELECT * FROM ${byPipeline} WHERE ${within} AND outcome IS NOT NULL`, ...range),
+  /** Of rows of one repo, or of several, by repo and number: what they count as deployments, by pipeline. */
+  const countedOf = async (rows: readonly SqlRow[], from: VerdictPlace) =>
+    groupByPipeline(
+      await all(
+        `SELECT * FROM ${deploymentsByPipeline(from)} WHERE ${withinRange} AND outcome IS NOT NULL`,
+        ...rangeOf(rows),
+      ),
     );
+  const toPipelines = async (rows: readonly SqlRow[], from = place): Promise<StoredPipeline[]> => {
+    if (rows.length === 0) return [];
+    const counted = await countedOf(rows, from);
     const changes = groupByPipeline(
-      await all(`SELECT repo, number, tier, ${changeColumns} FROM changes WHERE ${within}`, ...range),
+      await all(
+        `SELECT repo, number, tier, ${changeColumns} FROM changes WHERE ${withinRange}`,
+        ...rangeOf(rows),
+      ),
     );
     return rows.map((row) => {
       const key = keyOf(row);
-      return toPipeline(row, { deployments: deployments.get(key) ?? [], changes: changes.get(key) ?? [] });
+      const beside = { deployments: counted.get(key) ?? [], changes: changes.get(key) ?? [] };
+      return toPipeline(row, from, beside);
     });
   };
   return {
@@ -63,13 +90,29 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       return row ? ((await toPipelines([row]))[0] ?? null) : null;
     },
     async put(pipeline) {
-      await run(putSql, ...fromPipeline(pipeline));
-      await run(
-        `DELETE FROM ${byPipeline} WHERE repo = ? AND number = ?`,
-        pipeline.repo,
-        pipeline.record.number,
+      await run(putSql, ...fromPipeline(pipeline), ...fromVerdict(pipeline));
+      await putDeployments(pipeline);
+    },
+    async reclassify(pipeline) {
+      await run(reclassifySql, ...fromVerdict(pipeline), pipeline.repo, pipeline.record.number);
+      await putDeployments(pipeline);
+    },
+    async compare({ repo, number }, limit) {
+      const rows = await all(
+        `SELECT ${storedColumns} FROM pipelines WHERE repo = ? AND number > ? ORDER BY number LIMIT ?`,
+        repo,
+        number,
+        limit,
       );
-      for (const row of fromDeployments(pipeline)) await run(putDeploymentSql, ...row);
+      const inForce = await toPipelines(rows, place === '' ? '_b' : '');
+      const here = await countedOf(rows, place);
+      return inForce.map((pipeline, index) => {
+        const row = rows[index] ?? {};
+        return {
+          inForce: pipeline,
+          next: { ...pipeline, ...toVerdict(row, place, here.get(keyOf(row)) ?? []) },
+        };
+      });
     },
     async setCredited({ repo, number, tier }, credited) {
       await run(
@@ -81,7 +124,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       );
     },
     async creditAll(bits) {
-      await run('UPDATE deployments SET credited = credited | ? WHERE outcome IS NOT NULL', bits);
+      await run(`UPDATE ${deployments} SET credited = credited | ? WHERE outcome IS NOT NULL`, bits);
     },
     async putChange({ repo, number, tier }, { base, head, range }) {
       await run(
@@ -145,7 +188,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
             AND same.commit_sha IN (${idsOfCommit('deployments.repo', commitOf('deployments.commit_sha', 'deployments.repo'))}))`
         : 'NULL';
       const sql = `SELECT ${deploymentColumns}, ${firstSeen}, ${withoutCommits ? changeEnds : changeColumns}
-        FROM deployments LEFT JOIN changes USING (repo, number, tier)
+        FROM ${deployments} AS deployments LEFT JOIN changes USING (repo, number, tier)
         WHERE ${isDeployment} AND ${where} ORDER BY repo, tier, deployed_at, number LIMIT ${atOnce}`;
       let after: SqlValue[] = [
         only?.repo ?? -1,
@@ -163,8 +206,9 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       }
     },
     async *uncounted({ repo, tier, after, until }) {
-      const sql = `SELECT number, ${lastToldAt} AS at, reason, uncounted FROM pipelines INDEXED BY pipelines_uncounted
-        WHERE COALESCE(reason, uncounted) IS NOT NULL AND is_held = 0 AND repo = ?
+      const sql = `SELECT number, ${lastToldAt} AS at, ${reason} AS reason, ${uncounted} AS uncounted
+        FROM pipelines INDEXED BY pipelines_uncounted${place}
+        WHERE COALESCE(${reason}, ${uncounted}) IS NOT NULL AND is_held = 0 AND repo = ?
           AND ${lastToldAt} > ? AND ${lastToldAt} <= ? AND (${lastToldAt} < ? OR number < ?)
         ORDER BY ${lastToldAt} DESC, number DESC LIMIT ${sliceRows}`;
       // A comparison of rows, as elsewhere, would not be looked up in an index on an expression.
@@ -180,7 +224,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async latestUnread(repo, tier) {
       const row = await get(
-        `SELECT MAX(deployed_at) AS latest FROM deployments INDEXED BY deployments_unread
+        `SELECT MAX(deployed_at) AS latest FROM ${deployments} INDEXED BY ${deployments}_unread
            WHERE outcome IS NULL AND repo = ? AND tier = ?`,
         repo,
         tier,
@@ -189,7 +233,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async latestUnreadOfAll() {
       const rows = await all(
-        `SELECT repo, tier, MAX(deployed_at) AS latest FROM deployments INDEXED BY deployments_unread
+        `SELECT repo, tier, MAX(deployed_at) AS latest FROM ${deployments} INDEXED BY ${deployments}_unread
            WHERE outcome IS NULL GROUP BY repo, tier`,
       );
       return rows.map((row) => ({
@@ -200,7 +244,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async unread(repo, after, limit) {
       const rows = await all(
-        `SELECT DISTINCT number, deployed_at FROM deployments INDEXED BY deployments_to_read
+        `SELECT DISTINCT number, deployed_at FROM ${deployments} INDEXED BY ${deployments}_to_read
            WHERE outcome IS NULL AND repo = ? AND deployed_at > ? ORDER BY deployed_at DESC, number DESC LIMIT ?`,
         repo,
         after,
@@ -221,7 +265,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       }
     },
     async releaseHeld(repo) {
-      for (const table of ['pipelines', 'deployments']) {
+      for (const table of ['pipelines', ...verdictPlaces.map((one) => `deployments${one}`)]) {
         const sql = `UPDATE ${table} SET is_held = 0 WHERE is_held = 1 AND repo = ? AND number IN (SELECT number
           FROM ${table} INDEXED BY ${table}_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
         // Looked for first: a read-only database refuses even what would change nothing.
@@ -264,7 +308,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
         FROM ${byPipeline} JOIN pipelines USING (repo, number)
         WHERE deployments.repo = ? AND number > ? AND number <= ? AND outcome IS NOT NULL GROUP BY tier, outcome`;
       const othersSql = `SELECT DISTINCT json_extract(one.value, '$[0]') AS tier
-        FROM pipelines, json_each(pipelines.uncounted) AS one WHERE repo = ? AND number > ? AND number <= ?`;
+        FROM pipelines, json_each(${uncounted}) AS one WHERE repo = ? AND number > ? AND number <= ?`;
       const found = new Map<string, Map<Outcome, { at: number; created: number }>>();
       const latestOf = (tier: SqlValue | undefined) => {
         const latest = found.get(String(tier)) ?? new Map<Outcome, { at: number; created: number }>();
@@ -286,14 +330,14 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
     },
     async ignoredCounts() {
       const rows = await all(
-        'SELECT reason, COUNT(*) AS n FROM pipelines WHERE reason IS NOT NULL GROUP BY reason',
+        `SELECT ${reason} AS reason, COUNT(*) AS n FROM pipelines WHERE ${reason} IS NOT NULL GROUP BY 1`,
       );
       const counts = new Map(rows.map((row) => [String(row['reason']), Number(row['n'])]));
       return new Map(ignoreReasons.map((reason: IgnoreReason) => [reason, counts.get(reason) ?? 0]));
     },
     async eventCounts() {
       const rows = await all(
-        `SELECT tier, COALESCE(event, 'unknown') AS event, COUNT(*) AS n FROM deployments
+        `SELECT tier, COALESCE(event, 'unknown') AS event, COUNT(*) AS n FROM ${deployments}
            WHERE outcome IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2`,
       );
       return rows.map((row) => ({
@@ -303,6 +347,12 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql): Pipeline
       }));
     },
   };
+}
+
+const withinRange = '(repo, number) >= (?, ?) AND (repo, number) <= (?, ?)';
+
+function rangeOf(rows: readonly SqlRow[]): SqlValue[] {
+  return [rows[0], rows.at(-1)].flatMap((row) => [row?.['repo'] ?? null, row?.['number'] ?? null]);
 }
 
 function keyOf(row: SqlRow): string {

@@ -8,13 +8,19 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Follow, targetKey } from '../core/poll-schedule.ts';
 import type { Pair } from '../core/series/pair.ts';
 import { createQueue } from '../util/serial-queue.ts';
-import { fromRepo, toRepo } from './rows.ts';
+import { fromRepo, toRepo, type VerdictPlace, verdictPlaces } from './rows.ts';
 import { createSession } from './session.ts';
 import { type Connection, openForExporter, openInMemory, openToRead } from './sqlite-file.ts';
 import { createIncidentTable, createMarkTable } from './sqlite-incidents.ts';
-import { byPipeline, createPipelineTable } from './sqlite-pipelines.ts';
+import { createPipelineTable, deploymentsByPipeline } from './sqlite-pipelines.ts';
 import { createSql, type Sql } from './sqlite-statements.ts';
-import { type Store, StoreUnavailable, type Transaction } from './store.ts';
+import {
+  type NextPipelines,
+  type PipelineTable,
+  type Store,
+  StoreUnavailable,
+  type Transaction,
+} from './store.ts';
 
 /**
  * Opens or creates the database at `path`, and brings it to the present version. Throws `StoreUnusable` for a file of a
@@ -33,15 +39,13 @@ export function openMemoryStore(): Store {
 function createStore(connection: Connection): Store {
   const session = createSession(connection);
   const queue = createQueue();
-  let prepared: { readonly database: DatabaseSync; readonly transaction: Transaction } | null = null;
+  let prepared: { readonly database: DatabaseSync; readonly begin: () => Promise<Transaction> } | null = null;
   let isClosed = false;
 
-  const begin = (): Transaction => {
+  const begin = (): Promise<Transaction> => {
     const database = session.begin();
-    if (prepared?.database !== database) {
-      prepared = { database, transaction: createTransaction(createSql(database)) };
-    }
-    return prepared.transaction;
+    if (prepared?.database !== database) prepared = { database, begin: prepare(createSql(database)) };
+    return prepared.begin();
   };
 
   return {
@@ -49,7 +53,7 @@ function createStore(connection: Connection): Store {
       if (isClosed) return Promise.reject(new StoreUnavailable('Store is closed'));
       return queue.run(async () => {
         try {
-          const result = await work(begin());
+          const result = await work(await begin());
           session.commit();
           return result;
         } catch (cause) {
@@ -68,9 +72,35 @@ function createStore(connection: Connection): Store {
 
 const rowsAtOnce = 2000;
 
-function createTransaction(sql: Sql): Transaction {
+const placeKey = 'verdicts';
+
+/** Gives the transaction as it is under the policy in force: which of two places has it may change with each commit. */
+function prepare(sql: Sql): () => Promise<Transaction> {
+  const [first, second] = verdictPlaces.map((place) => createPipelineTable(sql, place));
+  if (!first || !second) throw new Error('There are two places');
+  const transactions = {
+    '': createTransaction(sql, first, second, '_b'),
+    _b: createTransaction(sql, second, first, ''),
+  };
+  return async () => {
+    const row = await sql.get('SELECT value FROM meta WHERE key = ?', placeKey);
+    return row?.['value'] === '_b' ? transactions._b : transactions[''];
+  };
+}
+
+function createTransaction(
+  sql: Sql,
+  pipelines: PipelineTable,
+  next: NextPipelines,
+  nextPlace: VerdictPlace,
+): Transaction {
   const { run, get, all } = sql;
   return {
+    pipelines,
+    next,
+    async exchange() {
+      await run('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)', placeKey, nextPlace);
+    },
     meta: {
       async get(key) {
         const row = await get('SELECT value FROM meta WHERE key = ?', key);
@@ -100,7 +130,7 @@ function createTransaction(sql: Sql): Transaction {
       },
       async drop(key) {
         // Through indexes that begin with repo and number.
-        for (const table of ['changes', byPipeline, 'pipelines']) {
+        for (const table of ['changes', ...verdictPlaces.map(deploymentsByPipeline), 'pipelines']) {
           const sql = `DELETE FROM ${table} WHERE repo = ? AND number IN
             (SELECT number FROM ${table} WHERE repo = ? LIMIT ${rowsAtOnce})`;
           while ((await run(sql, key, key)) > 0);
@@ -111,7 +141,6 @@ function createTransaction(sql: Sql): Transaction {
         await run('DELETE FROM repos WHERE key = ?', key);
       },
     },
-    pipelines: createPipelineTable(sql),
     pairs: {
       all: async () =>
         (await all('SELECT * FROM pairs')).map((row): Pair => {

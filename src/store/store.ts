@@ -42,7 +42,12 @@ export interface Transaction {
     /** Forgets a repo with its pipelines, pairs and marks. */
     drop(key: number): Promise<void>;
   };
+  /** Pipelines, and what they are under the policy in force. */
   readonly pipelines: PipelineTable;
+  /** The same pipelines under the next policy, as far as they were classified under it. */
+  readonly next: NextPipelines;
+  /** With the commit of this transaction, `pipelines` becomes `next`, and `next` becomes `pipelines`. */
+  exchange(): Promise<void>;
   readonly pairs: {
     all(): Promise<readonly Pair[]>;
     put(pair: Pair): Promise<void>;
@@ -137,6 +142,22 @@ export interface PipelineTable {
   outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlyMap<Outcome, number>>>;
   ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
   eventCounts(): Promise<readonly EventCount[]>;
+}
+
+export interface NextPipelines extends PipelineTable {
+  /** Sets only what a stored pipeline is under the next policy, and what it has added to the ledger there. */
+  reclassify(pipeline: StoredPipeline): Promise<void>;
+  /** The repo's pipelines with higher numbers, by number, `limit` at most. */
+  compare(
+    after: { readonly repo: number; readonly number: number },
+    limit: number,
+  ): Promise<readonly Compared[]>;
+}
+
+/** A pipeline as it is under the policy in force, and under the next one: without tier and reason if it never was. */
+export interface Compared {
+  readonly inForce: StoredPipeline;
+  readonly next: StoredPipeline;
 }
 
 export interface DeploymentPlace {

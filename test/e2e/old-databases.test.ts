@@ -9,7 +9,7 @@ const migrations = readdirSync(new URL('../../src/store/migrations/', import.met
 
 describe('databases of older versions', () => {
   it('are kept for every version that there was', () => {
-    expect(versions.sort()).toEqual(migrations.map((_, index) => `version-${index + 1}.db`));
+    expect(new Set(versions)).toEqual(new Set(migrations.map((_, index) => `version-${index + 1}.db`)));
   });
 
   it.each(versions)(

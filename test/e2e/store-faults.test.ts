@@ -165,6 +165,34 @@ describe('a start on a disk that cannot be written', () => {
     },
   );
 
+  it.each(breaks)(
+    'serves the old figures under another policy where it is %s, and adopts the policy once it can',
+    async (_name, breakIt, mendIt) => {
+      const policy = join(temporaryFolder(), 'policy.yaml');
+      writeFileSync(policy, 'tiers: [{tier: production, repos: [acme/*]}]\n');
+      const before = await startExporter({ DORA_DATABASE: path });
+      for (const number of [1, 2]) expect((await before.post(report(number))).status).toBe(202);
+      await before.stop();
+      breakIt();
+
+      const exporter = await startExporter({ DORA_DATABASE: path, DORA_POLICY: policy });
+      const production = deployments.replace('unassigned', 'production');
+      const both = (metrics: ReadonlyMap<string, number>) =>
+        [deployments, production].map((one) => metrics.get(one));
+      expect(both(await exporter.metrics())).toEqual([2, undefined]);
+      expect(exporter.output()).toContain('The policy cannot be adopted now; will try again');
+      expect(await (await fetch(`${exporter.url}/`)).text()).toContain('Another policy is being adopted');
+      expect((await exporter.post(report(3))).status).toBe(503);
+
+      mendIt();
+      await expect.poll(exporter.output, soon).toContain('The policy is in force');
+      expect(both(await exporter.metrics())).toEqual([undefined, 2]);
+      expect((await exporter.post(report(3))).status).toBe(202);
+      expect(both(await exporter.metrics())).toEqual([undefined, 3]);
+      await exporter.stop();
+    },
+  );
+
   it('takes nothing in if another exporter has written meanwhile', async () => {
     await (await startExporter({ DORA_DATABASE: path })).stop();
     const [, breakIt, mendIt] = breaks[1] ?? [];

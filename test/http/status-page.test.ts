@@ -75,6 +75,12 @@ const reposOf = (page: string) =>
   [...page.matchAll(/<tr><td class="name"><a [^>]*>([^<]*)<\/a><\/td>/g)].map(([, repo]) => repo);
 
 describe('the status page', () => {
+  it('says that another policy is being adopted, and how far that is', async () => {
+    const page = await renderStatusPage(aStatus({ adoption: { done: 12, of: 200 } }));
+    expect(page).toContain('Another policy is being adopted: 12 of 200 repos done.');
+    expect(await renderStatusPage(aStatus())).not.toContain('being adopted');
+  });
+
   it('is rendered once for all who ask for it in one turn', async () => {
     let renderings = 0;
     const status = async () => aStatus({ version: `1.0.${++renderings}` });

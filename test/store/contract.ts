@@ -1308,6 +1308,84 @@ export function describeStore(
       });
     });
 
+    describe('the next policy', () => {
+      const inStaging = aClassification({ tier: 'staging' });
+      const tiersIn = async (table: Transaction['pipelines']) =>
+        (await collect(table.deployments())).map(({ tier }) => tier);
+
+      it('keeps what a pipeline is under it beside the policy in force, until they are exchanged', async () => {
+        const inForce = (repo: number) => pipelineOf(repo, 1, { credited: 5 });
+        const next = (repo: number) => pipelineOf(repo, 1, { classification: inStaging, credited: 9 });
+        const repo = await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          await tx.pipelines.put(inForce(repo));
+          await tx.next.reclassify(next(repo));
+          return repo;
+        });
+        await store.transact(async (tx) => {
+          expect(await tx.pipelines.get(repo, 1)).toEqual(inForce(repo));
+          expect(await tx.next.get(repo, 1)).toEqual(next(repo));
+          expect(await tiersIn(tx.pipelines)).toEqual(['production']);
+          expect(await tiersIn(tx.next)).toEqual(['staging']);
+          await tx.exchange();
+        });
+        await store.transact(async (tx) => {
+          expect(await tx.pipelines.get(repo, 1)).toEqual(next(repo));
+          expect(await tx.next.get(repo, 1)).toEqual(inForce(repo));
+          expect((await tx.pipelines.eventCounts()).map(({ tier }) => tier)).toEqual(['staging']);
+        });
+      });
+
+      it('is not exchanged if the transaction fails', async () => {
+        await store.transact(async (tx) => tx.pipelines.put(pipelineOf(await addRepo(tx, 11), 1)));
+        const attempt = store.transact(async (tx) => {
+          await tx.exchange();
+          throw new Error('Not today');
+        });
+        await expect(attempt).rejects.toThrow('Not today');
+        expect(await store.transact((tx) => tiersIn(tx.pipelines))).toEqual(['production']);
+      });
+
+      it('compares pipelines with what they are under it, which is nothing at first', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          for (const number of [1, 2, 3]) await tx.pipelines.put(pipelineOf(repo, number));
+          await tx.next.reclassify(pipelineOf(repo, 2, { classification: ignoredIn(null, 'branch') }));
+          const compared = await tx.next.compare({ repo, number: -1 }, 2);
+          expect(compared.map(({ inForce }) => inForce)).toEqual([pipelineOf(repo, 1), pipelineOf(repo, 2)]);
+          expect(compared.map(({ next }) => next.classification)).toEqual([
+            { tiers: [], reason: null },
+            { tiers: [], reason: 'branch' },
+          ]);
+          expect(await tx.next.compare({ repo, number: 2 }, 2)).toHaveLength(1);
+          expect(await tx.next.compare({ repo, number: 3 }, 2)).toEqual([]);
+        });
+      });
+
+      it('stays as it is when a pipeline is put, and goes with its repo', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          await tx.pipelines.put(pipelineOf(repo, 1));
+          await tx.next.reclassify(pipelineOf(repo, 1, { classification: inStaging }));
+          await tx.pipelines.put(pipelineOf(repo, 1, { told: { message: 'another' } }));
+          expect(await tiersIn(tx.next)).toEqual(['staging']);
+          await tx.repos.drop(repo);
+          expect(await tiersIn(tx.next)).toEqual([]);
+        });
+      });
+
+      it('ends a hold as well', async () => {
+        await store.transact(async (tx) => {
+          const repo = await addRepo(tx, 11);
+          await tx.pipelines.put(pipelineOf(repo, 1, { isHeld: true }));
+          await tx.next.reclassify(pipelineOf(repo, 1, { isHeld: true }));
+          expect(await tiersIn(tx.next)).toEqual([]);
+          await tx.pipelines.releaseHeld(repo);
+          expect(await tiersIn(tx.next)).toEqual(['production']);
+        });
+      });
+    });
+
     describe('backfills', () => {
       it('tell the newest first, as many as asked for', async () => {
         await store.transact(async (tx) => {

@@ -3,40 +3,48 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { migrate } from '../../src/store/migrate.ts';
+import { verdictPlaces } from '../../src/store/rows.ts';
 import { createPipelineTable } from '../../src/store/sqlite-pipelines.ts';
 import { createSql, type Sql } from '../../src/store/sqlite-statements.ts';
 import { aStoredPipeline } from '../support/records.ts';
 
-it('reads and writes of one pipeline go through no others', async () => {
-  const database = new DatabaseSync(':memory:');
-  onTestFinished(() => database.close());
-  database.exec('PRAGMA foreign_keys = OFF');
-  migrate(database);
-  const sql = createSql(database);
-  const plans: string[] = [];
-  const explained =
-    <A extends (text: string, ...values: never[]) => unknown>(work: A) =>
-    (text: string, ...values: never[]) => {
-      for (const { detail } of database.prepare(`EXPLAIN QUERY PLAN ${text}`).all())
-        plans.push(String(detail));
-      return work(text, ...values);
-    };
-  const watched = Object.fromEntries(
-    Object.entries(sql).map(([name, work]) => [name, explained(work)]),
-  ) as unknown as Sql;
-  const table = createPipelineTable(watched);
+it.each(verdictPlaces)(
+  'reads and writes of one pipeline go through no others, in place "%s"',
+  async (place) => {
+    const database = new DatabaseSync(':memory:');
+    onTestFinished(() => database.close());
+    database.exec('PRAGMA foreign_keys = OFF');
+    migrate(database);
+    const sql = createSql(database);
+    const plans: string[] = [];
+    const explained =
+      <A extends (text: string, ...values: never[]) => unknown>(work: A) =>
+      (text: string, ...values: never[]) => {
+        for (const { detail } of database.prepare(`EXPLAIN QUERY PLAN ${text}`).all())
+          plans.push(String(detail));
+        return work(text, ...values);
+      };
+    const watched = Object.fromEntries(
+      Object.entries(sql).map(([name, work]) => [name, explained(work)]),
+    ) as unknown as Sql;
+    const table = createPipelineTable(watched, place);
 
-  await table.put(aStoredPipeline());
-  await table.get(1, 1);
-  await table.putChange({ repo: 1, number: 1, tier: 'production' }, { base: null, head: 'a', range: null });
-  await table.setCredited({ repo: 1, number: 1, tier: 'production' }, 1);
-  await table.putCommitId(1, 'tag', 'a');
-  await table.commitOf(1, 'tag');
-  await table.firstCreatedAt(1, 'a');
-  await table.tiersOfCommit(1, 'a');
+    await table.put(aStoredPipeline());
+    await table.reclassify(aStoredPipeline());
+    await table.compare({ repo: 1, number: 0 }, 1);
+    await table.get(1, 1);
+    await table.putChange({ repo: 1, number: 1, tier: 'production' }, { base: null, head: 'a', range: null });
+    await table.setCredited({ repo: 1, number: 1, tier: 'production' }, 1);
+    await table.putCommitId(1, 'tag', 'a');
+    await table.commitOf(1, 'tag');
+    await table.firstCreatedAt(1, 'a');
+    await table.tiersOfCommit(1, 'a');
 
-  const rowsOf = (kind: string) => plans.filter((plan) => new RegExp(`\\b(${kind})\\b`).test(plan));
-  const keyed = /repo=\? AND (number|commit_sha|told|commit_id)[=>]|\(repo,number\)>.*\(repo,number\)</;
-  expect(rowsOf('deployments|pipelines|changes|commit_ids').length).toBeGreaterThan(8);
-  expect(rowsOf('deployments|pipelines|changes|commit_ids').filter((plan) => !keyed.test(plan))).toEqual([]);
-});
+    const rowsOf = (kind: string) => plans.filter((plan) => new RegExp(`\\b(${kind})\\b`).test(plan));
+    const keyed = /repo=\? AND (number|commit_sha|told|commit_id)[=>]|\(repo,number\)>.*\(repo,number\)</;
+    expect(rowsOf('deployments|deployments_b|pipelines|changes|commit_ids').length).toBeGreaterThan(8);
+    expect(
+      rowsOf('deployments|deployments_b|pipelines|changes|commit_ids').filter((plan) => !keyed.test(plan)),
+    ).toEqual([]);
+  },
+);

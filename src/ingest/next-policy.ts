@@ -1,0 +1,147 @@
+/**
+ * One transaction's work on the next policy: classifies stored pipelines under it, and folds their series, beside the
+ * policy in force.
+ *
+ * What it writes is in no figure until the two are exchanged. All of it can be done again: a pipeline that is classified
+ * already is left alone, and a series begins at its exact totals however often it is folded.
+ */
+
+import { creditsWhenSettled } from '../core/countable.ts';
+import { leadTimeBit } from '../core/figures/change-lead-time.ts';
+import { knownGroundOf } from '../core/known-ground.ts';
+import type { Tally } from '../core/pipeline-counts.ts';
+import { longestWindowSeconds } from '../core/policy.ts';
+import { waived, zeroTotals } from '../core/series/ledger.ts';
+import { pairKey } from '../core/series/pair.ts';
+import type { State, StateChange } from '../core/series/state.ts';
+import { changesFor, type StoredPipeline, tiersOf } from '../core/stored-pipeline.ts';
+import type { Compared, PipelineTable, Transaction } from '../store/store.ts';
+import { type IntakeMode, rulesOf } from './ingest-options.ts';
+import { createAdmission } from './limits.ts';
+import { createFollowChanges } from './poll-changes.ts';
+import { createRepoChanges } from './repo-changes.ts';
+import { createRoom } from './room.ts';
+import { createSeriesChanges } from './series-changes.ts';
+
+export interface NextPolicyWork {
+  /** Classifies a pipeline. `isCounted`: the tally has it as `next`. */
+  classify(compared: Compared, isCounted: boolean): Promise<void>;
+  /** Makes the pairs known that follow from the repo's name alone. */
+  makeKnownByName(repo: number): void;
+  /** Folds all series of a repo. */
+  fold(repo: number): Promise<void>;
+  /** Returns what the state of the next policy must take over once the transaction is committed. */
+  finish(): Promise<Pick<StateChange, 'pairs' | 'timelines'>>;
+}
+
+export interface NextPolicyContext {
+  /** As it is under the policy in force. */
+  readonly state: State;
+  /** As it is under the next one; has all pairs of the policy in force, unknown until a pipeline makes them known. */
+  readonly next: State;
+  /** Of the next policy. */
+  readonly tally: Tally;
+  readonly mode: IntakeMode;
+  /** Unix seconds. */
+  readonly now: number;
+}
+
+export function createNextPolicyWork(
+  transaction: Transaction,
+  { state, next, tally, mode, now }: NextPolicyContext,
+): NextPolicyWork {
+  /** What only becomes known bit by bit later would look like news. */
+  const lateBits = mode.asksForge ? leadTimeBit : 0;
+  const isNew = (repo: number, tier: string): boolean => !state.pairs.has(pairKey(repo, tier));
+  const pipelines = withExactCredits(transaction.next, isNew, lateBits);
+  const noPairs = { all: async () => [], put: async () => undefined };
+  const tx: Transaction = { ...transaction, pipelines, pairs: noPairs };
+  const repos = createRepoChanges(tx, next);
+  const series = createSeriesChanges(tx, next, {
+    rules: rulesOf(mode),
+    cutoff: now - longestWindowSeconds(mode.policy),
+    groundOf: (repo) => knownGroundOf(repos.at(repo)),
+  });
+  const follows = createFollowChanges(tx, next, mode.policy, now);
+  const admission = createAdmission(mode, { repos, follows, series, room: createRoom() });
+
+  return {
+    async classify({ inForce, next: before }, isCounted) {
+      const repo = repos.at(inForce.repo);
+      const classification = admission.classify(repo, inForce.record);
+      const existing = new Set(state.tiersOf(repo.key));
+      const credited = creditsWhenSettled(repo, inForce, classification, existing, lateBits);
+      const changes = changesFor(inForce.changes, classification);
+      const after: StoredPipeline = { ...inForce, classification, credited, changes };
+      if (!isSame(before, after, (tier) => isNew(repo.key, tier))) await tx.next.reclassify(after);
+      for (const [tier, change] of changes) {
+        const place = { repo: repo.key, number: inForce.record.number, tier };
+        if (inForce.changes.get(tier) !== change) await tx.next.putChange(place, change);
+      }
+      if (isCounted) tally.count(before, -1);
+      tally.count(after, 1);
+      for (const tier of tiersOf(after)) series.makeKnown(repo.key, tier);
+    },
+    makeKnownByName: (repo) => admission.makeKnownByName(repos.at(repo)),
+    async fold(repo) {
+      for (const tier of series.tiersOf(repo)) {
+        if (isNew(repo, tier)) {
+          series.takeOver(repo, tier, zeroTotals);
+        } else {
+          series.rebuild(repo, tier);
+          series.settle(repo, tier);
+        }
+      }
+      await series.flush();
+    },
+    async finish() {
+      const { pairs, timelines } = await series.finish();
+      return { pairs, timelines };
+    },
+  };
+}
+
+/**
+ * Deployments of new pairs as if they had added nothing yet, so that a fold finds the exact totals, whatever was written
+ * by one that was broken off. Credits that are stored already are not written again.
+ */
+function withExactCredits(
+  table: PipelineTable,
+  isNew: (repo: number, tier: string) => boolean,
+  lateBits: number,
+): PipelineTable {
+  const stored = new Map<string, number>();
+  const keyOf = ({ repo, number }: { repo: number; number: number }, tier: string) =>
+    `${pairKey(repo, tier)} ${number}`;
+  return {
+    ...table,
+    async *deployments(selection) {
+      for await (const slice of table.deployments(selection)) {
+        yield slice.map((one) => {
+          const { tier, deployment } = one;
+          if (deployment.credited === waived || !isNew(deployment.repo, tier)) return one;
+          stored.set(keyOf(deployment, tier), deployment.credited);
+          return { tier, deployment: { ...deployment, credited: lateBits } };
+        });
+      }
+    },
+    async setCredited(place, bits) {
+      if (stored.get(keyOf(place, place.tier)) !== bits) await table.setCredited(place, bits);
+    },
+  };
+}
+
+/** Whether a pipeline is stored under the next policy as it should be, but for what a fold has credited since. */
+function isSame(
+  before: StoredPipeline,
+  after: StoredPipeline,
+  isNewPair: (tier: string) => boolean,
+): boolean {
+  if (JSON.stringify(before.classification) !== JSON.stringify(after.classification)) return false;
+  return [...new Set([...before.credited.keys(), ...after.credited.keys()])].every((tier) => {
+    const [stored, right] = [before.credited.get(tier), after.credited.get(tier)];
+    if (stored === right) return true;
+    if (stored === undefined || right === undefined) return false;
+    return isNewPair(tier) && stored !== waived && right !== waived;
+  });
+}

@@ -1,0 +1,102 @@
+/** Brings policies into force in the background: one after the other, the latest instead of one that is not done yet. */
+
+import type { Policy } from '../core/policy.ts';
+import type { Clock } from '../util/clock.ts';
+import { describeError, type Log } from '../util/log.ts';
+import { type Ingest, StoreUnavailable } from './ingest.ts';
+import { logWhatCounts } from './operator-log.ts';
+
+export interface PolicySwitch {
+  /** Adopts a policy, whether it is another than the one in force or not. */
+  adopt(policy: Policy): void;
+  /** Repos that are prepared for the next policy; `null`: there is none. */
+  readonly progress: AdoptionProgress | null;
+  /** Fulfils once no policy waits to come into force. */
+  idle(): Promise<void>;
+  /** Leaves the policy in force as it is; what was prepared is kept for the next start. */
+  stop(): Promise<void>;
+}
+
+export interface AdoptionProgress {
+  readonly done: number;
+  readonly of: number;
+}
+
+export interface PolicySwitchOptions {
+  readonly ingest: Ingest;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called once a policy is in force. */
+  readonly onAdopted: (policy: Policy) => void;
+}
+
+const retryMs = 10_000;
+const tellEveryMs = 10_000;
+
+export function createPolicySwitch({ ingest, clock, log, onAdopted }: PolicySwitchOptions): PolicySwitch {
+  let running: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
+  let progress: AdoptionProgress | null = null;
+
+  const adoptOnce = async (policy: Policy, signal: AbortSignal): Promise<void> => {
+    let tellAt = clock.now() + tellEveryMs;
+    const tiers = await ingest.adopt(
+      { ...ingest.mode, policy },
+      {
+        signal,
+        onProgress(repos) {
+          progress = repos;
+          if (clock.now() < tellAt) return;
+          tellAt = clock.now() + tellEveryMs;
+          log.info('The policy is being adopted; figures stay as they are until then', {
+            repos: `${repos.done}/${repos.of}`,
+          });
+        },
+      },
+    );
+    onAdopted(policy);
+    await ingest.submit((uow) => uow.incidents.catchUp());
+    log.info('The policy is in force');
+    logWhatCounts(log, ingest.state, tiers);
+  };
+  const untilAdopted = async (policy: Policy, signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      try {
+        await adoptOnce(policy, signal);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof StoreUnavailable)) {
+          log.error('The policy cannot be adopted, the old one stays', { error: describeError(error) });
+          return;
+        }
+        log.warn('The policy cannot be adopted now; will try again', { error: describeError(error) });
+        await clock.sleep(retryMs, signal).catch(() => undefined);
+      }
+    }
+  };
+  const stop = async (): Promise<void> => {
+    running?.abort.abort();
+    await running?.done;
+  };
+  return {
+    get progress() {
+      return progress;
+    },
+    adopt(policy) {
+      const before = stop();
+      const abort = new AbortController();
+      const done = before
+        .then(() => untilAdopted(policy, abort.signal))
+        .finally(() => {
+          if (running?.abort !== abort) return;
+          running = null;
+          progress = null;
+        });
+      running = { abort, done };
+    },
+    async idle() {
+      while (running) await running.done;
+    },
+    stop,
+  };
+}
