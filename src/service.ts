@@ -13,7 +13,6 @@ import { createForge } from './forge/create-forge.ts';
 import type { AppDependencies } from './http/app.ts';
 import { openFront } from './http/front.ts';
 import type { Server } from './http/server.ts';
-import type { Status } from './http/status-page.ts';
 import { createIngest, StoreUnavailable } from './ingest/ingest.ts';
 import { intakeModeOf } from './ingest/ingest-options.ts';
 import { openState } from './ingest/load-state.ts';
@@ -22,6 +21,7 @@ import { createPolicySwitch } from './ingest/policy-switch.ts';
 import { createStoreProbe } from './ingest/store-probe.ts';
 import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
+import type { Status } from './pages/status.ts';
 import { createExplain } from './queries/explain.ts';
 import { createListIncidents } from './queries/incidents.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
@@ -132,33 +132,37 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const existing = new Set(sourcesIn({ hasWoodpecker: mode.canAsk, hasStream: config.isStreamEnabled }));
   const secretOf = (setting: string, fileName: string, given: readonly string[] | null) =>
     resolveSecret({ setting, given, fileName, databasePath: config.databasePath, log });
-  const status = async (policy: Policy, projection: Projection): Promise<Status> => ({
-    version,
-    now: nowSeconds(clock),
-    startedAt,
-    notReady: await notReady(),
-    woodpecker: config.woodpecker && {
-      url: config.woodpecker.url,
-      isUp: asking?.health.isUp ?? null,
-      isStreaming: asking?.stream?.isConnected ?? null,
-      troubles: [asking?.health.trouble, asking?.stream?.trouble, asking?.clocks.trouble].filter(
-        (trouble) => trouble != null,
-      ),
-      backlog: asking?.backfill.backlog ?? 0,
-      reconciledAt: metrics.reconciliation().lastAt,
-      missed: metrics.reconciliation().missed,
-    },
-    forge: config.forge &&
-      leadTimes && { url: config.forge.url, pending: leadTimes.pending, troubles: leadTimes.troubles },
-    sources: metrics.activity().filter(({ source }) => existing.has(source as Source)),
-    following: state.follows.size,
-    backfills: await newestBackfills(asking?.backfill ?? noBackfill),
-    ...projection.at(nowSeconds(clock)),
-    policy,
-    adoption: policies.progress,
-    ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
-    events: state.tally.events(),
-  });
+  const status = async (projection: Projection): Promise<Status> => {
+    const now = nowSeconds(clock);
+    await projection.prepare(now, createBreath());
+    return {
+      version,
+      now,
+      startedAt,
+      notReady: await notReady(),
+      woodpecker: config.woodpecker && {
+        url: config.woodpecker.url,
+        isUp: asking?.health.isUp ?? null,
+        isStreaming: asking?.stream?.isConnected ?? null,
+        troubles: [asking?.health.trouble, asking?.stream?.trouble, asking?.clocks.trouble].filter(
+          (trouble) => trouble != null,
+        ),
+        backlog: asking?.backfill.backlog ?? 0,
+        reconciledAt: metrics.reconciliation().lastAt,
+        missed: metrics.reconciliation().missed,
+      },
+      forge: config.forge &&
+        leadTimes && { url: config.forge.url, pending: leadTimes.pending, troubles: leadTimes.troubles },
+      sources: metrics.activity().filter(({ source }) => existing.has(source as Source)),
+      following: state.follows.size,
+      backfills: await newestBackfills(asking?.backfill ?? noBackfill),
+      repos: state.repos.size,
+      pairs: projection.at(now).series.length,
+      adoption: policies.progress,
+      ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
+      events: state.tally.events(),
+    };
+  };
   const webhookSecrets = secretOf('DORA_WEBHOOK_SECRET', 'webhook-secret', config.webhookSecrets);
   const incidentSecrets = secretOf('DORA_INCIDENT_SECRET', 'incident-secret', config.incidentSecrets);
   const adminToken = config.adminToken === null ? null : [config.adminToken];
@@ -179,7 +183,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         breathe: createBreath(),
       }),
       version,
-      status: () => status(policy, projection),
+      status: () => status(projection),
       api: {
         projection,
         explain: createExplain({ ingest, woodpeckerUrl: config.woodpecker?.url ?? null }),

@@ -7,7 +7,7 @@ import type { IncidentList } from '../core/failures/listed-incident.ts';
 import type { Window } from '../core/policy.ts';
 import type { Score } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
-import { iso } from './page.ts';
+import { iso } from '../util/moment.ts';
 import type { ExplanationJson, FiguresJson, IncidentsJson, ScoreJson, WindowJson } from './schemas.ts';
 
 const longestMessage = 200;

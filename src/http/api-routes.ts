@@ -14,6 +14,8 @@ import { nameKey } from '../core/repo.ts';
 import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
 import { figuresIn } from '../core/windows/window-figures.ts';
+import { renderExplanation } from '../pages/explain-page.ts';
+import { pageHeaders } from '../pages/page.ts';
 import { createBreath } from '../util/clock.ts';
 import { parseFields } from '../util/validate.ts';
 import {
@@ -25,10 +27,8 @@ import {
   toPlace,
   windowJson,
 } from './api-answers.ts';
-import { renderExplanation } from './explain-page.ts';
 import { json } from './json.ts';
 import { moment } from './moment.ts';
-import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
 import type { DoraHeadJson, PairFiguresJson, TierFiguresJson } from './schemas.ts';
 

@@ -8,11 +8,15 @@ import { type Context, Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { StoreUnavailable } from '../ingest/ingest.ts';
 import { contentType, type Exposition } from '../metrics/exposition.ts';
+import { renderOperationsPage } from '../pages/operations-page.ts';
+import { renderOverviewPage } from '../pages/overview-page.ts';
+import { pageHeaders } from '../pages/page.ts';
+import type { Status } from '../pages/status.ts';
 import type { Backfill } from '../sources/backfill.ts';
 import type { OnEvent } from '../sources/event-labels.ts';
 import type { Incidents } from '../sources/incidents.ts';
 import type { Webhook } from '../sources/webhook.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
+import { type Clock, createBreath, nowSeconds } from '../util/clock.ts';
 import { joinNext } from '../util/coalesce.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { type ApiDependencies, apiRoutes } from './api-routes.ts';
@@ -22,11 +26,9 @@ import { incidentRoutes } from './incident-routes.ts';
 import { createIntakeRoutes } from './intake-route.ts';
 import { json } from './json.ts';
 import { openApi } from './openapi.ts';
-import { pageHeaders } from './page.ts';
 import { problem } from './problem.ts';
 import { asPage, problemPages } from './problem-page.ts';
 import { createRefusals, type Refusals, type RefusedKind } from './refusals.ts';
-import { renderStatusPage, type Status } from './status-page.ts';
 
 export interface AppDependencies {
   readonly webhook: Webhook;
@@ -98,9 +100,13 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     });
     const reader = (handler: Handler) => withToken([hasBearer, hasBasicPassword], tokens, refuse, handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
-    for (const page of ['/', '/explain']) app.use(page, problemPages);
-    const renderPage = joinNext(async () => renderStatusPage(await deps.status()));
-    route(app, '/', { GET: reader(async (c) => c.body(await renderPage(), 200, pageHeaders)) });
+    for (const page of ['/', '/explain', '/operations']) app.use(page, problemPages);
+    const page = (render: () => Promise<string>) => {
+      const renderNext = joinNext(render);
+      return reader(async (c) => c.body(await renderNext(), 200, pageHeaders));
+    };
+    route(app, '/', { GET: page(() => overviewPage(deps)) });
+    route(app, '/operations', { GET: page(async () => renderOperationsPage(await deps.status())) });
     const { explain, explainPage, dora, incidents } = apiRoutes(deps.api);
     route(app, '/explain', { GET: reader(explainPage) });
     route(app, '/api/explain', { GET: reader(explain) });
@@ -149,6 +155,15 @@ function refuser(
     refusals.note(what, 401);
     return problem(401, { detail, headers: { 'www-authenticate': challenge } });
   };
+}
+
+async function overviewPage({
+  status,
+  api: { projection, policy, nowSeconds },
+}: AppDependencies): Promise<string> {
+  const now = nowSeconds();
+  await projection.prepare(now, createBreath());
+  return renderOverviewPage({ status: await status(), now, policy, ...projection.at(now) });
 }
 
 export function healthy(): Response {

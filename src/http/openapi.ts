@@ -50,8 +50,16 @@ export function openApi(version: string, windows: readonly Window[]): Json {
       '/': {
         get: {
           ...figures,
-          operationId: 'showStatus',
-          summary: 'Status page for people',
+          operationId: 'showOverview',
+          summary: 'What is failing now and how the figures develop, as a page for people',
+          responses: { 200: page('The page'), ...unread },
+        },
+      },
+      '/operations': {
+        get: {
+          ...figures,
+          operationId: 'showOperations',
+          summary: 'How the exporter itself is doing, as a page for people',
           responses: { 200: page('The page'), ...unread },
         },
       },

@@ -1,9 +1,9 @@
-/** A problem for a person: the same status and the same facts as its JSON, and the way back to the status page. */
+/** A problem for a person: the same status and the same facts as its JSON, and the way back to the other pages. */
 
 import type { Context, MiddlewareHandler } from 'hono';
 import { html } from 'hono/html';
 import type { z } from 'zod';
-import { pageHeaders, renderPage } from './page.ts';
+import { pageHeaders, renderPage } from '../pages/page.ts';
 import { problemType } from './problem.ts';
 import { ProblemJson } from './schemas.ts';
 
@@ -46,12 +46,15 @@ function renderProblem(
   root: string,
 ): Promise<string> {
   return renderPage(
-    title,
-    html`<nav><a href="${root}">Status page</a></nav>
-<h1>${title} <span class="dim">${status}</span></h1>
+    { title, root },
+    html`<h1>${title} <span class="dim">${status}</span></h1>
 <p>${detail ?? usualDetails[status] ?? ''}</p>
-<table class="narrow">${errors.map(
-      ({ path, message }) => html`<tr><td><code>${path}</code></td><td>${message}</td></tr>`,
-    )}</table>`,
+${
+  errors.length === 0
+    ? ''
+    : html`<table class="narrow">${errors.map(
+        ({ path, message }) => html`<tr><th scope="row"><code>${path}</code></th><td>${message}</td></tr>`,
+      )}</table>`
+}`,
   );
 }

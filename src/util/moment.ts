@@ -15,3 +15,8 @@ export function parseMoment(text: string, now: number): number | null {
   const at = time.safeParse(text).success ? Date.parse(text) : Number.NaN;
   return Number.isNaN(at) ? null : Math.floor(at / 1000);
 }
+
+/** ISO 8601 of Unix seconds. */
+export function iso(at: number): string {
+  return new Date(at * 1000).toISOString().replace('.000Z', 'Z');
+}

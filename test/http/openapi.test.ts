@@ -156,6 +156,8 @@ describe('GET /api/openapi.json', () => {
   it.each<[string, number, string, ReturnType<typeof get> & { body?: string }, Partial<AppDependencies>?]>([
     ['/', 200, 'text/html; charset=utf-8', get('/')],
     ['/', 401, problem, get('/', {})],
+    ['/operations', 200, 'text/html; charset=utf-8', get('/operations')],
+    ['/operations', 401, problem, get('/operations', {})],
     ['/metrics', 200, 'text/plain; version=0.0.4; charset=utf-8', get('/metrics')],
     ['/metrics', 401, problem, get('/metrics', {})],
     ['/explain', 200, 'text/html; charset=utf-8', get(`/explain?${explainQuery}`)],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { pageHeaders } from '../../src/http/page.ts';
 import { StoreUnavailable } from '../../src/ingest/ingest.ts';
+import { pageHeaders } from '../../src/pages/page.ts';
 import { aPolicy } from '../support/records.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
 
@@ -55,10 +55,10 @@ describe('a problem in a browser', () => {
     const page = await read(await ask(await createApp(), path));
     expect(page.status).toBe(status);
     expect(page.text).toContain(words);
-    expect(page.links).toEqual(['./']);
+    expect(page.links).toEqual(['./', './operations']);
   });
 
-  it('leads to the status page from any depth, whatever path a proxy serves it below', async () => {
+  it('leads to the other pages from any depth, whatever path a proxy serves it below', async () => {
     const app = await createApp();
     for (const [path, link] of [
       ['/nothing', './'],
@@ -66,11 +66,12 @@ describe('a problem in a browser', () => {
       ['/explain/acme/shop', '../../'],
       ['//nothing', '../'],
     ]) {
-      expect((await read(await ask(app, `http://localhost${path}`))).links).toEqual([link]);
+      const { links } = await read(await ask(app, `http://localhost${path}`));
+      expect(links).toEqual([link, `${link}operations`]);
     }
   });
 
-  it.each(['/', '/explain'])('at %s asks for the password all the same', async (path) => {
+  it.each(['/', '/explain', '/operations'])('at %s asks for the password all the same', async (path) => {
     const response = await ask(await createApp({ metricsToken: 'reader' }), path);
     expect(response.headers.get('www-authenticate')).toBe('Basic realm="woodpecker-dora-exporter"');
     const page = await read(response);

@@ -1,18 +1,15 @@
 /** The explanation of a series for a person: its figures, and pipeline by pipeline what came of it. */
 
 import { html } from 'hono/html';
-import type {
-  DeploymentPart,
-  EpisodePart,
-  ExplainedPipeline,
-  Explanation,
-  UncountedReason,
-} from '../core/explain.ts';
+import type { DeploymentPart, EpisodePart, ExplainedPipeline, Explanation } from '../core/explain.ts';
 import type { Delivery } from '../core/figures/change-lead-time.ts';
 import type { Window } from '../core/policy.ts';
 import type { TimeFigure } from '../core/windows/window-figures.ts';
+import { iso } from '../util/moment.ts';
 import { counted } from '../util/pluralize.ts';
-import { age, duration, explainLink, type Html, iso, medianOf, percent, renderPage } from './page.ts';
+import { explainLink, type Html, renderPage } from './page.ts';
+import { reasonWords } from './reason-words.ts';
+import { age, duration, medianOf, moment, percent } from './words.ts';
 
 export interface ExplainPageOptions {
   readonly windows: readonly Window[];
@@ -23,28 +20,6 @@ export interface ExplainPageOptions {
 }
 
 const mostCommitsShown = 50;
-
-/** What to say of a pipeline that does not count. */
-const reasonWords: Readonly<Record<UncountedReason, string>> = {
-  not_ended: 'has not ended',
-  beyond_history: 'lies beyond the history that was read: only the last outcomes show it',
-  repo: 'the policy does not watch this repo',
-  fork: "a fork's pipeline",
-  pull_request: 'a pull request',
-  event: 'the policy does not count its event',
-  branch: 'the policy does not count its branch',
-  tier: 'the policy has no tier for it',
-  killed: 'killed, and not by a failing step',
-  canceled: 'cancelled',
-  declined: 'declined',
-  skipped: 'skipped',
-  error: 'could not begin; the policy does not count errors',
-  unread: 'its workflows have not been read yet',
-  no_timestamp: 'nothing tells when it ended',
-  not_reached: 'the part that deploys did not run',
-  no_parts: 'Woodpecker has no workflows of it any more',
-  limit: 'there was no room for another pair (DORA_MAX_PAIRS)',
-};
 
 export async function renderExplanation(
   explanation: Explanation,
@@ -59,9 +34,8 @@ export async function renderExplanation(
   );
   const json = `api/${explainLink({ repo, tier, window: window.name, at: iso(at) })}`;
   return renderPage(
-    `${repo} (${tier}), ${window.name}`,
-    html`<nav><a href="./">All pairs</a></nav>
-<h1>${repo} <span class="dim">${tier}</span></h1>
+    { title: `${repo} (${tier}), ${window.name}` },
+    html`<h1>${repo} <span class="dim">${tier}</span></h1>
 <nav aria-label="Window"><span class="dim">Window</span> ${links}</nav>
 <p>After ${moment(at - window.seconds)}, up to ${moment(at)} (UTC).${coverageNote(explanation)}${failingNote(explanation)}</p>
 ${cards(explanation)}
@@ -153,8 +127,8 @@ function uncountedSection({ uncounted }: Explanation): Html {
 function pipelinesSection({ pipelines, at }: Explanation, older: string | null): Html {
   if (pipelines.length === 0) return html`<h2>Pipelines</h2><p>None in the window.</p>`;
   return html`<h2>Pipelines, latest first</h2>
-<div class="wide"><table class="story"><tr><th>When</th><th>Pipeline</th><th>What it is</th><th>Its part in the figures</th></tr>
-${pipelines.map((pipeline) => pipelineRow(pipeline, at))}</table></div>
+<div class="wide"><table class="story"><thead><tr><th scope="col">When</th><th scope="col">Pipeline</th><th scope="col">What it is</th><th scope="col">Its part in the figures</th></tr></thead>
+<tbody>${pipelines.map((pipeline) => pipelineRow(pipeline, at))}</tbody></table></div>
 ${older === null ? '' : html`<p><a href="explain${older}">Earlier ones</a></p>`}`;
 }
 
@@ -239,12 +213,4 @@ ${more > 0 ? html`<li>and ${more} more</li>` : ''}</ul></details>`;
 
 function firstLine(message: string): string {
   return message.trimStart().split(/\r?\n/, 1)[0]?.slice(0, 120).toWellFormed() ?? '';
-}
-
-/** A time to the minute, the year left out where it is that of `now`; the whole of it on demand. */
-function moment(at: number, now?: number): Html {
-  const text = iso(at);
-  const isThisYear = now !== undefined && iso(now).slice(0, 4) === text.slice(0, 4);
-  const words = text.slice(isThisYear ? 5 : 0, 16).replace('T', ' ');
-  return html`<time datetime="${text}" title="${text}">${words}</time>`;
 }

@@ -3,8 +3,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Explanation } from '../../src/core/explain.ts';
 import type { Delivery } from '../../src/core/figures/change-lead-time.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
-import { renderExplanation } from '../../src/http/explain-page.ts';
 import { listen } from '../../src/http/server.ts';
+import { renderExplanation } from '../../src/pages/explain-page.ts';
 import { aDeployment, aPolicy, aRecord } from '../support/records.ts';
 import { requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
@@ -172,12 +172,14 @@ describe('the page of an explanation', () => {
     const at = 'at=2026-07-31T12%3A20%3A50Z';
     expect(links(await render(some))).toEqual([
       './',
+      './operations',
       'explain?repo=acme%2Fshop&tier=production&window=7d',
       'explain?repo=acme%2Fshop&tier=production&window=90d',
       `api/explain?repo=acme%2Fshop&tier=production&window=30d&${at}`,
     ]);
     expect(links(await render(some, { isOfNow: false, older: '?before=1.2.3' }))).toEqual([
       './',
+      './operations',
       `explain?repo=acme%2Fshop&tier=production&window=7d&${at}`,
       `explain?repo=acme%2Fshop&tier=production&window=90d&${at}`,
       'explain?before=1.2.3',
@@ -220,9 +222,7 @@ describe('the page of an explanation', () => {
 });
 
 describe('the explanation in a browser', () => {
-  it('is reached from the status page, keeps to its own rules, and fits a narrow screen', async ({
-    skip,
-  }) => {
+  it('is reached from the overview, keeps to its own rules, and fits a narrow screen', async ({ skip }) => {
     const executablePath = requireProgram('chromium', skip);
     const exporter = await createSmallExporter({
       policy: aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }] }),
@@ -281,22 +281,24 @@ describe('the explanation in a browser', () => {
     expect(await page.evaluate(linesOf)).toEqual([1, 1]);
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
     expect(await page.evaluate("getComputedStyle(document.querySelector('.bad')).color")).toBe(
-      'rgb(255, 138, 128)',
+      'rgb(255, 155, 148)',
     );
     await page.click('nav a:text("7d")');
     expect(page.url()).toContain('window=7d');
     const link = (await page.locator('a:text("JSON")').getAttribute('href')) ?? '';
     const answer = await fetch(new URL(link, page.url()));
     expect(await answer.json()).toMatchObject({ tier: 'production', figures: { deployments: 2 } });
-    await page.click('text="All pairs"');
+    await page.click('text="Overview"');
     expect(page.url()).toBe(root);
     expect(complaints).toEqual([]);
 
     for (const stale of ['explain?repo=acme/gone&tier=production', 'no/such/page']) {
       const answered = await page.goto(root + stale);
       expect([answered?.status(), await page.title()]).toEqual([404, 'Not Found']);
-      expect(await page.evaluate("getComputedStyle(document.querySelector('.dim')).opacity")).toBe('0.65');
-      await page.click('text="Status page"');
+      expect(await page.evaluate("getComputedStyle(document.querySelector('.dim')).color")).toBe(
+        'rgb(157, 167, 177)',
+      );
+      await page.click('text="Overview"');
       expect(page.url()).toBe(root);
     }
     expect(complaints.filter((complaint) => !complaint.includes('status of 404'))).toEqual([]);

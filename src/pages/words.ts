@@ -1,0 +1,51 @@
+/** How pages write times, durations and rates. */
+
+import { html } from 'hono/html';
+import type { TimeFigure } from '../core/windows/window-figures.ts';
+import { iso } from '../util/moment.ts';
+import type { Html } from './page.ts';
+
+/** How long, in the largest unit that leaves at least two of it. */
+export function age(seconds: number): string {
+  if (seconds < 120) return `${Math.max(Math.round(seconds), 0)} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** A figure in seconds, with one decimal if it is short for its unit. */
+export function duration(seconds: number): string {
+  const units = [
+    [86_400, 'd', 172_800],
+    [3600, 'h', 7200],
+    [60, 'min', 120],
+    [1, 's', 0],
+  ] as const;
+  const [length, unit] = units.find(([, , from]) => seconds >= from) ?? [1, 's'];
+  const value = seconds / length;
+  return `${Number(value.toFixed(value < 10 && length > 1 ? 1 : 0))} ${unit}`;
+}
+
+/** A rate from 0 to 1; a dash if there is none. */
+export function percent(rate: number | null): string {
+  return rate === null ? '–' : `${Number((rate * 100).toFixed(1))} %`;
+}
+
+/** A median; a dash without samples. */
+export function medianOf({ median }: TimeFigure): string {
+  return median === null ? '–' : duration(median);
+}
+
+/** How long ago; 0 stands for never. */
+export function ago(at: number, now: number): Html {
+  if (at === 0) return html`<span class="dim">never</span>`;
+  return html`<time datetime="${iso(at)}" title="${iso(at)}">${age(now - at)} ago</time>`;
+}
+
+/** A time to the minute, without the year if it is that of `now`; the whole of it on demand. */
+export function moment(at: number, now?: number): Html {
+  const text = iso(at);
+  const isThisYear = now !== undefined && iso(now).slice(0, 4) === text.slice(0, 4);
+  const words = text.slice(isThisYear ? 5 : 0, 16).replace('T', ' ');
+  return html`<time datetime="${text}" title="${text}">${words}</time>`;
+}

@@ -1,0 +1,32 @@
+/** What the operations page shows of an exporter that has just begun. */
+
+import type { Status, WoodpeckerStatus } from '../../src/pages/status.ts';
+import { noon } from './small-exporter.ts';
+
+export const aWoodpecker: WoodpeckerStatus = {
+  url: 'https://ci.example.com/ci',
+  isUp: true,
+  isStreaming: null,
+  troubles: [],
+  backlog: 0,
+  reconciledAt: null,
+  missed: 0,
+};
+
+export const aStatus = (overrides: Partial<Status> = {}): Status => ({
+  version: '1.2.3',
+  now: noon,
+  startedAt: noon - 3 * 86_400,
+  notReady: null,
+  woodpecker: null,
+  forge: null,
+  sources: [],
+  following: 0,
+  backfills: [],
+  adoption: null,
+  ignored: [],
+  events: [],
+  repos: 0,
+  pairs: 0,
+  ...overrides,
+});
