@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { createRandom, demoPolicy, fillHistory } from './demo-history.ts';
-import { type ExporterProcess, startExporter, temporaryFolder } from './exporter-process.ts';
+import { type ExporterProcess, incidentSecret, startExporter, temporaryFolder } from './exporter-process.ts';
 import { type FakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
 
 export interface DemoExporter {
@@ -13,12 +13,12 @@ export interface DemoExporter {
   scrape(): Promise<string>;
 }
 
-/** Starts both, and waits until the history has been read. */
+/** Starts both, waits until the history has been read, and posts its incidents. */
 export async function startDemoExporter(env: Readonly<Record<string, string>> = {}): Promise<DemoExporter> {
   const folder = temporaryFolder();
   const woodpecker = await startFakeWoodpecker();
   onTestFinished(() => woodpecker.close());
-  fillHistory(woodpecker, createRandom(1));
+  const { incidents } = fillHistory(woodpecker, createRandom(1));
   writeFileSync(join(folder, 'policy.yaml'), demoPolicy);
   const exporter = await startExporter({
     DORA_DATABASE: join(folder, 'dora.db'),
@@ -31,6 +31,14 @@ export async function startDemoExporter(env: Readonly<Record<string, string>> = 
   await expect
     .poll(async () => (await fetch(`${exporter.url}/readyz`)).status, { timeout: 30_000 })
     .toBe(200);
+  for (const incident of incidents) {
+    const answer = await fetch(`${exporter.url}/incidents`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${incidentSecret}` },
+      body: JSON.stringify(incident),
+    });
+    expect(answer.status).toBe(202);
+  }
   return {
     woodpecker,
     exporter,

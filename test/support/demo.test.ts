@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { temporaryFolder } from './exporter-process.ts';
+import { type Metrics, parseMetrics, temporaryFolder } from './exporter-process.ts';
 import { hasIpv6Loopback } from './loopback.ts';
 import { collectOutput } from './output.ts';
 
@@ -23,7 +23,13 @@ function startDemo(listen: string, flaw = ''): Demo {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
   const flawed = `--import=data:text/javascript,${encodeURIComponent(flaw)}`;
   const child = spawn(process.execPath, [flawed, new URL('demo.ts', import.meta.url).pathname], {
-    env: { ...Object.fromEntries(inherited), TMPDIR: folder, DORA_LISTEN: listen },
+    env: {
+      ...Object.fromEntries(inherited),
+      TMPDIR: folder,
+      DORA_LISTEN: listen,
+      // So that something happens soon.
+      DEMO_PACE_SECONDS: '1',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -54,7 +60,39 @@ async function isAnswering({ url }: Demo): Promise<boolean> {
   }
 }
 
+async function metricsOf({ url }: Demo): Promise<Metrics> {
+  return parseMetrics(await (await fetch(`${url()}metrics`)).text());
+}
+
 describe('the demo', () => {
+  it('shows a history as one would have it: parts, days of lead time, a failing repo, an incident', async () => {
+    const demo = await startAnsweringDemo();
+    const isReady = async () => (await metricsOf(demo)).get('dora_exporter_ready') === 1;
+    await expect.poll(isReady).toBe(true);
+    const metrics = await metricsOf(demo);
+    const ofProduction = (name: string, more = '') =>
+      ['shop', 'billing', 'search', 'website', 'infra-dns'].map(
+        (repo) => metrics.get(`${name}{repo="acme/${repo}",tier="production"${more}}`) ?? -1,
+      );
+    const hours = ofProduction('dora_window_change_lead_time_seconds', ',window="90d",quantile="0.5"').map(
+      (seconds) => seconds / 3600,
+    );
+    expect(Math.min(...hours)).toBeGreaterThan(1);
+    expect(Math.max(...hours)).toBeLessThan(72);
+    const aDay = ofProduction('dora_window_deployments', ',window="90d"').map(
+      (deployments) => deployments / 90,
+    );
+    expect(Math.min(...aDay)).toBeGreaterThan(0.5);
+    expect(Math.max(...aDay)).toBeLessThan(4);
+    expect(ofProduction('dora_deployment_failing_since_timestamp')[1]).toBeGreaterThan(0);
+    expect(metrics.get('dora_exporter_pipelines_ignored{reason="not_reached"}')).toBeGreaterThan(20);
+
+    const openInSearch = 'dora_incidents_open{repo="acme/search",tier="production"}';
+    await expect.poll(async () => (await metricsOf(demo)).get(openInSearch)).toBe(1);
+    demo.child.kill('SIGTERM');
+    expect(await demo.exited).toBe(0);
+  });
+
   it.runIf(hasIpv6Loopback)('runs at an IPv6 address too, and tells it as a browser takes it', async () => {
     const demo = await startAnsweringDemo('[::1]:0');
     expect(demo.url()).toMatch(/^http:\/\/\[::1\]:\d+\/$/);

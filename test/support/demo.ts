@@ -1,6 +1,7 @@
 /**
- * `npm run demo`: a simulated Woodpecker with months of history and new pipelines every few seconds, and the exporter
- * beside it. Ctrl-C ends both; nothing is left behind, however it ends: only where it is killed, its folder stays.
+ * `npm run demo`: a simulated Woodpecker with months of history and a new pipeline every half minute, and the exporter
+ * beside it. Incidents are posted as an alerting system would post them. Ctrl-C ends both, and nothing is left behind;
+ * only if the demo is killed, its folder stays.
  */
 
 import { spawn } from 'node:child_process';
@@ -10,12 +11,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '../../src/util/log.ts';
-import { createRandom, demoPolicy, fillHistory } from './demo-history.ts';
+import { createRandom, type DemoRepo, demoPolicy, fillHistory } from './demo-history.ts';
 import { startFakeWoodpecker } from './fake-woodpecker.ts';
 
 const webhookSecret = 'demo-webhook-secret';
+const incidentSecret = 'demo-incident-secret';
 const adminToken = 'demo-admin-token';
 const preferredPort = 3672;
+/** From the start of one pipeline to that of the next, on average. */
+const paceMs = Number(process.env['DEMO_PACE_SECONDS'] || 30) * 1000;
 
 const stopping = new AbortController();
 // Ctrl-C under npm arrives twice: the second must not cut the end short.
@@ -26,7 +30,7 @@ const random = createRandom(20_260_131);
 const folder = mkdtempSync(join(tmpdir(), 'dora-demo-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 const woodpecker = await startFakeWoodpecker();
-const repos = fillHistory(woodpecker, random);
+const { repos, incidents } = fillHistory(woodpecker, random);
 writeFileSync(join(folder, 'policy.yaml'), demoPolicy);
 
 const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.meta.url).pathname], {
@@ -38,6 +42,7 @@ const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.me
     DORA_WOODPECKER_URL: woodpecker.url,
     DORA_WOODPECKER_TOKEN: woodpecker.userToken,
     DORA_WEBHOOK_SECRET: webhookSecret,
+    DORA_INCIDENT_SECRET: incidentSecret,
     DORA_ADMIN_TOKEN: adminToken,
   },
   stdio: ['ignore', 'pipe', 'inherit'],
@@ -57,7 +62,7 @@ exporter.stdout.setEncoding('utf8').on('data', (text: string) => {
   Metrics       http://${address}/metrics
   A backfill    curl -X POST -H 'Authorization: Bearer ${adminToken}' 'http://${address}/backfill?wait=true'
 
-  A simulated Woodpecker runs at ${woodpecker.url}; a pipeline ends every few seconds. Ctrl-C ends both.
+  A simulated Woodpecker runs at ${woodpecker.url}; a pipeline runs every half minute. Ctrl-C ends both.
 
 `);
 });
@@ -66,9 +71,11 @@ exited.then(() => stopping.abort());
 
 let hasFailed = false;
 try {
+  while (!stopping.signal.aborted && !address) await delay(50, undefined, { signal: stopping.signal });
+  for (const incident of incidents) await post('/incidents', incidentSecret, incident);
   while (!stopping.signal.aborted) {
-    await delay(2_000, undefined, { signal: stopping.signal });
     await runOne();
+    await delay(paceMs * (0.3 + random()), undefined, { signal: stopping.signal });
   }
 } catch (error) {
   hasFailed = !stopping.signal.aborted;
@@ -90,23 +97,45 @@ async function freePort(port: number): Promise<number> {
   return isFree ? port : 0;
 }
 
-/** One pipeline from its start to its end, with the report that its last step posts. */
-async function runOne(): Promise<void> {
-  const repo = repos[Math.floor(random() * repos.length)];
-  if (!repo || !address) return;
-  const isDeployment = random() < 0.4;
-  const { number } = woodpecker.createPipeline(repo, {
-    event: isDeployment ? 'deployment' : 'push',
-    branch: repo.default_branch,
-    ...(isDeployment ? { deployTo: 'production' } : {}),
-    workflows: ['build', 'deploy'],
-  });
-  woodpecker.startPipeline(repo, number);
-  await delay(1_000 + random() * 2_000, undefined, { signal: stopping.signal });
-  await fetch(`http://${address}/webhook`, {
+async function post(path: string, secret: string, body: unknown): Promise<void> {
+  await fetch(`http://${address}${path}`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${webhookSecret}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ repo: repo.full_name, number }),
+    headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
   });
-  woodpecker.finishPipeline(repo, number, { status: random() < 0.8 ? 'success' : 'failure' });
+}
+
+/** One pipeline from its start to its end, with the hint that its last step posts. */
+async function runOne(): Promise<void> {
+  const one = repos[Math.floor(random() * repos.length)];
+  if (!one) return;
+  const { repo } = one;
+  const number = random() < 0.3 && !one.isInTrouble ? startRelease(one) : startPush(one);
+  woodpecker.startPipeline(repo, number);
+  await delay(paceMs * (0.1 + 0.2 * random()), undefined, { signal: stopping.signal });
+  await post('/webhook', webhookSecret, { repo: repo.full_name, number });
+  woodpecker.finishPipeline(repo, number, { status: random() < 0.85 ? 'success' : 'failure' });
+}
+
+/** Releases the commit that has waited longest, or the newest again. */
+function startRelease({ repo, waiting }: DemoRepo): number {
+  const commit = waiting.length > 1 ? waiting.shift() : waiting[0];
+  return woodpecker.createPipeline(repo, {
+    event: 'deployment',
+    deployTo: 'production',
+    ...(commit && { commit }),
+  }).number;
+}
+
+function startPush({ repo, waiting }: DemoRepo): number {
+  const { number, commit } = woodpecker.createPipeline(repo, {
+    event: 'push',
+    message: 'feat: another step',
+    workflows: [
+      { name: 'build', steps: ['clone', 'test'] },
+      { name: 'deploy-staging', steps: ['rollout', 'notify'] },
+    ],
+  });
+  waiting.push(commit);
+  return number;
 }
