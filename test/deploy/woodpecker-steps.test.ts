@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -139,6 +139,7 @@ describe('the steps for Woodpecker', () => {
       'several-workflows.v3.14.webhook-plugin.yaml',
       'single-workflow.curl.yaml',
       'single-workflow.webhook-plugin.yaml',
+      'without-url.several-tiers.yaml',
       'without-url.several-workflows.yaml',
       'without-url.single-workflow.yaml',
     ]);
@@ -163,7 +164,8 @@ describe('the steps for Woodpecker', () => {
     const text = readFileSync(join(folder, file), 'utf8').replace(/^#.*$/gm, '');
     // Woodpecker replaces what is in braces before the step runs, by nothing where it is known only then.
     expect(text).not.toContain('$' + '{');
-    const known = [...Object.keys(variables(1, '')), 'CI_PIPELINE_DEPLOY_TARGET', 'DORA_SECRET'];
+    const sometimes = ['CI_PIPELINE_DEPLOY_TARGET', 'CI_COMMIT_TAG', 'DORA_SECRET'];
+    const known = [...Object.keys(variables(1, '')), ...sometimes];
     for (const [, name] of text.matchAll(/\$(\w+)/g)) expect(known).toContain(name);
   });
 
@@ -240,7 +242,7 @@ describe('a step that sends a hint with plugins/webhook', () => {
 });
 
 describe('a step that reports to an exporter without a URL', () => {
-  it.for(stepsOf('commands', /^without-url/))(
+  it.for(stepsOf('commands', /^without-url.*workflow/))(
     '%s: is counted as what it says (%s)',
     async ([, name, step], { skip }) => {
       requireProgram('curl', skip);
@@ -269,6 +271,48 @@ describe('a step that reports to an exporter without a URL', () => {
       expect(step.when.flatMap(({ status }) => status)).toEqual([name.replace('dora-', '')]);
     },
   );
+
+  it('tells a tag, so that the policy may tell releases from candidates', async ({ skip }) => {
+    requireProgram('curl', skip);
+    const folder = temporaryFolder();
+    const policy = join(folder, 'policy.yaml');
+    writeFileSync(policy, 'tiers: [{tier: production, tags: ["v*", "!*-*"]}]\ndefault_tier: null\n');
+    const exporter = await startExporter({ DORA_DATABASE: join(folder, 'dora.db'), DORA_POLICY: policy });
+    const [step] = workflowsOf('without-url.single-workflow.yaml')[0]?.steps ?? [];
+    if (!step) throw new Error('No step');
+    const report = (number: number, tag: string) =>
+      runCommands(step, url(exporter), {
+        ...variables(number, 'https://ci.example.com'),
+        DORA_SECRET: webhookSecret,
+        CI_PIPELINE_EVENT: 'tag',
+        CI_COMMIT_BRANCH: '',
+        CI_COMMIT_TAG: tag,
+      });
+    expect(await report(12, 'v1.2.0')).toEqual({ code: 0, output: '{"result":"stored"}\n' });
+    const candidate = { code: 0, output: '{"result":"ignored","reason":"tier"}\n' };
+    expect(await report(13, 'v1.3.0-rc.1')).toEqual(candidate);
+    const production = 'dora_deployments_total{repo="acme/shop",tier="production"}';
+    expect((await exporter.metrics()).get(production)).toBe(1);
+  });
+
+  it('reports two tiers of one pipeline, each for itself', async ({ skip }) => {
+    requireProgram('curl', skip);
+    const exporter = await startExporter({ DORA_DATABASE: join(temporaryFolder(), 'dora.db') });
+    const env = { ...variables(12, 'https://ci.example.com'), DORA_SECRET: webhookSecret };
+    const [staging, production] = workflowsOf('without-url.several-tiers.yaml');
+    for (const step of [staging?.steps[0], production?.steps[1]]) {
+      if (!step) throw new Error('No step');
+      const outcome = await runCommands(step, url(exporter), env);
+      expect(outcome).toEqual({ code: 0, output: '{"result":"stored"}\n' });
+    }
+    const metrics = await exporter.metrics();
+    const totals = (name: string) =>
+      ['staging', 'production', 'unassigned'].map((tier) =>
+        metrics.get(`${name}{repo="acme/shop",tier="${tier}"}`),
+      );
+    expect(totals('dora_deployments_total')).toEqual([1, 1, 0]);
+    expect(totals('dora_deployment_failures_total')).toEqual([0, 1, 0]);
+  });
 
   it('lets a failure of one workflow outrank the success of another', async ({ skip }) => {
     requireProgram('curl', skip);
