@@ -12,6 +12,7 @@ import { earliest, type Figure } from './figures/figure.ts';
 import { type Fold, stepFold } from './figures/fold.ts';
 import { figures } from './figures/index.ts';
 import { type Episode, recoveryTime } from './figures/recovery-time.ts';
+import type { MissedPart } from './missed-part.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Window } from './policy.ts';
 import {
@@ -70,6 +71,8 @@ export interface ExplainedPipeline {
   readonly verdict:
     | { readonly kind: 'deployment'; readonly part: DeploymentPart }
     | { readonly kind: 'uncounted'; readonly reason: UncountedReason };
+  /** If the reason is `not_reached`. */
+  readonly missedPart?: MissedPart;
 }
 
 /** What one deployment did to the figures. */

@@ -35,18 +35,9 @@ interface Item {
 }
 
 /** Of a pipeline that has ended. */
-export function endOfPart({ workflows: globs, steps }: TierRule, record: PipelineRecord): PartEnd {
+export function endOfPart(rule: TierRule, record: PipelineRecord): PartEnd {
   if (record.workflows.length === 0) return { kind: 'no_parts' };
-  const workflows = record.workflows.filter(({ name }) => !globs || matchesAnyGlob(globs, name));
-  const items = steps
-    ? workflows.flatMap((workflow) =>
-        workflow.steps
-          .filter(({ name }) => matchesAnyGlob(steps, name))
-          .map((step) => stepItem(step, workflow, record)),
-      )
-    : workflows.map((workflow) => workflowItem(workflow, record));
-  // By its start, not its state: the step of a skipped workflow says `killed`.
-  const ran = items.filter(({ startedAt }) => startedAt !== null);
+  const ran = itemsOf(rule, record).filter(hasRun);
   if (ran.length === 0) return { kind: 'not_reached' };
   const finishes = ran.flatMap(({ finishedAt }) => finishedAt ?? []);
   return {
@@ -58,6 +49,52 @@ export function endOfPart({ workflows: globs, steps }: TierRule, record: Pipelin
     ),
     finishedAt: finishes.length === 0 ? null : finishes.reduce((a, b) => Math.max(a, b)),
   };
+}
+
+/** Whether the pipeline has such a part, even if it did not run. */
+export function hasPart(rule: TierRule, record: PipelineRecord): boolean {
+  return itemsOf(rule, record).length > 0;
+}
+
+export interface Stop {
+  readonly workflow: string;
+  /** `null`: no single step of the workflow. */
+  readonly step: string | null;
+  readonly end: 'failure' | 'killed';
+}
+
+/** Where a pipeline stopped: at what failed first, else at what was killed first; `null` if all that ran went well. */
+export function stopOf(record: PipelineRecord): Stop | null {
+  const stops = record.workflows.flatMap((workflow) => {
+    const end = endOfWorkflow(workflow);
+    if (end === 'success' || !hasRun(workflow)) return [];
+    const steps = workflow.steps.filter(hasRun).flatMap((step) => {
+      const ended = endOfStep(step, workflow, record);
+      return ended === 'success' ? [] : [{ part: step, step: step.name, end: ended }];
+    });
+    const all = steps.length > 0 ? steps : [{ part: workflow, step: null, end }];
+    return all.map((one) => ({ ...one, workflow: workflow.name }));
+  });
+  const finishOf = ({ part }: (typeof stops)[number]) => part.finishedAt ?? Number.MAX_SAFE_INTEGER;
+  const [first] = stops.sort(
+    (a, b) => Number(b.end === 'failure') - Number(a.end === 'failure') || finishOf(a) - finishOf(b),
+  );
+  return first ? { workflow: first.workflow, step: first.step, end: first.end } : null;
+}
+
+/** By its start, not its state: the step of a skipped workflow says `killed`. */
+function hasRun({ startedAt }: Pick<Item, 'startedAt'>): boolean {
+  return startedAt !== null;
+}
+
+function itemsOf({ workflows: globs, steps }: TierRule, record: PipelineRecord): readonly Item[] {
+  const workflows = record.workflows.filter(({ name }) => !globs || matchesAnyGlob(globs, name));
+  if (!steps) return workflows.map((workflow) => workflowItem(workflow, record));
+  return workflows.flatMap((workflow) =>
+    workflow.steps
+      .filter(({ name }) => matchesAnyGlob(steps, name))
+      .map((step) => stepItem(step, workflow, record)),
+  );
 }
 
 function endOfItems(items: readonly Item[]): End {

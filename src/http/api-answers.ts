@@ -4,11 +4,19 @@ import type { z } from 'zod';
 import type { Place } from '../core/deployment.ts';
 import type { ExplainedPipeline, Explanation } from '../core/explain.ts';
 import type { IncidentList } from '../core/failures/listed-incident.ts';
+import type { MissedPart } from '../core/missed-part.ts';
 import type { Window } from '../core/policy.ts';
 import type { Score } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { iso } from '../util/moment.ts';
-import type { ExplanationJson, FiguresJson, IncidentsJson, ScoreJson, WindowJson } from './schemas.ts';
+import type {
+  ExplanationJson,
+  FiguresJson,
+  IncidentsJson,
+  MissedPartJson,
+  ScoreJson,
+  WindowJson,
+} from './schemas.ts';
 
 const longestMessage = 200;
 
@@ -35,6 +43,7 @@ function pipelineJson({
   repoId,
   url,
   verdict,
+  missedPart,
 }: ExplainedPipeline): ExplanationJson['pipelines'][number] {
   const pipeline = {
     repo_id: repoId,
@@ -48,7 +57,12 @@ function pipelineJson({
     commit: record.commit,
     message: firstLine(record.message),
   };
-  if (verdict.kind === 'uncounted') return { ...pipeline, counted: false, reason: verdict.reason };
+  if (verdict.kind === 'uncounted') {
+    return {
+      ...{ ...pipeline, counted: false, reason: verdict.reason },
+      ...(missedPart && { not_reached: missedPartJson(missedPart) }),
+    };
+  }
   const { deployment, episode, delivery } = verdict.part;
   return {
     ...pipeline,
@@ -73,6 +87,11 @@ function pipelineJson({
           }
         : delivery,
   };
+}
+
+function missedPartJson({ workflows, steps, isPresent, stop }: MissedPart): MissedPartJson {
+  const copy = (globs: readonly string[] | null) => globs && [...globs];
+  return { workflows: copy(workflows), steps: copy(steps), present: isPresent, stopped_at: stop };
 }
 
 export function figuresJson(figures: WindowFigures): FiguresJson {

@@ -207,10 +207,26 @@ export const CountedPipelineJson = z.strictObject({
   episode: episode.describe('Its part in the recovery time'),
   lead_time: leadTime.nullable().describe('What it brought; null for one that failed'),
 });
+const globs = z.array(z.string()).nullable();
+const MissedPartJson = z.strictObject({
+  workflows: globs.describe('Globs of the tier rule; null: any workflow'),
+  steps: globs.describe('Globs of the tier rule; null: the whole workflow'),
+  present: z.boolean().describe('Whether the pipeline has such a part, which was then skipped'),
+  stopped_at: z
+    .strictObject({
+      workflow: z.string(),
+      step: z.string().nullable(),
+      end: z.enum(['failure', 'killed']),
+    })
+    .nullable()
+    .describe('What failed first, else what was killed first; null if all that ran succeeded'),
+});
+export type MissedPartJson = z.infer<typeof MissedPartJson>;
 export const UncountedPipelineJson = z.strictObject({
   ...pipeline,
   counted: z.literal(false),
   reason: z.enum(uncountedReasons),
+  not_reached: MissedPartJson.optional().describe('Which part did not run, if that is the reason'),
 });
 export type CountedPipelineJson = z.infer<typeof CountedPipelineJson>;
 export type UncountedPipelineJson = z.infer<typeof UncountedPipelineJson>;

@@ -7,6 +7,7 @@ import type { Window } from '../core/policy.ts';
 import type { TimeFigure } from '../core/windows/window-figures.ts';
 import { iso } from '../util/moment.ts';
 import { counted } from '../util/pluralize.ts';
+import { missedPartWords } from './missed-part-words.ts';
 import { explainLink, type Html, renderPage } from './page.ts';
 import { reasonWords } from './reason-words.ts';
 import { age, duration, medianOf, moment, percent } from './words.ts';
@@ -132,7 +133,7 @@ function pipelinesSection({ pipelines, at }: Explanation, older: string | null):
 ${older === null ? '' : html`<p><a href="explain${older}">Earlier ones</a></p>`}`;
 }
 
-function pipelineRow({ place, record, url, verdict }: ExplainedPipeline, now: number): Html {
+function pipelineRow({ place, record, url, verdict, missedPart }: ExplainedPipeline, now: number): Html {
   const name = `#${place.number}`;
   const words = [record.event, record.branch, record.deployTo && `to ${record.deployTo}`].filter(Boolean);
   const what = html`${words.join(', ')} <code class="dim">${record.commit.slice(0, 8)}</code>
@@ -141,7 +142,7 @@ function pipelineRow({ place, record, url, verdict }: ExplainedPipeline, now: nu
   return html`<tr${isCounted ? '' : html` class="dim"`}><td>${moment(place.at, now)}</td>
 <td class="nb">${url === null ? name : html`<a href="${url}">${name}</a>`} ${outcome(record.status, verdict)}</td>
 <td class="what">${what}</td>
-<td class="part">${isCounted ? partWords(verdict.part) : html`Not counted: ${reasonWords[verdict.reason]}`}</td></tr>`;
+<td class="part">${isCounted ? partWords(verdict.part) : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;
 }
 
 function outcome(status: string, verdict: ExplainedPipeline['verdict']): Html {

@@ -19,6 +19,7 @@ import {
 } from '../core/explain.ts';
 import { type Fold, startFold } from '../core/figures/fold.ts';
 import { knownGroundOf } from '../core/known-ground.ts';
+import { missedPart } from '../core/missed-part.ts';
 import { pairKey } from '../core/series/pair.ts';
 import { findSeries } from '../core/series/samples.ts';
 import { coverageOf, knownSeconds, knownTimeOf } from '../core/windows/coverage.ts';
@@ -66,7 +67,10 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         if (!stored) continue;
         const repoId = state.repos.get(place.repo)?.woodpeckerId ?? null;
         const url = linkTo(repoId, place.number);
-        details.push({ place, record: stored.record, repoId, url, verdict });
+        const { record } = stored;
+        const isMissed = verdict.kind === 'uncounted' && verdict.reason === 'not_reached';
+        const missed = isMissed ? missedPart(ingest.mode.policy, series.repo.fullName, tier, record) : null;
+        details.push({ place, record, repoId, url, verdict, ...(missed && { missedPart: missed }) });
       }
       const { ratio } = coverageOf(series.knownSince, window, at);
       const known = knownSeconds(knownTimeOf(series.knownSince, window, at), window, at);

@@ -193,6 +193,79 @@ describe('GET /api/explain', () => {
     });
   });
 
+  it('lists what a step reports for a tier that does not count, with or without a start or a finish', async () => {
+    const exporter = await createSmallExporter({ policy });
+    const report = { repo: 'acme/shop', tier: 'production' };
+    await exporter.receive({ ...report, number: 1, status: 'success', finished: noon - 400 });
+    await exporter.receive({ ...report, number: 2, status: 'killed', finished: noon - 300 });
+    await exporter.receive({
+      ...{ ...report, number: 3, status: 'killed', started: noon - 290, finished: noon - 200 },
+    });
+    await exporter.receive({ ...report, number: 4, status: 'killed' });
+    const { pipelines, not_counted } = await explain(exporter.app());
+    const reasonOf = (one: (typeof pipelines)[number]) => (one.counted ? 'counted' : one.reason);
+    expect(pipelines.map((one) => [one.number, one.at, reasonOf(one)])).toEqual([
+      [4, '2026-07-31T12:20:50Z', 'killed'],
+      [3, '2026-07-31T12:17:30Z', 'killed'],
+      [2, '2026-07-31T12:15:50Z', 'killed'],
+      [1, '2026-07-31T12:14:10Z', 'counted'],
+    ]);
+    expect(not_counted).toEqual([{ reason: 'killed', pipelines: 3 }]);
+  });
+
+  it('says which part of a pipeline did not run, and where it stopped', async () => {
+    const exporter = await createSmallExporter({
+      policy: aPolicy({
+        tiers: [
+          { tier: 'staging', workflows: ['deploy'], steps: ['stage'] },
+          { tier: 'production', workflows: ['deploy'], steps: ['ship', 'publish-*'] },
+        ],
+      }),
+    });
+    const times = { created: noon - 200, started: noon - 190, finished: noon - 100, updated: noon - 100 };
+    await exporter.receive({
+      repo: { id: 11, full_name: 'acme/shop', default_branch: 'main' },
+      pipeline: {
+        ...{ ...times, id: 1, number: 1, event: 'push', branch: 'main', commit: 'c1', status: 'failure' },
+        workflows: [
+          {
+            ...{ pid: 1, name: 'deploy', state: 'failure', started: noon - 190, finished: noon - 100 },
+            children: [
+              { pid: 2, name: 'stage', state: 'success', started: noon - 190, finished: noon - 150 },
+              {
+                pid: 3,
+                name: 'smoke',
+                state: 'failure',
+                exit_code: 1,
+                started: noon - 150,
+                finished: noon - 100,
+              },
+              { pid: 4, name: 'ship', state: 'skipped' },
+            ],
+          },
+        ],
+      },
+    });
+    const { pipelines } = await explain(exporter.app());
+    expect(pipelines).toMatchObject([
+      {
+        reason: 'not_reached',
+        not_reached: {
+          workflows: ['deploy'],
+          steps: ['ship', 'publish-*'],
+          present: true,
+          stopped_at: { workflow: 'deploy', step: 'smoke', end: 'failure' },
+        },
+      },
+    ]);
+    const page = await (await exporter.app().request('/explain?repo=acme/shop&tier=production')).text();
+    expect(page).toContain(
+      'Not counted: step ship or publish-* of workflow deploy did not run; it stopped at step smoke of workflow deploy, which failed',
+    );
+    const staging = await explain(exporter.app(), 'repo=acme/shop&tier=staging&window=30d');
+    expect(staging.pipelines).toMatchObject([{ counted: true, outcome: 'success' }]);
+  });
+
   it('tells nothing of a pair without a deployment but what does not count', async () => {
     const exporter = await createSmallExporter({ policy });
     await tell(exporter, { number: 1, at: noon - 60, status: 'killed' });

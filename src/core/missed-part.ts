@@ -1,0 +1,34 @@
+/** Of a pipeline whose part did not run in a tier: which part the policy means, and where the pipeline stopped. */
+
+import { endOfPart, hasPart, type Stop, stopOf } from './parts.ts';
+import type { PipelineRecord } from './pipeline.ts';
+import type { Policy } from './policy.ts';
+import { isPartRule, rulesFor } from './tiers.ts';
+
+export interface MissedPart {
+  /** Globs on the names of workflows; `null`: any. */
+  readonly workflows: readonly string[] | null;
+  /** Globs on the names of steps; `null`: the whole workflow. */
+  readonly steps: readonly string[] | null;
+  /** Whether the pipeline has such a part, which then was skipped. */
+  readonly isPresent: boolean;
+  /** `null`: nothing failed, and nothing was killed. */
+  readonly stop: Stop | null;
+}
+
+/** `null` if the tier takes no part of it, or if its part ran. */
+export function missedPart(
+  policy: Policy,
+  repoName: string,
+  tier: string,
+  record: PipelineRecord,
+): MissedPart | null {
+  const rule = rulesFor(policy, repoName, record).find((taken) => taken.rule.tier === tier)?.rule;
+  if (!rule || !isPartRule(rule) || endOfPart(rule, record).kind !== 'not_reached') return null;
+  return {
+    workflows: rule.workflows ?? null,
+    steps: rule.steps ?? null,
+    isPresent: hasPart(rule, record),
+    stop: stopOf(record),
+  };
+}

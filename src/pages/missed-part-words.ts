@@ -1,0 +1,21 @@
+/** For a person: which part of a pipeline did not run, and why. */
+
+import type { MissedPart } from '../core/missed-part.ts';
+import type { Stop } from '../core/parts.ts';
+
+export function missedPartWords({ workflows, steps, isPresent, stop }: MissedPart): string {
+  const part = [steps && `step ${anyOf(steps)}`, workflows && `workflow ${anyOf(workflows)}`]
+    .filter((one) => one !== null)
+    .join(' of ');
+  const missed = isPresent ? `${part} did not run` : `the pipeline has no ${part}`;
+  return stop ? `${missed}; it stopped at ${stopWords(stop)}` : missed;
+}
+
+function stopWords({ workflow, step, end }: Stop): string {
+  const place = step === null ? `workflow ${workflow}` : `step ${step} of workflow ${workflow}`;
+  return `${place}, which ${end === 'failure' ? 'failed' : 'was killed'}`;
+}
+
+function anyOf(globs: readonly string[]): string {
+  return globs.join(' or ');
+}
