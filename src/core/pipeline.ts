@@ -35,7 +35,10 @@ export interface PipelineRecord {
   readonly fromFork: boolean;
   readonly createdAt: number | null;
   readonly startedAt: number | null;
-  /** When it ended, checked against the other clocks; `null` where it has not, or nothing tells when. */
+  /**
+   * When it ended, checked against the other clocks; `null` if it has not, or nothing tells when. If only reports for
+   * tiers are known, when the first of these ended.
+   */
   readonly finishedAt: number | null;
   /** Whether one clock told both start and finish: only then is the time between them how long it ran. */
   readonly hasOneClock: boolean;

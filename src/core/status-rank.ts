@@ -13,7 +13,11 @@ const ranked = [
   'failure',
 ];
 
-/** Below 0 if `b` outranks `a`. A word that is not ranked is below all. */
+/** Below 0 if `b` outranks `a`. A word that is not ranked is below all that are, and no word is below every word. */
 export function compareRanks(a: string, b: string): number {
-  return ranked.indexOf(a) - ranked.indexOf(b);
+  return rankOf(a) - rankOf(b);
+}
+
+function rankOf(word: string): number {
+  return word === '' ? -2 : ranked.indexOf(word);
 }

@@ -72,8 +72,9 @@ export function reportToRecord(report: StepReport, receivedAt: number): Pipeline
     firstEndReportAt: isEnded(reported) && report.finished === 0 ? receivedAt : null,
   };
   const { startedAt } = end;
-  // With a tier, it says nothing of the others, nor of the pipeline as a whole.
-  const whole = tier === null ? end : { startedAt, status: '', finishedAt: null, firstEndReportAt: null };
+  // A report for a tier says nothing of the pipeline as a whole, but when something in it ended.
+  const finishedAt = end.finishedAt ?? end.firstEndReportAt;
+  const whole = tier === null ? end : { startedAt, status: '', finishedAt, firstEndReportAt: null };
   return {
     number: report.number,
     id: 0,
