@@ -3,7 +3,7 @@
 import { compareText } from '../core/compare-text.ts';
 import { isStale } from '../core/failures/incidents.ts';
 import type { IncidentListRequest, ListedIncident, ListIncidents } from '../core/failures/listed-incident.ts';
-import { incidentsOf, type TrackedIncident } from '../core/failures/tracked-incident.ts';
+import { incidentsOf, placeOf, type TrackedIncident } from '../core/failures/tracked-incident.ts';
 import { nameKey } from '../core/repo.ts';
 import type { BookEntry, BookIncident, BookPlace } from '../core/series/incident-book.ts';
 import type { Ingest } from '../ingest/ingest.ts';
@@ -57,10 +57,12 @@ export function createListIncidents({ state, mode, read }: Ingest): ListIncident
   ): ListedIncident => {
     const told = tracked && incidentsOf(tracked, policy).find(({ id }) => id === incident.id);
     const owner = ownerOf(place);
+    // The state has names in lower case alone.
+    const nameAsPosted = (tracked && placeOf(tracked, policy)?.repo) ?? place.name;
     return {
       ...incident,
       kind: tracked?.kind ?? 'report',
-      repo: owner?.fullName ?? place.name,
+      repo: owner?.fullName ?? nameAsPosted,
       tier: place.tier,
       isOfPair: owner !== null,
       isStale: isStaleNow(incident, now),

@@ -48,7 +48,7 @@ async function start(options: SmallExporterOptions = {}) {
     },
     list: async (query = '') => {
       const { incidents } = (await (await ask('GET', `/api/incidents${query}`)).json()) as {
-        incidents: { id: string }[];
+        incidents: { id: string; repo: string }[];
       };
       return incidents;
     },
@@ -232,6 +232,18 @@ describe('GET /api/incidents', () => {
     expect(await ids('?repo=Acme/Shop')).toEqual(['INC-13', 'INC-12', 'INC-15']);
     expect(await ids('?tier=staging')).toEqual(['INC-15']);
     expect(await ids('?open=true&limit=1')).toEqual(['INC-13']);
+  });
+
+  it('names an unknown repo as it was posted, and a known one as Woodpecker does', async () => {
+    const { post, list, deploy } = await start();
+    await post({ ...report, repo: 'Acme/Shop' });
+    await post({
+      alerts: [{ ...alert, labels: { ...alert.labels, dora_repo: 'Acme/API', dora_tier: tier } }],
+    });
+    const names = async () => (await list()).map(({ repo }) => repo).sort();
+    expect(await names()).toEqual(['Acme/API', 'Acme/Shop']);
+    await deploy(1, 'acme/shop');
+    expect(await names()).toEqual(['Acme/API', 'acme/shop']);
   });
 });
 
