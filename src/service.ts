@@ -23,6 +23,7 @@ import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
 import type { Status } from './pages/status.ts';
 import { createExplain } from './queries/explain.ts';
+import { createFigureHistory } from './queries/figure-history.ts';
 import { createListIncidents } from './queries/incidents.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './sources/event-labels.ts';
@@ -187,6 +188,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       api: {
         projection,
         explain: createExplain({ ingest, woodpeckerUrl: config.woodpecker?.url ?? null }),
+        history: createFigureHistory(ingest),
         listIncidents: createListIncidents(ingest),
         policy,
         nowSeconds: () => nowSeconds(clock),

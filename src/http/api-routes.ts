@@ -8,6 +8,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Explain, ExplainRequest, Explanation } from '../core/explain.ts';
 import type { ListIncidents } from '../core/failures/listed-incident.ts';
+import type { FigureHistory } from '../core/figure-history.ts';
 import type { Policy, Window } from '../core/policy.ts';
 import { edition, publishedMeans, scoreOf } from '../core/quick-check-score.ts';
 import { nameKey } from '../core/repo.ts';
@@ -17,7 +18,6 @@ import { figuresIn } from '../core/windows/window-figures.ts';
 import { renderExplanation } from '../pages/explain-page.ts';
 import { pageHeaders } from '../pages/page.ts';
 import { createBreath } from '../util/clock.ts';
-import { parseFields } from '../util/validate.ts';
 import {
   explanationJson,
   figuresJson,
@@ -27,14 +27,17 @@ import {
   toPlace,
   windowJson,
 } from './api-answers.ts';
+import { historyRoute } from './history-route.ts';
 import { json } from './json.ts';
 import { moment } from './moment.ts';
 import { problem } from './problem.ts';
+import { readQuery } from './query.ts';
 import type { DoraHeadJson, PairFiguresJson, TierFiguresJson } from './schemas.ts';
 
 export interface ApiDependencies {
   readonly projection: Projection;
   readonly explain: Explain;
+  readonly history: FigureHistory;
   readonly listIncidents: ListIncidents;
   readonly policy: Pick<Policy, 'windows' | 'rework'>;
   readonly nowSeconds: () => number;
@@ -85,7 +88,14 @@ export const IncidentsQuery = z.strictObject({
   limit: Limit.optional(),
 });
 
-export function apiRoutes({ projection, explain, listIncidents, policy, nowSeconds }: ApiDependencies) {
+export function apiRoutes({
+  projection,
+  explain,
+  history,
+  listIncidents,
+  policy,
+  nowSeconds,
+}: ApiDependencies) {
   const { windows } = policy;
 
   const project = async (now: number): Promise<Projected> => {
@@ -129,6 +139,13 @@ export function apiRoutes({ projection, explain, listIncidents, policy, nowSecon
       });
       return c.body(page, 200, pageHeaders);
     },
+
+    history: historyRoute({
+      history,
+      windows,
+      nowSeconds,
+      noSuchSeries: async (query) => noSuchSeries(await project(nowSeconds()), query),
+    }),
 
     async incidents(c: Context): Promise<Response> {
       const query = readQuery(c, IncidentsQuery);
@@ -190,14 +207,6 @@ async function* writeInPieces<T>(
     await breathe();
   }
   yield encoder.encode(']}\n');
-}
-
-/** The query as the schema has it; else a problem that says what is wrong, and what there is to choose from. */
-function readQuery<T>(c: Context, schema: z.ZodType<T>): T | Response {
-  const parsed = parseFields(schema, c.req.query());
-  return parsed.ok
-    ? parsed.value
-    : problem(422, { detail: 'Query is not as expected', errors: parsed.errors });
 }
 
 /** 404, with the tiers of the repo where that is known, else with names of repos, those like the one asked for first. */

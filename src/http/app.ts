@@ -107,10 +107,11 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     };
     route(app, '/', { GET: page(() => overviewPage(deps)) });
     route(app, '/operations', { GET: page(async () => renderOperationsPage(await deps.status())) });
-    const { explain, explainPage, dora, incidents } = apiRoutes(deps.api);
+    const { explain, explainPage, dora, history, incidents } = apiRoutes(deps.api);
     route(app, '/explain', { GET: reader(explainPage) });
     route(app, '/api/explain', { GET: reader(explain) });
     route(app, '/api/dora', { GET: reader(dora) });
+    route(app, '/api/history', { GET: reader(history) });
     route(app, '/api/incidents', { GET: reader(incidents) });
     const description = openApi(deps.version, deps.api.policy.windows);
     route(app, '/api/openapi.json', { GET: reader(() => json(description)) });

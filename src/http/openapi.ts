@@ -5,6 +5,7 @@
 
 import type { Window } from '../core/policy.ts';
 import { DoraQuery, ExplainQuery } from './api-routes.ts';
+import { HistoryQuery } from './history-route.ts';
 import { incidentPaths } from './openapi-incidents.ts';
 import {
   json,
@@ -107,6 +108,22 @@ export function openApi(version: string, windows: readonly Window[]): Json {
             200: json('The same figures as the metrics', 'Dora'),
             ...unread,
             ...unanswerable,
+          },
+        },
+      },
+      '/api/history': {
+        get: {
+          ...figures,
+          operationId: 'listHistory',
+          summary: 'How the five figures of a tier, or of one repo in it, developed',
+          description:
+            'At most 100 windows, each as it was shown at its end, had the exporter run then and known what it knows now',
+          parameters: parametersOf(HistoryQuery(windows, 0)),
+          responses: {
+            200: json('The figures at the end of each window', 'History'),
+            ...unread,
+            ...unanswerable,
+            503: unavailable,
           },
         },
       },

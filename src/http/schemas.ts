@@ -169,6 +169,22 @@ export const DoraJson = DoraHeadJson.extend({
   pairs: z.array(PairFiguresJson),
 });
 
+export const HistoryJson = z.strictObject({
+  repo: z.string().nullable().describe('null: over all repos of the tier'),
+  tier: z.string(),
+  window: z.strictObject({ name: z.string(), seconds: z.int().positive() }),
+  points: z
+    .array(
+      z.strictObject({
+        end: instant.describe('End of the window, which holds this moment'),
+        figures: FiguresJson.nullable().describe('null if nothing was shown then'),
+        score: ScoreJson.nullable(),
+      }),
+    )
+    .describe('In order of time'),
+});
+export type HistoryJson = z.infer<typeof HistoryJson>;
+
 const pipeline = {
   repo_id: z.int().nullable().describe('Of Woodpecker; tells apart repos that share a name'),
   number: z.int(),

@@ -23,7 +23,7 @@ const unsigned = { 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` };
 const gzip = { 'content-encoding': 'gzip' };
 /** What is shown to whoever may look, and what of it cannot be without saying more. */
 const shown = ['/metrics', '/', '/operations', '/api/openapi.json', '/api/dora?window=30d'];
-const explaining = ['/explain', '/api/explain'];
+const explaining = ['/explain', '/api/explain', '/api/history'];
 
 async function createApp(): Promise<App> {
   return (await createSmallExporter()).app();

@@ -89,6 +89,7 @@ const markUrl = '/deployments/acme/shop/1/mark?tier=production';
 const unusedApi: AppDependencies['api'] = {
   projection: { prepare: async () => undefined, at: () => ({ series: [], tiers: [] }) },
   explain: async () => null,
+  history: async () => null,
   listIncidents: async () => ({ incidents: [], others: 0 }),
   policy,
   nowSeconds: () => noon,
@@ -150,7 +151,7 @@ describe('GET /api/openapi.json', () => {
     backfill: { ...backfill, list: broken, get: broken, start: broken },
     webhook: { receive: broken },
     incidents: { receive: broken, withdraw: broken, mark: broken, unmark: broken },
-    api: { ...unusedApi, listIncidents: broken },
+    api: { ...unusedApi, history: broken, listIncidents: broken },
   };
 
   it.each<[string, number, string, ReturnType<typeof get> & { body?: string }, Partial<AppDependencies>?]>([
@@ -175,6 +176,12 @@ describe('GET /api/openapi.json', () => {
     ['/api/dora', 401, problem, get('/api/dora', {})],
     ['/api/dora', 404, problem, get('/api/dora?window=30d&repo=x')],
     ['/api/dora', 422, problem, get('/api/dora?window=x')],
+    ['/api/history', 200, json, get('/api/history?tier=production&window=7d')],
+    ['/api/history', 200, json, get('/api/history?tier=production&repo=acme/shop&from=3d&to=1d&step=12h')],
+    ['/api/history', 401, problem, get('/api/history', {})],
+    ['/api/history', 404, problem, get('/api/history?tier=x')],
+    ['/api/history', 422, problem, get('/api/history?tier=production&step=0')],
+    ['/api/history', 503, problem, get('/api/history?tier=production'), unusable],
     ['/api/openapi.json', 200, json, get('/api/openapi.json')],
     ['/api/openapi.json', 401, problem, get('/api/openapi.json', {})],
     ['/webhook', 202, json, post('/webhook', fixtureText('v3.17.0-event.json'), sender)],

@@ -4,6 +4,7 @@ import { ledgerMetrics } from '../../src/core/series/ledger.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
+import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { createBreath } from '../../src/util/clock.ts';
 import { exportedTexts } from '../support/exported-history.ts';
 import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
@@ -273,5 +274,72 @@ describe('an exported history', () => {
       ),
       { numRuns: runs(8) },
     );
+  });
+
+  it('shows what a history of figures shows, of each series and tier, at every end', async () => {
+    let compared = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        anyPipelines(),
+        fc.uniqueArray(fc.integer({ min: epoch, max: end - 1 }), { minLength: 1, maxLength: 12 }),
+        async (pipelines, unsorted) => {
+          const path = newFile();
+          const world = await fill(path, pipelines);
+          const ends = unsorted.sort((a, b) => a - b);
+          const history = createFigureHistory(world.ingest);
+          const texts = await exportedTexts(path, world.ingest.mode, { from: epoch, to: end, stepSeconds });
+          const exported = readOpenMetrics(
+            (texts[0] ?? '').replaceAll(/repo="[^"]*"/g, (label) => label.toLowerCase()),
+          );
+          for (const window of policy.windows) {
+            for (const [repo, prefix, repoLabel] of [
+              ['acme/shop', 'dora_window_', 'repo="acme/shop",'],
+              [null, 'dora_tier_window_', ''],
+            ] as const) {
+              const points = await history({ repo, tier: 'production', window, ends });
+              for (const { end: at, figures } of points ?? []) {
+                const exportedValue = (name: string, more = '') =>
+                  exported.valueAt(
+                    `${prefix}${name}{${repoLabel}tier="production",window="${window.name}"${more}}`,
+                    at,
+                  );
+                const isShown = exported.series.size > 0 && figures !== null;
+                expect([
+                  figures?.deployments ?? 0,
+                  figures?.failedDeployments ?? 0,
+                  figures?.reworkDeployments ?? 0,
+                  figures?.changeLeadTime.samples ?? 0,
+                  figures?.recoveryTime.samples ?? 0,
+                ]).toEqual(
+                  [
+                    'deployments',
+                    'failed_deployments',
+                    'rework_deployments',
+                    'change_lead_time_samples',
+                    'recovery_time_samples',
+                  ].map((name) => (isShown ? exportedValue(name) : 0)),
+                );
+                if (!isShown) continue;
+                expect(figures.coverage).toBe(exportedValue('coverage_ratio'));
+                for (const [name, { samples, median, p95 }] of [
+                  ['change_lead_time_seconds', figures.changeLeadTime],
+                  ['recovery_time_seconds', figures.recoveryTime],
+                ] as const) {
+                  if (samples === 0) continue;
+                  expect([median, p95]).toEqual([
+                    exportedValue(name, ',quantile="0.5"'),
+                    exportedValue(name, ',quantile="0.95"'),
+                  ]);
+                }
+                compared++;
+              }
+            }
+          }
+          await world.close();
+        },
+      ),
+      { numRuns: runs(30) },
+    );
+    expect(compared).toBeGreaterThan(runs(30));
   });
 });

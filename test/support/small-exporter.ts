@@ -16,6 +16,7 @@ import { loadState } from '../../src/ingest/load-state.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metrics.ts';
 import { createExplain } from '../../src/queries/explain.ts';
+import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { createListIncidents } from '../../src/queries/incidents.ts';
 import { noBackfill } from '../../src/sources/backfill.ts';
 import {
@@ -122,6 +123,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
     version: '1.2.3',
     api: {
       projection: createProjection(state, ingest.mode.policy.windows),
+      history: createFigureHistory(ingest),
       listIncidents: createListIncidents(ingest),
       explain: createExplain({ ingest, woodpeckerUrl: canAsk ? woodpeckerUrl : null }),
       policy: ingest.mode.policy,

@@ -1,0 +1,23 @@
+/** How the figures of a series, or of a tier over all its series, developed: what is asked, and what is answered. */
+
+import type { Window } from './policy.ts';
+import type { WindowFigures } from './windows/window-figures.ts';
+
+export interface FigureHistoryRequest {
+  /** In any case; `null`: over all repos of the tier. */
+  readonly repo: string | null;
+  readonly tier: string;
+  readonly window: Window;
+  /** Ends of windows, Unix seconds, in ascending order. */
+  readonly ends: readonly number[];
+}
+
+export interface FigurePoint {
+  /** End of the window, Unix seconds. */
+  readonly end: number;
+  /** As they were shown then; `null`: nothing was shown. */
+  readonly figures: WindowFigures | null;
+}
+
+/** `null`: no such series is shown. Rejects with `StoreUnavailable`. */
+export type FigureHistory = (request: FigureHistoryRequest) => Promise<readonly FigurePoint[] | null>;

@@ -1,0 +1,82 @@
+/** `/api/history`: how the figures of a tier, or of one repo in it, developed. */
+
+import type { Context } from 'hono';
+import { z } from 'zod';
+import type { FigureHistory } from '../core/figure-history.ts';
+import type { Window } from '../core/policy.ts';
+import { scoreOf } from '../core/quick-check-score.ts';
+import { parseDurationSeconds } from '../util/duration.ts';
+import { iso } from '../util/moment.ts';
+import { figuresJson, scoreJson } from './api-answers.ts';
+import { json } from './json.ts';
+import { moment } from './moment.ts';
+import { problem } from './problem.ts';
+import { readQuery } from './query.ts';
+import type { HistoryJson } from './schemas.ts';
+
+const mostPoints = 100;
+/** How many windows, end to end, are shown if no beginning is given. */
+const usualPoints = 12;
+
+/** `now` in Unix seconds. */
+export const HistoryQuery = (windows: readonly Window[], now: number) => {
+  const time = moment(now).refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now');
+  return z.strictObject({
+    tier: z.string().min(1),
+    repo: z.string().min(1).optional(),
+    window: z.enum(windows.map(({ name }) => name)).default(windows[0]?.name ?? ''),
+    from: time.optional(),
+    to: time.optional(),
+    step: z
+      .string()
+      .transform((text, context) => {
+        const seconds = parseDurationSeconds(text);
+        if (seconds !== null && seconds > 0) return seconds;
+        context.addIssue({ code: 'custom', message: 'Expected a duration such as 1d or 12h' });
+        return z.NEVER;
+      })
+      .optional(),
+  });
+};
+
+export interface HistoryRouteDependencies {
+  readonly history: FigureHistory;
+  readonly windows: readonly Window[];
+  readonly nowSeconds: () => number;
+  /** The answer if no such series is shown. */
+  readonly noSuchSeries: (query: {
+    readonly repo?: string | undefined;
+    readonly tier: string;
+  }) => Promise<Response>;
+}
+
+export function historyRoute({ history, windows, nowSeconds, noSuchSeries }: HistoryRouteDependencies) {
+  return async (c: Context): Promise<Response> => {
+    const now = Math.floor(nowSeconds());
+    const query = readQuery(c, HistoryQuery(windows, now));
+    if (query instanceof Response) return query;
+    const window = windows.find(({ name }) => name === query.window);
+    if (!window) return problem(422);
+    const { repo, tier, to = now, step = window.seconds } = query;
+    const from = query.from ?? to - (usualPoints - 1) * step;
+    const refuse = (path: string, message: string) =>
+      problem(422, { detail: 'Query is not as expected', errors: [{ path, message }] });
+    if (from > to) return refuse('from', 'Expected a time that is not after "to"');
+    const points = Math.floor((to - from) / step) + 1;
+    if (points > mostPoints) return refuse('step', `Expected at most ${mostPoints} points, not ${points}`);
+    const ends = Array.from({ length: points }, (_, place) => from + place * step);
+    const found = await history({ repo: repo ?? null, tier, window, ends });
+    if (!found) return noSuchSeries(query);
+    const body: HistoryJson = {
+      repo: repo ?? null,
+      tier,
+      window: { name: window.name, seconds: window.seconds },
+      points: found.map(({ end, figures }) => ({
+        end: iso(end),
+        figures: figures && figuresJson(figures),
+        score: figures && scoreJson(scoreOf(figures, window)),
+      })),
+    };
+    return json(body);
+  };
+}
