@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { settings } from '../src/config/environment.ts';
 import { parsePolicy } from '../src/config/policy-file.ts';
@@ -159,5 +160,30 @@ describe('README', () => {
     );
     expect(named.length).toBeGreaterThan(4);
     expect(named.filter((name) => !reasons.includes(name))).toEqual([]);
+  });
+});
+
+describe('the tour of src/', () => {
+  const source = new URL('../src/', import.meta.url);
+  const tour = readFileSync(new URL('README.md', source), 'utf8');
+
+  it('takes ten minutes, and passes every folder', () => {
+    expect(tour.split('\n').length).toBeLessThan(150);
+    const named = [...tour.matchAll(/^\| `([\w/]+)\/` \|/gm)].map((match) => match[1]);
+    const folders = readdirSync(source, { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isDirectory() && entry.name !== 'migrations')
+      .map((entry) => relative(source.pathname, join(entry.parentPath, entry.name)));
+    expect(named.sort()).toEqual(folders.sort());
+  });
+
+  it('names only files and folders that there are', () => {
+    const files = readdirSync(source, { recursive: true }).map(String);
+    const isThere = (name: string) =>
+      name.includes('/')
+        ? existsSync(new URL(name, source)) || existsSync(new URL(`../${name}`, source))
+        : files.some((file) => file === name || file.endsWith(`/${name}`));
+    const named = [...tour.matchAll(/[\w/-]+(?:\.ts\b|\/(?=[`\s]))/g)].map(([name]) => name);
+    expect(named.length).toBeGreaterThan(80);
+    expect(named.filter((name) => !isThere(name))).toEqual([]);
   });
 });
