@@ -23,6 +23,11 @@ export function isCutShort({ status, workflows }: PipelineRecord): boolean {
   return status === 'killed' || workflows.some(isCancelledWorkflow);
 }
 
+/** Whether an agent is still to report how a run that was cut short ended. Without workflows, one may be. */
+export function awaitsAgent({ hasWorkflows, workflows }: PipelineRecord): boolean {
+  return !hasWorkflows || workflows.some(({ state }) => state === 'running');
+}
+
 /** Whether the workflow was cancelled, rather than failed by itself. */
 export function isCancelledWorkflow({ error, steps }: Workflow): boolean {
   return error === '' ? steps.some((step) => step.error === 'Canceled') : error === 'Canceled';

@@ -3,7 +3,8 @@
  *
  * The rule: after a tenth of its age, at least two seconds and at most a day, counted from when it was last asked for,
  * so that a restart changes nothing. A hint that something happened asks at once, but not twice within two seconds. One
- * that has ended, but may still come to another end, is asked for whenever its end is twice as long ago.
+ * that has ended, but may still come to another end, is asked for whenever its end is twice as long ago; one whose steps
+ * may still change, once.
  */
 
 /** All times are Unix seconds. */
@@ -11,7 +12,10 @@ export interface Follow {
   /** Woodpecker's id of the repo, or its name where only that was told. */
   readonly target: number | string;
   readonly number: number;
-  /** When it was created as far as known, else when it was first heard of; of one that has ended `bornAtOfEnded`. */
+  /**
+   * When it was created if known, else when it was first heard of. Of a run that was cut short: `bornAtOfEnded`, or when
+   * to read it for the last time.
+   */
   readonly bornAt: number;
   /** `null`: never asked for yet. */
   readonly askedAt: number | null;

@@ -1,6 +1,6 @@
 /** What one transaction does to follows: later steps see earlier ones, and the state is only read. */
 
-import { isCutShort } from '../core/cancellation.ts';
+import { awaitsAgent, isCutShort } from '../core/cancellation.ts';
 import { isWatched } from '../core/classification.ts';
 import { isEnded, isPullRequest, type PipelineRecord } from '../core/pipeline.ts';
 import type { Policy } from '../core/policy.ts';
@@ -9,23 +9,33 @@ import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
 
+/** A pipeline was seen. */
+export interface Sight {
+  readonly observed: PipelineRecord;
+  /** What was stored of it before; `null`: nothing. */
+  readonly known: PipelineRecord | null;
+  /** Both together. */
+  readonly record: PipelineRecord;
+}
+
+type Poll = Pick<Follow, 'bornAt' | 'askedAt' | 'hintedAt'>;
+
 export interface FollowChanges {
   get(target: Follow['target'], number: number): Follow | null;
   put(follow: Follow): Promise<void>;
   drop(follow: Follow): Promise<void>;
-  /** Follows a pipeline to its end; one that no policy can count is not worth asking for. */
-  keepUp(repo: Repo, record: PipelineRecord): Promise<void>;
+  /**
+   * Follows a pipeline to its end, and beyond if it was cut short. One that no policy can count is not worth asking for.
+   */
+  keepUp(repo: Repo, sight: Sight): Promise<void>;
   /** How many there are now. */
   readonly count: number;
   /** By `followKey`; `null` for one that was dropped. */
   changed(): ReadonlyMap<string, Follow | null>;
 }
 
-/**
- * How long the end of a run that was cut short is asked for again. The agent reports last, and may make it a failure, a
- * success, or end it at another time; the states of its steps change within seconds, without a new `updated`.
- */
-const settledAfterSeconds = 3600;
+const reportedAfterSeconds = 3600;
+const settledAfterSeconds = 30;
 
 /** `now` in Unix seconds. */
 export function createFollowChanges(
@@ -36,16 +46,6 @@ export function createFollowChanges(
 ): FollowChanges {
   const changed = new Map<string, Follow | null>();
   let count = state.follows.size;
-  /** In Unix seconds, and no later than it was first seen: a server's clock may be ahead. */
-  const endOfCutShort = async (
-    repo: Repo,
-    record: PipelineRecord,
-    follow: Follow | null,
-  ): Promise<number> => {
-    const known = follow && (await tx.pipelines.get(repo.key, record.number));
-    const seenAt = follow && known && isCutShort(known.record) ? endFollowed(follow) : now;
-    return Math.min(record.updatedAt - record.clockAhead, seenAt);
-  };
   const follows: FollowChanges = {
     get(target, number) {
       const key = followKey({ target, number });
@@ -61,31 +61,21 @@ export function createFollowChanges(
       changed.set(followKey(follow), null);
       await tx.follows.drop(follow);
     },
-    async keepUp(repo, record) {
-      if (repo.woodpeckerId === null) return;
-      const before = follows.get(repo.woodpeckerId, record.number);
-      const cutShortAt = isCutShort(record) ? await endOfCutShort(repo, record, before) : null;
-      const isSettling = cutShortAt !== null && now - cutShortAt < settledAfterSeconds;
-      const isOver = isEnded(record.status) && !isSettling;
-      if (isOver || !isWatched(policy, repo.fullName) || isPullRequest(record.event) || record.fromFork) {
-        for (const target of [repo.woodpeckerId, repo.fullName]) {
-          const follow = follows.get(target, record.number);
-          if (follow) await follows.drop(follow);
-        }
+    async keepUp(repo, sight) {
+      const { woodpeckerId: target } = repo;
+      if (target === null) return;
+      const { number, event, fromFork } = sight.record;
+      const before = follows.get(target, number);
+      const mayCount = isWatched(policy, repo.fullName) && !isPullRequest(event) && !fromFork;
+      const next = mayCount ? nextPoll(sight, before, now) : null;
+      if (next) {
+        if (next !== before) await follows.put({ target, number, ...next });
         return;
       }
-      // A server's clock may be ahead.
-      const createdAt = record.createdAt !== null && record.createdAt <= now ? record.createdAt : null;
-      await follows.put({
-        target: repo.woodpeckerId,
-        number: record.number,
-        bornAt: isSettling
-          ? bornAtOfEnded(cutShortAt, now)
-          : (createdAt ?? Math.min(before?.bornAt ?? now, now)),
-        askedAt: now,
-        // What was observed may be from before the hint.
-        hintedAt: before?.hintedAt ?? null,
-      });
+      for (const known of [target, repo.fullName]) {
+        const follow = follows.get(known, number);
+        if (follow) await follows.drop(follow);
+      }
     },
     get count() {
       return count;
@@ -93,4 +83,39 @@ export function createFollowChanges(
     changed: () => changed,
   };
   return follows;
+}
+
+/** `before`: the follow of a pipeline that was observed. `null`: it need not be asked for again. */
+function nextPoll(sight: Sight, before: Follow | null, now: number): Poll | null {
+  const { record } = sight;
+  if (!isEnded(record.status)) {
+    // A server's clock may be ahead.
+    const createdAt = record.createdAt !== null && record.createdAt <= now ? record.createdAt : null;
+    const bornAt = createdAt ?? Math.min(before?.bornAt ?? now, now);
+    // What was observed may be from before the hint.
+    return { bornAt, askedAt: now, hintedAt: before?.hintedAt ?? null };
+  }
+  if (!isCutShort(record)) return null;
+  return awaitsAgent(record) ? untilReported(sight, before, now) : onceSettled(sight, before, now);
+}
+
+/** The agent of a run that was cut short reports last, and may make it a failure, a success, or end it at another time. */
+function untilReported({ record, known }: Sight, before: Follow | null, now: number): Poll | null {
+  const seenAt = before && known && isCutShort(known) ? endFollowed(before) : now;
+  const endedAt = Math.min(record.updatedAt - record.clockAhead, seenAt);
+  if (now - endedAt >= reportedAfterSeconds) return null;
+  return { bornAt: bornAtOfEnded(endedAt, now), askedAt: now, hintedAt: before?.hintedAt ?? null };
+}
+
+/** The states of its steps change within seconds after the end, without a new `updated`: it is read once after that. */
+function onceSettled({ record, observed, known }: Sight, before: Follow | null, now: number): Poll | null {
+  const isKnown =
+    known !== null && isCutShort(known) && !awaitsAgent(known) && known.updatedAt === record.updatedAt;
+  if (isKnown) {
+    const isRead = observed.fromRest && observed.hasWorkflows && before !== null && now >= before.bornAt;
+    return isRead ? null : before;
+  }
+  const endedAt = Math.min(record.updatedAt - record.clockAhead, now);
+  const readAt = endedAt + settledAfterSeconds;
+  return now < readAt ? { bornAt: readAt, askedAt: null, hintedAt: null } : null;
 }

@@ -151,7 +151,7 @@ export function createUnitOfWork(
       // Only Woodpecker's clock is measured: a step's report, where there is no Woodpecker to ask, has its agent's.
       const seen = byOurClock(observed, mode.canAsk ? clockAhead : 0);
       const record = before ? mergeRecords(before.record, seen) : seen;
-      if (mode.canAsk) await follows.keepUp(repo, record);
+      if (mode.canAsk) await follows.keepUp(repo, { observed, known: before?.record ?? null, record });
       // What a scan holds back and a source now tells by itself need not wait for the scan's end.
       const isToldOfHeld = before?.isHeld && repo.revealed && origin === 'live';
       if (before && record === before.record && !isToldOfHeld) {

@@ -38,7 +38,7 @@ it.each(['2.8.3', '3.0.0', '3.13.0'])(
     }
     const store = openStore(':memory:');
     const first = await createLiveHarness({ clock, woodpecker, store });
-    // Runs that were cut short are asked for again for an hour, as their ends may change.
+    // Runs that were cut short are asked for again, as their ends may change.
     first.run('follow');
     await clock.pass(70 * minute);
     await first.stop();

@@ -273,33 +273,92 @@ it('a run that is killed after ten hours is asked for again within seconds', asy
   expect(harness.ingest.state.follows.size).toBe(0);
 });
 
-it('a run that an old server ended as cancelled is asked for again, as long as its steps may change', async () => {
-  const { clock, woodpecker, live } = await createSharedWorld('2.8.3');
-  const at = nowSeconds(clock);
-  const { number } = woodpecker.addPipeline(shop, {
-    ...{ status: 'failure', created: at - 60, started: at - 50, finished: at, updated: at },
-    workflows: [
-      { name: 'ci', state: 'failure', error: 'Canceled', steps: [{ name: 'ship', state: 'success' }] },
-    ],
+describe('a run that an old server ended as cancelled', () => {
+  const canceled = (world: SharedWorld) => {
+    const at = nowSeconds(world.clock);
+    return world.woodpecker.addPipeline(shop, {
+      ...{ status: 'failure', created: at - 60, started: at - 50, finished: at, updated: at },
+      workflows: [
+        { name: 'ci', state: 'failure', error: 'Canceled', steps: [{ name: 'ship', state: 'success' }] },
+      ],
+    });
+  };
+
+  it('is read when it is first seen, once more 30 s after its end, and never again', async () => {
+    const world = await createSharedWorld('2.8.3');
+    const { clock, woodpecker, live } = world;
+    const { number } = canceled(world);
+    let asksAtStart = 0;
+    const harness = await live({ onCaughtUp: () => (asksAtStart = asks(woodpecker)) });
+    expect(asksAtStart).toBe(1);
+    harness.run('follow', 'reconcile', 'stream');
+    await clock.pass(28_000);
+    expect(asks(woodpecker)).toBe(0);
+    await clock.pass(4_000);
+    expect(asks(woodpecker)).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+    await clock.pass(2 * hour);
+    expect(asks(woodpecker)).toBe(1);
+    const stored = await harness.ingest.read((rows) => rows.pipelines.get(1, number));
+    expect(stored?.classification.reason).toBe('killed');
   });
-  const harness = await live();
-  harness.run('follow');
-  await clock.pass(minute);
-  // After 2 s, 4 s, 8 s … 32 s.
-  expect(asks(woodpecker)).toBe(5);
-  const stored = await harness.ingest.read((rows) => rows.pipelines.get(1, number));
-  expect(stored?.classification.reason).toBe('killed');
-  await clock.pass(75 * minute);
-  expect(harness.ingest.state.follows.size).toBe(0);
+
+  it('is read once more after a restart', async () => {
+    const world = await createSharedWorld('2.8.3');
+    const { clock, woodpecker, live } = world;
+    canceled(world);
+    await (await live()).stop();
+    await clock.pass(10_000);
+    const harness = await live();
+    harness.run('follow');
+    await clock.pass(hour);
+    expect(asks(woodpecker)).toBe(1);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
+
+  it('is read again 30 s after each later write', async () => {
+    const world = await createSharedWorld('2.8.3');
+    const { clock, woodpecker, live } = world;
+    const { number } = canceled(world);
+    const harness = await live();
+    harness.run('follow', 'reconcile', 'stream');
+    await clock.pass(10 * minute);
+    expect(asks(woodpecker)).toBe(1);
+    const at = nowSeconds(clock);
+    woodpecker.updatePipeline(shop, number, { finished: at, updated: at });
+    await harness.round();
+    expect(asks(woodpecker)).toBe(2);
+    await clock.pass(hour);
+    expect(asks(woodpecker)).toBe(3);
+  });
+
+  it('is not read again if it ended more than 30 s before it was first seen', async () => {
+    const world = await createSharedWorld('2.8.3');
+    const { clock, woodpecker, live } = world;
+    canceled(world);
+    await clock.pass(31_000);
+    const harness = await live();
+    harness.run('follow');
+    await clock.pass(hour);
+    expect(asks(woodpecker)).toBe(0);
+    expect(harness.ingest.state.follows.size).toBe(0);
+  });
 });
 
 describe('where the clock of the server is half an hour ahead', () => {
   const ahead = dawn + 1800;
+  /** Its agent does not report. */
+  const killWhileRunning = (woodpecker: FakeWoodpecker): number => {
+    const { number } = woodpecker.createPipeline(shop);
+    woodpecker.startPipeline(shop, number);
+    woodpecker.cancelPipeline(shop, number);
+    woodpecker.updatePipeline(shop, number, { updated: ahead, finished: ahead });
+    return number;
+  };
 
   it('a killed run is asked for whenever it was first seen twice as long ago, for an hour', async () => {
     const { clock, woodpecker, live } = await createSharedWorld();
-    const { number } = woodpecker.runPipeline(shop);
-    woodpecker.updatePipeline(shop, number, { status: 'killed', updated: ahead, finished: ahead });
+    killWhileRunning(woodpecker);
     const harness = await live();
     harness.run('follow');
     await clock.pass(30 * minute);
@@ -313,8 +372,7 @@ describe('where the clock of the server is half an hour ahead', () => {
 
   it('a killed run is counted once the agent has told that it failed', async () => {
     const { clock, woodpecker, live } = await createSharedWorld();
-    const { number } = woodpecker.runPipeline(shop);
-    woodpecker.updatePipeline(shop, number, { status: 'killed', updated: ahead, finished: ahead });
+    const number = killWhileRunning(woodpecker);
     const harness = await live();
     harness.run('follow');
     await clock.pass(10 * minute);
