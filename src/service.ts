@@ -25,6 +25,7 @@ import type { Status } from './pages/status.ts';
 import { createExplain } from './queries/explain.ts';
 import { createFigureHistory } from './queries/figure-history.ts';
 import { createListIncidents } from './queries/incidents.ts';
+import { createOverview } from './queries/overview.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './sources/event-labels.ts';
 import { createLeadTimes } from './sources/fetch-commits.ts';
@@ -171,6 +172,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   /** All that shows figures as a policy has them. */
   const dependenciesUnder = (policy: Policy): AppDependencies => {
     const projection = createProjection(state, policy.windows);
+    const woodpeckerUrl = config.woodpecker?.url ?? null;
+    const history = createFigureHistory(ingest);
+    const listIncidents = createListIncidents(ingest);
     return {
       webhook: createWebhook({ ingest, clock, onEvent }),
       incidents: createIncidents({ ingest, clock, onEvent }),
@@ -187,9 +191,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       status: () => status(projection),
       api: {
         projection,
-        explain: createExplain({ ingest, woodpeckerUrl: config.woodpecker?.url ?? null }),
-        history: createFigureHistory(ingest),
-        listIncidents: createListIncidents(ingest),
+        explain: createExplain({ ingest, woodpeckerUrl }),
+        history,
+        overview: createOverview({
+          ...{ ingest, policy, projection, history, listIncidents, woodpeckerUrl },
+          now: () => nowSeconds(clock),
+        }),
+        listIncidents,
         policy,
         nowSeconds: () => nowSeconds(clock),
       },

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { Explain, ExplainRequest, Explanation } from '../core/explain.ts';
 import type { ListIncidents } from '../core/failures/listed-incident.ts';
 import type { FigureHistory } from '../core/figure-history.ts';
+import type { ShowOverview } from '../core/overview.ts';
 import type { Policy, Window } from '../core/policy.ts';
 import { edition, publishedMeans, scoreOf } from '../core/quick-check-score.ts';
 import { nameKey } from '../core/repo.ts';
@@ -17,6 +18,7 @@ import type { TierShare } from '../core/windows/tier-windows.ts';
 import { figuresIn } from '../core/windows/window-figures.ts';
 import { renderExplanation } from '../pages/explain-page.ts';
 import { pageHeaders } from '../pages/page.ts';
+import type { Status } from '../pages/status.ts';
 import { createBreath } from '../util/clock.ts';
 import {
   explanationJson,
@@ -30,6 +32,7 @@ import {
 import { historyRoute } from './history-route.ts';
 import { json } from './json.ts';
 import { moment } from './moment.ts';
+import { overviewRoute } from './overview-route.ts';
 import { problem } from './problem.ts';
 import { readQuery } from './query.ts';
 import type { DoraHeadJson, PairFiguresJson, TierFiguresJson } from './schemas.ts';
@@ -38,6 +41,7 @@ export interface ApiDependencies {
   readonly projection: Projection;
   readonly explain: Explain;
   readonly history: FigureHistory;
+  readonly overview: ShowOverview;
   readonly listIncidents: ListIncidents;
   readonly policy: Pick<Policy, 'windows' | 'rework'>;
   readonly nowSeconds: () => number;
@@ -88,14 +92,10 @@ export const IncidentsQuery = z.strictObject({
   limit: Limit.optional(),
 });
 
-export function apiRoutes({
-  projection,
-  explain,
-  history,
-  listIncidents,
-  policy,
-  nowSeconds,
-}: ApiDependencies) {
+export function apiRoutes(
+  { projection, explain, history, overview, listIncidents, policy, nowSeconds }: ApiDependencies,
+  status: () => Promise<Status>,
+) {
   const { windows } = policy;
 
   const project = async (now: number): Promise<Projected> => {
@@ -139,6 +139,14 @@ export function apiRoutes({
       });
       return c.body(page, 200, pageHeaders);
     },
+
+    overview: overviewRoute({
+      overview,
+      status,
+      windows,
+      nowSeconds,
+      noSuchTier: async (tier) => noSuchSeries(await project(nowSeconds()), { tier }),
+    }),
 
     history: historyRoute({
       history,

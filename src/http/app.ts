@@ -9,14 +9,13 @@ import { HTTPException } from 'hono/http-exception';
 import { StoreUnavailable } from '../ingest/ingest.ts';
 import { contentType, type Exposition } from '../metrics/exposition.ts';
 import { renderOperationsPage } from '../pages/operations-page.ts';
-import { renderOverviewPage } from '../pages/overview-page.ts';
-import { pageHeaders } from '../pages/page.ts';
+import { pageHeaders, pageScript } from '../pages/page.ts';
 import type { Status } from '../pages/status.ts';
 import type { Backfill } from '../sources/backfill.ts';
 import type { OnEvent } from '../sources/event-labels.ts';
 import type { Incidents } from '../sources/incidents.ts';
 import type { Webhook } from '../sources/webhook.ts';
-import { type Clock, createBreath, nowSeconds } from '../util/clock.ts';
+import { type Clock, nowSeconds } from '../util/clock.ts';
 import { joinNext } from '../util/coalesce.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { type ApiDependencies, apiRoutes } from './api-routes.ts';
@@ -101,13 +100,14 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     const reader = (handler: Handler) => withToken([hasBearer, hasBasicPassword], tokens, refuse, handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
     for (const page of ['/', '/explain', '/operations']) app.use(page, problemPages);
-    const page = (render: () => Promise<string>) => {
-      const renderNext = joinNext(render);
-      return reader(async (c) => c.body(await renderNext(), 200, pageHeaders));
-    };
-    route(app, '/', { GET: page(() => overviewPage(deps)) });
-    route(app, '/operations', { GET: page(async () => renderOperationsPage(await deps.status())) });
-    const { explain, explainPage, dora, history, incidents } = apiRoutes(deps.api);
+    const renderOperations = joinNext(async () => renderOperationsPage(await deps.status()));
+    route(app, '/operations', {
+      GET: reader(async (c) => c.body(await renderOperations(), 200, pageHeaders)),
+    });
+    const { overview, explain, explainPage, dora, history, incidents } = apiRoutes(deps.api, deps.status);
+    route(app, '/', { GET: reader(overview) });
+    // It says nothing of anybody's figures, so no token is asked for.
+    route(app, pageScript.path, { GET: (c) => c.body(pageScript.text, 200, pageScript.headers) });
     route(app, '/explain', { GET: reader(explainPage) });
     route(app, '/api/explain', { GET: reader(explain) });
     route(app, '/api/dora', { GET: reader(dora) });
@@ -156,15 +156,6 @@ function refuser(
     refusals.note(what, 401);
     return problem(401, { detail, headers: { 'www-authenticate': challenge } });
   };
-}
-
-async function overviewPage({
-  status,
-  api: { projection, policy, nowSeconds },
-}: AppDependencies): Promise<string> {
-  const now = nowSeconds();
-  await projection.prepare(now, createBreath());
-  return renderOverviewPage({ status: await status(), now, policy, ...projection.at(now) });
 }
 
 export function healthy(): Response {

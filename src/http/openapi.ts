@@ -20,6 +20,7 @@ import {
   unread,
 } from './openapi-parts.ts';
 import { componentSchemas, type Json, parametersOf, ref } from './openapi-schemas.ts';
+import { OverviewQuery } from './overview-route.ts';
 
 export function openApi(version: string, windows: readonly Window[]): Json {
   const figures = { tags: ['figures'], security: readerSecurity };
@@ -53,7 +54,8 @@ export function openApi(version: string, windows: readonly Window[]): Json {
           ...figures,
           operationId: 'showOverview',
           summary: 'What is failing now and how the figures develop, as a page for people',
-          responses: { 200: page('The page'), ...unread },
+          parameters: parametersOf(OverviewQuery(windows, 0)),
+          responses: { 200: page('The page'), ...unread, ...unanswerable, 503: unavailable },
         },
       },
       '/operations': {
@@ -62,6 +64,15 @@ export function openApi(version: string, windows: readonly Window[]): Json {
           operationId: 'showOperations',
           summary: 'How the exporter itself is doing, as a page for people',
           responses: { 200: page('The page'), ...unread },
+        },
+      },
+      '/page.js': {
+        get: {
+          tags: ['figures'],
+          security: [],
+          operationId: 'script',
+          summary: 'Script of the pages',
+          responses: { 200: text('The script', 'text/javascript; charset=utf-8') },
         },
       },
       '/metrics': {

@@ -5,9 +5,18 @@ import type { z } from 'zod';
 import { parseFields } from '../util/validate.ts';
 import { problem } from './problem.ts';
 
-/** The query as the schema has it; else a problem that says what is wrong, and what there is to choose from. */
-export function readQuery<T>(c: Context, schema: z.ZodType<T>): T | Response {
-  const parsed = parseFields(schema, c.req.query());
+/**
+ * The query as the schema has it; else a problem that says what is wrong, and what there is to choose from. A form sends
+ * its empty fields too: `dropsEmpty` leaves them out.
+ */
+export function readQuery<T>(
+  c: Context,
+  schema: z.ZodType<T>,
+  { dropsEmpty = false }: { readonly dropsEmpty?: boolean } = {},
+): T | Response {
+  const given = Object.entries(c.req.query());
+  const fields = Object.fromEntries(dropsEmpty ? given.filter(([, value]) => value !== '') : given);
+  const parsed = parseFields(schema, fields);
   return parsed.ok
     ? parsed.value
     : problem(422, { detail: 'Query is not as expected', errors: parsed.errors });

@@ -1,112 +1,110 @@
-/** What is failing now, the figures of each tier, and those of each repo. */
+/** The first page: what is failing now, how each tier does, and how each repo does. */
 
 import { html } from 'hono/html';
-import type { Policy, Window } from '../core/policy.ts';
-import { gauges, type Projected, type SeriesSample } from '../core/series/samples.ts';
-import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
+import type { ListedIncident } from '../core/failures/listed-incident.ts';
+import type { FailingPair, Overview } from '../core/overview.ts';
+import type { Window } from '../core/policy.ts';
+import { edition } from '../core/quick-check-score.ts';
 import { counted } from '../util/pluralize.ts';
+import { causeWords, inlineMark } from './causes.ts';
 import { firstSteps } from './first-steps.ts';
-import { explainLink, type Html, renderPage } from './page.ts';
+import { explainLink, type Html, pipelineLink, renderPage } from './page.ts';
+import { repoTable } from './repo-table.ts';
 import { type Status, troublesOf } from './status.ts';
-import { ago, medianOf, percent } from './words.ts';
+import { tierSection } from './tier-section.ts';
+import { fieldsOf, type View, viewLink } from './view.ts';
+import { age, ago, moment } from './words.ts';
 
-export interface Overview extends Projected {
+export interface OverviewPageOptions {
+  readonly view: View;
+  readonly windows: readonly Window[];
   readonly status: Status;
-  /** Unix seconds. */
-  readonly now: number;
-  /** Its windows are those of series and tiers, in their order. */
-  readonly policy: Pick<Policy, 'windows' | 'rework'>;
 }
 
-const mostSeriesShown = 500;
-
-export async function renderOverviewPage(overview: Overview): Promise<string> {
-  const { status } = overview;
+export async function renderOverviewPage(
+  overview: Overview,
+  { view, windows, status }: OverviewPageOptions,
+): Promise<string> {
   return renderPage(
-    { title: 'DORA', current: '' },
-    html`<h1 class="unseen">Overview</h1>
-${status.notReady === null ? '' : html`<p class="panel notice"><strong>Not ready:</strong> ${status.notReady}. <a href="operations">Operations</a></p>`}
-${troublesOf(status).length === 0 ? '' : html`<p class="panel notice">${counted(troublesOf(status).length, 'trouble')}: see <a href="operations">operations</a>.</p>`}
-${firstSteps(status)}
-${tiersSection(overview)}
-${pairsSection(overview)}`,
+    { title: titleOf(overview), current: '', isLive: view.at === null },
+    html`${notices(status)}${
+      overview.pairs === 0
+        ? html`<h1>Overview</h1>${firstSteps(status)}`
+        : html`${banner(overview, view)}
+${controls(overview, view, windows)}
+${overview.tiers.map((tier, index) => tierSection(tier, view, overview.at, index))}
+${repoTable(overview, view)}
+<p class="small dim">Times are medians. Scores: ${edition}, 0 to 10. <a href="https://dora.dev/quickcheck/">dora.dev</a></p>`
+    }`,
   );
 }
 
-/** The window that figures are shown of: neither the shortest nor the longest, where there is such a one. */
-function shownWindow(windows: readonly Window[]): Window | null {
-  return windows.toSorted((a, b) => a.seconds - b.seconds)[windows.length >> 1] ?? null;
+function titleOf(overview: Overview): string {
+  const count = failingCount(overview);
+  return count === 0 ? 'DORA' : `DORA: ${count} failing`;
 }
 
-const figureHeadings = html`<th class="n">Deployments</th><th class="n">Lead time</th><th class="n">Fail rate</th><th class="n">Recovery</th><th class="n">Rework</th>`;
-
-function figureCells(figures: WindowFigures | null): Html {
-  const texts = figures
-    ? [
-        String(figures.deployments),
-        medianOf(figures.changeLeadTime),
-        percent(figures.changeFailRate),
-        medianOf(figures.recoveryTime),
-        percent(figures.reworkRate),
-      ]
-    : ['0', '–', '–', '–', '–'];
-  return html`${texts.map((text) => html`<td class="n nb">${text}</td>`)}`;
+function failingCount({ failingIn }: Overview): number {
+  return failingIn.reduce((sum, { pairs }) => sum + pairs, 0);
 }
 
-function tiersSection({ tiers, policy, now }: Overview): Html {
-  const window = shownWindow(policy.windows);
-  if (tiers.length === 0 || !window) return html``;
-  return html`<h2>Tiers over ${window.name}</h2>
-<div class="wide"><table class="narrow"><tr><th>Tier</th>${figureHeadings}<th class="n">Known</th></tr>
-${tiers.map((sample) => {
-  const figures = figuresIn(sample, policy, window, now);
-  return html`<tr><td>${sample.tier}</td>${figureCells(figures)}<td class="n nb">${percent(figures?.coverage ?? null)}</td></tr>`;
-})}</table></div>
-<p class="small dim">Times are medians. Known: how much of the window is, over all repos of the tier.</p>`;
+function notices(status: Status): Html {
+  const troubles = troublesOf(status).length;
+  if (status.notReady === null && troubles === 0) return html``;
+  return html`<p class="panel notice">${status.notReady === null ? '' : html`<strong>Not ready:</strong> ${status.notReady}. `}${troubles === 0 ? '' : `${counted(troubles, 'trouble')}. `}<a href="operations">See operations</a></p>`;
 }
 
-function pairsSection({ series, policy, now }: Overview): Html {
-  if (series.length === 0) return html``;
-  const rows = series.map((sample) => ({ sample, ...timesOf(sample) }));
-  rows.sort(
-    (a, b) => Number(b.failingSince > 0) - Number(a.failingSince > 0) || a.failingSince - b.failingSince,
-  );
-  const shown = rows.slice(0, mostSeriesShown);
-  const failing = rows.filter(({ failingSince }) => failingSince > 0).length;
-  const window = shownWindow(policy.windows);
-  return html`<h2>Deployments</h2>
-<p>${counted(rows.length, 'pair')} of repo and tier, ${failing} failing.${window ? html` The last five columns are over ${window.name}; the name of a repo leads to where they come from.` : ''}</p>
-<div class="wide"><table class="pairs"><tr><th>Repo</th><th>Tier</th><th>Last success</th><th>Last failure</th><th>Failing since</th>
-<th class="n">Total</th><th class="n">Failed</th>${window ? figureHeadings : ''}</tr>
-${shown.map(
-  ({
-    sample,
-    success,
-    failure,
-    failingSince,
-  }) => html`<tr><td class="name">${repoCell(sample, window)}</td><td>${sample.tier}</td>
-<td>${ago(success, now)}</td><td>${ago(failure, now)}</td>
-<td>${failingSince > 0 ? html`<span class="bad">${ago(failingSince, now)}</span>` : html`<span class="dim">–</span>`}</td>
-<td class="n">${sample.totals.counters['dora_deployments_total'] ?? 0}</td>
-<td class="n">${sample.totals.counters['dora_deployment_failures_total'] ?? 0}</td>${window ? figureCells(figuresIn(sample.windows, policy, window, now)) : ''}</tr>`,
-)}</table></div>
-${rows.length > shown.length ? html`<p>And ${rows.length - shown.length} more.</p>` : ''}`;
+function banner(overview: Overview, view: View): Html {
+  const { failing, failingIn, incidents, otherIncidents, at } = overview;
+  const count = failingCount(overview);
+  const when = view.at === null ? '' : html` <span class="dim">on ${moment(at)} UTC</span>`;
+  const open = incidents.length + otherIncidents;
+  const openWords =
+    open === 0
+      ? ''
+      : html`<h2>${counted(open, 'open incident')}</h2>
+<ul class="failing-list">${incidents.map((incident) => incidentItem(incident, at))}</ul>${otherIncidents === 0 ? '' : html`<p>And ${otherIncidents} more.</p>`}`;
+  if (count === 0) {
+    return html`<section class="panel ${open === 0 ? 'fine' : 'notice'}"><h1><span class="good" aria-hidden="true">✓ </span>Nothing ${view.at === null ? 'is' : 'was'} failing${when}</h1>${openWords}</section>`;
+  }
+  return html`<section class="panel failing"><h1><span class="bad" aria-hidden="true">✕ </span>${view.at === null ? 'Failing' : 'Was failing'}: ${failingIn.map(({ tier, pairs }) => `${pairs} in ${tier}`).join(', ')}${when}</h1>
+<ul class="failing-list">${failing.map((pair) => failingItem(pair, view, at))}</ul>
+${count > failing.length ? html`<p><a href="${viewLink(view, { order: 'failing', isDescending: true })}#repos">And ${count - failing.length} more</a></p>` : ''}${openWords}</section>`;
 }
 
-function repoCell({ repo, tier }: SeriesSample, window: Window | null): Html {
-  if (!window) return html`${repo}`;
-  return html`<a href="${explainLink({ repo, tier, window: window.name })}">${repo}</a>`;
+function failingItem({ repo, tier, since, last }: FailingPair, view: View, at: number): Html {
+  const { window } = view;
+  const why = last
+    ? pipelineLink(last, view)
+    : explainLink({
+        repo,
+        tier,
+        window: window.name,
+        ...(view.at !== null && { at: fieldsOf(view)['at'] ?? '' }),
+      });
+  return html`<li><strong>${repo}</strong> ${tier} <span class="nb">for <strong>${age(at - since)}</strong></span>, since ${moment(since, at)}${
+    last
+      ? html`, last ${last.url === null ? `#${last.number}` : html`<a href="${last.url}">#${last.number}</a>`}${last.commit === '' ? '' : html` <code>${last.commit.slice(0, 8)}</code>`}: <span class="nb">${last.causes.map(inlineMark)} ${causeWords(last.causes)}</span>`
+      : ''
+  }. <a href="${why}">Why<span class="unseen"> ${repo} ${tier} is failing</span></a></li>`;
 }
 
-function timesOf({ gauges: values }: SeriesSample): {
-  success: number;
-  failure: number;
-  failingSince: number;
-} {
-  const gaugeNamed = (name: string) => values[gauges.findIndex((gauge) => gauge.name === name)] ?? 0;
-  return {
-    success: gaugeNamed('dora_deployment_last_success_timestamp'),
-    failure: gaugeNamed('dora_deployment_last_failure_timestamp'),
-    failingSince: gaugeNamed('dora_deployment_failing_since_timestamp'),
-  };
+function incidentItem({ repo, tier, title, url, start, id }: ListedIncident, at: number): Html {
+  const name = title ?? id;
+  return html`<li>${inlineMark('incident')} ${url === null ? name : html`<a href="${url}">${name}</a>`}: <strong>${repo}</strong> ${tier}, open since ${ago(start, at)}</li>`;
+}
+
+function controls({ tierNames }: Overview, view: View, windows: readonly Window[]): Html {
+  const choice = (words: string, isChosen: boolean, change: Partial<View>) =>
+    isChosen
+      ? html`<strong aria-current="true">${words}</strong>`
+      : html`<a href="${viewLink(view, change)}">${words}</a>`;
+  const { at: _, ...others } = fieldsOf(view);
+  return html`<div class="controls"><nav aria-label="Window"><span class="dim">Window</span> ${windows.map((window) => choice(window.name, window === view.window, { window }))}</nav>
+${
+  tierNames.length < 2 && view.tier === null
+    ? ''
+    : html`<nav aria-label="Tier"><span class="dim">Tier</span> ${choice('all', view.tier === null, { tier: null })} ${tierNames.map((tier) => choice(tier, tier === view.tier, { tier }))}</nav>`
+}
+<form method="get" action="./">${Object.entries(others).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<label class="dim">As of <input type="date" name="at" value="${view.at === null ? '' : (fieldsOf(view)['at'] ?? '').slice(0, 10)}"></label> <button>Show</button>${view.at === null ? '' : html` <a href="${viewLink(view, { at: null })}">Now</a>`}</form></div>`;
 }

@@ -1,24 +1,40 @@
 /**
  * The frame of every page, its style, and the headers that it is sent with.
  *
- * Pages are plain HTML; the template escapes everything from outside, and the content security policy allows the pages'
- * own style and nothing else. Links are relative, so that a proxy may serve all of it below a path.
+ * Pages are plain HTML; the template escapes everything from outside, and the content security policy allows their own
+ * style, a small script and requests of it to where they come from, and nothing else. Links are relative, so that a proxy may serve all of it below a path.
  */
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { html, raw } from 'hono/html';
+import type { FailedDeployment } from '../core/overview.ts';
+import { iso } from '../util/moment.ts';
+import type { View } from './view.ts';
 
 const style = readFileSync(new URL('page.css', import.meta.url), 'utf8');
+const script = readFileSync(new URL('page.js', import.meta.url), 'utf8');
 const styleHash = createHash('sha256').update(style).digest('base64');
 
 export const pageHeaders: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 };
+
+/** The script of all pages; its address changes with it. */
+export const pageScript = {
+  path: '/page.js',
+  version: createHash('sha256').update(script).digest('hex').slice(0, 12),
+  text: script,
+  headers: {
+    'content-type': 'text/javascript; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'public, max-age=31536000, immutable',
+  },
+} as const;
 
 export type Html = ReturnType<typeof html>;
 
@@ -28,23 +44,39 @@ export interface Frame {
   readonly current?: '' | 'operations';
   /** Path to the root, relative to the page. */
   readonly root?: string;
+  /** Whether it shows now, and a browser may show it again and again. */
+  readonly isLive?: boolean;
 }
 
-export async function renderPage({ title, current, root = './' }: Frame, body: Html): Promise<string> {
+export async function renderPage(
+  { title, current, root = './', isLive = false }: Frame,
+  body: Html,
+): Promise<string> {
   const link = (path: '' | 'operations', words: string) =>
     html`<a href="${root}${path}"${current === path ? raw(' aria-current="page"') : ''}>${words}</a>`;
   const page = html`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title><style>${raw(style)}</style></head>
+<title>${title}</title><style>${raw(style)}</style>
+<script defer src="${root}page.js?v=${pageScript.version}"></script></head>
 <body>
 <header><strong>DORA</strong><nav aria-label="Pages">${link('', 'Overview')} ${link('operations', 'Operations')}</nav></header>
-<main>
+<main${isLive ? raw(' data-live') : ''}>
 ${body}
 </main>
+<footer class="small dim">Times in <span data-zone>UTC</span>. Charts count in days of UTC.</footer>
 </body></html>
 `;
   return String(await page);
+}
+
+/** The row of a deployment in its explanation. */
+export function pipelineLink(
+  { repo, tier, number, at }: Pick<FailedDeployment, 'repo' | 'tier' | 'number' | 'at'>,
+  { window, at: asOf }: View,
+): string {
+  const query = { repo, tier, window: window.name, ...(asOf !== null && { at: iso(asOf) }) };
+  return `${explainLink(query)}#p${number}-${at}`;
 }
 
 /** `explain` with its query, relative to the root. */

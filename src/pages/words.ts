@@ -49,3 +49,21 @@ export function moment(at: number, now?: number): Html {
   const words = text.slice(isThisYear ? 5 : 0, 16).replace('T', ' ');
   return html`<time datetime="${text}" title="${text}">${words}</time>`;
 }
+
+/** A share from 0 to 100 as a length in a chart. */
+export function percentOf(share: number): string {
+  return `${Number(share.toFixed(2))}%`;
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** A day of UTC. */
+export function dayWords(at: number): string {
+  const date = new Date(at * 1000);
+  return `${date.getUTCDate()} ${months[date.getUTCMonth()]}`;
+}
+
+/** When a bar begins: with the hour, if bars are shorter than a day. */
+export function barDate(at: number, barSeconds: number): string {
+  return barSeconds < 86_400 ? `${dayWords(at)} ${iso(at).slice(11, 16)}` : dayWords(at);
+}

@@ -6,22 +6,17 @@
  * overlapping windows hold too many samples together, their ends are gone through in parts.
  */
 
-import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import type { FigureHistory, FigureHistoryRequest, FigurePoint } from '../core/figure-history.ts';
-import { startFold } from '../core/figures/fold.ts';
-import { knownGroundOf } from '../core/known-ground.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
-import { createWindowReplay, type Standing, type WindowMember } from '../core/series/history-replay.ts';
-import { zeroTotals } from '../core/series/ledger.ts';
+import { createWindowReplay } from '../core/series/history-replay.ts';
 import { findSeries, type Ingredients, shownSeries } from '../core/series/samples.ts';
-import { knownSeconds, knownTimeOf } from '../core/windows/coverage.ts';
-import { createTierWindows, type TierShare, type TierWindows } from '../core/windows/tier-windows.ts';
+import { knownSeconds } from '../core/windows/coverage.ts';
+import { createTierWindows, type TierWindows } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
-import { rulesOf } from '../ingest/ingest-options.ts';
 import { createBreath } from '../util/clock.ts';
-import { mergeSorted } from '../util/merge-sorted.ts';
 import { createQueue } from '../util/serial-queue.ts';
+import { readSeries, shareOf } from './read-series.ts';
 
 /** Numbers that the windows of a history hold together. */
 const mostSamples = 2_000_000;
@@ -120,17 +115,9 @@ async function addSeries(
   let next = 0;
   const takeUntil = (at: number): void => {
     for (let book = books[next]; book && book.end < at; book = books[++next]) {
-      const { sample } = replay.at(book.end);
-      const [content] = sample?.windows ?? [];
-      if (!sample || !content) continue;
-      const kept = {
-        ...content,
-        counts: [...content.counts],
-        samples: content.samples.map((all) => [...all]),
-      };
-      samples += kept.samples.reduce((sum, { length }) => sum + length, 0);
-      const knownTime = [knownTimeOf(member.knownSince, window, book.end)];
-      book.tier.exchange(null, { windows: [kept], coverage: sample.coverage, knownTime } satisfies TierShare);
+      const share = shareOf(replay.at(book.end).sample, member.knownSince, window, book.end);
+      samples += share?.windows[0]?.samples.reduce((sum, { length }) => sum + length, 0) ?? 0;
+      book.tier.exchange(null, share);
     }
   };
   for await (const slice of deployments) {
@@ -143,35 +130,4 @@ async function addSeries(
   }
   takeUntil(Number.POSITIVE_INFINITY);
   return samples;
-}
-
-function readSeries(
-  { state, mode }: Ingest,
-  pipelines: Reading['pipelines'],
-  { repo, pairs, knownSince }: Ingredients,
-): { readonly member: WindowMember; readonly deployments: AsyncIterable<readonly Deployment[]> } {
-  const rules = rulesOf(mode);
-  const tier = pairs[0]?.tier ?? '';
-  const repos = state.reposByName(repo.fullName);
-  const starts = new Map(
-    repos.map((one): [number, Standing] => [
-      one.key,
-      { fold: startFold(rules, knownGroundOf(one)), totals: zeroTotals },
-    ]),
-  );
-  const withFirstSeen = rules.leadTimeFallback === 'created';
-  const deployments = mergeSorted(
-    repos.map(({ key }) => readPair(pipelines, { only: { repo: key, tier }, withFirstSeen })),
-    compareDeployments,
-  );
-  return { member: { knownSince, starts }, deployments };
-}
-
-async function* readPair(
-  pipelines: Reading['pipelines'],
-  selection: NonNullable<Parameters<Reading['pipelines']['deployments']>[0]>,
-): AsyncGenerator<readonly Deployment[]> {
-  for await (const slice of pipelines.deployments(selection)) {
-    yield slice.map(({ deployment }) => deployment);
-  }
 }

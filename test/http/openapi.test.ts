@@ -86,16 +86,17 @@ const anAlert = {
 };
 const markPath = '/deployments/{repo}/{number}/mark';
 const markUrl = '/deployments/acme/shop/1/mark?tier=production';
+const broken = async () => {
+  throw new StoreUnavailable('Disk is full');
+};
 const unusedApi: AppDependencies['api'] = {
   projection: { prepare: async () => undefined, at: () => ({ series: [], tiers: [] }) },
   explain: async () => null,
   history: async () => null,
+  overview: broken,
   listIncidents: async () => ({ incidents: [], others: 0 }),
   policy,
   nowSeconds: () => noon,
-};
-const broken = async () => {
-  throw new StoreUnavailable('Disk is full');
 };
 
 describe('GET /api/openapi.json', () => {
@@ -157,8 +158,13 @@ describe('GET /api/openapi.json', () => {
   it.each<[string, number, string, ReturnType<typeof get> & { body?: string }, Partial<AppDependencies>?]>([
     ['/', 200, 'text/html; charset=utf-8', get('/')],
     ['/', 401, problem, get('/', {})],
+    ['/', 200, 'text/html; charset=utf-8', get('/?window=7d&tier=production&repo=sh&sort=-repo&at=1d')],
+    ['/', 404, problem, get('/?tier=x')],
+    ['/', 422, problem, get('/?window=x')],
+    ['/', 503, problem, get('/'), unusable],
     ['/operations', 200, 'text/html; charset=utf-8', get('/operations')],
     ['/operations', 401, problem, get('/operations', {})],
+    ['/page.js', 200, 'text/javascript; charset=utf-8', get('/page.js', {})],
     ['/metrics', 200, 'text/plain; version=0.0.4; charset=utf-8', get('/metrics')],
     ['/metrics', 401, problem, get('/metrics', {})],
     ['/explain', 200, 'text/html; charset=utf-8', get(`/explain?${explainQuery}`)],

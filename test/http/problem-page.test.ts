@@ -91,7 +91,15 @@ describe('a problem in a browser', () => {
     };
     const projection = { prepare: async () => undefined, at: () => ({ series: [], tiers: [] }) };
     const broken = exporter.app({
-      api: { projection, explain: fail, history: fail, listIncidents: fail, policy, nowSeconds },
+      api: {
+        projection,
+        explain: fail,
+        history: fail,
+        overview: fail,
+        listIncidents: fail,
+        policy,
+        nowSeconds,
+      },
     });
     const response = await ask(broken, '/explain?repo=acme/shop&tier=production');
     expect(response.headers.get('retry-after')).toBe('5');

@@ -1,30 +1,223 @@
 import { describe, expect, it } from 'vitest';
-import { textOfPage } from '../support/page-text.ts';
+import { ownScript, textOfPage } from '../support/page-text.ts';
 import { aPolicy } from '../support/records.ts';
-import { createSmallExporter, noon } from '../support/small-exporter.ts';
+import { createSmallExporter, incidentSecret, noon, type SmallExporter } from '../support/small-exporter.ts';
+
+const day = 86_400;
+const policy = aPolicy({
+  tiers: [
+    { tier: 'staging', deployTo: ['stage'] },
+    { tier: 'production', deployTo: ['prod'] },
+  ],
+});
+
+type Told = readonly [repo: string, daysAgo: number, status: string, deployTo?: string];
+
+/** Deploys, in order; each has a commit of its own, made two hours before. */
+async function createExporter(...told: readonly Told[]): Promise<SmallExporter> {
+  const exporter = await createSmallExporter({ policy });
+  for (const [index, [repo, daysAgo, status, deployTo = 'prod']] of told.entries()) {
+    const finished = noon - daysAgo * day;
+    const event = { event: 'deployment', deploy_to: deployTo, commit: `c${index}` };
+    await exporter.receive({
+      ...{ repo, number: index + 1, status, finished, commit_time: finished - 7200 },
+      ...event,
+    });
+  }
+  return exporter;
+}
+
+async function pageOf(exporter: SmallExporter, query = ''): Promise<string> {
+  const response = await exporter.app().request(`/${query}`);
+  expect(response.status).toBe(200);
+  return response.text();
+}
+
+const textOf = async (exporter: SmallExporter, query = '') => textOfPage(await pageOf(exporter, query));
+
+/** Repo and tier of each row of the table. */
+const rowsOf = (page: string) =>
+  [
+    ...page.matchAll(
+      /<th scope="row">(?:<span [^>]*>✕ <\/span>)?<a [^>]*>([^<]*)<\/a> <span [^>]*>([^<]*)</g,
+    ),
+  ].map(([, repo, tier]) => `${repo} ${tier}`);
 
 describe('the overview', () => {
   it('shows the five figures of the middle window, of each tier and pair, and leads to where they come from', async () => {
-    const exporter = await createSmallExporter({
-      policy: aPolicy({ tiers: [{ tier: 'production', deployTo: ['prod'] }] }),
-    });
-    for (const [number, daysAgo, status] of [
-      [1, 40, 'success'],
-      [2, 20, 'failure'],
-      [3, 19, 'success'],
-      [4, 8, 'success'],
-    ] as const) {
-      const at = noon - daysAgo * 86_400;
-      const told = { event: 'deployment', deploy_to: 'prod', commit: `c${number}`, commit_time: at - 7200 };
-      await exporter.receive({ repo: 'acme/shop', number, status, finished: at, ...told });
-    }
-    const page = await (await exporter.app().request('/')).text();
-    const text = textOfPage(page);
-    expect(text).toContain('Tiers over 30d');
-    expect(text).toContain('production 3 2 h 33.3 % 24 h 0 % 0 %');
-    expect(text).toContain('acme/shop production 8 d ago 20 d ago – 4 1 3 2 h 33.3 % 24 h 0 %');
-    expect(page).toContain(
+    const exporter = await createExporter(
+      ['acme/shop', 40, 'success'],
+      ['acme/shop', 20, 'failure'],
+      ['acme/shop', 19, 'success'],
+      ['acme/shop', 8, 'success'],
+    );
+    const text = await textOf(exporter);
+    expect(text).toContain('production 1 repo over 30d.');
+    expect(text).toContain('Change lead time 2 h median of 2, p95 2 h → as before 2 h in the 30d before');
+    expect(text).toContain(
+      'Change fail rate 33.3 % 1 of 3 failed ↑ 33.3 points, worse 0 % in the 30d before',
+    );
+    expect(text).toContain('Recovery time 24 h median of 1, p95 24 h nothing to compare with');
+    expect(text).toContain('Rework rate 0 % 0 of 3 unplanned');
+    expect(text).toContain('acme/shop production 3 2 h 8 33.3 % 6.7 24 h 6 0 % 10 8 d ago');
+    expect(await pageOf(exporter)).toContain(
       '<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=30d">acme/shop</a>',
     );
+  });
+
+  it('says first what is failing: where, since when, by which deployment, and leads to the reason', async () => {
+    const exporter = await createExporter(
+      ['acme/shop', 3, 'success'],
+      ['acme/shop', 2, 'failure'],
+      ['acme/shop', 1, 'failure'],
+      ['acme/cart', 1, 'success'],
+    );
+    const page = await pageOf(exporter);
+    expect(textOfPage(page)).toContain(
+      '✕ Failing: 1 in production acme/shop production for 2 d , since 07-29 12:20 , last #3 c2 : pipeline failed . Why',
+    );
+    expect(page).toContain(
+      `<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=30d#p3-${noon - day}">Why`,
+    );
+    expect(page).toContain('<title>DORA: 1 failing</title>');
+    expect(rowsOf(page)).toEqual(['acme/shop production', 'acme/cart production']);
+  });
+
+  it('says that nothing is failing', async () => {
+    const page = await pageOf(await createExporter(['acme/shop', 3, 'success']));
+    expect(textOfPage(page)).toContain('✓ Nothing is failing Window');
+    expect(page).toContain('<title>DORA</title>');
+  });
+
+  it('shows open incidents with their links', async () => {
+    const exporter = await createExporter(['acme/shop', 3, 'success']);
+    await exporter.app().request('/incidents', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${incidentSecret}` },
+      body: JSON.stringify({
+        ...{ id: 'INC-1', repo: 'acme/shop', tier: 'production', started: noon - 7200 },
+        ...{ title: 'Checkout <fails>', url: 'https://pager.example.com/1' },
+      }),
+    });
+    const page = await pageOf(exporter);
+    expect(textOfPage(page)).toContain(
+      '1 open incident Checkout &lt;fails&gt; : acme/shop production, open since 2 h ago',
+    );
+    expect(page).toContain('<a href="https://pager.example.com/1">Checkout &lt;fails&gt;</a>');
+  });
+
+  it('shows another window, tier, part of the names and order, each as its address says', async () => {
+    const exporter = await createExporter(
+      ['acme/shop', 3, 'success'],
+      ['acme/shop', 2, 'success'],
+      ['acme/cart', 2, 'failure'],
+      ['acme/cart', 1, 'success'],
+      ['acme/cart', 1, 'success', 'stage'],
+      ['other/site', 9, 'success'],
+    );
+    expect(rowsOf(await pageOf(exporter))).toEqual([
+      'acme/cart production',
+      'acme/cart staging',
+      'acme/shop production',
+      'other/site production',
+    ]);
+    expect(rowsOf(await pageOf(exporter, '?repo=CART&tier=production'))).toEqual(['acme/cart production']);
+    expect(rowsOf(await pageOf(exporter, '?sort=-repo&tier=production'))).toEqual([
+      'other/site production',
+      'acme/shop production',
+      'acme/cart production',
+    ]);
+    expect(rowsOf(await pageOf(exporter, '?sort=fail_rate&tier=production')).at(0)).toBe(
+      'acme/cart production',
+    );
+    expect(await textOf(exporter, '?window=7d&tier=staging')).toContain('staging 1 repo over 7d.');
+    expect(await textOf(exporter, '?tier=staging')).not.toContain('production 3 repos');
+    expect(await textOf(exporter, '?repo=x&tier=')).toContain('No repo matches “x”. Show all');
+  });
+
+  it('keeps all of the view in every link and form', async () => {
+    const exporter = await createExporter(['acme/shop', 3, 'success'], ['acme/shop', 2, 'success', 'stage']);
+    const page = await pageOf(exporter, '?window=7d&tier=staging&repo=shop&sort=-rework&at=1d');
+    const at = new Date((noon - day) * 1000).toISOString().replace('.000', '');
+    const links = [...page.matchAll(/href="\.\/\?([^"]*)"/g)].map(([, query]) =>
+      Object.fromEntries(new URLSearchParams(query?.replaceAll('&amp;', '&'))),
+    );
+    const whole = { window: '7d', tier: 'staging', repo: 'shop', sort: '-rework', at };
+    expect(links).toContainEqual({ ...whole, window: '30d' });
+    expect(links).toContainEqual({ ...whole, tier: 'production' });
+    expect(links).toContainEqual({ ...whole, sort: 'rework' });
+    const { at: _, ...now } = whole;
+    expect(links).toContainEqual(now);
+    const hidden = [...page.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)].map(
+      ([, name, value]) => `${name}=${value}`,
+    );
+    expect(hidden).toEqual([
+      ...['window=7d', 'tier=staging', 'repo=shop', 'sort=-rework'],
+      ...['window=7d', 'tier=staging', 'sort=-rework', `at=${at}`],
+    ]);
+  });
+
+  it('shows the past as it was seen then', async () => {
+    const exporter = await createExporter(
+      ['acme/shop', 5, 'success'],
+      ['acme/shop', 4, 'failure'],
+      ['acme/shop', 1, 'success'],
+    );
+    const text = await textOf(exporter, '?window=7d&at=3d');
+    expect(text).toContain(
+      '✕ Was failing: 1 in production on 2026-07-28 12:20 UTC acme/shop production for 24 h',
+    );
+    expect(text).toContain('Change fail rate 50 % 1 of 2 failed');
+    expect(text).toContain('acme/shop production failing for 24 h');
+    expect(await pageOf(exporter, '?window=7d&at=3d')).not.toContain('data-live');
+    expect(await textOf(exporter)).toContain('✓ Nothing is failing');
+  });
+
+  it('counts as many deployments in its bars as the window holds', async () => {
+    const exporter = await createExporter(
+      ...[29.9, 29.9, 20, 3, 3, 0.1].map((daysAgo): Told => ['acme/shop', daysAgo, 'success']),
+      ['acme/shop', 30.1, 'success'],
+      ['acme/shop', 2, 'failure'],
+    );
+    const text = await textOf(exporter);
+    expect(text).toContain('1 of 7 failed');
+    expect(text).toContain(
+      'From Succeeded Failed pipeline failed 31 Jul 1 0 0 29 Jul 0 1 1 28 Jul 2 0 0 11 Jul 1 0 0 1 Jul 2 0 0 The figures',
+    );
+  });
+
+  it('shows no more rows than one can read, and says how many there are', async () => {
+    const exporter = await createExporter(
+      ...Array.from(
+        { length: 502 },
+        (_, index): Told => [`acme/r${String(index).padStart(3, '0')}`, 1, 'success'],
+      ),
+    );
+    const page = await pageOf(exporter);
+    expect(rowsOf(page).length).toBe(500);
+    expect(textOfPage(page)).toContain('The first 500 of 502 pairs of repo and tier, over 30d.');
+    expect(rowsOf(await pageOf(exporter, '?repo=r501'))).toEqual(['acme/r501 production']);
+  });
+
+  it('says what to do first while nothing is known', async () => {
+    expect(await textOf(await createSmallExporter())).toContain('Overview Nothing is known yet');
+  });
+
+  it('writes whatever comes from outside as text', async () => {
+    const exporter = await createExporter(['acme/<script>alert(1)</script>', 1, 'failure']);
+    const page = await pageOf(exporter, `?repo=${encodeURIComponent('<script>"')}`);
+    expect(page.replace(ownScript, '')).not.toMatch(/<script|\sstyle=|\son\w+=/i);
+    expect(page).toContain('&lt;script&gt;&quot;');
+  });
+
+  it.each([
+    ['?window=1y', 422],
+    ['?sort=size', 422],
+    ['?at=2999-01-01', 422],
+    ['?page=2', 422],
+    ['?tier=qa', 404],
+  ])('refuses %s with %i', async (query, status) => {
+    const exporter = await createExporter(['acme/shop', 3, 'success']);
+    expect((await exporter.app().request(`/${query}`)).status).toBe(status);
   });
 });

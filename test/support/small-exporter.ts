@@ -18,6 +18,7 @@ import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metr
 import { createExplain } from '../../src/queries/explain.ts';
 import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { createListIncidents } from '../../src/queries/incidents.ts';
+import { createOverview } from '../../src/queries/overview.ts';
 import { noBackfill } from '../../src/sources/backfill.ts';
 import {
   type EventResult,
@@ -106,6 +107,26 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
   const webhook = createWebhook({ ingest, clock, onEvent });
   const incidents = createIncidents({ ingest, clock, onEvent });
 
+  const createApi = (): AppDependencies['api'] => {
+    const { policy } = ingest.mode;
+    const projection = createProjection(state, policy.windows);
+    const history = createFigureHistory(ingest);
+    const listIncidents = createListIncidents(ingest);
+    const linkRoot = canAsk ? woodpeckerUrl : null;
+    const now = () => clock.now() / 1000;
+    return {
+      projection,
+      history,
+      listIncidents,
+      overview: createOverview({
+        ...{ ingest, policy, projection, history, listIncidents, now },
+        woodpeckerUrl: linkRoot,
+      }),
+      explain: createExplain({ ingest, woodpeckerUrl: linkRoot }),
+      policy,
+      nowSeconds: now,
+    };
+  };
   const dependencies = (overrides: Partial<AppDependencies> = {}): AppDependencies => ({
     webhook,
     incidents,
@@ -121,14 +142,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
         breathe: createBreath(),
       }),
     version: '1.2.3',
-    api: {
-      projection: createProjection(state, ingest.mode.policy.windows),
-      history: createFigureHistory(ingest),
-      listIncidents: createListIncidents(ingest),
-      explain: createExplain({ ingest, woodpeckerUrl: canAsk ? woodpeckerUrl : null }),
-      policy: ingest.mode.policy,
-      nowSeconds: () => clock.now() / 1000,
-    },
+    api: createApi(),
     status: async () => ({
       version: '1.2.3',
       now: clock.now() / 1000,

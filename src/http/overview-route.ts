@@ -1,0 +1,80 @@
+/** `/`: the overview of a window, a tier, a moment. */
+
+import type { Context } from 'hono';
+import { z } from 'zod';
+import { rowOrders, type ShowOverview } from '../core/overview.ts';
+import type { Window } from '../core/policy.ts';
+import { renderOverviewPage } from '../pages/overview-page.ts';
+import { pageHeaders } from '../pages/page.ts';
+import type { Status } from '../pages/status.ts';
+import { readSort, usualOrder, type View } from '../pages/view.ts';
+import { moment } from './moment.ts';
+import { problem } from './problem.ts';
+import { readQuery } from './query.ts';
+
+const longestSearch = 200;
+const mostViews = 16;
+
+const sorts = rowOrders.flatMap((order) => [order, `-${order}`]);
+
+/** `now` in Unix seconds. */
+export const OverviewQuery = (windows: readonly Window[], now: number) =>
+  z.strictObject({
+    window: z.enum(windows.map(({ name }) => name)).default(usualWindow(windows)?.name ?? ''),
+    tier: z.string().min(1).optional(),
+    repo: z.string().max(longestSearch).optional(),
+    sort: z.enum(sorts).default(usualOrder),
+    at: moment(now)
+      .refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now')
+      .optional(),
+  });
+
+/** Neither the shortest nor the longest, if there is such a one. */
+function usualWindow(windows: readonly Window[]): Window | undefined {
+  return windows.toSorted((a, b) => a.seconds - b.seconds)[windows.length >> 1];
+}
+
+export interface OverviewRouteDependencies {
+  readonly overview: ShowOverview;
+  readonly status: () => Promise<Status>;
+  readonly windows: readonly Window[];
+  readonly nowSeconds: () => number;
+  /** The answer if no such tier is shown. */
+  readonly noSuchTier: (tier: string) => Promise<Response>;
+}
+
+export function overviewRoute({
+  overview,
+  status,
+  windows,
+  nowSeconds,
+  noSuchTier,
+}: OverviewRouteDependencies) {
+  /** Renderings under way, by what they show: requests for the same share one. */
+  const renderings = new Map<string, Promise<string | null>>();
+
+  const render = async (view: View): Promise<string | null> => {
+    const shown = await overview(view);
+    if (view.tier !== null && !shown.tierNames.includes(view.tier)) return null;
+    return renderOverviewPage(shown, { view, windows, status: await status() });
+  };
+  const share = (view: View): Promise<string | null> => {
+    const key = JSON.stringify(view);
+    const known = renderings.get(key);
+    if (known) return known;
+    const rendering = render(view).finally(() => renderings.delete(key));
+    if (renderings.size < mostViews) renderings.set(key, rendering);
+    return rendering;
+  };
+
+  return async (c: Context): Promise<Response> => {
+    const now = Math.floor(nowSeconds());
+    const query = readQuery(c, OverviewQuery(windows, now), { dropsEmpty: true });
+    if (query instanceof Response) return query;
+    const window = windows.find(({ name }) => name === query.window);
+    if (!window) return problem(422);
+    const { tier = null, repo: search = '', at = null } = query;
+    const page = await share({ window, tier, search, at, ...readSort(query.sort) });
+    return page === null ? noSuchTier(tier ?? '') : c.body(page, 200, pageHeaders);
+  };
+}

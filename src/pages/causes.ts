@@ -1,0 +1,65 @@
+/** How pages draw and name the outcome of a deployment: each cause of failure has a shape, a colour and words. */
+
+import {
+  type SymbolType,
+  symbol,
+  symbolCircle,
+  symbolCross,
+  symbolDiamond,
+  symbolSquare,
+  symbolStar,
+  symbolTriangle,
+} from 'd3-shape';
+import { html } from 'hono/html';
+import { type Cause, causes } from '../core/causes.ts';
+import type { Html } from './page.ts';
+
+export type Mark = Cause | 'success';
+
+export const markWords: Readonly<Record<Mark, string>> = {
+  success: 'succeeded',
+  pipeline: 'pipeline failed',
+  rollback: 'rolled back',
+  fix: 'fixed or reverted',
+  incident: 'incident',
+  operator: 'marked as failed',
+};
+
+/** A cross stands on its corner, so that it reads as "failed". */
+const shapes: Readonly<Record<Mark, { readonly type: SymbolType; readonly turn?: number }>> = {
+  success: { type: symbolCircle },
+  pipeline: { type: symbolCross, turn: 45 },
+  rollback: { type: symbolTriangle, turn: -90 },
+  fix: { type: symbolDiamond },
+  incident: { type: symbolStar },
+  operator: { type: symbolSquare },
+};
+
+/** The mark around the origin of its coordinates; `area` in square pixels. */
+export function markPath(mark: Mark, area = 46): Html {
+  const { type, turn } = shapes[mark];
+  const path = symbol(type, area)() ?? '';
+  return turn === undefined
+    ? html`<path class="mark ${mark}" d="${path}"/>`
+    : html`<path class="mark ${mark}" d="${path}" transform="rotate(${turn})"/>`;
+}
+
+/** The mark within a line of text. */
+export function inlineMark(mark: Mark): Html {
+  return html`<svg class="glyph" viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">${markPath(mark, 60)}</svg>`;
+}
+
+/** Marks with their words, for a legend. */
+export function legend(marks: readonly Mark[]): Html {
+  return html`<ul class="legend">${marks.map((mark) => html`<li>${inlineMark(mark)} ${markWords[mark]}</li>`)}</ul>`;
+}
+
+/** Those of the causes that are given, in the usual order; all of them may be shown. */
+export function inOrder(some: Iterable<Cause>): readonly Cause[] {
+  const given = new Set(some);
+  return causes.filter((cause) => given.has(cause));
+}
+
+export function causeWords(some: readonly Cause[]): string {
+  return some.map((cause) => markWords[cause]).join(', ');
+}

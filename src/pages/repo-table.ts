@@ -1,0 +1,105 @@
+/** The table of repos: what is failing first, each figure coloured by its class, in whatever order is asked for. */
+
+import { html, raw } from 'hono/html';
+import type { Overview, PairRow, RowOrder } from '../core/overview.ts';
+import { type FigureScore, type ScoredFigure, scoreOf } from '../core/quick-check-score.ts';
+import { counted } from '../util/pluralize.ts';
+import { levelOf, perTime, scoreWords } from './figure-words.ts';
+import { explainLink, type Html } from './page.ts';
+import { fieldsOf, startsDescending, type View, viewLink } from './view.ts';
+import { age, ago, medianOf, percent } from './words.ts';
+
+interface Column {
+  readonly order: RowOrder;
+  readonly words: string;
+  readonly figure?: ScoredFigure;
+  readonly cell?: (figures: NonNullable<PairRow['figures']>) => string;
+}
+
+const columns: readonly Column[] = [
+  { order: 'repo', words: 'Repo' },
+  {
+    order: 'deployments',
+    words: 'Deployments',
+    figure: 'deployment_frequency',
+    cell: ({ deployments, deploymentsPerDay: perDay }) =>
+      deployments < 2 || perDay === null ? String(deployments) : `${deployments} · ${perTime(perDay)}`,
+  },
+  {
+    order: 'lead_time',
+    words: 'Lead time',
+    figure: 'change_lead_time',
+    cell: ({ changeLeadTime }) => medianOf(changeLeadTime),
+  },
+  {
+    order: 'fail_rate',
+    words: 'Fail rate',
+    figure: 'change_fail_rate',
+    cell: ({ changeFailRate }) => percent(changeFailRate),
+  },
+  {
+    order: 'recovery',
+    words: 'Recovery',
+    figure: 'failed_deployment_recovery_time',
+    cell: ({ recoveryTime }) => medianOf(recoveryTime),
+  },
+  {
+    order: 'rework',
+    words: 'Rework',
+    figure: 'deployment_rework_rate',
+    cell: ({ reworkRate }) => percent(reworkRate),
+  },
+  { order: 'last', words: 'Last deployment' },
+];
+
+export function repoTable({ rows, matching, pairs, at }: Overview, view: View): Html {
+  if (pairs === 0) return html``;
+  return html`<section aria-labelledby="repos"><header class="bar"><h2 id="repos">Repos</h2>${searchForm(view)}</header>
+${
+  rows.length === 0
+    ? html`<p class="panel">No repo matches “${view.search}”. <a href="${viewLink(view, { search: '' })}">Show all</a></p>`
+    : html`<div class="wide panel"><table class="repos"><caption>${caption(rows.length, matching, view)}</caption>
+<thead><tr>${columns.map((column) => heading(column, view))}</tr></thead>
+<tbody>${rows.map((row) => repoRow(row, view, at))}</tbody></table></div>`
+}</section>`;
+}
+
+function searchForm(view: View): Html {
+  const { repo: _, ...others } = fieldsOf(view);
+  return html`<form method="get" action="./" role="search">${Object.entries(others).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+<label><span class="unseen">Part of a repo's name</span><input type="search" name="repo" value="${view.search}" placeholder="owner/name" autocomplete="off" spellcheck="false" maxlength="200"></label>
+<button>Search</button>${view.search === '' ? '' : html` <a href="${viewLink(view, { search: '' })}">All</a>`}</form>`;
+}
+
+function caption(shown: number, matching: number, { window, search }: View): string {
+  const which = search === '' ? '' : ` that match “${search}”`;
+  const all = `${counted(matching, 'pair')} of repo and tier${which}, over ${window.name}. A name leads to every deployment behind its figures.`;
+  return shown < matching ? `The first ${shown} of ${all} Search to narrow them down.` : all;
+}
+
+function heading({ order, words }: Column, view: View): Html {
+  const isFirst = view.order === order;
+  const isDescending = isFirst ? !view.isDescending : startsDescending[order];
+  const sorted = isFirst ? raw(` aria-sort="${view.isDescending ? 'descending' : 'ascending'}"`) : '';
+  const arrow = isFirst ? (view.isDescending ? ' ↓' : ' ↑') : '';
+  return html`<th scope="col"${sorted}${order === 'repo' ? '' : raw(' class="n"')}><a href="${viewLink(view, { order, isDescending })}">${words}${arrow}</a></th>`;
+}
+
+function repoRow(row: PairRow, view: View, at: number): Html {
+  const { repo, tier, failingSince, lastAt, figures } = row;
+  const scores = figures && scoreOf(figures, view.window).figures;
+  const link = explainLink({
+    repo,
+    tier,
+    window: view.window.name,
+    ...(view.at !== null && { at: fieldsOf(view)['at'] ?? '' }),
+  });
+  return html`<tr${failingSince > 0 ? raw(' class="failing"') : ''}><th scope="row">${failingSince > 0 ? raw('<span class="bad" aria-hidden="true">✕ </span>') : ''}<a href="${link}">${repo}</a> <span class="dim small">${tier}</span>${failingSince > 0 ? html` <span class="bad small nb">failing for ${age(at - failingSince)}</span>` : ''}</th>
+${columns.map(({ words, figure, cell }) => (figure && cell ? figureCell(words, figures ? cell(figures) : '–', scores?.[figure] ?? null) : ''))}<td class="n" data-label="Last deployment">${ago(lastAt, at)}</td></tr>`;
+}
+
+function figureCell(label: string, text: string, score: FigureScore | null): Html {
+  if (!score) return html`<td class="n" data-label="${label}">${text}</td>`;
+  const title = `Quick Check: ${scoreWords(score)} of 10${score.class ? `, ${score.class.words}` : ''}`;
+  return html`<td class="n" data-label="${label}" title="${title}">${text} <span class="score ${levelOf(score)}">${scoreWords(score)}</span></td>`;
+}

@@ -1,0 +1,114 @@
+/** One tier: its five figures with trend, class and change, its deployments over time, and the tables behind both. */
+
+import { html } from 'hono/html';
+import type { FailedDeployment, TierOverview } from '../core/overview.ts';
+import type { Window } from '../core/policy.ts';
+import { type FigureScore, publishedMeans, type ScoredFigure, scoreOf } from '../core/quick-check-score.ts';
+import type { WindowFigures } from '../core/windows/window-figures.ts';
+import { counted } from '../util/pluralize.ts';
+import { barChart, barTable, unitOf } from './bar-chart.ts';
+import { causeWords, inlineMark } from './causes.ts';
+import { classWords, compare, levelOf, type ShownFigure, scoreWords, shownFigures } from './figure-words.ts';
+import { type Html, pipelineLink } from './page.ts';
+import { sparkline, type TrendPoint } from './sparkline.ts';
+import type { View } from './view.ts';
+import { dayWords, moment, percent } from './words.ts';
+
+export function tierSection(tier: TierOverview, view: View, at: number, index: number): Html {
+  const { figures, bars, barSeconds, failed, history } = tier;
+  const { window } = view;
+  const id = `tier-${index}`;
+  return html`<section class="tier" aria-labelledby="${id}"><header><h2 id="${id}">${tier.tier}</h2>
+<p class="small dim">${counted(tier.repos, 'repo')} over ${window.name}. ${coverageWords(figures)}</p></header>
+${
+  figures
+    ? html`<div class="tiles">${shownFigures.map((figure) => tile(figure, figures, tier, window, at))}</div>
+${barChart(`Deployments per ${unitOf(barSeconds)}`, bars, barSeconds)}
+<div class="behind">${failedDetails(failed, view)}
+<details><summary>As tables</summary>${barTable(bars, barSeconds)}${historyTable(tier, figures, at)}</details></div>`
+    : html`<p class="panel">No deployment in any window.</p>`
+}${history === null ? html`<p class="small dim">The trend is being worked out; it shows at one of the next visits.</p>` : ''}</section>`;
+}
+
+function coverageWords(figures: WindowFigures | null): Html {
+  if (!figures) return html``;
+  return figures.coverage === 1
+    ? html`All of that time is known.`
+    : html`<strong class="warn">Only ${percent(figures.coverage)} of that time is known:</strong> the figures are of that part.`;
+}
+
+function tile(
+  figure: ShownFigure,
+  figures: WindowFigures,
+  { history }: TierOverview,
+  window: Window,
+  at: number,
+): Html {
+  const value = figure.valueOf(figures);
+  const score = scoreOf(figures, window).figures[figure.key];
+  const shown = history ?? [];
+  const first = shown.findIndex((point) => point.figures !== null);
+  const points: TrendPoint[] = [
+    ...(first === -1 ? [] : shown.slice(first)).map((point) => ({
+      end: point.end,
+      value: point.figures && figure.valueOf(point.figures),
+    })),
+    { end: at, value },
+  ];
+  return html`<section class="tile"><h3>${figure.name}</h3>
+<p class="value">${value === null ? (figure.writeUnknown?.(figures) ?? '–') : figure.write(value)}</p>
+<p class="small dim">${figure.detail(figures)}</p>
+${change(figure, value, history?.at(-1)?.figures ?? null, window)}
+${sparkline(figure.name, points, figure.write)}
+${badge(figure.key, score)}</section>`;
+}
+
+const arrows = { up: '↑', down: '↓', same: '→' } as const;
+
+function change(
+  figure: ShownFigure,
+  value: number | null,
+  before: WindowFigures | null,
+  window: Window,
+): Html {
+  const earlier = before && figure.valueOf(before);
+  const found = compare(figure, value, earlier);
+  if (!found || earlier === null) return html`<p class="small dim">nothing to compare with</p>`;
+  const tone = found.direction === 'same' ? 'dim' : found.isBetter ? 'good' : 'bad';
+  const part = before && before.coverage < 1 ? `, known to ${percent(before.coverage)}` : '';
+  return html`<p class="small"><span class="${tone}">${arrows[found.direction]} ${found.words}</span><br><span class="dim">${figure.write(earlier)} in the ${window.name} before${part}</span></p>`;
+}
+
+/** The score on its colour, with the words of its class. */
+function badge(key: ScoredFigure, score: FigureScore | null): Html {
+  if (!score) return html`<p class="small dim">no score</p>`;
+  const mean = publishedMeans[key];
+  const title = `Quick Check: ${scoreWords(score)} of 10${score.class ? `, ${score.class.words}` : ''}. The mean of all who answered is ${mean}.`;
+  return html`<p class="small" title="${title}"><span class="score ${levelOf(score)}">${scoreWords(score)}</span> ${classWords(key, score) ?? `mean of all: ${mean}`}</p>`;
+}
+
+function failedDetails(failed: readonly FailedDeployment[], view: View): Html {
+  if (failed.length === 0) return html``;
+  return html`<details><summary>The latest ${counted(failed.length, 'failed deployment')}</summary>
+<div class="wide"><table class="narrow"><thead><tr><th scope="col">When</th><th scope="col">Repo</th><th scope="col">Pipeline</th><th scope="col">Why</th></tr></thead>
+<tbody>${failed.map(
+    (
+      one,
+    ) => html`<tr><td>${moment(one.at)}</td><th scope="row"><a href="${pipelineLink(one, view)}">${one.repo}</a></th>
+<td>${one.url === null ? `#${one.number}` : html`<a href="${one.url}">#${one.number}</a>`}</td><td class="nb">${one.causes.map(inlineMark)} ${causeWords(one.causes)}</td></tr>`,
+  )}</tbody></table></div></details>`;
+}
+
+function historyTable({ history, tier }: TierOverview, figures: WindowFigures, at: number): Html {
+  const earlier = (history ?? []).filter((point) => point.figures !== null);
+  const rows = [...earlier, { end: at, figures }].toReversed();
+  return html`<div class="wide"><table class="narrow"><caption>The figures of ${tier} at the end of each window, latest first</caption>
+<thead><tr><th scope="col">Window until</th>${shownFigures.map(({ name }) => html`<th scope="col" class="n">${name}</th>`)}<th scope="col" class="n">Known</th></tr></thead>
+<tbody>${rows.map(
+    ({ end, figures: shown }) =>
+      html`<tr><th scope="row">${dayWords(end)}</th>${shownFigures.map((figure) => {
+        const value = shown && figure.valueOf(shown);
+        return html`<td class="n nb">${value === null ? '–' : figure.write(value)}</td>`;
+      })}<td class="n nb">${percent(shown?.coverage ?? null)}</td></tr>`,
+  )}</tbody></table></div>`;
+}

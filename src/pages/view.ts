@@ -1,0 +1,48 @@
+/** What an overview shows, as its address says it: window, tier, search, order and moment. */
+
+import type { OverviewRequest, RowOrder } from '../core/overview.ts';
+import { iso } from '../util/moment.ts';
+
+export type View = OverviewRequest;
+
+/** The order in which a column is sorted first. */
+export const startsDescending: Readonly<Record<RowOrder, boolean>> = {
+  failing: true,
+  repo: false,
+  deployments: true,
+  lead_time: true,
+  fail_rate: true,
+  recovery: true,
+  rework: true,
+  last: true,
+};
+
+export const usualOrder: RowOrder = 'failing';
+
+/** `-` before the order turns it round. */
+export function sortText({ order, isDescending }: Pick<View, 'order' | 'isDescending'>): string {
+  return isDescending === startsDescending[order] ? order : `-${order}`;
+}
+
+export function readSort(text: string): Pick<View, 'order' | 'isDescending'> {
+  const isTurned = text.startsWith('-');
+  const order = (isTurned ? text.slice(1) : text) as RowOrder;
+  return { order, isDescending: startsDescending[order] !== isTurned };
+}
+
+/** The fields of a view's address; what is as usual is left out. */
+export function fieldsOf(view: View): Readonly<Record<string, string>> {
+  const sort = sortText(view);
+  return {
+    window: view.window.name,
+    ...(view.tier !== null && { tier: view.tier }),
+    ...(view.search !== '' && { repo: view.search }),
+    ...(sort !== usualOrder && { sort }),
+    ...(view.at !== null && { at: iso(view.at) }),
+  };
+}
+
+/** Relative to the overview. */
+export function viewLink(view: View, change: Partial<View> = {}): string {
+  return `./?${new URLSearchParams(fieldsOf({ ...view, ...change }))}`;
+}

@@ -1,0 +1,71 @@
+/**
+ * The trend of each tier for pages: what the history of figures gives, without a page waiting for it for long.
+ *
+ * What was worked out last is shown until a newer state has been gone through. A long history is not worked out again at
+ * once, so that it takes a tenth of the time at most.
+ */
+
+import type { FigureHistory, FigurePoint } from '../core/figure-history.ts';
+import type { Window } from '../core/policy.ts';
+import { StoreUnavailable } from '../store/store.ts';
+
+/** How long a page waits, in milliseconds. */
+const patienceMs = 40;
+const restFactor = 10;
+const mostKept = 100;
+
+interface Kept {
+  points: readonly FigurePoint[] | null;
+  running: Promise<void> | null;
+  /** Milliseconds: nothing is worked out again before. */
+  restsUntil: number;
+}
+
+/** `null`: it is being worked out. */
+export type Trends = (
+  tier: string,
+  window: Window,
+  ends: readonly number[],
+  isOfPast: boolean,
+) => Promise<readonly FigurePoint[] | null>;
+
+/** `nowMs`: of a clock that never goes back. */
+export function createTrends(history: FigureHistory, nowMs: () => number): Trends {
+  const kept = new Map<string, Kept>();
+
+  const workOut = async (one: Kept, tier: string, window: Window, ends: readonly number[]): Promise<void> => {
+    const began = nowMs();
+    try {
+      one.points = (await history({ repo: null, tier, window, ends })) ?? [];
+    } catch (error) {
+      // What was shown before is shown on; `/readyz` says why.
+      if (!(error instanceof StoreUnavailable)) throw error;
+    } finally {
+      const took = nowMs() - began;
+      one.restsUntil = took > patienceMs ? began + (1 + restFactor) * took : 0;
+      one.running = null;
+    }
+  };
+
+  return async (tier, window, ends, isOfPast) => {
+    const key = JSON.stringify([tier, window.name, isOfPast ? ends : null]);
+    const one: Kept = kept.get(key) ?? { points: null, running: null, restsUntil: 0 };
+    kept.delete(key);
+    kept.set(key, one);
+    const [oldest] = kept.keys();
+    if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
+    if (!one.running && nowMs() >= one.restsUntil) {
+      one.running = workOut(one, tier, window, ends);
+      // Whoever waits is told; nobody may be waiting any more.
+      one.running.catch(() => undefined);
+    }
+    if (one.running) await (isOfPast ? one.running : Promise.race([one.running, patience()]));
+    return one.points;
+  };
+}
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, patienceMs).unref();
+  });
+}
