@@ -3,6 +3,7 @@
 import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
 import type { Outcome } from '../core/deployment.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import type { KnownRows } from './known-rows.ts';
 import {
   changeColumns,
   changeEnds,
@@ -37,7 +38,11 @@ export const deploymentsByPipeline = (place: VerdictPlace) =>
 const groupedRows = 10_000;
 
 /** The pipelines, and what they are under the policy that has the place. */
-export function createPipelineTable({ run, get, all, allArrays }: Sql, place: VerdictPlace): NextPipelines {
+export function createPipelineTable(
+  { run, get, all, allArrays }: Sql,
+  known: KnownRows,
+  place: VerdictPlace,
+): NextPipelines {
   const insert = (table: string, columns: readonly string[]) =>
     `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
   const columns = [...pipelineColumns, ...verdictColumns(place)];
@@ -51,9 +56,9 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql, place: Ve
   const byPipeline = deploymentsByPipeline(place);
   const [deployments, reason, uncounted] = [`deployments${place}`, `reason${place}`, `uncounted${place}`];
   const putDeploymentSql = insert(deployments, deploymentRowColumns);
-  const putDeployments = async (pipeline: StoredPipeline): Promise<void> => {
-    const { repo, record } = pipeline;
-    await run(`DELETE FROM ${byPipeline} WHERE repo = ? AND number = ?`, repo, record.number);
+  const dropDeployments = (repo: number, number: number) =>
+    run(`DELETE FROM ${byPipeline} WHERE repo = ? AND number = ?`, repo, number);
+  const addDeployments = async (pipeline: StoredPipeline): Promise<void> => {
     for (const row of fromDeployments(pipeline)) await run(putDeploymentSql, ...row);
   };
   const isDeployment = 'outcome IS NOT NULL AND is_held = 0';
@@ -82,6 +87,7 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql, place: Ve
   };
   return {
     async get(repo, number) {
+      if (await known.isAboveAll(repo, number)) return null;
       const row = await get(
         `SELECT ${storedColumns} FROM pipelines WHERE repo = ? AND number = ?`,
         repo,
@@ -90,12 +96,18 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql, place: Ve
       return row ? ((await toPipelines([row]))[0] ?? null) : null;
     },
     async put(pipeline) {
+      const { repo, record } = pipeline;
+      const isNew = await known.isAboveAll(repo, record.number);
+      known.noteNumber(repo, record.number);
       await run(putSql, ...fromPipeline(pipeline), ...fromVerdict(pipeline));
-      await putDeployments(pipeline);
+      if (!isNew) await dropDeployments(repo, record.number);
+      await addDeployments(pipeline);
     },
     async reclassify(pipeline) {
-      await run(reclassifySql, ...fromVerdict(pipeline), pipeline.repo, pipeline.record.number);
-      await putDeployments(pipeline);
+      const { repo, record } = pipeline;
+      await run(reclassifySql, ...fromVerdict(pipeline), repo, record.number);
+      await dropDeployments(repo, record.number);
+      await addDeployments(pipeline);
     },
     async compare({ repo, number }, limit) {
       const rows = await all(
@@ -139,10 +151,12 @@ export function createPipelineTable({ run, get, all, allArrays }: Sql, place: Ve
       );
     },
     async commitOf(repo, id) {
+      if (!(await known.mayHaveCommitIds())) return id;
       const row = await get('SELECT commit_id FROM commit_ids WHERE repo = ? AND told = ?', repo, id);
       return row ? String(row['commit_id']) : id;
     },
     async putCommitId(repo, id, commit) {
+      known.noteCommitId();
       await run(
         'INSERT OR REPLACE INTO commit_ids (repo, told, commit_id) VALUES (?, ?, ?)',
         repo,

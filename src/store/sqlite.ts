@@ -8,6 +8,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Follow, targetKey } from '../core/poll-schedule.ts';
 import type { Pair } from '../core/series/pair.ts';
 import { createQueue } from '../util/serial-queue.ts';
+import { createKnownRows } from './known-rows.ts';
 import { fromRepo, toRepo, type VerdictPlace, verdictPlaces } from './rows.ts';
 import { createSession } from './session.ts';
 import { type Connection, openForExporter, openInMemory, openToRead } from './sqlite-file.ts';
@@ -76,7 +77,8 @@ const placeKey = 'verdicts';
 
 /** Gives the transaction as it is under the policy in force: which of two places has it may change with each commit. */
 function prepare(sql: Sql): () => Promise<Transaction> {
-  const [first, second] = verdictPlaces.map((place) => createPipelineTable(sql, place));
+  const known = createKnownRows(sql);
+  const [first, second] = verdictPlaces.map((place) => createPipelineTable(sql, known, place));
   if (!first || !second) throw new Error('There are two places');
   const transactions = {
     '': createTransaction(sql, first, second, '_b'),

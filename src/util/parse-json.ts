@@ -16,9 +16,12 @@ export const mostJsonValues = 40_000;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 export function parseJson(bytes: Uint8Array): ParsedJson {
-  const { values, isClosed } = scan(bytes);
-  if (!isClosed) return { kind: 'not_json' };
-  if (values > mostJsonValues) return { kind: 'too_many_values' };
+  // Each value takes at least a byte.
+  if (bytes.length > mostJsonValues) {
+    const { values, isClosed } = scan(bytes);
+    if (!isClosed) return { kind: 'not_json' };
+    if (values > mostJsonValues) return { kind: 'too_many_values' };
+  }
   try {
     return { kind: 'value', value: JSON.parse(utf8.decode(bytes)) };
   } catch {

@@ -52,6 +52,7 @@ const WireNewest = WirePipeline.pick({
   updated_at: true,
 });
 export type WireNewest = z.output<typeof WireNewest>;
+const NewestOrNone = WireNewest.nullish();
 
 /** Unix seconds, by either name; 0 if not told. */
 export function createdAt(row: Pick<WirePipeline, 'created' | 'created_at'>): number {
@@ -82,7 +83,7 @@ export const WireRepo = z
   })
   .transform((repo, context) => {
     const fullName = RepoName.safeParse(repo.full_name ?? `${repo.owner}/${repo.name}`);
-    const newest = WireNewest.nullish().safeParse(repo.last_pipeline, { error: describeIssue });
+    const newest = NewestOrNone.safeParse(repo.last_pipeline, { error: describeIssue });
     // A pipeline that cannot be read does not take its repo along.
     const oddPipeline = newest.success ? null : `last_pipeline: ${newest.error.issues[0]?.message ?? ''}`;
     const newestPipeline = newest.data ?? null;

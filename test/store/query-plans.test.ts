@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
+import { createKnownRows } from '../../src/store/known-rows.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { verdictPlaces } from '../../src/store/rows.ts';
 import { createPipelineTable } from '../../src/store/sqlite-pipelines.ts';
@@ -27,9 +28,9 @@ it.each(verdictPlaces)(
     const watched = Object.fromEntries(
       Object.entries(sql).map(([name, work]) => [name, explained(work)]),
     ) as unknown as Sql;
-    const table = createPipelineTable(watched, place);
+    const table = createPipelineTable(watched, createKnownRows(sql), place);
 
-    await table.put(aStoredPipeline());
+    for (let time = 0; time < 2; time++) await table.put(aStoredPipeline());
     await table.reclassify(aStoredPipeline());
     await table.compare({ repo: 1, number: 0 }, 1);
     await table.get(1, 1);
