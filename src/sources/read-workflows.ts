@@ -1,6 +1,6 @@
 /**
- * Reads in the background the workflows of pipelines that were stored without them, and that a rule on workflows or steps
- * could take: after a change of the policy, or an upgrade.
+ * Reads in the background the workflows of pipelines that were stored without them, and that decide: if a rule on workflows
+ * or steps could take the pipeline, or if an older version stored a failure that may have been a cancelled run.
  *
  * Newest first within the history, a few requests a second, whatever else goes on. Guarantees: each is asked for once; one
  * that Woodpecker no longer has, or has without workflows, is then known to have no parts.
@@ -9,15 +9,15 @@
 import { isWatched } from '../core/classification.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
-import { isUnread } from '../core/stored-pipeline.ts';
-import type { Ingest } from '../ingest/ingest.ts';
+import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
 import type { UnitOfWork } from '../ingest/unit-of-work.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
+import { type Clock, createBreath, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
 import { createRetries } from './backoff.ts';
 import { createNap } from './interruptible-sleep.ts';
+import { createOldFailures, type PipelinesToRead } from './old-failures.ts';
 
 export interface ReadWorkflowsOptions {
   readonly ingest: Ingest;
@@ -35,25 +35,43 @@ const longestPauseMs = 600_000;
 export async function readWorkflows(options: ReadWorkflowsOptions, signal: AbortSignal): Promise<never> {
   const { ingest, clock, log } = options;
   const nap = createNap({ ingest, clock }, 1_000);
+  const breathe = createBreath();
   const retries = createRetries(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
+  const isDue = ({ key }: Repo): boolean => retries.dueAt(key) <= clock.now();
+  const oldFailures = createOldFailures(ingest);
   /** Repos of which everything within the history was read, as of a version of the state. */
   const done = new Map<number, number>();
+  const next = async (): Promise<PipelinesToRead | null> => {
+    for (;;) {
+      const repo = nextRepo(ingest, (one) => done.get(one.key) !== ingest.state.version && isDue(one));
+      if (!repo) return oldFailures.next(isDue, readsPerSecond);
+      const numbers = await ingest.read((rows) =>
+        rows.pipelines.unread(repo.key, repo.horizon ?? 0, readsPerSecond),
+      );
+      if (numbers.length > 0) return { repo, numbers };
+      done.set(repo.key, ingest.state.version);
+      await breathe();
+    }
+  };
+  const nextUnlessStoreFails = async (): Promise<PipelinesToRead | null> => {
+    try {
+      return await next();
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return null;
+      throw error;
+    }
+  };
   for (;;) {
     signal.throwIfAborted();
-    const repo = nextRepo(ingest, ({ key }) => {
-      return done.get(key) !== ingest.state.version && retries.dueAt(key) <= clock.now();
-    });
-    if (!repo) {
+    const some = await nextUnlessStoreFails();
+    if (!some) {
       await nap(longestNapMs, signal);
       continue;
     }
     const startedAt = clock.now();
+    const { repo, numbers } = some;
     try {
-      const numbers = await ingest.read((rows) =>
-        rows.pipelines.unread(repo.key, repo.horizon ?? 0, readsPerSecond),
-      );
-      if (numbers.length === 0) done.set(repo.key, ingest.state.version);
-      else await readSome(options, repo, numbers, signal);
+      await readSome(options, repo, numbers, signal);
       retries.noteSuccess(repo.key);
     } catch (error) {
       signal.throwIfAborted();
@@ -109,7 +127,7 @@ async function readOne(client: WoodpeckerClient, repoId: number, number: number,
 /** What is stored is all there is, if Woodpecker has nothing newer. */
 async function giveUp(uow: UnitOfWork, repoKey: number, number: number): Promise<void> {
   const stored = await uow.tx.pipelines.get(repoKey, number);
-  if (!stored || !isUnread(stored)) return;
+  if (!stored || stored.record.hasWorkflows) return;
   const final: PipelineRecord = { ...stored.record, hasWorkflows: true };
   await uow.observe(repoKey, final, 'live');
 }

@@ -57,6 +57,7 @@ export function createBufferedPipelines(table: PipelineTable): BufferedPipelines
     latestUnread: upToDate(table.latestUnread),
     latestUnreadOfAll: upToDate(table.latestUnreadOfAll),
     unread: upToDate(table.unread),
+    oldFailures: upToDate(table.oldFailures),
     held: upToDateSlices(table.held),
     releaseHeld: upToDate(table.releaseHeld),
     firstCreatedAt: upToDate(table.firstCreatedAt),

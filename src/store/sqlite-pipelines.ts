@@ -266,6 +266,17 @@ export function createPipelineTable(
       );
       return rows.map((row) => Number(row['number']));
     },
+    async oldFailures(repo, after, limit) {
+      const rows = await all(
+        `SELECT number FROM pipelines INDEXED BY pipelines_old_failures
+           WHERE status = 'failure' AND has_workflows = 0 AND end_seen_at IS NULL AND repo = ? AND ${lastToldAt} > ?
+           ORDER BY number DESC LIMIT ?`,
+        repo,
+        after,
+        limit,
+      );
+      return rows.map((row) => Number(row['number']));
+    },
     async *held(repo) {
       const sql = `SELECT ${storedColumns} FROM pipelines INDEXED BY pipelines_held
         WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;

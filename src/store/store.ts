@@ -79,7 +79,7 @@ export interface Transaction {
 export interface Reading {
   readonly pipelines: Pick<
     PipelineTable,
-    'get' | 'deployments' | 'uncounted' | 'lowestUpdatedSince' | 'outcomes' | 'unread'
+    'get' | 'deployments' | 'uncounted' | 'lowestUpdatedSince' | 'outcomes' | 'unread' | 'oldFailures'
   >;
   readonly incidents: Pick<IncidentTable, 'get'>;
   readonly backfills: Pick<Transaction['backfills'], 'newest'>;
@@ -129,6 +129,11 @@ export interface PipelineTable {
   latestUnreadOfAll(): Promise<readonly (Pick<DeploymentPlace, 'repo' | 'tier'> & { readonly at: number })[]>;
   /** Numbers of a repo's pipelines that are unread in a tier and ended after `after` (Unix seconds), newest first. */
   unread(repo: number, after: number, limit: number): Promise<readonly number[]>;
+  /**
+   * Numbers of a repo's failures that ended after `after` (Unix seconds) and that a version which kept no workflows stored,
+   * newest first.
+   */
+  oldFailures(repo: number, after: number, limit: number): Promise<readonly number[]>;
   /** The held pipelines of a repo, by number. */
   held(repo: number): AsyncIterable<readonly StoredPipeline[]>;
   /** Ends the hold on all pipelines of a repo. */

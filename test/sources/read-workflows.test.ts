@@ -1,11 +1,11 @@
 /** Pipelines whose part decides: read once each, and in the background if they were stored without their workflows. */
 
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TierRule } from '../../src/core/policy.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
 import { dawn, type LiveHarness } from '../support/live-harness.ts';
-import { aPolicy } from '../support/records.ts';
+import { aClassification, aPolicy } from '../support/records.ts';
 import { createSharedWorld, shop } from '../support/shared-world.ts';
 
 const pause = 7_200;
@@ -109,4 +109,75 @@ it('a repo that cannot be seen says nothing of its pipelines', async () => {
   await clock.pass(600 * second);
   expect(unreadAt(harness)).toBeNull();
   expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 2 });
+});
+
+/** As a version that kept no workflows has stored it: a failure of 2.8.3, if it was a cancelled run too. */
+async function storeAsBefore({ ingest }: LiveHarness, ...numbers: readonly number[]): Promise<void> {
+  await ingest.submit(async ({ tx }) => {
+    for (const number of numbers) {
+      const stored = await tx.pipelines.get(1, number);
+      if (!stored) throw new Error(`${number} is not stored`);
+      const record = { ...stored.record, hasWorkflows: false, workflows: [], endSeenAt: null };
+      const at = record.finishedAt ?? 0;
+      const classification = aClassification({ tier: 'unassigned', outcome: 'failure', at });
+      await tx.pipelines.put({ ...stored, record, classification });
+    }
+  });
+}
+
+describe('failures that a version which kept no workflows has stored', () => {
+  /** The even ones were cancelled. */
+  async function start(count: number) {
+    const world = await createSharedWorld('2.8.3');
+    for (let i = 1; i <= count; i++) {
+      const finished = dawn - (count - i + 1) * pause;
+      const workflowError = i % 2 === 0 ? 'Canceled' : 'exit code 1';
+      const times = { created: finished - 60, started: finished - 50, finished, updated: finished };
+      world.woodpecker.addPipeline(shop, { status: 'failure', workflowError, ...times });
+    }
+    // They stand behind the page that every scan reads.
+    for (let i = 1; i <= 60; i++) world.woodpecker.addPipeline(shop, { created: dawn - pause + i });
+    const before = await world.live();
+    await storeAsBefore(before, ...Array.from({ length: count }, (_, index) => index + 1));
+    await before.stop();
+    return world;
+  }
+
+  it('are read once in the background, five a second, and cancelled runs among them no longer count', async () => {
+    const { clock, woodpecker, live } = await start(12);
+    let asked: number[] = [];
+    const harness = await live({ onCaughtUp: () => (asked = asks(woodpecker)) });
+    expect(asked).toEqual([]);
+    expect(harness.shown(shop)).toMatchObject({ lastFailure: dawn - pause });
+
+    harness.run('workflows');
+    await clock.pass(500);
+    expect(asks(woodpecker).sort((a, b) => a - b)).toEqual([8, 9, 10, 11, 12]);
+    await clock.pass(10 * second);
+    expect(asks(woodpecker)).toHaveLength(12);
+    expect(harness.ingest.state.tally.ignored('killed')).toBe(6);
+    expect(harness.shown(shop)).toMatchObject({ lastFailure: dawn - 2 * pause });
+    await harness.stop();
+
+    const again = await live();
+    again.run('workflows');
+    await clock.pass(60 * second);
+    expect(asks(woodpecker)).toEqual([]);
+  });
+
+  it('are asked for again later if Woodpecker did not answer, and not if it no longer has them', async () => {
+    const { clock, woodpecker, live } = await start(3);
+    woodpecker.deletePipeline(shop, 2);
+    const harness = await live();
+    const fault = woodpecker.fault({ match: /\/pipelines\/\d+$/, answer: { status: 400 } });
+    harness.run('workflows');
+    await clock.pass(2 * second);
+    fault.clear();
+    await clock.pass(60 * second);
+    expect(harness.shown(shop)).toMatchObject({ lastFailure: dawn - pause });
+    const records = await Promise.all(
+      [1, 2, 3].map((number) => harness.ingest.read((rows) => rows.pipelines.get(1, number))),
+    );
+    expect(records.map((stored) => stored?.record.hasWorkflows)).toEqual([true, true, true]);
+  });
 });

@@ -978,6 +978,24 @@ export function describeStore(
         });
       });
 
+      it('finds a repo’s failures without workflows of which no end was seen, the newest first', async () => {
+        await store.transact(async (tx) => {
+          const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+          const told = { status: 'failure', hasWorkflows: false, endSeenAt: null };
+          for (const number of [1, 2, 3]) {
+            await tx.pipelines.put(pipelineOf(one, number, { told: { ...told, finishedAt: 100 * number } }));
+          }
+          await tx.pipelines.put(pipelineOf(one, 4, { told: { ...told, hasWorkflows: true } }));
+          await tx.pipelines.put(pipelineOf(one, 5, { told: { ...told, endSeenAt: 1200 } }));
+          await tx.pipelines.put(pipelineOf(one, 6, { told: { ...told, status: 'success' } }));
+          await tx.pipelines.put(pipelineOf(two, 7, { told }));
+          expect(await tx.pipelines.oldFailures(one, 0, 10)).toEqual([3, 2, 1]);
+          expect(await tx.pipelines.oldFailures(one, 0, 2)).toEqual([3, 2]);
+          expect(await tx.pipelines.oldFailures(one, 200, 10)).toEqual([3]);
+          expect(await tx.pipelines.oldFailures(one, 300, 10)).toEqual([]);
+        });
+      });
+
       it('finds the lowest number updated since a moment, that moment included', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
