@@ -28,7 +28,7 @@ export function parsePolicy(yamlText: string): ParsedPolicy {
     problems.sort((a, b) => a.line - b.line);
     return { ok: false, problems: [...new Set(problems.map(({ line, text }) => `line ${line}: ${text}`))] };
   }
-  const { tiers, default_tier, windows, rework, lead_time, incidents } = parsed.data;
+  const { tiers, default_tier, windows, rework, lead_time, failures, incidents } = parsed.data;
   const { ignore_repos, ...deployments } = parsed.data.deployments;
   const policy: Policy = {
     tiers:
@@ -42,6 +42,15 @@ export function parsePolicy(yamlText: string): ParsedPolicy {
     },
     rework: { ...defaultPolicy.rework, ...rework },
     leadTime: { ...defaultPolicy.leadTime, ...lead_time },
+    failures: {
+      tiers: failures.tiers ?? defaultPolicy.failures.tiers,
+      rollbackSeconds: limitOf(failures.rollback, defaultPolicy.failures.rollbackSeconds),
+      fix: {
+        linkedSeconds: limitOf(failures.fix.linked, defaultPolicy.failures.fix.linkedSeconds),
+        ruleSeconds: limitOf(failures.fix.rule, defaultPolicy.failures.fix.ruleSeconds),
+      },
+      incidentSeconds: limitOf(failures.incident, defaultPolicy.failures.incidentSeconds),
+    },
     incidents: {
       staleSeconds: parseDurationSeconds(incidents.stale ?? '') ?? defaultPolicy.incidents.staleSeconds,
       rules: incidents.rules?.map(toIncidentRule) ?? defaultPolicy.incidents.rules,
@@ -50,6 +59,12 @@ export function parsePolicy(yamlText: string): ParsedPolicy {
       windows?.map((name) => ({ name, seconds: parseDurationSeconds(name) ?? 0 })) ?? defaultPolicy.windows,
   };
   return { ok: true, policy };
+}
+
+/** `null` switches a cause off, and what is left out has the default. */
+function limitOf(text: string | null | undefined, usual: number | null): number | null {
+  if (text === undefined) return usual;
+  return text === null ? null : parseDurationSeconds(text);
 }
 
 function toIncidentRule({ labels, ...place }: z.infer<typeof incidentRule>): IncidentRule {
@@ -142,6 +157,14 @@ const fallback = text(
   fallbackNoun,
 ).transform(() => 'created' as const);
 const leadTime = keys({ fallback: fallback.nullable().exactOptional() });
+const limit = duration.nullable().exactOptional();
+const fix = keys({ linked: limit, rule: limit });
+const failures = keys({
+  tiers: someOf(text()).exactOptional(),
+  rollback: limit,
+  fix: fix.prefault({}),
+  incident: limit,
+});
 const labelGlobs = text((value) =>
   value.split('|').includes('') ? `expected globs separated by |, got ${show(value)}` : null,
 );
@@ -172,6 +195,7 @@ const schema = keys({
   deployments: deployments.prefault({}),
   rework: rework.prefault({}),
   lead_time: leadTime.prefault({}),
+  failures: failures.prefault({}),
   incidents: incidents.prefault({}),
   windows: windows.exactOptional(),
 });
@@ -181,6 +205,8 @@ const keysUnder = new Map([
   ['deployments', Object.keys(deployments.shape)],
   ['rework', Object.keys(rework.shape)],
   ['lead_time', Object.keys(leadTime.shape)],
+  ['failures', Object.keys(failures.shape)],
+  ['failures.fix', Object.keys(fix.shape)],
   ['incidents', Object.keys(incidents.shape)],
   ['incidents.rules', Object.keys(incidentRule.shape)],
 ]);

@@ -9,6 +9,7 @@
 import { endOfRun } from './cancellation.ts';
 import { compareText } from './compare-text.ts';
 import type { Outcome } from './deployment.ts';
+import { revertedBy } from './failures/reverts.ts';
 import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
 import { matchesAnyPattern } from './message-patterns.ts';
 import { durationOf } from './our-clock.ts';
@@ -20,7 +21,7 @@ import type { TierReport } from './tier-report.ts';
 import { isPartRule, rulesFor, type Taken } from './tiers.ts';
 
 /** Raise it whenever the meaning of a record changes: stored pipelines are then classified anew at the next start. */
-export const classificationVersion = 3;
+export const classificationVersion = 4;
 
 export const ignoreReasons = [
   'repo',
@@ -37,6 +38,7 @@ export const ignoreReasons = [
   'no_timestamp',
   'not_reached',
   'no_parts',
+  'operator',
   'limit',
 ] as const;
 export type IgnoreReason = (typeof ignoreReasons)[number];
@@ -53,6 +55,8 @@ export type InTier = { readonly tier: string } & (
       /** `null`: not observed. */
       readonly durationSeconds: number | null;
       readonly isRework: boolean;
+      /** Commits that the message says it reverts. */
+      readonly reverts: readonly string[];
     }
   /** The pipeline goes on. */
   | { readonly kind: 'unfinished' }
@@ -87,12 +91,28 @@ export function classify(policy: Policy, repo: RepoScope, record: PipelineRecord
   return inTiers([...reported, ...others], 'tier');
 }
 
+/** Without the deployments that an operator marked to be ignored. */
+export function withMarks(
+  classification: Classification,
+  isIgnored: (tier: string) => boolean,
+): Classification {
+  const { tiers } = classification;
+  if (!tiers.some(({ tier }) => isIgnored(tier))) return classification;
+  const marked = tiers.map((one): InTier => {
+    const { tier, kind } = one;
+    return kind === 'deployment' && isIgnored(tier) ? { tier, kind: 'ignored', reason: 'operator' } : one;
+  });
+  return inTiers(marked, classification.reason ?? 'operator');
+}
+
 /** `reasonWithout`: why, if there is no tier. */
 export function inTiers(tiers: readonly InTier[], reasonWithout: IgnoreReason): Classification {
   const sorted = [...tiers].sort((a, b) => compareText(a.tier, b.tier));
   const reasons = sorted.flatMap((one) => (one.kind === 'ignored' ? one.reason : []));
   if (reasons.length < sorted.length) return { tiers: sorted, reason: null };
-  const strongest = (['killed', 'no_parts', 'not_reached'] as const).find((one) => reasons.includes(one));
+  const strongest = (['operator', 'killed', 'no_parts', 'not_reached'] as const).find((one) =>
+    reasons.includes(one),
+  );
   return { tiers: sorted, reason: strongest ?? reasons[0] ?? reasonWithout };
 }
 
@@ -120,6 +140,7 @@ function classifyIn(policy: Policy, { rule, isCertain }: Taken, record: Pipeline
     return {
       ...{ tier, kind: 'deployment', outcome, at, startedAt, durationSeconds },
       isRework: isRework(policy, record),
+      reverts: revertedBy(record.message),
     };
   };
   switch (record.status) {

@@ -15,6 +15,8 @@ export interface CommitRange {
   readonly added: readonly Commit[];
   /** Ids of those reachable from the base and not from the head: what a rollback or a forced push takes away. */
   readonly removed: readonly string[];
+  /** Ids of commits that the messages of those added say they revert; absent: none. */
+  readonly reverts?: readonly string[];
 }
 
 export interface Commit {

@@ -1,9 +1,9 @@
 /** Deployments of a window, counted in stretches of time: hours, days or weeks of UTC, whichever gives a legible chart. */
 
-import { type Cause, causes, causesOf } from './causes.ts';
 import type { Deployment } from './deployment.ts';
 import type { DeploymentBar } from './overview.ts';
 import type { Window } from './policy.ts';
+import { type Cause, causes } from './verdict.ts';
 import { isWithin } from './windows/window-content.ts';
 
 const hour = 3600;
@@ -37,7 +37,7 @@ export function createBarCounts(window: Window, at: number): BarCounts {
       const bar = counts[placeOf(deployment.at) - first];
       if (!bar) return;
       bar.deployments++;
-      const found = causesOf(deployment);
+      const found = deployment.verdict.causes;
       if (found.length > 0) bar.failed++;
       for (const cause of found) bar.byCause.set(cause, (bar.byCause.get(cause) ?? 0) + 1);
     },

@@ -11,12 +11,15 @@ import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './fig
 import { earliest, type Figure } from './figures/figure.ts';
 import { type Fold, stepFold } from './figures/fold.ts';
 import { figures } from './figures/index.ts';
-import { type Episode, recoveryTime } from './figures/recovery-time.ts';
+import { type BeyondSince, recoveryTime } from './figures/recovery-time.ts';
 import type { MissedPart } from './missed-part.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Window } from './policy.ts';
+import { countBefore } from './series/chunks.ts';
+import { type Episode, isEnded } from './verdict.ts';
 import {
   contributionOf,
+  contributionOfEpisode,
   createContentDraft,
   isWithin,
   type WindowContent,
@@ -114,16 +117,23 @@ export interface Question {
 }
 
 export interface Explaining {
-  /** Takes the next deployment in, in order of time; one beyond the window's end is left out. */
+  /** Takes the next deployment in, judged and in order of time; none may be later than the window's end. */
   add(deployment: Deployment): void;
   finish(): Explained;
 }
 
-const episodeAt = figures.indexOf(recoveryTime as Figure<unknown>);
+const beyondAt = figures.indexOf(recoveryTime as Figure<unknown>);
 const deliveredAt = figures.indexOf(changeLeadTime as Figure<unknown>);
 
-/** Explains one repo's deployments. `start`: the state before the first one that is added, at or before the window's begin. */
-export function createExplaining(start: Fold, { seconds, at, before, most }: Question): Explaining {
+/**
+ * Explains one repo's deployments. `start`: the state before the first one that is added, at or before the window's begin.
+ * `episodes`: those of failure, as they were known at the window's end.
+ */
+export function createExplaining(
+  start: Fold,
+  episodes: readonly Episode[],
+  { seconds, at, before, most }: Question,
+): Explaining {
   const draft = createContentDraft();
   const withoutLeadTime = { nothing_new: 0, pending: 0, unknown: 0 };
   let fold = start;
@@ -133,8 +143,6 @@ export function createExplaining(start: Fold, { seconds, at, before, most }: Que
   const isListed = (place: Place): boolean => !before || compareDeployments(place, before) < 0;
   return {
     add(deployment) {
-      if (deployment.at > at) return;
-
       const earlier = fold;
       fold = stepFold(fold, deployment);
       if (!isWithin(deployment, { seconds }, at)) return;
@@ -149,16 +157,23 @@ export function createExplaining(start: Fold, { seconds, at, before, most }: Que
       const delivery = deliveryOf(earlier.states[deliveredAt] as Delivered, deployment);
       if (delivery && delivery.kind !== 'known') withoutLeadTime[delivery.kind]++;
       if (!isListed(deployment)) return;
-      parts.push({ deployment, episode: episodePartOf(earlier, fold, deployment), delivery });
+      parts.push({ deployment, episode: episodePartOf(episodes, deployment), delivery });
       if (parts.length >= 2 * most) parts = parts.slice(-most);
     },
-    finish: () => ({
-      content: draft.finish(),
-      withoutLeadTime,
-      failingSince: (fold.states[episodeAt] as Episode).failingSince,
-      parts: parts.slice(-most),
-      beyond: { count: countBeyond, latest: beyond.slice(-most) },
-    }),
+    finish() {
+      for (const episode of episodes.filter(isEnded)) {
+        if (isWithin({ at: episode.end }, { seconds }, at)) draft.add(contributionOfEpisode(episode));
+      }
+      const last = episodes.at(-1);
+      const open = last && !isEnded(last) ? last.start : 0;
+      return {
+        content: draft.finish(),
+        withoutLeadTime,
+        failingSince: earliest([open, fold.states[beyondAt] as BeyondSince]),
+        parts: parts.slice(-most),
+        beyond: { count: countBeyond, latest: beyond.slice(-most) },
+      };
+    },
   };
 }
 
@@ -190,11 +205,14 @@ export function combineExplained(all: readonly Explained[], most: number): Expla
   };
 }
 
-function episodePartOf(before: Fold, after: Fold, { at }: Deployment): EpisodePart {
-  const { openedAt: since } = before.states[episodeAt] as Episode;
-  const { openedAt } = after.states[episodeAt] as Episode;
-  if (openedAt === 0) {
-    return since === 0 ? { kind: 'none' } : { kind: 'closed', since, recoverySeconds: at - since };
+function episodePartOf(episodes: readonly Episode[], { at, outcome, verdict }: Deployment): EpisodePart {
+  const begun = countBefore(episodes, ({ start }) => start > at);
+  const episode = episodes[begun - 1];
+  if (!episode) return { kind: 'none' };
+  const { start: since, end } = episode;
+  if (outcome === 'success' && end === at && since < at) {
+    return { kind: 'closed', since, recoverySeconds: at - since };
   }
-  return { kind: since === 0 ? 'opened' : 'continued', since: openedAt };
+  if (verdict.failure === null) return { kind: 'none' };
+  return { kind: since === at ? 'opened' : 'continued', since };
 }

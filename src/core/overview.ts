@@ -1,9 +1,9 @@
 /** What is failing, how each tier and repo does, and how that developed: of one moment, over one window. */
 
-import type { Cause } from './causes.ts';
 import type { ListedIncident } from './failures/listed-incident.ts';
 import type { FigurePoint } from './figure-history.ts';
 import type { Window } from './policy.ts';
+import type { Cause } from './verdict.ts';
 import type { WindowFigures } from './windows/window-figures.ts';
 
 export const rowOrders = [

@@ -3,7 +3,10 @@
  * checked is `config/policy-file.ts`'s business.
  */
 
+import type { FixLimits } from './failures/fixes.ts';
 import type { IncidentRule } from './failures/incident-rules.ts';
+import { type FailureRules, longestLimit, nothingLookedFor } from './failures/repair-search.ts';
+import { matchesAnyGlob } from './glob.ts';
 
 /** Events whose pipelines may count as deployments: all but pull requests. */
 export const deploymentEvents = ['push', 'tag', 'release', 'deployment', 'manual', 'cron'] as const;
@@ -51,6 +54,15 @@ export interface Policy {
     /** What stands in for a commit's time where it cannot be had: the creation of its first pipeline, or nothing. */
     readonly fallback: 'created' | null;
   };
+  /** Where a deployment that succeeded may still have failed, and how long after it that may show, in seconds. */
+  readonly failures: {
+    /** Globs; `null`: every tier that a rule names. */
+    readonly tiers: readonly string[] | null;
+    /** `null`, here and below: not looked for. */
+    readonly rollbackSeconds: number | null;
+    readonly fix: FixLimits;
+    readonly incidentSeconds: number | null;
+  };
   readonly incidents: {
     /** An alert that was not received again for longer than this no longer counts as open. */
     readonly staleSeconds: number;
@@ -78,6 +90,12 @@ export const defaultPolicy: Policy = {
     failure: ['failure'],
   },
   rework: { branches: ['hotfix/*'], message: ['^revert', '^hotfix'] },
+  failures: {
+    tiers: null,
+    rollbackSeconds: 7 * daySeconds,
+    fix: { linkedSeconds: 7 * daySeconds, ruleSeconds: daySeconds },
+    incidentSeconds: daySeconds,
+  },
   leadTime: { fallback: null },
   incidents: { staleSeconds: daySeconds, rules: [] },
   windows: [
@@ -87,12 +105,45 @@ export const defaultPolicy: Policy = {
   ],
 };
 
-/** If not, rework is unknown, which is not the same as a rate of 0. */
-export function looksForRework({ rework }: Pick<Policy, 'rework'>): boolean {
-  return rework.branches.length + rework.message.length > 0;
+/** The part of the policy that decides what is looked for. */
+export type LooksFor = Pick<Policy, 'rework' | 'tiers' | 'failures'>;
+
+/** Whether rework is looked for in a tier, or in any. If not, it is unknown, which is not the same as a rate of 0. */
+export function looksForRework(policy: LooksFor, tier?: string): boolean {
+  const { rework, failures, tiers } = policy;
+  if (rework.branches.length + rework.message.length > 0) return true;
+  const isOn = failures.rollbackSeconds !== null || failures.fix.linkedSeconds !== null;
+  const isAnywhere = failures.tiers ? failures.tiers.length > 0 : tiers.length > 0;
+  return isOn && (tier === undefined ? isAnywhere : looksForFailures(policy, tier));
+}
+
+/** Whether rollbacks, fixes and incidents are looked for in a tier. */
+function looksForFailures({ failures, tiers }: Pick<Policy, 'tiers' | 'failures'>, tier: string): boolean {
+  return failures.tiers ? matchesAnyGlob(failures.tiers, tier) : tiers.some((rule) => rule.tier === tier);
 }
 
 /** The longest window: how far back the exact state must see single deployments, in seconds. */
 export function longestWindowSeconds(policy: Policy): number {
   return Math.max(...policy.windows.map((window) => window.seconds));
+}
+
+/**
+ * How far back the exact state of a tier must see single deployments, in seconds: the longest window, and the longest time
+ * after which a deployment in it may turn out to have failed.
+ */
+export function retainedSeconds(policy: Policy, tier: string): number {
+  return longestWindowSeconds(policy) + longestLimit(failureRulesOf(policy, tier));
+}
+
+/** What is looked for in a tier. */
+export function failureRulesOf(
+  policy: Pick<Policy, 'tiers' | 'failures' | 'incidents'>,
+  tier: string,
+): FailureRules {
+  const { failures, incidents } = policy;
+  const { staleSeconds } = incidents;
+  if (!looksForFailures(policy, tier))
+    return { ...nothingLookedFor, incident: { withinSeconds: null, staleSeconds } };
+  const { rollbackSeconds, fix, incidentSeconds } = failures;
+  return { rollbackSeconds, fix, incident: { withinSeconds: incidentSeconds, staleSeconds } };
 }

@@ -44,6 +44,17 @@ export function endFollowed({ bornAt, askedAt }: Follow): number {
   return askedAt === null ? bornAt : askedAt - (askedAt - bornAt) / pausesPerAge;
 }
 
+/** What follows of a repo's pipelines may have as their target. */
+export function targetsOf({
+  woodpeckerId,
+  fullName,
+}: {
+  readonly woodpeckerId: number | null;
+  readonly fullName: string;
+}): readonly Follow['target'][] {
+  return woodpeckerId === null ? [fullName] : [woodpeckerId, fullName];
+}
+
 /** Key of a follow: what and where. */
 export function followKey({ target, number }: Pick<Follow, 'target' | 'number'>): string {
   return `${targetKey(target)}\n${number}`;

@@ -4,6 +4,7 @@ import type { Classification } from './classification.ts';
 import type { Change } from './commit-range.ts';
 import type { Deployment } from './deployment.ts';
 import type { PipelineRecord } from './pipeline.ts';
+import { fine, type Mark } from './verdict.ts';
 
 export interface StoredPipeline {
   /** Key of the repo. */
@@ -22,12 +23,13 @@ export interface StoredPipeline {
 
 /**
  * What the figures of a tier see of it; `null` if it does not count there, or not yet. `firstSeenAt`: creation of the
- * repo's first pipeline of the same commit, if it matters.
+ * repo's first pipeline of the same commit, if it matters. `mark`: what an operator said of it.
  */
 export function toDeployment(
   { repo, record, commit, classification, isHeld, credited, changes }: StoredPipeline,
   tier: string,
   firstSeenAt: number | null = null,
+  mark: Mark | null = null,
 ): Deployment | null {
   const found = isHeld ? undefined : classification.tiers.find((one) => one.tier === tier);
   if (found?.kind !== 'deployment') return null;
@@ -40,10 +42,18 @@ export function toDeployment(
     durationSeconds: found.durationSeconds,
     isRework: found.isRework,
     commit,
+    event: record.event,
+    branch: record.branch,
+    ref: record.ref,
+    isRestart: (record.parent ?? 0) > 0,
+    reverts: found.reverts,
+    mark,
     committedAt: record.committedAt,
     firstSeenAt,
     change: changes.get(tier) ?? null,
     credited: credited.get(tier) ?? 0,
+    repair: null,
+    verdict: fine,
   };
 }
 

@@ -6,26 +6,24 @@
 
 import { compareText } from '../core/compare-text.ts';
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
-import { startFold } from '../core/figures/fold.ts';
-import { knownGroundOf } from '../core/known-ground.ts';
-import { createTally } from '../core/pipeline-counts.ts';
 import { longestWindowSeconds } from '../core/policy.ts';
 import {
   createLedgerReplay,
+  createStandings,
   createWindowReplay,
   type Replay,
   type Standing,
-  standingOf,
-  stepStanding,
-  totalsOf,
   type WindowMember,
 } from '../core/series/history-replay.ts';
 import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
 import { shownTotals } from '../core/series/pair.ts';
 import { shownSeries } from '../core/series/samples.ts';
-import { createState } from '../core/series/state.ts';
+import { createState, type State } from '../core/series/state.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
-import { type IntakeMode, rulesOf } from '../ingest/ingest-options.ts';
+import { type IntakeMode, needsFirstSeen } from '../ingest/ingest-options.ts';
+import { readSeries } from '../ingest/read-deployments.ts';
+import { readBasics } from '../ingest/read-state.ts';
+import { startOfSeries } from '../ingest/series-start.ts';
 import {
   type Family,
   plainFamilies,
@@ -89,13 +87,14 @@ export async function planHistory(
   mode: IntakeMode,
   { from, to, stepSeconds, withWindows }: PlanOptions,
 ): Promise<readonly Chapter[]> {
-  const rules = rulesOf(mode);
-  const withFirstSeen = rules.leadTimeFallback === 'created';
+  const state = createState();
+  state.apply(await readBasics(tx, mode));
+  const withFirstSeen = needsFirstSeen(mode);
   const read: Read = (repoKeys, tier, after) => {
     const sliceRows = Math.min(mostRows, Math.max(fewestRows, Math.floor(rowsAtOnce / repoKeys.length)));
     return mergeSorted(
       repoKeys.map((repo) =>
-        readPair(tx, {
+        readSeries(tx.pipelines, state.markOf, {
           only: { repo, tier, ...(after !== undefined && { after }) },
           withFirstSeen,
           sliceRows,
@@ -110,16 +109,18 @@ export async function planHistory(
     Math.max(from, Math.min(...group.map(({ firstAt }) => justBefore(firstAt))));
   const longestSeconds = longestWindowSeconds(mode.policy);
   const start = from - longestSeconds;
-  const all = (await surveySeries(tx, mode, read, start)).filter((series) => beginOf([series]) < to);
+  const all = (await surveySeries(mode, read, state, start)).filter((series) => beginOf([series]) < to);
 
   const plain = plainFamilies(mode.policy).map(
     (family): Chapter => ({
       family,
-      sections: all.map((series) => ({
-        begin: beginOf([series]),
-        replay: () => mapReplay(createLedgerReplay(series), family.valuesOf),
-        deployments: () => read(series.repoKeys, series.tier, start),
-      })),
+      sections: all.flatMap((series) =>
+        partsOf(family).map((valuesOf) => ({
+          begin: beginOf([series]),
+          replay: () => mapReplay(createLedgerReplay(series), valuesOf),
+          deployments: () => read(series.repoKeys, series.tier, start),
+        })),
+      ),
     }),
   );
   if (!withWindows) return plain;
@@ -139,15 +140,15 @@ export async function planHistory(
       ofEach.flatMap(({ window, families }) => {
         const family = families[place];
         if (!family) return [];
-        const members = new Map(group.flatMap((series) => series.repoKeys.map((key) => [key, series])));
-        return {
+        const repoKeys = group.flatMap((series) => series.repoKeys);
+        return partsOf(family).map((valuesOf) => ({
           begin: beginOf(group),
           replay: () =>
-            mapReplay(createWindowReplay({ window, longestSeconds, members }), (share) =>
-              family.valuesOf(toSample(group[0], share)),
+            mapReplay(createWindowReplay({ window, longestSeconds, members: group }), (share) =>
+              valuesOf(toSample(group[0], share)),
             ),
-          deployments: () => read([...members.keys()], group[0].tier, start),
-        };
+          deployments: () => read(repoKeys, group[0].tier, start),
+        }));
       });
     return familiesOf(policy).map((family, place) => ({
       family,
@@ -178,57 +179,44 @@ export async function planHistory(
 }
 
 /** The series that are scraped and ever had a deployment, sorted by repo and tier; where they start, after `startAt`. */
-async function surveySeries(
-  tx: Transaction,
-  mode: IntakeMode,
-  read: Read,
-  startAt: number,
-): Promise<Series[]> {
-  const state = createState();
-  state.apply({
-    repos: await tx.repos.all(),
-    pairs: await tx.pairs.all(),
-    timelines: new Map(),
-    follows: new Map(),
-    tally: createTally(),
-  });
+async function surveySeries(mode: IntakeMode, read: Read, state: State, startAt: number): Promise<Series[]> {
   const found: Series[] = [];
   const shown = [...shownSeries(state)].sort(([a], [b]) => compareText(a, b));
   for (const [, { repo, pairs, knownSince }] of shown) {
     const tier = pairs[0]?.tier ?? '';
     const repos = state.reposByName(repo.fullName);
     const repoKeys = repos.map(({ key }) => key);
-    const standings = new Map(
-      repos.map((one): [number, Standing] => [
-        one.key,
-        { fold: startFold(rulesOf(mode), knownGroundOf(one)), totals: zeroTotals },
-      ]),
-    );
-    const starts = new Map(standings);
+    const start = startOfSeries(state, mode, repos, tier);
+    const standings = createStandings(start);
+    let starts: ReadonlyMap<number, Standing> | null = null;
     let firstAt: number | null = null;
+    let latestAt = 0;
     for await (const slice of read(repoKeys, tier)) {
       firstAt ??= slice[0]?.at ?? null;
       for (const deployment of slice) {
-        const standing = stepStanding(standingOf(standings, deployment), deployment);
-        standings.set(deployment.repo, standing);
-        if (deployment.at <= startAt) starts.set(deployment.repo, standing);
+        // One moment after the other: an episode that ended may go on later.
+        if (deployment.at > latestAt) standings.moveTo(latestAt);
+        latestAt = deployment.at;
+        if (deployment.at > startAt) starts ??= standings.copy();
+        standings.add(deployment);
       }
     }
     if (firstAt === null) continue;
+    standings.moveTo(latestAt);
+    starts ??= standings.copy();
     const totals = pairs.map(shownTotals).reduce(sumTotals);
-    const difference = differenceOf(totals, totalsOf(standings));
-    found.push({ repo: repo.fullName, tier, repoKeys, knownSince, starts, firstAt, difference });
+    const difference = differenceOf(totals, standings.totals());
+    found.push({ ...start, repo: repo.fullName, tier, repoKeys, knownSince, starts, firstAt, difference });
   }
   return found;
 }
 
-async function* readPair(
-  tx: Transaction,
-  selection: NonNullable<Parameters<Transaction['pipelines']['deployments']>[0]>,
-): AsyncGenerator<readonly Deployment[]> {
-  for await (const slice of tx.pipelines.deployments(selection)) {
-    yield slice.map(({ deployment }) => deployment);
-  }
+/** What a family has, by each cause if it has that label: a section is of one set of labels. */
+function partsOf<Sample>({ causes, valuesOf }: Family<Sample>): readonly Family<Sample>['valuesOf'][] {
+  if (!causes) return [valuesOf];
+  return causes.map(
+    (cause) => (sample) => valuesOf(sample).filter(({ labels }) => labels['cause'] === cause),
+  );
 }
 
 function mapReplay<A, B>(replay: Replay<A>, map: (sample: A) => B): Replay<B> {

@@ -1,7 +1,7 @@
 /** From what the core explains to the JSON that `schemas.ts` describes: names with underscores, times as ISO 8601. */
 
 import type { z } from 'zod';
-import type { Place } from '../core/deployment.ts';
+import type { Deployment, Place } from '../core/deployment.ts';
 import type { ExplainedPipeline, Explanation } from '../core/explain.ts';
 import type { IncidentList } from '../core/failures/listed-incident.ts';
 import type { MissedPart } from '../core/missed-part.ts';
@@ -68,7 +68,7 @@ function pipelineJson({
     ...pipeline,
     counted: true,
     outcome: deployment.outcome,
-    rework: deployment.isRework,
+    ...verdictJson(deployment),
     episode:
       episode.kind === 'none'
         ? episode
@@ -94,10 +94,39 @@ function missedPartJson({ workflows, steps, isPresent, stop }: MissedPart): Miss
   return { workflows: copy(workflows), steps: copy(steps), present: isPresent, stopped_at: stop };
 }
 
+function verdictJson({ verdict, repair, mark }: Deployment) {
+  const { causes, shownBy, incidents, failure, isRework } = verdict;
+  return {
+    failure:
+      causes.length === 0
+        ? null
+        : {
+            causes: [...causes],
+            shown_by: [...shownBy],
+            incidents: incidents.map(({ id, start, end }) => ({
+              id,
+              started: iso(start),
+              resolved: end === null ? null : iso(end),
+            })),
+            recovered: failure === null || failure.end === null ? null : iso(failure.end),
+            recovered_by: failure?.endedBy ?? null,
+            repaired_by: failure?.repairedBy ?? null,
+          },
+    repairs: repair && {
+      rolls_back: repair.undoes,
+      reverts: [...repair.reverts],
+      repairs: repair.repairs,
+    },
+    mark: mark?.kind ?? null,
+    rework: isRework,
+  };
+}
+
 export function figuresJson(figures: WindowFigures): FiguresJson {
   return {
     deployments: figures.deployments,
     failed_deployments: figures.failedDeployments,
+    failed_deployments_by_cause: figures.failedByCause,
     rework_deployments: figures.reworkDeployments,
     deployments_per_day: figures.deploymentsPerDay,
     change_fail_rate: figures.changeFailRate,

@@ -10,7 +10,7 @@ import type { Explain, ExplainRequest, Explanation } from '../core/explain.ts';
 import type { ListIncidents } from '../core/failures/listed-incident.ts';
 import type { FigureHistory } from '../core/figure-history.ts';
 import type { ShowOverview } from '../core/overview.ts';
-import type { Policy, Window } from '../core/policy.ts';
+import type { LooksFor, Policy, Window } from '../core/policy.ts';
 import { edition, publishedMeans, scoreOf } from '../core/quick-check-score.ts';
 import { nameKey } from '../core/repo.ts';
 import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
@@ -43,7 +43,7 @@ export interface ApiDependencies {
   readonly history: FigureHistory;
   readonly overview: ShowOverview;
   readonly listIncidents: ListIncidents;
-  readonly policy: Pick<Policy, 'windows' | 'rework'>;
+  readonly policy: LooksFor & Pick<Policy, 'windows'>;
   readonly nowSeconds: () => number;
 }
 
@@ -176,8 +176,8 @@ export function apiRoutes(
       const pairs = projected.series.filter(isWanted);
       if (pairs.length === 0 && (query.repo ?? query.tier) !== undefined)
         return noSuchSeries(projected, query);
-      const measure = (share: TierShare | null): Pick<PairFiguresJson, 'figures' | 'score'> => {
-        const figures = figuresIn(share, policy, window, now);
+      const measure = (share: TierShare | null, tier: string): Pick<PairFiguresJson, 'figures' | 'score'> => {
+        const figures = figuresIn(share, policy, tier, window, now);
         if (!figures) return { figures: null, score: null };
         return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window)) };
       };
@@ -185,13 +185,16 @@ export function apiRoutes(
         window: windowJson(window, now),
         quick_check: { edition, published_means: publishedMeans },
       };
-      const tiers = projected.tiers
-        .filter(isWanted)
-        .map((sample): z.infer<typeof TierFiguresJson> => ({ tier: sample.tier, ...measure(sample) }));
+      const tiers = projected.tiers.filter(isWanted).map(
+        (sample): z.infer<typeof TierFiguresJson> => ({
+          tier: sample.tier,
+          ...measure(sample, sample.tier),
+        }),
+      );
       const pairOf = ({ repo, tier, windows: share }: SeriesSample): PairFiguresJson => ({
         repo,
         tier,
-        ...measure(share),
+        ...measure(share, tier),
       });
       const body = ReadableStream.from(writeInPieces({ ...head, tiers }, 'pairs', pairs, pairOf));
       return new Response(body, { headers: { 'content-type': 'application/json' } });

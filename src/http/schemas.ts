@@ -8,6 +8,7 @@ import { ignoreReasons } from '../core/classification.ts';
 import { uncountedReasons } from '../core/explain.ts';
 import { markKinds } from '../core/failures/operator-mark.ts';
 import { scoredFigures } from '../core/quick-check-score.ts';
+import { causes } from '../core/verdict.ts';
 import type { BackfillSummary } from '../sources/backfill.ts';
 import { eventResults } from '../sources/event-labels.ts';
 
@@ -110,6 +111,9 @@ const timeFigure = z.strictObject({
 export const FiguresJson = z.strictObject({
   deployments: count.describe('Deployment frequency: deployments in the window, successful and failed'),
   failed_deployments: count,
+  failed_deployments_by_cause: z
+    .partialRecord(z.enum(causes), count)
+    .describe('A deployment may have several causes; causes without any are left out'),
   rework_deployments: count.nullable().describe('null if the policy does not look for rework'),
   deployments_per_day: z
     .number()
@@ -215,11 +219,30 @@ const episode = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('closed'), failing_since: instant, recovery_seconds: seconds }),
 ]);
 
+const failure = z.strictObject({
+  causes: z.array(z.enum(causes)),
+  shown_by: z.array(z.int()).describe('Numbers of the rollbacks and fixes that show it'),
+  incidents: z.array(z.strictObject({ id: z.string(), started: instant, resolved: instant.nullable() })),
+  recovered: instant.nullable().describe('null while it is open'),
+  recovered_by: z.enum(['deployment', 'incident', 'mark']).nullable(),
+  repaired_by: z.int().nullable().describe('Number of the deployment that repaired it'),
+});
+
 export const CountedPipelineJson = z.strictObject({
   ...pipeline,
   counted: z.literal(true),
   outcome: z.enum(['success', 'failure']),
-  rework: z.boolean(),
+  failure: failure.nullable().describe('null if nothing shows that it has failed'),
+  repairs: z
+    .strictObject({
+      rolls_back: z.int().nullable().describe('Number of the deployment that it rolls back'),
+      reverts: z.array(z.int()).describe('Numbers of the deployments whose commits it reverts'),
+      repairs: z.int().nullable().describe('Number of the deployment that it repairs by the rework rules'),
+    })
+    .nullable()
+    .describe('The deployments that it shows as failed; null if it shows none'),
+  mark: z.enum(['failed', 'fine']).nullable().describe('What an operator said of it'),
+  rework: z.boolean().describe('Whether it is an unplanned repair'),
   episode: episode.describe('Its part in the recovery time'),
   lead_time: leadTime.nullable().describe('What it brought; null for one that failed'),
 });

@@ -3,7 +3,6 @@
  * be had. One pipeline can then change what others bring: all that were deployed of the same commit.
  */
 
-import type { FigureRules } from '../core/figures/figure.ts';
 import type { Repo } from '../core/repo.ts';
 import type { Transaction } from '../store/store.ts';
 import type { SeriesChanges } from './series-changes.ts';
@@ -15,12 +14,7 @@ export interface CommitFirsts {
   watch(repo: Repo, commits: readonly string[], change: () => Promise<void>): Promise<void>;
 }
 
-export function createCommitFirsts(
-  tx: Transaction,
-  series: SeriesChanges,
-  { leadTimeFallback }: FigureRules,
-): CommitFirsts {
-  const doMatter = leadTimeFallback === 'created';
+export function createCommitFirsts(tx: Transaction, series: SeriesChanges, doMatter: boolean): CommitFirsts {
   const firsts: CommitFirsts = {
     of: async (repo, commit) =>
       doMatter && commit !== '' ? tx.pipelines.firstCreatedAt(repo, commit) : null,

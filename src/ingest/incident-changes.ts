@@ -44,6 +44,8 @@ export interface IncidentChanges {
   catchUp(): Promise<void>;
   /** The entries of a pair, as the transaction leaves them. */
   of(repo: Repo, tier: string): readonly BookEntry[];
+  /** Of repos that share a name, the one that deployed last has its incidents: judges the tier of all of them again. */
+  judgeSharers(repo: Repo, tier: string): void;
   /** Counts what has newly found its pair, and returns the entries that have changed. */
   finish(): Promise<readonly BookEntry[]>;
 }
@@ -78,6 +80,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     const kept = withoutOldTexts(tracked, policy, textsSince);
     await tx.incidents.put(kept);
     const entry = toBookEntry(trackedKey(kept), kept, policy);
+    for (const place of [entryAt(entry.key)?.place, entry.place]) if (place) judgeAgain(place);
     addedReports += entry.reports - (entryAt(entry.key)?.reports ?? 0);
     changed.set(entry.key, entry);
   };
@@ -98,7 +101,16 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
   const ownerOf = ({ name, tier, boundTo: bound }: BookPlace): number | null => {
     if (bound !== null) return series.isKnown(bound, tier) ? bound : null;
     const owners = repos.named(name).filter(({ key }) => series.isKnown(key, tier));
-    return state.lastDeployed(owners, tier)?.key ?? null;
+    return (
+      owners.reduce<Repo | null>(
+        (last, one) => (last && series.lastAt(last.key, tier) >= series.lastAt(one.key, tier) ? last : one),
+        null,
+      )?.key ?? null
+    );
+  };
+  const judgeAgain = ({ name, tier, boundTo: bound }: BookPlace): void => {
+    const keys = bound === null ? repos.named(name).map(({ key }) => key) : [bound];
+    for (const key of keys) series.judgeAgain(key, tier);
   };
 
   const admits = ({ place }: BookEntry): boolean => {
@@ -229,7 +241,14 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
       return isOwner ? [...boundTo(repo.key, tier), ...ofName] : boundTo(repo.key, tier);
     },
 
+    judgeSharers(repo, tier) {
+      const name = nameKey(repo.fullName);
+      const sharers = repos.named(name);
+      if (sharers.length > 1 && named(name, tier).length > 0) judgeAgain({ name, tier, boundTo: null });
+    },
+
     async finish() {
+      for (const repo of renamed) for (const tier of series.tiersOf(repo)) series.judgeAgain(repo, tier);
       const ofRenamed = [...renamed].flatMap((repo) => series.tiersOf(repo).map((tier) => ({ repo, tier })));
       for (const { repo, tier } of [...series.newlyKnown(), ...ofRenamed]) {
         const { fullName } = repos.at(repo);

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/environment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
-import type { Policy } from '../core/policy.ts';
+import { failureRulesOf, type Policy } from '../core/policy.ts';
 
 /** Many times what a busy server has under way; each costs some hundred bytes. */
 const mostHints = 10_000;
@@ -31,9 +31,14 @@ export interface Limits {
 
 export const noLimits: Limits = { pairs: Number.POSITIVE_INFINITY, hints: Number.POSITIVE_INFINITY };
 
-/** How figures read deployments under `mode`. */
-export function rulesOf({ policy, asksForge = false }: IntakeMode): FigureRules {
-  return { asksForge, leadTimeFallback: policy.leadTime.fallback };
+/** How figures read the deployments to a tier under `mode`. */
+export function rulesOf({ policy, asksForge = false }: IntakeMode, tier: string): FigureRules {
+  return { asksForge, leadTimeFallback: policy.leadTime.fallback, failures: failureRulesOf(policy, tier) };
+}
+
+/** Whether a deployment needs the creation of its commit's first pipeline. */
+export function needsFirstSeen({ policy }: IntakeMode): boolean {
+  return policy.leadTime.fallback === 'created';
 }
 
 /** How what is given says that observations are taken in, and read. */

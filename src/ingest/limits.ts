@@ -1,11 +1,12 @@
 /** What there is room for of that which comes in within one transaction: repos, pairs of repo and tier, hints. */
 
-import { type Classification, classify, inTiers, isWatched } from '../core/classification.ts';
+import { type Classification, classify, inTiers, isWatched, withMarks } from '../core/classification.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import { tiersByNameAlone } from '../core/tiers.ts';
 import { type IntakeMode, noLimits } from './ingest-options.ts';
 import type { FollowChanges } from './poll-changes.ts';
+import type { MarkOf } from './read-deployments.ts';
 import type { RepoChanges } from './repo-changes.ts';
 import type { Room } from './room.ts';
 import type { SeriesChanges } from './series-changes.ts';
@@ -24,13 +25,15 @@ export interface Held {
   readonly repos: RepoChanges;
   readonly follows: FollowChanges;
   readonly series: SeriesChanges;
+  /** Of a deployment, as of now. */
+  readonly markOf: MarkOf;
   /** Counts what was turned away. */
   readonly room: Room;
 }
 
 export function createAdmission(
   { policy, canAsk, limits = noLimits }: IntakeMode,
-  { repos, follows, series, room }: Held,
+  { repos, follows, series, markOf, room }: Held,
 ): Admission {
   const admitsPair = (repo: Repo, tier: string): boolean =>
     series.hasPair(repo.key, tier) || room.admits('pair', series.pairCount, limits.pairs);
@@ -42,7 +45,11 @@ export function createAdmission(
     },
     admitsHint: () => room.admits('hint', follows.count, limits.hints),
     classify(repo, record) {
-      const { tiers, reason } = classify(policy, repo, record);
+      const { number } = record;
+      const { tiers, reason } = withMarks(
+        classify(policy, repo, record),
+        (tier) => markOf({ repo: repo.key, number, tier })?.mark.kind === 'ignore',
+      );
       const admitted = tiers.filter(({ tier }) => {
         if (!admitsPair(repo, tier)) return false;
         series.reserve(repo.key, tier);

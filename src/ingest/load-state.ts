@@ -1,8 +1,8 @@
 /** From store to state at start. */
 
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
-import { figures } from '../core/figures/index.ts';
 import type { Policy } from '../core/policy.ts';
+import { ledgerMetrics } from '../core/series/ledger.ts';
 import { createState, type State, type StateChange } from '../core/series/state.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import { adoptPolicy, type TierChange } from './adopt-policy.ts';
@@ -39,12 +39,13 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
     const state = createState();
     state.apply(await readBasics(tx, mode));
 
-    if ((await tx.meta.get(ledgerKey)) !== ledgerFingerprint) {
+    const ledger = await tx.meta.get(ledgerKey);
+    if (ledger !== ledgerFingerprint) {
       // Entries that are new to the ledger begin at their exact totals, but for lead times, which a forge that is only now
-      // asked tells bit by bit. Before another policy: what that one finds adds nothing.
+      // asked reports bit by bit. Before another policy: what that one finds adds nothing.
       if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
       const uow = createUnitOfWork(tx, state, mode, now);
-      uow.rebuildAll();
+      uow.rebuildAll(new Set(ledger === null ? [] : JSON.parse(ledger)));
       state.apply({ ...(await uow.finish()), timelines: new Map() });
       await tx.meta.put(ledgerKey, ledgerFingerprint);
     }
@@ -55,7 +56,7 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
     }
     const uow = createUnitOfWork(tx, state, mode, now);
     await uow.incidents.catchUp();
-    await uow.marks.dropOldReasons();
+    await uow.dropOldReasons();
     state.apply({ ...(await uow.finish()), timelines: new Map() });
     state.apply({ timelines: await readTimelines(tx, state, mode, now) });
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
@@ -109,6 +110,4 @@ async function releaseAll(
 }
 
 /** Which entries the ledger has. */
-const ledgerFingerprint = JSON.stringify(
-  figures.flatMap(({ measures }) => measures.flatMap(({ ledger }) => (ledger ? [ledger.metric.name] : []))),
-);
+const ledgerFingerprint = JSON.stringify([...new Set(ledgerMetrics.map(({ name }) => name))]);

@@ -5,14 +5,10 @@
  */
 
 import { creditsAfterMove } from '../core/countable.ts';
-import type { FigureRules } from '../core/figures/figure.ts';
-import { startFold, stepFold } from '../core/figures/fold.ts';
-import { knownGroundOf } from '../core/known-ground.ts';
 import { mergeRecords } from '../core/pipeline.ts';
 import { nameKey, type Repo } from '../core/repo.ts';
 import {
   addDifference,
-  addedBy,
   addToTotals,
   differenceOf,
   greaterOf,
@@ -31,7 +27,6 @@ import type { SeriesChanges } from './series-changes.ts';
 
 export interface MergeContext {
   readonly tx: Transaction;
-  readonly rules: FigureRules;
   readonly repos: RepoChanges;
   readonly series: SeriesChanges;
   readonly incidents: IncidentChanges;
@@ -82,20 +77,15 @@ export async function mergeRepos(
 
 /** What pipelines that both repos have, and have counted, have added for `from`. */
 async function countedTwice(
-  { tx, rules }: MergeContext,
+  { tx, series }: MergeContext,
   from: Repo,
   into: Repo,
   tier: string,
 ): Promise<Totals> {
   let totals = zeroTotals;
-  let fold = startFold(rules, knownGroundOf(from));
-  const withFirstSeen = rules.leadTimeFallback === 'created';
-  for await (const slice of tx.pipelines.deployments({ only: { repo: from.key, tier }, withFirstSeen })) {
-    for (const { deployment } of slice) {
-      const same = await tx.pipelines.get(into.key, deployment.number);
-      if (same && hasCounted(same, tier)) totals = addToTotals(totals, addedBy(fold, deployment));
-      fold = stepFold(fold, deployment);
-    }
+  for (const { deployment, additions } of await series.addedBy(from.key, tier)) {
+    const same = await tx.pipelines.get(into.key, deployment.number);
+    if (same && hasCounted(same, tier)) totals = addToTotals(totals, additions);
   }
   return totals;
 }

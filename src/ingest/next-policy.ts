@@ -10,13 +10,13 @@ import { creditsWhenSettled } from '../core/countable.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { knownGroundOf } from '../core/known-ground.ts';
 import type { Tally } from '../core/pipeline-counts.ts';
-import { longestWindowSeconds } from '../core/policy.ts';
+import { retainedSeconds } from '../core/policy.ts';
 import { waived, zeroTotals } from '../core/series/ledger.ts';
 import { pairKey } from '../core/series/pair.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { changesFor, type StoredPipeline, tiersOf } from '../core/stored-pipeline.ts';
 import type { Compared, PipelineTable, Transaction } from '../store/store.ts';
-import { type IntakeMode, rulesOf } from './ingest-options.ts';
+import { type IntakeMode, needsFirstSeen, rulesOf } from './ingest-options.ts';
 import { createAdmission } from './limits.ts';
 import { createFollowChanges } from './poll-changes.ts';
 import { createRepoChanges } from './repo-changes.ts';
@@ -58,12 +58,21 @@ export function createNextPolicyWork(
   const tx: Transaction = { ...transaction, pipelines, pairs: noPairs };
   const repos = createRepoChanges(tx, next);
   const series = createSeriesChanges(tx, next, {
-    rules: rulesOf(mode),
-    cutoff: now - longestWindowSeconds(mode.policy),
+    rulesOf: (tier) => rulesOf(mode, tier),
+    withFirstSeen: needsFirstSeen(mode),
+    cutoffOf: (tier) => now - retainedSeconds(mode.policy, tier),
     groundOf: (repo) => knownGroundOf(repos.at(repo)),
+    markOf: state.markOf,
+    surroundingsOf: (repo, tier) => state.surroundingsOf(repo, tier, now),
   });
   const follows = createFollowChanges(tx, next, mode.policy, now);
-  const admission = createAdmission(mode, { repos, follows, series, room: createRoom() });
+  const admission = createAdmission(mode, {
+    repos,
+    follows,
+    series,
+    markOf: state.markOf,
+    room: createRoom(),
+  });
 
   return {
     async classify({ inForce, next: before }, isCounted) {

@@ -7,9 +7,9 @@ import type { Transaction } from '../store/store.ts';
 
 const key = 'policy';
 
-/** The part of a policy, and of how it is applied, that decides what a stored pipeline is. */
-export function policyFingerprint({ tiers, defaultTier, deployments, rework }: Policy): string {
-  return JSON.stringify([classificationVersion, tiers, defaultTier, deployments, rework]);
+/** The part of a policy, and of how it is applied, that decides what a stored pipeline is, and whether it has failed. */
+export function policyFingerprint({ tiers, defaultTier, deployments, rework, failures }: Policy): string {
+  return JSON.stringify([classificationVersion, tiers, defaultTier, deployments, rework, failures]);
 }
 
 /** The fingerprint of the policy in force; `null`: the store is new. */
@@ -26,13 +26,16 @@ export function putFingerprint(tx: Transaction, policy: Policy): Promise<void> {
  * earlier version of the exporter could read are left out.
  */
 export function policyInForce(fingerprint: string, configured: Policy): Policy {
-  const [, tiers, defaultTier, deployments, rework] = JSON.parse(fingerprint) as [
+  const [, tiers, defaultTier, deployments, rework, failures = configured.failures] = JSON.parse(
+    fingerprint,
+  ) as [
     version: number,
     tiers: Policy['tiers'],
     defaultTier: Policy['defaultTier'],
     deployments: Policy['deployments'],
     rework: Policy['rework'],
+    failures?: Policy['failures'],
   ];
   const message = rework.message.filter((pattern) => patternProblem(pattern) === null);
-  return { ...configured, tiers, defaultTier, deployments, rework: { ...rework, message } };
+  return { ...configured, tiers, defaultTier, deployments, failures, rework: { ...rework, message } };
 }

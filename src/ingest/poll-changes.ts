@@ -28,6 +28,8 @@ export interface FollowChanges {
    * Follows a pipeline to its end, and beyond if it was cut short. One that no policy can count is not worth asking for.
    */
   keepUp(repo: Repo, sight: Sight): Promise<void>;
+  /** All of them, as of now. */
+  all(): Iterable<Follow>;
   /** How many there are now. */
   readonly count: number;
   /** By `followKey`; `null` for one that was dropped. */
@@ -76,6 +78,10 @@ export function createFollowChanges(
         const follow = follows.get(known, number);
         if (follow) await follows.drop(follow);
       }
+    },
+    *all() {
+      for (const [key, follow] of state.follows) if (!changed.has(key)) yield follow;
+      for (const follow of changed.values()) if (follow) yield follow;
     },
     get count() {
       return count;

@@ -4,14 +4,15 @@ import { markKey } from '../core/failures/operator-mark.ts';
 import { trackedKey } from '../core/failures/tracked-incident.ts';
 import { knownGroundOf } from '../core/known-ground.ts';
 import { createTally } from '../core/pipeline-counts.ts';
-import { longestWindowSeconds, type Policy } from '../core/policy.ts';
+import { type Policy, retainedSeconds } from '../core/policy.ts';
 import { followKey } from '../core/poll-schedule.ts';
 import { type BookEntry, toBookEntry } from '../core/series/incident-book.ts';
 import { pairKey } from '../core/series/pair.ts';
-import { createTimelineBuilder, type Timeline } from '../core/series/reducer.ts';
+import { createTimelineBuilder, type Timeline, type TimelineBuilder } from '../core/series/reducer.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
-import { type IntakeMode, rulesOf } from './ingest-options.ts';
+import { type IntakeMode, needsFirstSeen, rulesOf } from './ingest-options.ts';
+import { readDeployments } from './read-deployments.ts';
 import { clockAheadKey } from './unit-of-work.ts';
 
 export async function readBasics(tx: Transaction, { policy, canAsk }: IntakeMode): Promise<StateChange> {
@@ -47,22 +48,36 @@ export async function readIncidents(tx: Transaction, policy: Policy): Promise<Bo
 
 export async function readTimelines(
   tx: Transaction,
-  { repos }: State,
+  state: State,
   mode: IntakeMode,
   now: number,
 ): Promise<Map<string, Timeline>> {
-  const cutoff = now - longestWindowSeconds(mode.policy);
-  const rules = rulesOf(mode);
-  const withFirstSeen = rules.leadTimeFallback === 'created';
-  const builders = new Map<string, ReturnType<typeof createTimelineBuilder>>();
-  for await (const slice of tx.pipelines.deployments({ withFirstSeen })) {
+  const builders = new Map<string, TimelineBuilder>();
+  const withFirstSeen = needsFirstSeen(mode);
+  for await (const slice of readDeployments(tx.pipelines, state.markOf, { withFirstSeen })) {
     for (const { tier, deployment } of slice) {
       const key = pairKey(deployment.repo, tier);
-      const repo = repos.get(deployment.repo);
-      const builder = builders.get(key) ?? createTimelineBuilder(rules, cutoff, repo && knownGroundOf(repo));
+      const builder = builders.get(key) ?? builderFor(state, mode, deployment.repo, tier, now);
       builders.set(key, builder);
       builder.add(deployment);
     }
   }
   return new Map([...builders].map(([key, builder]) => [key, builder.build()]));
+}
+
+/** Builds the timeline of a pair as it is at `now`, in Unix seconds. */
+export function builderFor(
+  state: State,
+  mode: IntakeMode,
+  repo: number,
+  tier: string,
+  now: number,
+): TimelineBuilder {
+  const known = state.repos.get(repo);
+  return createTimelineBuilder(
+    rulesOf(mode, tier),
+    now - retainedSeconds(mode.policy, tier),
+    state.surroundingsOf(repo, tier, now),
+    known && knownGroundOf(known),
+  );
 }

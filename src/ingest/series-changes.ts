@@ -8,27 +8,31 @@
 import type { Deployment } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
+import type { Surroundings } from '../core/series/judged.ts';
 import {
   addIncidents,
   addToTotals,
   type Credit,
   sumTotals,
   type Totals,
+  toReplay,
   zeroTotals,
 } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
 import {
+  compact,
   createTimeline,
+  type LedgerMode,
   type Reduction,
   reduceInSteps,
-  settle,
   type Timeline,
   type TimelineChange,
 } from '../core/series/reducer.ts';
-import type { State, StateChange } from '../core/series/state.ts';
+import { lastIn, type State, type StateChange } from '../core/series/state.ts';
 import { isUnread, type StoredPipeline, tiersOf as tiersIn, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import { createBreath } from '../util/clock.ts';
+import { type MarkOf, readSeries, shownMark } from './read-deployments.ts';
 
 export interface SeriesChanges {
   /** Tiers for which the repo has totals, known to the present policy or not. */
@@ -69,10 +73,19 @@ export interface SeriesChanges {
   moveGround(repo: number): void;
   /** Builds the series from the store at the next flush. */
   rebuild(repo: number, tier: string): void;
-  /** Until the next `flush`: leaves the pair's totals as they are, whatever a rebuilt series finds. */
-  settle(repo: number, tier: string): void;
-  /** Folds what has changed so far, and writes what that adds to the ledger. */
-  flush(): Promise<void>;
+  /** What each deployment of the series has added to the ledger, as far as what is known of it today tells. */
+  addedBy(repo: number, tier: string): Promise<readonly Credit[]>;
+  /** Judges the series again at the next flush. */
+  judgeAgain(repo: number, tier: string): void;
+  /** Unix seconds of the pair's last deployment; 0: there is none. */
+  lastAt(repo: number, tier: string): number;
+  /**
+   * Until the next `flush`: leaves the pair's totals as they are, whatever a rebuilt series finds. `metrics`: names of those
+   * that are left; all by default.
+   */
+  settle(repo: number, tier: string, metrics?: ReadonlySet<string>): void;
+  /** Folds what has changed so far, writes what that adds to the ledger, and returns the pairs. */
+  flush(): Promise<readonly Pick<Pair, 'repo' | 'tier'>[]>;
   /** Flushes, writes the pairs, and returns what the state must take over. */
   finish(): Promise<Pick<StateChange, 'timelines' | 'pairs' | 'unread'>>;
 }
@@ -87,23 +100,27 @@ interface SeriesChange {
 }
 
 export interface SeriesOptions {
-  readonly rules: FigureRules;
-  /** Unix seconds: where timelines may begin. */
-  readonly cutoff: number;
+  readonly rulesOf: (tier: string) => FigureRules;
+  readonly withFirstSeen: boolean;
+  /** Unix seconds: where timelines of a tier may begin. */
+  readonly cutoffOf: (tier: string) => number;
   /** Of a repo, as of now. */
   readonly groundOf: (repo: number) => KnownGround;
+  /** Of a deployment, as of now. */
+  readonly markOf: MarkOf;
+  /** Of a repo and tier, as of now. */
+  readonly surroundingsOf: (repo: number, tier: string) => Surroundings;
 }
 
 export function createSeriesChanges(
   tx: Transaction,
   state: State,
-  { rules, cutoff, groundOf }: SeriesOptions,
+  { rulesOf, withFirstSeen, cutoffOf, groundOf, markOf, surroundingsOf }: SeriesOptions,
 ): SeriesChanges {
-  const withFirstSeen = rules.leadTimeFallback === 'created';
   const pairs = new Map<string, Pair>();
   const changedTiers = new Map<number, Set<string>>();
   const changes = new Map<string, SeriesChange>();
-  const settled = new Set<string>();
+  const settled = new Map<string, ReadonlySet<string> | 'all'>();
   let added = 0;
   /** Repos in which pipelines became unread, or were read. */
   const withUnread = new Set<number>();
@@ -146,18 +163,25 @@ export function createSeriesChanges(
     const timeline = timelines.has(key) ? timelines.get(key) : state.timelines.get(key);
     const ground = groundOf(change.repo);
     // The clock was ahead when it was cut: the store alone still has what windows reach back to.
-    if (timeline && (timeline.baseEnd > cutoff || !isSameGround(timeline.base.ground, ground))) return null;
-    return reduce(timeline ?? createTimeline(rules, ground), {
+    const isCutShort = timeline && timeline.baseEnd > cutoffOf(change.tier);
+    if (timeline && (isCutShort || !isSameGround(timeline.base.ground, ground))) return null;
+    return reduce(timeline ?? createTimeline(rulesOf(change.tier), ground), {
       removed: all.flatMap(({ was }) => was ?? []),
       inserted: all.flatMap(({ now }) => now ?? []),
+      surroundings: surroundingsOf(change.repo, change.tier),
     });
   };
-  const foldFromStore = async ({ repo, tier }: SeriesChange): Promise<Reduction> => {
+  const foldFromStore = async (
+    { repo, tier }: Pick<Pair, 'repo' | 'tier'>,
+    ledger: LedgerMode = 'add',
+  ): Promise<Reduction> => {
     const inserted: Deployment[] = [];
-    for await (const slice of tx.pipelines.deployments({ only: { repo, tier }, withFirstSeen })) {
-      for (const { deployment } of slice) inserted.push(deployment);
+    for await (const slice of readSeries(tx.pipelines, markOf, { only: { repo, tier }, withFirstSeen })) {
+      for (const deployment of slice) inserted.push(ledger === 'replay' ? toReplay(deployment) : deployment);
     }
-    const reduction = await reduce(createTimeline(rules, groundOf(repo)), { removed: [], inserted });
+    const surroundings = surroundingsOf(repo, tier);
+    const start = createTimeline(rulesOf(tier), groundOf(repo));
+    const reduction = await reduce(start, { removed: [], inserted, surroundings, ledger });
     if (!reduction) throw new Error(`Repo ${repo} has a deployment to "${tier}" without a time`);
     return reduction;
   };
@@ -165,27 +189,32 @@ export function createSeriesChanges(
     for (const { deployment, additions } of credits) {
       await breathe();
       await tx.pipelines.setCredited({ ...deployment, tier }, deployment.credited);
-      if (settled.has(pairKey(deployment.repo, tier))) continue;
+      const left = settled.get(pairKey(deployment.repo, tier));
+      if (left === 'all') continue;
+      const added = left ? additions.filter(({ metric }) => !left.has(metric.name)) : additions;
       const pair = pairAt(deployment.repo, tier);
       setPair({
         isKnown: true,
         ...pair,
         repo: deployment.repo,
         tier,
-        totals: addToTotals(pair?.totals ?? zeroTotals, additions),
+        totals: addToTotals(pair?.totals ?? zeroTotals, added),
       });
     }
   };
 
-  const flush = async (): Promise<void> => {
+  const flush = async (): Promise<readonly Pick<Pair, 'repo' | 'tier'>[]> => {
     for (const [key, change] of changes) {
       const reduction =
         (change.isRebuilt ? null : await reduceChange(key, change)) ?? (await foldFromStore(change));
       await writeCredits(reduction.credits, change.tier);
-      timelines.set(key, compact(reduction.timeline, cutoff));
+      const timeline = compact(reduction.timeline, cutoffOf(change.tier));
+      timelines.set(key, isEmpty(timeline) ? null : timeline);
     }
+    const folded = [...changes.values()];
     changes.clear();
     settled.clear();
+    return folded;
   };
 
   const tiersOf = (repo: number): readonly string[] => [
@@ -245,7 +274,8 @@ export function createSeriesChanges(
     replace(repo, before, after, firstSeenAt) {
       for (const tier of new Set([...(before ? tiersIn(before) : []), ...tiersIn(after)])) {
         const was = before && toDeployment(before, tier);
-        const now = toDeployment(after, tier, firstSeenAt);
+        const mark = shownMark(markOf({ repo, number: after.record.number, tier }));
+        const now = toDeployment(after, tier, firstSeenAt, mark);
         if (was || now) move(repo, tier, was, now);
       }
       noteUnread(before, after);
@@ -256,8 +286,17 @@ export function createSeriesChanges(
     rebuild(repo, tier) {
       changeOf(repo, tier).isRebuilt = true;
     },
-    settle(repo, tier) {
-      settled.add(pairKey(repo, tier));
+    addedBy: async (repo, tier) => (await foldFromStore({ repo, tier }, 'replay')).credits,
+    judgeAgain(repo, tier) {
+      const key = pairKey(repo, tier);
+      if (timelines.get(key) ?? state.timelines.get(key)) changeOf(repo, tier);
+    },
+    lastAt(repo, tier) {
+      const key = pairKey(repo, tier);
+      return lastIn((timelines.has(key) ? timelines.get(key) : state.timelines.get(key)) ?? undefined);
+    },
+    settle(repo, tier, metrics) {
+      settled.set(pairKey(repo, tier), metrics ?? 'all');
     },
     flush,
     async finish() {
@@ -277,9 +316,6 @@ function identityOf({ repo, number }: Deployment): string {
   return `${repo}/${number}`;
 }
 
-/** `null` where nothing is left of it. */
-function compact(timeline: Timeline, cutoff: number): Timeline | null {
-  const oldest = timeline.recent[0];
-  if (!oldest && timeline.baseEnd === 0) return null;
-  return oldest && oldest.at <= cutoff ? settle(timeline, cutoff) : timeline;
+function isEmpty({ recent, baseEnd }: Timeline): boolean {
+  return recent.length === 0 && baseEnd === 0;
 }

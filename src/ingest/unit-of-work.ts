@@ -6,23 +6,25 @@
  */
 
 import { creditAtFirst, creditsAfterMove, creditsAtFirst, creditsWhenSettled } from '../core/countable.ts';
+import type { MarkPlace, StoredMark } from '../core/failures/operator-mark.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { isSameGround, knownGroundOf } from '../core/known-ground.ts';
 import { byOurClock } from '../core/our-clock.ts';
 import { isOver, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
-import { longestWindowSeconds } from '../core/policy.ts';
-import type { Follow } from '../core/poll-schedule.ts';
+import { retainedSeconds } from '../core/policy.ts';
+import { type Follow, targetsOf } from '../core/poll-schedule.ts';
 import type { Repo, RepoFacts } from '../core/repo.ts';
 import type { State, StateChange } from '../core/series/state.ts';
+import { surroundingsOf } from '../core/series/surroundings.ts';
 import { changesFor, isDeployment, type StoredPipeline, tiersOf } from '../core/stored-pipeline.ts';
 import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
 import type { Transaction } from '../store/store.ts';
 import { createCommitFirsts } from './first-pipeline-of-commit.ts';
 import { createForgeAnswers, type ForgeAnswers } from './forge-answers.ts';
 import { createIncidentChanges, type IncidentChanges } from './incident-changes.ts';
-import { type IntakeMode, noLimits, rulesOf } from './ingest-options.ts';
+import { type IntakeMode, needsFirstSeen, noLimits, rulesOf } from './ingest-options.ts';
 import { createAdmission } from './limits.ts';
-import { createMarkChanges, type MarkChanges } from './mark-changes.ts';
+import { createMarkChanges } from './mark-changes.ts';
 import { createFollowChanges } from './poll-changes.ts';
 import { createRepoChanges } from './repo-changes.ts';
 import { createRepoIdentity } from './repo-identity.ts';
@@ -38,7 +40,13 @@ export interface Observed {
 export interface UnitOfWork {
   readonly tx: Transaction;
   readonly incidents: IncidentChanges;
-  readonly marks: MarkChanges;
+  /** Replaces the mark of the same pipeline and tier; `false`: there is no room for one more. */
+  putMark(mark: StoredMark): Promise<boolean>;
+  dropMark(place: MarkPlace): Promise<void>;
+  /** Deletes reasons of marks that are too old. */
+  dropOldReasons(): Promise<void>;
+  /** Judges the timelines again whose judgement may be another by now. */
+  judgeAgain(): void;
   readonly forge: ForgeAnswers;
   repoById(woodpeckerId: number): Repo | null;
   repoByName(fullName: string): Repo | null;
@@ -58,8 +66,8 @@ export interface UnitOfWork {
   admitsHint(): boolean;
   putFollow(follow: Follow): Promise<void>;
   dropFollow(follow: Follow): Promise<void>;
-  /** Builds all series anew from the store, and adds to the ledger what they had nothing for before. */
-  rebuildAll(): void;
+  /** Builds all series anew from the store, and adds to the ledger what they find for metrics other than `known`. */
+  rebuildAll(known: ReadonlySet<string>): void;
   /** Classifies all stored pipelines of a repo anew. `settled`: what moves into a pair that exists adds nothing to it. */
   reclassify(repoKey: number, additions: 'credited' | 'settled'): Promise<void>;
   /** Stores by how many seconds Woodpecker's clock is ahead of ours: what is observed next is corrected by it. */
@@ -82,17 +90,24 @@ export function createUnitOfWork(
 ): UnitOfWork {
   const pipelines = createBufferedPipelines(transaction.pipelines);
   const tx: Transaction = { ...transaction, pipelines };
-  const rules = rulesOf(mode);
+  const withFirstSeen = needsFirstSeen(mode);
   const repos = createRepoChanges(tx, state);
   const follows = createFollowChanges(tx, state, mode.policy, now);
   const series = createSeriesChanges(tx, state, {
-    rules,
-    cutoff: now - longestWindowSeconds(mode.policy),
+    rulesOf: (tier) => rulesOf(mode, tier),
+    withFirstSeen,
+    cutoffOf: (tier) => now - retainedSeconds(mode.policy, tier),
     groundOf: (repo) => knownGroundOf(repos.at(repo)),
+    markOf: (place) => marks.get(place),
+    surroundingsOf(key, tier) {
+      const repo = repos.at(key);
+      return surroundingsOf(incidents.of(repo, tier), follows.all(), targetsOf(repo), now);
+    },
   });
   const room = createRoom();
-  const admission = createAdmission(mode, { repos, follows, series, room });
   const textsSince = mode.historySeconds == null ? 0 : now - mode.historySeconds;
+  const marks = createMarkChanges(tx, state, room, textsSince);
+  const admission = createAdmission(mode, { repos, follows, series, markOf: marks.get, room });
   const incidents = createIncidentChanges({
     tx,
     state,
@@ -104,8 +119,7 @@ export function createUnitOfWork(
     textsSince,
     now,
   });
-  const marks = createMarkChanges(tx, state, room, textsSince);
-  const firsts = createCommitFirsts(tx, series, rules);
+  const firsts = createCommitFirsts(tx, series, withFirstSeen);
   let tally = state.tally;
   let { clockAhead } = state;
   /** What the forge tells of the time before comes in later, bit by bit: counted then, it would look like news. */
@@ -130,10 +144,37 @@ export function createUnitOfWork(
     tally.count(pipeline, -1);
   };
 
+  /** What a pipeline is after its mark has changed. */
+  const markAgain = async ({ repo: key, number }: MarkPlace): Promise<void> => {
+    const before = await tx.pipelines.get(key, number);
+    if (!before) return;
+    const repo = repos.at(key);
+    const classification = admission.classify(repo, before.record);
+    const credited = creditsAfterMove(repo, before, before.record, classification);
+    const after = { ...before, classification, credited };
+    await putPipeline(before, after);
+    series.replace(key, before, after, await firsts.of(key, after.commit));
+  };
+
   const uow: UnitOfWork = {
     tx,
     incidents,
-    marks,
+    async putMark(mark) {
+      if (!(await marks.put(mark))) return false;
+      await markAgain(mark);
+      return true;
+    },
+    async dropMark(place) {
+      await marks.drop(place);
+      await markAgain(place);
+    },
+    dropOldReasons: marks.dropOldReasons,
+    judgeAgain() {
+      for (const key of state.judgedUntilBefore(now)) {
+        const pair = state.pairs.get(key);
+        if (pair) series.judgeAgain(pair.repo, pair.tier);
+      }
+    },
     forge: createForgeAnswers(tx, series, firsts),
     repoById: repos.byId,
     repoByName: (fullName) => repos.named(fullName)[0] ?? null,
@@ -215,7 +256,7 @@ export function createUnitOfWork(
       }
       await tx.pipelines.releaseHeld(repoKey);
       // Among what was held may be the first pipeline of a commit that is deployed already.
-      if (rules.leadTimeFallback === 'created') rebuildSeries(repo);
+      if (withFirstSeen) rebuildSeries(repo);
     },
 
     follow: follows.get,
@@ -223,8 +264,13 @@ export function createUnitOfWork(
     putFollow: follows.put,
     dropFollow: follows.drop,
 
-    rebuildAll() {
-      for (const repo of state.repos.values()) rebuildSeries(repos.at(repo.key));
+    rebuildAll(known) {
+      for (const repo of state.repos.values()) {
+        for (const tier of series.tiersOf(repo.key)) {
+          series.rebuild(repo.key, tier);
+          series.settle(repo.key, tier, known);
+        }
+      }
     },
 
     async reclassify(repoKey, additions) {
@@ -262,7 +308,7 @@ export function createUnitOfWork(
 
     turnedAway: room.turnedAway,
     async finish() {
-      await series.flush();
+      for (const { repo, tier } of await series.flush()) incidents.judgeSharers(repos.at(repo), tier);
       const changedIncidents = await incidents.finish();
       const folded = await series.finish();
       await pipelines.flush();
@@ -281,7 +327,6 @@ export function createUnitOfWork(
   };
   const identity = createRepoIdentity({
     tx,
-    rules,
     repos,
     series,
     incidents,

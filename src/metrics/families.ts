@@ -1,15 +1,18 @@
 /** Every metric of the figures: its name, type and help, and the values that a sample has of it. */
 
-import type { WindowMetric } from '../core/figures/figure.ts';
-import type { Policy } from '../core/policy.ts';
+import { causesLookedFor } from '../core/failures/judge.ts';
+import type { CounterMetric, WindowMetric } from '../core/figures/figure.ts';
+import { failureRulesOf, type Policy } from '../core/policy.ts';
 import type { IncidentSample } from '../core/series/incident-samples.ts';
 import {
   type HistogramTotals,
   incidentsTotal,
   type LedgerMetric,
+  ledgerKey,
   ledgerMetrics,
 } from '../core/series/ledger.ts';
 import { gauges, type SeriesSample } from '../core/series/samples.ts';
+import type { Cause } from '../core/verdict.ts';
 import { quantileOf } from '../core/windows/quantile.ts';
 import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
 import {
@@ -20,13 +23,15 @@ import {
 } from '../core/windows/window-content.ts';
 
 /** The part of the policy that decides which families there are. */
-export type ShownBy = Pick<Policy, 'windows' | 'rework'>;
+export type ShownBy = Pick<Policy, 'windows' | 'rework' | 'tiers' | 'failures' | 'incidents'>;
 
 export interface Family<Sample> {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly valuesOf: (sample: Sample) => readonly Value[];
+  /** The values of its label `cause`, if it has that. */
+  readonly causes?: readonly Cause[];
 }
 
 export interface Value {
@@ -44,17 +49,9 @@ export function seriesFamilies(policy: ShownBy): readonly Family<SeriesSample>[]
 export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
   const metrics = ledgerMetrics.filter((metric) => isShown(metric, policy));
   return [
-    ...metrics.flatMap((metric): Family<SeriesSample>[] =>
-      metric.type === 'counter'
-        ? [
-            {
-              ...metric,
-              valuesOf: ({ repo, tier, totals }) => [
-                { labels: { repo, tier }, value: totals.counters[metric.name] ?? 0 },
-              ],
-            },
-          ]
-        : [],
+    ...counterFamilies(
+      policy,
+      metrics.filter((metric) => metric.type === 'counter'),
     ),
     ...gauges.map(
       ({ name, help }, index): Family<SeriesSample> => ({
@@ -91,6 +88,39 @@ export function seriesWindowFamilies(policy: ShownBy): readonly Family<SeriesSam
   );
 }
 
+/** Counters of one name are one family. */
+function counterFamilies(policy: ShownBy, counters: readonly CounterMetric[]): Family<SeriesSample>[] {
+  const causesIn = causesByTier(policy);
+  return [...Map.groupBy(counters, ({ name }) => name)].map(([name, metrics]) => ({
+    name,
+    help: metrics[0]?.help ?? '',
+    type: 'counter',
+    ...causesOf(metrics),
+    valuesOf: ({ repo, tier, totals }) =>
+      metrics.flatMap((metric) => {
+        const { cause } = metric;
+        const isOn = cause ? causesIn(tier).includes(cause) : isShown(metric, policy, tier);
+        const value = totals.counters[ledgerKey(metric)] ?? 0;
+        return isOn ? [{ labels: { repo, tier, ...(cause && { cause }) }, value }] : [];
+      }),
+  }));
+}
+
+function causesOf(metrics: readonly { readonly cause?: Cause }[]): Pick<Family<never>, 'causes'> {
+  const causes = metrics.flatMap(({ cause }) => cause ?? []);
+  return causes.length > 0 ? { causes } : {};
+}
+
+/** What may show that a deployment to a tier has failed. */
+function causesByTier(policy: ShownBy): (tier: string) => readonly Cause[] {
+  const known = new Map<string, readonly Cause[]>();
+  return (tier) => {
+    const causes = known.get(tier) ?? causesLookedFor(failureRulesOf(policy, tier));
+    known.set(tier, causes);
+    return causes;
+  };
+}
+
 /** Of each tier over all its repos. */
 export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
   return windowFamilies<TierSample>(
@@ -121,7 +151,7 @@ function windowFamilies<Sample>(
   prefix: string,
   policy: ShownBy,
   shareOf: (sample: Sample) => TierShare | null,
-  labelsOf: (sample: Sample) => Readonly<Record<string, string>>,
+  labelsOf: (sample: Sample) => Readonly<Record<string, string>> & { readonly tier: string },
 ): Family<Sample>[] {
   const { windows } = policy;
   /** A family with what `valuesIn` gives for each window of a sample. */
@@ -129,7 +159,11 @@ function windowFamilies<Sample>(
     name: string,
     help: string,
     type: 'gauge' | 'summary',
-    valuesIn: (content: WindowContent, coverage: number) => readonly Omit<Value, 'metricName'>[],
+    valuesIn: (
+      content: WindowContent,
+      coverage: number,
+      tier: string,
+    ) => readonly Omit<Value, 'metricName'>[],
   ): Family<Sample> => ({
     name: `${prefix}${name}`,
     help,
@@ -138,7 +172,7 @@ function windowFamilies<Sample>(
       const share = shareOf(sample);
       if (!share) return [];
       return share.windows.flatMap((content, index) =>
-        valuesIn(content, share.coverage[index] ?? 0).map(({ value, labels }) => ({
+        valuesIn(content, share.coverage[index] ?? 0, labelsOf(sample).tier).map(({ value, labels }) => ({
           value,
           labels: { ...labelsOf(sample), window: windows[index]?.name ?? '', ...labels },
         })),
@@ -146,15 +180,19 @@ function windowFamilies<Sample>(
     },
   });
   return [
-    ...windowCounts.flatMap((metric, place) =>
-      isShown(metric, policy)
-        ? [
-            family(metric.name, `${metric.help}, in the window.`, 'gauge', ({ counts }) => [
-              { value: counts[place] ?? 0, labels: {} },
-            ]),
-          ]
-        : [],
-    ),
+    ...[...Map.groupBy(windowCounts, ({ name }) => name)].flatMap(([name, metrics]) => {
+      const [first] = metrics;
+      if (!first || !isShown(first, policy)) return [];
+      const counted = family(name, `${first.help}, in the window.`, 'gauge', ({ counts }, _, tier) =>
+        metrics.flatMap((metric) => {
+          const { cause } = metric;
+          const value = counts[windowCounts.indexOf(metric)] ?? 0;
+          const isPresent = cause ? value > 0 : isShown(metric, policy, tier);
+          return isPresent ? [{ value, labels: cause ? { cause } : {} }] : [];
+        }),
+      );
+      return [{ ...counted, ...causesOf(metrics) }];
+    }),
     ...windowDistributions.flatMap(({ name, samplesName, help }, place) => [
       family(name, `${help}: quantiles over the window.`, 'summary', ({ samples }) =>
         windowQuantiles.flatMap((quantile) => {
@@ -172,8 +210,9 @@ function windowFamilies<Sample>(
   ];
 }
 
-function isShown({ isLookedFor }: LedgerMetric | WindowMetric, policy: ShownBy): boolean {
-  return isLookedFor?.(policy) ?? true;
+/** Whether a metric is shown of a tier, or of any. */
+function isShown({ isLookedFor }: LedgerMetric | WindowMetric, policy: ShownBy, tier?: string): boolean {
+  return isLookedFor?.(policy, tier) ?? true;
 }
 
 function emptyHistogram(buckets: readonly number[]): HistogramTotals {

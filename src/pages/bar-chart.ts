@@ -3,8 +3,8 @@
 import { max } from 'd3-array';
 import { scaleLinear, scaleUtc } from 'd3-scale';
 import { html } from 'hono/html';
-import type { Cause } from '../core/causes.ts';
 import type { DeploymentBar } from '../core/overview.ts';
+import type { Cause } from '../core/verdict.ts';
 import { counted } from '../util/pluralize.ts';
 import { inOrder, legend, markPath, markWords } from './causes.ts';
 import type { Html } from './page.ts';

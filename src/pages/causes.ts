@@ -11,7 +11,7 @@ import {
   symbolTriangle,
 } from 'd3-shape';
 import { html } from 'hono/html';
-import { type Cause, causes } from '../core/causes.ts';
+import { type Cause, causes } from '../core/verdict.ts';
 import type { Html } from './page.ts';
 
 export type Mark = Cause | 'success';

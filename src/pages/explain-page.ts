@@ -10,6 +10,7 @@ import { counted } from '../util/pluralize.ts';
 import { missedPartWords } from './missed-part-words.ts';
 import { explainLink, type Html, renderPage } from './page.ts';
 import { reasonWords } from './reason-words.ts';
+import { pipelineLink, verdictWords } from './verdict-words.ts';
 import { age, duration, medianOf, moment, percent } from './words.ts';
 
 export interface ExplainPageOptions {
@@ -142,20 +143,21 @@ function pipelineRow({ place, record, url, verdict, missedPart }: ExplainedPipel
   return html`<tr${isCounted ? '' : html` class="dim"`}><td>${moment(place.at, now)}</td>
 <td class="nb">${url === null ? name : html`<a href="${url}">${name}</a>`} ${outcome(record.status, verdict)}</td>
 <td class="what">${what}</td>
-<td class="part">${isCounted ? partWords(verdict.part) : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;
+<td class="part">${isCounted ? partWords(verdict.part, url) : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;
 }
 
 function outcome(status: string, verdict: ExplainedPipeline['verdict']): Html {
   if (verdict.kind === 'uncounted') return html`${status}`;
-  return verdict.part.deployment.outcome === 'failure'
+  return verdict.part.deployment.verdict.causes.length > 0
     ? html`<span class="bad">${status}</span>`
     : html`<span class="good">${status}</span>`;
 }
 
-function partWords({ deployment, episode, delivery }: DeploymentPart): Html {
+function partWords({ deployment, episode, delivery }: DeploymentPart, url: string | null): Html {
   const sentences = [
+    ...verdictWords(deployment, (number) => pipelineLink(url, deployment.number, number)),
     episodeWords(episode),
-    deployment.isRework ? 'Unplanned repair.' : '',
+    deployment.verdict.isRework ? 'Unplanned repair.' : '',
     delivery ? deliveryWords(delivery) : '',
   ];
   return html`${sentences.filter((sentence) => sentence !== '').map((sentence) => html`<div>${sentence}</div>`)}`;

@@ -20,5 +20,6 @@ export const reasonWords: Readonly<Record<UncountedReason, string>> = {
   no_timestamp: 'nothing tells when it ended',
   not_reached: 'the part that deploys did not run',
   no_parts: 'Woodpecker has no workflows of it any more',
+  operator: 'an operator marked it to be ignored',
   limit: 'there was no room for another pair (DORA_MAX_PAIRS)',
 };

@@ -17,16 +17,18 @@ import {
   type Explanation,
   type UncountedReason,
 } from '../core/explain.ts';
-import { type Fold, startFold } from '../core/figures/fold.ts';
+import { longestLimit } from '../core/failures/repair-search.ts';
 import { knownGroundOf } from '../core/known-ground.ts';
 import { missedPart } from '../core/missed-part.ts';
+import type { Surroundings } from '../core/series/judged.ts';
 import { pairKey } from '../core/series/pair.ts';
+import { atBase, compact, createTimeline, reduceInSteps, type Timeline } from '../core/series/reducer.ts';
 import { findSeries } from '../core/series/samples.ts';
 import { coverageOf, knownSeconds, knownTimeOf } from '../core/windows/coverage.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
-import { rulesOf } from '../ingest/ingest-options.ts';
-import type { DeploymentSelection } from '../store/store.ts';
+import { needsFirstSeen, rulesOf } from '../ingest/ingest-options.ts';
+import { readSeries } from '../ingest/read-deployments.ts';
 import { createBreath } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
 
@@ -54,7 +56,8 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
       const repos = state.reposByName(request.repo).map(({ key }) => key);
       const ofRepos: Explained[] = [];
       for (const repo of repos) {
-        ofRepos.push(await explainDeployments(historyOf(ingest, repo, request, pipelines), request));
+        const timeline = await timelineAt(ingest, repo, request, pipelines);
+        if (timeline) ofRepos.push(await explainTimeline(timeline, request));
       }
       const explained = combineExplained(ofRepos, request.limit + 1);
       const uncounted = await readUncounted(pipelines, repos, request);
@@ -79,7 +82,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         tier,
         window,
         at,
-        figures: figuresOf(explained.content, ratio, known, ingest.mode.policy),
+        figures: figuresOf(explained.content, ratio, known, ingest.mode.policy, tier),
         withoutLeadTime: explained.withoutLeadTime,
         failingSince: explained.failingSince,
         uncounted: [...uncounted.counts]
@@ -94,53 +97,64 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
   return (request) => queue.run(() => answer(request));
 }
 
-/** A state, and the deployments after it, in order, that lead through the window. */
-interface History {
-  readonly start: Fold;
-  readonly slices: AsyncIterable<readonly Deployment[]> | Iterable<readonly Deployment[]>;
-}
-
-function historyOf(
+/** The series as it was known at the window's end: later deployments show nothing of earlier ones yet. */
+async function timelineAt(
   { mode, state }: Ingest,
   repo: number,
   { tier, window, at }: ExplainRequest,
   pipelines: Reading['pipelines'],
-): History {
-  const rules = rulesOf(mode);
+): Promise<Timeline | null> {
   const timeline = state.timelines.get(pairKey(repo, tier));
+  if (!timeline) return null;
+  const surroundings = state.surroundingsOf(repo, tier, at);
+  const isUpToEnd = (deployment: Deployment) => deployment.at <= at;
+  const breathe = createBreath();
+  const begin = at - window.seconds - longestLimit(timeline.rules.failures);
+  if (begin >= timeline.baseEnd) {
+    const inserted = timeline.recent.filter(isUpToEnd);
+    return reduceSlice(atBase(timeline), inserted, surroundings, breathe);
+  }
   const known = state.repos.get(repo);
-  const start = startFold(rules, known && knownGroundOf(known));
-  if (!timeline) return { start, slices: [] };
-  if (at - window.seconds >= timeline.baseEnd) return { start: timeline.base, slices: [timeline.recent] };
-  const withFirstSeen = rules.leadTimeFallback === 'created';
-  const slices = readDeployments(pipelines, { only: { repo, tier }, withFirstSeen });
-  return { start, slices };
+  let read = createTimeline(rulesOf(mode, tier), known && knownGroundOf(known));
+  const only = { repo, tier };
+  const withFirstSeen = needsFirstSeen(mode);
+  for await (const slice of readSeries(pipelines, state.markOf, { only, withFirstSeen })) {
+    const inserted = slice.filter(isUpToEnd);
+    read = compact(await reduceSlice(read, inserted, surroundings, breathe), begin);
+    if (inserted.length < slice.length) break;
+  }
+  return read;
 }
 
-async function* readDeployments(
-  pipelines: Reading['pipelines'],
-  selection: DeploymentSelection,
-): AsyncGenerator<readonly Deployment[]> {
-  for await (const slice of pipelines.deployments(selection)) {
-    yield slice.map(({ deployment }) => deployment);
+async function reduceSlice(
+  timeline: Timeline,
+  inserted: readonly Deployment[],
+  surroundings: Surroundings,
+  breathe: () => Promise<void>,
+): Promise<Timeline> {
+  const steps = reduceInSteps(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value?.timeline ?? timeline;
+    await breathe();
   }
 }
 
-async function explainDeployments(
-  { start, slices }: History,
+async function explainTimeline(
+  { base, recent, episodes }: Timeline,
   { window, at, before, limit }: ExplainRequest,
 ): Promise<Explained> {
   const breathe = createBreath();
   // One more than is listed tells whether there are more.
-  const explaining = createExplaining(start, { seconds: window.seconds, at, before, most: limit + 1 });
-  for await (const slice of slices) {
-    for (let from = 0; from < slice.length; from += deploymentsAtOnce) {
-      for (const deployment of slice.slice(from, from + deploymentsAtOnce)) {
-        if (deployment.at > at) return explaining.finish();
-        explaining.add(deployment);
-      }
-      await breathe();
-    }
+  const explaining = createExplaining(base, episodes, {
+    seconds: window.seconds,
+    at,
+    before,
+    most: limit + 1,
+  });
+  for (let from = 0; from < recent.length; from += deploymentsAtOnce) {
+    for (const deployment of recent.slice(from, from + deploymentsAtOnce)) explaining.add(deployment);
+    await breathe();
   }
   return explaining.finish();
 }

@@ -91,7 +91,13 @@ async function pointsOf(
       end: book.end,
       figures:
         content && knownTime
-          ? figuresOf(content, share?.coverage[0] ?? 0, knownSeconds(knownTime, window, book.end), policy)
+          ? figuresOf(
+              content,
+              share?.coverage[0] ?? 0,
+              knownSeconds(knownTime, window, book.end),
+              policy,
+              tier,
+            )
           : null,
     });
   }
@@ -107,9 +113,8 @@ async function addSeries(
   books: readonly { readonly end: number; readonly tier: TierWindows }[],
 ): Promise<number> {
   const { member, deployments } = readSeries(ingest, pipelines, series);
-  const members = new Map([...member.starts.keys()].map((repo) => [repo, member]));
   const longestSeconds = longestWindowSeconds(ingest.mode.policy);
-  const replay = createWindowReplay({ window, longestSeconds, members });
+  const replay = createWindowReplay({ window, longestSeconds, members: [member] });
   const breathe = createBreath();
   let samples = 0;
   let next = 0;

@@ -4,17 +4,17 @@
  * Guarantees: long work goes in slices; of several moments, a few are kept until the state changes.
  */
 
-import { causesOf } from '../core/causes.ts';
 import { compareText } from '../core/compare-text.ts';
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import { type BarCounts, createBarCounts } from '../core/deployment-bars.ts';
 import { counts } from '../core/known-ground.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
 import { countBefore } from '../core/series/chunks.ts';
-import { createLedgerReplay, createWindowReplay } from '../core/series/history-replay.ts';
+import { createStandings } from '../core/series/history-replay.ts';
 import { zeroTotals } from '../core/series/ledger.ts';
 import {
   findSeries,
+  gaugesOf,
   type Ingredients,
   type Projected,
   type Projection,
@@ -22,10 +22,12 @@ import {
   shownSeries,
 } from '../core/series/samples.ts';
 import type { State } from '../core/series/state.ts';
+import { coverageOf, knownTimeOf } from '../core/windows/coverage.ts';
 import { createTierWindows, type TierWindows } from '../core/windows/tier-windows.ts';
+import { windowsOf } from '../core/windows/window-content.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { createBreath } from '../util/clock.ts';
-import { readSeries, shareOf } from './read-series.ts';
+import { readSeries } from './read-series.ts';
 
 export interface Moment {
   /** Unix seconds. */
@@ -63,7 +65,11 @@ function createCollector(window: Window, at: number) {
       const found = tiers.get(tier) ?? { counts: createBarCounts(window, at), failed: [] };
       tiers.set(tier, found);
       found.counts.add(deployment);
-      if (causesOf(deployment).length === 0 || deployment.at <= at - window.seconds || deployment.at > at)
+      if (
+        deployment.verdict.causes.length === 0 ||
+        deployment.at <= at - window.seconds ||
+        deployment.at > at
+      )
         return;
       found.failed = [...found.failed, { repo, deployment }];
       if (found.failed.length >= 4 * mostFailed) found.failed = latestOf(found.failed);
@@ -124,7 +130,7 @@ export async function presentMoment({
     lastFailed({ repo, tier }) {
       const timelines = findSeries(state, repo, tier)?.timelines ?? [];
       const last = timelines.flatMap(
-        ({ recent }) => recent.findLast((deployment) => causesOf(deployment).length > 0) ?? [],
+        ({ recent }) => recent.findLast(({ verdict }) => verdict.causes.length > 0) ?? [],
       );
       return last.toSorted(compareDeployments).at(-1) ?? null;
     },
@@ -181,28 +187,47 @@ async function replayTo(
   const { repo, pairs } = ingredients;
   const tier = pairs[0]?.tier ?? '';
   const { member, deployments } = readSeries(ingest, pipelines, ingredients);
-  const members = new Map([...member.starts.keys()].map((key) => [key, member]));
-  const longestSeconds = longestWindowSeconds(ingest.mode.policy);
-  const windows = createWindowReplay({ window, longestSeconds, members });
-  const named = { repo: repo.fullName, tier };
-  const ledger = createLedgerReplay({ ...named, starts: member.starts, difference: zeroTotals });
+  const standings = createStandings(member);
   const breathe = createBreath();
-  let lastFailed: Deployment | null = null;
   let isAny = false;
   for await (const slice of deployments) {
-    for (const deployment of slice) {
-      if (deployment.at > at) break;
-      isAny = true;
-      windows.add(deployment);
-      ledger.add(deployment);
-      const ground = member.starts.get(deployment.repo)?.fold.ground;
-      if (ground && counts(ground, deployment)) onDeployment(repo.fullName, tier, deployment);
-      if (causesOf(deployment).length > 0) lastFailed = deployment;
+    const known = slice.filter((deployment) => deployment.at <= at);
+    for (const deployment of known) standings.add(deployment);
+    const last = known.at(-1);
+    if (last) standings.moveTo(last.at);
+    isAny ||= known.length > 0;
+    if (known.length < slice.length) break;
+    await breathe();
+  }
+  if (!isAny) return null;
+  standings.moveTo(at);
+  const { timelines } = standings;
+  let lastFailed: Deployment | null = null;
+  for (const { base, recent } of timelines) {
+    for (const deployment of recent) {
+      if (counts(base.ground, deployment)) onDeployment(repo.fullName, tier, deployment);
+      const isFailed = deployment.verdict.causes.length > 0;
+      if (isFailed && (!lastFailed || compareDeployments(deployment, lastFailed) > 0))
+        lastFailed = deployment;
     }
     await breathe();
   }
-  const { sample } = ledger.at(at);
-  if (!isAny || !sample) return null;
-  const share = shareOf(windows.at(at).sample, member.knownSince, window, at);
-  return { sample: { ...sample, windows: share }, lastFailed };
+  const longest = { name: '', seconds: longestWindowSeconds(ingest.mode.policy) };
+  const { windows, isAny: isShown } = windowsOf(timelines, [window, longest], at);
+  const { knownSince } = member;
+  const sample: SeriesSample = {
+    repo: repo.fullName,
+    tier,
+    gauges: gaugesOf(timelines),
+    totals: zeroTotals,
+    hasDeployed: true,
+    windows: isShown
+      ? {
+          windows: windows.slice(0, 1),
+          coverage: [coverageOf(knownSince, window, at).ratio],
+          knownTime: [knownTimeOf(knownSince, window, at)],
+        }
+      : null,
+  };
+  return { sample, lastFailed };
 }

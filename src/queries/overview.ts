@@ -5,7 +5,6 @@
  * older state: an overview does not wait for them for long.
  */
 
-import { causesOf } from '../core/causes.ts';
 import { compareText } from '../core/compare-text.ts';
 import type { Deployment } from '../core/deployment.ts';
 import type { ListedIncident, ListIncidents } from '../core/failures/listed-incident.ts';
@@ -91,7 +90,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       woodpeckerUrl === null || repoId === null
         ? null
         : `${woodpeckerUrl}/repos/${repoId}/pipeline/${number}`;
-    return { repo, tier, at, number, commit, causes: causesOf(deployment), url };
+    return { repo, tier, at, number, commit, causes: deployment.verdict.causes, url };
   };
 
   const failingOf = (moment: Moment, { repo, tier, ...sample }: SeriesSample): FailingPair => {
@@ -114,7 +113,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       tier,
       repos: ofTier.length,
       failing: ofTier.filter((one) => failingSince(one) > 0).length,
-      figures: figuresIn(sample, { ...policy, windows }, window, at),
+      figures: figuresIn(sample, { ...policy, windows }, tier, window, at),
       history: await trends(tier, window, ends, request.at !== null),
       bars: deployments?.counts.bars() ?? [],
       barSeconds: deployments?.counts.barSeconds ?? 0,
@@ -143,7 +142,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       tier: sample.tier,
       failingSince: failingSince(sample),
       lastAt: lastAt(sample),
-      figures: figuresIn(sample.windows, { ...policy, windows }, window, at),
+      figures: figuresIn(sample.windows, { ...policy, windows }, sample.tier, window, at),
     });
     const tiers = await Promise.all(
       tierNames.filter((tier) => isWanted({ tier })).map((tier) => tierOf(tier, moment, request)),

@@ -1,16 +1,15 @@
 /** The deployments of a series, read again from the store, and what a replay of them shows. */
 
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
-import { startFold } from '../core/figures/fold.ts';
-import { knownGroundOf } from '../core/known-ground.ts';
 import type { Window } from '../core/policy.ts';
-import type { Standing, WindowMember } from '../core/series/history-replay.ts';
-import { zeroTotals } from '../core/series/ledger.ts';
+import type { WindowMember } from '../core/series/history-replay.ts';
 import type { Ingredients } from '../core/series/samples.ts';
 import { knownTimeOf } from '../core/windows/coverage.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
-import { rulesOf } from '../ingest/ingest-options.ts';
+import { needsFirstSeen } from '../ingest/ingest-options.ts';
+import { readSeries as readDeploymentsOf } from '../ingest/read-deployments.ts';
+import { startOfSeries } from '../ingest/series-start.ts';
 import { mergeSorted } from '../util/merge-sorted.ts';
 
 /** What a replay shows of one window at `end`, kept beyond the replay's next step. */
@@ -30,34 +29,19 @@ export function shareOf(
   };
 }
 
-/** `starts`: before the first deployment. */
 export function readSeries(
   { state, mode }: Ingest,
   pipelines: Reading['pipelines'],
   { repo, pairs, knownSince }: Ingredients,
 ): { readonly member: WindowMember; readonly deployments: AsyncIterable<readonly Deployment[]> } {
-  const rules = rulesOf(mode);
   const tier = pairs[0]?.tier ?? '';
   const repos = state.reposByName(repo.fullName);
-  const starts = new Map(
-    repos.map((one): [number, Standing] => [
-      one.key,
-      { fold: startFold(rules, knownGroundOf(one)), totals: zeroTotals },
-    ]),
-  );
-  const withFirstSeen = rules.leadTimeFallback === 'created';
+  const withFirstSeen = needsFirstSeen(mode);
   const deployments = mergeSorted(
-    repos.map(({ key }) => readPair(pipelines, { only: { repo: key, tier }, withFirstSeen })),
+    repos.map(({ key }) =>
+      readDeploymentsOf(pipelines, state.markOf, { only: { repo: key, tier }, withFirstSeen }),
+    ),
     compareDeployments,
   );
-  return { member: { knownSince, starts }, deployments };
-}
-
-async function* readPair(
-  pipelines: Reading['pipelines'],
-  selection: NonNullable<Parameters<Reading['pipelines']['deployments']>[0]>,
-): AsyncGenerator<readonly Deployment[]> {
-  for await (const slice of pipelines.deployments(selection)) {
-    yield slice.map(({ deployment }) => deployment);
-  }
+  return { member: { ...startOfSeries(state, mode, repos, tier), knownSince }, deployments };
 }

@@ -76,13 +76,13 @@ export function createIncidents({
           reason,
           markedAt: nowSeconds(clock),
         };
-        return (await uow.marks.put(stored)) ? stored : 'limit';
+        return (await uow.putMark(stored)) ? stored : 'limit';
       }),
 
     unmark: ({ repo: name, number, tier }) =>
       ingest.submit(async (uow) => {
         const repo = await repoOfPipeline(uow, name, number);
-        if (repo) await uow.marks.drop({ repo: repo.key, number, tier });
+        if (repo) await uow.dropMark({ repo: repo.key, number, tier });
         return repo !== null;
       }),
   };

@@ -24,7 +24,7 @@ export async function dropOldTexts(
     try {
       await ingest.submit(async (uow) => {
         await uow.incidents.catchUp();
-        await uow.marks.dropOldReasons();
+        await uow.dropOldReasons();
       });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;

@@ -24,7 +24,7 @@ export async function findOlderLookups(
   { base, baseEnd }: Pick<Timeline, 'base' | 'baseEnd'>,
   most: number,
 ): Promise<readonly Lookup[]> {
-  const finder = createLookupFinder(beforeAll(rulesOf(ingest.mode)), base.ground, tier);
+  const finder = createLookupFinder(beforeAll(rulesOf(ingest.mode, tier)), base.ground, tier);
   let found: Lookup[] = [];
   let after: Deployment | null = null;
   for (;;) {

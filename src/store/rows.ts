@@ -7,6 +7,7 @@ import type { Deployment, Outcome } from '../core/deployment.ts';
 import { lastToldAt as toldAt } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import { fine } from '../core/verdict.ts';
 import { fromRecord, recordColumns, toRecord } from './record-rows.ts';
 import { numberOrNull, type SqlRow, type SqlValue, textOrNull } from './sql-values.ts';
 import type { TieredDeployment, Uncounted } from './store.ts';
@@ -58,6 +59,7 @@ export const deploymentRowColumns = [
   'branch',
   'ref',
   'is_restart',
+  'reverts',
   'is_held',
 ] as const;
 
@@ -89,6 +91,7 @@ export function fromDeployments({
         record.branch,
         record.ref,
         Number((record.parent ?? 0) > 0),
+        deployment && deployment.reverts.length > 0 ? deployment.reverts.join(' ') : null,
         Number(isHeld),
       ],
     ];
@@ -166,11 +169,17 @@ export const deploymentColumns = [
   'credited',
   commitOf('commit_sha', 'deployments.repo'),
   'committed_at',
+  'event',
+  'branch',
+  'ref',
+  'is_restart',
+  'reverts',
 ].join(', ');
 
 export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
   const [repo, tier, at, number, outcome, startedAt, duration, isRework, credited, ...others] = row;
-  const [commit, committedAt, firstSeenAt, base, head, commits] = others;
+  const [commit, committedAt, event, branch, ref, isRestart, reverts, ...beside] = others;
+  const [firstSeenAt, base, head, commits] = beside;
   const deployment: Deployment = {
     repo: repo as number,
     number: number as number,
@@ -181,11 +190,38 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
     isRework: isRework === 1,
     credited: credited as number,
     commit: commit as string,
+    event: shared(event),
+    branch: shared(branch),
+    ref: shared(ref),
+    isRestart: isRestart === 1,
+    reverts: toReverts(reverts),
+    mark: null,
     committedAt: committedAt as number | null,
     firstSeenAt: firstSeenAt as number | null,
     change: toChange(base, head, commits),
+    repair: null,
+    verdict: fine,
   };
   return { tier: tier as string, deployment };
+}
+
+const mostShared = 10_000;
+const sharedTexts = new Map<string, string>();
+
+/** One string for all that are equal: deployments have few branches, and there may be a million of them. */
+function shared(value: SqlValue | undefined): string | null {
+  if (typeof value !== 'string') return null;
+  const known = sharedTexts.get(value);
+  if (known !== undefined) return known;
+  if (sharedTexts.size === mostShared) sharedTexts.clear();
+  sharedTexts.set(value, value);
+  return value;
+}
+
+const noReverts: readonly string[] = [];
+
+function toReverts(value: SqlValue | undefined): readonly string[] {
+  return typeof value === 'string' ? value.split(' ') : noReverts;
 }
 
 /** The core's `lastToldAt`, as the index has it. */
@@ -237,7 +273,7 @@ export function toRepo(row: SqlRow): Repo {
 export function fromRange(range: CommitRange | null): string | null {
   if (!range) return null;
   const added = range.added.map(({ id, committedAt, isMerge }) => [id, committedAt, Number(isMerge)]);
-  return JSON.stringify({ added, removed: range.removed });
+  return JSON.stringify({ added, removed: range.removed, reverts: range.reverts });
 }
 
 function toChange(
@@ -250,13 +286,15 @@ function toChange(
 }
 
 function toRange(json: string): CommitRange {
-  const { added, removed } = JSON.parse(json) as {
+  const { added, removed, reverts } = JSON.parse(json) as {
     added: readonly [id: string, committedAt: number, isMerge: 0 | 1][];
     removed: readonly string[];
+    reverts?: readonly string[];
   };
   return {
     added: added.map(([id, committedAt, isMerge]) => ({ id, committedAt, isMerge: isMerge === 1 })),
     removed,
+    ...(reverts && { reverts }),
   };
 }
 
@@ -284,6 +322,7 @@ function toClassification(row: SqlRow, place: VerdictPlace, deployments: readonl
       startedAt: numberOrNull(one['started_at']),
       durationSeconds: numberOrNull(one['duration']),
       isRework: one['is_rework'] === 1,
+      reverts: toReverts(one['reverts']),
     }),
   );
   return {

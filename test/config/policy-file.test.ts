@@ -42,6 +42,11 @@ rework:
   branches: [hotfix/*]
   message: ["^revert", '\\bhotfix\\b']
 lead_time: {fallback: created}
+failures:
+  tiers: [production, "!staging"]
+  rollback: 2d
+  fix: {linked: null, rule: 12h}
+  incident: null
 incidents:
   stale: 2d
   rules:
@@ -77,6 +82,12 @@ describe('parsePolicy', () => {
       },
       rework: { branches: ['hotfix/*'], message: ['^revert', '\\bhotfix\\b'] },
       leadTime: { fallback: 'created' },
+      failures: {
+        tiers: ['production', '!staging'],
+        rollbackSeconds: 2 * 86_400,
+        fix: { linkedSeconds: null, ruleSeconds: 43_200 },
+        incidentSeconds: null,
+      },
       incidents: {
         staleSeconds: 2 * 86_400,
         rules: [
@@ -303,6 +314,12 @@ describe('parsePolicy on broken YAML', () => {
 });
 
 describe('rules for alerts', () => {
+  it('leave out of failures what the default says', () => {
+    expect(policyOf('failures: {fix: {linked: 1d}}').failures).toEqual({
+      ...defaultPolicy.failures,
+      fix: { linkedSeconds: 86_400, ruleSeconds: 86_400 },
+    });
+  });
   it('leave out of incidents what the default says', () => {
     const { incidents } = policyOf(
       'incidents: {rules: [{labels: {team: web}, repo: a/b, tier: production}]}',

@@ -2,17 +2,22 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../src/core/deployment.ts';
 import { createExplaining, type Question } from '../../src/core/explain.ts';
-import type { FigureRules } from '../../src/core/figures/figure.ts';
+import { defaultRules, type FigureRules } from '../../src/core/figures/figure.ts';
+import { nothingAround } from '../../src/core/series/judged.ts';
 import { createTimeline, reduce, type Timeline } from '../../src/core/series/reducer.ts';
 import { windowsOf } from '../../src/core/windows/window-content.ts';
 import { anyDeployments } from '../support/arbitraries.ts';
 import { aDeployment } from '../support/records.ts';
 
-const withForge: FigureRules = { asksForge: true, leadTimeFallback: null };
-const withReports: FigureRules = { asksForge: false, leadTimeFallback: null };
+const withForge: FigureRules = { ...defaultRules, asksForge: true, leadTimeFallback: null };
+const withReports: FigureRules = { ...defaultRules, asksForge: false, leadTimeFallback: null };
 
 function timelineOf(deployments: readonly Deployment[], rules: FigureRules): Timeline {
-  const reduction = reduce(createTimeline(rules), { removed: [], inserted: deployments });
+  const reduction = reduce(createTimeline(rules), {
+    removed: [],
+    inserted: deployments,
+    surroundings: nothingAround,
+  });
   if (!reduction) throw new Error('The change reaches into the base');
   return reduction.timeline;
 }
@@ -22,8 +27,9 @@ function explain(
   question: Partial<Question> = {},
   rules: FigureRules = withReports,
 ) {
-  const { base, recent } = timelineOf(deployments, rules);
-  const explaining = createExplaining(base, {
+  const known = deployments.filter(({ at }) => at <= (question.at ?? 2000));
+  const { base, recent, episodes } = timelineOf(known, rules);
+  const explaining = createExplaining(base, episodes, {
     seconds: 1000,
     at: 2000,
     before: null,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../src/core/deployment.ts';
 import { defaultRules } from '../../src/core/figures/figure.ts';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
+import { nothingAround } from '../../src/core/series/judged.ts';
 import { createTimeline, reduce, settle, type Timeline } from '../../src/core/series/reducer.ts';
 import { aDeployment } from '../support/records.ts';
 
@@ -11,6 +12,7 @@ const timelineOf = (rules: typeof asking, ...deployments: Partial<Deployment>[])
   const reduction = reduce(createTimeline(rules), {
     removed: [],
     inserted: deployments.map((told) => aDeployment(told)),
+    surroundings: nothingAround,
   });
   if (!reduction) throw new Error('The change reaches into the base');
   return reduction.timeline;

@@ -12,6 +12,7 @@ const time = (median: number) => ({ samples: 1, median, p95: median });
 function someFigures(overrides: Partial<WindowFigures> = {}): WindowFigures {
   return {
     deployments: 0,
+    failedByCause: {},
     failedDeployments: 0,
     reworkDeployments: 0,
     deploymentsPerDay: 0,

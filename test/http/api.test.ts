@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import { type Cause, causes } from '../../src/core/verdict.ts';
 import type { DoraJson, ExplanationJson } from '../../src/http/schemas.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { parseMetrics } from '../support/exporter-process.ts';
@@ -68,7 +69,16 @@ describe('GET /api/explain', () => {
       { number: 11, at: noon - 200, deploy_to: 'staging' },
     );
     const pipeline = { repo_id: null, url: null, event: 'deployment', branch: 'main', message: '' };
-    const counted = { ...pipeline, deploy_to: 'production', counted: true, rework: false };
+    const wentWell = { failure: null, repairs: null, mark: null, rework: false };
+    const counted = { ...pipeline, deploy_to: 'production', counted: true, ...wentWell };
+    const failed = { causes: ['pipeline'], shown_by: [], incidents: [] };
+    const open = { ...failed, recovered: null, recovered_by: null, repaired_by: null };
+    const repaired = {
+      ...failed,
+      recovered: '2026-07-24T12:20:50Z',
+      recovered_by: 'deployment',
+      repaired_by: 7,
+    };
     expect(await explain(exporter.app())).toEqual({
       repo: 'acme/shop',
       tier: 'production',
@@ -76,6 +86,7 @@ describe('GET /api/explain', () => {
       figures: {
         deployments: 6,
         failed_deployments: 3,
+        failed_deployments_by_cause: { pipeline: 3 },
         rework_deployments: 1,
         // Nothing is known of the time before the first webhook.
         deployments_per_day: null,
@@ -100,6 +111,7 @@ describe('GET /api/explain', () => {
           status: 'failure',
           commit: 'c10',
           outcome: 'failure',
+          failure: open,
           episode: { kind: 'opened', failing_since: '2026-07-31T12:15:50Z' },
           lead_time: null,
         },
@@ -140,6 +152,7 @@ describe('GET /api/explain', () => {
           status: 'failure',
           commit: 'c6',
           outcome: 'failure',
+          failure: repaired,
           episode: { kind: 'continued', failing_since: '2026-07-21T12:20:50Z' },
           lead_time: null,
         },
@@ -161,6 +174,7 @@ describe('GET /api/explain', () => {
           status: 'failure',
           commit: 'c4',
           outcome: 'failure',
+          failure: repaired,
           rework: true,
           episode: { kind: 'opened', failing_since: '2026-07-21T12:20:50Z' },
           lead_time: null,
@@ -545,6 +559,7 @@ describe('GET /api/dora', () => {
       figures: {
         deployments: 3,
         failed_deployments: 1,
+        failed_deployments_by_cause: { pipeline: 1 },
         rework_deployments: 0,
         deployments_per_day: null,
         change_fail_rate: 1 / 3,
@@ -568,7 +583,11 @@ describe('GET /api/dora', () => {
 
   it('has neither a rate nor a score of rework if the policy has no rules for it', async () => {
     const exporter = await createSmallExporter({
-      policy: { ...policy, rework: { branches: [], message: [] } },
+      policy: {
+        ...policy,
+        rework: { branches: [], message: [] },
+        failures: { ...policy.failures, tiers: [] },
+      },
     });
     await tell(exporter, ...told);
     const { pairs } = await get<Dora>(exporter.app(), '/api/dora?window=7d&repo=acme/shop&tier=production');
@@ -679,6 +698,12 @@ function scraped(metrics: ReadonlyMap<string, number>, prefix: string, labels: s
   return {
     deployments,
     failed_deployments: value('failed_deployments'),
+    failed_deployments_by_cause: Object.fromEntries(
+      causes.flatMap((cause) => {
+        const failed = metrics.get(`${prefix}_failed_deployments_by_cause{${labels},cause="${cause}"}`);
+        return failed === undefined ? [] : [[cause, failed]];
+      }),
+    ),
     rework_deployments: value('rework_deployments'),
     deployments_per_day: null,
     change_fail_rate: rate(value('failed_deployments')),
@@ -701,11 +726,16 @@ function recounted({ pipelines, figures }: ExplanationJson) {
     };
     return { samples: sorted.length, median: at(0.5), p95: at(0.95) };
   };
-  const failed = counted.filter(({ outcome }) => outcome === 'failure').length;
+  const failures = counted.flatMap(({ failure }) => failure ?? []);
+  const failed = failures.length;
+  const failedBy = (cause: Cause) => failures.filter((one) => one.causes.includes(cause)).length;
   const rework = counted.filter((pipeline) => pipeline.rework).length;
   return {
     deployments: counted.length,
     failed_deployments: failed,
+    failed_deployments_by_cause: Object.fromEntries(
+      causes.flatMap((cause) => (failedBy(cause) > 0 ? [[cause, failedBy(cause)]] : [])),
+    ),
     rework_deployments: rework,
     deployments_per_day: null,
     change_fail_rate: counted.length === 0 ? null : failed / counted.length,

@@ -604,7 +604,7 @@ describe('GET /metrics', () => {
     expect((await text()).slice(0, 3)).toEqual([
       'dora_deployments_total{repo="acme/shop",tier="unassigned"} 1',
       'dora_deployment_failures_total{repo="acme/shop",tier="unassigned"} 0',
-      'dora_deployment_reworks_total{repo="acme/shop",tier="unassigned"} 0',
+      'dora_deployment_failures_by_cause_total{repo="acme/shop",tier="unassigned",cause="pipeline"} 0',
     ]);
     expect(await text()).toContain(
       'dora_deployment_last_success_timestamp{repo="acme/shop",tier="unassigned"} 1785500390',

@@ -263,7 +263,7 @@ describe('a mark', () => {
     const repo = await exporter.deploy('acme/shop', 11);
     const place = { repo, number: 1, tier };
     const mark = { ...place, mark: { kind: 'fine' }, reason: 'Known', markedAt: now } as const;
-    await exporter.ingest.submit((uow) => uow.marks.put(mark));
+    await exporter.ingest.submit((uow) => uow.putMark(mark));
     const stop = new AbortController();
     const clock = createFakeClock(now);
     const ingest = createIngest({ ...exporter, mode: { ...exporter.ingest.mode, ...settings }, clock });
@@ -281,11 +281,11 @@ describe('a mark', () => {
     const repo = await exporter.deploy('acme/shop', 11);
     const place = { repo, number: 1, tier };
     const mark = { ...place, mark: { kind: 'ignore' }, reason: 'Registry was down', markedAt: now } as const;
-    expect(await exporter.ingest.submit((uow) => uow.marks.put(mark))).toBe(true);
+    expect(await exporter.ingest.submit((uow) => uow.putMark(mark))).toBe(true);
     expect(exporter.state.markOf(place)).toEqual(mark);
     expect((await again(exporter)).markOf(place)).toEqual(mark);
     expect(exporter.state.markOf({ ...place, tier: 'staging' })).toBeNull();
-    await exporter.ingest.submit((uow) => uow.marks.drop(place));
+    await exporter.ingest.submit((uow) => uow.dropMark(place));
     expect(exporter.state.markOf(place)).toBeNull();
     expect((await again(exporter)).markOf(place)).toBeNull();
   });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultPolicy } from '../../src/core/policy.ts';
 import { ledgerMetrics } from '../../src/core/series/ledger.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
@@ -33,6 +34,8 @@ const repos = [
 const windows = { short: 1000, middle: 2500, long: 4000 };
 const policy = aPolicy({
   tiers: [{ tier: 'production', deployTo: ['production'] }],
+  // The oracle of this law knows pipelines alone.
+  failures: { ...defaultPolicy.failures, tiers: [] },
   defaultTier: 'other',
   rework: { branches: [], message: ['^revert'] },
   windows: Object.entries(windows).map(([name, seconds]) => ({ name, seconds })),

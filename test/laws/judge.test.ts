@@ -3,10 +3,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../../src/core/failures/candidate.ts';
-import { emptyPast } from '../../src/core/failures/deployed-history.ts';
-import { addToPast, type FailureRules, judge } from '../../src/core/failures/judge.ts';
-import { episodesOf } from '../../src/core/failures/recovery.ts';
+import { emptyPast, type Past } from '../../src/core/failures/deployed-history.ts';
+import { judge } from '../../src/core/failures/judge.ts';
+import { createRepairSearch, type FailureRules } from '../../src/core/failures/repair-search.ts';
 import { revertedBy } from '../../src/core/failures/reverts.ts';
+import type { Searched } from '../../src/core/failures/rollbacks.ts';
 import { matchesAnyGlob } from '../../src/core/glob.ts';
 import { histories } from '../support/deployments-histories.ts';
 import { figuresAt, type PairFigures, type World } from '../support/deployments-oracle.ts';
@@ -39,8 +40,8 @@ function candidatesOf(world: World, { repo, tier, deployments }: PairFigures): C
       ref: pipeline.ref || null,
       isRestart: pipeline.parent !== 0,
       reverts: revertedBy(pipeline.message),
-      brings: [],
-      isReworkByRule:
+      change: null,
+      isRework:
         matchesAnyGlob(branches, pipeline.branch) ||
         messages.some((source) => new RegExp(source, 'i').test(pipeline.message)),
       mark:
@@ -51,6 +52,20 @@ function candidatesOf(world: World, { repo, tier, deployments }: PairFigures): C
             : null,
     };
   });
+}
+
+/** The same with what each repairs, and what was deployed after them. */
+function searchAll(
+  candidates: readonly Candidate[],
+  rules: FailureRules,
+  past: Past,
+): { searched: Searched[]; past: Past } {
+  const search = createRepairSearch(rules, past);
+  const searched: Searched[] = [];
+  for (const candidate of candidates) {
+    searched.push({ ...candidate, repair: search.next(candidate, searched) });
+  }
+  return { searched, past: search.toPast() };
 }
 
 /** Longer than any limit. */
@@ -67,18 +82,21 @@ describe('the judge', () => {
             const incidents = world.incidents
               .filter(({ repo, tier }) => repo === pair.repo && tier === pair.tier)
               .map(({ id, start, end, lastReceipt }) => ({ id, start, end, receivedAt: lastReceipt }));
-            const verdicts = judge(candidates, rulesOf(world, pair.lookedFor), {
-              past: emptyPast,
+            const rules = rulesOf(world, pair.lookedFor);
+            const { searched } = searchAll(candidates, rules, emptyPast);
+            const { verdicts, episodes } = judge(searched, rules, {
+              failingSince: 0,
               incidents,
+              runningSince: Number.POSITIVE_INFINITY,
               now,
             });
             expect(
               verdicts.map((verdict, index) => ({
                 number: candidates[index]?.number,
                 causes: verdict.causes,
-                rollsBack: verdict.undoes,
-                revertsLinked: verdict.reverts,
-                repairsByRule: verdict.repairs,
+                rollsBack: searched[index]?.repair?.undoes ?? null,
+                revertsLinked: searched[index]?.repair?.reverts ?? [],
+                repairsByRule: searched[index]?.repair?.repairs ?? null,
                 rework: verdict.isRework,
                 incidents: verdict.incidents.map(({ id }) => id).sort(),
                 end: verdict.failure?.end ?? null,
@@ -90,10 +108,7 @@ describe('the judge', () => {
                 ({ outcome: _outcome, start: _start, finish: _finish, duration: _d, ...rest }) => rest,
               ),
             );
-            const failures = verdicts.flatMap(({ failure }, index) =>
-              failure ? [{ at: candidates[index]?.at ?? 0, failure }] : [],
-            );
-            expect(episodesOf(failures)).toEqual(pair.episodes);
+            expect(episodes).toEqual(pair.episodes);
             for (const { causes } of verdicts) {
               for (const cause of causes) seen.set(cause, (seen.get(cause) ?? 0) + 1);
             }
@@ -121,12 +136,21 @@ describe('the judge', () => {
           }));
           const earlier = candidates.slice(0, split);
           const rules = rulesOf(world, pair.lookedFor);
-          const circumstances = { incidents: [], now: now + weeks };
+          const circumstances = {
+            failingSince: 0,
+            incidents: [],
+            runningSince: Number.POSITIVE_INFINITY,
+            now: now + weeks,
+          };
 
-          const whole = judge([...earlier, ...later], rules, { past: emptyPast, ...circumstances });
-          const past = addToPast(emptyPast, earlier, rules);
+          const whole = searchAll([...earlier, ...later], rules, emptyPast).searched;
+          const { past } = searchAll(earlier, rules, emptyPast);
+          const { searched } = searchAll(later, rules, past);
 
-          expect(judge(later, rules, { past, ...circumstances })).toEqual(whole.slice(split));
+          expect(searched).toEqual(whole.slice(split));
+          expect(judge(searched, rules, circumstances).verdicts).toEqual(
+            judge(whole, rules, circumstances).verdicts.slice(split),
+          );
         }
       }),
       { numRuns: runs(1000) },

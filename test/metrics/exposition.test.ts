@@ -68,7 +68,7 @@ describe('the text for Prometheus', () => {
       'dora_deployments_total{repo="acme/shop",tier="production"} 2',
     ]);
     expect(blockOf(text, 'dora_deployment_failures_total')).toEqual([
-      '# HELP dora_deployment_failures_total Failed deployments: a proxy, since a failed pipeline may never have reached users.',
+      '# HELP dora_deployment_failures_total Failed deployments, each once, however many causes it has.',
       '# TYPE dora_deployment_failures_total counter',
       'dora_deployment_failures_total{repo="acme/new",tier="unassigned"} 0',
       'dora_deployment_failures_total{repo="acme/shop",tier="production"} 1',
@@ -99,7 +99,7 @@ describe('the text for Prometheus', () => {
     const text = await textOf((await createExample()).state);
     const labels = 'repo="acme/shop",tier="production"';
     expect(blockOf(text, 'dora_deployment_recovery_time_seconds')).toEqual([
-      '# HELP dora_deployment_recovery_time_seconds From the first failed deployment of an episode to the next successful one.',
+      '# HELP dora_deployment_recovery_time_seconds From the first failed deployment of an episode to the end of the episode.',
       '# TYPE dora_deployment_recovery_time_seconds histogram',
       `dora_deployment_recovery_time_seconds_bucket{${labels},le="300"} 0`,
       `dora_deployment_recovery_time_seconds_bucket{${labels},le="900"} 1`,
@@ -151,7 +151,7 @@ describe('the text for Prometheus', () => {
   it('has no label but repo, tier, window and those of the format', async () => {
     const text = await textOf((await createExample()).state);
     const names = [...text.matchAll(/[{,]([a-z]+)="/g)].map(([, name]) => name);
-    expect([...new Set(names)].sort()).toEqual(['le', 'quantile', 'repo', 'tier', 'window']);
+    expect([...new Set(names)].sort()).toEqual(['cause', 'le', 'quantile', 'repo', 'tier', 'window']);
   });
 
   it('has help and type, but no sample, where nothing is known', async () => {

@@ -112,6 +112,7 @@ describe('the exporter’s metrics about itself', () => {
       'no_timestamp',
       'not_reached',
       'no_parts',
+      'operator',
       'limit',
     ];
     expect(await samples('dora_exporter_pipelines_ignored')).toEqual(

@@ -22,6 +22,7 @@ function anExplanation(overrides: Partial<Explanation> = {}): Explanation {
     at: noon,
     figures: {
       deployments: 12,
+      failedByCause: {},
       failedDeployments: 3,
       reworkDeployments: 1,
       deploymentsPerDay: 0.4,

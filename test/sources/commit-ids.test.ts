@@ -3,6 +3,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
+import { windowDistributions } from '../../src/core/windows/window-content.ts';
 import { createForge, forgeKinds } from '../../src/forge/create-forge.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { startFakeForge } from '../support/fake-forge.ts';
@@ -10,6 +11,8 @@ import { projectWindows } from '../support/projected.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { createSqliteHost, createWorld } from '../support/world.ts';
+
+const leadTimesPlace = windowDistributions.findIndex(({ name }) => name === 'change_lead_time_seconds');
 
 const start = 1_785_000_000;
 const day = 86_400;
@@ -85,7 +88,7 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
     shown() {
       const { series } = projectWindows(world.state, windows, start + 10 * day);
       const { totals, windows: held } = series[0] ?? {};
-      const samples = held?.windows[0]?.samples[1] ?? [];
+      const samples = held?.windows[0]?.samples[leadTimesPlace] ?? [];
       return {
         days: samples.map((seconds) => Math.round(seconds / day)),
         unknown: totals?.counters['dora_change_lead_time_unknown_total'],

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Window } from '../../src/core/policy.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
+import { windowDistributions } from '../../src/core/windows/window-content.ts';
 import { type CommitRange, type Forge, ForgeUnavailable } from '../../src/forge/forge.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
@@ -14,6 +15,8 @@ import type { CommitGraph } from '../support/dora-oracle.ts';
 import { rangeOf } from '../support/dora-play.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
+
+const leadTimesPlace = windowDistributions.findIndex(({ name }) => name === 'change_lead_time_seconds');
 
 const start = 1_750_000_000;
 const week = [{ name: '7d', seconds: 7 * 86_400 }];
@@ -111,7 +114,7 @@ async function createSetting(
       const sample = series.find((one) => one.repo === repo);
       const { counts = [] } = sample?.totals.histograms['dora_change_lead_time_seconds'] ?? {};
       return {
-        samples: sample?.windows?.windows[0]?.samples[1] ?? [],
+        samples: sample?.windows?.windows[0]?.samples[leadTimesPlace] ?? [],
         observed: counts.reduce((sum, count) => sum + count, 0),
         unknown: sample?.totals.counters['dora_change_lead_time_unknown_total'] ?? -1,
       };

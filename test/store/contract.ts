@@ -14,6 +14,7 @@ import type { Follow } from '../../src/core/poll-schedule.ts';
 import type { Repo } from '../../src/core/repo.ts';
 import { zeroTotals } from '../../src/core/series/ledger.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
+import { fine } from '../../src/core/verdict.ts';
 import { type Store, StoreUnavailable, type Transaction } from '../../src/store/store.ts';
 import {
   aClassification,
@@ -869,6 +870,7 @@ export function describeStore(
               classification: aClassification({
                 ...{ outcome: 'failure', isRework: true },
                 ...{ startedAt: 1_785_500_000, durationSeconds: 60 },
+                reverts: ['6dcb09b', 'a1b2c3d4'],
               }),
               credited: 3,
             }),
@@ -885,10 +887,18 @@ export function describeStore(
                 durationSeconds: 60,
                 isRework: true,
                 commit: aRecord().commit,
+                event: 'push',
+                branch: 'main',
+                ref: 'refs/heads/main',
+                isRestart: false,
+                reverts: ['6dcb09b', 'a1b2c3d4'],
+                mark: null,
                 committedAt: 900,
                 firstSeenAt: null,
                 change: null,
                 credited: 3,
+                repair: null,
+                verdict: fine,
               },
             },
           ]);
@@ -1079,6 +1089,7 @@ export function describeStore(
             skipped: 0,
             error: 0,
             no_timestamp: 0,
+            operator: 0,
             not_reached: 0,
             no_parts: 0,
             limit: 0,

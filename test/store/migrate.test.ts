@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classificationVersion } from '../../src/core/classification.ts';
 import type { Policy } from '../../src/core/policy.ts';
+import { zeroTotals } from '../../src/core/series/ledger.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import type { State } from '../../src/core/series/state.ts';
 
@@ -327,6 +328,7 @@ describe('a database of version 1', () => {
         ...totalsThen.counters,
         // 3 and 4, not 1, which is older than the horizon.
         dora_deployment_reworks_total: 2,
+        'dora_deployment_failures_by_cause_total pipeline': 2,
         // 2 and 4; 5 is a restart of 4.
         dora_change_lead_time_unknown_total: 2,
       },
@@ -352,7 +354,11 @@ describe('a database of version 1', () => {
     const path = createVersion1();
     const state = await load(path, { asksForge: true });
     expect(totalsOf(state, 1)).toEqual({
-      counters: { ...totalsThen.counters, dora_deployment_reworks_total: 2 },
+      counters: {
+        ...totalsThen.counters,
+        dora_deployment_reworks_total: 2,
+        'dora_deployment_failures_by_cause_total pipeline': 2,
+      },
       histograms: { ...totalsThen.histograms },
     });
     expect(totalsOf(state, 2)).toEqual(totalsThen);
@@ -384,7 +390,7 @@ describe('a database of version 1', () => {
 
   it('counts what a scan still holds when the scan is complete', async () => {
     const path = createVersion1();
-    expect(totalsOf(await load(path), 5)).toBeUndefined();
+    expect(totalsOf(await load(path), 5)).toEqual(zeroTotals);
     const state = await load(path, { canAsk: false });
     expect(totalsOf(state, 5)?.counters).toMatchObject({
       dora_deployments_total: 1,

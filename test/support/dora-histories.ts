@@ -8,7 +8,7 @@
 
 import fc from 'fast-check';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
-import type { Policy, Window } from '../../src/core/policy.ts';
+import { defaultPolicy, type Policy, type Window } from '../../src/core/policy.ts';
 import type { RepoFacts } from '../../src/core/repo.ts';
 import type { CommitGraph, ForgeAnswer, GraphCommit, TrueDeployment, Truth } from './dora-oracle.ts';
 import { aPolicy, aRecord, someFacts } from './records.ts';
@@ -251,6 +251,8 @@ export function anyHistory(options: HistoryOptions = {}): fc.Arbitrary<History> 
 function policyOf(windows: readonly Window[]): Policy {
   return aPolicy({
     tiers: [{ tier: 'production', deployTo: ['production'] }],
+    // The oracle of these laws knows pipelines alone.
+    failures: { ...defaultPolicy.failures, tiers: [] },
     defaultTier: 'staging',
     deployments: { branches: ['*'] },
     rework: { branches: ['hotfix/*'], message: ['^revert'] },

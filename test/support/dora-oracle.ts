@@ -5,6 +5,7 @@
  * Knows the truth of each deployment, and the commit graph as the forge has it. What the exporter cannot know is left out
  * by rule: an answer that the forge has not given yet, or cannot give, is no answer here either.
  */
+import { episodesOf, failingSinceOf } from './episodes.ts';
 
 export interface TrueDeployment {
   readonly repo: number;
@@ -146,7 +147,7 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
       tier,
       repos: [...new Set(deployments.map(({ repo }) => repo))],
       isShared: [...truth.names.values()].filter((name) => name === series).length > 1,
-      times: timesOf(reposOf(deployments)),
+      times: timesOf(reposOf(deployments), counted),
       leadTimes: brought.flatMap(({ deployment: { at }, what }) =>
         what.kind === 'known' ? what.leadTimes.map((seconds) => ({ at, seconds })) : [],
       ),
@@ -226,7 +227,10 @@ function reposOf(deployments: readonly TrueDeployment[]): (readonly TrueDeployme
 }
 
 /** Of all repos that share a name: the latest outcomes, and the earliest failure that is still open. */
-function timesOf(repos: readonly (readonly TrueDeployment[])[]): ExpectedTimes {
+function timesOf(
+  repos: readonly (readonly TrueDeployment[])[],
+  counted: readonly TrueDeployment[],
+): ExpectedTimes {
   const latest = (wanted: string) =>
     Math.max(
       0,
@@ -235,7 +239,13 @@ function timesOf(repos: readonly (readonly TrueDeployment[])[]): ExpectedTimes {
         .filter(({ outcome }) => outcome === wanted)
         .map(({ at }) => at),
     );
-  const open = repos.flatMap((deployments) => afterLastSuccess(deployments)[0]?.at ?? []);
+  const open = repos.flatMap(
+    (deployments) =>
+      failingSinceOf(
+        deployments,
+        deployments.filter((one) => counted.includes(one)),
+      ) || [],
+  );
   return {
     lastSuccess: latest('success'),
     lastFailure: latest('failure'),
@@ -243,16 +253,11 @@ function timesOf(repos: readonly (readonly TrueDeployment[])[]): ExpectedTimes {
   };
 }
 
-/** For each success that ends a streak of failures: when, and how long since the first of them. */
+/** For each episode that ended: when, and how long it took. */
 function recoveriesOf(deployments: readonly TrueDeployment[]): Sample[] {
-  return deployments.flatMap(({ outcome, at }, index) => {
-    const first = afterLastSuccess(deployments.slice(0, index))[0];
-    return outcome === 'success' && first ? [{ at, seconds: at - first.at }] : [];
-  });
-}
-
-function afterLastSuccess(deployments: readonly TrueDeployment[]): readonly TrueDeployment[] {
-  return deployments.slice(deployments.findLastIndex(({ outcome }) => outcome === 'success') + 1);
+  return episodesOf(deployments).flatMap(({ start, end }) =>
+    end === null ? [] : [{ at: end, seconds: end - start }],
+  );
 }
 
 function isKnown(truth: Truth, { repo, at }: TrueDeployment): boolean {

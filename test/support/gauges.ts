@@ -1,7 +1,7 @@
-/** Gauges of a fold by what they say, so that tests need not know where a figure stands among the others. */
+/** Gauges of a timeline by what they say, so that tests need not know where a figure stands among the others. */
 
-import type { Fold } from '../../src/core/figures/fold.ts';
-import { gauges } from '../../src/core/series/samples.ts';
+import type { Timeline } from '../../src/core/series/reducer.ts';
+import { gauges, gaugesOf as gaugesOfAll } from '../../src/core/series/samples.ts';
 
 export interface GaugeValues {
   readonly lastSuccess: number;
@@ -9,8 +9,8 @@ export interface GaugeValues {
   readonly failingSince: number;
 }
 
-export function gaugesOf(fold: Fold): GaugeValues {
-  return nameGauges(gauges.map((gauge) => gauge.value(fold.states[gauge.index])));
+export function gaugesOf(timeline: Timeline): GaugeValues {
+  return nameGauges(gaugesOfAll([timeline]));
 }
 
 /** `values` in the order of `gauges`, as a projected series has them. */

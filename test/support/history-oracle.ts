@@ -2,6 +2,7 @@
  * What was to be seen at a moment of the past, worked out by going through the whole list of pipelines for each number.
  * Written from the definitions alone; shares nothing with `src/core`.
  */
+import { episodesOf, failingSinceOf } from './episodes.ts';
 
 export interface TruePipeline {
   /** Repos that share a name differ in its case. */
@@ -43,6 +44,9 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
     const put = (name: string, value: number) => seen.set(`${name}{${labels}}`, value);
     put('dora_deployments_total', counted.length);
     put('dora_deployment_failures_total', counted.filter(({ outcome }) => outcome === 'failure').length);
+    const failed = counted.filter(({ outcome }) => outcome === 'failure').length;
+    seen.set(`dora_deployment_failures_by_cause_total{${labels},cause="pipeline"}`, failed);
+    seen.set(`dora_deployment_failures_by_cause_total{${labels},cause="operator"}`, 0);
     put('dora_deployment_reworks_total', counted.filter(({ isRework }) => isRework).length);
     put(
       'dora_change_lead_time_unknown_total',
@@ -51,9 +55,14 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
     const last = (wanted: string) => list.findLast(({ outcome }) => outcome === wanted)?.at ?? 0;
     put('dora_deployment_last_success_timestamp', last('success'));
     put('dora_deployment_last_failure_timestamp', last('failure'));
-    put('dora_deployment_failing_since_timestamp', failingSince(list));
+    put('dora_deployment_failing_since_timestamp', failingSince(list, isKnown));
     const histograms: Record<string, number[]> = {
-      dora_deployment_recovery_time_seconds: counted.flatMap((one) => recoveryOf(known, one)),
+      dora_deployment_recovery_time_seconds: ofRepos(known).flatMap((ofRepo) =>
+        episodesOf(ofRepo).flatMap(({ start, end }) => {
+          const last = end === null ? undefined : ofRepo.findLast(({ at }) => at <= end);
+          return end !== null && last && counted.includes(last) ? [end - start] : [];
+        }),
+      ),
       dora_change_lead_time_seconds: counted.flatMap((one) => knownLeadTime(list, one)),
       dora_deployment_duration_seconds: counted.flatMap(({ at, startedAt }) =>
         startedAt === null || startedAt > at ? [] : [at - startedAt],
@@ -91,13 +100,15 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
           const held = lists.flatMap((list) => list.filter(isIn));
           put('deployments', held.length);
           put('failed_deployments', held.filter(({ outcome }) => outcome === 'failure').length);
+          const failed = held.filter(({ outcome }) => outcome === 'failure').length;
+          if (failed > 0) put('failed_deployments_by_cause', failed, ',cause="pipeline"');
           put('rework_deployments', held.filter(({ isRework }) => isRework).length);
           const samples = {
             change_lead_time: lists.flatMap((list) =>
               list.filter(isIn).flatMap((one) => knownLeadTime(list, one)),
             ),
             recovery_time: lists.flatMap((list) =>
-              list.filter(isIn).flatMap((one) => recoveryOf(list.filter(isKnown), one)),
+              recoveriesOf(list.filter(isKnown), (at) => at > now - seconds),
             ),
           };
           for (const [name, values] of Object.entries(samples)) {
@@ -114,22 +125,22 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
 }
 
 /** The earliest failure that is still open; 0 if none is. Repos that share a name fail and recover each for itself. */
-function failingSince(list: readonly TruePipeline[]): number {
-  const opened = [...Map.groupBy(list, ({ repo }) => repo).values()].map(openedIn);
-  const open = opened.filter((at) => at > 0);
+function failingSince(list: readonly TruePipeline[], isKnown: (one: TruePipeline) => boolean): number {
+  const open = ofRepos(list)
+    .map((ofRepo) => failingSinceOf(ofRepo, ofRepo.filter(isKnown)))
+    .filter((at) => at > 0);
   return open.length === 0 ? 0 : Math.min(...open);
 }
 
-/** First failure since the last success; 0 if there is none. */
-function openedIn(ofRepo: readonly TruePipeline[]): number {
-  const lastSuccess = ofRepo.findLastIndex(({ outcome }) => outcome === 'success');
-  return ofRepo[lastSuccess + 1]?.at ?? 0;
+/** Seconds of the episodes that ended within a time. */
+function recoveriesOf(list: readonly TruePipeline[], isIn: (end: number) => boolean): number[] {
+  return ofRepos(list)
+    .flatMap(episodesOf)
+    .flatMap(({ start, end }) => (end !== null && isIn(end) ? [end - start] : []));
 }
 
-function recoveryOf(list: readonly TruePipeline[], one: TruePipeline): number[] {
-  const before = list.slice(0, list.indexOf(one));
-  const opened = openedIn(before.filter(({ repo }) => repo === one.repo));
-  return one.outcome === 'success' && opened > 0 ? [one.at - opened] : [];
+function ofRepos(list: readonly TruePipeline[]): (readonly TruePipeline[])[] {
+  return [...Map.groupBy(list, ({ repo }) => repo).values()];
 }
 
 /** `nothing`: a failure, or a commit that was there before. */

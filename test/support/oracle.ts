@@ -4,6 +4,8 @@
  */
 
 import type { Policy } from '../../src/core/policy.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import { failingSinceOf } from './episodes.ts';
 import type { Story, Truth } from './histories.ts';
 import { aPolicy } from './records.ts';
 
@@ -20,6 +22,9 @@ export interface Rules {
 const isPush = (event: string) => event === 'push' || event === 'manual' || event === 'cron';
 
 /** Deploy targets and infrastructure repos by event; no cron; the default branch; an error is a failure. */
+/** This oracle knows pipelines alone. */
+const pipelinesAlone = { ...defaultPolicy.failures, tiers: [] };
+
 export const rulesByTarget: Rules = {
   policy: aPolicy({
     tiers: [
@@ -27,6 +32,7 @@ export const rulesByTarget: Rules = {
       { tier: 'platform', repos: ['ACME/infra-*'], events: ['push', 'tag'] },
     ],
     defaultTier: 'unassigned',
+    failures: pipelinesAlone,
     deployments: {
       events: ['push', 'tag', 'release', 'deployment', 'manual'],
       failure: ['failure', 'error'],
@@ -65,6 +71,7 @@ export const rulesByBranch: Rules = {
       { tier: 'trunk', branches: ['main', 'trunk'] },
     ],
     defaultTier: null,
+    failures: pipelinesAlone,
     deployments: { branches: ['*'], failure: ['failure', 'killed'] },
   }),
   tierOf(repoName, _, { event, branch }) {
@@ -119,10 +126,7 @@ export function expectedSeries(
         deployments.filter(({ outcome }) => outcome === wanted).map(({ at }) => at);
       // Repos that share a name fail each for itself.
       const open = [...Map.groupBy(deployments, ({ story }) => story.facts.woodpeckerId).values()].flatMap(
-        (ofRepo) => {
-          const lastGood = ofRepo.findLastIndex(({ outcome }) => outcome === 'success');
-          return ofRepo[lastGood + 1]?.at ?? [];
-        },
+        (ofRepo) => failingSinceOf(ofRepo) || [],
       );
       const counted = deployments.filter(
         ({ story: { truth } }) => horizon === null || truth.createdAt === null || truth.createdAt > horizon,

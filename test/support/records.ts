@@ -8,6 +8,7 @@ import { noScan, type Repo, type RepoFacts } from '../../src/core/repo.ts';
 import { zeroTotals } from '../../src/core/series/ledger.ts';
 import type { Pair } from '../../src/core/series/pair.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
+import { fine } from '../../src/core/verdict.ts';
 import type { Step, Workflow } from '../../src/core/workflow.ts';
 
 /** A push to main that went well: created at 1000, started at 1010, finished at 1100. */
@@ -95,10 +96,18 @@ export function aDeployment(overrides: Partial<Deployment> = {}): Deployment {
     durationSeconds: null,
     isRework: false,
     commit: '',
+    event: 'push',
+    branch: 'main',
+    ref: 'refs/heads/main',
+    isRestart: false,
+    reverts: [],
+    mark: null,
     committedAt: null,
     firstSeenAt: null,
     change: null,
     credited: 0,
+    repair: null,
+    verdict: fine,
     ...overrides,
   };
 }
@@ -109,7 +118,7 @@ export function aClassification(
 ): Classification {
   const { outcome = 'success', ...others } = overrides;
   const times = { at: 1100, startedAt: 1010, durationSeconds: null };
-  const found = { tier: 'production', outcome, ...times, isRework: false };
+  const found = { tier: 'production', outcome, ...times, isRework: false, reverts: [] };
   return { tiers: [{ kind: 'deployment', ...found, ...others }], reason: null };
 }
 

@@ -5,7 +5,6 @@
 
 import type { CommitSet } from '../../src/core/commit-set.ts';
 import type { Fold } from '../../src/core/figures/fold.ts';
-import { settle } from '../../src/core/series/reducer.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
@@ -167,8 +166,17 @@ export function snapshotOf(state: State, cutoff: number): unknown {
     repos: sortedEntries(state.repos),
     pairs: sortedEntries(state.pairs),
     timelines: sortedEntries(state.timelines).map(([key, timeline]) => {
-      const { base, recent, tip } = settle(timeline, cutoff);
-      return [key, { base: plainFold(base), recent, tip: plainFold(tip) }];
+      // Where the base ends depends on when it was cut; what it comes to does not.
+      const { recent, episodes, tip } = timeline;
+      const since = (at: number) => at > cutoff;
+      return [
+        key,
+        {
+          recent: recent.filter(({ at }) => since(at)),
+          episodes: episodes.filter(({ end }) => end === null || since(end)),
+          tip: plainFold(tip),
+        },
+      ];
     }),
     follows: sortedEntries(state.follows),
     events: state.tally.events().toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),

@@ -6,7 +6,7 @@
  * of reports alone, whatever their order and however often each was received.
  */
 
-import type { Incident } from './incidents.ts';
+import type { Incident } from '../incident.ts';
 
 /** All times are Unix seconds. */
 export interface AlertReport {

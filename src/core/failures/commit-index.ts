@@ -1,59 +1,50 @@
 /** Finds the deployment that first brought a commit, by an id that may be abbreviated. */
 
-import { compareText } from '../compare-text.ts';
 import type { Candidate } from './candidate.ts';
 import type { Past } from './deployed-history.ts';
 
+export type FirstDeployment = Pick<Candidate, 'number' | 'at'>;
+
 export interface CommitIndex {
-  /** Index of the first successful deployment before `end` that brought the commit; `null`: unknown, or in the past. */
-  firstDeploymentOf(id: string, end: number): number | null;
+  /** The first successful deployment so far that brought the commit; `null`: unknown, or in the past. */
+  firstDeploymentOf(id: string): FirstDeployment | null;
+  /** Takes in the next deployment. */
+  add(candidate: Candidate): void;
 }
 
 const shortestFullId = 40;
-const inThePast = -1;
+/** An abbreviated id has at least as many digits. */
+const prefixLength = 7;
+const inThePast = null;
 
-/** Few deployments revert anything, and fewer with an abbreviated id: each index is made at its first question. */
 export function createCommitIndex(past: Past, deployments: readonly Candidate[]): CommitIndex {
-  let firsts: ReadonlyMap<string, number> | null = null;
-  let sorted: readonly (readonly [id: string, first: number])[] | null = null;
+  const firsts = new Map<string, FirstDeployment | null>();
+  const byPrefix = new Map<string, string[]>();
+  const note = (commit: string, first: FirstDeployment | null): void => {
+    const id = commit.toLowerCase();
+    if (id === '' || firsts.has(id)) return;
+    firsts.set(id, first);
+    const prefix = id.slice(0, prefixLength);
+    const others = byPrefix.get(prefix);
+    if (others) others.push(id);
+    else byPrefix.set(prefix, [id]);
+  };
+  const add = ({ number, at, outcome, commit, change }: Candidate): void => {
+    if (outcome !== 'success') return;
+    const first = { number, at };
+    note(commit, first);
+    if (change?.head === commit) for (const { id } of change.range?.added ?? []) note(id, first);
+  };
+  for (const commit of past.commits.keys()) note(commit, inThePast);
+  for (const deployment of deployments) add(deployment);
   return {
-    firstDeploymentOf(id, end) {
-      firsts ??= findFirsts(past, deployments);
-      let first = firsts.get(id) ?? Number.POSITIVE_INFINITY;
-      if (id.length < shortestFullId) {
-        sorted ??= [...firsts].sort(([a], [b]) => compareText(a, b));
-        for (let at = lowerBound(sorted, id); sorted[at]?.[0].startsWith(id); at++) {
-          first = Math.min(first, sorted[at]?.[1] ?? first);
-        }
-      }
-      return first === inThePast || first >= end ? null : first;
+    add,
+    firstDeploymentOf(id) {
+      if (id.length >= shortestFullId) return firsts.get(id) ?? null;
+      const ids = byPrefix.get(id.slice(0, prefixLength)) ?? [];
+      // Ids are noted in the order of their first deployments.
+      const earliest = ids.find((one) => one.startsWith(id));
+      return earliest === undefined ? null : (firsts.get(earliest) ?? null);
     },
   };
-}
-
-/** By commit, the index of the first successful deployment that brought it. */
-function findFirsts(past: Past, deployments: readonly Candidate[]): Map<string, number> {
-  const firsts = new Map<string, number>();
-  const note = (commit: string, index: number): void => {
-    const id = commit.toLowerCase();
-    if (id !== '' && !firsts.has(id)) firsts.set(id, index);
-  };
-  for (const commit of past.commits.keys()) firsts.set(commit.toLowerCase(), inThePast);
-  for (const [index, { outcome, commit, brings }] of deployments.entries()) {
-    if (outcome !== 'success') continue;
-    note(commit, index);
-    for (const id of brings) note(id, index);
-  }
-  return firsts;
-}
-
-function lowerBound(sorted: readonly (readonly [id: string, first: number])[], id: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareText(sorted[middle]?.[0] ?? '', id) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

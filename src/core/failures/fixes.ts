@@ -4,8 +4,10 @@
  * deployment just before it.
  */
 
-import type { Candidate } from './candidate.ts';
+import type { Repair } from '../verdict.ts';
+import { type Candidate, revertsOf } from './candidate.ts';
 import type { CommitIndex } from './commit-index.ts';
+import { isRollback, type Searched } from './rollbacks.ts';
 
 export interface FixLimits {
   /** Longest time from a deployment to its linked fix, in seconds; `null`: none is looked for. */
@@ -14,37 +16,33 @@ export interface FixLimits {
   readonly ruleSeconds: number | null;
 }
 
-export interface Fix {
-  /** Indexes of the deployments whose commits it says it reverts. */
-  readonly reverts: readonly number[];
-  /** Index of the deployment that it repairs by rule. */
-  readonly repairs: number | null;
+/** Whether there is anything that makes it a fix. */
+export function mayFix(candidate: Candidate): boolean {
+  return candidate.isRework || revertsOf(candidate).length > 0;
 }
 
 /**
- * What the deployment at `index` fixes; `null`: nothing. It must be the first successful one of its commit.
- * `isRollback` asks about an earlier index.
+ * What the deployment after `before` fixes; `null`: nothing. It must be the first successful one of its commit.
+ * `commitsBefore` is asked only if it reverts something.
  */
 export function findFix(
-  deployments: readonly Candidate[],
-  index: number,
+  fix: Candidate,
+  before: readonly Searched[],
   { linkedSeconds, ruleSeconds }: FixLimits,
-  commits: CommitIndex,
-  isRollback: (index: number) => boolean,
-): Fix | null {
-  const fix = deployments[index] as Candidate;
-  const isWithin = (failed: number, seconds: number) => fix.at - (deployments[failed]?.at ?? 0) <= seconds;
-  if (linkedSeconds !== null && fix.reverts.length > 0) {
-    const failed = fix.reverts
-      .map((id) => commits.firstDeploymentOf(id, index))
-      .filter((one) => one !== null)
-      .filter((one) => isWithin(one, linkedSeconds));
+  commitsBefore: () => CommitIndex,
+): Pick<Repair, 'reverts' | 'repairs'> | null {
+  const reverts = revertsOf(fix);
+  if (linkedSeconds !== null && reverts.length > 0) {
+    const commits = commitsBefore();
+    const failed = reverts.flatMap((id) => {
+      const first = commits.firstDeploymentOf(id);
+      return first !== null && fix.at - first.at <= linkedSeconds ? first.number : [];
+    });
     return failed.length === 0 ? null : { reverts: [...new Set(failed)], repairs: null };
   }
-  if (ruleSeconds === null || !fix.isReworkByRule) return null;
-  const before = deployments[index - 1];
+  if (ruleSeconds === null || !fix.isRework) return null;
+  const last = before.at(-1);
   // A rollback or a revert repairs something itself; one whose pipeline failed needs no further sign.
-  const mayBeRepaired =
-    before?.outcome === 'success' && before.reverts.length === 0 && !isRollback(index - 1);
-  return mayBeRepaired && isWithin(index - 1, ruleSeconds) ? { reverts: [], repairs: index - 1 } : null;
+  const mayBeRepaired = last?.outcome === 'success' && revertsOf(last).length === 0 && !isRollback(last);
+  return mayBeRepaired && fix.at - last.at <= ruleSeconds ? { reverts: [], repairs: last.number } : null;
 }

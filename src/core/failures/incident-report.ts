@@ -7,7 +7,7 @@
  * that contradict each other in a field depend on their order, for nothing else tells which is newer.
  */
 
-import type { Incident } from './incidents.ts';
+import type { Incident } from '../incident.ts';
 
 /** What a report may say. All times are Unix seconds. */
 export interface IncidentFields {

@@ -4,17 +4,8 @@
  * deployment in the same way, and a deployment fails once, however many incidents it causes.
  */
 
+import type { Incident } from '../incident.ts';
 import type { Candidate } from './candidate.ts';
-
-/** All times are Unix seconds. */
-export interface Incident {
-  readonly id: string;
-  readonly start: number;
-  /** `null`: open. */
-  readonly end: number | null;
-  /** When its alert was last received; `null`: a report, which is never stale. */
-  readonly receivedAt: number | null;
-}
 
 export interface IncidentLimits {
   /** Longest time from a deployment's finish to the start of its incident, in seconds; `null`: none is looked for. */

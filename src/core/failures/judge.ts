@@ -6,81 +6,67 @@
  * and of `now`; it uses nothing that could not be known at `now`.
  */
 
+import type { Incident } from '../incident.ts';
+import { type Cause, causes, type Episode, fine, type Verdict } from '../verdict.ts';
 import type { Candidate } from './candidate.ts';
-import { createCommitIndex } from './commit-index.ts';
-import { createDeployedHistory, type Past } from './deployed-history.ts';
-import { type Fix, type FixLimits, findFix } from './fixes.ts';
-import { assignIncidents, type Incident, type IncidentLimits } from './incidents.ts';
-import { endOf, type Failure } from './recovery.ts';
-import { findUndone, goesBack } from './rollbacks.ts';
+import { assignIncidents, isStale } from './incidents.ts';
+import { endOf, episodesOf } from './recovery.ts';
+import type { FailureRules } from './repair-search.ts';
+import { isRollback, type Searched } from './rollbacks.ts';
 
-/** In the order in which they are listed everywhere. */
-export const causes = ['pipeline', 'rollback', 'fix', 'incident', 'operator'] as const;
-export type Cause = (typeof causes)[number];
-
-/** What is looked for in a tier. */
-export interface FailureRules {
-  /** Longest time from a deployment to the rollback that undoes it, in seconds; `null`: none is looked for. */
-  readonly rollbackSeconds: number | null;
-  readonly fix: FixLimits;
-  readonly incident: IncidentLimits;
-}
-
-export interface Verdict {
-  /** In the order of `causes`; the deployment has failed if there is one. */
-  readonly causes: readonly Cause[];
-  readonly isRework: boolean;
-  /** Numbers of the deployments that this one goes back behind, reverts, or repairs by rule. */
-  readonly undoes: number | null;
-  readonly reverts: readonly number[];
-  readonly repairs: number | null;
-  readonly incidents: readonly Incident[];
-  /** `null`: it has not failed, or stale alerts alone say so. */
-  readonly failure: Failure | null;
-}
-
-/** What is known beside the deployments. `now` in Unix seconds. */
+/** What is known beside the deployments. Unix seconds. */
 export interface Circumstances {
-  /** What was deployed before the first of them. */
-  readonly past: Past;
+  /** Start of the failure that was open before the first of them and ends with the next success; 0: none was. */
+  readonly failingSince: number;
   readonly incidents: readonly Incident[];
+  /** Start of the oldest pipeline that still runs and may become a deployment; infinite: none runs. */
+  readonly runningSince: number;
   readonly now: number;
 }
 
-const noFix: Fix = { reverts: [], repairs: null };
+export interface Judgement {
+  /** In the order of the deployments. */
+  readonly verdicts: readonly Verdict[];
+  /** In order. */
+  readonly episodes: readonly Episode[];
+  /** Unix seconds from which on it may be another without any news; infinite: never. */
+  readonly validUntil: number;
+}
 
-const success: Verdict = {
-  causes: [],
-  isRework: false,
-  undoes: null,
-  reverts: [],
-  repairs: null,
-  incidents: [],
-  failure: null,
-};
+/** The causes that may be found under the rules. */
+export function causesLookedFor({ rollbackSeconds, fix, incident }: FailureRules): readonly Cause[] {
+  const isOn: Readonly<Record<Cause, boolean>> = {
+    pipeline: true,
+    rollback: rollbackSeconds !== null,
+    fix: fix.linkedSeconds !== null || fix.ruleSeconds !== null,
+    incident: incident.withinSeconds !== null,
+    operator: true,
+  };
+  return causes.filter((cause) => isOn[cause]);
+}
+
+/** Counters wait so long for a pipeline that ran when an incident started. */
+const longestWaitSeconds = 86_400;
+/** Whether it still runs is looked up again after so long. */
+const waitAgainSeconds = 30;
 
 /** `deployments` are in order, and finished by `now`. */
 export function judge(
-  deployments: readonly Candidate[],
+  deployments: readonly Searched[],
   rules: FailureRules,
-  { past, incidents, now }: Circumstances,
-): readonly Verdict[] {
-  const { rollbacks, fixes } = findRepairs(deployments, rules, past);
+  { failingSince, incidents, runningSince, now }: Circumstances,
+): Judgement {
   const assigned = assignIncidents(deployments, incidents, rules.incident, now);
-  const rolledBackBy = invert([...rollbacks]);
-  const fixedBy = invert(
-    [...fixes].flatMap(([index, { reverts, repairs }]) =>
-      [...reverts, ...(repairs === null ? [] : [repairs])].map((failed) => [index, failed] as const),
-    ),
-  );
+  const { rolledBackBy, fixedBy, fineNumbers } = indexRepairs(deployments);
   const isFine = (index: number) => deployments[index]?.mark?.kind === 'fine';
-  const numberAt = (index: number): number => (deployments[index] as Candidate).number;
+  const isWaiting = ({ start }: Incident) => start >= runningSince && now < start + longestWaitSeconds;
+  let validUntil = validityOf(incidents, rules.incident.staleSeconds, now);
 
-  const judgeOne = (deployment: Candidate, index: number, nextSuccess: number | null): Verdict => {
-    const { outcome, mark, isReworkByRule } = deployment;
+  const judgeOne = (deployment: Searched, index: number, nextSuccess: number | null): Verdict => {
+    const { number, outcome, mark, isRework, repair } = deployment;
     const shown = <T>(found: readonly T[] | undefined): readonly T[] => (isFine(index) ? [] : (found ?? []));
     const own = shown(assigned.get(index));
-    const revealedBy = { rollback: shown(rolledBackBy.get(index)), fix: shown(fixedBy.get(index)) };
+    const revealedBy = { rollback: shown(rolledBackBy.get(number)), fix: shown(fixedBy.get(number)) };
     const holds: Readonly<Record<Cause, boolean>> = {
       pipeline: outcome === 'failure',
       rollback: revealedBy.rollback.length > 0,
@@ -88,101 +74,98 @@ export function judge(
       incident: own.length > 0,
       operator: mark?.kind === 'failed',
     };
-    const undoes = rollbacks.get(index) ?? null;
-    const { reverts, repairs } = fixes.get(index) ?? noFix;
     const found = causes.filter((cause) => holds[cause]);
+    const repairedBy = [...revealedBy.rollback, ...revealedBy.fix];
+    const recoveredAt = mark?.kind === 'failed' ? mark.recoveredAt : null;
+    if (recoveredAt !== null && recoveredAt > now) validUntil = Math.min(validUntil, recoveredAt);
+    const isProvisional = own.some(isWaiting);
+    if (isProvisional) validUntil = Math.min(validUntil, now + waitAgainSeconds);
     return {
       causes: found,
-      isRework:
-        isReworkByRule || (undoes !== null && !isFine(undoes)) || reverts.some((failed) => !isFine(failed)),
-      undoes: undoes === null ? null : numberAt(undoes),
-      reverts: reverts.map(numberAt),
-      repairs: repairs === null ? null : numberAt(repairs),
+      isRework: isRework || (repair !== null && showsFailure(repair)),
+      shownBy: repairedBy.map((one) => (deployments[one] as Candidate).number),
       incidents: own,
+      isProvisional,
       failure:
         found.length === 0
           ? null
           : endOf(deployment, deployments, {
               incidents: own,
               staleSeconds: rules.incident.staleSeconds,
-              repairedBy: [...revealedBy.rollback, ...revealedBy.fix],
+              repairedBy,
               nextSuccess: holds.pipeline || holds.operator ? nextSuccess : undefined,
               now,
             }),
     };
   };
+  /** Whether what it rolls back or reverts is not marked as fine. */
+  const showsFailure = ({ undoes, reverts }: NonNullable<Searched['repair']>): boolean =>
+    [...(undoes === null ? [] : [undoes]), ...reverts].some((number) => !fineNumbers.has(number));
 
-  const isPlain = ({ outcome, isReworkByRule, mark }: Candidate, index: number): boolean =>
+  const isPlain = ({ number, outcome, isRework, repair, mark }: Searched, index: number): boolean =>
     outcome === 'success' &&
-    !isReworkByRule &&
+    !isRework &&
+    repair === null &&
     mark === null &&
-    !rollbacks.has(index) &&
-    !fixes.has(index) &&
-    !rolledBackBy.has(index) &&
-    !fixedBy.has(index) &&
+    !rolledBackBy.has(number) &&
+    !fixedBy.has(number) &&
     !assigned.has(index);
 
   const verdicts = new Array<Verdict>(deployments.length);
+  const failures: Episode[] = [];
   let nextSuccess: number | null = null;
   for (let index = deployments.length - 1; index >= 0; index--) {
-    const deployment = deployments[index] as Candidate;
-    verdicts[index] = isPlain(deployment, index) ? success : judgeOne(deployment, index, nextSuccess);
+    const deployment = deployments[index] as Searched;
+    const verdict = isPlain(deployment, index) ? fine : judgeOne(deployment, index, nextSuccess);
+    verdicts[index] = verdict;
+    if (verdict.failure) failures.push({ start: deployment.at, end: verdict.failure.end });
     if (deployment.outcome === 'success') nextSuccess = index;
   }
-  return verdicts;
-}
-
-/** The past after some more deployments. */
-export function addToPast(past: Past, deployments: readonly Candidate[], rules: FailureRules): Past {
-  return findRepairs(deployments, rules, past).toPast();
-}
-
-interface Repairs {
-  /** By index of the rollback, the index of the deployment that it undoes. */
-  readonly rollbacks: ReadonlyMap<number, number>;
-  readonly fixes: ReadonlyMap<number, Fix>;
-  readonly toPast: () => Past;
-}
-
-function findRepairs(deployments: readonly Candidate[], rules: FailureRules, past: Past): Repairs {
-  const rollbacks = new Map<number, number>();
-  const fixes = new Map<number, Fix>();
-  const { rollbackSeconds, fix: limits } = rules;
-  const looksForFixes = limits.linkedSeconds !== null || limits.ruleSeconds !== null;
-  if (rollbackSeconds === null && !looksForFixes) return { rollbacks, fixes, toPast: () => past };
-
-  const history = createDeployedHistory(past);
-  const commits = createCommitIndex(past, deployments);
-  const isRollback = (index: number) => rollbacks.has(index);
-  for (const [index, candidate] of deployments.entries()) {
-    const { outcome, commit, reverts, isReworkByRule } = candidate;
-    if (outcome !== 'success') continue;
-    const manners = history.mannersOf(commit);
-    if (rollbackSeconds !== null && manners !== null && goesBack(candidate, manners, history)) {
-      const undone = findUndone(deployments, index, rollbackSeconds, isRollback);
-      if (undone !== null) {
-        rollbacks.set(index, undone);
-        history.goBackTo(commit);
-      }
-    }
-    if (looksForFixes && manners === null && (reverts.length > 0 || isReworkByRule)) {
-      const fix = findFix(deployments, index, limits, commits, isRollback);
-      if (fix) fixes.set(index, fix);
-    }
-    history.add(candidate, manners);
+  if (failingSince > 0) {
+    failures.push({ start: failingSince, end: deployments[nextSuccess ?? -1]?.at ?? null });
   }
-  return { rollbacks, fixes, toPast: history.toPast };
+  return { verdicts, episodes: episodesOf(failures.reverse()), validUntil };
 }
 
-/** By index of the failed deployment, the indexes of those that show it, in order. */
-function invert(
-  shownBy: readonly (readonly [index: number, failed: number])[],
-): ReadonlyMap<number, readonly number[]> {
-  const inverted = new Map<number, number[]>();
-  for (const [index, failed] of shownBy) {
-    const others = inverted.get(failed);
+interface RepairIndexes {
+  /** By number of the failed deployment, the indexes of the rollbacks that show it, in order. */
+  readonly rolledBackBy: ReadonlyMap<number, readonly number[]>;
+  /** The same of fixes. */
+  readonly fixedBy: ReadonlyMap<number, readonly number[]>;
+  /** Numbers of the deployments that are marked as fine. */
+  readonly fineNumbers: ReadonlySet<number>;
+}
+
+function indexRepairs(deployments: readonly Searched[]): RepairIndexes {
+  const rolledBackBy = new Map<number, number[]>();
+  const fixedBy = new Map<number, number[]>();
+  const fineNumbers = new Set<number>();
+  const note = (shownBy: Map<number, number[]>, failed: number, index: number): void => {
+    const others = shownBy.get(failed);
     if (others) others.push(index);
-    else inverted.set(failed, [index]);
+    else shownBy.set(failed, [index]);
+  };
+  for (const [index, deployment] of deployments.entries()) {
+    const { number, mark, repair } = deployment;
+    if (mark?.kind === 'fine') fineNumbers.add(number);
+    if (repair === null) continue;
+    if (isRollback(deployment)) note(rolledBackBy, repair.undoes ?? 0, index);
+    for (const failed of repair.reverts) note(fixedBy, failed, index);
+    if (repair.repairs !== null) note(fixedBy, repair.repairs, index);
   }
-  return inverted;
+  return { rolledBackBy, fixedBy, fineNumbers };
+}
+
+/** Until when the incidents say the same without news of them. */
+function validityOf(incidents: readonly Incident[], staleSeconds: number, now: number): number {
+  let until = Number.POSITIVE_INFINITY;
+  for (const incident of incidents) {
+    const { start, end, receivedAt } = incident;
+    if (start > now) until = Math.min(until, start);
+    else if (end !== null && end > now) until = Math.min(until, end);
+    else if (end === null && receivedAt !== null && !isStale(incident, now, staleSeconds)) {
+      until = Math.min(until, receivedAt + staleSeconds + 1);
+    }
+  }
+  return until;
 }

@@ -1,6 +1,6 @@
 /** What an operator says of a deployment. */
 
-import type { Mark } from './candidate.ts';
+import type { Mark } from '../verdict.ts';
 
 /** `ignore`: it is no deployment at all, because something else than the change failed. */
 export type OperatorMark = Mark | { readonly kind: 'ignore' };

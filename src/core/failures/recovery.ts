@@ -5,17 +5,10 @@
  * successful deployment.
  */
 
+import type { Incident } from '../incident.ts';
+import type { Episode, Failure } from '../verdict.ts';
 import type { Candidate } from './candidate.ts';
-import { type Incident, isStale } from './incidents.ts';
-
-/** From the deployment's finish to its end. */
-export interface Failure {
-  /** Unix seconds; `null`: open. */
-  readonly end: number | null;
-  readonly endedBy: 'mark' | 'incident' | 'deployment' | null;
-  /** Number of the deployment that ended it. */
-  readonly repairedBy: number | null;
-}
+import { isStale } from './incidents.ts';
 
 export interface Repairs {
   readonly incidents: readonly Incident[];
@@ -52,19 +45,10 @@ export function endOf(
   return last ? endAt(last.at, 'deployment', last.number) : null;
 }
 
-/** An episode of failure. `end`: `null` while it is open. Unix seconds. */
-export interface Episode {
-  readonly start: number;
-  readonly end: number | null;
-}
-
-/** Failures that overlap or touch are one episode. `failures` are in order of their deployments. */
-export function episodesOf(
-  failures: readonly { readonly at: number; readonly failure: Failure }[],
-): Episode[] {
+/** `failures` are in order of their starts. */
+export function episodesOf(failures: readonly Episode[]): Episode[] {
   const episodes: Episode[] = [];
-  for (const { at: start, failure } of failures) {
-    const { end } = failure;
+  for (const { start, end } of failures) {
     const current = episodes.at(-1);
     if (current && (current.end === null || start <= current.end)) {
       const isLater = current.end !== null && (end === null || end > current.end);

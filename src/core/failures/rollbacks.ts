@@ -6,6 +6,7 @@
  * forward again, and is then no rollback.
  */
 
+import type { Deployment } from '../deployment.ts';
 import type { Candidate } from './candidate.ts';
 import type { DeployedHistory, Manner } from './deployed-history.ts';
 
@@ -35,25 +36,30 @@ function repeats(candidate: Manner, before: Manner): boolean {
     : candidate.branch === before.branch;
 }
 
+/** A deployment of which it is known what it repairs. */
+export type Searched = Candidate & Pick<Deployment, 'repair'>;
+
+export function isRollback({ repair }: Searched): boolean {
+  return repair !== null && repair.undoes !== null;
+}
+
 /**
- * Index of the deployment that the rollback at index `back` undoes: the first after the last deployment of the rollback's
+ * Number of the deployment that a rollback after `before` undoes: the first after the last deployment of the rollback's
  * commit that is no rollback itself, is of the same branch, and finished at most `withinSeconds` before; `null`: none is.
  */
 export function findUndone(
-  deployments: readonly Candidate[],
-  back: number,
+  { at, branch, commit }: Candidate,
+  before: readonly Searched[],
   withinSeconds: number,
-  isRollback: (index: number) => boolean,
 ): number | null {
-  const { at, branch, commit } = deployments[back] as Candidate;
   let undone: number | null = null;
-  for (let index = back - 1; index >= 0; index--) {
-    const one = deployments[index] as Candidate;
+  for (let index = before.length - 1; index >= 0; index--) {
+    const one = before[index] as Searched;
     if (at - one.at > withinSeconds) break;
     if (one.outcome !== 'success') continue;
     if (one.commit === commit) break;
     const isOfBranch = branch === null || one.branch === null || one.branch === branch;
-    if (isOfBranch && !isRollback(index)) undone = index;
+    if (isOfBranch && !isRollback(one)) undone = one.number;
   }
   return undone;
 }

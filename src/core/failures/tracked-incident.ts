@@ -3,11 +3,11 @@
  * follow from it under a policy.
  */
 
+import type { Incident } from '../incident.ts';
 import { nameKey } from '../repo.ts';
 import { type AlertReport, incidentsOfAlert, isSameReport, withReport } from './alert-incidents.ts';
 import { type IncidentReport, incidentOfReport, joinReports } from './incident-report.ts';
 import { type IncidentPlace, type IncidentRule, type Labels, placeOfAlert } from './incident-rules.ts';
-import type { Incident } from './incidents.ts';
 
 export type TrackedIncident = TrackedAlert | TrackedReport;
 

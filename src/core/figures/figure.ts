@@ -8,7 +8,9 @@
  */
 
 import type { Deployment } from '../deployment.ts';
-import type { Policy } from '../policy.ts';
+import { type FailureRules, nothingLookedFor } from '../failures/repair-search.ts';
+import type { LooksFor } from '../policy.ts';
+import type { Cause, EndedEpisode, Episode } from '../verdict.ts';
 
 export interface Figure<S> {
   /** State before any deployment. */
@@ -21,6 +23,7 @@ export interface Figure<S> {
   readonly share?: (earlier: S, later: S) => S;
   readonly gauges: readonly Gauge<S>[];
   readonly measures: readonly Measure<S>[];
+  readonly episodeMeasures?: readonly EpisodeMeasure[];
 }
 
 /** What decides how a figure reads the same deployments. */
@@ -29,15 +32,22 @@ export interface FigureRules {
   readonly asksForge: boolean;
   /** What stands in for commit times that cannot be had: the creation of a commit's first pipeline, or nothing. */
   readonly leadTimeFallback: 'created' | null;
+  /** What shows that deployments to the tier have failed. */
+  readonly failures: FailureRules;
 }
 
 /** How the figures read deployments where the policy leaves all at its default and no forge is asked. */
-export const defaultRules: FigureRules = { asksForge: false, leadTimeFallback: null };
+export const defaultRules: FigureRules = {
+  asksForge: false,
+  leadTimeFallback: null,
+  failures: nothingLookedFor,
+};
 
 export interface Gauge<S> {
   readonly name: string;
   readonly help: string;
-  readonly value: (state: S) => number;
+  /** `open`: the episode of failure that is open; `null`: none is. */
+  readonly value: (state: S, open: Episode | null) => number;
   /** Of repos that share a name: the value of their one series. */
   readonly combine: (values: readonly number[]) => number;
 }
@@ -60,9 +70,17 @@ export interface Measure<S> {
   readonly window?: WindowMetric;
 }
 
+/** What each episode of failure adds once it has ended. */
+export interface EpisodeMeasure {
+  readonly secondsOf: (episode: EndedEpisode) => number;
+  readonly ledger: { readonly bit: number; readonly metric: HistogramMetric };
+  /** An episode is in the windows that hold its end. */
+  readonly window: DistributionMetric;
+}
+
 export interface LedgerEntry<S> {
   /** Whether a value is not final yet in the state before its deployment: it is then added later. */
-  readonly waits?: (before: S) => boolean;
+  readonly waits?: (before: S, deployment: Deployment) => boolean;
   /**
    * A power of two, the entry's own for good: it is stored with each pipeline. Entries that share one exclude each
    * other: a pipeline adds to the one that it first has something for.
@@ -72,13 +90,15 @@ export interface LedgerEntry<S> {
 }
 
 interface Shown {
-  /** Whether the policy asks for it; if not, it is not shown. Absent: it always is. */
-  readonly isLookedFor?: (policy: Pick<Policy, 'rework'>) => boolean;
+  /** Whether the policy looks for it in a tier, or in any; if not, it is not shown. Absent: it always is. */
+  readonly isLookedFor?: (policy: LooksFor, tier?: string) => boolean;
 }
 
 export interface CounterMetric extends Shown {
   readonly type: 'counter';
   readonly name: string;
+  /** Counters of one name that differ in their cause are one family. */
+  readonly cause?: Cause;
   readonly help: string;
 }
 
@@ -96,6 +116,8 @@ export type WindowMetric = CountMetric | DistributionMetric;
 export interface CountMetric extends Shown {
   readonly type: 'count';
   readonly name: string;
+  /** Counts of one name that differ in their cause are one family, shown if they are not 0. */
+  readonly cause?: Cause;
   readonly help: string;
 }
 

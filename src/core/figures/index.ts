@@ -4,7 +4,7 @@ import { changeFailRate } from './change-fail-rate.ts';
 import { changeLeadTime } from './change-lead-time.ts';
 import { deploymentDuration } from './deployment-duration.ts';
 import { deploymentFrequency } from './deployment-frequency.ts';
-import type { Figure } from './figure.ts';
+import type { EpisodeMeasure, Figure } from './figure.ts';
 import { lastOutcome } from './last-outcome.ts';
 import { recoveryTime } from './recovery-time.ts';
 import { reworkRate } from './rework-rate.ts';
@@ -19,3 +19,7 @@ export const figures: readonly Figure<unknown>[] = [
   changeLeadTime,
   deploymentDuration,
 ] as readonly Figure<unknown>[];
+
+export const episodeMeasures: readonly EpisodeMeasure[] = figures.flatMap(
+  (figure) => figure.episodeMeasures ?? [],
+);

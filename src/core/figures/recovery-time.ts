@@ -1,51 +1,37 @@
 /**
  * Failed deployment recovery time: "the time it takes to recover from a deployment that fails and requires immediate
- * intervention" (dora.dev). The first failure after a success opens an episode, the next success closes it; a streak of
- * failures is one episode, timed from its first. A recovery belongs to the moment at which it was reached.
+ * intervention" (dora.dev). A failed deployment is an interval from its finish to its end; intervals that overlap or touch
+ * are one episode. A recovery belongs to the moment at which its episode ended.
  */
 
-import { earliest, type Figure, nothing } from './figure.ts';
+import { earliest, type Figure } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 
-/** Unix seconds; 0 if nothing is failing. */
-export interface Episode {
-  /** First failure since the last success. */
-  readonly failingSince: number;
-  /** The first of them on known ground: where the recovery begins. */
-  readonly openedAt: number;
-}
+/** First failure beyond known ground since the last success, Unix seconds; 0: none. */
+export type BeyondSince = number;
 
-const closed: Episode = { failingSince: 0, openedAt: 0 };
-
-export const recoveryTime: Figure<Episode> = {
-  initial: () => closed,
-  step: (state, deployment) => {
-    if (deployment.outcome === 'success') return closed;
-    return {
-      failingSince: state.failingSince || deployment.at,
-      openedAt: state.openedAt || deployment.at,
-    };
-  },
-  stepBeyond: ({ failingSince }, { outcome, at }) =>
-    outcome === 'success' ? closed : { failingSince: failingSince || at, openedAt: 0 },
+export const recoveryTime: Figure<BeyondSince> = {
+  initial: () => 0,
+  step: (state, { outcome }) => (outcome === 'success' ? 0 : state),
+  stepBeyond: (state, { outcome, at }) => (outcome === 'success' ? 0 : state || at),
   gauges: [
     {
       name: 'dora_deployment_failing_since_timestamp',
-      help: 'First failure since the last success, in Unix seconds; 0 while nothing is failing.',
-      value: (state) => state.failingSince,
+      help: 'Start of the open episode of failures, in Unix seconds; 0 while nothing is failing.',
+      value: (beyondSince, open) => earliest([beyondSince, open?.start ?? 0]),
       combine: earliest,
     },
   ],
-  measures: [
+  measures: [],
+  episodeMeasures: [
     {
-      values: ({ openedAt }, { outcome, at }) =>
-        outcome === 'success' && openedAt > 0 ? [at - openedAt] : nothing,
+      secondsOf: ({ start, end }) => end - start,
       ledger: {
         bit: 8,
         metric: {
           type: 'histogram',
           name: 'dora_deployment_recovery_time_seconds',
-          help: 'From the first failed deployment of an episode to the next successful one.',
+          help: 'From the first failed deployment of an episode to the end of the episode.',
           buckets: longTimeBuckets,
         },
       },
@@ -53,7 +39,7 @@ export const recoveryTime: Figure<Episode> = {
         type: 'distribution',
         name: 'recovery_time_seconds',
         samplesName: 'recovery_time_samples',
-        help: 'From the first failed deployment of an episode to the next successful one, of episodes that ended',
+        help: 'From the first failed deployment of an episode to the end of the episode, of episodes that ended',
       },
     },
   ],

@@ -7,13 +7,13 @@
  */
 
 import type { Deployment } from '../deployment.ts';
-import { type Fold, stepFold } from '../figures/fold.ts';
 import type { Window } from '../policy.ts';
 import { coverageOf } from '../windows/coverage.ts';
-import { createSlidingWindow } from '../windows/sliding-window.ts';
-import type { TierShare } from '../windows/tier-windows.ts';
-import { contributionOf } from '../windows/window-content.ts';
-import { addDifference, addedBy, addToTotals, sumTotals, type Totals } from './ledger.ts';
+import { createTierWindows, type TierShare } from '../windows/tier-windows.ts';
+import { windowsOf } from '../windows/window-content.ts';
+import type { Surroundings } from './judged.ts';
+import { addDifference, addToTotals, sumTotals, type Totals, toReplay } from './ledger.ts';
+import { compact, reduce, type Timeline } from './reducer.ts';
 import { gaugesOf, type SeriesSample } from './samples.ts';
 
 export interface Replay<Sample> {
@@ -61,25 +61,75 @@ export async function* spansOf<Sample>(
 
 /** Where a repo's part of a series stands after some of its deployments, in order of time. */
 export interface Standing {
-  readonly fold: Fold;
+  readonly timeline: Timeline;
   /** What they have added to the ledger. */
   readonly totals: Totals;
 }
 
-/** Where it stands after one more. */
-export function stepStanding({ fold, totals }: Standing, deployment: Deployment): Standing {
-  const additions = addedBy(fold, deployment);
+export interface Standings {
+  /** Takes the next deployment, as the store has it; it counts once the time has moved on. */
+  add(deployment: Deployment): void;
+  /** Takes in what was added, and judges again what may be another by `now`, in Unix seconds. */
+  moveTo(now: number): void;
+  readonly timelines: readonly Timeline[];
+  /** What the deployments of all repos have added to the ledger. */
+  totals(): Totals;
+  /** As it is now, by key of the repo. */
+  copy(): ReadonlyMap<number, Standing>;
+}
+
+export interface StandingsOptions {
+  /** By key of each repo that has the series' name: before the first deployment that is taken in. */
+  readonly starts: ReadonlyMap<number, Standing>;
+  /** How far back single deployments are seen, in seconds. */
+  readonly retainedSeconds: number;
+  readonly surroundingsOf: (repo: number, now: number) => Surroundings;
+}
+
+/** Goes through the deployments of a series, as the live service would have. */
+export function createStandings({ starts, retainedSeconds, surroundingsOf }: StandingsOptions): Standings {
+  const standings = new Map(starts);
+  const added = new Map<number, Deployment[]>();
+  const change = (repo: number, inserted: readonly Deployment[], now: number): void => {
+    const { timeline, totals } = standingOf(standings, repo);
+    const surroundings = surroundingsOf(repo, now);
+    const reduction = reduce(timeline, { removed: [], inserted, surroundings, ledger: 'replay' });
+    if (!reduction) throw new Error('Deployments were not read in order');
+    const additions = reduction.credits.flatMap((credit) => credit.additions);
+    standings.set(repo, {
+      timeline: compact(reduction.timeline, now - retainedSeconds),
+      totals: additions.length > 0 ? addToTotals(totals, additions) : totals,
+    });
+  };
   return {
-    fold: stepFold(fold, deployment),
-    totals: additions.length > 0 ? addToTotals(totals, additions) : totals,
+    add(deployment) {
+      const others = added.get(deployment.repo);
+      if (others) others.push(toReplay(deployment));
+      else added.set(deployment.repo, [toReplay(deployment)]);
+    },
+    moveTo(now) {
+      for (const [repo, deployments] of added) change(repo, deployments, now);
+      added.clear();
+      for (const [repo, { timeline }] of standings) if (timeline.validUntil <= now) change(repo, [], now);
+    },
+    get timelines() {
+      return [...standings.values()].map(({ timeline }) => timeline);
+    },
+    totals: () => [...standings.values()].map(({ totals }) => totals).reduce(sumTotals),
+    copy: () => new Map(standings),
   };
 }
 
-export interface LedgerReplayOptions {
+/** Throws for a repo of another series. */
+function standingOf(standings: ReadonlyMap<number, Standing>, repo: number): Standing {
+  const standing = standings.get(repo);
+  if (!standing) throw new Error(`No series is known of the repo ${repo}`);
+  return standing;
+}
+
+export interface LedgerReplayOptions extends StandingsOptions {
   readonly repo: string;
   readonly tier: string;
-  /** By key of each repo that has the series' name: before the first deployment that is taken in. */
-  readonly starts: ReadonlyMap<number, Standing>;
   /** What the ledger holds beyond what its deployments account for, there from the beginning. */
   readonly difference: Totals;
 }
@@ -87,105 +137,98 @@ export interface LedgerReplayOptions {
 /** Counters, histograms and gauges of one series; its windows are left out. */
 export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesSample> {
   const { repo, tier, difference } = options;
-  const standings = new Map(options.starts);
+  const standings = createStandings(options);
   return {
-    add(deployment) {
-      standings.set(deployment.repo, stepStanding(standingOf(standings, deployment), deployment));
+    add: standings.add,
+    at(now) {
+      standings.moveTo(now);
+      const { timelines } = standings;
+      return {
+        sample: {
+          repo,
+          tier,
+          gauges: gaugesOf(timelines),
+          totals: addDifference(standings.totals(), difference),
+          hasDeployed: true,
+          windows: null,
+        },
+        validUntil: Math.min(...timelines.map(({ validUntil }) => validUntil)),
+      };
     },
-    at: () => ({
-      sample: {
-        repo,
-        tier,
-        gauges: gaugesOf([...standings.values()].map(({ fold }) => fold)),
-        totals: addDifference(totalsOf(standings), difference),
-        hasDeployed: true,
-        windows: null,
-      },
-      validUntil: Number.POSITIVE_INFINITY,
-    }),
   };
 }
 
-/** Throws for a deployment of another series. */
-export function standingOf(standings: ReadonlyMap<number, Standing>, { repo }: Deployment): Standing {
-  const standing = standings.get(repo);
-  if (!standing) throw new Error(`No series is known of the repo ${repo}`);
-  return standing;
-}
-
-/** What the deployments of all repos that share a name have added to the ledger. */
-export function totalsOf(standings: ReadonlyMap<number, Standing>): Totals {
-  return [...standings.values()].map(({ totals }) => totals).reduce(sumTotals);
-}
-
-export interface WindowMember {
+export interface WindowMember extends StandingsOptions {
   /** Unix seconds from which on its deployments are known; `null`: not yet. */
   readonly knownSince: number | null;
-  /** By key of each repo that has its name: before the first deployment that is taken in. */
-  readonly starts: ReadonlyMap<number, Standing>;
 }
 
 export interface WindowReplayOptions {
   readonly window: Window;
   /** Of the policy's windows: while it holds a deployment, all are shown. */
   readonly longestSeconds: number;
-  /** The series that the window is over, by each repo that brings deployments to one. */
-  readonly members: ReadonlyMap<number, WindowMember>;
+  /** The series that the window is over. */
+  readonly members: readonly WindowMember[];
+}
+
+interface Share {
+  readonly standings: Standings;
+  readonly knownSince: number | null;
+  share: TierShare | null;
+  /** Unix seconds. */
+  validUntil: number;
 }
 
 /** One window over a series, or over all of a tier. */
-export function createWindowReplay(options: WindowReplayOptions): Replay<TierShare> {
-  const { window, longestSeconds, members } = options;
-  const held = createSlidingWindow(window.seconds);
-  const folds = new Map<number, Fold>();
-  /** When each last deployed, the one longest ago first. */
-  const lastAt = new Map<WindowMember, number>();
-  /** How many are shown, by the moment since when they are known. */
-  const shown = new Map<number | null, number>();
+export function createWindowReplay({
+  window,
+  longestSeconds,
+  members,
+}: WindowReplayOptions): Replay<TierShare> {
+  const shares = members.map((member): Share => {
+    const { knownSince } = member;
+    return { standings: createStandings(member), knownSince, share: null, validUntil: 0 };
+  });
+  const byRepo = new Map(
+    members.flatMap(({ starts }, index) =>
+      [...starts.keys()].map((repo) => [repo, shares[index] as Share] as const),
+    ),
+  );
+  const sum = createTierWindows('', 1);
+  const windows = [window, { name: '', seconds: longestSeconds }];
+  let validUntil = 0;
 
-  const show = ({ knownSince }: WindowMember, change: 1 | -1): void => {
-    const number = (shown.get(knownSince) ?? 0) + change;
-    if (number > 0) shown.set(knownSince, number);
-    else shown.delete(knownSince);
-  };
-  /** Leaves out those whose longest window holds nothing any more; returns when the next one goes. */
-  const hide = (now: number): number => {
-    for (const [member, at] of lastAt) {
-      if (at > now - longestSeconds) return at + longestSeconds;
-      lastAt.delete(member);
-      show(member, -1);
-    }
-    return Number.POSITIVE_INFINITY;
+  const refresh = (one: Share, now: number): void => {
+    one.standings.moveTo(now);
+    const { timelines } = one.standings;
+    const held = windowsOf(timelines, windows, now);
+    const coverage = coverageOf(one.knownSince, window, now);
+    const share = held.isAny
+      ? { windows: held.windows.slice(0, 1), coverage: [coverage.ratio], knownTime: [] }
+      : null;
+    sum.exchange(one.share, share);
+    one.share = share;
+    const judged = timelines.map((timeline) => timeline.validUntil);
+    one.validUntil = Math.min(held.validUntil, share ? coverage.validUntil : Infinity, ...judged);
   };
 
   return {
     add(deployment) {
-      const member = members.get(deployment.repo);
-      if (!member) throw new Error(`No series is known of the repo ${deployment.repo}`);
-      const fold = folds.get(deployment.repo) ?? standingOf(member.starts, deployment).fold;
-      const content = contributionOf(fold, deployment);
-      if (content) {
-        if (!lastAt.delete(member)) show(member, 1);
-        lastAt.set(member, deployment.at);
-        held.add(deployment.at, content);
-      }
-      folds.set(deployment.repo, stepFold(fold, deployment));
+      const one = byRepo.get(deployment.repo);
+      if (!one) throw new Error(`No series is known of the repo ${deployment.repo}`);
+      one.standings.add(deployment);
+      one.validUntil = 0;
+      validUntil = 0;
     },
     at(now) {
-      held.moveTo(now);
-      let validUntil = Math.min(held.validUntil, hide(now));
-      if (lastAt.size === 0) return { sample: null, validUntil };
-      let thousandths = 0;
-      for (const [knownSince, number] of shown) {
-        const coverage = coverageOf(knownSince, window, now);
-        thousandths += number * Math.round(1000 * coverage.ratio);
-        validUntil = Math.min(validUntil, coverage.validUntil);
+      if (now >= validUntil) {
+        for (const one of shares) if (one.validUntil <= now) refresh(one, now);
+        validUntil = Math.min(...shares.map((one) => one.validUntil));
       }
-      const coverage = thousandths / (1000 * lastAt.size);
-      return {
-        sample: { windows: [held.content], coverage: [coverage], knownTime: [] },
-        validUntil,
-      };
+      const shown = sum.sample();
+      if (!shown) return { sample: null, validUntil };
+      const { tier: _, ...sample } = shown;
+      return { sample, validUntil };
     },
   };
 }

@@ -5,7 +5,6 @@
  * was renamed since. Values are never modified, only replaced.
  */
 
-import type { Incident } from '../failures/incidents.ts';
 import {
   boundRepo,
   type IncidentPolicy,
@@ -13,6 +12,7 @@ import {
   placeOf,
   type TrackedIncident,
 } from '../failures/tracked-incident.ts';
+import type { Incident } from '../incident.ts';
 import { nameKey } from '../repo.ts';
 
 /** What memory holds of a tracked incident. */

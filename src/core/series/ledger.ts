@@ -8,13 +8,13 @@
 import type { Deployment } from '../deployment.ts';
 import type { CounterMetric, HistogramMetric } from '../figures/figure.ts';
 import type { Fold } from '../figures/fold.ts';
-import { figures } from '../figures/index.ts';
+import { episodeMeasures, figures } from '../figures/index.ts';
 import { counts } from '../known-ground.ts';
 
 /** Bits of a deployment that may add to nothing any more: older than the horizon, or counted elsewhere before. */
 export const waived = 0x7fff_ffff;
 
-/** What the ledger holds for one repo and tier, by name of the metric. */
+/** What the ledger holds for one repo and tier, by key of the metric. */
 export interface Totals {
   readonly counters: Readonly<Record<string, number>>;
   readonly histograms: Readonly<Record<string, HistogramTotals>>;
@@ -40,16 +40,27 @@ export interface Addition {
 }
 
 /** Every metric of the ledger, in the order of the figures. */
-export const ledgerMetrics: readonly LedgerMetric[] = figures.flatMap((figure) =>
-  figure.measures.flatMap(({ ledger }) => (ledger ? [ledger.metric] : [])),
-);
+export const ledgerMetrics: readonly LedgerMetric[] = [
+  ...figures.flatMap((figure) => figure.measures.flatMap(({ ledger }) => (ledger ? [ledger.metric] : []))),
+  ...episodeMeasures.map(({ ledger }) => ledger.metric),
+];
+
+/** Tells the metrics of one family apart. */
+export function ledgerKey(metric: LedgerMetric): string {
+  return metric.type === 'counter' && metric.cause ? `${metric.name} ${metric.cause}` : metric.name;
+}
+
+const everyBit = [
+  ...figures.flatMap(({ measures }) => measures.map(({ ledger }) => ledger?.bit ?? 0)),
+  ...episodeMeasures.map(({ ledger }) => ledger.bit),
+].reduce((bits, bit) => bits | bit, 0);
 
 /** Counter of incidents: no deployment adds to it. */
 export const incidentsTotal = 'dora_incidents_total';
 
 export const zeroTotals: Totals = {
   counters: Object.fromEntries(
-    ledgerMetrics.flatMap((metric) => (metric.type === 'counter' ? [[metric.name, 0]] : [])),
+    ledgerMetrics.flatMap((metric) => (metric.type === 'counter' ? [[ledgerKey(metric), 0]] : [])),
   ),
   histograms: Object.fromEntries(
     ledgerMetrics.flatMap((metric) =>
@@ -67,7 +78,7 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
   let additions: Addition[] | null = null;
   for (const [index, figure] of figures.entries()) {
     for (const { ledger, values } of figure.measures) {
-      if (!ledger || credited & ledger.bit || ledger.waits?.(before.states[index])) continue;
+      if (!ledger || credited & ledger.bit || ledger.waits?.(before.states[index], deployment)) continue;
       for (const amount of values(before.states[index], deployment)) {
         credited |= ledger.bit;
         additions ??= [];
@@ -79,20 +90,12 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
 }
 
 /**
- * What `deployment` has added to the ledger, as far as what is known of it today tells: an entry that was corrected
- * since has added something else.
+ * A deployment as it was before it added anything: it may add again what it has added, and nothing else. An entry that was
+ * corrected since has added something else than it will now.
  */
-export function addedBy(before: Fold, deployment: Deployment): readonly Addition[] {
-  if (deployment.credited === waived) return [];
-  const additions: Addition[] = [];
-  for (const [index, figure] of figures.entries()) {
-    for (const { ledger, values } of figure.measures) {
-      if (!ledger || !(deployment.credited & ledger.bit)) continue;
-      for (const amount of values(before.states[index], deployment))
-        additions.push({ metric: ledger.metric, amount });
-    }
-  }
-  return additions;
+export function toReplay(deployment: Deployment): Deployment {
+  const { credited } = deployment;
+  return { ...deployment, credited: credited === waived ? waived : everyBit & ~credited };
 }
 
 /** `totals` and `additions` together. */
@@ -101,7 +104,8 @@ export function addToTotals(totals: Totals, additions: readonly Addition[]): Tot
   const histograms = { ...totals.histograms };
   for (const { metric, amount } of additions) {
     if (metric.type === 'counter') {
-      counters[metric.name] = (counters[metric.name] ?? 0) + amount;
+      const key = ledgerKey(metric);
+      counters[key] = (counters[key] ?? 0) + amount;
     } else {
       histograms[metric.name] = observe(histograms[metric.name], metric.buckets, amount);
     }

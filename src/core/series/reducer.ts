@@ -1,35 +1,60 @@
 /**
- * The reducer: the deployments of one series in order of time, folded into the state of every figure.
+ * The reducer: the deployments of one repo and tier in order of time, judged among each other, and folded into the state
+ * of every figure.
  *
- * What is older than the longest window is folded into a base and forgotten; younger deployments are kept, so that a
- * late or corrected one is put in its place and folded again. Guarantees: the exact state depends on the set of
- * deployments alone; inputs are never modified. A change that reaches into the base cannot be folded here: the caller
- * reads the whole series from the store and builds it anew.
+ * Deployments that no window and no later deployment reaches back to are folded into a base and forgotten. Younger ones
+ * are kept, so that a late or corrected one is put in its place and folded again. Guarantees: the exact state depends on
+ * the set of deployments and incidents, and on the moment alone; inputs are never modified. A change that reaches into the
+ * base cannot be folded here: the caller reads the whole series from the store and builds it anew.
  */
 
 import { compareDeployments, type Deployment } from '../deployment.ts';
+import { revertsOf } from '../failures/candidate.ts';
+import { emptyPast, type Past } from '../failures/deployed-history.ts';
+import { createRepairSearch, looksForRepairs } from '../failures/repair-search.ts';
 import type { FigureRules } from '../figures/figure.ts';
 import { type Fold, shareFold, startFold, stepFold } from '../figures/fold.ts';
-import type { KnownGround } from '../known-ground.ts';
-import { chunkSize, chunksOf, countBefore, keepChunks } from './chunks.ts';
+import { counts, type KnownGround } from '../known-ground.ts';
+import type { Episode } from '../verdict.ts';
+import { type Chunk, chunkSize, chunksOf, countBefore, keepChunks } from './chunks.ts';
+import { creditEpisodes } from './episode-credits.ts';
+import { judgeChange, keepSearch, type Surroundings, takeSearch } from './judged.ts';
 import { type Credit, creditFor } from './ledger.ts';
 
 export interface Timeline {
+  readonly rules: FigureRules;
   /** State after all deployments up to and including `baseEnd`. */
   readonly base: Fold;
+  /** What was deployed up to and including `baseEnd`. */
+  readonly past: Past;
+  /** Start of the failure that is open at `baseEnd` and ends with the next success, Unix seconds; 0: none is. */
+  readonly failingSince: number;
   /** Unix seconds. */
   readonly baseEnd: number;
   /** Deployments after `baseEnd`, in order. */
   readonly recent: readonly Deployment[];
+  /** Episodes of failure that are open or ended after `baseEnd`, in order. */
+  readonly episodes: readonly Episode[];
   /** State after all deployments. */
   readonly tip: Fold;
+  /** Unix seconds from which on it must be judged again, though nothing has changed; infinite: never. */
+  readonly validUntil: number;
 }
 
 export interface TimelineChange {
   /** Deployments as they stand in the timeline now. */
   readonly removed: readonly Deployment[];
   readonly inserted: readonly Deployment[];
+  readonly surroundings: Surroundings;
+  /** `add` by default. */
+  readonly ledger?: LedgerMode;
 }
+
+/**
+ * `add`: the ledger takes in what is new. `keep`: it has all that it should have. `replay`: it takes in again what it has,
+ * from deployments that were given to `toReplay`.
+ */
+export type LedgerMode = 'add' | 'keep' | 'replay';
 
 export interface Reduction {
   readonly timeline: Timeline;
@@ -40,86 +65,204 @@ export interface Reduction {
 /** A timeline before any deployment; what is folded into it later is read under `rules`. */
 export function createTimeline(rules: FigureRules, ground?: KnownGround): Timeline {
   const start = startFold(rules, ground);
-  return { base: start, baseEnd: 0, recent: [], tip: start };
+  return {
+    ...{ rules, base: start, past: emptyPast, failingSince: 0, baseEnd: 0 },
+    ...{ recent: [], episodes: [], tip: start, validUntil: Number.POSITIVE_INFINITY },
+  };
+}
+
+/** The timeline as it was after its base, before any of its recent deployments. */
+export function atBase(timeline: Timeline): Timeline {
+  return { ...timeline, recent: [], episodes: [], tip: timeline.base, validUntil: Number.POSITIVE_INFINITY };
 }
 
 /** The timeline after `change`, and what that adds to the ledger; `null` if it reaches into the base. */
 export function reduce(timeline: Timeline, change: TimelineChange): Reduction | null {
-  const steps = reduceInSteps(timeline, change);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
+  return runToEnd(reduceInSteps(timeline, change));
 }
 
 /** As `reduce`, in steps of a millisecond or so, for whoever has other things to do in between. */
 export function* reduceInSteps(
   timeline: Timeline,
-  change: TimelineChange,
+  { removed, inserted, surroundings, ledger = 'add' }: TimelineChange,
 ): Generator<void, Reduction | null, void> {
-  const inserted = [...change.inserted].sort(compareDeployments);
-  const removed = [...change.removed].sort(compareDeployments);
-  const first = firstOf(inserted[0], removed[0]);
-  if (!first) return { timeline, credits: [] };
-  if (first.at <= timeline.baseEnd) return null;
+  const added = [...inserted].sort(compareDeployments);
+  const gone = [...removed].sort(compareDeployments);
+  const first = firstOf(added[0], gone[0]);
+  if (first && first.at <= timeline.baseEnd) return null;
 
-  const chunks = chunksOf(timeline);
-  const place = countBefore(
-    chunks,
-    ({ deployments: [start] }) => start !== undefined && isAfter(start, first),
+  const { recent } = timeline;
+  const from = first ? countBefore(recent, (one) => !isAfter(first, one)) : recent.length;
+  const keepsRepairs = first !== undefined && areAlike(gone, added);
+  const { deployments, episodes, validUntil, changedFrom, search } = yield* judgeChange(
+    timeline,
+    {
+      deployments: [
+        ...recent.slice(0, from),
+        ...merge(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
+      ],
+      from,
+      keepsRepairs,
+    },
+    surroundings,
   );
-  // What is before the first change stays as it is; an append need not fold the last chunk again either.
-  const last = timeline.recent.at(-1);
-  const isAppend = !last || isAfter(first, last);
-  const kept = chunks.slice(0, isAppend ? undefined : Math.max(0, place - 1));
-  const changed = chunks.slice(kept.length).flatMap(({ deployments }) => deployments);
-  const open =
-    isAppend && (kept.at(-1)?.deployments.length ?? chunkSize) < chunkSize ? kept.pop() : undefined;
+  const place = placeOf(timeline, Math.min(from, changedFrom));
+  const { kept, open, start } = place;
+  let { fold } = place;
 
-  const refolded: Deployment[] = [];
+  const folded = deployments.slice(0, start);
   const credits: Credit[] = [];
-  let fold = isAppend ? timeline.tip : (chunks[kept.length]?.before ?? timeline.base);
-  let chunk = open
-    ? { before: open.before, deployments: [...open.deployments] }
-    : { before: fold, deployments: [] as Deployment[] };
-  for (const deployment of merge(without(changed, removed), inserted)) {
+  const refolded: OpenChunk[] = [];
+  let chunk: OpenChunk = open ?? { before: fold, deployments: [] };
+  for (const deployment of deployments.slice(start)) {
     if (chunk.deployments.length === chunkSize) {
-      kept.push(chunk);
+      refolded.push(chunk);
       chunk = { before: fold, deployments: [] };
       yield;
     }
-    const credit = creditFor(fold, deployment);
+    const credit = ledger === 'keep' ? null : creditFor(fold, deployment);
     if (credit) credits.push(credit);
-    const folded = credit ? credit.deployment : deployment;
-    chunk.deployments.push(folded);
-    refolded.push(folded);
+    const next = credit ? credit.deployment : deployment;
+    chunk.deployments.push(next);
+    folded.push(next);
     fold = stepFold(fold, deployment);
   }
-  if (chunk.deployments.length > 0) kept.push(chunk);
-  const unchanged = timeline.recent.slice(0, timeline.recent.length - changed.length);
+  if (chunk.deployments.length > 0) refolded.push(chunk);
+  const episodeCredits = ledger === 'keep' ? [] : creditEpisodes(episodes, folded, start, refolded, ledger);
   const base = shareFold(timeline.base, fold);
-  const next = { ...timeline, base, recent: unchanged.concat(refolded), tip: fold };
-  for (const one of kept) one.before = shareFold(one.before, fold);
-  keepChunks(next, kept);
-  return { timeline: next, credits };
+  const next: Timeline = { ...timeline, base, recent: folded, episodes, tip: fold, validUntil };
+  const all: Chunk[] = [...kept, ...refolded];
+  for (const one of all) one.before = shareFold(one.before, fold);
+  keepChunks(next, all);
+  keepSearch(next, search);
+  return { timeline: next, credits: joinCredits(credits, episodeCredits) };
 }
 
-/** The timeline with all up to `cutoff` (Unix seconds) folded into its base. */
-export function settle(timeline: Timeline, cutoff: number): Timeline {
-  const settled = countBefore(timeline.recent, ({ at }) => at > cutoff);
-  if (settled === 0) return timeline;
+/** One credit for each deployment; `later` has the bits of both. */
+function joinCredits(credits: readonly Credit[], later: readonly Credit[]): readonly Credit[] {
+  if (later.length === 0) return credits;
+  const byPlace = new Map(credits.map((credit) => [identityOf(credit.deployment), credit]));
+  for (const { deployment, additions } of later) {
+    const key = identityOf(deployment);
+    byPlace.set(key, { deployment, additions: [...(byPlace.get(key)?.additions ?? []), ...additions] });
+  }
+  return [...byPlace.values()].sort((a, b) => compareDeployments(a.deployment, b.deployment));
+}
+
+interface OpenChunk extends Chunk {
+  readonly deployments: Deployment[];
+}
+
+/** Where folding begins again if all from index `from` on may have changed: at the start of a chunk, or at the end. */
+function placeOf(timeline: Timeline, from: number) {
   const chunks = chunksOf(timeline);
-  const gone =
-    countBefore(chunks, ({ deployments: [start] }) => start !== undefined && start.at > cutoff) - 1;
+  const kept: Chunk[] = [];
+  let start = 0;
+  for (const chunk of chunks) {
+    if (start + chunk.deployments.length > from) break;
+    kept.push(chunk);
+    start += chunk.deployments.length;
+  }
+  const isAppend = kept.length === chunks.length;
+  const last = isAppend ? kept.at(-1) : undefined;
+  const isOpen = last !== undefined && last.deployments.length < chunkSize;
+  if (isOpen) kept.pop();
+  const open: OpenChunk | null = isOpen ? { before: last.before, deployments: [...last.deployments] } : null;
+  const fold = isAppend ? timeline.tip : (chunks[kept.length]?.before ?? timeline.base);
+  return { kept, open, start, fold };
+}
+
+/**
+ * The timeline with all up to `cutoff` (Unix seconds) folded into its base, but for those from the first on whose failure
+ * ends later, or is held open by an incident.
+ */
+export function settle(timeline: Timeline, cutoff: number): Timeline {
+  const { recent, episodes } = timeline;
+  let settled = 0;
+  while (settled < recent.length && isSettled(recent[settled] as Deployment, cutoff)) settled++;
+  const last = recent[settled - 1];
+  if (!last) return timeline;
+  const next = recent[settled];
+  const baseEnd = next && next.at <= cutoff ? next.at - 1 : cutoff;
+  if (last.at > baseEnd) return settle(timeline, baseEnd);
+
+  const chunks = chunksOf(timeline);
+  let start = 0;
+  let gone = 0;
+  for (const { deployments } of chunks) {
+    if (start + deployments.length > settled) break;
+    start += deployments.length;
+    gone++;
+  }
   const cut = chunks[gone];
-  const left = cut?.deployments.filter(({ at }) => at > cutoff) ?? [];
-  let base = cut?.before ?? timeline.base;
-  for (const deployment of cut?.deployments ?? [])
-    if (deployment.at <= cutoff) base = stepFold(base, deployment);
-  const next = { base, baseEnd: cutoff, recent: timeline.recent.slice(settled), tip: timeline.tip };
+  let base = cut?.before ?? timeline.tip;
+  for (const deployment of cut?.deployments.slice(0, settled - start) ?? [])
+    base = stepFold(base, deployment);
+  const left = cut?.deployments.slice(settled - start) ?? [];
+  const open = episodes.find(({ start: since, end }) => since <= last.at && (end === null || end > baseEnd));
+  const settledTimeline: Timeline = {
+    ...timeline,
+    base,
+    past: addToPast(timeline, recent.slice(0, settled)),
+    failingSince: open?.start ?? 0,
+    baseEnd,
+    recent: recent.slice(settled),
+    episodes: episodes.filter(({ end }) => end === null || end > baseEnd),
+  };
   const rest = chunks.slice(gone + 1);
-  keepChunks(next, left.length > 0 ? [{ before: base, deployments: left }, ...rest] : rest);
-  return next;
+  keepChunks(settledTimeline, left.length > 0 ? [{ before: base, deployments: left }, ...rest] : rest);
+  keepSearch(settledTimeline, takeSearch(timeline));
+  return settledTimeline;
+}
+
+function isSettled({ at, mark, verdict }: Deployment, cutoff: number): boolean {
+  if (at > cutoff) return false;
+  const { failure, incidents } = verdict;
+  if (failure === null) return true;
+  if (failure.end !== null) return failure.end <= cutoff;
+  // The next success ends every other open failure.
+  const endsByMark = mark?.kind === 'failed' && mark.recoveredAt !== null;
+  return incidents.length === 0 && !endsByMark;
+}
+
+function addToPast({ rules, past, base }: Timeline, gone: readonly Deployment[]): Past {
+  if (!looksForRepairs(rules.failures)) return past;
+  const search = createRepairSearch(rules.failures, past);
+  const before: Deployment[] = [];
+  for (const deployment of gone) {
+    if (!counts(base.ground, deployment)) continue;
+    search.next(deployment, before);
+    before.push(deployment);
+  }
+  return search.toPast();
+}
+
+/** Whether both are the same deployments, of which only what no repair depends on has changed. */
+function areAlike(a: readonly Deployment[], b: readonly Deployment[]): boolean {
+  return a.length === b.length && a.every((one, index) => isAlike(one, b[index]));
+}
+
+function isAlike(a: Deployment, b: Deployment | undefined): boolean {
+  return (
+    b !== undefined &&
+    compareDeployments(a, b) === 0 &&
+    a.outcome === b.outcome &&
+    a.commit === b.commit &&
+    a.event === b.event &&
+    a.branch === b.branch &&
+    a.ref === b.ref &&
+    a.isRestart === b.isRestart &&
+    a.isRework === b.isRework &&
+    revertsOf(a).join() === revertsOf(b).join()
+  );
+}
+
+/** `deployments` with the repairs that their earlier versions in `recent` have. */
+function withRepairsOf(deployments: readonly Deployment[], recent: readonly Deployment[]): Deployment[] {
+  return deployments.map((one) => {
+    const known = recent[countBefore(recent, (other) => !isAfter(one, other))];
+    return known?.repair ? { ...one, repair: known.repair } : one;
+  });
 }
 
 function firstOf(a: Deployment | undefined, b: Deployment | undefined): Deployment | undefined {
@@ -132,45 +275,70 @@ function isAfter(a: Deployment, b: Deployment): boolean {
 
 function without(deployments: readonly Deployment[], removed: readonly Deployment[]): readonly Deployment[] {
   if (removed.length === 0) return deployments;
-  const identity = (deployment: Deployment) => `${deployment.repo}/${deployment.number}`;
-  const gone = new Set(removed.map(identity));
-  return deployments.filter((deployment) => !gone.has(identity(deployment)));
+  const gone = new Set(removed.map(identityOf));
+  return deployments.filter((deployment) => !gone.has(identityOf(deployment)));
+}
+
+function identityOf({ repo, number }: Deployment): string {
+  return `${repo}/${number}`;
 }
 
 function merge(a: readonly Deployment[], b: readonly Deployment[]): readonly Deployment[] {
   return a.length === 0 ? b : [...a, ...b].sort(compareDeployments);
 }
 
+/** How many deployments are folded at once while a series is read. */
+const builtAtOnce = 5_000;
+
+export interface TimelineBuilder {
+  /** Takes in the next deployment. */
+  add(deployment: Deployment): void;
+  build(): Timeline;
+}
+
 /** Builds a timeline from a whole series read in order, without holding more of it than the result does. */
 export function createTimelineBuilder(
   rules: FigureRules,
   cutoff: number,
+  surroundings: Surroundings,
   ground?: KnownGround,
-): {
-  add(deployment: Deployment): void;
-  build(): Timeline;
-} {
-  let { base, tip } = createTimeline(rules, ground);
-  let hasBase = false;
-  const recent: Deployment[] = [];
-  const chunks: { readonly before: Fold; readonly deployments: Deployment[] }[] = [];
+): TimelineBuilder {
+  let timeline = createTimeline(rules, ground);
+  let inserted: Deployment[] = [];
+  const flush = (): void => {
+    const reduction = reduce(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
+    if (!reduction) throw new Error('Deployments were not read in order');
+    timeline = compact(reduction.timeline, cutoff);
+    inserted = [];
+  };
   return {
     add(deployment) {
-      if (deployment.at > cutoff) {
-        if (recent.length % chunkSize === 0) chunks.push({ before: tip, deployments: [] });
-        chunks.at(-1)?.deployments.push(deployment);
-        recent.push(deployment);
-        tip = stepFold(tip, deployment);
-      } else {
-        tip = stepFold(tip, deployment);
-        base = tip;
-        hasBase = true;
-      }
+      inserted.push(deployment);
+      if (inserted.length === builtAtOnce) flush();
     },
     build() {
-      const timeline = { base, baseEnd: hasBase ? cutoff : 0, recent, tip };
-      keepChunks(timeline, chunks);
+      if (inserted.length > 0) flush();
       return timeline;
     },
   };
+}
+
+/** What was deployed long ago is copied to grow, so only this share of what is held is worth a copy. */
+const worthwhileShare = 1 / 8;
+
+/** As `settle`, if enough is settled. */
+export function compact(timeline: Timeline, cutoff: number): Timeline {
+  const { recent, past, rules } = timeline;
+  const old = countBefore(recent, ({ at }) => at > cutoff);
+  if (old === 0) return timeline;
+  const held = recent.length + past.commits.size;
+  const isWorthwhile = !looksForRepairs(rules.failures) || old >= held * worthwhileShare;
+  return isWorthwhile ? settle(timeline, cutoff) : timeline;
+}
+
+function runToEnd<T>(steps: Generator<void, T, void>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
 }

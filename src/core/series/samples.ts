@@ -8,10 +8,10 @@
 
 import { compareText } from '../compare-text.ts';
 import { defaultRules } from '../figures/figure.ts';
-import type { Fold } from '../figures/fold.ts';
 import { figures } from '../figures/index.ts';
 import type { Window } from '../policy.ts';
 import type { Repo } from '../repo.ts';
+import { isEnded } from '../verdict.ts';
 import { coverageOf, knownTimeOf } from '../windows/coverage.ts';
 import {
   createTierWindows,
@@ -55,9 +55,15 @@ export interface Projection {
 /** Every gauge of every figure, and where its state stands in a fold. */
 export const gauges = figures.flatMap((figure, index) => figure.gauges.map((gauge) => ({ ...gauge, index })));
 
-/** The gauges of a series, in the order of `gauges`; `folds`: of each repo that has its name. */
-export function gaugesOf(folds: readonly Fold[]): number[] {
-  return gauges.map(({ index, value, combine }) => combine(folds.map(({ states }) => value(states[index]))));
+/** The gauges of a series, in the order of `gauges`; `timelines`: of each repo that has its name. */
+export function gaugesOf(timelines: readonly Timeline[]): number[] {
+  const ends = timelines.map(({ tip, episodes }) => {
+    const last = episodes.at(-1) ?? null;
+    return { states: tip.states, open: last && isEnded(last) ? null : last };
+  });
+  return gauges.map(({ index, value, combine }) =>
+    combine(ends.map(({ states, open }) => value(states[index], open))),
+  );
 }
 
 /** What a sample is made of: usually one pair, several if repos share a name. */
@@ -78,7 +84,7 @@ interface Made {
 }
 
 const deploymentsAtOnce = 2_000;
-const untouched = createTimeline(defaultRules).tip;
+const untouched = createTimeline(defaultRules);
 
 export function createProjection(state: State, windows: readonly Window[]): Projection {
   const made = new Map<string, Made>();
@@ -206,13 +212,12 @@ function makeSample(from: Ingredients, windows: readonly Window[], now: number):
   const { repo, pairs, timelines, knownSince } = from;
   // What a pair has added stays in, known or not: a series' totals never fall.
   const totals = pairs.map(shownTotals).reduce(sumTotals);
-  const tips = timelines.length > 0 ? timelines.map(({ tip }) => tip) : [untouched];
   const held = windows.length > 0 ? windowsOf(timelines, windows, now) : null;
   const coverage = held?.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];
   const sample: SeriesSample = {
     repo: repo.fullName,
     tier: pairs[0]?.tier ?? '',
-    gauges: gaugesOf(tips),
+    gauges: gaugesOf(timelines.length > 0 ? timelines : [untouched]),
     totals,
     hasDeployed: timelines.length > 0 || hasAny(totals),
     windows: held?.isAny

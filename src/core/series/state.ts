@@ -7,11 +7,13 @@
 
 import { type MarkPlace, markKey, type StoredMark } from '../failures/operator-mark.ts';
 import { createTally, type Tally } from '../pipeline-counts.ts';
-import type { Follow } from '../poll-schedule.ts';
+import { type Follow, targetsOf } from '../poll-schedule.ts';
 import { nameKey, type Repo } from '../repo.ts';
 import { type BookEntry, type BookPlace, createIncidentBook, type IncidentBook } from './incident-book.ts';
+import type { Surroundings } from './judged.ts';
 import { type Pair, pairKey } from './pair.ts';
 import type { Timeline } from './reducer.ts';
+import { surroundingsOf } from './surroundings.ts';
 
 export interface State {
   readonly repos: ReadonlyMap<number, Repo>;
@@ -46,6 +48,12 @@ export interface State {
   lastDeployed(repos: readonly Repo[], tier: string): Repo | null;
   /** All entries whose incidents belong to the pair. */
   incidentsOf(repo: number, tier: string): readonly BookEntry[];
+  /** What is known beside the deployments of a pair at `now`, in Unix seconds. */
+  surroundingsOf(repo: number, tier: string, now: number): Surroundings;
+  /** Unix seconds from which on a timeline must be judged again, though nothing is new; infinite: never. */
+  readonly judgedUntil: number;
+  /** Keys of the repo and tier of the timelines that must be judged again at `now`. */
+  judgedUntilBefore(now: number): readonly string[];
   /** What an operator said of a pipeline's deployment in a tier. */
   markOf(place: MarkPlace): StoredMark | null;
   /** What the change leaves out stays as it is. */
@@ -84,6 +92,8 @@ export function createState(): State {
   const incidents = createIncidentBook();
   const unknownPlaces = new Set<string>();
   const marks = new Map<string, StoredMark>();
+  /** Of timelines that must be judged again without news. */
+  const judgedUntil = new Map<string, number>();
   let tally = createTally();
   let clockAhead = 0;
   let version = 0;
@@ -132,6 +142,12 @@ export function createState(): State {
       reposByName(fullName).filter(({ key }) => pairs.get(pairKey(key, tier))?.isKnown),
       tier,
     );
+  const incidentsOf = (repo: number, tier: string): readonly BookEntry[] => {
+    const bound = incidents.boundTo(repo, tier);
+    const name = repos.get(repo)?.fullName;
+    if (name === undefined || !incidents.hasNamed(nameKey(name), tier)) return bound;
+    return ownerOf(name, tier)?.key === repo ? [...bound, ...incidents.named(nameKey(name), tier)] : bound;
+  };
   const checkPlace = ({ name, tier }: Pick<BookPlace, 'name' | 'tier'>): void => {
     const key = `${name}\n${tier}`;
     if (incidents.hasNamed(name, tier) && ownerOf(name, tier) === null) unknownPlaces.add(key);
@@ -180,12 +196,15 @@ export function createState(): State {
     tiersOf: (repo) => [...(tiersByRepo.get(repo) ?? [])],
     ownerOf,
     lastDeployed,
-    incidentsOf(repo, tier) {
-      const bound = incidents.boundTo(repo, tier);
-      const name = repos.get(repo)?.fullName;
-      if (name === undefined || !incidents.hasNamed(nameKey(name), tier)) return bound;
-      return ownerOf(name, tier)?.key === repo ? [...bound, ...incidents.named(nameKey(name), tier)] : bound;
+    incidentsOf,
+    surroundingsOf(repo, tier, now) {
+      const known = repos.get(repo);
+      return surroundingsOf(incidentsOf(repo, tier), follows.values(), known ? targetsOf(known) : [], now);
     },
+    get judgedUntil() {
+      return Math.min(...judgedUntil.values(), Number.POSITIVE_INFINITY);
+    },
+    judgedUntilBefore: (now) => [...judgedUntil].flatMap(([key, until]) => (until <= now ? key : [])),
     markOf: (place) => marks.get(markKey(place)) ?? null,
     apply({
       repos: changedRepos = [],
@@ -210,6 +229,10 @@ export function createState(): State {
       for (const repo of changedRepos) applyRepo(repo);
       for (const pair of changedPairs) applyPair(pair);
       replaceAll(timelines, changedTimelines);
+      for (const [key, timeline] of changedTimelines) {
+        if (timeline && Number.isFinite(timeline.validUntil)) judgedUntil.set(key, timeline.validUntil);
+        else judgedUntil.delete(key);
+      }
       replaceAll(unread, changedUnread);
       replaceAll(follows, changedFollows);
       replaceAll(marks, changedMarks);
@@ -226,7 +249,7 @@ const none: ReadonlyMap<string, never> = new Map<string, never>();
 const noConfirmations: ReadonlyMap<number, number> = new Map();
 
 /** Unix seconds of the last deployment; 0: there is none. */
-function lastIn(timeline: Timeline | undefined): number {
+export function lastIn(timeline: Timeline | undefined): number {
   return timeline?.recent.at(-1)?.at ?? timeline?.baseEnd ?? 0;
 }
 

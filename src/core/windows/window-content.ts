@@ -8,11 +8,12 @@
 import type { Deployment } from '../deployment.ts';
 import type { WindowMetric } from '../figures/figure.ts';
 import { type Fold, stepFold } from '../figures/fold.ts';
-import { figures } from '../figures/index.ts';
+import { episodeMeasures, figures } from '../figures/index.ts';
 import { counts, isOnKnownGround } from '../known-ground.ts';
 import type { Window } from '../policy.ts';
 import { type Chunk, chunksOf, countBefore } from '../series/chunks.ts';
 import type { Timeline } from '../series/reducer.ts';
+import { type EndedEpisode, isEnded } from '../verdict.ts';
 
 /** What a series has in each window, in the order of the policy. */
 export interface SeriesWindows {
@@ -32,6 +33,8 @@ export interface WindowContent {
   readonly samples: readonly (readonly number[])[];
 }
 
+const noSamples: readonly number[] = [];
+
 type Of<T extends WindowMetric['type']> = Extract<WindowMetric, { type: T }>;
 
 const measures = figures.flatMap((figure, index) =>
@@ -41,9 +44,14 @@ const measures = figures.flatMap((figure, index) =>
 );
 const countMeasures = measures.filter(({ window }) => window.type === 'count');
 const distributionMeasures = measures.filter(({ window }) => window.type === 'distribution');
+const places = distributionMeasures.length + episodeMeasures.length;
 
 export const windowCounts = countMeasures.map(({ window }) => window as Of<'count'>);
-export const windowDistributions = distributionMeasures.map(({ window }) => window as Of<'distribution'>);
+/** Those of deployments, then those of episodes. */
+export const windowDistributions = [
+  ...distributionMeasures.map(({ window }) => window as Of<'distribution'>),
+  ...episodeMeasures.map(({ window }) => window),
+];
 export const windowQuantiles: readonly number[] = [0.5, 0.95];
 
 /** What one deployment adds to each window that holds it; `null`: it counts in none. `before`: the state just before it. */
@@ -55,7 +63,18 @@ export function contributionOf(before: Fold, deployment: Deployment): WindowCont
   return {
     known: Number(isOnKnownGround(ground, deployment)),
     counts: countMeasures.map((one) => total(valuesOf(one))),
-    samples: distributionMeasures.map(valuesOf),
+    samples: [...distributionMeasures.map(valuesOf), ...episodeMeasures.map(() => noSamples)],
+  };
+}
+
+/** What an episode that has ended adds to each window that holds its end. */
+export function contributionOfEpisode(episode: EndedEpisode): WindowContent {
+  return {
+    ...emptyContent,
+    samples: [
+      ...distributionMeasures.map(() => noSamples),
+      ...episodeMeasures.map(({ secondsOf }) => [secondsOf(episode)]),
+    ],
   };
 }
 
@@ -91,6 +110,15 @@ export function windowsOf(
       isAny = true;
       validUntil = Math.min(validUntil, oldest.at + seconds);
       for (const content of contentsBetween(timeline, begin, end)) add(content);
+    }
+    for (const episode of timeline.episodes) {
+      if (!isEnded(episode)) continue;
+      if (episode.end > now) validUntil = Math.min(validUntil, episode.end);
+      for (const { seconds, add } of drafts) {
+        if (!isWithin({ at: episode.end }, { seconds }, now)) continue;
+        validUntil = Math.min(validUntil, episode.end + seconds);
+        add(contributionOfEpisode(episode));
+      }
     }
   }
   return { windows: drafts.map((draft) => draft.finish()), isAny, validUntil };
@@ -145,7 +173,7 @@ function* contentsBetween(timeline: Timeline, begin: number, end: number): Gener
 export function createContentDraft(): { add(content: WindowContent): void; finish(): WindowContent } {
   let known = 0;
   const sums = countMeasures.map(() => 0);
-  const samples = distributionMeasures.map((): number[] => []);
+  const samples = Array.from({ length: places }, (): number[] => []);
   return {
     add(content) {
       known += content.known;

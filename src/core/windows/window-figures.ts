@@ -3,7 +3,8 @@
  * them.
  */
 
-import { looksForRework, type Policy, type Window } from '../policy.ts';
+import { type LooksFor, looksForRework, type Policy, type Window } from '../policy.ts';
+import type { Cause } from '../verdict.ts';
 import { knownSeconds } from './coverage.ts';
 import { quantileOf } from './quantile.ts';
 import type { TierShare } from './tier-windows.ts';
@@ -12,7 +13,9 @@ import { type WindowContent, windowCounts, windowDistributions } from './window-
 export interface WindowFigures {
   readonly deployments: number;
   readonly failedDeployments: number;
-  /** Null if the policy does not look for rework. */
+  /** How many of them each cause shows; a deployment may have several, and causes without any are left out. */
+  readonly failedByCause: Readonly<Partial<Record<Cause, number>>>;
+  /** Null if the policy does not look for rework in the tier. */
   readonly reworkDeployments: number | null;
   /** Over the known part of the window; `null` if that is less than a day. */
   readonly deploymentsPerDay: number | null;
@@ -38,7 +41,8 @@ const daySeconds = 86_400;
 /** Of one of the policy's windows, which ends at `now` (Unix seconds); `null` if nothing is shown of it. */
 export function figuresIn(
   share: TierShare | null,
-  policy: Pick<Policy, 'windows' | 'rework'>,
+  policy: LooksFor & Pick<Policy, 'windows'>,
+  tier: string,
   window: Window,
   now: number,
 ): WindowFigures | null {
@@ -46,7 +50,7 @@ export function figuresIn(
   const content = share?.windows[index];
   const knownTime = share?.knownTime[index];
   if (!share || !content || !knownTime) return null;
-  return figuresOf(content, share.coverage[index] ?? 0, knownSeconds(knownTime, window, now), policy);
+  return figuresOf(content, share.coverage[index] ?? 0, knownSeconds(knownTime, window, now), policy, tier);
 }
 
 /** `coverage`: the known part of the window, from 0 to 1; `known`: the same in seconds. */
@@ -54,7 +58,8 @@ export function figuresOf(
   content: WindowContent,
   coverage: number,
   known: number,
-  policy: Pick<Policy, 'rework'>,
+  policy: LooksFor,
+  tier: string,
 ): WindowFigures {
   const count = (name: string) =>
     content.counts[windowCounts.findIndex((metric) => metric.name === name)] ?? 0;
@@ -64,11 +69,17 @@ export function figuresOf(
   };
   const deployments = count('deployments');
   const failedDeployments = count('failed_deployments');
-  const reworkDeployments = looksForRework(policy) ? count('rework_deployments') : null;
+  const reworkDeployments = looksForRework(policy, tier) ? count('rework_deployments') : null;
   const rate = (part: number | null) => (part === null || deployments === 0 ? null : part / deployments);
   return {
     deployments,
     failedDeployments,
+    failedByCause: Object.fromEntries(
+      windowCounts.flatMap(({ cause }, place) => {
+        const failed = content.counts[place] ?? 0;
+        return cause && failed > 0 ? [[cause, failed]] : [];
+      }),
+    ),
     reworkDeployments,
     deploymentsPerDay: known < daySeconds ? null : (content.known * daySeconds) / known,
     changeFailRate: rate(failedDeployments),

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/core/commit-range.ts';
 import type { Deployment } from '../../../src/core/deployment.ts';
 import { changeLeadTime, deliveryOf, lookupFor } from '../../../src/core/figures/change-lead-time.ts';
-import type { FigureRules } from '../../../src/core/figures/figure.ts';
+import { defaultRules, type FigureRules } from '../../../src/core/figures/figure.ts';
 import { aDeployment } from '../../support/records.ts';
 
-const withForge: FigureRules = { asksForge: true, leadTimeFallback: null };
-const withReports: FigureRules = { asksForge: false, leadTimeFallback: null };
-const withPipelines: FigureRules = { asksForge: false, leadTimeFallback: 'created' };
+const withForge: FigureRules = { ...defaultRules, asksForge: true, leadTimeFallback: null };
+const withReports: FigureRules = { ...defaultRules, asksForge: false, leadTimeFallback: null };
+const withPipelines: FigureRules = { ...defaultRules, asksForge: false, leadTimeFallback: 'created' };
 
 /** What the forge told: ids of commits, each made at the second after the colon, merges with a trailing `m`. */
 const told = (base: string | null, head: string, added: string, removed: readonly string[] = []): Change => ({
@@ -160,7 +160,7 @@ describe('what a deployment brings, as the forge tells', () => {
   it('waits for what came before it to be known before it adds to the ledger', () => {
     const early = deployed('b', 200, { change: told('a', 'b', 'b:110') });
     const waits = (...before: Deployment[]) =>
-      changeLeadTime.measures.map(({ ledger }) => ledger?.waits?.(stateAfter(withForge, ...before)));
+      changeLeadTime.measures.map(({ ledger }) => ledger?.waits?.(stateAfter(withForge, ...before), early));
     expect(waits(deployed('a', 100), early)).toEqual([true, true]);
     expect(waits(deployed('a', 100, { change: told(null, 'a', 'a:40') }), early)).toEqual([false, false]);
   });

@@ -8,11 +8,13 @@ import { deploymentDuration } from '../../../src/core/figures/deployment-duratio
 import { deploymentFrequency } from '../../../src/core/figures/deployment-frequency.ts';
 import type { Figure } from '../../../src/core/figures/figure.ts';
 import { defaultRules } from '../../../src/core/figures/figure.ts';
-import { figures } from '../../../src/core/figures/index.ts';
+import { episodeMeasures, figures } from '../../../src/core/figures/index.ts';
 import { lastOutcome } from '../../../src/core/figures/last-outcome.ts';
 import { recoveryTime } from '../../../src/core/figures/recovery-time.ts';
 import { reworkRate } from '../../../src/core/figures/rework-rate.ts';
+import type { LedgerMetric } from '../../../src/core/series/ledger.ts';
 import { waived } from '../../../src/core/series/ledger.ts';
+import { fine } from '../../../src/core/verdict.ts';
 import { aDeployment } from '../../support/records.ts';
 
 const failure = (at: number, overrides: Partial<Deployment> = {}) =>
@@ -31,7 +33,7 @@ function valuesOf<S>(figure: Figure<S>, ...story: Deployment[]): (readonly numbe
 
 function gaugesAfter<S>(figure: Figure<S>, ...story: Deployment[]): Record<string, number> {
   const state = story.reduce(figure.step, figure.initial(defaultRules));
-  return Object.fromEntries(figure.gauges.map(({ name, value }) => [name, value(state)]));
+  return Object.fromEntries(figure.gauges.map(({ name, value }) => [name, value(state, null)]));
 }
 
 describe('deployment frequency', () => {
@@ -41,31 +43,39 @@ describe('deployment frequency', () => {
 });
 
 describe('change fail rate', () => {
-  it('counts those that failed', () => {
-    expect(valuesOf(changeFailRate, success(100), failure(200), failure(300))).toEqual([[], [1], [1]]);
+  it('counts those that any cause shows as failed, and by each cause', () => {
+    const rolledBack = { ...fine, causes: ['rollback', 'operator'] as const };
+    const failed = success(200, { verdict: rolledBack });
+    expect(changeFailRate.measures.map(({ values }) => values(null, failed))).toEqual([
+      ...[[1], [], [1], [], [], [1]],
+    ]);
+    expect(valuesOf(changeFailRate, success(100), failed)).toEqual([[], [1]]);
   });
 });
 
 describe('deployment rework rate', () => {
-  it('counts those that the rules match, failed ones too', () => {
-    const story = [success(100), success(200, { isRework: true }), failure(300, { isRework: true })];
-    expect(valuesOf(reworkRate, ...story)).toEqual([[], [1], [1]]);
+  it('counts unplanned repairs', () => {
+    const story = [success(100), success(200, { verdict: { ...fine, isRework: true } })];
+    expect(valuesOf(reworkRate, ...story)).toEqual([[], [1]]);
   });
 });
 
 describe('failed deployment recovery time', () => {
-  it('is from the first failure of a streak to the next success, once', () => {
-    const story = [failure(100), failure(150), success(400), success(500), failure(600), success(610)];
-    expect(valuesOf(recoveryTime, ...story)).toEqual([[], [], [300], [], [], [10]]);
+  it('is as long as the episode', () => {
+    const [measure] = recoveryTime.episodeMeasures ?? [];
+    expect(measure?.secondsOf({ start: 100, end: 400 })).toBe(300);
   });
 
-  it('tells since when it has been failing', () => {
-    const since = (...story: Deployment[]) =>
-      gaugesAfter(recoveryTime, ...story)['dora_deployment_failing_since_timestamp'];
-    expect(since()).toBe(0);
-    expect(since(success(50), failure(100), failure(150))).toBe(100);
-    expect(since(failure(100), success(150))).toBe(0);
-    expect(since(failure(100), success(150), failure(170))).toBe(170);
+  it('says since when it has been failing, also beyond known ground', () => {
+    const [gauge] = recoveryTime.gauges;
+    expect(gauge?.value(0, null)).toBe(0);
+    expect(gauge?.value(0, { start: 100, end: null })).toBe(100);
+    expect(gauge?.value(50, { start: 100, end: null })).toBe(50);
+    const stepBeyond = recoveryTime.stepBeyond ?? recoveryTime.step;
+    const beyond = [failure(10), failure(20)].reduce(stepBeyond, 0);
+    expect(beyond).toBe(10);
+    expect(recoveryTime.step(beyond, failure(30))).toBe(10);
+    expect(recoveryTime.step(beyond, success(40))).toBe(0);
   });
 });
 
@@ -90,10 +100,14 @@ describe('deployment duration', () => {
 });
 
 describe('all figures', () => {
-  const ledger = figures.flatMap(({ measures }) => measures.flatMap((measure) => measure.ledger ?? []));
+  const ledger: readonly { readonly bit: number; readonly metric: LedgerMetric }[] = [
+    ...figures.flatMap(({ measures }) => measures.flatMap((measure) => measure.ledger ?? [])),
+    ...episodeMeasures.map((measure) => measure.ledger),
+  ];
+  const keyOf = (metric: { name: string; cause?: string }) => [metric.name, metric.cause].join(' ').trim();
 
   it('keep their ledger bits for good: they are stored with each pipeline', () => {
-    expect(Object.fromEntries(ledger.map(({ metric, bit }) => [metric.name, bit]))).toEqual({
+    expect(Object.fromEntries(ledger.map(({ metric, bit }) => [keyOf(metric), bit]))).toEqual({
       dora_deployments_total: 1,
       dora_deployment_failures_total: 2,
       dora_deployment_reworks_total: 4,
@@ -101,6 +115,11 @@ describe('all figures', () => {
       dora_change_lead_time_seconds: 16,
       dora_change_lead_time_unknown_total: 16,
       dora_deployment_duration_seconds: 32,
+      'dora_deployment_failures_by_cause_total pipeline': 64,
+      'dora_deployment_failures_by_cause_total rollback': 128,
+      'dora_deployment_failures_by_cause_total fix': 256,
+      'dora_deployment_failures_by_cause_total incident': 512,
+      'dora_deployment_failures_by_cause_total operator': 1024,
     });
     expect(leadTimeBit).toBe(16);
   });
@@ -111,9 +130,9 @@ describe('all figures', () => {
 
   it('have names of their own, and buckets that rise', () => {
     const names = [
-      ...ledger.map(({ metric }) => metric.name),
+      ...ledger.map(({ metric }) => keyOf(metric)),
       ...figures.flatMap(({ gauges }) => gauges.map(({ name }) => name)),
-      ...figures.flatMap(({ measures }) => measures.flatMap(({ window }) => window?.name ?? [])),
+      ...figures.flatMap(({ measures }) => measures.flatMap(({ window }) => (window ? keyOf(window) : []))),
     ];
     expect(new Set(names).size).toBe(names.length);
     for (const { metric } of ledger) {
@@ -134,7 +153,7 @@ describe('all figures', () => {
     for (const { initial, step, gauges, measures } of figures) {
       /** All that can be seen of a state: its gauges, and what any next deployment would add. */
       const seen = (state: unknown) => [
-        gauges.map(({ value }) => value(state)),
+        gauges.map(({ value }) => value(state, null)),
         story.map((next) => measures.map(({ values }) => values(state, { ...next, at: 1000 }))),
       ];
       let state = initial(defaultRules);

@@ -4,6 +4,7 @@ import { compareDeployments, type Deployment } from '../../../src/core/deploymen
 import { defaultRules } from '../../../src/core/figures/figure.ts';
 import { type Fold, stepFold } from '../../../src/core/figures/fold.ts';
 import { chunkSize, chunksOf } from '../../../src/core/series/chunks.ts';
+import { nothingAround } from '../../../src/core/series/judged.ts';
 import { createTimelineBuilder, reduce, settle, type Timeline } from '../../../src/core/series/reducer.ts';
 import { windowsOf } from '../../../src/core/windows/window-content.ts';
 import { emptyTimeline } from '../../support/projected.ts';
@@ -18,7 +19,7 @@ const deploymentAt = (at: number, number = at): Deployment =>
     committedAt: at - (number % 7),
   });
 const build = (deployments: readonly Deployment[]): Timeline => {
-  const builder = createTimelineBuilder(defaultRules, 0);
+  const builder = createTimelineBuilder(defaultRules, 0, nothingAround);
   for (const deployment of deployments.toSorted(compareDeployments)) builder.add(deployment);
   return builder.build();
 };
@@ -62,10 +63,12 @@ describe('the chunks of a timeline', () => {
             const inserted = Array.from({ length: step.many }, (_, index) =>
               deploymentAt(timeline.baseEnd + step.at + index, ++number),
             );
-            timeline = reduce(timeline, { removed: [], inserted })?.timeline ?? timeline;
+            timeline =
+              reduce(timeline, { removed: [], inserted, surroundings: nothingAround })?.timeline ?? timeline;
           } else {
             const removed = timeline.recent.slice(step.place, step.place + 1);
-            timeline = reduce(timeline, { removed, inserted: [] })?.timeline ?? timeline;
+            timeline =
+              reduce(timeline, { removed, inserted: [], surroundings: nothingAround })?.timeline ?? timeline;
           }
           expect(faultsOf(timeline)).toEqual([]);
           // Looked at by itself, without what was kept of its chunks.
@@ -81,7 +84,9 @@ describe('the chunks of a timeline', () => {
   it('stay the same before a late deployment, so that it folds no more than what comes after it', () => {
     const before = build(Array.from({ length: 3000 }, (_, index) => deploymentAt(2 * index + 2)));
     const late = deploymentAt(5001, 9001);
-    const after = reduce(before, { removed: [], inserted: [late] })?.timeline ?? emptyTimeline;
+    const after =
+      reduce(before, { removed: [], inserted: [late], surroundings: nothingAround })?.timeline ??
+      emptyTimeline;
     const kept = chunksOf(after).filter((chunk) => chunksOf(before).includes(chunk));
     expect(kept).toHaveLength(Math.floor(2500 / chunkSize));
   });

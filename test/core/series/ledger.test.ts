@@ -2,30 +2,41 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareDeployments } from '../../../src/core/deployment.ts';
 import { type Fold, stepFold } from '../../../src/core/figures/fold.ts';
-import { figures } from '../../../src/core/figures/index.ts';
+import { episodeMeasures, figures } from '../../../src/core/figures/index.ts';
 import {
   addDifference,
-  addedBy,
   addToTotals,
   creditFor,
   differenceOf,
+  type LedgerMetric,
+  ledgerKey,
   ledgerMetrics,
   sumTotals,
   type Totals,
+  toReplay,
   waived,
   zeroTotals,
 } from '../../../src/core/series/ledger.ts';
+import { fine } from '../../../src/core/verdict.ts';
 import { anyDeployments } from '../../support/arbitraries.ts';
 import { emptyTimeline } from '../../support/projected.ts';
 import { aDeployment } from '../../support/records.ts';
 
 const nothing: Fold = emptyTimeline.tip;
-const failingSince100: Fold = stepFold(nothing, aDeployment({ outcome: 'failure', at: 100 }));
+/** As the judge has it. */
+const failed = {
+  outcome: 'failure' as const,
+  verdict: {
+    ...fine,
+    causes: ['pipeline'] as const,
+    failure: { end: null, endedBy: null, repairedBy: null },
+  },
+};
 
 const additionsOf = (before: Fold, overrides: Parameters<typeof aDeployment>[0]) =>
   Object.fromEntries(
     (creditFor(before, aDeployment(overrides))?.additions ?? []).map(({ metric, amount }) => [
-      metric.name,
+      ledgerKey(metric),
       amount,
     ]),
   );
@@ -40,28 +51,37 @@ describe('creditFor', () => {
   });
 
   it('counts a failure among deployments and failures', () => {
-    expect(additionsOf(nothing, { outcome: 'failure' })).toEqual({
+    expect(additionsOf(nothing, failed)).toEqual({
       dora_deployments_total: 1,
       dora_deployment_failures_total: 1,
+      'dora_deployment_failures_by_cause_total pipeline': 1,
     });
   });
 
-  it('observes a recovery for the success that closes an episode', () => {
-    expect(additionsOf(failingSince100, { outcome: 'success', at: 700 })).toEqual({
-      dora_deployments_total: 1,
-      dora_deployment_recovery_time_seconds: 600,
-      dora_change_lead_time_unknown_total: 1,
-    });
-    expect(additionsOf(failingSince100, { outcome: 'failure', at: 700 })).not.toHaveProperty(
-      'dora_deployment_recovery_time_seconds',
-    );
+  it('counts a failure once, and once for each of its causes', () => {
+    const credit = creditFor(nothing, aDeployment(failed));
+    const rolledBack = { ...failed.verdict, causes: ['pipeline', 'rollback'] as const };
+    const known = { ...aDeployment(credit?.deployment), verdict: rolledBack };
+    expect(creditFor(nothing, known)?.additions.map(({ metric }) => ledgerKey(metric))).toEqual([
+      'dora_deployment_failures_by_cause_total rollback',
+    ]);
+  });
+
+  it('waits for pipelines that ran when an incident started', () => {
+    const verdict = { ...fine, causes: ['incident'] as const, isProvisional: true };
+    const waiting = { verdict, credited: 1 | 16 };
+    expect(creditFor(nothing, aDeployment(waiting))).toBeNull();
+    const decided = { ...waiting, verdict: { ...verdict, isProvisional: false } };
+    expect(Object.keys(additionsOf(nothing, decided))).toEqual([
+      'dora_deployment_failures_total',
+      'dora_deployment_failures_by_cause_total incident',
+    ]);
   });
 
   it('observes no duration that cannot be told, but one of no time at all', () => {
-    expect(additionsOf(nothing, { outcome: 'failure', durationSeconds: null })).toEqual({
-      dora_deployments_total: 1,
-      dora_deployment_failures_total: 1,
-    });
+    expect(additionsOf(nothing, { durationSeconds: null })).not.toHaveProperty(
+      'dora_deployment_duration_seconds',
+    );
     expect(additionsOf(nothing, { durationSeconds: 0 })).toMatchObject({
       dora_deployment_duration_seconds: 0,
     });
@@ -69,22 +89,23 @@ describe('creditFor', () => {
 
   it('adds but the failure for a success that turns out to have failed', () => {
     const credit = creditFor(nothing, aDeployment({ outcome: 'success', startedAt: 1000 }));
-    const corrected = { ...aDeployment(credit?.deployment), outcome: 'failure' as const };
-    expect(creditFor(nothing, corrected)?.additions.map(({ metric }) => metric.name)).toEqual([
+    const corrected = { ...aDeployment(credit?.deployment), ...failed };
+    expect(creditFor(nothing, corrected)?.additions.map(({ metric }) => ledgerKey(metric))).toEqual([
       'dora_deployment_failures_total',
+      'dora_deployment_failures_by_cause_total pipeline',
     ]);
   });
 
   it('takes nothing back for a failure that turns out to have gone well', () => {
-    const credit = creditFor(nothing, aDeployment({ outcome: 'failure' }));
-    const corrected = { ...aDeployment(credit?.deployment), outcome: 'success' as const };
+    const credit = creditFor(nothing, aDeployment(failed));
+    const corrected = { ...aDeployment(credit?.deployment), outcome: 'success' as const, verdict: fine };
     expect(
       creditFor(nothing, corrected)?.additions.map(({ metric, amount }) => [metric.name, amount]),
     ).toEqual([['dora_change_lead_time_unknown_total', 1]]);
   });
 
   it('adds nothing for a deployment that is waived', () => {
-    expect(creditFor(failingSince100, aDeployment({ credited: waived, startedAt: 1 }))).toBeNull();
+    expect(creditFor(nothing, aDeployment({ credited: waived, startedAt: 1 }))).toBeNull();
   });
 
   it('adds a second time nothing at all, to whatever state', () => {
@@ -103,10 +124,13 @@ describe('creditFor', () => {
 });
 
 describe('the entries of the ledger', () => {
-  const entries = figures.flatMap(({ measures }) => measures.flatMap(({ ledger }) => ledger ?? []));
+  const entries: readonly { readonly bit: number; readonly metric: LedgerMetric }[] = [
+    ...figures.flatMap(({ measures }) => measures.flatMap(({ ledger }) => ledger ?? [])),
+    ...episodeMeasures.map(({ ledger }) => ledger),
+  ];
 
   it('have bits that stored pipelines rely on, shared only by what excludes each other', () => {
-    expect(Object.fromEntries(entries.map(({ metric, bit }) => [metric.name, bit]))).toEqual({
+    expect(Object.fromEntries(entries.map(({ metric, bit }) => [ledgerKey(metric), bit]))).toEqual({
       dora_deployments_total: 1,
       dora_deployment_failures_total: 2,
       dora_deployment_reworks_total: 4,
@@ -114,6 +138,11 @@ describe('the entries of the ledger', () => {
       dora_change_lead_time_seconds: 16,
       dora_change_lead_time_unknown_total: 16,
       dora_deployment_duration_seconds: 32,
+      'dora_deployment_failures_by_cause_total pipeline': 64,
+      'dora_deployment_failures_by_cause_total rollback': 128,
+      'dora_deployment_failures_by_cause_total fix': 256,
+      'dora_deployment_failures_by_cause_total incident': 512,
+      'dora_deployment_failures_by_cause_total operator': 1024,
     });
   });
 
@@ -122,7 +151,7 @@ describe('the entries of the ledger', () => {
   });
 
   it('have names of their own, and buckets in ascending order', () => {
-    expect(new Set(ledgerMetrics.map(({ name }) => name)).size).toBe(ledgerMetrics.length);
+    expect(new Set(ledgerMetrics.map(ledgerKey)).size).toBe(ledgerMetrics.length);
     for (const metric of ledgerMetrics) {
       if (metric.type === 'histogram')
         expect(metric.buckets).toEqual(metric.buckets.toSorted((a, b) => a - b));
@@ -207,25 +236,25 @@ describe('sumTotals', () => {
   });
 });
 
-describe('addedBy', () => {
-  it('tells of any history what each deployment was credited with', () => {
+describe('a deployment that is replayed', () => {
+  it('adds again what it has added, and nothing else', () => {
     fc.assert(
       fc.property(anyDeployments(), (deployments) => {
         let fold = nothing;
         for (const deployment of deployments.toSorted(compareDeployments)) {
           const credit = creditFor(fold, deployment);
-          expect(addedBy(fold, credit?.deployment ?? deployment)).toEqual(credit?.additions ?? []);
+          const again = creditFor(fold, toReplay(credit?.deployment ?? deployment));
+          expect(again?.additions ?? []).toEqual(credit?.additions ?? []);
           fold = stepFold(fold, deployment);
         }
       }),
     );
   });
 
-  it('is nothing for what has added nothing, or never may', () => {
-    const success = { outcome: 'success' as const, startedAt: 1000, at: 1100 };
-    expect(addedBy(nothing, aDeployment({ ...success, credited: 0 }))).toEqual([]);
-    expect(addedBy(nothing, aDeployment({ ...success, credited: waived }))).toEqual([]);
-    const [one, ...others] = addedBy(nothing, aDeployment({ ...success, credited: 1 }));
+  it('adds nothing if it has added nothing, or never may', () => {
+    expect(creditFor(nothing, toReplay(aDeployment({ credited: 0 })))).toBeNull();
+    expect(creditFor(nothing, toReplay(aDeployment({ credited: waived })))).toBeNull();
+    const [one, ...others] = creditFor(nothing, toReplay(aDeployment({ credited: 1 })))?.additions ?? [];
     expect([one?.metric.name, others]).toEqual(['dora_deployments_total', []]);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../../src/core/deployment.ts';
 import { defaultRules } from '../../../src/core/figures/figure.ts';
 import { stepFold } from '../../../src/core/figures/fold.ts';
+import { nothingAround } from '../../../src/core/series/judged.ts';
 import {
   addToTotals,
   type Credit,
@@ -11,6 +12,7 @@ import {
   zeroTotals,
 } from '../../../src/core/series/ledger.ts';
 import {
+  atBase,
   createTimelineBuilder,
   reduce,
   settle,
@@ -32,7 +34,11 @@ const deployments = (...told: string[]): Deployment[] =>
     }),
   );
 
-const insert = (...inserted: Deployment[]): TimelineChange => ({ removed: [], inserted });
+const insert = (...inserted: Deployment[]): TimelineChange => ({
+  removed: [],
+  inserted,
+  surroundings: nothingAround,
+});
 
 function reduceAll(start: Timeline, ...changes: TimelineChange[]): { timeline: Timeline; totals: Totals } {
   let timeline = start;
@@ -56,11 +62,19 @@ function bruteForce(all: readonly Deployment[]) {
   const sorted = [...all].sort((a, b) => a.at - b.at || a.number - b.number);
   const successes = sorted.filter(({ outcome }) => outcome === 'success');
   const failures = sorted.filter(({ outcome }) => outcome === 'failure');
-  const sinceSuccess = sorted.slice(sorted.findLastIndex(({ outcome }) => outcome === 'success') + 1);
+  let failingSince = 0;
+  let until = 0;
+  for (const [index, { outcome, at }] of sorted.entries()) {
+    if (outcome === 'success') continue;
+    const end = sorted.slice(index).find((later) => later.outcome === 'success')?.at;
+    // One that touches the end of another goes on with it.
+    if (at > until || failingSince === 0) failingSince = at;
+    until = end ?? Number.POSITIVE_INFINITY;
+  }
   return {
     lastSuccess: successes.at(-1)?.at ?? 0,
     lastFailure: failures.at(-1)?.at ?? 0,
-    failingSince: sinceSuccess[0]?.at ?? 0,
+    failingSince: until === Number.POSITIVE_INFINITY ? failingSince : 0,
   };
 }
 
@@ -93,7 +107,7 @@ describe('reduce: gauges', () => {
     { title: 'success and failure in one second', told: ['S100', 'F100'], expected: [100, 100, 100] },
   ])('tells of $title', ({ told, expected: [lastSuccess, lastFailure, failingSince] }) => {
     const { timeline } = reduceAll(emptyTimeline, insert(...deployments(...told)));
-    expect(gaugesOf(timeline.tip)).toEqual({ lastSuccess, lastFailure, failingSince });
+    expect(gaugesOf(timeline)).toEqual({ lastSuccess, lastFailure, failingSince });
   });
 
   it('follows a deployment that moves in time', () => {
@@ -102,21 +116,30 @@ describe('reduce: gauges', () => {
     const { timeline } = reduceAll(emptyTimeline, insert(first, second), {
       removed: [second],
       inserted: [moved],
+      surroundings: nothingAround,
     });
-    expect(gaugesOf(timeline.tip)).toEqual({ lastSuccess: 100, lastFailure: 50, failingSince: 0 });
+    expect(gaugesOf(timeline)).toEqual({ lastSuccess: 100, lastFailure: 50, failingSince: 0 });
   });
 
   it('forgets a deployment that counts no longer', () => {
     const [first, second] = deployments('S100', 'F200') as [Deployment, Deployment];
-    const { timeline } = reduceAll(emptyTimeline, insert(first, second), { removed: [second], inserted: [] });
-    expect(gaugesOf(timeline.tip)).toEqual({ lastSuccess: 100, lastFailure: 0, failingSince: 0 });
+    const { timeline } = reduceAll(emptyTimeline, insert(first, second), {
+      removed: [second],
+      inserted: [],
+      surroundings: nothingAround,
+    });
+    expect(gaugesOf(timeline)).toEqual({ lastSuccess: 100, lastFailure: 0, failingSince: 0 });
     expect(timeline.recent.map(({ number }) => number)).toEqual([1]);
   });
 
   it('tells pipelines of two repos in one series apart', () => {
     const mine = aDeployment({ repo: 1, number: 5, at: 100 });
     const theirs = aDeployment({ repo: 2, number: 5, at: 200 });
-    const { timeline } = reduceAll(emptyTimeline, insert(mine, theirs), { removed: [mine], inserted: [] });
+    const { timeline } = reduceAll(emptyTimeline, insert(mine, theirs), {
+      removed: [mine],
+      inserted: [],
+      surroundings: nothingAround,
+    });
     expect(timeline.recent.map(({ repo }) => repo)).toEqual([2]);
   });
 });
@@ -164,7 +187,7 @@ describe('reduce: recovery times', () => {
     const result = reduceAll(emptyTimeline, insert(first, second, last), insert(between));
     // 300 s from F100 to S400 were told before S200 was known; F100 to S200 adds 100 s.
     expect(recoveriesOf(result)).toEqual({ count: 2, sum: 400 });
-    expect(gaugesOf(result.timeline.tip)).toEqual({ lastSuccess: 400, lastFailure: 300, failingSince: 0 });
+    expect(gaugesOf(result.timeline)).toEqual({ lastSuccess: 400, lastFailure: 300, failingSince: 0 });
   });
 
   it('opens an episode anew when a late failure comes between two successes', () => {
@@ -183,6 +206,7 @@ describe('reduce: recovery times', () => {
     const again = reduce(added?.timeline as Timeline, {
       removed: [known as Deployment],
       inserted: [earlier],
+      surroundings: nothingAround,
     });
     expect(again?.credits).toEqual([]);
   });
@@ -199,7 +223,7 @@ describe('reduce', () => {
     const old = aDeployment({ at: 100, credited: waived });
     const reduction = reduce(emptyTimeline, insert(old));
     expect(reduction?.credits).toEqual([]);
-    expect(gaugesOf(reduction?.timeline.tip ?? emptyTimeline.tip).lastSuccess).toBe(100);
+    expect(gaugesOf(reduction?.timeline ?? emptyTimeline).lastSuccess).toBe(100);
   });
 
   it('comes to what the definitions say, for any order of coming, going and correcting', () => {
@@ -234,12 +258,12 @@ describe('reduce', () => {
           ...final.map((deployment, index): TimelineChange[] => {
             const before = first[index];
             return before
-              ? [insert(before), { removed: [before], inserted: [deployment] }]
+              ? [insert(before), { removed: [before], inserted: [deployment], surroundings: nothingAround }]
               : [insert(deployment)];
           }),
           ...passing.map((deployment): TimelineChange[] => [
             insert(deployment),
-            { removed: [deployment], inserted: [] },
+            { removed: [deployment], inserted: [], surroundings: nothingAround },
           ]),
         ];
         const changes: TimelineChange[] = [];
@@ -253,7 +277,7 @@ describe('reduce', () => {
           } else changes.push(next);
         }
         const { timeline } = reduceAll(emptyTimeline, ...changes);
-        expect(gaugesOf(timeline.tip)).toEqual(bruteForce(final));
+        expect(gaugesOf(timeline)).toEqual(bruteForce(final));
         const told = timeline.recent.map(({ number, at, outcome }) => ({ number, at, outcome }));
         expect(told).toEqual(
           [...final]
@@ -283,7 +307,7 @@ describe('reduce', () => {
           const removed = timeline.recent.filter(({ number }) => number === told.number);
           const credited = creditedOf.get(told.number) ?? 0;
           const inserted = isGone ? [] : [aDeployment({ ...told, credited })];
-          const reduction = reduce(timeline, { removed, inserted });
+          const reduction = reduce(timeline, { removed, inserted, surroundings: nothingAround });
           if (!reduction) throw new Error('The change reaches into the base');
           timeline = reduction.timeline;
           for (const { deployment, additions } of reduction.credits) {
@@ -316,6 +340,7 @@ describe('reduce', () => {
           inserted: other.map((deployment) =>
             Object.freeze({ ...deployment, number: deployment.number + 100 }),
           ),
+          surroundings: nothingAround,
         };
         reduce(freeze(before), Object.freeze({ ...change, inserted: Object.freeze(change.inserted) }));
         expect(before).toEqual(copy);
@@ -332,8 +357,9 @@ describe('settle', () => {
     const timeline = settle(timelineOf(deployments('F100', 'F200', 'F201')), 200);
     expect(timeline.recent.map(({ at }) => at)).toEqual([201]);
     expect(timeline.baseEnd).toBe(200);
-    expect(gaugesOf(timeline.base)).toEqual({ lastSuccess: 0, lastFailure: 200, failingSince: 100 });
-    expect(gaugesOf(timeline.tip)).toEqual({ lastSuccess: 0, lastFailure: 201, failingSince: 100 });
+    expect(gaugesOf(atBase(timeline))).toEqual({ lastSuccess: 0, lastFailure: 200, failingSince: 0 });
+    expect(timeline.failingSince).toBe(100);
+    expect(gaugesOf(timeline)).toEqual({ lastSuccess: 0, lastFailure: 201, failingSince: 100 });
   });
 
   it('returns the same timeline where nothing is that old', () => {
@@ -352,7 +378,7 @@ describe('settle', () => {
     const settled = settle(timelineOf(deployments('S100', 'S300')), 200);
     const late = aDeployment({ number: 9, at: 200 });
     expect(reduce(settled, insert(late))).toBeNull();
-    expect(reduce(settled, { removed: [late], inserted: [] })).toBeNull();
+    expect(reduce(settled, { removed: [late], inserted: [], surroundings: nothingAround })).toBeNull();
     expect(reduce(settled, insert({ ...late, at: 201 }))).not.toBeNull();
   });
 
@@ -366,12 +392,17 @@ describe('settle', () => {
           const whole = timelineOf(all);
           const settled = settle(whole, cutoff);
           expect(settled.tip).toEqual(whole.tip);
-          expect(settled.recent).toEqual(whole.recent.filter(({ at }) => at > cutoff));
+          // A failure that ended later stays, and so does all that comes after it.
+          expect(settled.recent).toEqual(whole.recent.slice(-settled.recent.length || whole.recent.length));
+          expect(settled.recent.filter(({ at }) => at > cutoff)).toEqual(
+            whole.recent.filter(({ at }) => at > cutoff),
+          );
           const change: TimelineChange = {
             removed: settled.recent.filter((_, index) => index % 2 === 0),
             inserted: later
               .map((deployment) => ({ ...deployment, number: deployment.number + 100 }))
               .filter(({ at }) => at > cutoff),
+            surroundings: nothingAround,
           };
           const [after, wholeAfter] = [reduce(settled, change), reduce(whole, change)];
           expect(after?.timeline.tip).toEqual(wholeAfter?.timeline.tip);
@@ -390,7 +421,7 @@ describe('createTimelineBuilder', () => {
     fc.assert(
       fc.property(anyDeployments(), fc.integer({ min: 0, max: 16 }), (all, cutoff) => {
         const reduced = reduceAll(emptyTimeline, insert(...all)).timeline;
-        const builder = createTimelineBuilder(defaultRules, cutoff);
+        const builder = createTimelineBuilder(defaultRules, cutoff, nothingAround);
         for (const deployment of reduced.recent) builder.add(deployment);
         expect(builder.build()).toEqual(settle(reduced, cutoff));
       }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createTally } from '../../../src/core/pipeline-counts.ts';
 import type { Repo } from '../../../src/core/repo.ts';
+import { nothingAround } from '../../../src/core/series/judged.ts';
 import { type Totals, zeroTotals } from '../../../src/core/series/ledger.ts';
 import { type Pair, pairKey } from '../../../src/core/series/pair.ts';
 import { reduce, type Timeline } from '../../../src/core/series/reducer.ts';
@@ -22,7 +23,11 @@ const counted = (deployments: number): Totals => ({
   counters: { ...zeroTotals.counters, dora_deployments_total: deployments },
 });
 const timelineOf = (...deployments: Parameters<typeof aDeployment>[0][]): Timeline => {
-  const reduction = reduce(emptyTimeline, { removed: [], inserted: deployments.map(aDeployment) });
+  const reduction = reduce(emptyTimeline, {
+    removed: [],
+    inserted: deployments.map(aDeployment),
+    surroundings: nothingAround,
+  });
   if (!reduction) throw new Error('The change reaches into the base');
   return reduction.timeline;
 };

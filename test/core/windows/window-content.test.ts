@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareDeployments, type Deployment } from '../../../src/core/deployment.ts';
 import type { Window } from '../../../src/core/policy.ts';
+import { nothingAround } from '../../../src/core/series/judged.ts';
 import { reduce, settle, type Timeline } from '../../../src/core/series/reducer.ts';
 import {
   isWithin,
@@ -15,7 +16,11 @@ import { emptyTimeline } from '../../support/projected.ts';
 import { aDeployment } from '../../support/records.ts';
 
 const timelineOf = (deployments: readonly Deployment[]): Timeline => {
-  const reduction = reduce(emptyTimeline, { removed: [], inserted: deployments });
+  const reduction = reduce(emptyTimeline, {
+    removed: [],
+    inserted: deployments,
+    surroundings: nothingAround,
+  });
   if (!reduction) throw new Error('The change reaches into the base');
   return reduction.timeline;
 };
@@ -27,7 +32,7 @@ const story = (...told: Parameters<typeof aDeployment>[0][]) => timelineOf(told.
 function contentOf({ windows }: SeriesWindows, index = 0): Record<string, unknown> {
   const content = windows[index];
   return Object.fromEntries([
-    ...windowCounts.map(({ name }, place) => [name, content?.counts[place]]),
+    ...windowCounts.map(({ name, cause }, place) => [cause ?? name, content?.counts[place]]),
     ...windowDistributions.map(({ name }, place) => [name, content?.samples[place]]),
   ]);
 }
@@ -43,6 +48,7 @@ describe('windowsOf', () => {
     expect(contentOf(windows)).toEqual({
       deployments: 2,
       failed_deployments: 1,
+      ...{ pipeline: 1, rollback: 0, fix: 0, incident: 0, operator: 0 },
       rework_deployments: 1,
       change_lead_time_seconds: [50],
       recovery_time_seconds: [19],
@@ -63,12 +69,12 @@ describe('windowsOf', () => {
     expect([0, 1, 2].map((index) => contentOf(windows, index)['deployments'])).toEqual([1, 2, 1]);
   });
 
-  it('measures a recovery from a failure that has left every window and was folded away', () => {
-    const timeline = settle(
-      story({ number: 1, at: 100, outcome: 'failure' }, { number: 2, at: 1000, outcome: 'success' }),
-      900,
-    );
-    expect(timeline.recent).toHaveLength(1);
+  it('measures a recovery from a failure that was folded away while it was open', () => {
+    const folded = settle(story({ number: 1, at: 100, outcome: 'failure' }), 900);
+    expect(folded.recent).toHaveLength(0);
+    const inserted = [aDeployment({ number: 2, at: 1000 })];
+    const timeline =
+      reduce(folded, { removed: [], inserted, surroundings: nothingAround })?.timeline ?? folded;
     expect(contentOf(windowsOf([timeline], lasting(100), 1000))).toMatchObject({
       deployments: 1,
       failed_deployments: 0,

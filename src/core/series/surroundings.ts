@@ -1,0 +1,22 @@
+/** What is known beside the deployments of a repo and tier, and decides which of them have failed. */
+
+import type { Incident } from '../incident.ts';
+import type { Follow } from '../poll-schedule.ts';
+import type { BookEntry } from './incident-book.ts';
+import type { Surroundings } from './judged.ts';
+
+/** `follows`: of all repos; only looked through if there are incidents. */
+export function surroundingsOf(
+  entries: readonly BookEntry[],
+  follows: Iterable<Follow>,
+  targets: readonly Follow['target'][],
+  now: number,
+): Surroundings {
+  const incidents = entries.flatMap((entry): readonly Incident[] => entry.incidents);
+  if (incidents.length === 0) return { incidents, runningSince: Number.POSITIVE_INFINITY, now };
+  let runningSince = Number.POSITIVE_INFINITY;
+  for (const { target, bornAt } of follows) {
+    if (targets.includes(target)) runningSince = Math.min(runningSince, bornAt);
+  }
+  return { incidents, runningSince, now };
+}
