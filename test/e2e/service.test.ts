@@ -121,9 +121,9 @@ describe('the service with webhooks alone', () => {
 
   it('shows only sources that exist on its page', async () => {
     const exporter = await startExporter({ DORA_DATABASE: join(temporaryFolder(), 'dora.db') });
-    const page = await (await fetch(`${exporter.url}/`)).text();
+    const page = await (await fetch(`${exporter.url}/operations`)).text();
     const [, table = ''] = page.split('<h2>Sources</h2>');
-    const names = [...table.slice(0, table.indexOf('</table>')).matchAll(/<tr><td>(\w+)<\/td>/g)];
+    const names = [...table.slice(0, table.indexOf('</table>')).matchAll(/<th scope="row">(\w+)</g)];
     expect(names.map(([, name]) => name)).toEqual(['webhook', 'incident']);
   });
 });
