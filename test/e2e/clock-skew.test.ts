@@ -28,7 +28,7 @@ it('says that Woodpecker’s clock is an hour ahead, and shows its ends at our t
     shown.push(metrics.get(lastSuccess));
     const trouble = `Woodpecker's clock is ${skew} s ahead of ours`;
     expect(exporter.output()).toContain(trouble);
-    const page = await (await fetch(`${exporter.url}/`)).text();
+    const page = await (await fetch(`${exporter.url}/operations`)).text();
     expect(page.replaceAll('&#39;', "'")).toContain(trouble);
     await exporter.stop();
   }

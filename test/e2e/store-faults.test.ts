@@ -181,7 +181,9 @@ describe('a start on a disk that cannot be written', () => {
         [deployments, production].map((one) => metrics.get(one));
       expect(both(await exporter.metrics())).toEqual([2, undefined]);
       expect(exporter.output()).toContain('The policy cannot be adopted now; will try again');
-      expect(await (await fetch(`${exporter.url}/`)).text()).toContain('Another policy is being adopted');
+      expect(await (await fetch(`${exporter.url}/operations`)).text()).toContain(
+        'Another policy is being adopted',
+      );
       expect((await exporter.post(report(3))).status).toBe(503);
 
       mendIt();

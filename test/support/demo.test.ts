@@ -97,8 +97,8 @@ describe('the demo', () => {
     const demo = await startAnsweringDemo('[::1]:0');
     expect(demo.url()).toMatch(/^http:\/\/\[::1\]:\d+\/$/);
     await expect
-      .poll(async () => (await fetch(`${demo.url()}`)).text(), soon)
-      .toMatch(/webhook<\/td>.*\d+ following/s);
+      .poll(async () => (await fetch(`${demo.url()}operations`)).text(), soon)
+      .toMatch(/webhook<\/th>.*\d+ following/s);
     demo.child.kill('SIGTERM');
     expect(await demo.exited).toBe(0);
     expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
