@@ -1,4 +1,4 @@
-/** Time as the service sees it, handed in everywhere, so that tests can run a week in a second. */
+/** The time, as an argument, so that tests can run a week in a second. */
 
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -19,10 +19,10 @@ export function nowSeconds(clock: Clock): number {
   return Math.floor(clock.now() / 1000);
 }
 
-/** Longest stretch of work before the event loop has its turn, in milliseconds. */
+/** How long work may block the event loop, in milliseconds. */
 const stretchMs = 10;
 
-/** To be called between pieces of long work: gives way to the event loop where a stretch of it has grown long. */
+/** Call it between pieces of long work: it yields to the event loop if it has been blocked for long. */
 export function createBreath(): () => Promise<void> {
   let began = performance.now();
   return async () => {

@@ -1,6 +1,6 @@
 /**
- * Work whose result any number of callers share, one run at a time. Guarantees: the run that a caller gets the result of
- * began after its call, so that it sees whatever the caller has seen.
+ * Shares the result of one run among all callers; one run at a time. Guarantees: a caller's run begins after its call, so
+ * the run sees what the caller saw.
  */
 export function joinNext<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<unknown> = Promise.resolve();

@@ -9,7 +9,7 @@ const untrustedCodes = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** `fetch` hides the reason in its cause: one, or one for each address that it tried. */
+/** `fetch` puts the reason into its cause: one error, or one for each address that it tried. */
 export function describeFailedFetch(error: Error): string {
   const { cause } = error;
   const causes = (cause instanceof AggregateError ? cause.errors : [cause]).filter(
@@ -24,7 +24,7 @@ export function describeFailedFetch(error: Error): string {
   return reasons === '' ? error.message : `${error.message} (${reasons})`;
 }
 
-/** `null`: the answer to `path` is no redirect. Names no query, which may hold a secret. */
+/** `null`: the answer to `path` is no redirect. Leaves out the query, which may contain a secret. */
 export function describeRedirect({ status, headers, url }: Response, path: string): string | null {
   const location = headers.get('location');
   if (status < 300 || status >= 400 || location === null) return null;
@@ -44,7 +44,7 @@ const longestNote = 1024;
 const longestHead = 16 * 1024;
 const longestTitle = 80;
 
-/** An answer that should be JSON and is something else: what it is, and what to change. */
+/** Describes an answer that is not JSON, and what to change. */
 export async function describeOtherType(answer: Response): Promise<string> {
   const type = (answer.headers.get('content-type') ?? '').slice(0, longestTitle);
   const title = type.includes('html') ? await titleOf(answer) : null;
@@ -82,7 +82,7 @@ async function readStart({ body }: Response, most: number): Promise<string> {
   return text;
 }
 
-/** Whether a server that speaks https was asked over http: Go, nginx and Apache say so in a short text with 400. */
+/** Whether an https server was asked over http: Go, nginx and Apache then answer 400 with a short text. */
 export async function refusesPlainHttp(url: string, answer: Response): Promise<boolean> {
   const length = Number(answer.headers.get('content-length') ?? Number.NaN);
   const isShort = length <= longestNote || answer.headers.get('connection') === 'close';

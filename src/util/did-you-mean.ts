@@ -1,6 +1,6 @@
-/** Guesses which word was meant where one is not known. */
+/** Guesses the word that somebody mistyped. */
 
-/** The candidate that a mistyped word most likely meant; `null` where none is near. */
+/** The candidate nearest to a mistyped word; `null` if none is near. */
 export function closest(word: string, candidates: readonly string[]): string | null {
   for (let edits = 1; edits <= Math.min(3, Math.ceil(word.length / 3)); edits++) {
     const near = candidates.find((candidate) => isWithin(edits, word, candidate));

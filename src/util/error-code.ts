@@ -1,4 +1,4 @@
-/** What the system, or Node, calls an error: such as `EEXIST`; `undefined` where it is none of theirs. */
+/** The code of an error of the system or of Node, such as `EEXIST`; `undefined` for other errors. */
 export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Folders on the way to a file. Made one by one: Node's own recursive `mkdir` never ends where the system calls a parent
- * missing that is there, as it does below `/proc`.
+ * Makes the folders above a file, one by one: Node's recursive `mkdir` never ends below `/proc`, where the system reports
+ * an existing parent as missing.
  */
 
 import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
@@ -9,15 +9,15 @@ import { codeOf } from './error-code.ts';
 
 /** Those of Linux itself, proc and sysfs: https://man7.org/linux/man-pages/man2/statfs.2.html */
 const kernelFileSystems = [0x9fa0, 0x62656572];
-/** What the system says where nobody could make a folder, whatever rights and room there are. */
+/** Errors of a path where nobody can make a folder, whatever the rights and the free space. */
 const futileCodes: readonly unknown[] = ['ENOENT', 'EPERM', 'EEXIST'];
 
-/** There is no folder to write in at the path, and nobody could make one. */
+/** The path has no folder to write to, and nobody can make one. */
 export class NoPlaceForFolder extends Error {
   override name = 'NoPlaceForFolder';
 }
 
-/** Makes the folder, and those above it that are missing. Throws `NoPlaceForFolder`, or what the system says. */
+/** Makes the folder and its missing parents. Throws `NoPlaceForFolder` or an error of the system. */
 export function makeFolder(path: string): void {
   for (const folder of wayTo(path).missing) {
     try {
@@ -32,8 +32,8 @@ export function makeFolder(path: string): void {
 }
 
 /**
- * Whether this process may make the folder, and files in it, by what can be seen without a try. Throws
- * `NoPlaceForFolder` where that is plain.
+ * Whether this process may make the folder and files in it, as far as can be seen without trying. Throws
+ * `NoPlaceForFolder` if nobody can.
  */
 export function mayMakeFolder(path: string): boolean {
   try {
@@ -45,7 +45,7 @@ export function mayMakeFolder(path: string): boolean {
   }
 }
 
-/** The folder that is there, and those below it that are not, the highest first. */
+/** The lowest folder that exists, and the missing ones below it, the highest first. */
 function wayTo(path: string): { readonly from: string; readonly missing: readonly string[] } {
   const missing: string[] = [];
   let from = resolve(path);

@@ -1,10 +1,10 @@
 /**
- * GET of JSON from a server that may be busy, away, or not what it is taken for.
+ * Gets JSON from a server that may be busy, down, or not the right one.
  *
- * Guarantees: every answer was checked against its schema and is of bounded size; a few requests at once at most; what
- * may pass (5xx, 429, a time-out, HTML in place of JSON) is tried again with growing, jittered pauses, and `Retry-After`
- * is obeyed; no redirect is followed, which could carry a token elsewhere. Rejects with `Unavailable`, with what
- * `toError` makes of an answer, or with the signal's reason. Refuses to know whose server it is, and what it tells.
+ * Guarantees: every answer is checked against its schema and bounded in size; few requests run at once; passing errors
+ * (5xx, 429, a time-out, HTML in place of JSON) are tried again after growing, jittered pauses or `Retry-After`; redirects
+ * are not followed, since they could send the token elsewhere. Rejects with `Unavailable`, with the error of `toError`, or
+ * with the signal's reason. Does not know whose server it is.
  */
 
 import { z } from 'zod';
@@ -16,12 +16,12 @@ import {
 } from './connection-advice.ts';
 import { createSlots } from './slots.ts';
 
-/** An answer that stays the same however often one asks. */
+/** An error that another try would not change. */
 export class Refused extends Error {
   override name = 'Refused';
 }
 
-/** A reader's word that a body is not as expected. */
+/** The body of an answer is not as expected. */
 export class Unexpected extends Error {
   override name = 'Unexpected';
 }
@@ -32,9 +32,9 @@ export type ReadBody<T> = (body: AsyncIterable<Uint8Array>) => Promise<T>;
 /** No usable answer, after all tries. */
 export class Unavailable extends Error {
   override name = 'Unavailable';
-  /** Of the last answer; 0 where there was none. */
+  /** Status of the last answer; 0 if there was none. */
   readonly status: number;
-  /** How long the server asks to be left alone; `null` where it does not say. */
+  /** The server's `Retry-After`; `null` if it sent none. */
   readonly retryAfterMs: number | null;
 
   constructor(
@@ -48,9 +48,9 @@ export class Unavailable extends Error {
 }
 
 export interface PatientGetOptions {
-  /** As messages call it. */
+  /** Its name in messages. */
   readonly server: string;
-  /** What all paths come after; without a trailing slash. */
+  /** Root of all paths, without a trailing slash. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly fetch?: typeof fetch;
@@ -60,37 +60,37 @@ export interface PatientGetOptions {
   readonly now?: () => number;
   readonly timeoutMs?: number;
   readonly tries: number;
-  /** The longest pause that the server may ask for. */
+  /** The longest `Retry-After` that is obeyed. */
   readonly longestRetryAfterMs: number;
-  /** Where it asks for more: wait the longest one, or leave it to the caller to come back. */
+  /** If the server asks for a longer one: wait that long, or let the caller try again later. */
   readonly onLongerRetryAfter: 'wait the longest' | 'give up';
   readonly largestAnswerBytes: number;
-  /** What an answer other than 2xx means; `null`: nothing but its status. */
+  /** The error for an answer other than 2xx; `null`: the status says all. */
   readonly toError: (answer: Response, path: string) => Refused | Unavailable | null;
-  /** Told of every request that came to an end, unless it was aborted. */
+  /** Called after every request that was not aborted. */
   readonly onRequest?: (request: EndedRequest) => void;
 }
 
 export interface EndedRequest {
   readonly path: string;
-  /** 0 where there was no answer. */
+  /** 0 if there was no answer. */
   readonly status: number;
   readonly ms: number;
-  /** `null`: it brought what was asked for. */
+  /** `null`: it succeeded. */
   readonly error: unknown;
 }
 
 export interface PatientAnswer<T> {
   readonly body: T;
   readonly headers: Headers;
-  /** When it was asked for, and when its headers came, in Unix milliseconds. */
+  /** When the request was sent, and when its headers arrived, in Unix milliseconds. */
   readonly askedAt: number;
   readonly answeredAt: number;
 }
 
 export type PatientGet = <T>(
   path: string,
-  /** What the answer is, or how to read it. */
+  /** The schema of the answer, or a reader for it. */
   expected: z.ZodType<T> | ReadBody<T>,
   signal: AbortSignal,
 ) => Promise<PatientAnswer<T>>;
@@ -184,11 +184,11 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
   function toUnavailable(path: string, error: unknown): Unavailable {
     if (error instanceof Unavailable) return error;
     const reason = error instanceof Error ? describeFailedFetch(error) : String(error);
-    // The message holds the whole reason: with a cause as well, a log would say it twice.
+    // The message contains the whole reason; with a cause, the log would repeat it.
     return new Unavailable(`${server} gave no usable answer to ${withoutQuery(path)}: ${reason}`);
   }
 
-  /** `null`: that was the last try. */
+  /** `null`: there is no further try. */
   function pauseMs(failure: Unavailable, attempt: number): number | null {
     const { longestRetryAfterMs, onLongerRetryAfter } = options;
     const asked = failure.retryAfterMs ?? 0;
@@ -225,7 +225,7 @@ function describeMismatch({ issues }: z.ZodError): string {
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
 
-/** Queries are long, and say nothing to an operator. */
+/** Queries are long and do not help an operator. */
 export function withoutQuery(path: string): string {
   return path.split('?', 1)[0] ?? path;
 }
@@ -242,11 +242,11 @@ export async function readBytes(body: AsyncIterable<Uint8Array>, largestBytes: n
   return Buffer.concat(chunks);
 }
 
-/** `null` where the header is missing or cannot be read. */
+/** `null` if the header is missing or unreadable. */
 export function readRetryAfterMs(headers: Headers): number | null {
   const header = headers.get('retry-after');
   if (header === null) return null;
-  // Date.parse takes nearly anything for a date; an HTTP date ends in GMT.
+  // Date.parse accepts nearly any text; an HTTP date ends in GMT.
   const ms = /^\d+$/.test(header)
     ? Number(header) * 1000
     : Date.parse(/ GMT$/.exec(header)?.input ?? '') - Date.now();

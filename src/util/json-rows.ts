@@ -1,8 +1,8 @@
 /**
- * Reads a list in JSON row by row while it arrives.
+ * Reads a JSON list row by row while it arrives.
  *
- * Guarantees: no stretch of work grows with the length of the list, and of its text no more than one row is in memory. A
- * row that is too large is skipped, as `null`, and the list goes on.
+ * Guarantees: the event loop is not blocked for long, however long the list is, and memory holds one row of its text. A row
+ * that is too large is `null`; reading goes on after it.
  */
 
 import { createBreath } from './clock.ts';
@@ -16,14 +16,14 @@ export interface RowLimits {
   readonly listBytes: number;
   readonly rows: number;
   readonly rowBytes: number;
-  /** In one row. How long a row takes to parse depends on its values more than on its bytes. */
+  /** Most values in a row: they decide how long parsing takes, more than its bytes do. */
   readonly rowValues: number;
 }
 
 /** The value of a row; `null`: it was too large. */
 export type OnRow = (row: { readonly value: unknown } | null) => void;
 
-/** Bytes of text between two looks at the clock. */
+/** Bytes of text between two checks of the clock. */
 const sliceBytes = 16 * 1024;
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
@@ -63,7 +63,7 @@ function createScanner(limits: RowLimits, onRow: OnRow) {
 
   const keep = (part: Uint8Array): void => {
     rowBytes += part.byteLength;
-    // Copied: the chunk that it was cut from may be large.
+    // Copied, since the chunk may be large and would stay in memory.
     if (rowBytes <= limits.rowBytes) parts.push(Buffer.from(part));
     else parts = [];
   };
@@ -78,7 +78,7 @@ function createScanner(limits: RowLimits, onRow: OnRow) {
   };
   const hasText = (): boolean => rowBytes > limits.rowBytes || parts.some((part) => !part.every(isBlank));
 
-  /** Reads the inside of the list, from `at` on; returns where it ends. */
+  /** Reads the rows from `at` on; returns the position after the last one. */
   const readInside = (bytes: Uint8Array, at: number): number => {
     let from = at;
     // Local, as this loop looks at each byte.

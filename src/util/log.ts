@@ -1,7 +1,7 @@
 /**
- * Log lines: time, level, message and fields as `key=value`, one line each whatever is in them.
+ * Log lines: time, level, message, and fields as `key=value`; always one line each.
  *
- * Refuses to know secrets: callers pass paths and names of them, never values.
+ * Callers never pass secrets, only their names and paths.
  */
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -15,7 +15,7 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-/** `write` takes one line without its end. */
+/** `write` gets a line without its newline. */
 export function createLog(
   level: LogLevel,
   write: (line: string) => void = (line) => process.stdout.write(`${line}\n`),
@@ -34,7 +34,7 @@ export function createLog(
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** What went wrong, with its causes, on one line. */
+/** An error and its causes, on one line. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
@@ -46,7 +46,7 @@ function format(value: string | number | boolean | null): string {
   return /^[\w./:@#*+[\]-]+$/.test(value) ? value : JSON.stringify(oneLine(value));
 }
 
-/** Control characters would let a sender forge lines or drive a terminal. */
+/** With control characters a sender could forge lines or control a terminal. */
 function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');

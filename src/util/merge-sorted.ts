@@ -1,4 +1,4 @@
-/** Several sorted streams as one; of each, no more than its present slice is held. */
+/** Merges sorted streams. Memory holds one slice of each. */
 
 const sliceLength = 1000;
 
@@ -8,7 +8,7 @@ interface Cursor<T> {
   place: number;
 }
 
-/** `sources` are in the order of `compare`, and so is what comes out, in slices of its own. */
+/** `sources` and the result are in the order of `compare`; the result has slices of its own. */
 export async function* mergeSorted<T>(
   sources: readonly AsyncIterable<readonly T[]>[],
   compare: (a: T, b: T) => number,

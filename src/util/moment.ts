@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { parseDurationSeconds } from './duration.ts';
 
-/** What `parseMoment` takes. */
+/** The forms that `parseMoment` accepts. */
 export const momentWords = 'a time such as 2026-01-01 or 2026-01-01T12:00:00Z, or an age such as 180d';
 
 const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);

@@ -1,8 +1,8 @@
 /**
  * Parses a body as JSON, unless that would take long.
  *
- * `JSON.parse` blocks the event loop for as long as it runs. What it takes depends on the number of values more than on
- * the number of bytes: 1 MiB is one text (1 ms) or half a million lists, one inside the other (80 ms).
+ * `JSON.parse` blocks the event loop while it runs. Its time depends on the number of values more than on the number of
+ * bytes: 1 MiB may be one text (1 ms) or half a million nested lists (80 ms).
  */
 
 export type ParsedJson =
@@ -32,7 +32,7 @@ export function parseJson(bytes: Uint8Array): ParsedJson {
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** `values`: how many a JSON text holds at most. `isClosed`: whether each list, object and text ends. */
+/** `values`: the most values that the text can contain. `isClosed`: whether each list, object and text ends. */
 function scan(bytes: Uint8Array): { values: number; isClosed: boolean } {
   let values = 1;
   let depth = 0;

@@ -1,4 +1,4 @@
-/** A count before its noun, for people: `1 repo`, `2 repos`. `many` where an s is not what makes it several. */
+/** A count and its noun: `1 repo`, `2 repos`. `many`: the plural, if it is not formed with an s. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }

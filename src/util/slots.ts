@@ -1,6 +1,6 @@
-/** A bound on how much runs at once. */
+/** A limit on concurrent work. */
 
-/** Lets at most `size` run at once; the others wait in the order in which they came. */
+/** At most `size` run at once; the others wait, first come, first served. */
 export function createSlots(size: number): {
   use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 } {

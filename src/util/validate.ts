@@ -1,14 +1,14 @@
 /**
- * Checks a value from outside against a schema, and tells every mistake in it with its path, in words for whoever sent it.
+ * Checks a value from outside against a schema. Reports every mistake with its path, in words for the sender.
  *
- * Tells of what was given its type at most, or a short number: it may be long, or a secret.
+ * Of the value it reports only the type or a short number: the value may be long, or a secret.
  */
 
 import { z } from 'zod';
 import { closest } from './did-you-mean.ts';
 
 export interface FieldError {
-  /** Keys and places in lists, with dots between; empty for the value itself. */
+  /** Keys and list positions, joined by dots; empty for the whole value. */
   readonly path: string;
   readonly message: string;
 }
@@ -27,7 +27,7 @@ export function parseFields<T>(schema: z.ZodType<T>, value: unknown): ParsedFiel
   const ofWrongType = new Set<string>();
   const errors = parsed.error.issues.flatMap(({ code, message, ...issue }) => {
     const path = issue.path.join('.');
-    // A list in place of a text is found to be too short for one besides.
+    // A list in place of a text is also reported as too short.
     if (ofWrongType.has(path)) return [];
     if (code === 'invalid_type') ofWrongType.add(path);
     return [{ path, message }];
@@ -35,7 +35,7 @@ export function parseFields<T>(schema: z.ZodType<T>, value: unknown): ParsedFiel
   return { ok: false, errors };
 }
 
-/** What is wrong, where the schema has no words of its own for it. */
+/** Describes a mistake for which the schema has no words. */
 export const describeIssue: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case 'invalid_type':
@@ -70,7 +70,7 @@ export const describeIssue: z.core.$ZodErrorMap = (issue) => {
   }
 };
 
-/** What the first kind lacks that the value is of; all kinds where it is of none. */
+/** What the value lacks for the first kind that it is of; all kinds if it is of none. */
 function describeUnion(kinds: readonly (readonly z.core.$ZodIssue[])[], input: unknown): string {
   const others: string[] = [];
   for (const [issue] of kinds) {
