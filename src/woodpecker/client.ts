@@ -1,8 +1,8 @@
 /**
- * Woodpecker's REST API, as far as it is asked here, with the patience of `util/get-json.ts`.
+ * The part of Woodpecker's REST API that the service uses, with the retries of `util/get-json.ts`.
  *
- * Guarantees: every answer was checked against its schema. Rejects with `NotFound`, `Unauthorized` or `Unavailable`.
- * Refuses to know: the store, policies.
+ * Guarantees: every answer is checked against its schema. Rejects with `NotFound`, `Unauthorized` or `Unavailable`.
+ * Knows nothing of the store or of policies.
  */
 
 import type { z } from 'zod';
@@ -12,11 +12,11 @@ import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
 export interface WoodpeckerClient {
   user(signal: AbortSignal): Promise<{ login: string; admin: boolean }>;
-  /** All repos that the token reaches: every active one for an administrator, else those that the user may push to. */
+  /** The repos of the token's user: all active ones for an administrator, else the ones that the user may push to. */
   repos(isAdmin: boolean, signal: AbortSignal): Promise<Listed<WireRepo>>;
   /** A page of at most `pageSize` of all active repos, for an administrator's token. Pages count from 1. */
   allRepos(page: number, signal: AbortSignal): Promise<Listed<WireRepo>>;
-  /** The newest pipelines over the repos that the user may push to. */
+  /** The newest pipelines of all repos that the user may push to. */
   feed(signal: AbortSignal): Promise<readonly WireFeedItem[]>;
   /** By name, following renames. */
   lookUpRepo(fullName: string, signal: AbortSignal): Promise<WireRepo>;
@@ -25,13 +25,13 @@ export interface WoodpeckerClient {
   pipelines(repoId: number, query: PipelineQuery, signal: AbortSignal): Promise<Listed<WirePipeline>>;
   /** One pipeline with its workflows. */
   pipeline(repoId: number, number: number, signal: AbortSignal): Promise<WirePipeline>;
-  /** Reports a list whose next pages show nothing new, though it does not end. `path`: its own. */
+  /** Reports a list that does not end, though its next pages contain nothing new. `path`: of the list. */
   noteEndlessList(path: string): void;
 }
 
 export interface PipelineQuery {
   readonly page: number;
-  /** Unix seconds; both bounds are exclusive, on creation. Servers before 2.5 ignore them. */
+  /** Unix seconds of creation; both bounds are exclusive. Servers before 2.5 ignore them. */
   readonly after?: number;
   readonly before?: number;
   /** Servers before 3.0 ignore it. */
@@ -39,9 +39,9 @@ export interface PipelineQuery {
 }
 
 const ofOneRepo = /^\/api\/repos\/./;
-/** Of an answer that is no list. */
+/** Largest answer that is not a list. */
 const largestAnswerBytes = 4 * 1024 * 1024;
-/** The largest page that a server gives. */
+/** The largest page that a server returns. */
 export const pageSize = 50;
 
 export { Unavailable };
@@ -55,17 +55,17 @@ export class Unauthorized extends Refused {
 export interface EndedRequest {
   /** Without its query. */
   readonly path: string;
-  /** 0 where there was no answer. */
+  /** 0 if there was no answer. */
   readonly status: number;
   readonly ms: number;
   readonly isUsable: boolean;
-  /** `null` where the answer says nothing of it: public repos answer anybody. */
+  /** `null` if the answer does not say: public repos answer everybody. */
   readonly isTokenValid: boolean | null;
-  /** What went wrong; `null` where nothing did. */
+  /** The error; `null` if there was none. */
   readonly error: unknown;
 }
 
-/** When an answer was written, by the server's clock, and when it was asked for and came, by ours. All Unix seconds. */
+/** When the server wrote an answer, by its clock; when it was requested and received, by ours. All Unix seconds. */
 export interface DatedAnswer {
   readonly writtenAt: number;
   readonly askedAt: number;
@@ -80,12 +80,12 @@ export interface ClientOptions {
   readonly random?: () => number;
   /** Unix milliseconds. */
   readonly now?: () => number;
-  /** Told of every request that came to an end. */
+  /** Called after every request. */
   readonly onRequest?: (request: EndedRequest) => void;
-  /** Called for each row of a list that could not be read, whenever the list is read. `path`: the list's. */
+  /** Called for each unreadable row, whenever the list is read. `path`: of the list. */
   readonly onOddRow?: (path: string, row: OddRow) => void;
   readonly onEndlessList?: (path: string) => void;
-  /** Called with every usable answer that has a date, before it is handed on. */
+  /** Called with every usable answer that has a date, before the answer is returned. */
   readonly onDate?: (answer: DatedAnswer) => void;
   readonly timeoutMs?: number;
 }
@@ -102,7 +102,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     largestAnswerBytes,
     toError,
     onRequest: ({ path, status, ms, error }) => {
-      // Of one repo, these say something about that repo alone.
+      // For a single repo, these statuses say nothing about Woodpecker.
       const isOdd = error instanceof Unavailable && status === 200 && ofOneRepo.test(path);
       const isOfRepo =
         error instanceof NotFound || isOdd || (error instanceof Unauthorized && path !== '/api/user');
@@ -185,7 +185,7 @@ function toError({ status }: Response, path: string): Refused | Unavailable | nu
   if (status === 404 && path.startsWith('/api/repos/')) {
     return new NotFound(`Woodpecker answered 404 to ${path}`);
   }
-  // What every Woodpecker has cannot be missing: then this is none, or not its root.
+  // Every Woodpecker has this path: without it, the server is no Woodpecker, or this is not its root.
   if (status === 404) {
     return new Unavailable(`Nothing answers ${path}: check that the URL is Woodpecker's root`, { status });
   }
@@ -195,7 +195,7 @@ function toError({ status }: Response, path: string): Refused | Unavailable | nu
   return null;
 }
 
-/** Null if the server says none. A cache in between says how old its answer is. */
+/** `null` if the answer has no date. A cache in between adds the age of its answer. */
 function dateOf(headers: Headers): number | null {
   const seconds = Date.parse(headers.get('date') ?? '') / 1000;
   const age = Number(headers.get('age') ?? 0);

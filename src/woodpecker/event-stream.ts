@@ -1,8 +1,8 @@
 /**
  * One connection to Woodpecker's event stream, from bytes to checked events.
  *
- * Guarantees: no message and no line grows without bound; a connection that falls silent for longer than two of the
- * server's pings is given up. Refuses to know what events mean, and when to connect again.
+ * Guarantees: messages and lines are bounded in size; a connection that is silent for longer than two of the server's pings
+ * ends. Knows neither what events mean nor when to connect again.
  */
 
 import { createParser } from 'eventsource-parser';
@@ -11,10 +11,10 @@ import { Unauthorized, Unavailable } from './client.ts';
 import { WireEvent } from './wire.ts';
 
 export type StreamItem =
-  /** The server speaks: it pings at once, but may subscribe us a moment later. */
+  /** The server has sent its first bytes: it pings at once, but may subscribe us a moment later. */
   | { readonly kind: 'open' }
   | { readonly kind: 'event'; readonly event: WireEvent }
-  /** Not an event as we know them. */
+  /** A message that is no known event. */
   | { readonly kind: 'unreadable' };
 
 export interface EventStreamOptions {
@@ -80,7 +80,7 @@ export async function* openEventStream(
     connection.abort();
   }
 
-  /** Gives the connection up where nothing comes for too long. */
+  /** Ends the connection if nothing arrives for too long. */
   async function withinIdle<T>(next: Promise<T>): Promise<T> {
     const timer = new AbortController();
     const idle = clock.sleep(idleMs, timer.signal).then(() => {

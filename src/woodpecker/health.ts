@@ -1,21 +1,21 @@
-/** Whether Woodpecker answers, told once per change and not once per try. */
+/** Whether Woodpecker answers; logged once per change, not once per try. */
 
 import type { Clock } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import type { EndedRequest } from './client.ts';
 
 export interface WoodpeckerHealth {
-  /** `null` before the first answer or failure. */
+  /** `null` before the first request has ended. */
   readonly isUp: boolean | null;
   /** Unix milliseconds of the last change. */
   readonly since: number;
-  /** Whether Woodpecker's last word on the token was that it is not valid. */
+  /** Whether Woodpecker refused the token when it last checked it. */
   readonly isTokenRefused: boolean;
-  /** Unix milliseconds at which Woodpecker last said that the token is valid; 0: never. */
+  /** When Woodpecker last accepted the token, in Unix milliseconds; 0: never. */
   readonly tokenValidAt: number;
-  /** What is wrong and what to do, as it was logged; `null` where nothing is. */
+  /** The problem and its remedy, as logged; `null`: there is none. */
   readonly trouble: string | null;
-  /** Takes the end of a request. */
+  /** Notes how a request ended. */
   note(request: Omit<EndedRequest, 'ms' | 'path'> & { readonly path?: string }): void;
 }
 
@@ -35,7 +35,7 @@ export function createWoodpeckerHealth(
   let since = clock.now();
   let tokenValidAt = 0;
   let reason = '';
-  /** What it answers in an unusable way, though it answers; else `null`. */
+  /** Reason why its answers are unusable; `null` if it does not answer, or answers well. */
   let oddPath: string | null = null;
   return {
     get isUp() {
@@ -56,9 +56,9 @@ export function createWoodpeckerHealth(
     },
     note({ path = '', status, isUsable, isTokenValid, error }) {
       if (isTokenValid) tokenValidAt = clock.now();
-      // Woodpecker goes on answering what anybody may ask: only its word on the user says that the token is good again.
+      // Woodpecker still answers public requests; only an answer about the user shows that the token is valid again.
       if (state === 'refused' && isUsable && isTokenValid === null) return;
-      // Other answers do not make a wrong one right.
+      // A good answer to another request does not repair this one.
       if (state === 'silent' && isUsable && oddPath !== null && oddPath !== path) return;
       const next = isTokenValid === false ? 'refused' : isUsable ? 'up' : 'silent';
       if (next === 'silent') reason = cutReason(describeError(error));

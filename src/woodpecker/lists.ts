@@ -1,6 +1,6 @@
 /**
- * Woodpecker's lists, checked row by row: a row that is not as expected costs that row alone. A list whose rows are mostly
- * wrong is refused, at its first hundred.
+ * Woodpecker's lists, checked row by row: an unreadable row is left out. A list is refused if most of its first hundred rows
+ * are unreadable.
  */
 
 import type { z } from 'zod';
@@ -11,21 +11,21 @@ import { describeIssue } from '../util/validate.ts';
 
 export interface Listed<T> {
   readonly rows: readonly T[];
-  /** Ids of rows that could not be read: what they are about exists. */
+  /** Ids of unreadable rows: their repos or pipelines exist. */
   readonly oddIds: readonly number[];
-  /** Of all rows, read or not. */
+  /** Number of rows, readable or not. */
   readonly length: number;
 }
 
-/** A row that could not be read. */
+/** An unreadable row. */
 export interface OddRow {
-  /** What the list calls it: its name, number or id, or its place. */
+  /** Its name, number or id, or its position. */
   readonly row: string;
   readonly id: number | null;
   readonly problem: string;
 }
 
-/** `GET /api/user/repos` is one list of all repos, about 2 kB for each. */
+/** `GET /api/user/repos` returns all repos in one list, about 2 kB each. */
 const limits: RowLimits = {
   listBytes: 256 * 1024 * 1024,
   rows: 200_000,

@@ -1,7 +1,7 @@
 /**
  * From wire to record: one form for all versions, in the time of Woodpecker's clock.
  *
- * Guarantees: a pure function of the message, its source and the time of its receipt.
+ * Guarantees: a record depends on the message, its source and its time of receipt alone.
  */
 
 import { isEnded, isPullRequest, type PipelineRecord } from '../core/pipeline.ts';
@@ -12,7 +12,7 @@ import { cutText, repoIdInLink, type StepReport, type WirePipeline, type WireRep
 import type { WireStep, WireWorkflow } from './wire-workflows.ts';
 
 const longestMessage = 512;
-/** Events whose message is the commit's; for others REST and stream tell different ones. */
+/** Events whose message is the commit's; for other events REST and stream differ. */
 const messageBearingEvents = new Set(['push', 'manual', 'deployment']);
 
 /** `receivedAt` in Unix seconds. */
@@ -33,10 +33,10 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
     ...times,
     updatedAt: wire.updated || wire.updated_at,
     committedAt: null,
-    // An event shows all that there is; a list leaves workflows out.
+    // Events contain all workflows; lists contain none.
     hasWorkflows: source === 'other' || (wire.workflows?.length ?? 0) > 0,
     fromRest: source === 'rest',
-    // Any other end than `killed` has its own reason: the name is then a copy of the parent's.
+    // Only `killed` can have this reason; otherwise a restart has copied the name from its parent.
     canceledByStep: wire.status === 'killed' ? wire.cancel_info?.canceled_by_step || null : null,
     firstEndReportAt: null,
     clockAhead: 0,
@@ -46,7 +46,7 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
   };
 }
 
-/** From the answer about one pipeline: unlike a list, it leaves workflows out only if there are none. */
+/** From the answer about one pipeline: it contains all workflows. */
 export function toWholeRecord(wire: WirePipeline, receivedAt: number): PipelineRecord {
   return { ...toRecord(wire, 'rest', receivedAt), hasWorkflows: true };
 }
@@ -61,7 +61,7 @@ export function toRepoFacts(wire: WireRepo, asOf: number): RepoFacts {
   };
 }
 
-/** A step's report as a record. Without a finish of its own, the first receipt of an end is its time. */
+/** A step's report as a record. If it has no finish, the time of its receipt is used. */
 export function reportToRecord(report: StepReport, receivedAt: number): PipelineRecord {
   const { tier } = report;
   const reported = report.status ?? '';
@@ -90,7 +90,7 @@ export function reportToRecord(report: StepReport, receivedAt: number): Pipeline
     createdAt: null,
     updatedAt: 0,
     committedAt: report.commit_time || null,
-    // What a report leaves out cannot be read anywhere else.
+    // There is no other place to read workflows from.
     hasWorkflows: true,
     fromRest: false,
     canceledByStep: null,
@@ -108,15 +108,15 @@ export function reportToRepoFacts(report: StepReport): RepoFacts {
     forgeRemoteId: null,
     fullName: report.repo,
     defaultBranch: report.default_branch,
-    // A report tells no more of its age; without a time it renames nothing.
+    // The best guess of its age; a report without a time renames nothing.
     asOf: report.finished || report.started,
   };
 }
 
 /**
- * Whether a list's row leaves out what decides, so that the pipeline itself must be asked for: an end without its time;
- * a failure of a server before 3.14 (it sends no `version`), which may be a cancelled run; a restart that was killed,
- * which may have the failing step of its parent.
+ * Whether the row of a list is not enough to classify its pipeline: an end without a time; a failure of a server before
+ * 3.14 (which sends no `version`), since it may be a cancelled run; a restart that was killed, since it may name the failing
+ * step of its parent.
  */
 export function needsDetail(wire: WirePipeline): boolean {
   if (!['success', 'failure', 'error', 'killed'].includes(wire.status) || wire.workflows?.length)
@@ -128,7 +128,7 @@ export function needsDetail(wire: WirePipeline): boolean {
   return !hasFinish || mayBeCancelled || Boolean(mayBeCopied);
 }
 
-/** What ran, for a pipeline that may count: nobody reads it of the others. */
+/** The workflows of a pipeline that may count; none for others, which need none. */
 function workflowsOf(wire: WirePipeline): readonly Workflow[] {
   if (!isEnded(wire.status) || wire.from_fork || isPullRequest(wire.event)) return [];
   return inOrder((wire.workflows ?? []).map((one) => ({ ...partOf(one), steps: stepsOf(one) })));

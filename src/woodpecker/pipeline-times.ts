@@ -1,9 +1,9 @@
 /**
  * When a pipeline started and ended, in the time of Woodpecker's clock.
  *
- * The server writes `created` and `updated`. An agent writes the start, and the finish of what it ran, by a clock of its
- * own. If these contradict the server's times by more than five minutes, the agent's clock is wrong: the end is then the
- * server's last write, and the start is shifted by the same correction, so that the distance between them stays.
+ * The server writes `created` and `updated`. Agents write starts and finishes by their own clocks. If these contradict the
+ * server's times by more than five minutes, the agent's clock is wrong: the server's last write then replaces the finish, and
+ * the start moves by the same correction, so that the duration stays.
  */
 
 import { clockToleranceSeconds, isInFuture } from '../core/clock-skew.ts';
@@ -15,7 +15,7 @@ export interface PipelineTimes {
   readonly createdAt: number | null;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
-  /** Whether one clock told both start and finish. */
+  /** Whether start and finish come from one clock. */
   readonly hasOneClock: boolean;
   /** Seconds to add to the times of workflows and steps. */
   readonly agentCorrection: number;
@@ -37,7 +37,7 @@ export function readTimes(wire: WirePipeline): PipelineTimes {
   const correction = !isPlausible(end.at) || (hasOneClock && isStartWrong) ? toLastWrite : 0;
   const finishedAt = end.at + correction;
   const start = startedAt + (hasOneClock ? correction : 0);
-  // One that is still impossible came from a third clock.
+  // A start that is still impossible comes from a third clock.
   const isPossible = startedAt > 0 && isPlausible(start) && start <= finishedAt;
   return {
     ...told,
@@ -54,18 +54,18 @@ interface End {
   readonly clock: 'agent' | 'server';
 }
 
-/** Null if nothing tells when it ended. */
+/** `null` if the time of the end is unknown. */
 function endOf(wire: WirePipeline, updatedAt: number): End | null {
   const told = wire.finished || wire.finished_at;
   if (told > 0) return { at: told, clock: clockOfFinish(wire, told) };
-  // The server writes 0 as the pipeline's finish if the workflow that ended last was skipped.
+  // The server writes 0 if the last workflow was skipped.
   const latest = latestFinish(wire);
   if (latest > 0) return { at: latest, clock: 'agent' };
   return updatedAt > 0 ? { at: updatedAt, clock: 'server' } : null;
 }
 
 function clockOfStart({ status }: WirePipeline): End['clock'] {
-  // A pipeline that could not begin: the server writes start and finish.
+  // If a pipeline cannot begin, the server writes start and finish.
   return status === 'error' ? 'server' : 'agent';
 }
 
@@ -75,7 +75,7 @@ function clockOfFinish(wire: WirePipeline, finishedAt: number): End['clock'] {
     case 'failure':
       return 'agent';
     case 'killed': {
-      // The server ends it at once; the agent may then write when it has stopped.
+      // The server writes the finish at once; the agent may overwrite it when it has stopped.
       const finishes = finishesWithin(wire);
       return finishes.length === 0 || finishes.includes(finishedAt) ? 'agent' : 'server';
     }
@@ -84,25 +84,25 @@ function clockOfFinish(wire: WirePipeline, finishedAt: number): End['clock'] {
   }
 }
 
-/** 0: none has one. */
+/** 0: no workflow or step has a finish. */
 function latestFinish(wire: WirePipeline): number {
   return finishesWithin(wire).reduce((latest, at) => Math.max(latest, at), 0);
 }
 
-/** Of every workflow and step; 0 for one without. */
+/** Of all workflows and steps; 0 for each that has none. */
 function finishesWithin({ workflows }: WirePipeline): number[] {
   const parts = (workflows ?? []).flatMap((workflow) => [workflow, ...(workflow.children ?? [])]);
   return parts.map((part) => part.finished || part.end_time);
 }
 
-/** Paths of all times in a webhook's body that lie too far ahead of its receipt. */
+/** Paths of the times in a webhook that are too far ahead of its receipt. */
 export function timesAhead(times: Readonly<Record<string, number>>, receivedAt: number): string[] {
   return Object.entries(times)
     .filter(([, value]) => isInFuture(value, receivedAt))
     .map(([path]) => path);
 }
 
-/** Every time that decides something in a pipeline's message, by path. */
+/** The times of a pipeline in a message, by path. */
 export function timesOf(wire: WirePipeline): Record<string, number> {
   return {
     'pipeline.created': wire.created || wire.created_at,

@@ -1,4 +1,4 @@
-/** The fields that Woodpecker's JSON is made of. */
+/** Schemas of fields in Woodpecker's JSON. */
 
 import { z } from 'zod';
 
@@ -20,8 +20,8 @@ export const flag = z
   .transform((value) => value ?? false);
 
 /**
- * At most `most` UTF-16 code units of the text, as well-formed Unicode, so that it is the same again when read back from
- * a store. A copy where it is cut: a slice would hold on to all that it was cut from.
+ * At most `most` UTF-16 code units of the text, as well-formed Unicode, so that the store returns the same text. A cut text
+ * is a copy, since a slice would keep the whole text in memory.
  */
 export function cutText(value: string, most: number): string {
   return value.length > most ? Buffer.from(value.slice(0, most)).toString() : value.toWellFormed();

@@ -1,15 +1,15 @@
 /**
  * The workflows of a pipeline and their steps, under the names of both generations: `end_time` (v2), `finished` (v3).
  *
- * Guarantees: reads a bounded number of them, so that no message holds up the process or fills the store. Reading ends
- * at the first mistake: a hostile message could have very many.
+ * Guarantees: reads a bounded number of them, so that no message blocks the process or fills the store. Reading stops at
+ * the first mistake, since a hostile message may contain many.
  */
 
 import { z } from 'zod';
 import { describeIssue } from '../util/validate.ts';
 import { cutText, seconds } from './wire-fields.ts';
 
-/** More than any pipeline has; what comes after them is not read. */
+/** More than any pipeline has; further ones are ignored. */
 const mostWorkflows = 500;
 const mostSteps = 2_000;
 const longestText = 256;
@@ -18,7 +18,7 @@ const shortText = z
   .string()
   .nullish()
   .transform((value) => cutText(value ?? '', longestText));
-/** Agents join the errors of a workflow by line; the last one says how it ended. */
+/** Agents join the errors of a workflow with newlines; the last line says how it ended. */
 const lastLine = z
   .string()
   .nullish()
@@ -60,7 +60,7 @@ export const workflows = z
       context.addIssue({ code: 'custom', path: [...path, ...inside], message });
       return null;
     };
-    // By hand where it is a list: a schema would go through all of it.
+    // By hand, since a schema would check the whole list.
     const readList = (value: unknown, path: readonly PropertyKey[]): readonly unknown[] | null =>
       Array.isArray(value) ? value : read(z.array(z.unknown()), value, path);
     const list = readList(raw, []);

@@ -1,8 +1,8 @@
 /**
- * Woodpecker's JSON as its servers from 2.0 to 3.17 send it: only the fields that are used, unknown ones dropped, unknown
- * words let through. Both generations of names are read: `finished_at` (v2) and `finished` (v3).
+ * Woodpecker's JSON as servers from 2.0 to 3.17 send it. Unused fields are dropped; unknown words are accepted. Both
+ * generations of names are read: `finished_at` (v2) and `finished` (v3).
  *
- * The only place, with `normalise.ts`, that knows wire names.
+ * Only this file and `normalise.ts` know wire names.
  */
 
 import { z } from 'zod';
@@ -41,7 +41,7 @@ export const WirePipeline = z.object({
 });
 export type WirePipeline = z.output<typeof WirePipeline>;
 
-/** Of a repo's newest pipeline: enough to see whether it is known. */
+/** A repo's newest pipeline: enough to tell whether it is news. */
 const WireNewest = WirePipeline.pick({
   id: true,
   number: true,
@@ -54,17 +54,17 @@ const WireNewest = WirePipeline.pick({
 export type WireNewest = z.output<typeof WireNewest>;
 const NewestOrNone = WireNewest.nullish();
 
-/** Unix seconds, by either name; 0 if not told. */
+/** Unix seconds, by either name; 0 if missing. */
 export function createdAt(row: Pick<WirePipeline, 'created' | 'created_at'>): number {
   return row.created || row.created_at;
 }
 
-/** Owner and name, with at least one slash between; groups may nest. */
+/** Owner and name, with at least one slash between them; groups may nest. */
 export const RepoName = z
   .string()
   .max(longestRepoName)
   .regex(repoNamePattern, 'Expected owner/name')
-  // Names become parts of addresses that are asked for.
+  // Names become parts of request URLs.
   .refine((name) => !name.split('/').some((part) => part === '.' || part === '..'), 'Expected owner/name')
   .transform((name) => name.toWellFormed());
 
@@ -84,7 +84,7 @@ export const WireRepo = z
   .transform((repo, context) => {
     const fullName = RepoName.safeParse(repo.full_name ?? `${repo.owner}/${repo.name}`);
     const newest = NewestOrNone.safeParse(repo.last_pipeline, { error: describeIssue });
-    // A pipeline that cannot be read does not take its repo along.
+    // An unreadable pipeline does not make its repo unreadable.
     const oddPipeline = newest.success ? null : `last_pipeline: ${newest.error.issues[0]?.message ?? ''}`;
     const newestPipeline = newest.data ?? null;
     if (fullName.success)
@@ -94,11 +94,11 @@ export const WireRepo = z
   });
 export type WireRepo = z.output<typeof WireRepo>;
 
-/** What the event stream sends, and what may be posted as it is. */
+/** An event of the stream, which may also be posted as a webhook. */
 export const WireEvent = z.object({ repo: WireRepo, pipeline: WirePipeline });
 export type WireEvent = z.output<typeof WireEvent>;
 
-/** A row of the user's feed: too little for a record, enough to see that there is news. */
+/** A row of the user's feed: too little for a record, enough to detect news. */
 export const WireFeedItem = z.object({
   repo_id: count.nullish(),
   id: count.nullish(),
@@ -111,7 +111,7 @@ export type WireFeedItem = z.output<typeof WireFeedItem>;
 
 export const WireUser = z.object({ login: text, admin: flag });
 
-/** The default body of `plugins/webhook`; its status is always `success` on Woodpecker 3, so it is not read. */
+/** The default body of `plugins/webhook`. Woodpecker 3 always sends the status `success`, so it is ignored. */
 export const WireBuild = z.object({
   repo: z
     .object({ owner: z.string(), name: z.string() })
@@ -121,7 +121,7 @@ export const WireBuild = z.object({
 });
 export type WireBuild = z.output<typeof WireBuild>;
 
-/** A shell puts numbers into JSON as text easily enough; both are read. */
+/** Shell scripts often quote numbers in JSON: both forms are accepted. */
 const digits = z.union([
   z.number().int().nonnegative(),
   z
@@ -138,7 +138,7 @@ const reportedText = z
   .nullish()
   .transform((value) => cutText(value ?? '', longestText) || null);
 
-/** A step's own report. An empty value is one that the step's shell did not have. */
+/** A step's own report. An empty value means that the step's shell did not know it. */
 export const StepReport = z.object({
   repo: RepoName,
   number: digits.pipe(count),
@@ -147,7 +147,7 @@ export const StepReport = z.object({
   branch: reportedText,
   default_branch: reportedText,
   deploy_to: reportedText,
-  /** The tier that the step deployed to; empty: the policy's rules say. */
+  /** The tier that the step deployed to; if empty, the policy's rules decide. */
   tier: reportedText,
   /** Name of the pipeline's tag. */
   tag: reportedText,
@@ -159,7 +159,7 @@ export const StepReport = z.object({
 });
 export type StepReport = z.output<typeof StepReport>;
 
-/** The repo's id in a link to one of its pipelines, `{root}/repos/{id}/pipeline/{number}`; `null` where there is none. */
+/** The repo's id in a link to a pipeline, `{root}/repos/{id}/pipeline/{number}`; `null` for other links. */
 export function repoIdInLink(link: string, number: number): number | null {
   const match = /\/repos\/(\d{1,15})\/pipeline\/(\d{1,15})(?:[/?#]|$)/.exec(link);
   return match && Number(match[2]) === number ? Number(match[1]) || null : null;
