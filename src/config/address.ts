@@ -1,4 +1,4 @@
-/** Addresses to listen on, as they stand in settings. */
+/** Listen addresses, as settings contain them. */
 
 import { isIPv4, isIPv6 } from 'node:net';
 
@@ -7,10 +7,10 @@ export interface Address {
   readonly port: number;
 }
 
-/** What `parseAddress` takes. */
+/** The form that `parseAddress` accepts. */
 export const addressWords = 'host:port, :port or [ipv6]:port with a port from 0 to 65535';
 
-/** `null`: no address. */
+/** `null` if the text is no address. */
 export function parseAddress(text: string): Address | null {
   const [, ipv6, name, digits] = /^(?:\[([^[\]]+)\]|([^[\]\s:/]*)):(\d{1,5})$/.exec(text) ?? [];
   const host = ipv6 ?? (name || '0.0.0.0');
@@ -20,12 +20,12 @@ export function parseAddress(text: string): Address | null {
   return isHost ? { host, port } : null;
 }
 
-/** Whether a text can be the name of a host. Names of containers may hold underscores. */
+/** Whether a text can be a host name. Container names may contain underscores. */
 function isName(text: string): boolean {
   return text.length <= 253 && /^(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?$/.test(text);
 }
 
-/** Whether the system would refuse the second: a wildcard takes the port on every address of its family. */
+/** Whether the system would refuse the second one: a wildcard takes the port on every address of its family. */
 export function doCollide(a: Address, b: Address): boolean {
   if (a.port !== b.port || a.port === 0) return false;
   const hosts = [a.host.toLowerCase(), b.host.toLowerCase()];

@@ -1,11 +1,9 @@
 /**
- * The settings of the service: from the environment, and the files it names, to plain data with units in its names.
+ * The settings of the service: reads the environment, and the files that it names.
  *
- * Guarantees: all mistakes are told at once, each by name with what was expected and what was given; the value of a
- * secret is in no message; what comes back as a config is complete and consistent.
- *
- * Refuses to know the process (environment and files are handed in), what the policy file says, and how a secret that
- * is not set comes about.
+ * Guarantees: all mistakes are reported at once, each with the setting's name, the expected form and the given value, but
+ * never the value of a secret; a config is complete and consistent. Environment and files are arguments. Does not read the
+ * policy file, and does not generate secrets.
  */
 
 import { type ForgeKind, forgeKinds, kindOfHost } from '../forge/create-forge.ts';
@@ -17,13 +15,13 @@ import { areUsable, type Environment, givenSecret, isWeak, splitSecrets } from '
 
 export interface Config {
   readonly listen: Address;
-  /** Where the figures are served instead of on `listen`; `null`: there too. */
+  /** Address of the figures; `null`: the same as `listen`. */
   readonly metricsListen: Address | null;
   readonly databasePath: string;
   readonly policyPath: string | null;
   /** `url` has no trailing slash; `null`: webhook only. */
   readonly woodpecker: { readonly url: string; readonly token: string } | null;
-  /** `url` has no trailing slash; `token` of `null`: asked as anybody; `null`: no forge is asked. */
+  /** `url` has no trailing slash; `token` `null`: requests are anonymous; `null`: there is no forge. */
   readonly forge: { readonly kind: ForgeKind; readonly url: string; readonly token: string | null } | null;
   /** At least one; `null`: to be generated. */
   readonly webhookSecrets: readonly string[] | null;
@@ -31,14 +29,14 @@ export interface Config {
   readonly incidentSecrets: readonly string[] | null;
   /** `null`: to be generated. */
   readonly adminToken: string | null;
-  /** `null`: the figures are open to all. */
+  /** `null`: everybody may read the figures. */
   readonly metricsToken: string | null;
-  /** `null`: all of it. */
+  /** `null`: unlimited. */
   readonly backfillHistorySeconds: number | null;
   /** 0: never. */
   readonly reconcileIntervalSeconds: number;
   readonly isStreamEnabled: boolean;
-  /** Pairs of repo and tier that are held at most. */
+  /** Most pairs of repo and tier. */
   readonly maxPairs: number;
   readonly logLevel: LogLevel;
 }
@@ -49,9 +47,9 @@ export type ParsedConfig =
 
 export interface Setting {
   readonly name: string;
-  /** As it would be written in the environment; `null`: unset. */
+  /** As written in the environment; `null`: unset. */
   readonly default: string | null;
-  /** May also come from the file that the same name with `_FILE` tells. */
+  /** The same name with `_FILE` may name a file that contains it. */
   readonly isSecret: boolean;
 }
 
@@ -79,13 +77,13 @@ export const settings = [
 
 type SettingName = (typeof settings)[number]['name'];
 
-/** Chosen by the server that they are for, so that their strength is its affair. */
+/** Tokens that another server has issued: their strength is not checked. */
 const foreignTokens: readonly SettingName[] = ['DORA_WOODPECKER_TOKEN', 'DORA_FORGE_TOKEN'];
 
-/** Timers hold no more than 2^31 - 1 milliseconds; beyond that they fire at once. */
+/** Timers of more than 2^31 - 1 milliseconds fire at once. */
 const longestIntervalSeconds = 24 * 86_400;
 
-/** `readFile` throws where it cannot read. */
+/** `readFile` throws if it cannot read. */
 export function parseConfig(env: Environment, readFile: (path: string) => string): ParsedConfig {
   const problems: string[] = [];
   const warnings = unknownNames(env);
@@ -208,7 +206,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
   return { ok: true, config, warnings };
 }
 
-/** Kubernetes puts names of its own beside ours (`DORA_EXPORTER_PORT`), so that none of them may be a mistake. */
+/** Kubernetes sets similar names (`DORA_EXPORTER_PORT`), which must not be reported as mistakes. */
 function unknownNames(env: Environment): string[] {
   const known = settings.flatMap(({ name, isSecret }) => (isSecret ? [name, `${name}_FILE`] : [name]));
   const isOurs = (name: string) => name.startsWith('DORA_') && !name.startsWith('DORA_TEST_');
@@ -243,12 +241,12 @@ function parseLogLevel(text: string): LogLevel | null {
   return logLevels.find((level) => level === text) ?? null;
 }
 
-/** Fit for a header, which is how tokens travel. */
+/** Valid in a header, since tokens are sent in one. */
 function isToken(words: readonly string[]): boolean {
   return words.length === 1 && words.every((word) => /^[\x21-\x7e]+$/.test(word));
 }
 
-/** What a URL holds beside its address may be a secret. */
+/** Other parts of a URL may be secrets. */
 function show(text: string): string {
   return /[@?#]/.test(text) ? 'something that may hold a secret (not shown)' : JSON.stringify(text);
 }

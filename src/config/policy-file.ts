@@ -1,10 +1,8 @@
 /**
  * The policy file: from YAML to the core's `Policy`.
  *
- * Guarantees: strict, so that no word of it is without effect; all mistakes are told at once, each with its line, those
- * of the YAML itself included; what is left out has the default's value.
- *
- * Refuses to know where the text comes from, and what its words do to a pipeline.
+ * Guarantees: unknown keys are mistakes; all mistakes are reported at once, each with its line, also those of the YAML
+ * itself; missing keys have their default values. Does not read the file, and does not apply the policy.
  */
 
 import { z } from 'zod';
@@ -72,7 +70,7 @@ function toIncidentRule({ labels, ...place }: z.infer<typeof incidentRule>): Inc
   return { ...place, labels: Object.fromEntries(globs) };
 }
 
-/** Text in which `problemOf` finds nothing wrong. Here and below, zod is given the noun of "expected …". */
+/** Text without a problem. Here and below, zod gets the noun after "expected". */
 function text(problemOf: (value: string) => string | null = () => null, noun = 'text') {
   return z.string(noun).superRefine((value, context) => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -101,14 +99,14 @@ const duration = text(
 const listOf = <T extends z.ZodType>(element: T) => z.array(element, 'a list');
 const someOf = <T extends z.ZodType>(element: T) => listOf(element).min(1, 'expected at least one, got none');
 const keys = <T extends z.core.$ZodLooseShape>(shape: T) => z.strictObject(shape, 'keys with values');
-/** A check of a whole list or map runs even if an element is wrong, so that both mistakes are reported at once. */
+/** Checks a whole list or map even if an element is wrong, so that all mistakes are reported at once. */
 const onLists = { when: ({ value }: { value: unknown }) => Array.isArray(value) };
 const onMaps = {
   when: ({ value }: { value: unknown }) =>
     typeof value === 'object' && value !== null && !Array.isArray(value),
 };
 
-/** A `!` in front excludes; alone it would exclude nothing that has a name. */
+/** A leading `!` excludes; alone it would exclude no name. */
 const glob = text((value) => (value === '!' ? 'expected a glob after !, got none' : null));
 const tierRule = keys({
   tier: text(),
@@ -211,7 +209,7 @@ const keysUnder = new Map([
   ['incidents.rules', Object.keys(incidentRule.shape)],
 ]);
 
-/** An issue of the schema, each of its mistakes with its line. */
+/** The mistakes of a schema's issue, each with its line. */
 function describe(issue: z.core.$ZodIssue, find: ReadYaml['find'], above: Path = []): Problem[] {
   const path = [...above, ...issue.path];
   const found = find(path);

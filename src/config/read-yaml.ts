@@ -1,16 +1,16 @@
 /**
- * YAML text as a value whose parts know their lines, so that a mistake in it can be told where it was made, and in the
- * words of its writer. Refuses to know what the value means.
+ * Parses YAML into a value whose parts know their lines, so that messages can quote the line and the writer's words. Does
+ * not know what the value means.
  */
 
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, Scalar, visit } from 'yaml';
 import { describeError } from '../util/log.ts';
 
 export interface ReadYaml {
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
-  /** The first line whose mistake leaves in doubt what it and those after it mean; infinite where there is none. */
+  /** The first mistake that makes its line and the lines after it ambiguous; infinite if there is none. */
   readonly garbledFrom: number;
   find(path: Path): Found;
 }
@@ -22,16 +22,16 @@ export interface Problem {
 
 export type Path = readonly PropertyKey[];
 
-/** What stands at a path. */
+/** The value at a path. */
 export interface Found {
-  /** Where nothing does, the line of what lacks it. */
+  /** If there is no value, the line of its parent. */
   readonly line: number;
   readonly isList: boolean;
-  /** For a message: what was got instead of `noun`, and how to write it if that was meant. */
+  /** For a message: the value in place of `noun`, and how to write it if it was meant as text. */
   insteadOf(noun: string): string;
 }
 
-/** Mistakes that leave no doubt about what the lines after them mean. */
+/** Mistakes after which the next lines are unambiguous. */
 const isLocal = /^(DUPLICATE_KEY|MULTIPLE_DOCS|BAD_ALIAS|BAD_DQ_ESCAPE|BAD_SCALAR_START|TAG_RESOLVE_FAILED)$/;
 
 export function readYaml(source: string): ReadYaml {
@@ -46,7 +46,7 @@ export function readYaml(source: string): ReadYaml {
     if (code !== 'BAD_ALIAS') problems.push({ line, text: explain(code, message, source.slice(pos[0])) });
   }
 
-  // What begins with `*` or `!` is no text to YAML. Read as the glob that was meant, it brings no second problem.
+  // To YAML, a leading `*` or `!` is not text. Reading it as a glob avoids a second problem.
   visit(document, {
     Alias: (_key, node) => {
       if (node.resolve(document)) return undefined;

@@ -1,12 +1,9 @@
 /**
- * Secrets: as they are given (a value, or the file it stands in), and those that are not given: generated once, kept
- * beside the database, and read from there ever after.
+ * Secrets: a setting contains the value, or names a file with it. A secret that is not set is generated once, kept in a file
+ * beside the database, and read from there at each start.
  *
- * Guarantees: a kept file appears whole or not at all, readable by its owner alone; of several starts at the same time
- * all get the same secret; no value is in a message or in the log, but for `:memory:`, where nobody could learn it
- * otherwise.
- *
- * Refuses to know what a secret opens, and how it is presented.
+ * Guarantees: a kept file is complete, and only its owner can read it; simultaneous starts get the same secret; messages and
+ * log never contain a value, except for `:memory:`, where nobody could learn it otherwise. Does not know what a secret opens.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -34,7 +31,7 @@ export type GivenSecret =
   | { readonly ok: true; readonly value: string | null }
   | { readonly ok: false; readonly problem: string };
 
-/** What `name` or the file that `name`_FILE tells holds; `null` where neither is set. */
+/** The value of `name`, or of the file that `name`_FILE names; `null` if neither is set. */
 export function givenSecret(env: Environment, name: string, readFile: (path: string) => string): GivenSecret {
   const value = env[name];
   const path = env[`${name}_FILE`];
@@ -56,12 +53,12 @@ export function givenSecret(env: Environment, name: string, readFile: (path: str
   }
 }
 
-/** The secrets in a text that may hold several. */
+/** The secrets in a text, one or several. */
 export function splitSecrets(text: string): readonly string[] {
   return text.split(/\s+/).filter((part) => part !== '');
 }
 
-/** After `whsec_` stands base64. What decodes to nothing would be a key that everybody knows, so it is none. */
+/** `whsec_` comes before base64. Text that decodes to nothing would be a key that everybody knows, so it is no secret. */
 export function areUsable(secrets: readonly string[]): boolean {
   return (
     secrets.length > 0 &&
@@ -74,17 +71,17 @@ export function isWeak(secret: string): boolean {
 }
 
 export interface SecretRequest {
-  /** The setting that would have given it. */
+  /** Name of its setting. */
   readonly setting: string;
   readonly given: readonly string[] | null;
   /** Name of the kept file. */
   readonly fileName: string;
-  /** The file is kept in the same folder; `:memory:`: it is not kept. */
+  /** The file is in the same folder; for `:memory:` there is none. */
   readonly databasePath: string;
   readonly log: Log;
 }
 
-/** The secrets in force, at least one. Throws, with the path, where a kept one can neither be read nor made. */
+/** The valid secrets, at least one. Throws, with the path, if the kept one can be neither read nor written. */
 export function resolveSecret({
   setting,
   given,
@@ -141,8 +138,8 @@ function readKept(path: string, setting: string, log: Log): readonly string[] {
 }
 
 /**
- * Generates a secret; `false` where another start was faster. It is written under a name of its own and then linked to
- * the real one, because a file that is created and then written can be seen, or left, empty.
+ * Generates a secret; `false` if another start was faster. It is written under a temporary name and then linked, because a
+ * new file can be seen, or left behind, empty.
  */
 function keep(path: string, setting: string, log: Log): boolean {
   try {
@@ -173,7 +170,7 @@ function publish(draft: string, path: string): boolean {
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false;
     try {
-      // Some file systems know no hard links.
+      // Some file systems have no hard links.
       copyFileSync(draft, path, constants.COPYFILE_EXCL);
     } catch (copyError) {
       if (codeOf(copyError) === 'EEXIST') return false;
@@ -183,7 +180,7 @@ function publish(draft: string, path: string): boolean {
   return true;
 }
 
-/** So that the file's name outlives a power cut too. Not every file system can; the secret is in force all the same. */
+/** Makes the file's name survive a power cut. Not every file system can; the secret is valid all the same. */
 function syncFolder(path: string, log: Log): void {
   try {
     const folder = openSync(path, 'r');

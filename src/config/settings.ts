@@ -1,4 +1,4 @@
-/** Environment and policy file, read together so that every mistake is told at once. */
+/** Environment and policy file, read together, so that all mistakes are reported at once. */
 
 import { readFileSync } from 'node:fs';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
@@ -32,7 +32,7 @@ export function readSettings(env: Environment): Settings {
   };
 }
 
-/** The policy in a file, and the default one without a file. */
+/** The policy of a file; without a file, the default. */
 export function readPolicy(path: string | null): ReturnType<typeof parsePolicy> {
   if (path === null) return { ok: true, policy: defaultPolicy };
   try {
