@@ -1,0 +1,178 @@
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  type ExporterProcess,
+  type Metrics,
+  parseMetrics,
+  startExporter,
+  temporaryFolder,
+} from '../support/exporter-process.ts';
+
+const fixtures = new URL('../fixtures/', import.meta.url).pathname;
+const upgrade = join(fixtures, 'upgrade');
+const databases = join(fixtures, 'databases');
+const day = 86_400;
+const hour = 3600;
+/** Of the first deployment in the database from before causes. */
+const first = 1_780_012_800;
+
+const isCounterOrHistogram = ([sample]: readonly [string, number]) =>
+  /^dora_(deployment|change|incident)\w*(_total|_bucket|_count|_sum)\{/.test(sample);
+
+/** Counters and histograms that differ from what was recorded, those that are gone included. */
+function changesFrom(recorded: Metrics, served: Metrics): string[] {
+  return [...recorded]
+    .filter(isCounterOrHistogram)
+    .filter(([sample, value]) => served.get(sample) !== value)
+    .map(([sample, value]) => `${sample}: ${value} -> ${served.get(sample)}`);
+}
+
+const readRecorded = (path: string) => parseMetrics(readFileSync(path, 'utf8'));
+
+/** Starts the service on a copy of a database, with a policy. */
+async function startOn(database: string, policy: string) {
+  const folder = temporaryFolder();
+  const env = { DORA_DATABASE: join(folder, 'dora.db'), DORA_POLICY: join(folder, 'policy.yaml') };
+  copyFileSync(database, env.DORA_DATABASE);
+  writeFileSync(env.DORA_POLICY, policy);
+  return { env, exporter: await startExporter(env) };
+}
+
+/** Values of a metric by the label that is asked for, of one repo and tier. */
+function byLabel(metrics: Metrics, name: string, place: string, label: string): Record<string, number> {
+  const found = [...metrics].flatMap(([sample, value]) => {
+    const isAsked = sample.startsWith(`${name}{`) && sample.includes(place);
+    const key = new RegExp(`[{,]${label}="([^"]*)"`).exec(sample)?.[1];
+    return isAsked && key !== undefined ? [[key, value] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+const failuresByCause = 'dora_deployment_failures_by_cause_total';
+const hasCauses = async (exporter: ExporterProcess) =>
+  [...(await exporter.metrics()).keys()].some((sample) => sample.startsWith(failuresByCause));
+
+describe('an upgrade of a database from before causes', () => {
+  const database = join(upgrade, 'before-causes.db');
+  const recorded = readRecorded(join(upgrade, 'before-causes.metrics'));
+  const policy = readFileSync(join(upgrade, 'policy.yaml'), 'utf8');
+  const production = 'repo="acme/shop",tier="production"';
+  const staging = 'repo="acme/shop",tier="staging"';
+  const site = 'repo="acme/site",tier="unassigned"';
+
+  it('changes no counter and no histogram, in the first scrape and later', async () => {
+    expect([...recorded].filter(isCounterOrHistogram).length).toBeGreaterThan(60);
+    const { env, exporter } = await startOn(database, policy);
+    expect(changesFrom(recorded, await exporter.metrics())).toEqual([]);
+    await expect.poll(() => hasCauses(exporter)).toBe(true);
+    expect(changesFrom(recorded, await exporter.metrics())).toEqual([]);
+    await exporter.stop();
+
+    const restarted = await startExporter(env);
+    await expect.poll(() => hasCauses(restarted)).toBe(true);
+    expect(changesFrom(recorded, await restarted.metrics())).toEqual([]);
+    await restarted.stop();
+  });
+
+  it('begins the counters by cause at all that is stored', async () => {
+    const { exporter } = await startOn(database, policy);
+    await expect.poll(() => hasCauses(exporter)).toBe(true);
+    const metrics = await exporter.metrics();
+    const causesOf = (place: string) => byLabel(metrics, failuresByCause, place, 'cause');
+    expect(causesOf(production)).toEqual({ pipeline: 1, rollback: 1, fix: 2, incident: 1, operator: 1 });
+    expect(causesOf(staging)).toEqual({ pipeline: 1, rollback: 1, fix: 0, incident: 0, operator: 0 });
+    expect(causesOf(site)).toEqual({ pipeline: 0, operator: 0 });
+    await exporter.stop();
+  });
+
+  it('shows in the windows what was found, and leaves the rest as it was', async () => {
+    const { exporter } = await startOn(database, policy);
+    await expect.poll(() => hasCauses(exporter)).toBe(true);
+    const metrics = await exporter.metrics();
+    const windowOf = (place: string, served: Metrics) => ({
+      deployments: served.get(`dora_window_deployments{${place},window="36500d"}`),
+      failed: served.get(`dora_window_failed_deployments{${place},window="36500d"}`),
+      reworks: served.get(`dora_window_rework_deployments{${place},window="36500d"}`),
+      recoveries: served.get(`dora_window_recovery_time_samples{${place},window="36500d"}`),
+    });
+    expect([windowOf(production, recorded), windowOf(production, metrics)]).toEqual([
+      { deployments: 11, failed: 1, reworks: 2, recoveries: 1 },
+      { deployments: 11, failed: 6, reworks: 3, recoveries: 6 },
+    ]);
+    expect([windowOf(staging, recorded), windowOf(staging, metrics)]).toEqual([
+      { deployments: 5, failed: 1, reworks: 0, recoveries: 1 },
+      { deployments: 5, failed: 2, reworks: 1, recoveries: 2 },
+    ]);
+    expect(windowOf(site, metrics)).toEqual({ deployments: 3, failed: 0, reworks: 0, recoveries: 0 });
+    expect(windowOf(site, recorded)).toEqual(windowOf(site, metrics));
+    const causesOf = (place: string) =>
+      byLabel(metrics, 'dora_window_failed_deployments_by_cause', place, 'cause');
+    expect(causesOf(production)).toEqual({ pipeline: 1, rollback: 1, fix: 2, incident: 1, operator: 1 });
+    expect(causesOf(staging)).toEqual({ pipeline: 1, rollback: 1 });
+    expect(causesOf(site)).toEqual({});
+    await exporter.stop();
+  });
+
+  it('counts on with what is new: a rollback, and nothing that was there before', async () => {
+    const { exporter } = await startOn(database, policy);
+    await expect.poll(() => hasCauses(exporter)).toBe(true);
+    const report = { repo: 'acme/shop', status: 'success', event: 'deployment', branch: 'main' };
+    const deploy = async (number: number, commit: string, finished: number) => {
+      const body = { ...report, number, commit, finished, deploy_to: 'production' };
+      const answer = await exporter.post(body);
+      expect([answer.status, await answer.json()]).toEqual([202, { result: 'stored' }]);
+    };
+    await deploy(18, '77'.repeat(20), first + 12 * day);
+    await deploy(19, '10'.repeat(20), first + 12 * day + hour);
+    const metrics = await exporter.metrics();
+    const of = (name: string) => metrics.get(`${name}{${production}}`);
+    expect({
+      deployments: of('dora_deployments_total'),
+      failures: of('dora_deployment_failures_total'),
+      reworks: of('dora_deployment_reworks_total'),
+      recoveries: of('dora_deployment_recovery_time_seconds_count'),
+      seconds: of('dora_deployment_recovery_time_seconds_sum'),
+    }).toEqual({ deployments: 13, failures: 2, reworks: 3, recoveries: 2, seconds: 7200 });
+    expect(byLabel(metrics, failuresByCause, production, 'cause')).toEqual({
+      pipeline: 1,
+      rollback: 2,
+      fix: 2,
+      incident: 1,
+      operator: 1,
+    });
+    await exporter.stop();
+  });
+
+  it('changes no counter and no histogram together with a changed policy', async () => {
+    const { exporter } = await startOn(
+      database,
+      policy.replace('[36500d]', '[7d]\nrework: { message: [^feat] }'),
+    );
+    await expect.poll(() => hasCauses(exporter)).toBe(true);
+    expect(changesFrom(recorded, await exporter.metrics())).toEqual([]);
+    await exporter.stop();
+  });
+});
+
+const policies: readonly [name: string, text: string][] = [
+  ['names the tier that there was', 'tiers: [{ tier: unassigned, repos: ["*"] }]\n'],
+  ['names a new tier', 'tiers: [{ tier: production, deploy_to: [production] }]\n'],
+  ['looks for causes everywhere', 'failures: { tiers: ["*"] }\n'],
+];
+
+describe('an upgrade of an older database', () => {
+  const names = readdirSync(databases).filter((name) => name.endsWith('.db'));
+
+  it.each(policies)('changes no counter and no histogram under a policy that %s', async (_, policy) => {
+    expect(names.length).toBeGreaterThan(8);
+    for (const name of names) {
+      const recorded = readRecorded(join(databases, name.replace('.db', '.metrics')));
+      const { exporter } = await startOn(join(databases, name), policy);
+      expect(changesFrom(recorded, await exporter.metrics()), name).toEqual([]);
+      await expect.poll(() => hasCauses(exporter), { message: name }).toBe(true);
+      expect(changesFrom(recorded, await exporter.metrics()), name).toEqual([]);
+      await exporter.stop();
+    }
+  });
+});
