@@ -85,7 +85,7 @@ describe('the rules for Prometheus', () => {
     for (const name of recorded) {
       expect
         .soft(name)
-        .toMatch(/^job(_repo)?_tier(_le)?:dora_[a-z_]+:(increase|avg|ratio|p\d\d_)[a-z0-9_]+$/);
+        .toMatch(/^job(_repo)?_tier(_cause|_le)?:dora_[a-z_]+:(increase|avg|ratio|p\d\d_)[a-z0-9_]+$/);
     }
   });
 
