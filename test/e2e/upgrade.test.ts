@@ -157,8 +157,10 @@ describe('an upgrade of a database from before causes', () => {
 
 const policies: readonly [name: string, text: string][] = [
   ['names the tier that there was', 'tiers: [{ tier: unassigned, repos: ["*"] }]\n'],
-  ['names a new tier', 'tiers: [{ tier: production, deploy_to: [production] }]\n'],
-  ['looks for causes everywhere', 'failures: { tiers: ["*"] }\n'],
+  [
+    'names a new tier, and looks for causes everywhere',
+    'tiers: [{ tier: production, deploy_to: [production] }]\nfailures: { tiers: ["*"] }\n',
+  ],
 ];
 
 describe('an upgrade of an older database', () => {

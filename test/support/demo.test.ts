@@ -65,7 +65,7 @@ async function metricsOf({ url }: Demo): Promise<Metrics> {
 }
 
 describe('the demo', () => {
-  it('shows a history as one would have it: parts, days of lead time, a failing repo, an incident', async () => {
+  it('shows a history as one would have it: parts, days of lead time, four causes of failures, an incident', async () => {
     const demo = await startAnsweringDemo();
     const isReady = async () => (await metricsOf(demo)).get('dora_exporter_ready') === 1;
     await expect.poll(isReady).toBe(true);
@@ -86,6 +86,16 @@ describe('the demo', () => {
     expect(Math.max(...aDay)).toBeLessThan(4);
     expect(ofProduction('dora_deployment_failing_since_timestamp')[1]).toBeGreaterThan(0);
     expect(metrics.get('dora_exporter_pipelines_ignored{reason="not_reached"}')).toBeGreaterThan(20);
+
+    const causes = ['pipeline', 'rollback', 'fix', 'incident'];
+    for (const window of ['7d', '30d', '90d']) {
+      const ofShop = `dora_window_failed_deployments_by_cause{repo="acme/shop",tier="production",window="${window}"`;
+      const shown = async () => {
+        const served = await metricsOf(demo);
+        return causes.filter((cause) => (served.get(`${ofShop},cause="${cause}"}`) ?? 0) > 0);
+      };
+      await expect.poll(shown, { message: window }).toEqual(causes);
+    }
 
     const openInSearch = 'dora_incidents_open{repo="acme/search",tier="production"}';
     await expect.poll(async () => (await metricsOf(demo)).get(openInSearch)).toBe(1);
