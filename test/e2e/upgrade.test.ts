@@ -49,6 +49,18 @@ function byLabel(metrics: Metrics, name: string, place: string, label: string): 
   return Object.fromEntries(found);
 }
 
+/** Two deployments of the shop after those in the database from before causes: a new commit, and back to the one before. */
+async function goForwardAndBack(exporter: ExporterProcess): Promise<void> {
+  const report = { repo: 'acme/shop', status: 'success', event: 'deployment', deploy_to: 'production' };
+  for (const [number, commit, finished] of [
+    [18, '77'.repeat(20), first + 12 * day],
+    [19, '10'.repeat(20), first + 12 * day + hour],
+  ]) {
+    const answer = await exporter.post({ ...report, branch: 'main', number, commit, finished });
+    expect([answer.status, await answer.json()]).toEqual([202, { result: 'stored' }]);
+  }
+}
+
 const failuresByCause = 'dora_deployment_failures_by_cause_total';
 const hasCauses = async (exporter: ExporterProcess) =>
   [...(await exporter.metrics()).keys()].some((sample) => sample.startsWith(failuresByCause));
@@ -117,14 +129,7 @@ describe('an upgrade of a database from before causes', () => {
   it('counts on with what is new: a rollback, and nothing that was there before', async () => {
     const { exporter } = await startOn(database, policy);
     await expect.poll(() => hasCauses(exporter)).toBe(true);
-    const report = { repo: 'acme/shop', status: 'success', event: 'deployment', branch: 'main' };
-    const deploy = async (number: number, commit: string, finished: number) => {
-      const body = { ...report, number, commit, finished, deploy_to: 'production' };
-      const answer = await exporter.post(body);
-      expect([answer.status, await answer.json()]).toEqual([202, { result: 'stored' }]);
-    };
-    await deploy(18, '77'.repeat(20), first + 12 * day);
-    await deploy(19, '10'.repeat(20), first + 12 * day + hour);
+    await goForwardAndBack(exporter);
     const metrics = await exporter.metrics();
     const of = (name: string) => metrics.get(`${name}{${production}}`);
     expect({
@@ -152,6 +157,32 @@ describe('an upgrade of a database from before causes', () => {
     await expect.poll(() => hasCauses(exporter)).toBe(true);
     expect(changesFrom(recorded, await exporter.metrics())).toEqual([]);
     await exporter.stop();
+  });
+});
+
+describe('causes that are looked for later', () => {
+  it('change no counter and no histogram, as they are switched on or off', async () => {
+    const policy = readFileSync(join(upgrade, 'policy.yaml'), 'utf8');
+    const off = `${policy}failures: { rollback: null, fix: { linked: null, rule: null }, incident: null }\n`;
+    const { env, exporter } = await startOn(join(upgrade, 'before-causes.db'), off);
+    const failed = 'dora_window_failed_deployments{repo="acme/shop",tier="production",window="36500d"}';
+    await expect.poll(async () => (await exporter.metrics()).get(failed)).toBe(2);
+    await goForwardAndBack(exporter);
+    const before = await exporter.metrics();
+    await exporter.stop();
+
+    for (const [text, failures] of [
+      [policy, 7],
+      [off, 2],
+      [policy, 7],
+    ] as const) {
+      writeFileSync(env.DORA_POLICY, text);
+      const again = await startExporter(env);
+      await expect.poll(async () => (await again.metrics()).get(failed)).toBe(failures);
+      const known = new Map([...before].filter(([sample]) => !sample.startsWith(failuresByCause)));
+      expect(changesFrom(known, await again.metrics())).toEqual([]);
+      await again.stop();
+    }
   });
 });
 
