@@ -1,6 +1,6 @@
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type ExporterProcess,
   type Metrics,
@@ -8,14 +8,14 @@ import {
   startExporter,
   temporaryFolder,
 } from '../support/exporter-process.ts';
+import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
+import { commitOf, fillUpgradeHistory, firstDeployment } from '../support/upgrade-history.ts';
 
 const fixtures = new URL('../fixtures/', import.meta.url).pathname;
 const upgrade = join(fixtures, 'upgrade');
 const databases = join(fixtures, 'databases');
 const day = 86_400;
 const hour = 3600;
-/** Of the first deployment in the database from before causes. */
-const first = 1_780_012_800;
 
 const isCounterOrHistogram = ([sample]: readonly [string, number]) =>
   /^dora_(deployment|change|incident)\w*(_total|_bucket|_count|_sum)\{/.test(sample);
@@ -31,9 +31,9 @@ function changesFrom(recorded: Metrics, served: Metrics): string[] {
 const readRecorded = (path: string) => parseMetrics(readFileSync(path, 'utf8'));
 
 /** Starts the service on a copy of a database, with a policy. */
-async function startOn(database: string, policy: string) {
+async function startOn(database: string, policy: string, more: Readonly<Record<string, string>> = {}) {
   const folder = temporaryFolder();
-  const env = { DORA_DATABASE: join(folder, 'dora.db'), DORA_POLICY: join(folder, 'policy.yaml') };
+  const env = { ...more, DORA_DATABASE: join(folder, 'dora.db'), DORA_POLICY: join(folder, 'policy.yaml') };
   copyFileSync(database, env.DORA_DATABASE);
   writeFileSync(env.DORA_POLICY, policy);
   return { env, exporter: await startExporter(env) };
@@ -53,8 +53,8 @@ function byLabel(metrics: Metrics, name: string, place: string, label: string): 
 async function goForwardAndBack(exporter: ExporterProcess): Promise<void> {
   const report = { repo: 'acme/shop', status: 'success', event: 'deployment', deploy_to: 'production' };
   for (const [number, commit, finished] of [
-    [18, '77'.repeat(20), first + 12 * day],
-    [19, '10'.repeat(20), first + 12 * day + hour],
+    [18, commitOf(77), firstDeployment + 12 * day],
+    [19, commitOf(10), firstDeployment + 12 * day + hour],
   ]) {
     const answer = await exporter.post({ ...report, branch: 'main', number, commit, finished });
     expect([answer.status, await answer.json()]).toEqual([202, { result: 'stored' }]);
@@ -65,43 +65,60 @@ const failuresByCause = 'dora_deployment_failures_by_cause_total';
 const hasCauses = async (exporter: ExporterProcess) =>
   [...(await exporter.metrics()).keys()].some((sample) => sample.startsWith(failuresByCause));
 
-describe('an upgrade of a database from before causes', () => {
-  const database = join(upgrade, 'before-causes.db');
-  const recorded = readRecorded(join(upgrade, 'before-causes.metrics'));
-  const policy = readFileSync(join(upgrade, 'policy.yaml'), 'utf8');
-  const production = 'repo="acme/shop",tier="production"';
-  const staging = 'repo="acme/shop",tier="staging"';
-  const site = 'repo="acme/site",tier="unassigned"';
+const policy = readFileSync(join(upgrade, 'policy.yaml'), 'utf8');
+const production = 'repo="acme/shop",tier="production"';
+const staging = 'repo="acme/shop",tier="staging"';
+const site = 'repo="acme/site",tier="unassigned"';
+
+/** The simulated Woodpecker that the database was written beside, as settings. */
+async function startWoodpecker(): Promise<Record<string, string>> {
+  const woodpecker = await startFakeWoodpecker();
+  onTestFinished(() => woodpecker.close());
+  fillUpgradeHistory(woodpecker);
+  return { DORA_WOODPECKER_URL: woodpecker.url, DORA_WOODPECKER_TOKEN: woodpecker.userToken };
+}
+
+const away = { DORA_WOODPECKER_URL: 'http://127.0.0.1:1', DORA_WOODPECKER_TOKEN: 'token' };
+
+describe.each([
+  ['without a Woodpecker', 'webhook-only', async () => ({})],
+  ['beside its Woodpecker', 'with-woodpecker', startWoodpecker],
+  ['while its Woodpecker is away', 'with-woodpecker', async () => away],
+] as const)('an upgrade %s, of a database from before causes', (_, name, settings) => {
+  const database = join(upgrade, `${name}.db`);
+  const recorded = readRecorded(join(upgrade, `${name}.metrics`));
 
   it('changes no counter and no histogram, in the first scrape and later', async () => {
     expect([...recorded].filter(isCounterOrHistogram).length).toBeGreaterThan(60);
-    const { env, exporter } = await startOn(database, policy);
+    const { env, exporter } = await startOn(database, policy, await settings());
     expect(changesFrom(recorded, await exporter.metrics())).toEqual([]);
     await expect.poll(() => hasCauses(exporter)).toBe(true);
     expect(changesFrom(recorded, await exporter.metrics())).toEqual([]);
     await exporter.stop();
 
     const restarted = await startExporter(env);
+    if (settings === startWoodpecker) {
+      await expect.poll(async () => (await fetch(`${restarted.url}/readyz`)).status).toBe(200);
+    }
     await expect.poll(() => hasCauses(restarted)).toBe(true);
     expect(changesFrom(recorded, await restarted.metrics())).toEqual([]);
     await restarted.stop();
   });
 
-  it('begins the counters by cause at all that is stored', async () => {
-    const { exporter } = await startOn(database, policy);
+  it('begins the counters by cause at all that is stored, and shows in the windows what was found', async () => {
+    const { exporter } = await startOn(database, policy, await settings());
     await expect.poll(() => hasCauses(exporter)).toBe(true);
     const metrics = await exporter.metrics();
-    const causesOf = (place: string) => byLabel(metrics, failuresByCause, place, 'cause');
-    expect(causesOf(production)).toEqual({ pipeline: 1, rollback: 1, fix: 2, incident: 1, operator: 1 });
-    expect(causesOf(staging)).toEqual({ pipeline: 1, rollback: 1, fix: 0, incident: 0, operator: 0 });
-    expect(causesOf(site)).toEqual({ pipeline: 0, operator: 0 });
-    await exporter.stop();
-  });
+    const countedOf = (place: string) => byLabel(metrics, failuresByCause, place, 'cause');
+    expect(countedOf(production)).toEqual({ pipeline: 1, rollback: 1, fix: 2, incident: 1, operator: 1 });
+    expect(countedOf(staging)).toEqual({ pipeline: 1, rollback: 1, fix: 0, incident: 0, operator: 0 });
+    expect(countedOf(site)).toEqual({ pipeline: 0, operator: 0 });
+    const shownOf = (place: string) =>
+      byLabel(metrics, 'dora_window_failed_deployments_by_cause', place, 'cause');
+    expect(shownOf(production)).toEqual({ pipeline: 1, rollback: 1, fix: 2, incident: 1, operator: 1 });
+    expect(shownOf(staging)).toEqual({ pipeline: 1, rollback: 1 });
+    expect(shownOf(site)).toEqual({});
 
-  it('shows in the windows what was found, and leaves the rest as it was', async () => {
-    const { exporter } = await startOn(database, policy);
-    await expect.poll(() => hasCauses(exporter)).toBe(true);
-    const metrics = await exporter.metrics();
     const windowOf = (place: string, served: Metrics) => ({
       deployments: served.get(`dora_window_deployments{${place},window="36500d"}`),
       failed: served.get(`dora_window_failed_deployments{${place},window="36500d"}`),
@@ -118,13 +135,13 @@ describe('an upgrade of a database from before causes', () => {
     ]);
     expect(windowOf(site, metrics)).toEqual({ deployments: 3, failed: 0, reworks: 0, recoveries: 0 });
     expect(windowOf(site, recorded)).toEqual(windowOf(site, metrics));
-    const causesOf = (place: string) =>
-      byLabel(metrics, 'dora_window_failed_deployments_by_cause', place, 'cause');
-    expect(causesOf(production)).toEqual({ pipeline: 1, rollback: 1, fix: 2, incident: 1, operator: 1 });
-    expect(causesOf(staging)).toEqual({ pipeline: 1, rollback: 1 });
-    expect(causesOf(site)).toEqual({});
     await exporter.stop();
   });
+});
+
+describe('after an upgrade of a database from before causes', () => {
+  const database = join(upgrade, 'webhook-only.db');
+  const recorded = readRecorded(join(upgrade, 'webhook-only.metrics'));
 
   it('counts on with what is new: a rollback, and nothing that was there before', async () => {
     const { exporter } = await startOn(database, policy);
@@ -162,9 +179,8 @@ describe('an upgrade of a database from before causes', () => {
 
 describe('causes that are looked for later', () => {
   it('change no counter and no histogram, as they are switched on or off', async () => {
-    const policy = readFileSync(join(upgrade, 'policy.yaml'), 'utf8');
     const off = `${policy}failures: { rollback: null, fix: { linked: null, rule: null }, incident: null }\n`;
-    const { env, exporter } = await startOn(join(upgrade, 'before-causes.db'), off);
+    const { env, exporter } = await startOn(join(upgrade, 'webhook-only.db'), off);
     const failed = 'dora_window_failed_deployments{repo="acme/shop",tier="production",window="36500d"}';
     await expect.poll(async () => (await exporter.metrics()).get(failed)).toBe(2);
     await goForwardAndBack(exporter);
