@@ -5,7 +5,7 @@
  */
 
 import { namesNoLabel } from './failures/incident-rules.ts';
-import { matchesAnyGlobIgnoringCase } from './glob.ts';
+import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
 import { endOfPart } from './parts.ts';
 import type { Policy, TierRule } from './policy.ts';
 import type { Repo } from './repo.ts';
@@ -64,6 +64,7 @@ export function createPolicyCheck(policy: Policy, repos: readonly Repo[]): Polic
       return [
         ...(pipelines === 0 ? [] : rulesWithoutPipelines(policy, used)),
         ...(repos.length === 0 ? [] : unknownRepos(policy, repos)),
+        ...unknownTiers(policy),
         ...[...twice].map(
           ([place, { count, examples }]) =>
             `Commits count under two events in ${place}: ${count}, such as ${examples.join(', ')}`,
@@ -90,6 +91,19 @@ function unknownRepos({ deployments, tiers, incidents }: Policy, repos: readonly
     ...unknown(deployments.ignoreRepos, 'deployments.ignore_repos'),
     ...tiers.flatMap((rule) => unknown(rule.repos ?? [], `the rule for ${rule.tier}`)),
     ...incidents.rules.flatMap(({ repo }) => unknown(namesNoLabel(repo) ? [repo] : [], 'incidents.rules')),
+  ];
+}
+
+function unknownTiers({ failures, incidents, tiers, defaultTier }: Policy): readonly string[] {
+  const known = [...tiers.map(({ tier }) => tier), ...(defaultTier === null ? [] : [defaultTier])];
+  const isKnown = (glob: string) => known.some((tier) => matchesAnyGlob([glob.replace(/^!/, '')], tier));
+  return [
+    ...(failures.tiers ?? [])
+      .filter((glob) => !isKnown(glob))
+      .map((glob) => `No tier of the policy matches ${glob} in failures.tiers`),
+    ...incidents.rules
+      .filter(({ tier }) => !known.includes(tier))
+      .map(({ tier }) => `No tier of the policy is ${tier}, which a rule in incidents.rules names`),
   ];
 }
 

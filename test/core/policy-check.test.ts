@@ -64,6 +64,28 @@ describe('the check of a policy', () => {
     ]);
   });
 
+  it('warns of tiers that the policy does not have, whatever is stored', () => {
+    const policy = aPolicy({
+      tiers: [{ tier: 'production', deployTo: ['production'] }],
+      failures: { ...aPolicy().failures, tiers: ['prod*', 'unassigned', 'prd', '!staging'] },
+      incidents: {
+        staleSeconds: 86_400,
+        rules: [
+          { labels: { severity: ['page'] }, repo: 'acme/{{service}}', tier: 'prod' },
+          { labels: { severity: ['critical'] }, repo: 'acme/{{service}}', tier: 'production' },
+        ],
+      },
+    });
+    expect(createPolicyCheck(policy, []).warnings()).toEqual([
+      'No tier of the policy matches prd in failures.tiers',
+      'No tier of the policy matches !staging in failures.tiers',
+      'No tier of the policy is prod, which a rule in incidents.rules names',
+    ]);
+    expect(createPolicyCheck({ ...policy, defaultTier: null }, []).warnings()).toContain(
+      'No tier of the policy matches unassigned in failures.tiers',
+    );
+  });
+
   it('warns of repos before a pipeline is stored, once a repo is known', () => {
     const policy = aPolicy({
       deployments: { ignoreRepos: ['acme/old'] },
