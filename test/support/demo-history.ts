@@ -129,7 +129,8 @@ function imagine(repo: string, commitsPerDay: number, random: () => number, now:
         const started = at + between(3 * minute, 50 * minute);
         const id = `INC-${repo.replace('acme/', '')}-${incidents.length + 1}`;
         const report = { id, repo, tier: 'production', title: 'Too many requests fail' };
-        incidents.push({ ...report, started, resolved: later + hour });
+        // Older ones are in no window.
+        if (started > now - 90 * day) incidents.push({ ...report, started, resolved: later + hour });
         return { until: later + hour, running: commit };
       }
     }
