@@ -16,7 +16,13 @@ import {
   withPlainReport,
 } from '../core/failures/tracked-incident.ts';
 import { nameKey, type Repo } from '../core/repo.ts';
-import { type BookEntry, type BookPlace, toBookEntry } from '../core/series/incident-book.ts';
+import {
+  type BookEntry,
+  type BookIncident,
+  type BookPlace,
+  changedIncidents,
+  toBookEntry,
+} from '../core/series/incident-book.ts';
 import type { State } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
 import type { RepoChanges } from './repo-changes.ts';
@@ -80,8 +86,10 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     const kept = withoutOldTexts(tracked, policy, textsSince);
     await tx.incidents.put(kept);
     const entry = toBookEntry(trackedKey(kept), kept, policy);
-    for (const place of [entryAt(entry.key)?.place, entry.place]) if (place) judgeAgain(place);
-    addedReports += entry.reports - (entryAt(entry.key)?.reports ?? 0);
+    const before = entryAt(entry.key);
+    const changes = changedIncidents(before?.incidents ?? [], entry.incidents);
+    for (const place of [before?.place, entry.place]) if (place) judgeAgain(place, changes);
+    addedReports += entry.reports - (before?.reports ?? 0);
     changed.set(entry.key, entry);
   };
 
@@ -108,9 +116,12 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
       )?.key ?? null
     );
   };
-  const judgeAgain = ({ name, tier, boundTo: bound }: BookPlace): void => {
+  const judgeAgain = (
+    { name, tier, boundTo: bound }: BookPlace,
+    incidents: readonly BookIncident[] = [],
+  ): void => {
     const keys = bound === null ? repos.named(name).map(({ key }) => key) : [bound];
-    for (const key of keys) series.judgeAgain(key, tier);
+    for (const key of keys) series.judgeAgain(key, tier, incidents);
   };
 
   const admits = ({ place }: BookEntry): boolean => {

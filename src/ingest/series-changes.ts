@@ -8,6 +8,7 @@
 import type { Deployment } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
+import { type BookIncident, mayBelongBefore } from '../core/series/incident-book.ts';
 import type { Surroundings } from '../core/series/judged.ts';
 import {
   addIncidents,
@@ -75,8 +76,8 @@ export interface SeriesChanges {
   rebuild(repo: number, tier: string): void;
   /** What each deployment of the series has added to the ledger, as far as what is known of it today tells. */
   addedBy(repo: number, tier: string): Promise<readonly Credit[]>;
-  /** Judges the series again at the next flush. */
-  judgeAgain(repo: number, tier: string): void;
+  /** Judges the series again at the next flush, from the store if an incident may belong to what memory no longer has. */
+  judgeAgain(repo: number, tier: string, incidents?: readonly BookIncident[]): void;
   /** Unix seconds of the pair's last deployment; 0: there is none. */
   lastAt(repo: number, tier: string): number;
   /**
@@ -287,9 +288,12 @@ export function createSeriesChanges(
       changeOf(repo, tier).isRebuilt = true;
     },
     addedBy: async (repo, tier) => (await foldFromStore({ repo, tier }, 'replay')).credits,
-    judgeAgain(repo, tier) {
+    judgeAgain(repo, tier, incidents = []) {
       const key = pairKey(repo, tier);
-      if (timelines.get(key) ?? state.timelines.get(key)) changeOf(repo, tier);
+      const timeline = timelines.get(key) ?? state.timelines.get(key);
+      if (!timeline) return;
+      const change = changeOf(repo, tier);
+      change.isRebuilt ||= incidents.some((incident) => mayBelongBefore(timeline, incident));
     },
     lastAt(repo, tier) {
       const key = pairKey(repo, tier);

@@ -35,6 +35,7 @@ async function start() {
   };
 }
 
+const day = 86_400;
 const report = { id: 'INC-1', repo: 'acme/shop', tier: 'production', started: noon - 60 };
 const alertOf = (startedAgo: number) => ({
   alerts: [
@@ -100,5 +101,34 @@ describe('the metrics of incidents', () => {
     expect(await samples()).toEqual([total('acme/shop', 2), open(1)]);
     clock.advance(1);
     expect(await samples()).toEqual([total('acme/shop', 2)]);
+  });
+
+  it('fail deployments older than any window too, as soon as they are posted', async () => {
+    const exporter = await createSmallExporter({
+      policy: { ...policy, windows: [{ name: '7d', seconds: 7 * day }] },
+    });
+    const app = exporter.app();
+    for (const [index, daysAgo] of [60, 50, 40, 30, 1].entries()) {
+      await exporter.receive({
+        ...{ repo: 'acme/shop', number: index + 1, status: 'success', event: 'deployment' },
+        ...{ deploy_to: 'production', finished: noon - daysAgo * day },
+      });
+    }
+    const post = async (body: object) => {
+      const headers = { authorization: `Bearer ${incidentSecret}` };
+      const request = { method: 'POST', headers, body: JSON.stringify({ ...report, ...body }) };
+      expect((await app.request('/incidents', request)).status).toBe(202);
+      const text = await (await app.request('/metrics')).text();
+      const [, failures] = /^dora_deployment_failures_total\{.*\} (\d+)$/m.exec(text) ?? [];
+      return Number(failures);
+    };
+    const past = { id: 'INC-2', started: noon - 40 * day + 600, resolved: noon - 40 * day + 1200 };
+    expect(await post({ started: noon - day + 600 })).toBe(1);
+    expect(await post(past)).toBe(2);
+    expect(await post(past)).toBe(2);
+    expect(await post({ id: 'INC-3', started: noon - 60 * day + 600, deployment: 1 })).toBe(3);
+    expect(
+      await post({ ...past, started: past.started + 20 * day, resolved: past.resolved + 20 * day }),
+    ).toBe(3);
   });
 });

@@ -14,6 +14,7 @@ import {
 } from '../failures/tracked-incident.ts';
 import type { Incident } from '../incident.ts';
 import { nameKey } from '../repo.ts';
+import type { Timeline } from './reducer.ts';
 
 /** What memory holds of a tracked incident. */
 export interface BookEntry {
@@ -140,4 +141,22 @@ function removeFrom(index: Map<string, Set<string>>, at: string, key: string): v
 
 function keyOf({ name, tier, boundTo }: BookPlace): string {
   return boundTo === null ? `name ${name}\n${tier}` : `repo ${boundTo}\n${tier}`;
+}
+
+/** Incidents of which one side has another start or end, or names another deployment. */
+export function changedIncidents(
+  before: readonly BookIncident[],
+  after: readonly BookIncident[],
+): readonly BookIncident[] {
+  const isIn = (list: readonly BookIncident[], { start, end, deployment }: BookIncident) =>
+    list.some((one) => one.start === start && one.end === end && one.deployment === deployment);
+  return [...before.filter((one) => !isIn(after, one)), ...after.filter((one) => !isIn(before, one))];
+}
+
+/** Whether the incident may belong to a deployment older than those in memory. */
+export function mayBelongBefore({ recent, baseEnd }: Timeline, { start, deployment }: BookIncident): boolean {
+  if (baseEnd === 0) return false;
+  if (deployment !== null) return recent.every(({ number }) => number !== deployment);
+  const [first] = recent;
+  return first === undefined || start < (first.startedAt ?? first.at);
 }
