@@ -1,8 +1,8 @@
 /**
- * The journal of backfills: what each has done so far, told while it runs and kept in the store for later.
+ * The journal of backfills: a summary of each, updated while it runs and kept in the store.
  *
- * Guarantees: one runs at a time; what was running when the process ended is told as `interrupted`; the newest fifty are
- * kept. A summary that cannot be kept decides nothing: the backfill itself goes on, and this process tells how it went.
+ * Guarantees: one runs at a time; a backfill that the end of the process cut off is `interrupted`; the newest fifty are kept.
+ * If a summary cannot be stored, the backfill goes on, and this process still reports it.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -18,11 +18,11 @@ export interface BackfillSummary {
   readonly started: string;
   readonly finished: string | null;
   readonly dry_run: boolean;
-  /** Repos that were gone through so far. */
+  /** Number of repos read so far. */
   readonly repos: number;
   readonly pipelines: Counts;
   readonly errors: readonly { readonly repo: string; readonly message: string }[];
-  /** What the counts alone do not say: that nothing matched, or that a dry run has stored nothing. */
+  /** A note beside the counts: nothing matched, or a dry run stored nothing. */
   readonly message?: string;
 }
 
@@ -31,17 +31,17 @@ export interface BackfillJournal {
   /** Newest first. */
   list(): Promise<readonly BackfillSummary[]>;
   get(id: string): Promise<BackfillSummary | null>;
-  /** Opens the entry of one that begins; none other may be running. */
+  /** Adds an entry for a new backfill; no other may be running. */
   begin(isDry: boolean): BackfillEntry;
 }
 
-/** Of one backfill. */
+/** The entry of one backfill. */
 export interface BackfillEntry {
   readonly summary: BackfillSummary;
   update(change: Partial<BackfillSummary>): void;
-  /** Ends it. An interrupted backfill has no time of its end. */
+  /** Ends it. An interrupted backfill has no end time. */
   finish(state: 'done' | 'failed' | 'interrupted', message?: string | null): void;
-  /** Keeps the summary as it is. */
+  /** Stores the current summary. */
   save(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export interface JournalOptions {
 const rememberedBackfills = 50;
 
 export function createBackfillJournal({ ingest, clock, log, onRunning }: JournalOptions): BackfillJournal {
-  /** Those of this process, as they began: a read may overtake the save of any, and a save may fail. */
+  /** The backfills of this process: a read may come before a save, and a save may fail. */
   const own = new Map<string, BackfillSummary>();
   let running: BackfillSummary | null = null;
   const nowIso = (): string => new Date(clock.now()).toISOString();

@@ -1,7 +1,7 @@
 /**
- * Backfills: the one at start, which brings every repo up to date, and those that an operator asks for.
+ * Backfills: at start, for every repo, and on an operator's request.
  *
- * Guarantees: one runs at a time; one repo that fails does not stop the others, and waits in the backlog.
+ * Guarantees: one runs at a time; if a repo fails, the others go on and the repo waits in the backlog.
  */
 
 import { matchesAnyGlobIgnoringCase } from '../core/glob.ts';
@@ -25,10 +25,10 @@ import { createBacklog } from './sync-queue.ts';
 export type { BackfillSummary };
 
 export interface BackfillRequest {
-  /** Unix seconds; `null`: what a first backfill reaches back to. */
+  /** Unix seconds; `null`: as far back as a first backfill. */
   readonly since: number | null;
   readonly until: number | null;
-  /** Globs; `null`: all that the policy watches. */
+  /** Globs; `null`: all watched repos. */
   readonly repos: readonly string[] | null;
   readonly isDry: boolean;
 }
@@ -38,16 +38,16 @@ export type StartResult =
   | { readonly ok: false; readonly runningId: string | null };
 
 export interface Backfill extends Pick<BackfillJournal, 'running' | 'list' | 'get'> {
-  /** Refuses while one is running (its id is told), and where there is no Woodpecker to ask. */
+  /** Refuses while one is running, with its id, and if there is no Woodpecker. */
   start(request: BackfillRequest): Promise<StartResult>;
 }
 
 export interface BackfillRunner extends Backfill {
-  /** Brings every repo up to date once; fulfils when each was tried. Rejects with `WoodpeckerReplaced` and when aborted. */
+  /** Updates every repo once; fulfils when all were tried. Rejects with `WoodpeckerReplaced`, or when aborted. */
   atStart(): Promise<void>;
-  /** How many repos wait to be brought up to date. */
+  /** How many repos wait for an update. */
   readonly backlog: number;
-  /** Brings up to date what failed or is new, again and again; rejects when aborted. */
+  /** Keeps updating new and failed repos; rejects when aborted. */
   inBackground(): Promise<never>;
 }
 
@@ -67,7 +67,7 @@ const progressEveryMs = 10_000;
 const firstRetryMs = 5_000;
 const longestRetryMs = 60_000;
 
-/** What a service without a Woodpecker answers: there is nothing to read. */
+/** The backfill of a service without a Woodpecker: it refuses. */
 export const noBackfill: Backfill = {
   start: async () => ({ ok: false, runningId: null }),
   list: async () => [],
@@ -80,7 +80,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
   const journal = createBackfillJournal({ ingest, clock, log, onRunning });
   const backlog = createBacklog({ ingest, scans, clock, log });
 
-  /** Discovers the repos and does `work` for each. `request`: of an operator, who wants to know if nothing matched. */
+  /** Discovers the repos and does `work` for each. `request`: an operator's, which reports if nothing matched. */
   const run = async (
     entry: BackfillEntry,
     discover: () => Promise<readonly Repo[]>,
@@ -130,7 +130,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     return entry.summary;
   };
 
-  /** Asks again and again, whatever stands in the way: Woodpecker, its token, the store. */
+  /** Tries until it succeeds, whatever fails: Woodpecker, its token, or the store. */
   const untilAnswered = async <T>(ask: () => Promise<T>): Promise<T> => {
     for (let pauseMs = firstRetryMs; ; pauseMs = Math.min(pauseMs * 2, longestRetryMs)) {
       try {
@@ -185,7 +185,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
   };
 }
 
-/** What an operator could not see from the counts; `null` if they say it all. */
+/** What the counts do not show; `null`: nothing. */
 function messageOf(
   { repos, isDry }: BackfillRequest,
   reposRead: number,
@@ -204,7 +204,7 @@ function listed(globs: readonly string[]): string {
   return `${globs.slice(0, 3).join(', ')}${more > 0 ? ` and ${more} more` : ''}`.slice(0, 200);
 }
 
-/** Works through `items` with at most `limit` under way; the first that throws ends it once those have settled. */
+/** Processes `items`, at most `limit` at once. After an error it starts no more, and rejects when the running ones have settled. */
 async function forEachAtOnce<T>(
   limit: number,
   items: readonly T[],

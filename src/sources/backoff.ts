@@ -1,6 +1,6 @@
 /**
- * What could not be done for a repo, and when to try again: after a pause that doubles with each time. Pauses outlive no
- * clock that was put back.
+ * When to try again what failed for a repo: after a pause that doubles with each failure. If the clock is set back, pauses
+ * end.
  */
 
 import type { Clock } from '../util/clock.ts';
@@ -9,13 +9,13 @@ export interface Retries {
   /** How many repos wait for another try. */
   readonly size: number;
   has(repo: number): boolean;
-  /** When the repo is to be tried, Unix milliseconds; 0 where nothing stands against it. */
+  /** When to try the repo, Unix milliseconds; 0: now. */
   dueAt(repo: number): number;
-  /** Returns how long to wait now, in milliseconds. */
+  /** Returns the next pause, in milliseconds. */
   noteFailure(repo: number): number;
   /** Returns whether it had failed before. */
   noteSuccess(repo: number): boolean;
-  /** Forgets all others: there is nothing left to try for them. */
+  /** Forgets all other repos. */
   keepOnly(repos: ReadonlySet<number>): void;
 }
 
@@ -34,7 +34,7 @@ export function createRetries(clock: Clock, { firstMs, longestMs }: RetryPauses)
     has: (repo) => failed.has(repo),
     dueAt(repo) {
       const retryAt = failed.get(repo)?.retryAt ?? 0;
-      // Further off than any pause: the clock was put back.
+      // Further away than the longest pause: the clock was set back.
       return retryAt > clock.now() + longestMs ? 0 : retryAt;
     },
     noteFailure(repo) {

@@ -1,8 +1,7 @@
 /**
- * The feed: the newest fifty pipelines over all repos, as far as it tells them otherwise than they are known.
+ * The feed, with the newest fifty pipelines of all repos: reads the pipelines that differ from what is stored.
  *
- * Guarantees: what could not be read is looked into again in the next round, what was looked into is not, for as long as
- * the feed says the same of it.
+ * Guarantees: a pipeline is read once for each state in the feed, and again in the next round if that failed.
  */
 
 import { isEnded } from '../core/pipeline.ts';
@@ -12,11 +11,11 @@ import { toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WireFeedItem } from '../woodpecker/wire.ts';
 import { type Intake, toEventResult } from './store-page.ts';
 
-/** Reads again what is told otherwise than it is known. Rejects as the client does, but for single pipelines. */
+/** Reads the pipelines that differ from what is stored. Rejects as the client does, except for errors of single pipelines. */
 export type FeedNews = (items: readonly WireFeedItem[], signal: AbortSignal) => Promise<void>;
 
 export function createFeedNews({ ingest, client, clock, onEvent }: Intake): FeedNews {
-  /** Items that were looked into, as they were. */
+  /** Items that were checked, as they were. */
   let checked = new Set<string>();
 
   const check = async (item: WireFeedItem, signal: AbortSignal): Promise<void> => {

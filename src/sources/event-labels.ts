@@ -1,11 +1,11 @@
-/** Where news comes from, and what may become of it: the labels of `dora_exporter_events_total`. */
+/** Sources and results of events: the labels of `dora_exporter_events_total`. */
 
 import type { Ingest } from '../ingest/ingest.ts';
 
 export const sources = ['webhook', 'stream', 'backfill', 'reconcile', 'follow', 'incident'] as const;
 export type Source = (typeof sources)[number];
 
-/** Those that exist with these settings. */
+/** The sources that these settings enable. */
 export function sourcesIn(settings: {
   readonly hasWoodpecker: boolean;
   readonly hasStream: boolean;
@@ -18,7 +18,7 @@ export function sourcesIn(settings: {
 export const eventResults = ['stored', 'duplicate', 'stale', 'following', 'ignored', 'rejected'] as const;
 export type EventResult = (typeof eventResults)[number];
 
-/** Told of everything that came in. */
+/** Called for every event. */
 export type OnEvent = (source: Source, result: EventResult, count?: number) => void;
 
 export interface SourceDependencies {

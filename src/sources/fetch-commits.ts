@@ -1,9 +1,9 @@
 /**
- * Asks the forge which commits deployments bring, and stores its answers.
+ * Asks the forge for the commits of each deployment, and stores the answers.
  *
- * Guarantees: never on the way of a webhook or a scrape; the newest deployments first; each step from one deployment to
- * the next is asked for once and stored, again only if another deployment has come between. A repo that cannot be asked
- * for keeps no other waiting; while the forge asks for a pause, all wait.
+ * Guarantees: webhooks and scrapes never wait for the forge; the newest deployments come first; each pair of successive
+ * deployments is compared once, and again only if another deployment appears between them. A failing repo delays no other;
+ * if the forge asks for a pause, all wait.
  */
 
 import { type Comparison, type Forge, ForgeUnavailable } from '../forge/forge.ts';
@@ -17,11 +17,11 @@ import { createLookupQueue, type QueuedLookup } from './lookup-queue.ts';
 export interface LeadTimes {
   /** Runs until aborted, then rejects with the signal's reason. */
   run(signal: AbortSignal): Promise<never>;
-  /** How many deployments the forge is still to be asked for. */
+  /** How many deployments have yet to be looked up. */
   readonly pending: number;
-  /** What is wrong and what to do, as it was logged. */
+  /** Problems and remedies, as logged. */
   readonly troubles: readonly string[];
-  /** Asks at once for repos that the forge did not show: something may have changed. */
+  /** Retries the repos that the forge did not show: their visibility may have changed. */
   askAgain(): void;
 }
 
@@ -38,13 +38,13 @@ interface Answer {
 }
 
 const askedAtOnce = 4;
-/** Between two looks at what is to be asked, however much is committed meanwhile. */
+/** Shortest time between two checks for work, however many commits happen. */
 const shortestNapMs = 500;
 const longestNapMs = 60_000;
 const firstPauseMs = 5_000;
-/** How long answers may wait to be stored together: each time, their series are folded again. */
+/** How long answers may wait to be stored together: each time, their series are computed again. */
 const longestHoldMs = 2_000;
-/** How many of the pending ones are stored together. */
+/** Share of the pending lookups that is stored together. */
 const storedTogether = 1 / 20;
 
 export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions): LeadTimes {
@@ -53,22 +53,22 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   const nameOf = (repo: number): string | undefined => state.repos.get(repo)?.fullName;
   const troubles = createForgeTroubles({ clock, log, nameOf });
   const asking = new Set<QueuedLookup>();
-  /** Being asked for, or answered and not stored yet; by key. */
+  /** Keys of lookups that are running, or answered and not stored. */
   const taken = new Set<string>();
   let answers: Answer[] = [];
   let firstAnswerAt = 0;
 
-  /** Until when nobody asks, in Unix milliseconds. */
+  /** A pause for all lookups, in Unix milliseconds. */
   let rest = { from: 0, until: 0 };
   let failuresInARow = 0;
   const restFor = (ms: number): void => {
     const from = clock.now();
     if (ms > 0) rest = { from, until: Math.max(restEnd(), from + ms) };
   };
-  /** 0: nobody rests, or the clock was put back meanwhile. */
+  /** 0: there is no pause, or the clock was set back. */
   const restEnd = (): number => (clock.now() < rest.from ? 0 : rest.until);
   const isResting = (): boolean => clock.now() < restEnd();
-  /** One lookup at a time shows whether the trouble with a repo is over. */
+  /** A repo in trouble gets one lookup at a time. */
   const isDue = (repo: number): boolean =>
     !isResting() &&
     troubles.dueAt(repo) <= clock.now() &&
@@ -81,7 +81,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   const noteFailure = (lookup: QueuedLookup, error: ForgeUnavailable): void => {
     troubles.noteFailure(lookup.repo, error);
     restFor((error.retryAfterSeconds ?? 0) * 1000);
-    // As many failures as there are slots, and no answer between: it is the forge, not a repo.
+    // If as many lookups fail in a row as run at once, the forge is the problem, not a repo.
     failuresInARow = error.obstacle === 'repo' ? 0 : failuresInARow + 1;
     if (failuresInARow >= askedAtOnce) restFor(firstPauseMs);
   };
@@ -110,7 +110,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
     (answers.length >= queue.pending * storedTogether ||
       Math.abs(clock.now() - firstAnswerAt) >= longestHoldMs ||
       (asking.size === 0 && !queue.hasDue(isDue)));
-  /** What cannot be stored is asked for again. */
+  /** Answers that cannot be stored are asked for again. */
   const store = async (): Promise<void> => {
     const stored = answers;
     answers = [];
@@ -128,7 +128,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
       for (const { lookup } of stored) release(lookup, isStored);
     }
   };
-  /** Work on the store; `false`: there was none, or it failed. */
+  /** Reads or stores; `false`: there was no work, or it failed. */
   const workOnStore = async (): Promise<boolean> => {
     try {
       if (!isTimeToStore()) return await queue.tidy(isDue);
@@ -156,7 +156,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
       const look = (): void => {
         queue.refresh((lookup) => taken.has(keyOf(lookup)));
         lookedAt = clock.now();
-        // Of the rest no answer will come any more: they would stand for a forge that is down.
+        // The others get no answer any more, and would look like failures of the forge.
         troubles.keepOnly(queue.repos);
       };
       for (;;) {
@@ -182,7 +182,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
           AbortSignal.any([signal, woken.signal]),
         );
         slept.catch(() => undefined);
-        // A slot takes the next look-up as soon as it is free.
+        // A free slot takes the next lookup at once.
         await Promise.race([slept, ...slots]);
         woken.abort(new Error('A slot is free'));
       }

@@ -1,8 +1,8 @@
 /**
- * What keeps the forge from answering: told once for each change, and when to try again.
+ * Problems with the forge: logs each change once, and says when to try again.
  *
- * A repo that the forge does not show is a matter of its own: it may be private and the token without the right, or gone.
- * It is asked for again after growing pauses, and told once for each repo.
+ * A repo that the forge does not show may be gone, or private without a right for the token. Each such repo is logged once
+ * and tried again after growing pauses.
  */
 
 import type { ForgeUnavailable } from '../forge/forge.ts';
@@ -15,13 +15,13 @@ export interface ForgeTroubles {
   noteAnswer(repo: number): void;
   /** Whether the last lookup of the repo failed. */
   has(repo: number): boolean;
-  /** When the repo is to be asked for, Unix milliseconds. */
+  /** When to try the repo, Unix milliseconds. */
   dueAt(repo: number): number;
-  /** Makes repos that the forge did not show due at once. */
+  /** Makes the repos due that the forge did not show. */
   askAgain(): void;
   /** Forgets all other repos. */
   keepOnly(repos: () => ReadonlySet<number>): void;
-  /** What is wrong and what to do, as it was logged. */
+  /** Problems and remedies, as logged. */
   readonly messages: readonly string[];
 }
 
@@ -38,9 +38,9 @@ const mostMessages = 10;
 export function createForgeTroubles({ clock, log, nameOf }: ForgeTroublesOptions): ForgeTroubles {
   const failures = createRetries(clock, failurePauses);
   const missing = createRetries(clock, missingPauses);
-  /** Message of each repo that the forge does not show. */
+  /** The message for each repo that the forge does not show. */
   const missingMessages = new Map<number, string>();
-  /** Of the forge as a whole; `null`: it answers. */
+  /** The message for the whole forge; `null`: it answers. */
   let forgeMessage: string | null = null;
 
   const noteMissing = (repo: number, { message }: ForgeUnavailable): void => {

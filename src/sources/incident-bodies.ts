@@ -1,4 +1,4 @@
-/** The bodies that tell of incidents: alerts as Alertmanager and Grafana send them, and plain reports. */
+/** Bodies that report incidents: alerts of Alertmanager and Grafana, and plain reports. */
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -14,7 +14,7 @@ import { cutText, RepoName } from '../woodpecker/wire.ts';
 const longestTitle = 256;
 const longestUrl = 2048;
 const longestId = 256;
-/** Before there was any Prometheus: what some programs send for "no time" is earlier. */
+/** Earlier times mean "no time" to some programs. Prometheus did not exist then. */
 const earliestTime = Date.parse('2000-01-01T00:00:00Z') / 1000;
 const expectedTime = 'Expected Unix seconds or a time such as 2026-01-01T00:00:00Z';
 
@@ -36,13 +36,13 @@ export const Time = z.union([z.number(), z.string()], expectedTime).transform((v
   return z.NEVER;
 });
 
-/** Neither control characters nor those that turn the direction of writing, as in names of repos. */
+/** No control characters and none that change the direction of writing, as in repo names. */
 const plainText = /^[^\p{Cc}\p{Cf}]+$/u;
 const plainTextWords = 'Expected text without control characters';
 export const TierName = z.string().max(longestTierName).regex(plainText, plainTextWords);
 const IncidentId = z.string().max(longestId).regex(plainText, plainTextWords);
 
-/** Links lead from our pages: only those of the web do. */
+/** Our pages link to it, so only http and https are kept. */
 const Url = z
   .string()
   .nullish()
@@ -54,7 +54,7 @@ const WireAlert = z.object({
   labels: z.record(z.string(), z.string()),
   annotations: z.record(z.string(), z.unknown()).nullish(),
   startsAt: Time,
-  /** Counts only if the alert is resolved: of a firing one it is a guess, or no time at all. */
+  /** Valid only if the alert is resolved: for a firing one it is a guess, or no time. */
   endsAt: z.unknown().optional().describe('Needed if the status is resolved'),
   generatorURL: Url,
   fingerprint: optionalText,
@@ -79,7 +79,7 @@ export const ReportBody = z.object({
   updated: Time.nullish().describe('When this was said; the time of its receipt if left out'),
 });
 
-/** What a body says, whichever shape it has. */
+/** The content of a body of any shape. */
 export type IncidentMessage =
   | { readonly kind: 'alerts'; readonly alerts: readonly ReceivedAlert[] }
   | { readonly kind: 'report'; readonly id: string; readonly report: IncidentReport };
@@ -91,7 +91,7 @@ export type ReadIncident =
 const noShape =
   'Expected alerts {"alerts": […]} or a report {"id": …, "repo": "owner/name", "tier": …, "started": …}';
 
-/** `now` in Unix seconds. A body with thousands of alerts gives way to the event loop. */
+/** `now` in Unix seconds. Yields to the event loop, since a body may contain thousands of alerts. */
 export async function readIncident(body: unknown, now: number): Promise<ReadIncident> {
   const fields = typeof body === 'object' && body !== null ? body : {};
   if ('alerts' in fields) return readAlerts(fields, now);
@@ -99,7 +99,7 @@ export async function readIncident(body: unknown, now: number): Promise<ReadInci
   return { ok: false, errors: [{ path: '', message: noShape }] };
 }
 
-/** Stops after some mistakes: a hostile body could be wrong in very many places. */
+/** Stops after some mistakes, since a hostile body may contain very many. */
 async function readAlerts(body: object, now: number): Promise<ReadIncident> {
   const list = parseFields(AlertList, body);
   if (!list.ok) return list;
@@ -162,7 +162,7 @@ function readReport(body: object, now: number): ReadIncident {
   return { ok: true, message: { kind: 'report', id, report: saidAt(said, updated ?? now) } };
 }
 
-/** Older Alertmanagers send none: labels identify an alert. */
+/** Older Alertmanagers send no fingerprint; the labels then identify the alert. */
 function fingerprintOf({ fingerprint, labels }: WireAlert): string {
   if (fingerprint && /^[\x21-\x7e]{1,128}$/.test(fingerprint)) return fingerprint;
   const sorted = Object.entries(labels).sort(([a], [b]) => compareText(a, b));
@@ -180,7 +180,7 @@ function titleOf({ labels, annotations }: WireAlert): string | null {
   return toTitle(found.find((text) => typeof text === 'string' && text !== ''));
 }
 
-/** What people write about an incident or a deployment, cut to a length that fits a list. */
+/** A title or reason, cut to a length that fits a list. */
 export function toTitle(text: unknown): string | null {
   return typeof text === 'string' ? cutText(text, longestTitle) || null : null;
 }

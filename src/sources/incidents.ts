@@ -1,7 +1,7 @@
 /**
- * Incidents and marks: what monitoring and operators say of deployments, from a checked body to the store.
+ * Incidents and marks, from a checked body to the store.
  *
- * Guarantees: an answer comes after the commit; a body whose times lie ahead changes nothing.
+ * Guarantees: an answer comes after the commit; a body with a time in the future changes nothing.
  */
 
 import type { AlertIgnoreReason } from '../core/failures/incident-rules.ts';
@@ -17,30 +17,30 @@ import { type IncidentMessage, readIncident } from './incident-bodies.ts';
 export type IncidentAnswer =
   | (IncidentOutcome & {
       readonly kind: 'accepted';
-      /** Of a body with alerts, each of them; the outcome is then that of the most important one. */
+      /** The outcome of each alert in the body; `outcome` is then the most important of them. */
       readonly alerts?: readonly (IncidentOutcome & { readonly fingerprint: string })[];
     })
   | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };
 
 export interface IncidentOutcome {
   readonly result: 'stored' | 'duplicate' | 'ignored';
-  /** Why it is ignored. */
+  /** Reason why it is ignored. */
   readonly reason?: AlertIgnoreReason | 'limit';
 }
 
 export interface MarkRequest {
   readonly repo: string;
-  /** Of the pipeline. */
+  /** The pipeline's number. */
   readonly number: number;
   readonly tier: string;
 }
 
 export interface Incidents {
-  /** Takes in a parsed body. Rejects with `StoreUnavailable`; nothing was then taken in. */
+  /** Stores a parsed body. Rejects with `StoreUnavailable`; nothing is then stored. */
   receive(body: unknown): Promise<IncidentAnswer>;
   /** `false`: there is no such incident. */
   withdraw(id: string): Promise<boolean>;
-  /** Rejects, as the others do, with `StoreUnavailable`. */
+  /** Rejects with `StoreUnavailable`, as the others do. */
   mark(request: MarkRequest, mark: OperatorMark, reason: string | null): Promise<MarkAnswer>;
   /** `false`: there is no such pipeline. */
   unmark(request: MarkRequest): Promise<boolean>;
@@ -111,7 +111,7 @@ function outcomeOf(result: IncidentResult): IncidentOutcome {
   return result === 'stored' || result === 'duplicate' ? { result } : { result: 'ignored', reason: result };
 }
 
-/** Of repos that share the name, the one that has such a pipeline, the one named last first. */
+/** The repo of this name that has such a pipeline; of several, the one named last. */
 async function repoOfPipeline(uow: UnitOfWork, name: string, number: number): Promise<Repo | null> {
   for (const repo of uow.reposByName(name)) {
     if (await uow.tx.pipelines.get(repo.key, number)) return repo;

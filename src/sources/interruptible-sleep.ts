@@ -1,9 +1,9 @@
-/** Sleep that news cuts short, for lanes that wait for work: theirs may come with any commit. */
+/** A sleep that a commit ends early: any commit may bring work for a waiting loop. */
 
 import type { Ingest } from '../ingest/ingest.ts';
 import type { Clock } from '../util/clock.ts';
 
-/** Sleeps `ms` milliseconds, or until a commit since the last nap, but at least the shortest. Rejects when aborted. */
+/** Sleeps `ms` milliseconds, or until a commit since the last sleep, but at least the shortest time. Rejects when aborted. */
 export type Nap = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export function createNap(

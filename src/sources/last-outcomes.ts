@@ -1,7 +1,7 @@
 /**
- * Searches beyond a repo's horizon for the last success and the last failure of each pair that has none since, and for
- * all failures after a success that it finds: the first of them is when the failing began. Reads twenty pages of each
- * status at most.
+ * Searches beyond a repo's horizon for the last success and the last failure of each pair that has none since. Reads all
+ * failures after the success that it finds: the first of them is the start of the open failure. Reads at most twenty pages
+ * of each status.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -17,7 +17,7 @@ import { addCounts, type Counts, type Intake, noCounts, storePage } from './stor
 import { type AskableRepo, askableRepo } from './watched-repos.ts';
 
 const mostPages = 20;
-/** Of single pipelines, whose list rows leave out what decides. */
+/** Most requests for single pipelines whose list rows are not enough to classify them. */
 const mostReads = 200;
 
 export async function findLastOutcomes(
@@ -31,9 +31,9 @@ export async function findLastOutcomes(
   const outcomes = await readOutcomes(ingest, repo);
   const budget = { left: mostReads };
   let counts = noCounts;
-  // Rows and queries have the time of Woodpecker's clock.
+  // Rows and queries use the time of Woodpecker's clock.
   const ahead = ingest.state.clockAhead;
-  /** Reads rows of a status until `isDone` of the oldest so far; returns whether it has read them all. */
+  /** Reads rows of a status until `isDone` of the oldest one; returns whether it has read all of them. */
   const read = async (
     status: string,
     after: number | null,
@@ -74,7 +74,7 @@ function statusesOf({ deployments }: Policy): readonly string[] {
   return failureStatuses.filter((status) => deployments.failure.includes(status));
 }
 
-/** When the latest of each outcome was created, by tier; every page that is noted adds to it. */
+/** Creation of the latest deployment of each outcome, by tier; grows with each page that is noted. */
 async function readOutcomes({ mode, read }: Ingest, { key, fullName, horizon }: AskableRepo) {
   const known = await read((rows) => rows.pipelines.outcomes(key));
   const tiers = new Map([...known].map(([tier, latest]) => [tier, new Map(latest)]));
@@ -86,12 +86,12 @@ async function readOutcomes({ mode, read }: Ingest, { key, fullName, horizon }: 
   const byName = isWatched(mode.policy, fullName) ? tiersByNameAlone(mode.policy, fullName) : [];
   for (const tier of byName) latestOf(tier);
   return {
-    /** Also true if no pair is known yet. */
+    /** Whether any pair has no such outcome; also true if no pair is known. */
     isAnyLacking: (outcome: Outcome) =>
       tiers.size === 0 || [...tiers.values()].some((latest) => !latest.has(outcome)),
     /**
-     * How far back failures may be open: to the earliest success that is the last of its pair. A pair without any is
-     * failing from its first failure on, if that is certain.
+     * How far back open failures may reach: to the earliest last success of a pair. A pair without a success is failing from
+     * its first failure on, if the whole history was read.
      */
     endOfFailures(isWholeHistory: boolean): number {
       const ends = [...tiers.values()].map((latest) => {

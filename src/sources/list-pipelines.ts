@@ -1,20 +1,20 @@
 /**
  * A repo's pipelines, page by page, newest first.
  *
- * Pages are cut by offset: new pipelines push rows onto later pages, deletions pull them onto earlier ones. Guarantees:
- * every pipeline that exists throughout is yielded; some may come twice. A list that ignores `page` ends.
+ * Pages are cut by offset: a new pipeline moves rows to later pages, a deletion to earlier ones. Guarantees: yields every
+ * pipeline that exists the whole time, some perhaps twice. A list that ignores `page` ends.
  */
 
 import { type PipelineQuery, pageSize, type WoodpeckerClient } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
 
-/** Turns back at one edge; each needs rows to have moved again meanwhile. */
+/** Most steps back at one edge of a page. Each further one means that rows have moved again. */
 const mostTurnsBack = 5;
-/** Pages in a row that bring nothing new: fifty new pipelines make one. */
+/** Most successive pages without a new row: fifty new pipelines cause one. */
 const mostBarrenPages = 3;
 
-/** `onEndless` is called if the list ended because its further pages showed nothing new. */
+/** Calls `onEndless` if it stops because further pages contain nothing new. */
 export async function* pipelinePages(
   client: WoodpeckerClient,
   repoId: number,
@@ -30,7 +30,7 @@ export async function* pipelinePages(
   for (let page = 1; ; page++) {
     let { rows, length } = await read(page);
     for (let turn = 0; page > 1 && isContiguous && turn < mostTurnsBack && hasGap(lowest, rows); turn++) {
-      // Numbers are missing at the edge: perhaps for long, perhaps because rows moved up while we turned the page.
+      // Numbers are missing at the edge of the page: they may be deleted, or rows have moved up since the last page.
       const moved = (await read(page - 1)).rows.filter((row) => row.number < lowest);
       if (moved.length === 0) break;
       yield moved;

@@ -1,4 +1,4 @@
-/** Tells the operator, once for each, which rows of Woodpecker's lists cannot be read, and which lists do not end. */
+/** Logs unreadable rows and endless lists of Woodpecker, once each. */
 
 import type { Log } from '../util/log.ts';
 import type { OddRow } from '../woodpecker/lists.ts';
@@ -12,7 +12,7 @@ const mostRemembered = 1_000;
 
 export function createListTroubles(log: Log, onOddRow: () => void): ListTroubles {
   const told = new Set<string>();
-  /** Whether it is new; after too many, none is. */
+  /** Whether it is new; after too many, nothing is. */
   const isNews = (trouble: string): boolean => {
     if (told.has(trouble) || told.size === mostRemembered) return false;
     told.add(trouble);

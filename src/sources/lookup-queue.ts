@@ -1,8 +1,8 @@
 /**
- * What the forge is to be asked next: the newest deployments first, those in memory before older ones.
+ * The order of lookups in the forge: the newest deployments first, deployments in memory before older ones.
  *
- * Older ones are read from the store, in batches of one series. The series takes in the answers of a batch together, since
- * any change of the distant past makes it be folded from its beginning.
+ * Older deployments are read from the store, in batches of one series. The answers of a batch are applied together, since a
+ * change in the distant past means computing the series from its beginning.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -18,21 +18,21 @@ export interface QueuedLookup extends Lookup {
 }
 
 export interface LookupQueue {
-  /** How many deployments the forge is still to be asked for. */
+  /** How many deployments have yet to be looked up. */
   readonly pending: number;
-  /** Repos that the forge is to be asked for. */
+  /** Repos with lookups. */
   repos(): ReadonlySet<number>;
-  /** Takes over what has changed in memory, without what is `taken`. */
+  /** Updates the queue from the state, without lookups that are taken. */
   refresh(isTaken: (lookup: Lookup) => boolean): void;
-  /** Whether a lookup of a repo that is due is in the queue. */
+  /** Whether the queue has a lookup of a repo that is due. */
   hasDue(isDue: (repo: number) => boolean): boolean;
-  /** Takes the next one of a repo that is due. */
+  /** Takes the next lookup of a repo that is due. */
   take(isDue: (repo: number) => boolean): QueuedLookup | null;
-  /** Notes whether one that was taken is answered, and stored. */
+  /** Notes whether a taken lookup is answered and stored. */
   settle(lookup: QueuedLookup, isAnswered: boolean): void;
   /**
-   * Reads a batch, or folds one for which there is nothing to ask at the moment; `false`: there was nothing to do. Rejects
-   * with `StoreUnavailable`.
+   * Reads a batch, or applies the answers of one that has no lookup left or must wait; `false`: there was nothing to do.
+   * Rejects with `StoreUnavailable`.
    */
   tidy(isDue: (repo: number) => boolean): Promise<boolean>;
 }
@@ -42,7 +42,7 @@ export interface Batch {
   /** Newest first. */
   readonly waiting: Lookup[];
   taken: number;
-  /** Answered and not folded yet. */
+  /** Answered, but not applied to the series yet. */
   answered: number;
 }
 
@@ -53,17 +53,17 @@ interface Older {
   readonly count: number;
 }
 
-/** Large, since folding a batch reads the whole series; some hundred bytes for each lookup. */
+/** Large, since applying a batch reads the whole series. A lookup takes some hundred bytes. */
 const batchSize = 10_000;
 const mostBatches = 4;
 
 export function createLookupQueue(ingest: Ingest): LookupQueue {
   const { state } = ingest;
-  /** What each series wants, by its key, as long as its timeline is the same. */
+  /** Lookups of each series, by its key; valid while the timeline is the same. */
   const wanted = new Map<string, { readonly timeline: Timeline; readonly lookups: readonly Lookup[] }>();
   /** By key of the series. */
   const batches = new Map<string, Batch>();
-  /** Series of which the store had no older lookup, though so many were wanted. */
+  /** Series whose pending lookups the store did not contain, with their number. */
   const fruitless = new Map<string, number>();
   let recent: readonly Lookup[] = [];
   let older: readonly Older[] = [];
@@ -114,7 +114,7 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
   return {
     get pending() {
       find();
-      // As long as answers are not folded, one is pending at least: figures are not complete.
+      // Until answers are applied, figures are incomplete, so at least one is pending.
       const left = older.map(({ key, count }) => Math.max(1, count - (batches.get(key)?.answered ?? 0)));
       return left.reduce((sum, count) => sum + count, recent.length);
     },

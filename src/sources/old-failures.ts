@@ -1,6 +1,6 @@
 /**
  * Failures that an older version stored without their workflows. On a server before 3.14 some of them are cancelled runs,
- * which that version could not tell apart. A scan that comes by them reads them at once; these are the others.
+ * which that version could not tell apart. A scan reads the ones that it lists; this finds the others.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -22,7 +22,7 @@ export interface PipelinesToRead {
 }
 
 export function createOldFailures(ingest: Ingest): OldFailures {
-  /** Repos that have no more: whatever is stored now has its workflows, or the time at which its end was seen. */
+  /** Repos that have no more. Nothing stored from now on is an old failure. */
   const finished = new Set<number>();
   const isLeft = ({ key, woodpeckerId, revealed, isGone, fullName }: Repo): boolean =>
     !finished.has(key) &&

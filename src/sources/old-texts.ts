@@ -1,4 +1,4 @@
-/** Deletes what people wrote about incidents and deployments once that is older than the history. */
+/** Deletes titles of incidents and reasons of marks that are older than the history. */
 
 import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
 import type { Clock } from '../util/clock.ts';

@@ -1,6 +1,6 @@
 /**
- * What the forge is still to be asked for deployments older than those in memory, read from the store in slices, so that
- * nothing waits for long.
+ * Finds pending lookups of deployments older than the ones in memory: reads the store in slices, so that nothing waits for
+ * long.
  */
 
 import type { Deployment } from '../core/deployment.ts';
@@ -51,7 +51,7 @@ function readSlice(
   after: Deployment | null,
 ): Promise<readonly Deployment[]> {
   return ingest.read(async ({ pipelines }) => {
-    // Of those in the same second some may have been read.
+    // Some deployments of the same second may have been read.
     const only = { repo, tier, ...(after && { after: after.at - 1 }) };
     for await (const slice of pipelines.deployments({ only, sliceRows, withoutCommits: true })) {
       const rest = slice

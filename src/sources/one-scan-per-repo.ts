@@ -1,4 +1,4 @@
-/** The scans of a repo's list of pipelines. One of a repo at a time: two would get into each other's progress. */
+/** Scans of a repo's list of pipelines; one at a time for each repo, since two would overwrite each other's progress. */
 
 import { createQueue, type Queue } from '../util/serial-queue.ts';
 import { type Range, readRange } from './rescan-range.ts';
@@ -6,7 +6,7 @@ import type { Counts, Intake } from './store-page.ts';
 import { type CatchUp, type CatchUpOptions, createCatchUp } from './sync-repo.ts';
 
 export interface Scans {
-  /** Closes the gap between what is known of the repo and now. */
+  /** Reads what happened in the repo since the last scan. */
   readonly catchUp: CatchUp;
   /** Reads all pipelines created in a range again; `isDry` stores nothing. */
   readRange(repoKey: number, range: Range, isDry: boolean, signal: AbortSignal): Promise<Counts>;

@@ -1,9 +1,8 @@
 /**
- * Follows pipelines that are known of to their end, by asking for them at the intervals of `core/poll-schedule.ts`.
+ * Follows unfinished pipelines to their end: asks for each at the times of `core/poll-schedule.ts`.
  *
- * Guarantees: what is followed survives a restart; it ends with the pipeline's end, or when Woodpecker no longer knows
- * it though it shows the repo; one of a repo that is gone is forgotten in the end. While Woodpecker does not answer at
- * all, it waits as a whole instead of asking for each.
+ * Guarantees: follows survive a restart. A follow ends with its pipeline, or if Woodpecker answers 404 for it while it shows
+ * the repo; follows of a repo that is gone are dropped after 90 days. While Woodpecker is down, all follows wait together.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -26,7 +25,7 @@ export interface FollowOptions extends SourceDependencies {
   readonly client: WoodpeckerClient;
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether the event stream tells of the pipeline: it is then asked for only now and then, to be sure. */
+  /** Whether the event stream reports the pipeline: polling is then only a safeguard. */
   readonly isTold?: (follow: Follow) => boolean;
 }
 
@@ -42,11 +41,11 @@ const forgottenAfterSeconds = 90 * 86_400;
 export async function followPipelines(options: FollowOptions, signal: AbortSignal): Promise<never> {
   const { ingest, clock, log, onEvent, isTold = () => false } = options;
   const dueAt = (follow: Follow, now: number): number => {
-    // Asked at a time that has not come: the clock was wrong.
+    // The last poll lies in the future: the clock was wrong.
     if (isInFuture(follow.askedAt ?? follow.bornAt, now)) return now;
     return isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
   };
-  // Not woken at once: a burst of commits must not turn into a spin.
+  // The shortest sleep keeps a burst of commits from causing a busy loop.
   const nap = createNap(options, shortestSleepMs);
   let pauseMs = firstPauseMs;
   for (;;) {
@@ -68,7 +67,7 @@ export async function followPipelines(options: FollowOptions, signal: AbortSigna
     const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
     const replaced = failures.find((error) => error instanceof WoodpeckerReplaced);
     if (replaced) throw replaced;
-    // One that cannot be read holds up no other; only where none can is it worth waiting as a whole.
+    // A pipeline that cannot be read delays no other; a pause for all helps only if every one fails.
     if (failures.length < outcomes.length) {
       pauseMs = firstPauseMs;
       continue;
@@ -90,7 +89,7 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
   }
 }
 
-/** Asks for it, and takes in what comes. Rejects as the client does. */
+/** Reads it and stores the answer. Rejects as the client does. */
 async function takeIn(options: FollowOptions, follow: Follow, signal: AbortSignal): Promise<EventResult> {
   const { ingest, client, clock } = options;
   const repoId = await resolveTarget(options, follow, signal);
@@ -105,13 +104,13 @@ async function takeIn(options: FollowOptions, follow: Follow, signal: AbortSigna
     const left = onceAsked(uow, follow);
     await uow.dropFollow(follow);
     if (!repo) return 'ignored';
-    // The observation keeps it up, by id, as long as there is need.
+    // The observation keeps the follow, by id, as long as it is needed.
     if (left && !uow.follow(repoId, follow.number)) await uow.putFollow({ ...left, target: repoId });
     return toEventResult(await uow.observe(repo.key, toWholeRecord(wire, receivedAt), 'live'));
   });
 }
 
-/** Woodpecker answered 404. It does so, too, while the user may not see the repo: then no more than a hint is dropped. */
+/** After a 404. The user may only have lost sight of the repo: then a mere hint is dropped, and nothing else. */
 async function noteMissing(
   options: FollowOptions,
   follow: Follow,
@@ -128,7 +127,7 @@ async function noteMissing(
       await putOff(options, follow);
       return null;
     }
-    // It may have been out of sight for that one question.
+    // The repo may have been invisible for that one request.
     const result = await unlessMissing(takeIn(options, follow, signal));
     if (result) return result;
   }
@@ -138,11 +137,11 @@ async function noteMissing(
 }
 
 async function isMoreThanHintedAt(ingest: Ingest, repo: Repo, { number, askedAt }: Follow): Promise<boolean> {
-  // What was asked for before may be one that a scan has left for later.
+  // A follow that was polled before may come from a scan that could not read the pipeline.
   return askedAt !== null || (await ingest.read((rows) => rows.pipelines.get(repo.key, number))) !== null;
 }
 
-/** `null` where Woodpecker answers 404. */
+/** `null` if Woodpecker answers 404. */
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
@@ -152,12 +151,12 @@ async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Whether the repo is gone, and nothing was heard of it or of the pipeline for so long that neither will come back. */
+/** Whether the repo has been gone, and the pipeline silent, for so long that neither will return. */
 function isForgotten(repo: Repo, { bornAt }: Follow, now: number): boolean {
   return repo.isGone && now - Math.max(repo.namedAt, bornAt) > forgottenAfterSeconds;
 }
 
-/** It is asked for again in its time. */
+/** Sets its next poll as if it had been answered. */
 async function putOff({ ingest, clock }: FollowOptions, follow: Follow): Promise<void> {
   await ingest.submit(async (uow) => {
     const left = onceAsked(uow, follow);
@@ -165,13 +164,13 @@ async function putOff({ ingest, clock }: FollowOptions, follow: Follow): Promise
   });
 }
 
-/** What asking for `follow` leaves of it: its hint is dealt with, but not one that has come in since. `null`: it is gone. */
+/** The follow after a poll: without its hint, unless a newer hint has arrived meanwhile. `null`: it was dropped. */
 function onceAsked(uow: UnitOfWork, follow: Follow): Follow | null {
   const current = uow.follow(follow.target, follow.number);
   return current === follow ? { ...current, hintedAt: null } : current;
 }
 
-/** The repo's id; it is stored if it was not known. `null` where the policy does not watch it, or there is no room for it. */
+/** The repo's id; stores the repo if it is new. `null` if the policy does not watch it, or a limit is reached. */
 async function resolveTarget(
   { ingest, client, clock }: FollowOptions,
   follow: Follow,

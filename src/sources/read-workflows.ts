@@ -1,9 +1,9 @@
 /**
- * Reads in the background the workflows of pipelines that were stored without them, and that decide: if a rule on workflows
- * or steps could take the pipeline, or if an older version stored a failure that may have been a cancelled run.
+ * Reads missing workflows of stored pipelines in the background: if a rule on workflows or steps could take the pipeline, or
+ * if an older version stored a failure that may have been a cancelled run.
  *
- * Newest first within the history, a few requests a second, whatever else goes on. Guarantees: each is asked for once; one
- * that Woodpecker no longer has, or has without workflows, is then known to have no parts.
+ * Newest first within the history, at most five requests a second. Guarantees: each pipeline is read once; if Woodpecker no
+ * longer has it, or has no workflows for it, it counts as one without workflows.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -39,7 +39,7 @@ export async function readWorkflows(options: ReadWorkflowsOptions, signal: Abort
   const retries = createRetries(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
   const isDue = ({ key }: Repo): boolean => retries.dueAt(key) <= clock.now();
   const oldFailures = createOldFailures(ingest);
-  /** Repos of which everything within the history was read, as of a version of the state. */
+  /** Repos without missing workflows, by the version of the state. */
   const done = new Map<number, number>();
   const next = async (): Promise<PipelinesToRead | null> => {
     for (;;) {
@@ -83,7 +83,7 @@ export async function readWorkflows(options: ReadWorkflowsOptions, signal: Abort
   }
 }
 
-/** The repo with the latest pipeline to read. */
+/** The repo with the newest pipeline to read. */
 function nextRepo({ state, mode }: Ingest, isDue: (repo: Repo) => boolean): Repo | null {
   let next: { readonly repo: Repo; readonly at: number } | null = null;
   for (const [key, at] of state.unread) {
@@ -103,7 +103,7 @@ async function readSome(
 ): Promise<void> {
   const repoId = woodpeckerId ?? 0;
   const read = await Promise.all(numbers.map((number) => readOne(client, repoId, number, signal)));
-  // Also 404 if the user may not see the repo: that says nothing of its pipelines.
+  // Woodpecker also answers 404 if the user may not see the repo.
   if (read.includes(null)) await client.repo(repoId, signal);
   const receivedAt = nowSeconds(clock);
   await ingest.submit(async (uow) => {
@@ -124,7 +124,7 @@ async function readOne(client: WoodpeckerClient, repoId: number, number: number,
   }
 }
 
-/** What is stored is all there is, if Woodpecker has nothing newer. */
+/** Notes that Woodpecker has no workflows for it, if it is still without. */
 async function giveUp(uow: UnitOfWork, repoKey: number, number: number): Promise<void> {
   const stored = await uow.tx.pipelines.get(repoKey, number);
   if (!stored || stored.record.hasWorkflows) return;

@@ -1,9 +1,9 @@
 /**
- * Reconciliation: finds what webhook and stream have missed. While nothing happens, its cost does not grow with the number
- * of repos that the token's user may push to.
+ * Reconciliation: finds pipelines that webhook and stream have missed. While nothing happens, its cost does not grow with
+ * the number of repos that the token's user may push to.
  *
- * Two requests list the newest pipeline of each of these repos, and the newest fifty over all of them. A repo is read only
- * if they show something unknown. Repos missing from both lists are visited in turn: a full turn takes at most an hour.
+ * Two requests list the newest pipeline of each of these repos, and the newest fifty of all of them. A repo is read only if
+ * they show something unknown. Repos missing from both lists are visited in turn: a full turn takes at most an hour.
  */
 
 import { isEnded } from '../core/pipeline.ts';
@@ -26,9 +26,9 @@ import { isWatchedRepo } from './watched-repos.ts';
 export interface Reconciliation {
   /** Runs round after round until aborted, then rejects with the signal's reason. */
   run(signal: AbortSignal): Promise<never>;
-  /** Has the next round begin at once: the stream was connected anew, so something may have been missed. */
+  /** Starts the next round at once: the stream has reconnected, and may have missed something. */
   hurry(): void;
-  /** Asks for an unknown repo by itself, with a round that begins soon. */
+  /** Asks for an unknown repo in a round that begins soon. */
   lookFor(woodpeckerId: number, signal: AbortSignal): void;
   /** One round. Rejects as the client does. */
   round(signal: AbortSignal): Promise<void>;
@@ -40,15 +40,15 @@ export interface ReconciliationOptions extends Intake {
   readonly log: Log;
   /** 0: only when hurried. */
   readonly intervalSeconds: number;
-  /** Called if there are repos that an open stream does not show: it shows those that there were when it was opened. */
+  /** Called if there are new repos: an open stream shows only repos that existed when it was opened. */
   readonly onNewRepos: () => void;
   readonly onRound: () => void;
 }
 
 const retryMs = 30_000;
-/** While an administrator's list still grows, the stream is opened anew no more often. */
+/** Shortest time between reconnections of the stream while an administrator's list still grows. */
 const reopenStreamMs = 10 * 60_000;
-/** Longest time a timer can hold. */
+/** Timers cannot be much longer. */
 const foreverMs = 2_000_000_000;
 
 export function createReconciliation(options: ReconciliationOptions): Reconciliation {
@@ -61,18 +61,18 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     clock,
     onDue: () => hurried.abort(),
   });
-  /** Repos whose last scan was cut off: what it has brought is held until one comes through. */
+  /** Repos whose last scan was cut off: its pipelines stay pending until a scan succeeds. */
   const failing = new Set<number>();
-  /** Ids of the repos that the user's list shows with their newest pipelines. */
+  /** Ids of the repos in the user's list, if it contains newest pipelines. */
   let listedWithNewest: ReadonlySet<number> = new Set();
-  /** By Woodpecker's id: the newest pipeline of a repo, as it was when it was found to be known. */
+  /** By Woodpecker's id of the repo: its newest pipeline, as it was when it needed no reading. */
   const knownNewest = new Map<number, string>();
-  /** Whether the list has grown since the stream was opened, and when that was noted last, in Unix milliseconds. */
+  /** Whether the list has grown since the stream was opened, and when the stream was last reopened for it, in Unix milliseconds. */
   let isStreamBehind = false;
   let reopenedAt = 0;
   let hurried = new AbortController();
 
-  /** Reads what a repo has that is not known. One that fails does not stop the others. */
+  /** Reads the unknown pipelines of a repo. A repo that fails does not stop the others. */
   const closeGap = async (repo: Repo, signal: AbortSignal): Promise<void> => {
     try {
       await scans.catchUp(repo.key, 'reconcile', signal);
@@ -91,9 +91,9 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     }
   };
 
-  /** Whether the newest pipeline of a repo is news, or stands above a gap. */
+  /** Whether the newest pipeline of a repo is new, changed, or above a gap. */
   const isAhead = async (repo: Repo, last: WireNewest): Promise<boolean> => {
-    if (repo.scan.watermark === null) return false; // Its first backfill is still to come.
+    if (repo.scan.watermark === null) return false; // Its first backfill comes first.
     const isBeforeHorizon = createdAt(last) - ingest.state.clockAhead <= (repo.horizon ?? 0);
     if (isBeforeHorizon && isEnded(last.status)) return false;
     if (last.number > repo.scan.watermark) return true;
@@ -102,12 +102,12 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     return known.record.status !== last.status || known.record.updatedAt < (last.updated || last.updated_at);
   };
 
-  /** Takes in the user's list, and reads the repos whose newest pipelines are news. */
+  /** Takes the user's list, and reads the repos whose newest pipelines are news. */
   const checkListed = async (list: Listed<WireRepo>, signal: AbortSignal): Promise<void> => {
     isStreamBehind = (await presence.takeList(list)) || isStreamBehind;
     const breathe = createBreath();
     const readable = new Set<number>();
-    // Servers before 3.1 show no newest pipelines; a repo that never ran any has none either.
+    // Servers before 3.1 list no newest pipelines; a repo without pipelines has none either.
     let showsNewest = false;
     for (const { id, last_pipeline: last, oddPipeline } of list.rows) {
       await breathe();
@@ -170,7 +170,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
         } catch (error) {
           signal.throwIfAborted();
           if (error instanceof WoodpeckerReplaced) throw error;
-          // Those are told by whoever watches over Woodpecker and the store, once.
+          // The health checks of Woodpecker and the store log these once.
           const isToldElsewhere =
             error instanceof Unavailable ||
             error instanceof Unauthorized ||

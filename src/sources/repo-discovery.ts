@@ -1,4 +1,4 @@
-/** Which repos exist: asks Woodpecker, stores what is new of them, and refuses to mix two servers in one database. */
+/** Which repos exist: asks Woodpecker, stores changes, and refuses to mix two servers in one database. */
 
 import { isWatched } from '../core/classification.ts';
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
@@ -10,7 +10,7 @@ import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
 
-/** The server has given ids that are known to other repos: it was rebuilt, or is another one. */
+/** The server uses ids of other repos: it was rebuilt, or is another server. */
 export class WoodpeckerReplaced extends Error {
   override name = 'WoodpeckerReplaced';
 }
@@ -21,17 +21,17 @@ export interface Discovery {
   readonly clock: Clock;
 }
 
-/** What a list has changed of a repo. */
+/** A repo that a list has changed. */
 export interface LearntRepo {
   /** `null`: the repo is new. */
   readonly before: Repo | null;
   readonly after: Repo;
 }
 
-/** The most repos that one transaction takes in. */
+/** Most repos in one transaction. */
 const sliceSize = 200;
 
-/** The repos that the token reaches and the policy watches. Rejects with `WoodpeckerReplaced` or as the client does. */
+/** The repos in the token's list that the policy watches. Rejects with `WoodpeckerReplaced`, or as the client does. */
 export async function discoverRepos(
   { ingest, client, clock }: Discovery,
   signal: AbortSignal,
@@ -44,7 +44,7 @@ export async function discoverRepos(
 }
 
 /**
- * Stores what a list shows of repos, in slices; a list without news writes nothing. Returns what has changed. Rejects with
+ * Stores the repos of a list, in slices; writes nothing if nothing is new. Returns the changes. Rejects with
  * `WoodpeckerReplaced` or `StoreUnavailable`.
  */
 export async function learnRepos(

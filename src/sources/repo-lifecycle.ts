@@ -1,8 +1,8 @@
 /**
- * Which repos exist: notices from lists, and from what lists no longer show, that a repo is new, renamed, gone or back.
+ * Notices from lists that a repo is new, renamed, gone or back.
  *
- * A list may leave out a repo that exists, since it has only become invisible. A missing repo is therefore asked for by
- * itself, and is gone only if that fails twice.
+ * A list may leave out a repo that exists but has become invisible. A missing repo is therefore asked for by itself, and is
+ * gone only if that fails twice.
  */
 
 import type { Repo } from '../core/repo.ts';
@@ -16,19 +16,19 @@ import { type LearntRepo, learnRepos } from './repo-discovery.ts';
 import { type AskableRepo, eachWatchedRepo, isWatchedRepo, watchedRepos } from './watched-repos.ts';
 
 export interface Presence {
-  /** Before the first list: marks all known repos that it does not show as missing. They may have gone unseen. */
+  /** Before the first list: known repos that are not in it will be missing. They may have gone while the service was down. */
   expectKnown(): void;
   /**
-   * Takes in the user's list, whole. Returns whether it shows a repo that it did not show before. Rejects with
+   * Takes the user's whole list. Returns whether it contains a repo that the last one did not. Rejects with
    * `WoodpeckerReplaced`.
    */
   takeList(list: Listed<WireRepo>): Promise<boolean>;
-  /** Reads the next page of all repos, as an administrator may. After the last, repos that no page has shown are missing. */
+  /** Reads the next page of an administrator's list of all repos. After the last page, repos on no page are missing. */
   takeNextPage(signal: AbortSignal): Promise<void>;
-  /** The repos that are to be asked for. */
+  /** The missing repos that must be asked for. */
   missed(): readonly AskableRepo[];
   isMissed(repo: Repo): boolean;
-  /** Marks a repo as possibly gone; a next round asks for it. */
+  /** Marks a repo as possibly gone; the next round asks for it. */
   miss(repo: Repo): void;
   ask(repo: AskableRepo, signal: AbortSignal): Promise<void>;
 }
@@ -43,13 +43,13 @@ export interface PresenceOptions {
 }
 
 const asksThatAgree = 2;
-/** More new repos than that in one list are counted instead. */
+/** If a list contains more new repos, the log has only their number. */
 const mostNewNamed = 100;
 
 export function createPresence({ ingest, client, clock, log, onNewRepos }: PresenceOptions): Presence {
-  /** How often in a row each missing repo was asked for and not found, by its key. */
+  /** How often in a row each missing repo was not found, by its key. */
   const absences = new Map<number, number>();
-  /** Ids of the repos that the user's list shows; `null` before the first. */
+  /** Ids of the repos in the user's last list; `null` before the first. */
   let listed: ReadonlySet<number> | null = null;
   /** An administrator's list of all repos: the page to read next, and the ids on earlier ones. */
   let nextPage = 1;
@@ -75,7 +75,7 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     }
   };
 
-  /** Stores what a list shows of repos. The backlog then brings new and returned ones up to date. */
+  /** Stores the repos of a list. The backlog then updates new and returned ones. */
   const learn = async (wires: readonly WireRepo[]): Promise<void> => {
     const learnt = await learnRepos({ ingest, clock }, wires);
     logLearnt(learnt);
@@ -94,7 +94,7 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     const namedAt = nowSeconds(clock);
     await ingest.submit(async (uow) => {
       const current = uow.repoById(repo.woodpeckerId);
-      // Until now it had this name: how long it is gone counts from here.
+      // The time that it is gone counts from the last moment with this name.
       if (current) await uow.putRepo({ ...current, isGone: true, namedAt });
     });
     log.info('Repo is no longer active in Woodpecker: its series end, its totals are kept', {
@@ -133,7 +133,7 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
         return;
       }
       if (isEndless) client.noteEndlessList('/api/repos');
-      // Pages that never come show no repo as missing.
+      // Without all pages, no repo is known to be missing.
       else {
         for await (const { woodpeckerId, key } of eachWatchedRepo(ingest)) {
           if (!onPages.has(woodpeckerId)) miss(key);
@@ -155,7 +155,7 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
         else await learn([wire]);
       } catch (error) {
         if (error instanceof NotFound) await noteAbsence(repo);
-        // It exists, in a form that cannot be read; other repos can.
+        // The repo exists, though its answer is unreadable.
         else if (error instanceof Unavailable && error.status === 200) {
           log.debug('Repo cannot be read', { repo: repo.fullName, error: describeError(error) });
         } else throw error;

@@ -1,4 +1,4 @@
-/** Reads all of a repo's pipelines that were created in a range again, whatever is known of them. */
+/** Reads all of a repo's pipelines created in a range, also known ones. */
 
 import { createdAt } from '../woodpecker/wire.ts';
 import { pipelinePages } from './list-pipelines.ts';
@@ -20,7 +20,7 @@ export interface Range {
   readonly until: number | null;
 }
 
-/** `isDry` stores nothing, and counts what would be. */
+/** `isDry`: counts, and stores nothing. */
 export async function readRange(
   intake: Intake,
   repoKey: number,
@@ -48,13 +48,13 @@ export async function readRange(
     } else {
       counts = addCounts(counts, (await storePage(intake, repoKey, wanted, 'backfill', null, signal)).counts);
     }
-    // Servers before 2.5 do not filter: all below is older still.
+    // Servers before 2.5 do not filter: later rows are older still.
     if (rows.some((row) => createdAt(row) - ahead < since)) break;
   }
   if (isDry) return counts;
   await ingest.submit(async (uow) => {
     const current = uow.repoById(repo.woodpeckerId);
-    // The range adds to what is known without a gap where it ends in known ground.
+    // If the range ends in known ground, the known ground grows by it.
     if (current && current.knownSince !== null && (until === null || until >= current.knownSince)) {
       await uow.putRepo({ ...current, knownSince: Math.min(current.knownSince, since) });
     }

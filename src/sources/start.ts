@@ -1,6 +1,6 @@
 /**
- * Everything that asks Woodpecker, put together: backfill, event stream, reconciliation and following. Decides nothing
- * but the order in which they begin.
+ * Connects and starts all sources that ask Woodpecker: backfill, event stream, reconciliation, following, and reading of
+ * missing workflows.
  */
 
 import type { Config } from '../config/environment.ts';
@@ -23,7 +23,7 @@ import { createReconciliation } from './reconcile.ts';
 import { createEventStream, type EventStream } from './stream.ts';
 import { type ClockWatch, createClockWatch } from './watch-clock.ts';
 
-/** How long to wait for Woodpecker before being ready without it. */
+/** If Woodpecker is down for longer, the service is ready without it. */
 const unreachablePatienceMs = 120_000;
 
 type SelfMetrics = SelfMetricsOf<Source, EventResult>;
@@ -33,9 +33,9 @@ export interface Asking {
   readonly health: WoodpeckerHealth;
   readonly clocks: ClockWatch;
   readonly stream: EventStream | null;
-  /** Each runs until the service stops; one that rejects before says that it cannot go on. */
+  /** Each runs until the service stops; if one rejects before, the service cannot go on. */
   readonly lanes: readonly Promise<never>[];
-  /** Why the catch-up at the start is not over; `null` when it is. */
+  /** Why the catch-up at start is not complete; `null`: it is. */
   notReady(): string | null;
 }
 
@@ -51,7 +51,7 @@ interface AskingOptions {
   readonly onBackfilled: () => void;
 }
 
-/** Begins to ask. Throws where there is no Woodpecker. */
+/** Starts all sources. Throws if there is no Woodpecker. */
 export function startAsking(options: AskingOptions): Asking {
   const { config, clock, log, ingest, onEvent, metrics, signal, onBackfilled } = options;
   if (!config.woodpecker) throw new Error('There is no Woodpecker to ask');

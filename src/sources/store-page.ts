@@ -1,4 +1,4 @@
-/** From rows of a list to the store: completes what a list leaves out, takes a page in as one, counts what became of it. */
+/** From a page of a list to the store: completes rows, stores the page in one transaction, and counts the results. */
 
 import { classify } from '../core/classification.ts';
 import { byOurClock } from '../core/our-clock.ts';
@@ -17,11 +17,11 @@ import { type AskableRepo, askableRepo } from './watched-repos.ts';
 /** Each pipeline scanned is exactly one of the other three. */
 export interface Counts {
   readonly scanned: number;
-  /** New or changed, and counted or not ended yet. */
+  /** New or changed; it counts, or has not ended yet. */
   readonly stored: number;
-  /** Known as it is. */
+  /** Unchanged. */
   readonly duplicate: number;
-  /** New or changed, and not counted under the policy. */
+  /** New or changed; it does not count under the policy. */
   readonly ignored: number;
 }
 
@@ -43,18 +43,18 @@ export interface Intake {
   readonly onEvent: OnEvent;
 }
 
-/** A page's rows as records, each complete, and the numbers of those that cannot be completed now. */
+/** The records of a page's complete rows, and the numbers of rows that cannot be completed now. */
 interface CompletedRows {
   readonly records: readonly PipelineRecord[];
   readonly unread: readonly number[];
 }
 
-/** How many more pipelines may be read one by one. */
+/** How many more single pipelines may be requested. */
 export interface ReadBudget {
   left: number;
 }
 
-/** Beyond `budget`, a row stays as the list has it. */
+/** When `budget` is used up, rows stay incomplete. */
 export async function completeRows(
   { ingest, client, clock }: Intake,
   repo: AskableRepo,
@@ -78,7 +78,7 @@ export async function completeRows(
       const whole = await client.pipeline(repo.woodpeckerId, row.number, signal);
       return toWholeRecord(whole, nowSeconds(clock));
     } catch (error) {
-      // Deleted since the list was made; the list's row is all there will ever be of it.
+      // It was deleted since: the row of the list is all that remains.
       if (error instanceof NotFound) return toWholeRecord(row, receivedAt);
       signal.throwIfAborted();
       if (!(error instanceof Unavailable)) throw error;
@@ -90,7 +90,7 @@ export async function completeRows(
   return { records, unread };
 }
 
-/** Whether a list's row leaves out what decides: the end's time or reason, or the part that a rule takes. */
+/** Whether a row is not enough to classify its pipeline: its end, or the part that a rule takes, is unknown. */
 function isIncomplete({ mode }: Ingest, repo: Repo, row: WirePipeline, receivedAt: number): boolean {
   if (needsDetail(row)) return true;
   return isUnread({ classification: classify(mode.policy, repo, toRecord(row, 'rest', receivedAt)) });
@@ -101,7 +101,7 @@ export interface StoredPage {
   readonly pipelines: readonly StoredPipeline[];
 }
 
-/** Stores a page of a repo's list, held back until the repo is released, and with it how far the scan has come. */
+/** Stores a page of a repo's list, pending until the repo's release, and the progress of the scan. */
 export async function storePage(
   intake: Intake,
   repoKey: number,
@@ -116,13 +116,13 @@ export async function storePage(
   const { records, unread } = await completeRows(intake, repo, rows, signal, budget);
   const observed = await ingest.submit(async (uow) => {
     const taken = await takeIn(uow, repo, records);
-    // One that cannot be read now must not hold up the rest of its repo: it is asked for until it can.
+    // A pipeline that cannot be read now must not delay its repo: it is followed until it can be read.
     const now = nowSeconds(clock);
     for (const number of unread) {
       await uow.putFollow({ target: repo.woodpeckerId, number, bornAt: now, askedAt: now, hintedAt: null });
     }
     const current = uow.repoById(repo.woodpeckerId);
-    // A page without news is quickly read again, and a quiet scan writes nothing.
+    // Without news, nothing is written: reading the page again is cheap.
     const isNews = taken.some(({ result }) => result !== 'duplicate' && result !== 'stale');
     if (covered && current && isNews) await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
     return taken;
@@ -137,7 +137,7 @@ async function takeIn(uow: UnitOfWork, repo: Repo, records: readonly PipelineRec
   return observed;
 }
 
-/** What would become of a page, storing nothing. */
+/** The results that a page would have; stores nothing. */
 export async function preview(
   { ingest }: Intake,
   repo: Repo,
@@ -153,7 +153,7 @@ export async function preview(
   });
 }
 
-/** Counts events of `source`, and returns them as a summary's counts. */
+/** Counts the results as events of `source`, and returns their numbers. */
 export function countResults(onEvent: OnEvent, source: Source, results: readonly EventResult[]): Counts {
   let counts = { ...noCounts, scanned: results.length };
   for (const result of results) {
@@ -166,7 +166,7 @@ export function countResults(onEvent: OnEvent, source: Source, results: readonly
   return counts;
 }
 
-/** What became of an observation, as events are counted. */
+/** The result of an observation, as an event's label. */
 export function toEventResult({ result, pipeline }: Observed): EventResult {
   if (result === 'duplicate' || result === 'stale') return result;
   if (pipeline.classification.reason !== null) return 'ignored';
@@ -186,7 +186,7 @@ async function lookUp(
   return found;
 }
 
-/** What is stored without its workflows is read in the background, so that a new policy delays nothing. */
+/** Missing workflows are read in the background, so that a new policy delays nothing. */
 function isKnownEnough(known: StoredPipeline | undefined, row: WirePipeline): boolean {
   if (!known || !isEnded(known.record.status)) return false;
   const isAsNew = known.record.updatedAt >= (row.updated || row.updated_at);

@@ -1,9 +1,9 @@
 /**
- * Repos that the stream names and nothing else knows. Each is asked for by itself, once: Woodpecker then gives the user a
- * permission row for it, without which the user's list never shows a repo that somebody else has activated.
+ * Unknown repos in the stream. Each is requested once: Woodpecker then makes a permission row for the user. Without that
+ * row, the user's list never contains a repo that somebody else has activated.
  *
- * A large server names thousands of public repos that are nobody's here: as long as none of them turns out to be ours,
- * the pauses between questions grow.
+ * A large server's stream names thousands of public repos that do not concern us: while none of them turns out to be ours,
+ * the pauses between requests grow.
  */
 
 import type { State } from '../core/series/state.ts';
@@ -11,11 +11,11 @@ import type { Clock } from '../util/clock.ts';
 import { NotFound, Unauthorized, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 
 export interface Strangers {
-  /** Has the repo asked for with a round that begins soon. */
+  /** Asks for the repo in a round that begins soon. */
   lookFor(woodpeckerId: number, signal: AbortSignal): void;
-  /** Asks for those that wait. Rejects as the client does, unless the answer says something of one repo alone. */
+  /** Asks for the waiting repos. Rejects as the client does, except for errors of a single repo. */
   ask(signal: AbortSignal): Promise<void>;
-  /** After the user's list was read: notes whether it shows any that were asked for. */
+  /** After reading the user's list: notes whether it contains any of the requested repos. */
   noteListed(): void;
 }
 
@@ -23,11 +23,11 @@ export interface StrangersOptions {
   readonly state: State;
   readonly client: WoodpeckerClient;
   readonly clock: Clock;
-  /** Begins a round. */
+  /** Starts a round. */
   readonly onDue: () => void;
 }
 
-/** Repos that appear together are asked for together. */
+/** Repos that appear together are requested together. */
 const firstPauseMs = 2_000;
 const longestPauseMs = 600_000;
 const mostAtOnce = 50;

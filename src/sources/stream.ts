@@ -1,9 +1,9 @@
 /**
- * The fast lane: what Woodpecker's event stream tells, taken in as it comes.
+ * The events of Woodpecker's stream, stored as they arrive.
  *
- * Messages come unordered and may be stale: the merge decides, never arrival. Nothing that happened while nobody
- * listened comes again: whoever is told by `onStanding` reads what was missed over REST. Guarantees: it connects again,
- * with growing, jittered pauses, until it is aborted.
+ * Messages may be unordered or stale: the merge of records decides, not the order of arrival. The server does not repeat
+ * what it sent while nobody listened: after `onStanding`, it must be read over REST. Guarantees: reconnects, after growing,
+ * jittered pauses, until it is aborted.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -23,12 +23,12 @@ import { toEventResult } from './store-page.ts';
 export interface EventStream {
   /** Runs until aborted, then rejects with the signal's reason. */
   run(signal: AbortSignal): Promise<never>;
-  /** Connects anew, because a connection hears only of the repos that there were when it was made. */
+  /** Reconnects: a connection shows only the repos that existed when it was opened. */
   reconnect(): void;
   readonly isConnected: boolean;
-  /** What is wrong for long already, as it was logged; `null` where nothing is. */
+  /** A problem that has lasted for long, as logged; `null`: there is none. */
   readonly trouble: string | null;
-  /** Whether the connection that stands has told of this unfinished pipeline. */
+  /** Whether the current connection has reported this unfinished pipeline. */
   hasToldOf(repoId: number, number: number): boolean;
 }
 
@@ -38,11 +38,11 @@ export interface StreamOptions extends SourceDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly onConnected: (isConnected: boolean) => void;
-  /** Unix milliseconds at which Woodpecker last said that the token is valid. */
+  /** When Woodpecker last accepted the token, in Unix milliseconds. */
   readonly tokenValidAt: () => number;
-  /** The subscription is sure to stand: what happened before must be read over REST. */
+  /** Called when the subscription certainly works. Earlier events must be read over REST. */
   readonly onStanding: () => void;
-  /** Called once for each unknown repo that the stream names. `id`: Woodpecker's. */
+  /** Called once for each unknown repo in the stream. `id`: Woodpecker's. */
   readonly onUnknownRepo: (id: number) => void;
   readonly random?: () => number;
 }
@@ -50,14 +50,14 @@ export interface StreamOptions extends SourceDependencies {
 const standsAfterMs = 1_000;
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
-/** One that stood for so long was a good connection: the next pause is short again. */
+/** After a connection that lasted this long, the next pause is short again. */
 const goodAfterMs = 60_000;
-/** Lost at every restart of the server and many a proxy's time-out: worth a warning only where it lasts so long. */
+/** Restarts of the server and time-outs of proxies end connections: only a longer outage deserves a warning. */
 const troubledAfterMs = 5 * 60_000;
 const trouble =
   'Event stream does not stand, so ends show only once reconciled: see that nothing before Woodpecker buffers or cuts /api/stream/events';
 const mostRemembered = 10_000;
-/** An open stream outlives its token, so the token is checked beside it if nothing else does. */
+/** An open stream outlives its token, so the token is checked this often if no other request does. */
 const tokenCheckMs = 10 * 60_000;
 
 export function createEventStream(options: StreamOptions): EventStream {
@@ -73,7 +73,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     random = Math.random,
   } = options;
   let isConnected = false;
-  /** Since when, in Unix milliseconds, no connection has stood though Woodpecker answers; `null` while one stands. */
+  /** Start of the stream's outage while Woodpecker is up, in Unix milliseconds; `null` if connected. */
   let wantingSince: number | null = clock.now();
   let isTroubled = false;
   let connection = new AbortController();
@@ -92,7 +92,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     isTroubled = false;
   };
   const noteEnd = (isAtFault: boolean, reason: string): void => {
-    // Where Woodpecker does not answer at all, or the store fails, those who watch over them tell so.
+    // If Woodpecker is down or the store fails, their health checks log it.
     if (!isAtFault) wantingSince = null;
     else if (wantingSince === null) wantingSince = clock.now();
     else if (!isTroubled && clock.now() - wantingSince >= troubledAfterMs) {
@@ -101,14 +101,14 @@ export function createEventStream(options: StreamOptions): EventStream {
     }
   };
 
-  /** The stream names every public repo of the server; ours are those that a list has shown. */
+  /** The stream contains every public repo of the server; ours are the ones that a list contains. */
   const isOurs = (wireRepo: WireEvent['repo']): boolean => {
     const { id, full_name: name } = wireRepo;
     if (!id || !isWatched(ingest.mode.policy, name)) return false;
     const known = ingest.state.repoById(id);
-    // One that is gone comes back with a listing alone: its last pipelines may end after it was made inactive.
+    // Only a list brings a repo back: its last pipelines may end after its deactivation.
     if (known) return !known.isGone;
-    // One that we may only read is in no list: looking for it once is enough.
+    // A repo that we may only read is in no list: one request is enough.
     if (!lookedFor.has(id) && lookedFor.size < mostRemembered) {
       lookedFor.add(id);
       options.onUnknownRepo(id);
@@ -124,7 +124,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     refuseReplaced(ingest.state, [wireRepo]);
     const receivedAt = nowSeconds(clock);
     const result = await ingest.submit<EventResult>(async (uow) => {
-      // Messages may arrive late: the repo's name is as old as the pipeline's update, not as new as the message.
+      // Messages may be late: the repo's name is as old as the pipeline's update.
       const updatedAt = wire.updated || wire.updated_at;
       const repo = await uow.repoOf(toRepoFacts(wireRepo, updatedAt - ingest.state.clockAhead));
       return toEventResult(await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live'));
@@ -141,7 +141,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     else if (item.kind === 'unreadable') onEvent('stream', 'rejected');
   };
 
-  /** Rejects when aborted, or once Woodpecker refuses the token. */
+  /** Rejects when aborted, or if Woodpecker refuses the token. */
   const watchToken = async (signal: AbortSignal): Promise<never> => {
     for (;;) {
       await clock.sleep(Math.max(options.tokenValidAt() + tokenCheckMs - clock.now(), 1_000), signal);
@@ -152,9 +152,9 @@ export function createEventStream(options: StreamOptions): EventStream {
     }
   };
 
-  /** Listens until the connection ends, one way or the other. */
+  /** Listens until the connection ends. */
   const listen = async (signal: AbortSignal, onAnswer: () => void): Promise<void> => {
-    // A bad token gets 200 and silence there: only this call tells.
+    // To a bad token the stream answers 200 and stays silent: only this request shows it.
     await client.user(signal);
     onAnswer();
     watchToken(signal).catch((error) => connection.abort(error));

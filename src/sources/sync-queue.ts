@@ -1,6 +1,6 @@
 /**
- * The backlog: repos that are not up to date, since they are new or could not be read. They are brought up to date in the
- * background; one that fails is tried again after a pause that doubles with each time, up to ten minutes.
+ * The backlog: repos that must be read, since they are new or could not be read before. They are read in the background. A
+ * repo that fails is tried again after a pause that doubles each time, up to ten minutes.
  */
 
 import type { Repo } from '../core/repo.ts';
@@ -17,7 +17,7 @@ export interface Backlog {
   readonly size: number;
   noteSuccess(repo: Repo): void;
   noteFailure(repo: Repo, error: unknown): void;
-  /** Brings up to date what is due, again and again, but not while `isBusy`; rejects when aborted. */
+  /** Keeps reading repos that are due, but not while `isBusy`; rejects when aborted. */
   work(isBusy: () => boolean, signal: AbortSignal): Promise<never>;
 }
 

@@ -1,10 +1,9 @@
 /**
- * Brings one repo's record up to the present, and keeps track of how far it is known without a gap.
+ * Reads a repo's list until it is known without a gap: the first time down to the horizon, later to the watermark.
  *
- * The first time it reaches back to the horizon, later to the watermark. Guarantees: what it finds is stored page by
- * page but shown and credited only when the gap is closed, in one transaction; the watermark moves only then; a scan
- * that was cut off goes on below the ground it has covered. One that ended less than an hour before the last scan is
- * read again, since ends can change.
+ * Guarantees: pages are stored at once, but their pipelines are pending until the gap is closed; then they are shown and
+ * counted in one transaction, and the watermark moves. A scan that was cut off continues below the rows that it has covered.
+ * Pipelines that ended less than an hour before the last scan are read again, since their ends can change.
  */
 
 import { isInFuture } from '../core/clock-skew.ts';
@@ -18,7 +17,7 @@ import { pipelinePages } from './list-pipelines.ts';
 import { addCounts, type Counts, type Intake, noCounts, storePage } from './store-page.ts';
 import { type AskableRepo, askableRepo } from './watched-repos.ts';
 
-/** Closes the gap between what is known of the repo and now. */
+/** Reads what happened in the repo since the last scan. */
 export type CatchUp = (repoKey: number, source: Source, signal: AbortSignal) => Promise<Counts>;
 
 export interface CatchUpOptions {
@@ -37,13 +36,13 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     await fixHorizon(repoKey, startedAt);
     const { watermark, scannedAt, covered: earlier } = repoAt(repoKey).scan;
     const isFirst = watermark === null;
-    // If our clock was ahead at the last scan, all that it read has times that are ahead: it is read again.
+    // If our clock was ahead at the last scan, its rows have wrong times and are read again.
     const wasAhead = isInFuture(scannedAt ?? 0, startedAt);
     const floor = wasAhead ? 0 : await floorOf(repoKey, watermark, scannedAt);
     const horizon = repoAt(repoKey).horizon ?? 0;
-    // If nothing is known yet, or nothing since the horizon, only the horizon says where to stop.
+    // Without a watermark, the scan stops at the horizon.
     const isBounded = horizon > 0 && (!watermark || wasAhead);
-    /** By Woodpecker's clock, as its rows. */
+    /** The horizon by Woodpecker's clock, like the rows. */
     const horizonThere = horizon + ingest.state.clockAhead;
     const oldest = isBounded ? { after: horizonThere } : {};
 
@@ -54,7 +53,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     const onEndless = () => {
       isWhole = false;
     };
-    /** Reads down to `until`: the floor, or the ground that an earlier scan has covered. */
+    /** Reads down to `until`: the floor, or the rows that an earlier scan has covered. */
     const read = async (query: { before?: number }, until: number): Promise<void> => {
       const { woodpeckerId } = repoAt(repoKey);
       const pages = pipelinePages(client, woodpeckerId, { ...oldest, ...query }, signal, onEndless);
@@ -77,7 +76,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
       counts = addCounts(counts, await findLastOutcomes(intake, repoKey, source, signal));
     }
 
-    // Of a list that did not show its older rows, only what it has shown is known.
+    // If the list did not show its older rows, only the rows that it showed are known.
     const knownFrom = isWhole
       ? horizon
       : Math.max(horizon, (lowest?.fromCreatedAt ?? horizonThere) - ingest.state.clockAhead);
@@ -108,14 +107,14 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     return counts;
   };
 
-  /** The number above which all must be read: what lies below is known, and has been settled for an hour. */
+  /** Pipelines above this number must be read; the others are known, and ended more than an hour before the last scan. */
   const floorOf = async (
     repoKey: number,
     watermark: number | null,
     scannedAt: number | null,
   ): Promise<number> => {
     if (watermark === null || scannedAt === null) return 0;
-    // Rows keep the time of their last write by Woodpecker's clock.
+    // Stored rows have the time of their last write by Woodpecker's clock.
     const since = scannedAt + ingest.state.clockAhead - settledAfterSeconds;
     const unsettled = await ingest.read(({ pipelines }) => pipelines.lowestUpdatedSince(repoKey, since));
     return Math.min(watermark, unsettled === null ? watermark : unsettled - 1);
@@ -124,7 +123,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
   const fixHorizon = async (repoKey: number, now: number): Promise<void> => {
     const { woodpeckerId, horizon, scan } = repoAt(repoKey);
     const isMissing = horizon === null && scan.watermark === null;
-    // One that lies ahead was fixed by a clock that was wrong: nothing would ever be credited.
+    // A horizon in the future comes from a wrong clock: nothing would ever count.
     if (!isMissing && !isInFuture(horizon ?? 0, now)) return;
     await ingest.submit(async (uow) => {
       const repo = uow.repoById(woodpeckerId);
@@ -140,7 +139,7 @@ async function isNoneHeld(uow: UnitOfWork, repoKey: number): Promise<boolean> {
   return true;
 }
 
-/** The ground from the highest number down to the lowest row so far. */
+/** The covered range: from the highest number down to the lowest row so far. */
 function lowerGround(
   ground: CoveredGround | null,
   rows: readonly WirePipeline[],

@@ -1,6 +1,6 @@
 /**
- * Visits of repos that no list shows with their newest pipelines. Guarantees: a full turn over them takes at most an hour,
- * whatever their number, if rounds come at intervals; rounds that come sooner visit fewer.
+ * Visits repos that are in no list with their newest pipelines, in turn. Guarantees: at regular rounds, a full turn takes at
+ * most an hour, whatever the number of repos; extra rounds visit fewer.
  */
 
 import { isInFuture } from '../core/clock-skew.ts';
@@ -12,9 +12,9 @@ import type { Presence } from './repo-lifecycle.ts';
 import { type AskableRepo, eachWatchedRepo } from './watched-repos.ts';
 
 export interface VisitsInTurn {
-  /** `isListed`: whether a list shows the repo with its newest pipeline. */
+  /** `isListed`: whether a list contains the repo with its newest pipeline. */
   round(isAdmin: boolean, isListed: (woodpeckerId: number) => boolean, signal: AbortSignal): Promise<void>;
-  /** Whether an administrator's token has repos left to ask for by themselves. */
+  /** Whether an administrator's token has repos left to request once. */
   readonly isIntroducing: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface VisitsInTurnOptions {
   readonly ingest: Ingest;
   readonly clock: Clock;
   readonly presence: Presence;
-  /** 0: rounds come too seldom to visit all repos within an hour. */
+  /** 0: rounds are too rare to visit all repos within an hour. */
   readonly intervalSeconds: number;
   readonly visit: (repo: Repo, signal: AbortSignal) => Promise<void>;
 }
@@ -34,16 +34,16 @@ const fewestRequests = 3;
 
 export function createVisitsInTurn(options: VisitsInTurnOptions): VisitsInTurn {
   const { ingest, clock, presence, intervalSeconds, visit } = options;
-  /** When a repo was last visited, in Unix seconds: one that cannot be read must not keep others waiting. */
+  /** When a repo was last visited, in Unix seconds. An unreadable repo must not delay others. */
   const visitedAt = new Map<number, number>();
-  /** Keys of the repos that an administrator's token has asked for by themselves. */
+  /** Keys of the repos that an administrator's token has requested. */
   const introduced = new Set<number>();
   let isIntroducing = false;
   let lastRoundAt: number | null = null;
-  /** The most repos without a list since the turn began: those that a list comes to show meanwhile slow down no other. */
+  /** Most unlisted repos since the turn began, so that a shrinking number does not slow down the turn. */
   let turn = { beganAt: 0, size: 0 };
 
-  /** The part of a turn that has passed since the last round. */
+  /** Share of a turn that has passed since the last round. */
   const partPassed = (now: number): number => {
     if (intervalSeconds === 0) return 0;
     const elapsed = lastRoundAt === null || lastRoundAt > now ? intervalSeconds : now - lastRoundAt;
@@ -57,8 +57,8 @@ export function createVisitsInTurn(options: VisitsInTurnOptions): VisitsInTurn {
   };
 
   /**
-   * Asks for a repo by itself, once: Woodpecker then gives the user a permission row for it, if the forge lets the user
-   * see it, and the user's list and the stream show it from then on.
+   * Requests a repo once: if the forge lets the user see it, Woodpecker then makes a permission row, and the user's list and
+   * the stream contain the repo from then on.
    */
   const introduce = async (repo: AskableRepo, signal: AbortSignal): Promise<void> => {
     if (introduced.has(repo.key)) return;
@@ -66,7 +66,7 @@ export function createVisitsInTurn(options: VisitsInTurnOptions): VisitsInTurn {
     await presence.ask(repo, signal);
   };
 
-  /** The `count` that were visited or scanned longest ago. */
+  /** The `count` repos whose last visit or scan is the oldest. */
   const leastRecent = (repos: readonly AskableRepo[], count: number, now: number): AskableRepo[] => {
     const dated = repos.map((repo) => {
       const scannedAt = repo.scan.scannedAt ?? 0;

@@ -1,9 +1,9 @@
 /**
  * Compares Woodpecker's clock with ours, by the date of its answers. A difference of more than a minute is stored, logged
- * and shown, and Woodpecker's times are corrected by it as they come in.
+ * and shown, and later times of Woodpecker are corrected by it.
  *
- * Guarantees: the correction is submitted before the answer that showed the difference is handed on, so the rows in that
- * answer are already corrected.
+ * Guarantees: the correction is submitted before the answer that showed the difference is returned, so it also applies to
+ * the rows of that answer.
  */
 
 import { correctionFor, measureSkew, startOf2015 } from '../core/clock-skew.ts';
@@ -13,12 +13,12 @@ import type { DatedAnswer } from '../woodpecker/client.ts';
 
 export interface ClockWatch {
   note(answer: DatedAnswer): void;
-  /** What is wrong and what to do, as it was logged; null if the clocks agree. */
+  /** The problem and its remedy, as logged; `null` if the clocks agree. */
   readonly trouble: string | null;
 }
 
 export function createClockWatch(ingest: Ingest, log: Log): ClockWatch {
-  /** What was last submitted, or is stored. */
+  /** The correction that was last submitted, or is stored. */
   let applied = ingest.state.clockAhead;
   let logged = 0;
 

@@ -1,4 +1,4 @@
-/** Repos that Woodpecker can be asked for: those whose id it has told. */
+/** Repos that can be requested from Woodpecker: their ids are known. */
 
 import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
@@ -8,19 +8,19 @@ import { createBreath } from '../util/clock.ts';
 
 export type AskableRepo = Repo & { readonly woodpeckerId: number };
 
-/** The repo as it is known now. Throws where Woodpecker does not know it. */
+/** The repo's current state. Throws if its id is unknown. */
 export function askableRepo(state: State, key: number): AskableRepo {
   const repo = state.repos.get(key);
   if (!repo || !isAskable(repo)) throw new Error(`Repo ${key} is not known to Woodpecker`);
   return repo;
 }
 
-/** Those that the policy watches and Woodpecker still has, as far as is known. */
+/** The repos that the policy watches and Woodpecker still has, as far as is known. */
 export function watchedRepos(ingest: Pick<Ingest, 'state' | 'mode'>): AskableRepo[] {
   return [...ingest.state.repos.values()].filter((repo) => isWatchedRepo(ingest, repo));
 }
 
-/** The same for long lists of repos, which give way to the event loop. */
+/** The same for long lists of repos; yields to the event loop. */
 export async function* eachWatchedRepo(ingest: Pick<Ingest, 'state' | 'mode'>): AsyncGenerator<AskableRepo> {
   const breathe = createBreath();
   for (const repo of ingest.state.repos.values()) {

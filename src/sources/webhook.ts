@@ -1,9 +1,8 @@
 /**
- * Webhooks, after they were authenticated and parsed as JSON: told apart by their shape, checked, and taken in.
+ * Webhooks, after authentication and parsing: finds out their shape, checks them, and stores them.
  *
- * Where Woodpecker can be asked, a body is a hint: that this repo and number is worth asking for is committed, and
- * nothing else in it is believed. Where it cannot, the body is all there is, and counts as far as it tells an end.
- * Guarantees: an answer is given only once what it says is durable.
+ * With a Woodpecker URL, a body is only a hint to read this pipeline, and nothing else in it is believed. Without one, the
+ * body is all that is known, and counts if it reports an end. Guarantees: answers come after the commit.
  */
 
 import type { z } from 'zod';
@@ -19,7 +18,7 @@ import { timesAhead, timesOf } from '../woodpecker/pipeline-times.ts';
 import { repoIdInLink, StepReport, WireBuild, WireEvent } from '../woodpecker/wire.ts';
 import type { EventResult, SourceDependencies } from './event-labels.ts';
 
-/** The bodies that are read, each told by its shape. */
+/** The accepted bodies, by shape. */
 export const webhookBodies = { event: WireEvent, build: WireBuild, report: StepReport };
 
 export type WebhookAnswer =
@@ -31,17 +30,17 @@ export type WebhookAnswer =
     }
   | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };
 
-/** What a body says, whichever shape it has. */
+/** The content of a body of any shape. */
 interface Message {
   readonly repo: RepoFacts;
   readonly number: number;
-  /** `null`: says nothing that can be believed of the end. */
+  /** `null`: its status cannot be believed. */
   readonly record: PipelineRecord | null;
   readonly errors: readonly FieldError[];
 }
 
 export interface Webhook {
-  /** Takes in a parsed body. Rejects with `StoreUnavailable`; nothing was then taken in. */
+  /** Stores a parsed body. Rejects with `StoreUnavailable`; nothing is then stored. */
   receive(body: unknown): Promise<WebhookAnswer>;
 }
 
@@ -94,7 +93,7 @@ async function takeHint(
   return { kind: 'accepted', result: 'following' };
 }
 
-/** The id in a body may be another server's: it is believed only where it does not contradict the name. */
+/** The id in a body may be of another server: it is believed only if it does not contradict the name. */
 function hintedRepo(uow: UnitOfWork, facts: RepoFacts): Repo | null {
   const byId = facts.woodpeckerId === null ? null : uow.repoById(facts.woodpeckerId);
   if (byId && nameKey(byId.fullName) === nameKey(facts.fullName)) return byId;
@@ -121,7 +120,7 @@ type ReadResult =
 const noShape =
   'Expected an event {"repo": {…}, "pipeline": {…}}, a build {"repo": {…}, "build": {…}} or a report {"repo": "owner/name", "number": …}';
 
-/** By hand, since a schema would copy a body only to say what it resembles. */
+/** By hand, since a schema would copy the body only to find out its shape. */
 function shapeOf(body: unknown): 'event' | 'build' | 'report' | null {
   if (!isObject(body)) return null;
   if (isObject(body['pipeline'])) return 'event';
