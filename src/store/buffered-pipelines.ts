@@ -1,14 +1,13 @@
 /**
- * Pipelines written once in a transaction, however often they change in it: a deployment is put, and what it has added to
- * the ledger is known only when its series is folded. Reads see what was put; those that look through the table have it
- * written first.
+ * Writes each pipeline once per transaction, however often it changes: a deployment is put first, and its part in the ledger
+ * is known only after its series was computed. Reads see unwritten pipelines; reads of many rows write them first.
  */
 
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { PipelineTable } from './store.ts';
 
 export interface BufferedPipelines extends PipelineTable {
-  /** Writes what is left to write. */
+  /** Writes the unwritten pipelines. */
   flush(): Promise<void>;
 }
 
@@ -19,7 +18,7 @@ export function createBufferedPipelines(table: PipelineTable): BufferedPipelines
     for (const pipeline of unwritten.values()) await table.put(pipeline);
     unwritten.clear();
   };
-  /** The same read, of a table that is up to date. */
+  /** The same read, after writing the unwritten pipelines. */
   const upToDate =
     <A extends unknown[], T>(read: (...args: A) => Promise<T>) =>
     async (...args: A): Promise<T> => {

@@ -1,9 +1,9 @@
-/** Brings what the log holds into the database file: https://www.sqlite.org/pragma.html#pragma_wal_checkpoint */
+/** Copies the log into the database file: https://www.sqlite.org/pragma.html#pragma_wal_checkpoint */
 
 import type { DatabaseSync } from 'node:sqlite';
 
 /**
- * Tells whether all of the log is in the database file then, on disk. Waits for readers as long as the connection waits
+ * Returns whether the database file on disk then contains all of the log. Waits for readers as long as the connection waits
  * for a lock.
  */
 export function checkpoint(database: DatabaseSync): boolean {

@@ -1,4 +1,4 @@
-/** The place of a database, as it can be seen before the file is opened: whether there can be one, and who may write it. */
+/** Checks the path of a database before the file is opened: whether a database can exist there, and who may write it. */
 
 import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -6,12 +6,12 @@ import { mayMakeFolder, NoPlaceForFolder } from '../util/folder.ts';
 import { isLost } from './sqlite-errors.ts';
 import { StoreUnusable } from './store.ts';
 
-/** The database, what SQLite keeps beside it, and the same of the lock. */
+/** The database, the lock, and SQLite's files beside both. */
 const fileSuffixes = ['', '-wal', '-shm', '.lock', '.lock-journal'];
 
 /**
- * Whether this process may make a database at the path, by what can be seen without a try. Throws `StoreUnusable` where
- * nobody could.
+ * Whether this process may make a database at the path, as far as can be seen without trying. Throws `StoreUnusable` if
+ * nobody can.
  */
 export function mayMakeDatabase(path: string): boolean {
   try {
@@ -22,15 +22,15 @@ export function mayMakeDatabase(path: string): boolean {
   }
 }
 
-/** What a process must be given before it can write a database. */
+/** The right that a process needs to write a database. */
 export interface Denied {
   readonly needs: string;
   readonly cause: unknown;
 }
 
 /**
- * What keeps this process from writing the database that is at the path, by what can be seen without a try; `null`:
- * nothing. SQLite itself opens for reading what it may not write, and takes no lock on it then.
+ * Why this process cannot write the database at the path, as far as can be seen without trying; `null`: it can. SQLite
+ * would open an unwritable file for reading, and take no lock on it.
  */
 export function findDenied(path: string): Denied | null {
   const file = realpathSync(path);
@@ -66,19 +66,19 @@ function thisUser(): string {
   return uid === undefined ? 'this user' : `this user (uid ${uid})`;
 }
 
-/** Before anything is opened: a pipe would never answer, and beside a device nothing is to be made. */
+/** Before anything is opened: a pipe would block for ever, and no file must be made beside a device. */
 export function refuseNoFile(path: string): void {
   const kind = kindAt(path);
   if (kind !== null) throw new StoreUnusable(`There can be no database "${path}": ${kind} is there`);
 }
 
-/** What is at the path other than a file; `null`: a file, nothing, or what cannot be looked at. */
+/** The kind of thing at the path; `null`: a file, nothing, or unknown. */
 function kindAt(path: string): string | null {
   let stat: Stats;
   try {
     stat = statSync(path);
   } catch (error) {
-    // Opening it will tell more.
+    // Opening it will give the error.
     if (!isLost(error)) return null;
     return lstatSync(path, { throwIfNoEntry: false }) ? 'a link that leads nowhere' : null;
   }

@@ -1,12 +1,12 @@
 /**
- * Notices what other programs do to the files of an open database.
+ * Notices changes that other programs make to the files of an open database.
  *
- * SQLite goes on with the files that it has opened. If somebody removes the log, commits go into a file without a name,
- * and end with the process: they must not be acknowledged. Nor does SQLite see that somebody else wrote into a file, as
- * `cp backup.db dora.db` does. A look costs some ten microseconds, beside the hundreds of a commit.
+ * SQLite keeps using the files that it has opened. If somebody removes the log, commits go into a nameless file and are lost
+ * with the process: they must not be acknowledged. Nor does SQLite notice that another program, such as `cp backup.db
+ * dora.db`, has written into a file. A check takes some ten microseconds, a commit hundreds.
  *
- * What a correct file looks like is in the head of the index, https://www.sqlite.org/walformat.html#walidxfmt: every
- * connection keeps it up to date, so that other programs may read, write and checkpoint through SQLite.
+ * The header of the index says what the files must look like, https://www.sqlite.org/walformat.html#walidxfmt. All
+ * connections keep it up to date, so other programs may read, write and checkpoint through SQLite.
  */
 
 import { closeSync, openSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
@@ -18,19 +18,19 @@ const [logHeadBytes, frameHeadBytes] = [32, 24];
 
 export interface FileFault {
   readonly what: string;
-  /** Whether the files that this process has open still hold all that was committed. */
+  /** Whether the files that this process has open still contain all commits. */
   readonly isWhole: boolean;
 }
 
 export interface FileWatch {
-  /** What has happened to the files, so that nothing may be committed; `null`: nothing. */
+  /** A change to the files that forbids commits; `null`: there was none. */
   fault(): FileFault | null;
-  /** Takes the files as they are after a commit. Tells whether a restart will find what was committed. */
+  /** Checks the files after a commit. Returns whether a restart will find the commit. */
   noteCommit(): boolean;
   close(): void;
 }
 
-/** Watches a database that is open for writing, in WAL mode: all its files exist. To be closed after the database. */
+/** Watches a database that is open for writing, in WAL mode: all its files exist. Close it after the database. */
 export function watchFiles(path: string): FileWatch {
   const place = realpathSync(path);
   const parts = { database: path, log: `${place}-wal`, index: `${place}-shm`, lock: lockPathOf(path) };
@@ -40,9 +40,9 @@ export function watchFiles(path: string): FileWatch {
     index: identityOf(look(parts.index)),
     lock: identityOf(look(parts.lock)),
   };
-  // Kept open: to close it would release the locks that SQLite has on it in this process.
+  // It stays open, since closing it would release SQLite's locks in this process.
   const indexFile = openSync(parts.index, 'r');
-  /** What the log holds, how much of it was brought into the database, and how much of it somebody began to bring. */
+  /** Length of the log, how much of it was copied into the database, and how much somebody has begun to copy. */
   const readIndex = (): Buffer => {
     const head = Buffer.alloc(indexHeadBytes);
     readSync(indexFile, head, 0, indexHeadBytes, 0);
@@ -60,7 +60,7 @@ export function watchFiles(path: string): FileWatch {
       if (!database || identityOf(database) !== opened.database) return gone('Database', path);
       if (!log || identityOf(log) !== opened.log) return gone('Log', parts.log);
       if (identityOf(index) !== opened.index) return gone('Index', parts.index);
-      // Without a lock file no other exporter starts, since this one has the database open.
+      // Even without the lock file no other exporter starts, since this one has the database open.
       if (lock && identityOf(lock) !== opened.lock) {
         const what = `Lock "${parts.lock}" was replaced, so that another exporter may have started`;
         return { what, isWhole: true };
@@ -69,7 +69,7 @@ export function watchFiles(path: string): FileWatch {
       if (links) return { what: `Database "${path}" cannot be used: ${links}`, isWhole: true };
       const state = readIndex();
       if (log.size < logBytes(state)) return { what: `Log "${parts.log}" was cut`, isWhole: false };
-      // SQLite writes into the database only what the log holds, and notes in the index how far it got.
+      // SQLite writes only the log's content into the database, and notes its progress in the index.
       if (database.mtimeMs !== written.at && state.equals(written.index)) {
         return { what: `Database "${path}" was written by another program than SQLite`, isWhole: false };
       }
@@ -90,7 +90,7 @@ export const watchNothing: FileWatch = {
   close: () => undefined,
 };
 
-/** Watches nothing but that the path still leads to the file that it led to. */
+/** Watches only whether the path still leads to the same file. */
 export function watchPlace(path: string): FileWatch {
   const opened = identityOf(look(path));
   return {
@@ -102,13 +102,13 @@ export function watchPlace(path: string): FileWatch {
   };
 }
 
-/** How long the log must be at least, by the head of the index; its numbers are in the order of the machine. */
+/** Least length of the log, by the header of the index, whose numbers have the machine's byte order. */
 function logBytes(index: Buffer): number {
   const isLittle = endianness() === 'LE';
   const pageSize = isLittle ? index.readUInt16LE(14) : index.readUInt16BE(14);
   const frames = isLittle ? index.readUInt32LE(16) : index.readUInt32BE(16);
   if (frames === 0) return 0;
-  // 65,536 does not fit: it is written as 1.
+  // 65,536 does not fit and is written as 1.
   return logHeadBytes + frames * (frameHeadBytes + (pageSize === 1 ? 65_536 : pageSize));
 }
 
@@ -116,7 +116,7 @@ function look(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }
 
-/** Which file it is; `null`: none. */
+/** Identity of the file; `null`: there is none. */
 function identityOf(stats: Stats | undefined): string | null {
   return stats ? `${stats.dev}/${stats.ino}` : null;
 }

@@ -1,4 +1,4 @@
-/** Brings a database to the present version of its schema: the SQL files beside this one, each applied once, in order. */
+/** Migrates a database to the current schema: applies each SQL file in `migrations` once, in order. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
@@ -23,7 +23,7 @@ export function refuseForeign(database: DatabaseSync): void {
   }
 }
 
-/** Throws `StoreUnusable` for a database that would have to be brought up to date first. */
+/** Throws `StoreUnusable` for a database that must be migrated first. */
 export function refuseOlder(database: DatabaseSync): void {
   const version = pragma(database, 'user_version');
   const newest = migrations().length;
@@ -33,7 +33,7 @@ export function refuseOlder(database: DatabaseSync): void {
   );
 }
 
-/** Applies what is missing, each migration in a transaction of its own. Refuses what `refuseForeign` does. */
+/** Applies the missing migrations, each in a transaction of its own. Throws as `refuseForeign` does. */
 export function migrate(database: DatabaseSync): void {
   refuseForeign(database);
   const version = pragma(database, 'user_version');

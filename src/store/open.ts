@@ -1,9 +1,9 @@
-/** Which store a path means. */
+/** Opens the store that a path names. */
 
 import { openMemoryStore, openSqliteStore } from './sqlite.ts';
 import type { Store } from './store.ts';
 
-/** `:memory:` keeps nothing; all else is an SQLite file, created with its folder if it is missing. */
+/** `:memory:` is lost with the process; another path is an SQLite file, created with its folder if it is missing. */
 export function openStore(path: string): Store {
   return path === ':memory:' ? openMemoryStore() : openSqliteStore(path);
 }

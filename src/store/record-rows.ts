@@ -5,7 +5,7 @@ import type { TierReport } from '../core/tier-report.ts';
 import type { Step, Workflow } from '../core/workflow.ts';
 import { numberOrNull, type SqlRow, type SqlValue, textOrNull } from './sql-values.ts';
 
-/** The column of each field of a record: none may be left out, or be there without a field. */
+/** The column of each field of a record, without exception. */
 const columns = {
   number: 'number',
   id: 'id',
@@ -80,7 +80,7 @@ function toSqlValue(value: string | number | boolean | null): SqlValue {
   return typeof value === 'boolean' ? Number(value) : value;
 }
 
-/** As JSON, without the names of the fields: steps take most of a row. */
+/** As JSON without field names, since steps take most of a row. */
 function fromWorkflows(workflows: readonly Workflow[]): string | null {
   if (workflows.length === 0) return null;
   return JSON.stringify(

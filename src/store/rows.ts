@@ -1,4 +1,4 @@
-/** Between the core's values and SQLite's rows; knows every column, decides nothing. */
+/** Converts between the core's values and SQLite's rows. */
 
 import type { Classification, IgnoreReason, InTier } from '../core/classification.ts';
 import type { Change, CommitRange } from '../core/commit-range.ts';
@@ -63,7 +63,7 @@ export const deploymentRowColumns = [
   'is_held',
 ] as const;
 
-/** A row for each tier that the pipeline is a deployment in, or is unread in: then without an outcome. */
+/** A row for each tier in which the pipeline is a deployment, or unread; an unread one has no outcome. */
 export function fromDeployments({
   repo,
   record,
@@ -98,7 +98,7 @@ export function fromDeployments({
   });
 }
 
-/** What is stored of a pipeline beside its own row. */
+/** Rows of a pipeline in other tables. */
 export interface BesidePipeline {
   /** Its rows of `deployments` with an outcome. */
   readonly deployments: readonly SqlRow[];
@@ -134,7 +134,7 @@ export function toVerdict(
   };
 }
 
-/** The commit that an id stands for, as an SQL expression; `id` and `repo` are such, too. */
+/** The commit of an id, as an SQL expression; `id` and `repo` are SQL expressions, too. */
 export function commitOf(id: string, repo: string): string {
   return `COALESCE((SELECT commit_id FROM commit_ids WHERE commit_ids.repo = ${repo} AND told = ${id}), ${id})`;
 }
@@ -144,7 +144,7 @@ export function idsOfCommit(repo: string, commit: string): string {
   return `SELECT ${commit} UNION ALL SELECT told FROM commit_ids WHERE commit_ids.repo = ${repo} AND commit_id = ${commit}`;
 }
 
-/** The ends of a change, by the names that `toChanges` takes. */
+/** Base and head of a change, by the names that `toChanges` reads. */
 export const changeEnds = [
   `${commitOf('changes.base', 'changes.repo')} AS change_base`,
   `${commitOf('changes.head', 'changes.repo')} AS change_head`,
@@ -153,10 +153,10 @@ export const changeEnds = [
 /** A whole change. */
 export const changeColumns = `${changeEnds}, changes.commits AS change_commits`;
 
-/** All columns of `pipelines` that `toPipeline` takes. */
+/** All columns of `pipelines` that `toPipeline` reads. */
 export const storedColumns = `pipelines.*, ${commitOf('commit_sha', 'pipelines.repo')} AS commit_id`;
 
-/** Columns, in order, that `toTieredDeployment` takes before those of the change. */
+/** Columns that `toTieredDeployment` reads, in order, before the columns of the change. */
 export const deploymentColumns = [
   'deployments.repo',
   'deployments.tier',
@@ -208,7 +208,7 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
 const mostShared = 10_000;
 const sharedTexts = new Map<string, string>();
 
-/** One string for all that are equal: deployments have few branches, and there may be a million of them. */
+/** One string for all equal ones: a million deployments may have few branches. */
 function shared(value: SqlValue | undefined): string | null {
   if (typeof value !== 'string') return null;
   const known = sharedTexts.get(value);
@@ -224,11 +224,11 @@ function toReverts(value: SqlValue | undefined): readonly string[] {
   return typeof value === 'string' ? value.split(' ') : noReverts;
 }
 
-/** The core's `lastToldAt`, as the index has it. */
+/** The core's `lastToldAt`, as in the index. */
 export const lastToldAt =
   'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0) - clock_ahead, started_at, created_at, 0)';
 
-/** `null`: the tier does not take it, or it is a deployment there. */
+/** `null`: the tier does not take the pipeline, or it is a deployment there. */
 export function toUncounted(row: SqlRow, tier: string): Uncounted | null {
   const [number, at] = [Number(row['number']), Number(row['at'])];
   const reason = textOrNull(row['reason']) as IgnoreReason | null;
@@ -269,7 +269,7 @@ export function toRepo(row: SqlRow): Repo {
   };
 }
 
-/** As JSON: commits as arrays, since there may be many. */
+/** As JSON, with commits as arrays, since there may be many. */
 export function fromRange(range: CommitRange | null): string | null {
   if (!range) return null;
   const added = range.added.map(({ id, committedAt, isMerge }) => [id, committedAt, Number(isMerge)]);

@@ -1,6 +1,6 @@
 /**
- * A database over the life of a store: opened anew once it can be written, and given up once what it holds cannot be
- * relied on any more.
+ * The database during the life of a store: reopens it when it becomes writable, and closes it for good when its files can no
+ * longer be trusted.
  */
 
 import type { DatabaseSync } from 'node:sqlite';
@@ -11,11 +11,11 @@ import type { Connection, View } from './sqlite-file.ts';
 import { StoreDamaged, StoreUnavailable, StoreUnusable } from './store.ts';
 
 export interface Session {
-  /** Begins a transaction on the connection that it returns. Throws `StoreUnavailable` if nothing may be written. */
+  /** Begins a transaction, and returns its connection. Throws `StoreUnavailable` if writing is impossible. */
   begin(): DatabaseSync;
-  /** Throws unless all of the transaction is where a restart finds it. */
+  /** Throws unless a restart will find the whole transaction. */
   commit(): void;
-  /** Ends a transaction that failed, and returns the cause in the words of `store.ts`. */
+  /** Ends a failed transaction, and returns the cause as an error of `store.ts`. */
   rollBack(cause: unknown): unknown;
   close(): void;
 }
@@ -24,9 +24,9 @@ export function createSession(first: Connection): Session {
   let connection = first;
   /** Why the database can only be read; `null`: it can be written. */
   let refusal: StoreUnavailable | null = null;
-  /** Why nothing is possible any more until the next start. */
+  /** Why nothing works until the next start. */
   let end: StoreUnavailable | null = null;
-  /** Faults of the files that were met: the log is saved once for each. */
+  /** Faults of the files so far: the log is saved once for each. */
   const met = new Map<string, StoreUnavailable>();
 
   const meet = (fault: FileFault): StoreUnavailable => {
@@ -36,7 +36,7 @@ export function createSession(first: Connection): Session {
     met.set(fault.what, error);
     return error;
   };
-  /** A database that could only be read may be writable by now. */
+  /** A read-only database may have become writable. */
   const tryToWrite = (view: View): void => {
     try {
       connection = view.reopen();
@@ -60,7 +60,7 @@ export function createSession(first: Connection): Session {
     commit() {
       connection.database.exec('COMMIT');
       if (connection.watch.noteCommit()) return;
-      // The commit took place, but perhaps in a file that no restart finds. What is sent again changes nothing.
+      // The commit succeeded, but perhaps in a file that no restart finds. Sending again changes nothing.
       end = meet({ what: 'A file of the database was removed during a commit', isWhole: true });
       throw end;
     },
@@ -69,7 +69,7 @@ export function createSession(first: Connection): Session {
       if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
       if (refusal && isReadOnlyRefusal(cause)) return refusal;
       const error = asStoreError(cause);
-      // A backup will replace the database: what was committed until then would be lost.
+      // A backup will replace the database, and commits until then would be lost.
       if (error instanceof StoreDamaged) end = error;
       return error;
     },
@@ -77,14 +77,14 @@ export function createSession(first: Connection): Session {
   };
 }
 
-/** Saves what can be saved, and says what to do. */
+/** Saves the log if possible, and says what to do. */
 function saveAndAdvise(database: DatabaseSync, { isWhole }: FileFault): string {
   return isWhole && saveLog(database)
     ? 'All that was acknowledged is in the database file: restart the exporter'
     : 'Some of what was acknowledged may be lost: restart the exporter, and if it does not start, restore a backup';
 }
 
-/** Brings all that was committed into the database file, as long as this process can still read the log. */
+/** Copies all commits into the database file, while this process can still read the log. */
 function saveLog(database: DatabaseSync): boolean {
   try {
     return checkpoint(database);

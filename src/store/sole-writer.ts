@@ -1,18 +1,18 @@
 /**
- * Keeps a database to one exporter, since each holds totals in memory and writes them over those of another.
+ * Allows one exporter per database: each keeps totals in memory, and would overwrite those of another.
  *
- * What has to be locked is the file itself: a lock file beside it can be removed, and each hard link has another place
- * beside it. SQLite gives a process two locks on a database in WAL mode. The exclusive one shuts out readers too
- * (`--check`, export, backup, an open `sqlite3`), so it cannot be kept. The shared one is held by everybody who has the
- * database open, so it does not tell an exporter from a reader. Hence three rules:
+ * A lock file alone is not enough: it can be removed, and each hard link of the database has its own. SQLite has two locks
+ * for a database in WAL mode. The exclusive one excludes readers too (`--check`, export, backup, an open `sqlite3`), so it
+ * cannot be kept. Everybody who has the database open has the shared one, so it does not tell exporters from readers. Hence
+ * three rules:
  *
- * - A database has one name. SQLite finds the log by the name of the database, so that a hard link, or a file that is
- *   mounted alone, has a log of its own: two logs on one database ruin it, at the same time or one after the other.
- * - `dora.db.lock` is locked for as long as the exporter lives. The system releases it with the process.
- * - Where that file is missing, somebody may have removed it while an exporter runs. Then nobody else may have the
- *   database open, which the exclusive lock on it tells; it is released at once.
+ * - A database has one name. SQLite finds the log by the name of the database, so a hard link, or a file mounted alone, has
+ *   its own log: two logs ruin a database, at the same time or one after the other.
+ * - The exporter locks `dora.db.lock` while it runs. The system releases the lock with the process.
+ * - If that file is missing, somebody may have removed it while an exporter runs. Then nobody else may have the database
+ *   open, which taking its exclusive lock proves; it is released at once.
  *
- * What happens to these files later is for `file-watch.ts` to notice.
+ * `file-watch.ts` notices later changes to these files.
  */
 
 import { closeSync, existsSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
@@ -31,20 +31,20 @@ export function refuseOtherNames(path: string): void {
   }
 }
 
-/** What is wrong with a database that has so many names; `null`: nothing. */
+/** The problem with a database that has this many names; `null`: none. */
 export function describeLinks(links: number): string | null {
   return links > 1
     ? `It has ${links} names (hard links), and each would have a log of its own: remove all names but one`
     : null;
 }
 
-/** Where the lock of a database is, whatever links lead to the database. */
+/** Path of a database's lock, also if the path of the database is a link. */
 export function lockPathOf(path: string): string {
   return `${existsSync(path) ? realpathSync(path) : path}.lock`;
 }
 
 /**
- * Keeps other exporters away until the result is closed. `database` is a connection to the file at the path. Throws
+ * Excludes other exporters until the result is closed. `database` is a connection to the file at the path. Throws
  * `StoreUnusable` if another exporter has the database, or may have it.
  */
 export function lockForOne(database: DatabaseSync, path: string): DatabaseSync {
@@ -52,7 +52,7 @@ export function lockForOne(database: DatabaseSync, path: string): DatabaseSync {
   return lockPlace(path);
 }
 
-/** As `lockForOne`, for a place where no database is. */
+/** As `lockForOne`, for a path without a database. */
 export function lockPlace(path: string): DatabaseSync {
   const lockPath = lockPathOf(path);
   createOwnFile(lockPath);
@@ -69,8 +69,8 @@ export function lockPlace(path: string): DatabaseSync {
 
 function refuseOpenElsewhere(database: DatabaseSync): void {
   const readSomething = database.prepare('SELECT COUNT(*) FROM sqlite_schema');
-  // In exclusive mode a connection takes the exclusive lock when it begins to write; but only if it has read before
-  // does it leave the index of the log to other processes.
+  // In exclusive mode a connection takes the exclusive lock when it begins to write. It leaves the index of the log to
+  // other processes only if it has read before.
   readSomething.get();
   database.exec('PRAGMA locking_mode = EXCLUSIVE');
   try {
@@ -86,7 +86,7 @@ function refuseOpenElsewhere(database: DatabaseSync): void {
   readSomething.get();
 }
 
-/** An empty file, which SQLite takes as a new database; an existing one is left as it is. */
+/** Makes an empty file, which SQLite takes as a new database; leaves an existing file unchanged. */
 export function createOwnFile(path: string): void {
   if (existsSync(path)) return;
   try {
@@ -97,7 +97,7 @@ export function createOwnFile(path: string): void {
   }
 }
 
-/** Of this process, as Linux tells them: https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html */
+/** Mounts of this process: https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html */
 function mountPoints(): readonly string[] {
   try {
     const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');

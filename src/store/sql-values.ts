@@ -1,4 +1,4 @@
-/** What SQLite's columns hold. */
+/** Values of SQLite's columns. */
 
 export type SqlValue = string | number | null;
 export type SqlRow = Record<string, SqlValue>;

@@ -1,16 +1,16 @@
-/** What SQLite's own errors mean to whoever uses the store. */
+/** From SQLite's errors to the errors of the store. */
 
 import { codeOf } from '../util/error-code.ts';
 import { StoreDamaged, StoreUnavailable } from './store.ts';
 
 /** Busy, locked, no memory, read-only, I/O, corrupt, full, cannot open, protocol: https://www.sqlite.org/rescode.html */
 const unavailableCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15]);
-/** Read-only, I/O, full: what a full disk and a read-only file system give, by SQLite's words and by the system's. */
+/** Errors of a full disk and of a read-only file system, of SQLite and of the system: read-only, I/O, full. */
 const unwritableCodes = new Set<unknown>([8, 10, 13, 'ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']);
 const lostCodes = new Set<unknown>(['ENOENT', 'ELOOP']);
 const deniedCodes = new Set<unknown>(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 
-/** SQLite's own faults mean that the store is unavailable; anything else, a value it refuses included, is the caller's. */
+/** SQLite's own faults make the store unavailable; other errors, such as a refused value, are the caller's. */
 export function asStoreError(cause: unknown): unknown {
   if (!isSqliteError(cause) || !unavailableCodes.has(cause.errcode & 0xff)) return cause;
   if (isDamage(cause)) {
@@ -33,7 +33,7 @@ export function isReadOnlyRefusal(error: unknown): boolean {
   return isSqliteError(error) && (error.errcode & 0xff) === 8;
 }
 
-/** The file cannot be written now, though this user may: it is worth another try. */
+/** The file cannot be written now, though this user has the right: another try may succeed. */
 export function isUnwritable(error: unknown): boolean {
   if (isDamage(error)) return false;
   return unwritableCodes.has(isSqliteError(error) ? error.errcode & 0xff : codeOf(error));
@@ -49,13 +49,13 @@ export function isDamage(error: unknown): boolean {
   return isSqliteError(error) && ((error.errcode & 0xff) === 11 || error.errcode === 522);
 }
 
-/** SQLITE_CANTOPEN is 14, SQLITE_READONLY 8: https://www.sqlite.org/rescode.html; or the system's own words for that. */
+/** SQLITE_CANTOPEN is 14, SQLITE_READONLY 8: https://www.sqlite.org/rescode.html; or the system's codes for these. */
 export function isNotToBeOpened(error: unknown): boolean {
   if (isSqliteError(error)) return [14, 8].includes(error.errcode & 0xff);
   return deniedCodes.has(codeOf(error));
 }
 
-/** The path leads nowhere, by the system's own words. */
+/** The system says that the path does not exist. */
 export function isLost(error: unknown): boolean {
   return lostCodes.has(codeOf(error));
 }

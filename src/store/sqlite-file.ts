@@ -1,6 +1,5 @@
 /**
- * Opens the file of a database. A new file is its owner's alone, and SQLite then makes the log and the index beside it
- * likewise.
+ * Opens the file of a database. Only its owner can read a new file, and SQLite then makes log and index with the same rights.
  */
 
 import { realpathSync, statSync } from 'node:fs';
@@ -15,29 +14,29 @@ import { createOwnFile, lockForOne, refuseOtherNames } from './sole-writer.ts';
 import { isDamage, isNotADatabase, isNotToBeOpened, isUnwritable } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';
 
-/** A longer log, 16 MB, lets pages that are written again and again reach the file once. */
+/** Pages of a log of 16 MB: pages that change often are written to the file once. */
 const checkpointPages = 4000;
-/** Waiting for another process blocks this one: not for long. */
+/** Short, since waiting for another process blocks this one. */
 const busyTimeoutMs = 200;
 
 export interface Connection {
   readonly database: DatabaseSync;
   readonly watch: FileWatch;
-  /** How a transaction begins. */
+  /** The statement that begins a transaction. */
   readonly begin: string;
   /** Set if the database can only be read. */
   readonly view?: View;
   close(): void;
 }
 
-/** What is read of a database that cannot be written. */
+/** A database that cannot be written. */
 export interface View {
   readonly reason: StoreUnavailable;
-  /** Ends the connection and opens the database again, to write if that is possible by now. Throws as `openToWrite` does. */
+  /** Closes and reopens the database, for writing if that has become possible. Throws as `openToWrite` does. */
   reopen(): Connection;
 }
 
-/** A database that ends with the connection. */
+/** A database in memory. */
 export function openInMemory(): Connection {
   const database = new DatabaseSync(':memory:');
   database.exec('PRAGMA foreign_keys = ON');
@@ -46,8 +45,8 @@ export function openInMemory(): Connection {
 }
 
 /**
- * Opens the database for the one exporter, makes it if it is missing, and brings it to the present version. Throws
- * `StoreUnusable` and `StoreUnavailable` as `openSqliteStore` does.
+ * Opens the database for the one exporter, creates it if it is missing, and migrates it. Throws `StoreUnusable` and
+ * `StoreUnavailable` as `openSqliteStore` does.
  */
 export function openToWrite(path: string): Connection {
   refuseNoFile(path);
@@ -81,7 +80,7 @@ export function openToWrite(path: string): Connection {
   }
 }
 
-/** Opens a database of the present version only to read, beside an exporter if one runs. Throws as `openToWrite` does. */
+/** Opens a database of the current schema for reading, also while an exporter runs. Throws as `openToWrite` does. */
 export function openToRead(path: string): Connection {
   refuseNoFile(path);
   const opened: DatabaseSync[] = [];
@@ -98,14 +97,14 @@ export function openToRead(path: string): Connection {
 }
 
 /**
- * Opens the database for the one exporter. If the disk is full or read-only, and the database is of the present version,
- * it can at least be read. Throws as `openToWrite` does.
+ * Opens the database for the one exporter; only for reading if the disk is full or read-only and the schema is current.
+ * Throws as `openToWrite` does.
  */
 export function openForExporter(path: string): Connection {
   return openAsFarAsPossible(path, null);
 }
 
-/** `seen`: the state of the files that was read before; nobody else may have changed them. */
+/** `seen`: the state of the files before; nobody else may have changed them since. */
 function openAsFarAsPossible(path: string, seen: string | null): Connection {
   try {
     return openToWrite(path);
@@ -121,7 +120,7 @@ function openAsFarAsPossible(path: string, seen: string | null): Connection {
       if (stateOf(path) !== state) {
         throw new StoreUnavailable(`Database "${path}" was changed by another process: restart the exporter`);
       }
-      // Within a process, SQLite would share the index of the log, which is read-only.
+      // Connections of one process share the index of the log, which is read-only here.
       close();
       return openAsFarAsPossible(path, state);
     };
@@ -129,13 +128,13 @@ function openAsFarAsPossible(path: string, seen: string | null): Connection {
   }
 }
 
-/** `null`: nothing can be read. */
+/** `null`: it cannot be read. */
 function openView(path: string): DatabaseSync | null {
   let database: DatabaseSync | null = null;
   try {
     const file = realpathSync(path);
     const url = pathToFileURL(file);
-    // To read a log SQLite needs its index, which was left beside it. Without a log it must not try to make one.
+    // To read a log, SQLite needs the index beside it. Without a log, it must not try to make one.
     const hasLog = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
     if (!hasLog) url.searchParams.set('immutable', '1');
     database = new DatabaseSync(url, { timeout: busyTimeoutMs, readOnly: true });
@@ -153,7 +152,7 @@ function stateOf(path: string): string {
   return stats ? [stats.ino, stats.size, stats.mtimeMs].join() : 'none';
 }
 
-/** The database before the lock, so that nobody else has it in between. */
+/** Closes the database before the lock, so that nobody else opens it in between. */
 function closeAll(opened: readonly DatabaseSync[]): void {
   for (const database of opened) database.close();
 }

@@ -1,4 +1,4 @@
-/** The tables of incidents and marks in SQLite, as `store.ts` promises them. */
+/** The tables of incidents and marks in SQLite, with the guarantees of `store.ts`. */
 
 import type { OperatorMark, StoredMark } from '../core/failures/operator-mark.ts';
 import { type TrackedIncident, trackedKey } from '../core/failures/tracked-incident.ts';

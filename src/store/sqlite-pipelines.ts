@@ -1,4 +1,4 @@
-/** The table of pipelines in SQLite, as `store.ts` promises it. */
+/** The table of pipelines in SQLite, with the guarantees of `store.ts`. */
 
 import { type IgnoreReason, ignoreReasons } from '../core/classification.ts';
 import type { Outcome } from '../core/deployment.ts';
@@ -31,10 +31,10 @@ import type { Sql } from './sqlite-statements.ts';
 import type { NextPipelines } from './store.ts';
 
 const sliceRows = 2000;
-/** SQLite would go through all deployments of the repo, whose rows are sorted by repo and tier. */
+/** Without it, SQLite would read all deployments of the repo, since the rows are sorted by repo and tier. */
 export const deploymentsByPipeline = (place: VerdictPlace) =>
   `deployments${place} AS deployments INDEXED BY deployments${place}_pipeline`;
-/** Counted together: SQLite joins and groups a row in some two microseconds. */
+/** Rows in one grouped query: SQLite joins and groups a row in some two microseconds. */
 const groupedRows = 10_000;
 
 /** The pipelines, and what they are under the policy that has the place. */
@@ -208,7 +208,7 @@ export function createPipelineTable(
         only?.repo ?? -1,
         only?.tier ?? '',
         only?.after ?? -1,
-        // No number is higher: all that was deployed in that second is left out.
+        // No number is higher, so all deployments of that second are left out.
         only?.after === undefined ? -1 : Number.MAX_SAFE_INTEGER,
       ];
       for (;;) {
@@ -225,7 +225,7 @@ export function createPipelineTable(
         WHERE COALESCE(${reason}, ${uncounted}) IS NOT NULL AND is_held = 0 AND repo = ?
           AND ${lastToldAt} > ? AND ${lastToldAt} <= ? AND (${lastToldAt} < ? OR number < ?)
         ORDER BY ${lastToldAt} DESC, number DESC LIMIT ${sliceRows}`;
-      // A comparison of rows, as elsewhere, would not be looked up in an index on an expression.
+      // For a comparison of rows, SQLite would not use an index on an expression.
       let before: [number, number, number] = [until, until + 1, 0];
       for (;;) {
         const rows = await all(sql, repo, after, ...before);
@@ -293,7 +293,7 @@ export function createPipelineTable(
       for (const table of ['pipelines', ...verdictPlaces.map((one) => `deployments${one}`)]) {
         const sql = `UPDATE ${table} SET is_held = 0 WHERE is_held = 1 AND repo = ? AND number IN (SELECT number
           FROM ${table} INDEXED BY ${table}_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;
-        // Looked for first: a read-only database refuses even what would change nothing.
+        // A query first, since a read-only database refuses even updates that change nothing.
         const anyHeld = `SELECT 1 FROM ${table} INDEXED BY ${table}_held WHERE is_held = 1 AND repo = ? LIMIT 1`;
         while (await get(anyHeld, repo)) await run(sql, repo, repo);
       }

@@ -1,6 +1,5 @@
 /**
- * SQL run by statements that are prepared once, in stretches short enough for the event loop to have its turn between
- * them.
+ * Runs SQL with statements that are prepared once, and yields to the event loop between them.
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';

@@ -24,15 +24,15 @@ import {
 } from './store.ts';
 
 /**
- * Opens or creates the database at `path`, and brings it to the present version. Throws `StoreUnusable` for a file of a
- * newer version, of another program, or in use by another exporter, and `StoreUnavailable` if it cannot be opened.
- * Read-only, the file must exist and be of the present version, and nothing is ever written to it.
+ * Opens or creates the database at `path`, and migrates it. Throws `StoreUnusable` for a file of a newer version, of another
+ * program, or in use by another exporter, and `StoreUnavailable` if it cannot be opened. Read-only, the file must exist and
+ * have the current schema, and is never written.
  */
 export function openSqliteStore(path: string, { isReadOnly = false } = {}): Store {
   return createStore(isReadOnly ? openToRead(path) : openForExporter(path));
 }
 
-/** Keeps nothing beyond the process. */
+/** Its data is lost with the process. */
 export function openMemoryStore(): Store {
   return createStore(openInMemory());
 }
@@ -131,7 +131,7 @@ function createTransaction(
         );
       },
       async drop(key) {
-        // Through indexes that begin with repo and number.
+        // These queries use indexes that begin with repo and number.
         for (const table of ['changes', ...verdictPlaces.map(deploymentsByPipeline), 'pipelines']) {
           const sql = `DELETE FROM ${table} WHERE repo = ? AND number IN
             (SELECT number FROM ${table} WHERE repo = ? LIMIT ${rowsAtOnce})`;

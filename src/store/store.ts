@@ -1,5 +1,5 @@
 /**
- * What the rest may rely on of a store. The comments are promises; `test/store/contract.ts` holds every store to them.
+ * The interface of the store. The comments are guarantees; `test/store/contract.ts` checks them.
  */
 
 import type { IgnoreReason } from '../core/classification.ts';
@@ -16,18 +16,18 @@ import type { StoredPipeline } from '../core/stored-pipeline.ts';
 export interface Store {
   /**
    * Runs `work` in a transaction of its own. Transactions run one after the other, in the order of the calls. When the
-   * promise fulfils, all that `work` wrote survives a crash of the process or the machine. When `work` throws, or the
-   * commit fails, nothing of it was written. Rejects with `StoreUnavailable` where the store itself is at fault, and
-   * with what `work` threw otherwise. The transaction is of no use once `work` has settled.
+   * promise fulfils, all writes of `work` survive a crash of the process or the machine. If `work` throws, or the commit
+   * fails, none of them remain. Rejects with `StoreUnavailable` for a fault of the store, else with the error of `work`. The
+   * transaction must not be used after `work` has settled.
    */
   transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** Waits for the transactions that were begun, then releases everything. Later calls reject. */
+  /** Waits for running transactions, then closes everything. Later calls reject. */
   close(): Promise<void>;
 }
 
 /**
- * Reads see what the same transaction wrote before. Long work inside gives way to the event loop now and then, so that
- * no stretch blocks it for long; other transactions wait meanwhile.
+ * Reads see earlier writes of the same transaction. Long work yields to the event loop, so it is never blocked for long;
+ * other transactions wait meanwhile.
  */
 export interface Transaction {
   readonly meta: {
@@ -36,10 +36,10 @@ export interface Transaction {
   };
   readonly repos: {
     all(): Promise<readonly Repo[]>;
-    /** Stores a repo under a key that no repo ever had before. */
+    /** Stores a new repo under a key that was never used before. */
     add(repo: Omit<Repo, 'key'>): Promise<Repo>;
     put(repo: Repo): Promise<void>;
-    /** Forgets a repo with its pipelines, pairs and marks. */
+    /** Deletes a repo with its pipelines, pairs and marks. */
     drop(key: number): Promise<void>;
   };
   /** Pipelines, and what they are under the policy in force. */
@@ -70,12 +70,12 @@ export interface Transaction {
     newest(limit: number): Promise<readonly StoredBackfill[]>;
     /** Replaces the one with the same id. */
     put(backfill: StoredBackfill): Promise<void>;
-    /** Forgets all but the newest `limit`. */
+    /** Deletes all but the newest `limit`. */
     keepNewest(limit: number): Promise<void>;
   };
 }
 
-/** As much of a transaction as whoever only reads may use. */
+/** The part of a transaction for readers. */
 export interface Reading {
   readonly pipelines: Pick<
     PipelineTable,
@@ -90,48 +90,48 @@ export interface IncidentTable {
   get(key: string): Promise<TrackedIncident | null>;
   /** Replaces the one with the same key. */
   put(incident: TrackedIncident): Promise<void>;
-  /** Every one, by key, in slices. */
+  /** All of them, by key, in slices. */
   all(): AsyncIterable<readonly TrackedIncident[]>;
 }
 
-/** One row per repo and number. Iterations come in slices; writes made meanwhile are seen or not, never half. */
+/** One row per repo and number. Iterations yield slices; a concurrent write is seen whole or not at all. */
 export interface PipelineTable {
   get(repo: number, number: number): Promise<StoredPipeline | null>;
   /** Replaces the one with the same repo and number. */
   put(pipeline: StoredPipeline): Promise<void>;
-  /** Sets only what a deployment has added to the ledger of its tier. */
+  /** Sets only the bits of what a deployment has added to the ledger of its tier. */
   setCredited(deployment: DeploymentPlace, credited: number): Promise<void>;
   /** Sets the given bits of what they have added to the ledger, for all deployments, held ones too. */
   creditAll(bits: number): Promise<void>;
-  /** Sets only what the forge told of it; `put` leaves that as it is. Nothing is kept for a pipeline that is not stored. */
+  /** Sets only the forge's answer for it, which `put` does not change. Does nothing if the pipeline is not stored. */
   putChange(deployment: DeploymentPlace, change: Change): Promise<void>;
-  /** The commit that an id stands for; the id itself if nothing else is known. */
+  /** The commit of an id; the id itself if it has no other. */
   commitOf(repo: number, id: string): Promise<string>;
-  /** Notes that an id stands for a commit with another id. Every read of a pipeline or a change names that one. */
+  /** Notes that an id is another name of a commit. Reads of pipelines and changes then contain the commit. */
   putCommitId(repo: number, id: string, commit: string): Promise<void>;
-  /** Notes for a repo what is noted for another; what it has of its own stays. */
+  /** Copies these notes from one repo to another, without replacing any. */
   copyCommitIds(from: number, into: number): Promise<void>;
-  /** Forgets the changes of which the forge could not tell. */
+  /** Deletes the changes that the forge did not know. */
   dropUnknownChanges(): Promise<void>;
-  /** Every pipeline, of one repo where given, by repo and number. */
+  /** All pipelines, or those of one repo, by repo and number. */
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
-  /** Every deployment that is not held, by repo, tier, time and number. */
+  /** All deployments that are not held, by repo, tier, time and number. */
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
-  /** What of a repo's pipelines within a time is no deployment in a tier and not held, newest first, then highest number first. */
+  /** A repo's pipelines within a time that are not held and no deployments in a tier, newest first, then highest number first. */
   uncounted(selection: UncountedSelection): AsyncIterable<readonly Uncounted[]>;
-  /** When the repo's first pipeline of the commit, by any id, was created; Unix seconds; held ones left aside. */
+  /** Creation of the repo's first pipeline of the commit, by any id, that is not held; Unix seconds. */
   firstCreatedAt(repo: number, commit: string): Promise<number | null>;
-  /** The tiers of the repo's deployments of the commit, by any id; held ones left aside. */
+  /** The tiers of the repo's deployments of the commit, by any id, that are not held. */
   tiersOfCommit(repo: number, commit: string): Promise<readonly string[]>;
-  /** When the latest pipeline ended that is unread in the tier, held ones too; Unix seconds of `lastToldAt`. */
+  /** `lastToldAt` of the latest pipeline that is unread in the tier, held or not; Unix seconds. */
   latestUnread(repo: number, tier: string): Promise<number | null>;
-  /** The same for all repos and tiers that have one. */
+  /** The same for all repos and tiers with an unread pipeline. */
   latestUnreadOfAll(): Promise<readonly (Pick<DeploymentPlace, 'repo' | 'tier'> & { readonly at: number })[]>;
   /** Numbers of a repo's pipelines that are unread in a tier and ended after `after` (Unix seconds), newest first. */
   unread(repo: number, after: number, limit: number): Promise<readonly number[]>;
   /**
-   * Numbers of a repo's failures that ended after `after` (Unix seconds) and that a version which kept no workflows stored,
-   * newest first.
+   * Numbers of a repo's failures that ended after `after` (Unix seconds), and that a version without workflows stored, newest
+   * first.
    */
   oldFailures(repo: number, after: number, limit: number): Promise<readonly number[]>;
   /** The held pipelines of a repo, by number. */
@@ -141,8 +141,8 @@ export interface PipelineTable {
   /** The lowest number among the repo's pipelines whose last update is not before `since` (Unix seconds). */
   lowestUpdatedSince(repo: number, since: number): Promise<number | null>;
   /**
-   * Tiers of the repo's pipelines, held ones too, each with the outcomes that it has: when the latest deployment of each
-   * was created, or deployed if its creation is unknown; Unix seconds.
+   * Tiers of the repo's pipelines, held or not. For each outcome in a tier: the creation of the latest deployment, or its
+   * time if the creation is unknown; Unix seconds.
    */
   outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlyMap<Outcome, number>>>;
   ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
@@ -176,22 +176,22 @@ export interface DeploymentSelection {
   readonly only?: {
     readonly repo: number;
     readonly tier: string;
-    /** Leaves out what was deployed up to then; Unix seconds. */
+    /** Only deployments after this time; Unix seconds. */
     readonly after?: number;
   };
-  /** Whether to find out when each commit's first pipeline was created. */
+  /** Includes the creation of each commit's first pipeline. */
   readonly withFirstSeen?: boolean;
-  /** Leaves out the commits of what the forge reported, which may be many. */
+  /** Leaves out the commits of the forge's answers, which may be many. */
   readonly withoutCommits?: boolean;
-  /** How many to hold at a time, at most; for whoever goes through many selections at once. */
+  /** Most rows of a slice, for reading many selections at once. */
   readonly sliceRows?: number;
 }
 
 export interface UncountedSelection {
   readonly repo: number;
-  /** Of this tier, or of none. */
+  /** Pipelines of this tier, or of none. */
   readonly tier: string;
-  /** Unix seconds of `lastToldAt`: after the one, up to the other. */
+  /** Bounds of `lastToldAt`, Unix seconds: after the one, up to the other. */
   readonly after: number;
   readonly until: number;
 }
@@ -200,7 +200,7 @@ export interface Uncounted {
   readonly number: number;
   /** Unix seconds. */
   readonly at: number;
-  /** `null`: it has not ended; `unread`: its workflows are still to be read. */
+  /** `null`: it has not ended; `unread`: its workflows must be read first. */
   readonly reason: IgnoreReason | 'unread' | null;
 }
 
@@ -209,25 +209,25 @@ export interface TieredDeployment {
   readonly deployment: Deployment;
 }
 
-/** A backfill's summary, opaque to the store. */
+/** A backfill with its summary, which the store does not interpret. */
 export interface StoredBackfill {
   readonly id: string;
-  /** Unix milliseconds: two may well begin within a second. */
+  /** Unix milliseconds, since two backfills may begin within a second. */
   readonly startedAtMs: number;
   readonly summary: string;
 }
 
-/** The store cannot do its work now: disk full, read-only, locked or failing. Worth another try later. */
+/** The store cannot work now: disk full, read-only, locked or failing. Another try later may succeed. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
 }
 
-/** Part of what was stored cannot be read any more. It stays so until somebody restores a backup. */
+/** Part of the data is unreadable, until somebody restores a backup. */
 export class StoreDamaged extends StoreUnavailable {
   override name = 'StoreDamaged';
 }
 
-/** The store cannot be used at all as it is: made by a newer version, not one of ours, or where none can be. */
+/** The store cannot be used: made by a newer version, not one of ours, or at an impossible path. */
 export class StoreUnusable extends Error {
   override name = 'StoreUnusable';
 }
