@@ -73,7 +73,9 @@ export function overviewRoute({
     if (query instanceof Response) return query;
     const window = windows.find(({ name }) => name === query.window);
     if (!window) return problem(422);
-    const { tier = null, repo: search = '', at = null } = query;
+    const { tier = null, repo: search = '' } = query;
+    // To the minute, as pages write it: so that a link with an age is worked out once a minute.
+    const at = query.at === undefined ? null : Math.floor(query.at / 60) * 60;
     const page = await share({ window, tier, search, at, ...readSort(query.sort) });
     return page === null ? noSuchTier(tier ?? '') : c.body(page, 200, pageHeaders);
   };

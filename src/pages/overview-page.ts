@@ -5,6 +5,7 @@ import type { ListedIncident } from '../core/failures/listed-incident.ts';
 import type { FailingPair, Overview } from '../core/overview.ts';
 import type { Window } from '../core/policy.ts';
 import { edition } from '../core/quick-check-score.ts';
+import { createBreath } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
 import { causeWords, inlineMark } from './causes.ts';
 import { firstSteps } from './first-steps.ts';
@@ -25,6 +26,7 @@ export async function renderOverviewPage(
   overview: Overview,
   { view, windows, status }: OverviewPageOptions,
 ): Promise<string> {
+  const table = await repoTable(overview, view, createBreath());
   return renderPage(
     { title: titleOf(overview), current: '', isLive: view.at === null },
     html`${notices(status)}${
@@ -33,7 +35,7 @@ export async function renderOverviewPage(
         : html`${banner(overview, view)}
 ${controls(overview, view, windows)}
 ${overview.tiers.map((tier, index) => tierSection(tier, view, overview.at, index))}
-${repoTable(overview, view)}
+${table}
 <p class="small dim">Times are medians. Scores: ${edition}, 0 to 10. <a href="https://dora.dev/quickcheck/">dora.dev</a></p>`
     }`,
   );

@@ -16,6 +16,8 @@ interface Column {
   readonly cell?: (figures: NonNullable<PairRow['figures']>) => string;
 }
 
+const rowsAtOnce = 50;
+
 const columns: readonly Column[] = [
   { order: 'repo', words: 'Repo' },
   {
@@ -52,15 +54,25 @@ const columns: readonly Column[] = [
   { order: 'last', words: 'Last deployment' },
 ];
 
-export function repoTable({ rows, matching, pairs, at }: Overview, view: View): Html {
+/** Long tables are written in slices: `breathe` is called between them. */
+export async function repoTable(
+  { rows, matching, pairs, at }: Overview,
+  view: View,
+  breathe: () => Promise<void>,
+): Promise<Html> {
   if (pairs === 0) return html``;
+  const written: Html[] = [];
+  for (const row of rows) {
+    if (written.length % rowsAtOnce === 0) await breathe();
+    written.push(repoRow(row, view, at));
+  }
   return html`<section aria-labelledby="repos"><header class="bar"><h2 id="repos">Repos</h2>${searchForm(view)}</header>
 ${
   rows.length === 0
     ? html`<p class="panel">No repo matches “${view.search}”. <a href="${viewLink(view, { search: '' })}">Show all</a></p>`
     : html`<div class="wide panel"><table class="repos"><caption>${caption(rows.length, matching, view)}</caption>
 <thead><tr>${columns.map((column) => heading(column, view))}</tr></thead>
-<tbody>${rows.map((row) => repoRow(row, view, at))}</tbody></table></div>`
+<tbody>${written}</tbody></table></div>`
 }</section>`;
 }
 

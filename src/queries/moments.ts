@@ -8,7 +8,7 @@ import { compareText } from '../core/compare-text.ts';
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import { type BarCounts, createBarCounts } from '../core/deployment-bars.ts';
 import { counts } from '../core/known-ground.ts';
-import { longestWindowSeconds, type Window } from '../core/policy.ts';
+import { type LooksFor, longestWindowSeconds, type Policy, type Window } from '../core/policy.ts';
 import { countBefore } from '../core/series/chunks.ts';
 import { createStandings } from '../core/series/history-replay.ts';
 import { zeroTotals } from '../core/series/ledger.ts';
@@ -23,8 +23,14 @@ import {
 } from '../core/series/samples.ts';
 import type { State } from '../core/series/state.ts';
 import { coverageOf, knownTimeOf } from '../core/windows/coverage.ts';
-import { createTierWindows, type TierWindows } from '../core/windows/tier-windows.ts';
+import {
+  createTierWindows,
+  type TierSample,
+  type TierShare,
+  type TierWindows,
+} from '../core/windows/tier-windows.ts';
 import { windowsOf } from '../core/windows/window-content.ts';
+import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { createBreath } from '../util/clock.ts';
 import { readSeries } from './read-series.ts';
@@ -33,8 +39,8 @@ export interface Moment {
   /** Unix seconds. */
   readonly at: number;
   readonly projected: Projected;
-  /** Those that `projected` has, in its order. */
-  readonly windows: readonly Window[];
+  /** Of a sample of the projected series or tiers, over the window. */
+  figuresOf(sample: SeriesSample | TierSample): WindowFigures | null;
   /** By tier. */
   readonly tiers: ReadonlyMap<string, TierDeployments>;
   /** `null`: memory holds none. */
@@ -88,8 +94,8 @@ function latestOf(failed: readonly NamedDeployment[]): readonly NamedDeployment[
 export interface PresentOptions {
   readonly state: State;
   readonly projection: Projection;
-  /** Those of the projection. */
-  readonly windows: readonly Window[];
+  /** Its windows are those of the projection. */
+  readonly policy: Pick<Policy, 'windows'> & LooksFor;
   readonly window: Window;
   /** Unix seconds. */
   readonly now: number;
@@ -101,7 +107,7 @@ export interface PresentOptions {
 export async function presentMoment({
   state,
   projection,
-  windows,
+  policy,
   window,
   now,
   before,
@@ -109,7 +115,9 @@ export async function presentMoment({
   const breathe = createBreath();
   await projection.prepare(now, breathe);
   const projected = projection.at(now);
-  if (before?.projected === projected) return { ...before, at: now };
+  const figuresOf: Moment['figuresOf'] = (sample) =>
+    figuresIn('repo' in sample ? sample.windows : sample, policy, sample.tier, window, now);
+  if (before?.projected === projected) return { ...before, at: now, figuresOf };
   const collector = createCollector(window, now);
   for (const { repo, pairs, timelines } of shownSeries(state).values()) {
     const tier = pairs[0]?.tier ?? '';
@@ -125,7 +133,7 @@ export async function presentMoment({
   return {
     at: now,
     projected,
-    windows,
+    figuresOf,
     tiers: collector.finish(),
     lastFailed({ repo, tier }) {
       const timelines = findSeries(state, repo, tier)?.timelines ?? [];
@@ -137,42 +145,53 @@ export async function presentMoment({
   };
 }
 
-/** Of the past. Rejects with `StoreUnavailable`. */
+/** Of the past. Holds figures, not the samples that they are made of. Rejects with `StoreUnavailable`. */
 export async function pastMoment(ingest: Ingest, window: Window, at: number): Promise<Moment> {
   const collector = createCollector(window, at);
   const tiers = new Map<string, TierWindows>();
   const series: SeriesSample[] = [];
-  const lastFailed = new Map<string, Deployment>();
+  const figures = new Map<SeriesSample | TierSample, WindowFigures | null>();
+  const lastFailed = new Map<SeriesSample, Deployment>();
+  const policy = { ...ingest.mode.policy, windows: [window] };
   const shown = [...shownSeries(ingest.state)].sort(([a], [b]) => compareText(a, b));
+  const breathe = createBreath();
   for (const [, ingredients] of shown) {
+    await breathe();
     const replayed = await ingest.read(({ pipelines }) =>
       replayTo(ingest, pipelines, ingredients, window, at, collector.add),
     );
     if (!replayed) continue;
-    const { sample } = replayed;
+    const { sample, share } = replayed;
     series.push(sample);
-    if (replayed.lastFailed) lastFailed.set(keyOf(sample), replayed.lastFailed);
+    figures.set(sample, figuresIn(share, policy, sample.tier, window, at));
+    if (replayed.lastFailed) lastFailed.set(sample, replayed.lastFailed);
     const tier = tiers.get(sample.tier) ?? createTierWindows(sample.tier, 1);
     tiers.set(sample.tier, tier);
-    tier.exchange(null, sample.windows);
+    tier.exchange(null, share);
   }
-  const breathe = createBreath();
-  const samples = [];
+  const tierSamples: TierSample[] = [];
   for (const name of [...tiers.keys()].sort(compareText)) {
-    samples.push(...[tiers.get(name)?.sample() ?? []].flat());
+    const sample = tiers.get(name)?.sample();
     await breathe();
+    if (!sample) continue;
+    const bare = { ...sample, windows: [] };
+    tierSamples.push(bare);
+    figures.set(bare, figuresIn(sample, policy, name, window, at));
   }
   return {
     at,
-    projected: { series, tiers: samples },
-    windows: [window],
+    projected: { series, tiers: tierSamples },
+    figuresOf: (sample) => figures.get(sample) ?? null,
     tiers: collector.finish(),
-    lastFailed: (sample) => lastFailed.get(keyOf(sample)) ?? null,
+    lastFailed: (sample) => lastFailed.get(sample) ?? null,
   };
 }
 
-function keyOf({ repo, tier }: Pick<SeriesSample, 'repo' | 'tier'>): string {
-  return `${repo}\n${tier}`;
+interface Replayed {
+  /** Without its windows. */
+  readonly sample: SeriesSample;
+  readonly share: TierShare | null;
+  readonly lastFailed: Deployment | null;
 }
 
 /** What was shown of a series at a moment; `null`: it had no deployment yet. */
@@ -183,7 +202,7 @@ async function replayTo(
   window: Window,
   at: number,
   onDeployment: (repo: string, tier: string, deployment: Deployment) => void,
-): Promise<{ readonly sample: SeriesSample; readonly lastFailed: Deployment | null } | null> {
+): Promise<Replayed | null> {
   const { repo, pairs } = ingredients;
   const tier = pairs[0]?.tier ?? '';
   const { member, deployments } = readSeries(ingest, pipelines, ingredients);
@@ -221,13 +240,14 @@ async function replayTo(
     gauges: gaugesOf(timelines),
     totals: zeroTotals,
     hasDeployed: true,
-    windows: isShown
-      ? {
-          windows: windows.slice(0, 1),
-          coverage: [coverageOf(knownSince, window, at).ratio],
-          knownTime: [knownTimeOf(knownSince, window, at)],
-        }
-      : null,
+    windows: null,
   };
-  return { sample, lastFailed };
+  const share: TierShare | null = isShown
+    ? {
+        windows: windows.slice(0, 1),
+        coverage: [coverageOf(knownSince, window, at).ratio],
+        knownTime: [knownTimeOf(knownSince, window, at)],
+      }
+    : null;
+  return { sample, share, lastFailed };
 }

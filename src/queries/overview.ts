@@ -21,7 +21,6 @@ import type {
 import type { Policy, Window } from '../core/policy.ts';
 import { nameKey } from '../core/repo.ts';
 import { gauges, type Projection, type SeriesSample } from '../core/series/samples.ts';
-import { figuresIn } from '../core/windows/window-figures.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createBreath } from '../util/clock.ts';
 import { type Moment, pastMoment, presentMoment } from './moments.ts';
@@ -62,7 +61,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       const moment = await presentMoment({
         state,
         projection,
-        windows: policy.windows,
+        policy,
         window,
         now: now(),
         before: present.get(window.name),
@@ -93,14 +92,15 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     return { repo, tier, at, number, commit, causes: deployment.verdict.causes, url };
   };
 
-  const failingOf = (moment: Moment, { repo, tier, ...sample }: SeriesSample): FailingPair => {
-    const last = moment.lastFailed({ repo, tier, ...sample });
+  const failingOf = (moment: Moment, sample: SeriesSample): FailingPair => {
+    const { repo, tier } = sample;
+    const last = moment.lastFailed(sample);
     return { repo, tier, since: failingSince(sample), last: last && describe(repo, tier, last) };
   };
 
   const tierOf = async (tier: string, moment: Moment, request: OverviewRequest): Promise<TierOverview> => {
     const { window } = request;
-    const { at, projected, windows, tiers } = moment;
+    const { at, projected, tiers } = moment;
     const ofTier = projected.series.filter((sample) => sample.tier === tier);
     const sample = projected.tiers.find((one) => one.tier === tier) ?? null;
     const end = request.at ?? Math.floor(at / trendGridSeconds) * trendGridSeconds;
@@ -113,7 +113,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       tier,
       repos: ofTier.length,
       failing: ofTier.filter((one) => failingSince(one) > 0).length,
-      figures: figuresIn(sample, { ...policy, windows }, tier, window, at),
+      figures: sample && moment.figuresOf(sample),
       history: await trends(tier, window, ends, request.at !== null),
       bars: deployments?.counts.bars() ?? [],
       barSeconds: deployments?.counts.barSeconds ?? 0,
@@ -126,7 +126,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
   return async (request): Promise<Overview> => {
     const { window } = request;
     const moment = await momentAt(window, request.at);
-    const { at, projected, windows } = moment;
+    const { at, projected } = moment;
     const search = nameKey(request.search);
     const isWanted = ({ tier }: { readonly tier: string }) => request.tier === null || request.tier === tier;
     const tierNames = inPolicyOrder([...new Set(projected.series.map(({ tier }) => tier))], policy);
@@ -142,7 +142,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       tier: sample.tier,
       failingSince: failingSince(sample),
       lastAt: lastAt(sample),
-      figures: figuresIn(sample.windows, { ...policy, windows }, sample.tier, window, at),
+      figures: moment.figuresOf(sample),
     });
     const tiers = await Promise.all(
       tierNames.filter((tier) => isWanted({ tier })).map((tier) => tierOf(tier, moment, request)),
