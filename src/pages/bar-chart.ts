@@ -89,7 +89,7 @@ function summaryOf(bars: readonly DeploymentBar[]): string {
 export function barTable(bars: readonly DeploymentBar[], barSeconds: number): Html {
   const some = bars.filter((bar) => heightOf(bar) > 0).toReversed();
   const found = inOrder(some.flatMap(({ byCause }) => Object.keys(byCause) as Cause[]));
-  return html`<div class="wide"><table class="narrow"><caption>Deployments by ${unitOf(barSeconds)} of UTC, latest first</caption>
+  return html`<div class="wide" tabindex="0"><table class="narrow"><caption>Deployments by ${unitOf(barSeconds)} of UTC, latest first</caption>
 <thead><tr><th scope="col">From</th><th scope="col" class="n">Succeeded</th><th scope="col" class="n">Failed</th>${found.map((cause) => html`<th scope="col" class="n">${markWords[cause]}</th>`)}</tr></thead>
 <tbody>${some.map(
     ({ start, succeeded, failed, byCause }) =>

@@ -129,7 +129,7 @@ function uncountedSection({ uncounted }: Explanation): Html {
 function pipelinesSection({ pipelines, at }: Explanation, older: string | null): Html {
   if (pipelines.length === 0) return html`<h2>Pipelines</h2><p>None in the window.</p>`;
   return html`<h2>Pipelines, latest first</h2>
-<div class="wide"><table class="story"><thead><tr><th scope="col">When</th><th scope="col">Pipeline</th><th scope="col">What it is</th><th scope="col">Its part in the figures</th></tr></thead>
+<div class="wide" tabindex="0"><table class="story"><thead><tr><th scope="col">When</th><th scope="col">Pipeline</th><th scope="col">What it is</th><th scope="col">Its part in the figures</th></tr></thead>
 <tbody>${pipelines.map((pipeline) => pipelineRow(pipeline, at))}</tbody></table></div>
 ${older === null ? '' : html`<p><a href="explain${older}">Earlier ones</a></p>`}`;
 }

@@ -78,7 +78,7 @@ function stream({ isStreaming }: WoodpeckerStatus): Html {
 
 function sourcesSection({ sources, now }: Status): Html {
   return html`<section class="panel"><h2>Sources</h2>
-<div class="wide"><table><thead><tr><th scope="col">Source</th><th scope="col">Last news</th><th scope="col">Since the start</th></tr></thead>
+<div class="wide" tabindex="0"><table><thead><tr><th scope="col">Source</th><th scope="col">Last news</th><th scope="col">Since the start</th></tr></thead>
 <tbody>${sources.map(
     ({ source, lastAt, results }) => html`<tr><th scope="row">${source}</th><td>${ago(lastAt ?? 0, now)}</td>
 <td>${results.length === 0 ? html`<span class="dim">nothing</span>` : results.map(({ result, count }) => `${count} ${result}`).join(', ')}</td></tr>`,
@@ -91,7 +91,7 @@ function backfillSection({ backfills, woodpecker, now }: Status): Html {
 ${
   backfills.length === 0
     ? html`<p>None yet.</p>`
-    : html`<div class="wide"><table><thead><tr><th scope="col">Started</th><th scope="col">State</th><th scope="col" class="n">Repos</th><th scope="col" class="n">Scanned</th><th scope="col" class="n">Stored</th><th scope="col">Errors</th></tr></thead>
+    : html`<div class="wide" tabindex="0"><table><thead><tr><th scope="col">Started</th><th scope="col">State</th><th scope="col" class="n">Repos</th><th scope="col" class="n">Scanned</th><th scope="col" class="n">Stored</th><th scope="col">Errors</th></tr></thead>
 <tbody>${backfills.map((backfill) => backfillRow(backfill, now))}</tbody></table></div>`
 }</section>`;
 }
@@ -115,7 +115,7 @@ ${cronDominance(events).map(cronNote)}
 ${
   events.length === 0
     ? html`<p>None known yet.</p>`
-    : html`<div class="wide"><table><thead><tr><th scope="col">Tier</th><th scope="col">Event</th><th scope="col" class="n">Deployments stored</th></tr></thead>
+    : html`<div class="wide" tabindex="0"><table><thead><tr><th scope="col">Tier</th><th scope="col">Event</th><th scope="col" class="n">Deployments stored</th></tr></thead>
 <tbody>${events.map(({ tier, event, deployments }) => html`<tr><td>${tier}</td><td>${event}</td><td class="n">${deployments}</td></tr>`)}</tbody></table></div>`
 }</section>`;
 }
@@ -131,7 +131,7 @@ function ignoredSection({ ignored }: Status): Html {
 ${
   some.length === 0
     ? html`<p>Every stored pipeline counts.</p>`
-    : html`<div class="wide"><table><thead><tr><th scope="col">Reason</th><th scope="col">Meaning</th><th scope="col" class="n">Pipelines</th></tr></thead>
+    : html`<div class="wide" tabindex="0"><table><thead><tr><th scope="col">Reason</th><th scope="col">Meaning</th><th scope="col" class="n">Pipelines</th></tr></thead>
 <tbody>${some.map(({ reason, pipelines }) => html`<tr><th scope="row" class="nb"><code>${reason}</code></th><td>${reasonWords[reason]}</td><td class="n">${pipelines}</td></tr>`)}</tbody></table></div>`
 }</section>`;
 }

@@ -90,7 +90,7 @@ function badge(key: ScoredFigure, score: FigureScore | null): Html {
 function failedDetails(failed: readonly FailedDeployment[], view: View): Html {
   if (failed.length === 0) return html``;
   return html`<details><summary>The latest ${counted(failed.length, 'failed deployment')}</summary>
-<div class="wide"><table class="narrow"><thead><tr><th scope="col">When</th><th scope="col">Repo</th><th scope="col">Pipeline</th><th scope="col">Why</th></tr></thead>
+<div class="wide" tabindex="0"><table class="narrow"><thead><tr><th scope="col">When</th><th scope="col">Repo</th><th scope="col">Pipeline</th><th scope="col">Why</th></tr></thead>
 <tbody>${failed.map(
     (
       one,
@@ -102,7 +102,7 @@ function failedDetails(failed: readonly FailedDeployment[], view: View): Html {
 function historyTable({ history, tier }: TierOverview, figures: WindowFigures, at: number): Html {
   const earlier = (history ?? []).filter((point) => point.figures !== null);
   const rows = [...earlier, { end: at, figures }].toReversed();
-  return html`<div class="wide"><table class="narrow"><caption>The figures of ${tier} at the end of each window, latest first</caption>
+  return html`<div class="wide" tabindex="0"><table class="narrow"><caption>The figures of ${tier} at the end of each window, latest first</caption>
 <thead><tr><th scope="col">Window until</th>${shownFigures.map(({ name }) => html`<th scope="col" class="n">${name}</th>`)}<th scope="col" class="n">Known</th></tr></thead>
 <tbody>${rows.map(
     ({ end, figures: shown }) =>

@@ -1,0 +1,281 @@
+/**
+ * The pages in a real browser: every page at two widths, light and dark, in the states that a reader meets, checked for
+ * accessibility and for what must be seen at once; then what a reader does, with and without script.
+ */
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { listen } from '../../src/http/server.ts';
+import { startDemoExporter } from '../support/demo-exporter.ts';
+import { aPolicy } from '../support/records.ts';
+import { isMissing } from '../support/requirement.ts';
+import { createSmallExporter, incidentSecret, noon, type SmallExporter } from '../support/small-exporter.ts';
+
+const day = 86_400;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const policy = aPolicy({
+  tiers: [
+    { tier: 'staging', deployTo: ['stage'] },
+    { tier: 'production', deployTo: ['prod'] },
+  ],
+});
+
+const screens = [1400, 390].flatMap((width) =>
+  (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
+);
+
+/** How a page looks and whether it complains: findings of axe, what lies beyond the right edge, words of the console. */
+interface Look {
+  readonly findings: readonly string[];
+  readonly isTooWide: boolean;
+  readonly complaints: readonly string[];
+}
+
+let browser: Browser;
+
+async function deploy(exporter: SmallExporter, repo: string, statuses: readonly string[]): Promise<void> {
+  for (const [index, status] of statuses.entries()) {
+    const finished = noon - (statuses.length - index) * day;
+    await exporter.receive({
+      ...{ repo, number: index + 1, status, finished, started: finished - 120, event: 'deployment' },
+      ...{ deploy_to: 'prod', commit: `c${index}`, commit_time: finished - 7200 },
+    });
+  }
+}
+
+const states: Readonly<Record<string, (exporter: SmallExporter) => Promise<void>>> = {
+  'nothing known': async () => undefined,
+  'one repo': (exporter) => deploy(exporter, 'acme/shop', ['success', 'failure', 'success']),
+  'one failing': async (exporter) => {
+    await deploy(exporter, 'acme/aardvark', ['success', 'success']);
+    await deploy(exporter, 'acme/shop-with-a-name-that-is-longer-than-a-phone-is-wide/and-goes-on', [
+      ...['success', 'failure', 'failure'],
+    ]);
+  },
+  'one incident open': async (exporter) => {
+    await deploy(exporter, 'acme/shop', ['success', 'success']);
+    await exporter.app().request('/incidents', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${incidentSecret}` },
+      body: JSON.stringify({
+        ...{ id: 'INC-1', repo: 'acme/shop', tier: 'production', started: noon - 7200 },
+        ...{ title: 'Checkout fails', url: 'https://pager.example.com/1' },
+      }),
+    });
+  },
+  '500 repos': async (exporter) => {
+    for (let index = 0; index < 500; index++) {
+      await deploy(exporter, `acme/repo-${index}`, [index % 50 === 0 ? 'failure' : 'success']);
+    }
+  },
+};
+
+/** Serves the pages of an exporter in some state; returns their root. */
+async function serve(state: string): Promise<string> {
+  const exporter = await createSmallExporter({ policy });
+  await states[state]?.(exporter);
+  const server = await listen(exporter.app(), { host: '127.0.0.1', port: 0 });
+  onTestFinished(() => server.close(1000));
+  return `http://127.0.0.1:${server.port}/`;
+}
+
+async function openPage(options: NonNullable<Parameters<Browser['newContext']>[0]> = {}): Promise<Page> {
+  // Only so can axe be put into a page whose policy forbids foreign scripts; the policy itself is tested without it.
+  const context = await browser.newContext({ timezoneId: 'UTC', ...options });
+  onTestFinished(() => context.close());
+  return context.newPage();
+}
+
+function listenTo(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
+  return complaints;
+}
+
+async function look(url: string, { width, colorScheme }: (typeof screens)[number]): Promise<Look> {
+  const page = await openPage({ viewport: { width, height: 844 }, colorScheme });
+  const complaints = listenTo(page);
+  await page.goto(url, { waitUntil: 'load' });
+  const isTooWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
+  await page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })");
+  await page.evaluate(axe);
+  const findings = await page.evaluate(
+    `axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html }) => id + ': ' + html)))`,
+  );
+  return { findings: findings as string[], isTooWide: isTooWide as boolean, complaints };
+}
+
+const clean: Look = { findings: [], isTooWide: false, complaints: [] };
+
+describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-background-networking'],
+    });
+  });
+  afterAll(() => browser.close());
+
+  it.each(Object.keys(states))('are accessible and no wider than the screen with %s', async (state) => {
+    const root = await serve(state);
+    const pages = [root, `${root}operations`];
+    if (state === 'one repo')
+      pages.push(`${root}explain?repo=acme/shop&tier=production`, `${root}no/such/page`);
+    for (const url of pages) {
+      for (const screen of screens) {
+        const seen = await look(url, screen);
+        const complaints = seen.complaints.filter((words) => !words.includes('status of 404'));
+        expect.soft({ ...seen, complaints }, `${url} ${screen.width} ${screen.colorScheme}`).toEqual(clean);
+      }
+    }
+  });
+
+  it('are accessible with the history of the demo, and show the figures of /api/dora and /metrics', async () => {
+    const { exporter } = await startDemoExporter();
+    const root = `${exporter.url}/`;
+    const explain = `${root}explain?repo=acme/shop&tier=production&window=30d`;
+    for (const url of [root, `${root}operations`, explain]) {
+      for (const screen of screens) {
+        expect.soft(await look(url, screen), `${url} ${screen.width} ${screen.colorScheme}`).toEqual(clean);
+      }
+    }
+
+    const page = await openPage();
+    await page.goto(`${root}?window=30d`);
+    const dora = (await (await fetch(`${root}api/dora?window=30d`)).json()) as {
+      readonly tiers: readonly {
+        readonly tier: string;
+        readonly figures: { readonly deployments: number; readonly failed_deployments: number };
+        readonly score: { readonly change_fail_rate: { readonly score: number } };
+      }[];
+    };
+    const metrics = await (await fetch(`${root}metrics`)).text();
+    expect(dora.tiers.length).toBeGreaterThan(1);
+    for (const { tier, figures, score } of dora.tiers) {
+      const words = await page
+        .locator('section.tier', { has: page.locator(`h2:text-is("${tier}")`) })
+        .innerText();
+      const { deployments, failed_deployments: failed } = figures;
+      expect(words).toContain(`${deployments} deployment`);
+      expect(words).toContain(`${failed} of ${deployments} failed`);
+      expect(words).toContain(String(Number(score.change_fail_rate.score.toFixed(1))));
+      expect(metrics).toContain(`dora_tier_window_deployments{tier="${tier}",window="30d"} ${deployments}\n`);
+      expect(metrics).toContain(
+        `dora_tier_window_failed_deployments{tier="${tier}",window="30d"} ${failed}\n`,
+      );
+    }
+  });
+
+  it('show the failing repo on a phone without scrolling', async () => {
+    const page = await openPage({ viewport: { width: 390, height: 844 } });
+    await page.goto(await serve('one failing'));
+    const named = page.locator('.failing-list strong').first();
+    expect(await named.innerText()).toContain('acme/shop-with-a-name');
+    const box = await named.boundingBox();
+    expect((box?.y ?? 844) + (box?.height ?? 0)).toBeLessThan(844);
+  });
+
+  it.each([true, false])(
+    'can be searched, sorted and gone back through, with script: %s',
+    async (javaScriptEnabled) => {
+      const page = await openPage({ javaScriptEnabled });
+      await page.goto(await serve('500 repos'));
+      const names = () => page.locator('table.repos tbody th a').allInnerTexts();
+      expect((await names()).slice(0, 2)).toEqual(['acme/repo-0', 'acme/repo-100']);
+      expect((await names()).length).toBe(500);
+
+      await page.fill('input[name=repo]', 'repo-49');
+      await page.press('input[name=repo]', 'Enter');
+      await page.waitForURL(/repo=repo-49/);
+      expect(await names()).toEqual([
+        ...[
+          'acme/repo-49',
+          'acme/repo-490',
+          'acme/repo-491',
+          'acme/repo-492',
+          'acme/repo-493',
+          'acme/repo-494',
+        ],
+        ...['acme/repo-495', 'acme/repo-496', 'acme/repo-497', 'acme/repo-498', 'acme/repo-499'],
+      ]);
+      await page.click('table.repos thead a:has-text("Repo")');
+      await page.click('table.repos thead a:has-text("Repo")');
+      expect(page.url()).toContain('sort=-repo');
+      expect((await names()).at(0)).toBe('acme/repo-499');
+      expect(await page.locator('th[aria-sort]').getAttribute('aria-sort')).toBe('descending');
+
+      await page.click('nav[aria-label=Window] a:has-text("7d")');
+      expect(new URL(page.url()).search).toBe('?window=7d&repo=repo-49&sort=-repo');
+      await page.goBack();
+      expect(new URL(page.url()).search).toBe('?window=30d&repo=repo-49&sort=-repo');
+      expect((await names()).at(0)).toBe('acme/repo-499');
+    },
+  );
+
+  it('are used by keyboard: what is failing leads to its deployment in few steps', async () => {
+    const page = await openPage();
+    await page.goto(await serve('one failing'));
+    const focused = () =>
+      page.evaluate(
+        "document.activeElement.textContent + ' ' + getComputedStyle(document.activeElement).outlineStyle",
+      );
+    const seen: unknown[] = [];
+    for (let step = 0; step < 3; step++) {
+      await page.keyboard.press('Tab');
+      seen.push(await focused());
+    }
+    expect(seen.at(-1)).toMatch(/^Why .* is failing solid$/);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/explain\?/);
+    expect(new URL(page.url()).hash).toBe(`#p3-${noon - day}`);
+  });
+
+  it('show times in the zone of the reader, and UTC without script', async () => {
+    const root = await serve('one failing');
+    const since = async (options: Parameters<typeof openPage>[0]) => {
+      const page = await openPage(options);
+      await page.goto(root);
+      return page.locator('.failing-list time').first().innerText();
+    };
+    expect(await since({ timezoneId: 'Asia/Tokyo' })).toBe('07-29 21:20');
+    expect(await since({ timezoneId: 'Asia/Tokyo', javaScriptEnabled: false })).toBe('07-29 12:20');
+  });
+
+  it('bring the newest figures without losing the place', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await states['500 repos']?.(exporter);
+    const server = await listen(exporter.app(), { host: '127.0.0.1', port: 0 });
+    onTestFinished(() => server.close(1000));
+    const page = await openPage({ viewport: { width: 1400, height: 844 } });
+    const complaints = listenTo(page);
+    await page.clock.install();
+    await page.goto(`http://127.0.0.1:${server.port}/`);
+    expect(await page.locator('h1').innerText()).toContain('Failing: 10 in production');
+    await page.click('summary:has-text("As tables")');
+    const scroll = () => page.evaluate('scrollY');
+    await page.evaluate('scrollTo(0, 900)');
+    const before = await scroll();
+
+    await exporter.receive({
+      ...{ repo: 'acme/repo-0', number: 2, status: 'success', finished: noon - 60 },
+      ...{ event: 'deployment', deploy_to: 'prod', commit: 'c2' },
+    });
+    await page.clock.runFor(16_000);
+    await expect.poll(() => page.locator('h1').innerText()).toContain('Failing: 9 in production');
+    expect([await scroll(), await page.locator('details[open]').count()]).toEqual([before, 1]);
+    expect(complaints).toEqual([]);
+  });
+
+  it('say beside the pointer what a bar stands for', async () => {
+    const page = await openPage();
+    await page.goto(await serve('one failing'));
+    await page.hover('svg.plot rect.failed >> nth=0');
+    expect(await page.locator('.tip').innerText()).toBe(
+      '29 Jul: 2 deployments, 1 failed (1 pipeline failed)',
+    );
+  });
+});
