@@ -120,12 +120,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         onBackfilled: () => leadTimes?.askAgain(),
       })
     : null;
-  const lanes = [
-    ...(asking?.lanes ?? []),
+  const loops = [
+    ...(asking?.loops ?? []),
     ...(leadTimes ? [leadTimes.run(stopping.signal)] : []),
     dropOldTexts({ ingest, clock, log }, stopping.signal),
   ];
-  const stopped = Promise.allSettled(lanes);
+  const stopped = Promise.allSettled(loops);
 
   const storeFault = createStoreProbe(ingest, clock);
   // The disk may be full from the start.
@@ -218,7 +218,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   return {
     servers: front.servers,
     adopt: (policy) => policies.adopt(policy),
-    failed: Promise.race([...lanes, new Promise<never>(() => undefined)]),
+    failed: Promise.race([...loops, new Promise<never>(() => undefined)]),
     async stop() {
       await Promise.all(front.servers.map((server) => server.close(requestGraceMs)));
       stopping.abort(new Error('Service is stopping'));

@@ -1,25 +1,24 @@
 /**
- * A pipeline that is known of but whose end is not: when it is asked for again.
+ * When to poll a pipeline that has not ended.
  *
- * The rule: after a tenth of its age, at least two seconds and at most a day, counted from when it was last asked for,
- * so that a restart changes nothing. A hint that something happened asks at once, but not twice within two seconds. One
- * that has ended, but may still come to another end, is asked for whenever its end is twice as long ago; one whose steps
- * may still change, once.
+ * A tenth of its age after the last poll, at least two seconds and at most a day; so a restart changes nothing. A hint means
+ * a poll at once, but not twice within two seconds. A run that was cut short is polled further: while its agent may change
+ * its end, whenever the end is twice as long ago; after that once, when the states of its steps have settled.
  */
 
 /** All times are Unix seconds. */
 export interface Follow {
-  /** Woodpecker's id of the repo, or its name where only that was told. */
+  /** Woodpecker's id of the repo, or its name if the id is unknown. */
   readonly target: number | string;
   readonly number: number;
   /**
-   * When it was created if known, else when it was first heard of. Of a run that was cut short: `bornAtOfEnded`, or when
-   * to read it for the last time.
+   * Creation of the pipeline if known, else the time of the first hint. For a run that was cut short: `createdAtOfEnded`, or
+   * the time of the last poll.
    */
-  readonly bornAt: number;
-  /** `null`: never asked for yet. */
-  readonly askedAt: number | null;
-  /** When a hint of it last came in; `null` where none did since it was asked for. */
+  readonly createdAt: number;
+  /** `null`: not polled yet. */
+  readonly polledAt: number | null;
+  /** Time of the last hint; `null`: none since the last poll. */
   readonly hintedAt: number | null;
 }
 
@@ -27,24 +26,26 @@ const pausesPerAge = 10;
 const shortestSeconds = 2;
 const longestSeconds = 86_400;
 
-/** When to ask for it next, in Unix seconds. */
-export function askAt({ bornAt, askedAt, hintedAt }: Follow): number {
-  if (askedAt === null) return hintedAt ?? bornAt;
-  if (hintedAt !== null) return askedAt + shortestSeconds;
-  return askedAt + Math.min(Math.max((askedAt - bornAt) / pausesPerAge, shortestSeconds), longestSeconds);
+/** Time of the next poll, in Unix seconds. */
+export function nextPollAt({ createdAt, polledAt, hintedAt }: Follow): number {
+  if (polledAt === null) return hintedAt ?? createdAt;
+  if (hintedAt !== null) return polledAt + shortestSeconds;
+  return (
+    polledAt + Math.min(Math.max((polledAt - createdAt) / pausesPerAge, shortestSeconds), longestSeconds)
+  );
 }
 
-/** A time of birth that has one that ended be asked for again after as long as its end was ago. */
-export function bornAtOfEnded(endedAt: number, askedAt: number): number {
-  return askedAt - pausesPerAge * (askedAt - endedAt);
+/** The creation time with which `nextPollAt` is as far away as the end. */
+export function createdAtOfEnded(endedAt: number, polledAt: number): number {
+  return polledAt - pausesPerAge * (polledAt - endedAt);
 }
 
-/** The end that `bornAtOfEnded` was given, in Unix seconds. */
-export function endFollowed({ bornAt, askedAt }: Follow): number {
-  return askedAt === null ? bornAt : askedAt - (askedAt - bornAt) / pausesPerAge;
+/** The end from which `createdAtOfEnded` was computed, in Unix seconds. */
+export function endFollowed({ createdAt, polledAt }: Follow): number {
+  return polledAt === null ? createdAt : polledAt - (polledAt - createdAt) / pausesPerAge;
 }
 
-/** What follows of a repo's pipelines may have as their target. */
+/** The targets that follows of a repo's pipelines may have. */
 export function targetsOf({
   woodpeckerId,
   fullName,
@@ -55,12 +56,12 @@ export function targetsOf({
   return woodpeckerId === null ? [fullName] : [woodpeckerId, fullName];
 }
 
-/** Key of a follow: what and where. */
+/** Key of a follow. */
 export function followKey({ target, number }: Pick<Follow, 'target' | 'number'>): string {
   return `${targetKey(target)}\n${number}`;
 }
 
-/** Names are equal whatever their case; no name begins with `#`. */
+/** Names are compared without case; no name begins with `#`. */
 export function targetKey(target: number | string): string {
   return typeof target === 'number' ? `#${target}` : target.toLowerCase();
 }

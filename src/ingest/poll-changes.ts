@@ -4,7 +4,7 @@ import { awaitsAgent, isCutShort } from '../core/cancellation.ts';
 import { isWatched } from '../core/classification.ts';
 import { isEnded, isPullRequest, type PipelineRecord } from '../core/pipeline.ts';
 import type { Policy } from '../core/policy.ts';
-import { bornAtOfEnded, endFollowed, type Follow, followKey } from '../core/poll-schedule.ts';
+import { createdAtOfEnded, endFollowed, type Follow, followKey } from '../core/poll-schedule.ts';
 import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
@@ -18,7 +18,7 @@ export interface Sight {
   readonly record: PipelineRecord;
 }
 
-type Poll = Pick<Follow, 'bornAt' | 'askedAt' | 'hintedAt'>;
+type Poll = Pick<Follow, 'createdAt' | 'polledAt' | 'hintedAt'>;
 
 export interface FollowChanges {
   get(target: Follow['target'], number: number): Follow | null;
@@ -96,10 +96,10 @@ function nextPoll(sight: Sight, before: Follow | null, now: number): Poll | null
   const { record } = sight;
   if (!isEnded(record.status)) {
     // A server's clock may be ahead.
-    const createdAt = record.createdAt !== null && record.createdAt <= now ? record.createdAt : null;
-    const bornAt = createdAt ?? Math.min(before?.bornAt ?? now, now);
+    const isPast = record.createdAt !== null && record.createdAt <= now;
+    const createdAt = isPast ? record.createdAt : Math.min(before?.createdAt ?? now, now);
     // What was observed may be from before the hint.
-    return { bornAt, askedAt: now, hintedAt: before?.hintedAt ?? null };
+    return { createdAt, polledAt: now, hintedAt: before?.hintedAt ?? null };
   }
   if (!isCutShort(record)) return null;
   return awaitsAgent(record) ? untilReported(sight, before, now) : onceSettled(sight, before, now);
@@ -110,7 +110,7 @@ function untilReported({ record, known }: Sight, before: Follow | null, now: num
   const seenAt = before && known && isCutShort(known) ? endFollowed(before) : now;
   const endedAt = Math.min(record.updatedAt - record.clockAhead, seenAt);
   if (now - endedAt >= reportedAfterSeconds) return null;
-  return { bornAt: bornAtOfEnded(endedAt, now), askedAt: now, hintedAt: before?.hintedAt ?? null };
+  return { createdAt: createdAtOfEnded(endedAt, now), polledAt: now, hintedAt: before?.hintedAt ?? null };
 }
 
 /** The states of its steps change within seconds after the end, without a new `updated`: it is read once after that. */
@@ -118,10 +118,10 @@ function onceSettled({ record, observed, known }: Sight, before: Follow | null, 
   const isKnown =
     known !== null && isCutShort(known) && !awaitsAgent(known) && known.updatedAt === record.updatedAt;
   if (isKnown) {
-    const isRead = observed.fromRest && observed.hasWorkflows && before !== null && now >= before.bornAt;
+    const isRead = observed.fromRest && observed.hasWorkflows && before !== null && now >= before.createdAt;
     return isRead ? null : before;
   }
   const endedAt = Math.min(record.updatedAt - record.clockAhead, now);
   const readAt = endedAt + settledAfterSeconds;
-  return now < readAt ? { bornAt: readAt, askedAt: null, hintedAt: null } : null;
+  return now < readAt ? { createdAt: readAt, polledAt: null, hintedAt: null } : null;
 }

@@ -7,7 +7,7 @@
 
 import { isWatched } from '../core/classification.ts';
 import { isInFuture } from '../core/clock-skew.ts';
-import { askAt, type Follow } from '../core/poll-schedule.ts';
+import { type Follow, nextPollAt } from '../core/poll-schedule.ts';
 import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
@@ -26,11 +26,11 @@ export interface FollowOptions extends SourceDependencies {
   readonly clock: Clock;
   readonly log: Log;
   /** Whether the event stream reports the pipeline: polling is then only a safeguard. */
-  readonly isTold?: (follow: Follow) => boolean;
+  readonly isOnStream?: (follow: Follow) => boolean;
 }
 
-const askedAtOnce = 4;
-const toldSeconds = 60;
+const polledAtOnce = 4;
+const onStreamSeconds = 60;
 const shortestSleepMs = 50;
 const longestSleepMs = 60_000;
 const firstPauseMs = 1_000;
@@ -39,11 +39,13 @@ const forgottenAfterSeconds = 90 * 86_400;
 
 /** Runs until `signal` is aborted, then rejects with its reason. */
 export async function followPipelines(options: FollowOptions, signal: AbortSignal): Promise<never> {
-  const { ingest, clock, log, onEvent, isTold = () => false } = options;
+  const { ingest, clock, log, onEvent, isOnStream = () => false } = options;
   const dueAt = (follow: Follow, now: number): number => {
     // The last poll lies in the future: the clock was wrong.
-    if (isInFuture(follow.askedAt ?? follow.bornAt, now)) return now;
-    return isTold(follow) ? Math.max(askAt(follow), (follow.askedAt ?? 0) + toldSeconds) : askAt(follow);
+    if (isInFuture(follow.polledAt ?? follow.createdAt, now)) return now;
+    return isOnStream(follow)
+      ? Math.max(nextPollAt(follow), (follow.polledAt ?? 0) + onStreamSeconds)
+      : nextPollAt(follow);
   };
   // The shortest sleep keeps a burst of commits from causing a busy loop.
   const nap = createNap(options, shortestSleepMs);
@@ -58,7 +60,7 @@ export async function followPipelines(options: FollowOptions, signal: AbortSigna
       continue;
     }
     const outcomes = await Promise.allSettled(
-      due.slice(0, askedAtOnce).map(async ({ follow }) => {
+      due.slice(0, polledAtOnce).map(async ({ follow }) => {
         const result = await ask(options, follow, signal);
         if (result) onEvent('follow', result);
       }),
@@ -84,7 +86,7 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
     return result ?? (await noteMissing(options, follow, signal));
   } catch (error) {
     if (signal.aborted || error instanceof WoodpeckerReplaced) throw error;
-    await putOff(options, follow);
+    await reschedule(options, follow);
     throw error;
   }
 }
@@ -124,7 +126,7 @@ async function noteMissing(
     (await isMoreThanHintedAt(ingest, repo, follow))
   ) {
     if (!(await unlessMissing(client.repo(repo.woodpeckerId, signal)))) {
-      await putOff(options, follow);
+      await reschedule(options, follow);
       return null;
     }
     // The repo may have been invisible for that one request.
@@ -136,9 +138,13 @@ async function noteMissing(
   return 'rejected';
 }
 
-async function isMoreThanHintedAt(ingest: Ingest, repo: Repo, { number, askedAt }: Follow): Promise<boolean> {
+async function isMoreThanHintedAt(
+  ingest: Ingest,
+  repo: Repo,
+  { number, polledAt }: Follow,
+): Promise<boolean> {
   // A follow that was polled before may come from a scan that could not read the pipeline.
-  return askedAt !== null || (await ingest.read((rows) => rows.pipelines.get(repo.key, number))) !== null;
+  return polledAt !== null || (await ingest.read((rows) => rows.pipelines.get(repo.key, number))) !== null;
 }
 
 /** `null` if Woodpecker answers 404. */
@@ -152,15 +158,15 @@ async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
 }
 
 /** Whether the repo has been gone, and the pipeline silent, for so long that neither will return. */
-function isForgotten(repo: Repo, { bornAt }: Follow, now: number): boolean {
-  return repo.isGone && now - Math.max(repo.namedAt, bornAt) > forgottenAfterSeconds;
+function isForgotten(repo: Repo, { createdAt }: Follow, now: number): boolean {
+  return repo.isGone && now - Math.max(repo.namedAt, createdAt) > forgottenAfterSeconds;
 }
 
 /** Sets its next poll as if it had been answered. */
-async function putOff({ ingest, clock }: FollowOptions, follow: Follow): Promise<void> {
+async function reschedule({ ingest, clock }: FollowOptions, follow: Follow): Promise<void> {
   await ingest.submit(async (uow) => {
     const left = onceAsked(uow, follow);
-    if (left) await uow.putFollow({ ...left, askedAt: nowSeconds(clock) });
+    if (left) await uow.putFollow({ ...left, polledAt: nowSeconds(clock) });
   });
 }
 

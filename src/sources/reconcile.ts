@@ -27,7 +27,7 @@ export interface Reconciliation {
   /** Runs round after round until aborted, then rejects with the signal's reason. */
   run(signal: AbortSignal): Promise<never>;
   /** Starts the next round at once: the stream has reconnected, and may have missed something. */
-  hurry(): void;
+  runNow(): void;
   /** Asks for an unknown repo in a round that begins soon. */
   lookFor(woodpeckerId: number, signal: AbortSignal): void;
   /** One round. Rejects as the client does. */
@@ -38,7 +38,7 @@ export interface ReconciliationOptions extends Intake {
   readonly scans: Scans;
   readonly clock: Clock;
   readonly log: Log;
-  /** 0: only when hurried. */
+  /** 0: only on demand. */
   readonly intervalSeconds: number;
   /** Called if there are new repos: an open stream shows only repos that existed when it was opened. */
   readonly onNewRepos: () => void;
@@ -59,7 +59,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     state: ingest.state,
     client,
     clock,
-    onDue: () => hurried.abort(),
+    onDue: () => interruption.abort(),
   });
   /** Repos whose last scan was cut off: its pipelines stay pending until a scan succeeds. */
   const failing = new Set<number>();
@@ -70,7 +70,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   /** Whether the list has grown since the stream was opened, and when the stream was last reopened for it, in Unix milliseconds. */
   let isStreamBehind = false;
   let reopenedAt = 0;
-  let hurried = new AbortController();
+  let interruption = new AbortController();
 
   /** Reads the unknown pipelines of a repo. A repo that fails does not stop the others. */
   const closeGap = async (repo: Repo, signal: AbortSignal): Promise<void> => {
@@ -151,19 +151,19 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
 
   return {
     round,
-    hurry: () => hurried.abort(),
+    runNow: () => interruption.abort(),
     lookFor: strangers.lookFor,
     async run(signal) {
       const intervalMs = intervalSeconds === 0 ? foreverMs : intervalSeconds * 1000;
       let pauseMs = intervalMs;
       for (;;) {
         try {
-          await clock.sleep(pauseMs, AbortSignal.any([signal, hurried.signal]));
+          await clock.sleep(pauseMs, AbortSignal.any([signal, interruption.signal]));
         } catch (error) {
           signal.throwIfAborted();
-          if (!hurried.signal.aborted) throw error;
+          if (!interruption.signal.aborted) throw error;
         }
-        hurried = new AbortController();
+        interruption = new AbortController();
         try {
           await round(signal);
           pauseMs = intervalMs;

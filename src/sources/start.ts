@@ -34,7 +34,7 @@ export interface Asking {
   readonly clocks: ClockWatch;
   readonly stream: EventStream | null;
   /** Each runs until the service stops; if one rejects before, the service cannot go on. */
-  readonly lanes: readonly Promise<never>[];
+  readonly loops: readonly Promise<never>[];
   /** Why the catch-up at start is not complete; `null`: it is. */
   notReady(): string | null;
 }
@@ -98,7 +98,7 @@ export function startAsking(options: AskingOptions): Asking {
     onEvent,
     onConnected: metrics.setStreamConnected,
     tokenValidAt: () => health.tokenValidAt,
-    onStanding: () => reconciliation.hurry(),
+    onStanding: () => reconciliation.runNow(),
     onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
   });
   const reconciliation = createReconciliation({
@@ -117,17 +117,17 @@ export function startAsking(options: AskingOptions): Asking {
     isCaughtUp = true;
     return Promise.race([backfill.inBackground(), reconciliation.run(signal)]);
   });
-  const isTold = ({ target, number }: Follow) =>
+  const isOnStream = ({ target, number }: Follow) =>
     typeof target === 'number' && stream.hasToldOf(target, number);
-  const lanes = [catchingUp, followPipelines({ ingest, client, clock, log, onEvent, isTold }, signal)];
-  lanes.push(readWorkflows({ ingest, client, clock, log }, signal));
-  if (config.isStreamEnabled) lanes.push(stream.run(signal));
+  const loops = [catchingUp, followPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal)];
+  loops.push(readWorkflows({ ingest, client, clock, log }, signal));
+  if (config.isStreamEnabled) loops.push(stream.run(signal));
   return {
     backfill,
     health,
     clocks,
     stream: config.isStreamEnabled ? stream : null,
-    lanes,
+    loops,
     notReady() {
       const isUnreachable = health.isUp === false && clock.now() - health.since > unreachablePatienceMs;
       if (isCaughtUp || isUnreachable) return null;

@@ -119,7 +119,13 @@ export async function storePage(
     // A pipeline that cannot be read now must not delay its repo: it is followed until it can be read.
     const now = nowSeconds(clock);
     for (const number of unread) {
-      await uow.putFollow({ target: repo.woodpeckerId, number, bornAt: now, askedAt: now, hintedAt: null });
+      await uow.putFollow({
+        target: repo.woodpeckerId,
+        number,
+        createdAt: now,
+        polledAt: now,
+        hintedAt: null,
+      });
     }
     const current = uow.repoById(repo.woodpeckerId);
     // Without news, nothing is written: reading the page again is cheap.

@@ -47,9 +47,9 @@ export function createBacklog({ ingest, scans, clock, log }: BacklogOptions): Ba
       retries.noteSuccess(repo.key);
     },
     noteFailure(repo, error) {
-      const isTold = retries.has(repo.key) || error instanceof StoreUnavailable;
+      const isLogged = retries.has(repo.key) || error instanceof StoreUnavailable;
       const pauseMs = retries.noteFailure(repo.key);
-      log[isTold ? 'debug' : 'warn']('Repo could not be brought up to date; will try again', {
+      log[isLogged ? 'debug' : 'warn']('Repo could not be brought up to date; will try again', {
         repo: repo.fullName,
         error: describeError(error),
         retry_in_s: pauseMs / 1000,

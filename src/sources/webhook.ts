@@ -85,8 +85,8 @@ async function takeHint(
   const follow: Follow = followed ?? {
     target,
     number,
-    bornAt: known?.record.createdAt ?? now,
-    askedAt: null,
+    createdAt: known?.record.createdAt ?? now,
+    polledAt: null,
     hintedAt: null,
   };
   await uow.putFollow({ ...follow, hintedAt: now });

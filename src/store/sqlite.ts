@@ -171,8 +171,8 @@ function createTransaction(
           (row): Follow => ({
             target: JSON.parse(String(row['target'])),
             number: Number(row['number']),
-            bornAt: Number(row['born_at']),
-            askedAt: row['asked_at'] === null ? null : Number(row['asked_at']),
+            createdAt: Number(row['born_at']),
+            polledAt: row['asked_at'] === null ? null : Number(row['asked_at']),
             hintedAt: row['hinted_at'] === null ? null : Number(row['hinted_at']),
           }),
         ),
@@ -183,8 +183,8 @@ function createTransaction(
           targetKey(follow.target),
           follow.number,
           JSON.stringify(follow.target),
-          follow.bornAt,
-          follow.askedAt,
+          follow.createdAt,
+          follow.polledAt,
           follow.hintedAt,
         );
       },

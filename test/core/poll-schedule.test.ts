@@ -1,19 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { askAt, bornAtOfEnded, endFollowed, type Follow, followKey } from '../../src/core/poll-schedule.ts';
+import {
+  createdAtOfEnded,
+  endFollowed,
+  type Follow,
+  followKey,
+  nextPollAt,
+} from '../../src/core/poll-schedule.ts';
 
 const aFollow = (overrides: Partial<Follow> = {}): Follow => ({
   target: 11,
   number: 12,
-  bornAt: 10_000,
-  askedAt: null,
+  createdAt: 10_000,
+  polledAt: null,
   hintedAt: null,
   ...overrides,
 });
 
-describe('askAt', () => {
+describe('nextPollAt', () => {
   it('is at once for what was never asked for', () => {
-    expect(askAt(aFollow())).toBe(10_000);
-    expect(askAt(aFollow({ hintedAt: 10_500 }))).toBe(10_500);
+    expect(nextPollAt(aFollow())).toBe(10_000);
+    expect(nextPollAt(aFollow({ hintedAt: 10_500 }))).toBe(10_500);
   });
 
   it.each([
@@ -27,20 +33,20 @@ describe('askAt', () => {
     [864_000, 86_400],
     [8_640_000, 86_400],
   ])('is, at an age of %d s, %d s after it was last asked for', (age, pause) => {
-    expect(askAt(aFollow({ askedAt: 10_000 + age }))).toBe(10_000 + age + pause);
+    expect(nextPollAt(aFollow({ polledAt: 10_000 + age }))).toBe(10_000 + age + pause);
   });
 
   it('is two seconds after it was last asked for where a hint came in since', () => {
-    expect(askAt(aFollow({ askedAt: 50_000, hintedAt: 50_001 }))).toBe(50_002);
-    expect(askAt(aFollow({ askedAt: 50_000, hintedAt: 53_000 }))).toBe(50_002);
+    expect(nextPollAt(aFollow({ polledAt: 50_000, hintedAt: 50_001 }))).toBe(50_002);
+    expect(nextPollAt(aFollow({ polledAt: 50_000, hintedAt: 53_000 }))).toBe(50_002);
   });
 
   it('is not put off where the pipeline seems to be born later than it was asked for', () => {
-    expect(askAt(aFollow({ bornAt: 60_000, askedAt: 50_000 }))).toBe(50_002);
+    expect(nextPollAt(aFollow({ createdAt: 60_000, polledAt: 50_000 }))).toBe(50_002);
   });
 });
 
-describe('bornAtOfEnded', () => {
+describe('createdAtOfEnded', () => {
   it.each([
     // seconds since the end when asked, seconds until the next time
     [0, 2],
@@ -49,8 +55,8 @@ describe('bornAtOfEnded', () => {
     [64, 64],
     [3000, 3000],
   ])('has what ended %d s before it was asked for be asked for again in %d s', (since, pause) => {
-    const follow = aFollow({ bornAt: bornAtOfEnded(50_000 - since, 50_000), askedAt: 50_000 });
-    expect(askAt(follow)).toBe(50_000 + pause);
+    const follow = aFollow({ createdAt: createdAtOfEnded(50_000 - since, 50_000), polledAt: 50_000 });
+    expect(nextPollAt(follow)).toBe(50_000 + pause);
     expect(endFollowed(follow)).toBe(50_000 - since);
   });
 });

@@ -106,7 +106,7 @@ async function take(world: World, step: Step): Promise<void> {
       }
       case 'hint': {
         const { target, number, hintedAt } = incident;
-        await uow.putFollow({ target, number, bornAt: epoch, askedAt: null, hintedAt });
+        await uow.putFollow({ target, number, createdAt: epoch, polledAt: null, hintedAt });
         return;
       }
       case 'drop': {

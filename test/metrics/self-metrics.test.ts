@@ -172,7 +172,7 @@ describe('the exporter’s metrics about itself', () => {
       ...(await samples('dora_exporter_backlog')),
     ];
     expect(await both()).toEqual(['dora_exporter_following 0', 'dora_exporter_backlog 0']);
-    const follow = { target: 7, number: 12, bornAt: 0, askedAt: null, hintedAt: null };
+    const follow = { target: 7, number: 12, createdAt: 0, polledAt: null, hintedAt: null };
     const { tally } = state;
     state.apply({ repos: [], pairs: [], timelines: new Map(), follows: new Map([['a', follow]]), tally });
     setBacklog(3);

@@ -25,7 +25,7 @@ it('lasts as long as asked for while nothing comes in, and never less than the s
   expect(await negative).toBe(10_100);
 });
 
-it('ends with news, those included that came while its lane was at work', async () => {
+it('ends with news, those included that came while its loop was at work', async () => {
   const { clock, commit, wokenAt } = await start();
   const disturbed = wokenAt(5_000);
   await clock.pass(1_000);

@@ -1,4 +1,4 @@
-/** Woodpecker or the store gone for an hour with all lanes at work: what the log makes of it, and that nothing is lost. */
+/** Woodpecker or the store gone for an hour with all loops at work: what the log makes of it, and that nothing is lost. */
 
 import { expect, it, onTestFinished } from 'vitest';
 import { openMemoryStore } from '../../src/store/sqlite.ts';

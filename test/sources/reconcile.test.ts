@@ -185,7 +185,7 @@ describe('a round of reconciliation', () => {
     await clock.pass(16 * minute);
     expect(harness.rounds).toBe(3);
 
-    harness.reconciliation.hurry();
+    harness.reconciliation.runNow();
     await clock.settle();
     expect(harness.rounds).toBe(4);
   });

@@ -11,9 +11,9 @@ import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
 import {
   createLiveHarness,
   dawn,
-  type Lane,
   type LiveHarness,
   type LiveOptions,
+  type Loop,
   startSimulatedWoodpecker,
 } from '../support/live-harness.ts';
 import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
@@ -362,13 +362,13 @@ describe('the event stream', () => {
     expect(harness.isConnected).toBe(true);
   });
 
-  it.each<[string, Lane[], number]>([
+  it.each<[string, Loop[], number]>([
     ['reconciliation asks for the user', ['stream', 'reconcile'], 6 * minute],
     ['nothing else asks for the user', ['stream'], 11 * minute],
-  ])('is not connected once the token was reset, if %s', async (_, lanes, ms) => {
+  ])('is not connected once the token was reset, if %s', async (_, loops, ms) => {
     const live = await start();
     const { harness, woodpecker } = live;
-    harness.run(...lanes);
+    harness.run(...loops);
     await passWithPings(live, minute);
     expect(harness.isConnected).toBe(true);
 

@@ -564,8 +564,8 @@ describe('a webhook that is but a hint', () => {
   const follow = (target: number | string, number = 12) => ({
     target,
     number,
-    bornAt: noon,
-    askedAt: null,
+    createdAt: noon,
+    polledAt: null,
     hintedAt: noon,
   });
 
@@ -613,12 +613,12 @@ describe('a webhook that is but a hint', () => {
     const exporter = await hintMode();
     await told(exporter, anEvent(), 'running');
     expect(await exporter.follows()).toEqual([
-      { target: 7, number: 12, bornAt: noon - 500, askedAt: noon, hintedAt: null },
+      { target: 7, number: 12, createdAt: noon - 500, polledAt: noon, hintedAt: null },
     ]);
     exporter.clock.advance(60);
     expect(await exporter.receive(aReport())).toEqual(following);
     expect(await exporter.follows()).toEqual([
-      { target: 7, number: 12, bornAt: noon - 500, askedAt: noon, hintedAt: noon + 60 },
+      { target: 7, number: 12, createdAt: noon - 500, polledAt: noon, hintedAt: noon + 60 },
     ]);
   });
 

@@ -58,7 +58,7 @@ it('takes no more memory, timers and sockets at the end of a week in which the s
   const [first] = warm;
   if (!first) throw new Error('There was no second day');
   for (const day of warm) {
-    // One of each lane, and one that checks the token of the open stream.
+    // One of each loop, and one that checks the token of the open stream.
     expect(day.sleepers).toBe(5);
     expect(day.streams).toBe(1);
     expect(day.listeners).toBe(first.listeners);

@@ -71,7 +71,7 @@ it('goes on following what it asked for in the future', async () => {
   const isHidden = hidePipelines(woodpecker, shop);
   const harness = await live();
   isHidden.clear();
-  expect([...harness.ingest.state.follows.values()]).toMatchObject([{ askedAt: dawn + 5 * 365 * 86_400 }]);
+  expect([...harness.ingest.state.follows.values()]).toMatchObject([{ polledAt: dawn + 5 * 365 * 86_400 }]);
   harness.run('follow');
   await clock.pass(minute);
   expect(harness.ingest.state.follows.size).toBe(0);

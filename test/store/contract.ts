@@ -131,7 +131,7 @@ export function describeStore(
       });
 
       it('writes nothing of work that throws, and restores all that it replaced', async () => {
-        const follow: Follow = { target: 11, number: 1, bornAt: 1000, askedAt: null, hintedAt: null };
+        const follow: Follow = { target: 11, number: 1, createdAt: 1000, polledAt: null, hintedAt: null };
         const tracked: TrackedReport = {
           kind: 'report',
           id: 'INC-12',
@@ -1227,8 +1227,8 @@ export function describeStore(
       const follow = (target: Follow['target'], number: number, overrides: Partial<Follow> = {}): Follow => ({
         target,
         number,
-        bornAt: 1000,
-        askedAt: null,
+        createdAt: 1000,
+        polledAt: null,
         hintedAt: null,
         ...overrides,
       });
@@ -1239,15 +1239,15 @@ export function describeStore(
           await tx.follows.put(follow('11', 1));
           await tx.follows.put(follow('acme/shop', 1));
           await tx.follows.put(follow('acme/shop', 2));
-          await tx.follows.put(follow('Acme/Shop', 1, { askedAt: 1500, hintedAt: 1600 }));
-          await tx.follows.put(follow(11, 1, { bornAt: 900 }));
+          await tx.follows.put(follow('Acme/Shop', 1, { polledAt: 1500, hintedAt: 1600 }));
+          await tx.follows.put(follow(11, 1, { createdAt: 900 }));
           const all = await tx.follows.all();
           expect(all).toHaveLength(4);
           expect(all).toEqual(
             expect.arrayContaining([
-              follow(11, 1, { bornAt: 900 }),
+              follow(11, 1, { createdAt: 900 }),
               follow('11', 1),
-              follow('Acme/Shop', 1, { askedAt: 1500, hintedAt: 1600 }),
+              follow('Acme/Shop', 1, { polledAt: 1500, hintedAt: 1600 }),
               follow('acme/shop', 2),
             ]),
           );
@@ -1258,7 +1258,7 @@ export function describeStore(
         await store.transact(async (tx) => {
           await tx.follows.put(follow('acme/shop', 1));
           await tx.follows.put(follow('acme/shop', 2));
-          await tx.follows.drop(follow('ACME/shop', 1, { bornAt: 77 }));
+          await tx.follows.drop(follow('ACME/shop', 1, { createdAt: 77 }));
           await tx.follows.drop(follow(11, 2));
           expect(await tx.follows.all()).toEqual([follow('acme/shop', 2)]);
         });

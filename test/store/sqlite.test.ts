@@ -74,7 +74,7 @@ describe('openSqliteStore', () => {
 
   it('finds all of it again after it was closed and opened', async () => {
     const store = openSqliteStore(path);
-    const follow = { target: 'acme/shop', number: 3, bornAt: 1000, askedAt: 1100, hintedAt: 1200 };
+    const follow = { target: 'acme/shop', number: 3, createdAt: 1000, polledAt: 1100, hintedAt: 1200 };
     const repo = await store.transact(async (tx) => {
       const key = await addRepo(tx, 11);
       await tx.meta.put('policy', 'a');

@@ -1,5 +1,5 @@
 /**
- * The live lanes of the service without its process: stream, following and reconciliation beside a fake Woodpecker,
+ * The live loops of the service without its process: stream, following and reconciliation beside a fake Woodpecker,
  * wired as `service.ts` wires them, on a clock that only the test moves.
  */
 
@@ -50,16 +50,16 @@ export interface LiveHarness {
   readonly rounds: number;
   /** Rows of lists that could not be read. */
   readonly unreadableRows: number;
-  /** Starts these lanes, each until `stop`. The background brings new repos up to date. */
-  run(...lanes: readonly Lane[]): void;
-  /** One round of reconciliation, for when no lane runs that does them. */
+  /** Starts these loops, each until `stop`. The background brings new repos up to date. */
+  run(...loops: readonly Loop[]): void;
+  /** One round of reconciliation, for when no loop runs that does them. */
   round(): Promise<void>;
   repo(fullName: string): Repo | undefined;
   shown(repo: string, tier?: string): ShownPair | null;
   stop(): Promise<void>;
 }
 
-export type Lane = 'stream' | 'follow' | 'reconcile' | 'background' | 'workflows';
+export type Loop = 'stream' | 'follow' | 'reconcile' | 'background' | 'workflows';
 
 export interface LiveOptions {
   readonly clock: SimulatedClock;
@@ -85,7 +85,7 @@ export async function startSimulatedWoodpecker(
   return { clock, woodpecker };
 }
 
-/** Caught up with Woodpecker already; no lane runs yet. */
+/** Caught up with Woodpecker already; no loop runs yet. */
 export async function createLiveHarness(options: LiveOptions): Promise<LiveHarness> {
   const {
     clock,
@@ -163,7 +163,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
       if (!next) losses++;
     },
     tokenValidAt: () => health.tokenValidAt,
-    onStanding: () => reconciliation.hurry(),
+    onStanding: () => reconciliation.runNow(),
     onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
     random,
   });
@@ -180,11 +180,11 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
       rounds++;
     },
   });
-  const isTold = ({ target, number }: { target: number | string; number: number }) =>
+  const isOnStream = ({ target, number }: { target: number | string; number: number }) =>
     typeof target === 'number' && stream.hasToldOf(target, number);
-  const begin: Record<Lane, () => Promise<never>> = {
+  const begin: Record<Loop, () => Promise<never>> = {
     stream: () => stream.run(signal),
-    follow: () => followPipelines({ ingest, client, clock, log, onEvent, isTold }, signal),
+    follow: () => followPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal),
     reconcile: () => reconciliation.run(signal),
     workflows: () => readWorkflows({ ingest, client, clock, log }, signal),
     background: () => backfill.inBackground(),
@@ -219,9 +219,9 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     get rounds() {
       return rounds;
     },
-    run(...lanes) {
-      for (const lane of lanes) {
-        const ended = begin[lane]().catch((error) => {
+    run(...loops) {
+      for (const loop of loops) {
+        const ended = begin[loop]().catch((error) => {
           if (!signal.aborted) throw error;
         });
         running.push(ended);

@@ -15,8 +15,8 @@ export function surroundingsOf(
   const incidents = entries.flatMap((entry): readonly Incident[] => entry.incidents);
   if (incidents.length === 0) return { incidents, runningSince: Number.POSITIVE_INFINITY, now };
   let runningSince = Number.POSITIVE_INFINITY;
-  for (const { target, bornAt } of follows) {
-    if (targets.includes(target)) runningSince = Math.min(runningSince, bornAt);
+  for (const { target, createdAt } of follows) {
+    if (targets.includes(target)) runningSince = Math.min(runningSince, createdAt);
   }
   return { incidents, runningSince, now };
 }

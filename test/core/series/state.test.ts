@@ -60,7 +60,7 @@ describe('createState', () => {
 
   it('replaces and removes timelines and follows', () => {
     const state = createState();
-    const follow = { target: 11, number: 12, bornAt: 1000, askedAt: null, hintedAt: null };
+    const follow = { target: 11, number: 12, createdAt: 1000, polledAt: null, hintedAt: null };
     state.apply(
       aChange({
         timelines: new Map([['s', emptyTimeline]]),
