@@ -38,7 +38,9 @@ describe('the Dockerfile', () => {
     expect(settings.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
     expect(settings.volumes).toEqual(['/data']);
     expect(settings.environment.get('DORA_DATABASE')).toBe('/data/dora.db');
-    expect(settings.entrypoint).toEqual(['/usr/local/bin/node', 'src/main.ts']);
+    const started = / node (.*)$/.exec(packageJson.scripts.start)?.[1]?.split(' ') ?? [];
+    expect(started.at(-1)).toBe('src/main.ts');
+    expect(settings.entrypoint).toEqual(['/usr/local/bin/node', ...started]);
     expect(settings.healthcheck).toEqual(['/usr/local/bin/node', 'deploy/healthcheck.ts']);
     expect(settings.ports).toEqual(['3672']);
     expect(dockerfileText).not.toMatch(/\b(ADD|MAINTAINER)\b/);
