@@ -87,7 +87,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     await tx.incidents.put(kept);
     const entry = toBookEntry(trackedKey(kept), kept, policy);
     const before = entryAt(entry.key);
-    const changes = changedIncidents(before?.incidents ?? [], entry.incidents);
+    const changes = changedIncidents(before, entry);
     for (const place of [before?.place, entry.place]) if (place) judgeAgain(place, changes);
     addedReports += entry.reports - (before?.reports ?? 0);
     changed.set(entry.key, entry);
@@ -259,11 +259,17 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     },
 
     async finish() {
-      for (const repo of renamed) for (const tier of series.tiersOf(repo)) series.judgeAgain(repo, tier);
+      const around = ({ repo, tier }: { readonly repo: number; readonly tier: string }) => [
+        ...boundTo(repo, tier),
+        ...named(nameKey(repos.at(repo).fullName), tier),
+      ];
       const ofRenamed = [...renamed].flatMap((repo) => series.tiersOf(repo).map((tier) => ({ repo, tier })));
-      for (const { repo, tier } of [...series.newlyKnown(), ...ofRenamed]) {
-        const { fullName } = repos.at(repo);
-        for (const entry of [...boundTo(repo, tier), ...named(nameKey(fullName), tier)]) await count(entry);
+      for (const pair of ofRenamed) {
+        const incidents = around(pair).flatMap((entry) => entry.incidents);
+        series.judgeAgain(pair.repo, pair.tier, incidents);
+      }
+      for (const pair of [...series.newlyKnown(), ...ofRenamed]) {
+        for (const entry of around(pair)) await count(entry);
       }
       for (const key of [...uncounted, ...changed.keys()]) {
         const entry = entryAt(key);

@@ -122,13 +122,18 @@ describe('the metrics of incidents', () => {
       const [, failures] = /^dora_deployment_failures_total\{.*\} (\d+)$/m.exec(text) ?? [];
       return Number(failures);
     };
-    const past = { id: 'INC-2', started: noon - 40 * day + 600, resolved: noon - 40 * day + 1200 };
-    expect(await post({ started: noon - day + 600 })).toBe(1);
-    expect(await post(past)).toBe(2);
-    expect(await post(past)).toBe(2);
-    expect(await post({ id: 'INC-3', started: noon - 60 * day + 600, deployment: 1 })).toBe(3);
-    expect(
-      await post({ ...past, started: past.started + 20 * day, resolved: past.resolved + 20 * day }),
-    ).toBe(3);
+    const hourOf = (daysAgo: number) => ({
+      started: noon - daysAgo * day + 600,
+      resolved: noon - daysAgo * day + 1200,
+    });
+    expect(await post(hourOf(1))).toBe(1);
+    expect(await post({ id: 'INC-2', ...hourOf(40) })).toBe(2);
+    expect(await post({ id: 'INC-2', ...hourOf(40) })).toBe(2);
+    expect(await post({ id: 'INC-3', ...hourOf(60), deployment: 1 })).toBe(3);
+    expect(await post({ id: 'INC-4', ...hourOf(50), tier: 'unassigned' })).toBe(3);
+    exporter.clock.advance(1);
+    expect(await post({ id: 'INC-4', ...hourOf(50) })).toBe(4);
+    expect(await post({ id: 'INC-2', ...hourOf(20) })).toBe(4);
+    expect(await post({ id: 'INC-2', ...hourOf(30) })).toBe(5);
   });
 });

@@ -143,14 +143,20 @@ function keyOf({ name, tier, boundTo }: BookPlace): string {
   return boundTo === null ? `name ${name}\n${tier}` : `repo ${boundTo}\n${tier}`;
 }
 
-/** Incidents of which one side has another start or end, or names another deployment. */
-export function changedIncidents(
-  before: readonly BookIncident[],
-  after: readonly BookIncident[],
-): readonly BookIncident[] {
+/** The incidents that an entry gains, loses, or has otherwise than before; all of them if it moves. */
+export function changedIncidents(before: BookEntry | null, after: BookEntry): readonly BookIncident[] {
+  const old = before?.incidents ?? [];
+  if (!isSamePlace(before?.place ?? null, after.place)) return [...old, ...after.incidents];
   const isIn = (list: readonly BookIncident[], { start, end, deployment }: BookIncident) =>
     list.some((one) => one.start === start && one.end === end && one.deployment === deployment);
-  return [...before.filter((one) => !isIn(after, one)), ...after.filter((one) => !isIn(before, one))];
+  return [
+    ...old.filter((one) => !isIn(after.incidents, one)),
+    ...after.incidents.filter((one) => !isIn(old, one)),
+  ];
+}
+
+function isSamePlace(a: BookPlace | null, b: BookPlace | null): boolean {
+  return a?.name === b?.name && a?.tier === b?.tier && a?.boundTo === b?.boundTo;
 }
 
 /** Whether the incident may belong to a deployment older than those in memory. */
