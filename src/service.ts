@@ -15,6 +15,7 @@ import { openFront } from './http/front.ts';
 import type { Server } from './http/server.ts';
 import { createIngest, StoreUnavailable } from './ingest/ingest.ts';
 import { intakeModeOf } from './ingest/ingest-options.ts';
+import { judgedInTime } from './ingest/judge-due.ts';
 import { openState } from './ingest/load-state.ts';
 import { logFault, logWhatCounts, warnOfLimits } from './ingest/operator-log.ts';
 import { createPolicySwitch } from './ingest/policy-switch.ts';
@@ -171,7 +172,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const adminTokens = secretOf('DORA_ADMIN_TOKEN', 'admin-token', adminToken);
   /** All that shows figures as a policy has them. */
   const dependenciesUnder = (policy: Policy): AppDependencies => {
-    const projection = createProjection(state, policy.windows);
+    const projection = judgedInTime(createProjection(state, policy.windows), ingest);
     const woodpeckerUrl = config.woodpecker?.url ?? null;
     const history = createFigureHistory(ingest);
     const listIncidents = createListIncidents(ingest);

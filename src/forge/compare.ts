@@ -104,5 +104,10 @@ function toRange({ added, removed }: Difference): CommitRange | null {
     if (committedAt === null) return null;
     commits.push({ id, committedAt, isMerge: parents.length > 1 });
   }
-  return { added: commits, removed: removed.map(({ id }) => id) };
+  const reverts = [...new Set(added.flatMap((entry) => entry.reverts))];
+  return {
+    added: commits,
+    removed: removed.map(({ id }) => id),
+    ...(reverts.length > 0 && { reverts }),
+  };
 }

@@ -10,8 +10,10 @@ export interface LogEntry {
   readonly id: string;
   /** Full ids. */
   readonly parents: readonly string[];
-  /** The committer's date, Unix seconds; `null` where it cannot be read. */
+  /** The committer's date, Unix seconds; `null` if it cannot be read. */
   readonly committedAt: number | null;
+  /** Ids of the commits that its message says it reverts; they may be abbreviated. */
+  readonly reverts: readonly string[];
 }
 
 export interface FoundRepo {

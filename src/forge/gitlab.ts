@@ -6,6 +6,7 @@
  */
 
 import { z } from 'zod';
+import { revertedBy } from '../core/failures/reverts.ts';
 import type { PatientGet } from '../util/get-json.ts';
 import {
   type Dialect,
@@ -24,10 +25,16 @@ const WireCommit = z.object({
   id: WireCommitId,
   committed_date: z.string().nullish(),
   parent_ids: z.array(WireCommitId).nullish(),
+  message: z.string().nullish(),
 });
 
-function toLogEntry({ id, committed_date, parent_ids }: WireCommit): LogEntry {
-  return { id, parents: parent_ids ?? [], committedAt: parseCommitDate(committed_date) };
+function toLogEntry({ id, committed_date, parent_ids, message }: WireCommit): LogEntry {
+  return {
+    id,
+    parents: parent_ids ?? [],
+    committedAt: parseCommitDate(committed_date),
+    reverts: revertedBy(message ?? ''),
+  };
 }
 
 const WireProject = z.object({ path_with_namespace: z.string() });

@@ -1,12 +1,16 @@
 /** Commits and repos on the wire of Forgejo, Gitea and GitHub, as far as they are read. */
 
 import { z } from 'zod';
+import { revertedBy } from '../core/failures/reverts.ts';
 import { type LogEntry, parseCommitDate, WireCommitId } from './dialect.ts';
 
 export type WireCommit = z.infer<typeof WireCommit>;
 export const WireCommit = z.object({
   sha: WireCommitId,
-  commit: z.object({ committer: z.object({ date: z.string().nullish() }).nullish() }),
+  commit: z.object({
+    message: z.string().nullish(),
+    committer: z.object({ date: z.string().nullish() }).nullish(),
+  }),
   parents: z.array(z.object({ sha: WireCommitId })).nullish(),
 });
 
@@ -15,6 +19,7 @@ export function toLogEntry({ sha, commit, parents }: WireCommit): LogEntry {
     id: sha,
     parents: (parents ?? []).map((parent) => parent.sha),
     committedAt: parseCommitDate(commit.committer?.date),
+    reverts: revertedBy(commit.message ?? ''),
   };
 }
 

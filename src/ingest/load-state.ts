@@ -59,6 +59,7 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
     await uow.dropOldReasons();
     state.apply({ ...(await uow.finish()), timelines: new Map() });
     state.apply({ timelines: await readTimelines(tx, state, mode, now) });
+    state.apply(await judgeReported(tx, state, mode, now));
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
 
     const isAnother = fingerprint !== null && fingerprint !== policyFingerprint(configured.policy);
@@ -84,6 +85,7 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
   const change = await store.transact(async (tx) => {
     const uow = createUnitOfWork(tx, state, mode, now);
     await uow.incidents.catchUp();
+    uow.judgeReported('settled');
     return uow.finish();
   });
   state.apply(change);
@@ -95,6 +97,18 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
 export async function isUpToDate(tx: Transaction, policy: Policy): Promise<boolean> {
   const ledger = await tx.meta.get(ledgerKey);
   return (await storedFingerprint(tx)) === policyFingerprint(policy) && ledger === ledgerFingerprint;
+}
+
+/** Who deployed last, and so has the incidents of a name, is known only now; and time may have shown more since the last stop. */
+async function judgeReported(
+  tx: Transaction,
+  state: State,
+  mode: IntakeMode,
+  now: number,
+): Promise<StateChange> {
+  const uow = createUnitOfWork(tx, state, mode, now);
+  uow.judgeReported('credited');
+  return uow.finish();
 }
 
 /** Releases everything: without a Woodpecker to ask, no scan will end that holds it back. */

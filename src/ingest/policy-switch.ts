@@ -54,7 +54,10 @@ export function createPolicySwitch({ ingest, clock, log, onAdopted }: PolicySwit
       },
     );
     onAdopted(policy);
-    await ingest.submit((uow) => uow.incidents.catchUp());
+    await ingest.submit(async (uow) => {
+      await uow.incidents.catchUp();
+      uow.judgeReported('settled');
+    });
     log.info('The policy is in force');
     logWhatCounts(log, ingest.state, tiers);
   };

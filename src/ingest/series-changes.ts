@@ -21,6 +21,7 @@ import {
 } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
 import {
+  atBase,
   compact,
   createTimeline,
   type LedgerMode,
@@ -76,6 +77,8 @@ export interface SeriesChanges {
   rebuild(repo: number, tier: string): void;
   /** What each deployment of the series has added to the ledger, as far as what is known of it today tells. */
   addedBy(repo: number, tier: string): Promise<readonly Credit[]>;
+  /** Folds what is in memory of the series again at the next flush, from its base. */
+  foldAgain(repo: number, tier: string): void;
   /** Judges the series again at the next flush, from the store if an incident may belong to what memory no longer has. */
   judgeAgain(repo: number, tier: string, incidents?: readonly BookIncident[]): void;
   /** Unix seconds of the pair's last deployment; 0: there is none. */
@@ -98,6 +101,7 @@ interface SeriesChange {
   /** By identity: the deployment as the timeline has it, and as it is now. */
   readonly pipelines: Map<string, { was: Deployment | null; now: Deployment | null }>;
   isRebuilt: boolean;
+  isFoldedAgain: boolean;
 }
 
 export interface SeriesOptions {
@@ -127,6 +131,8 @@ export function createSeriesChanges(
   const withUnread = new Set<number>();
   const timelines = new Map<string, Timeline | null>();
 
+  const timelineOf = (key: string): Timeline | null =>
+    (timelines.has(key) ? timelines.get(key) : state.timelines.get(key)) ?? null;
   const pairAt = (repo: number, tier: string): Pair | undefined =>
     pairs.get(pairKey(repo, tier)) ?? state.pairs.get(pairKey(repo, tier));
   const setPair = (pair: Pair): void => {
@@ -138,7 +144,7 @@ export function createSeriesChanges(
     const key = pairKey(repo, tier);
     const known = changes.get(key);
     if (known) return known;
-    const created = { repo, tier, pipelines: new Map(), isRebuilt: false };
+    const created = { repo, tier, pipelines: new Map(), isRebuilt: false, isFoldedAgain: false };
     changes.set(key, created);
     return created;
   };
@@ -161,14 +167,19 @@ export function createSeriesChanges(
   };
   const reduceChange = async (key: string, change: SeriesChange): Promise<Reduction | null> => {
     const all = [...change.pipelines.values()];
-    const timeline = timelines.has(key) ? timelines.get(key) : state.timelines.get(key);
+    const known = timelineOf(key);
+    const timeline = known && change.isFoldedAgain ? atBase(known) : known;
     const ground = groundOf(change.repo);
     // The clock was ahead when it was cut: the store alone still has what windows reach back to.
     const isCutShort = timeline && timeline.baseEnd > cutoffOf(change.tier);
     if (timeline && (isCutShort || !isSameGround(timeline.base.ground, ground))) return null;
+    const inserted = all.flatMap(({ now }) => now ?? []);
+    if (known && change.isFoldedAgain) {
+      inserted.push(...known.recent.filter((one) => !change.pipelines.has(identityOf(one))));
+    }
     return reduce(timeline ?? createTimeline(rulesOf(change.tier), ground), {
       removed: all.flatMap(({ was }) => was ?? []),
-      inserted: all.flatMap(({ now }) => now ?? []),
+      inserted,
       surroundings: surroundingsOf(change.repo, change.tier),
     });
   };
@@ -288,16 +299,17 @@ export function createSeriesChanges(
       changeOf(repo, tier).isRebuilt = true;
     },
     addedBy: async (repo, tier) => (await foldFromStore({ repo, tier }, 'replay')).credits,
+    foldAgain(repo, tier) {
+      if (timelineOf(pairKey(repo, tier))) changeOf(repo, tier).isFoldedAgain = true;
+    },
     judgeAgain(repo, tier, incidents = []) {
-      const key = pairKey(repo, tier);
-      const timeline = timelines.get(key) ?? state.timelines.get(key);
+      const timeline = timelineOf(pairKey(repo, tier));
       if (!timeline) return;
       const change = changeOf(repo, tier);
       change.isRebuilt ||= incidents.some((incident) => mayBelongBefore(timeline, incident));
     },
     lastAt(repo, tier) {
-      const key = pairKey(repo, tier);
-      return lastIn((timelines.has(key) ? timelines.get(key) : state.timelines.get(key)) ?? undefined);
+      return lastIn(timelineOf(pairKey(repo, tier)) ?? undefined);
     },
     settle(repo, tier, metrics) {
       settled.set(pairKey(repo, tier), metrics ?? 'all');

@@ -47,6 +47,8 @@ export interface UnitOfWork {
   dropOldReasons(): Promise<void>;
   /** Judges the timelines again whose judgement may be another by now. */
   judgeAgain(): void;
+  /** The same of all that incidents or marks speak of. `additions`: of what is found now. */
+  judgeReported(additions: 'credited' | 'settled'): void;
   readonly forge: ForgeAnswers;
   repoById(woodpeckerId: number): Repo | null;
   repoByName(fullName: string): Repo | null;
@@ -173,6 +175,12 @@ export function createUnitOfWork(
       for (const key of state.judgedUntilBefore(now)) {
         const pair = state.pairs.get(key);
         if (pair) series.judgeAgain(pair.repo, pair.tier);
+      }
+    },
+    judgeReported(additions) {
+      for (const { repo, tier } of state.reportedPairs()) {
+        series.foldAgain(repo, tier);
+        if (additions === 'settled') series.settle(repo, tier);
       }
     },
     forge: createForgeAnswers(tx, series, firsts),

@@ -84,6 +84,16 @@ describe.each(forgeKinds)('%s', (kind) => {
       ]);
     });
 
+    it('with those that their messages say they revert', async () => {
+      const fake = await start();
+      const [base = ''] = addLine(fake, 1);
+      const message = `Revert "Add a cart"\n\nThis reverts commit ${unknownId}.\n`;
+      const back = fake.commit(shop, { parents: [base], committedAt: epoch + 60, message });
+      const again = { parents: [back], committedAt: epoch + 120, message: `Reapply "Add a cart"\n` };
+      const range = await forgeOf(fake).commitsBetween(shop, base, fake.commit(shop, again), signal);
+      expect(range?.reverts).toEqual([unknownId]);
+    });
+
     it('of the first deployment: its own alone', async () => {
       const fake = await start();
       const [, head = ''] = addLine(fake, 2);

@@ -12,6 +12,7 @@ import type { State } from '../../src/core/series/state.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
 import { type AppDependencies, type AppSide, createApp } from '../../src/http/app.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
+import { judgedInTime } from '../../src/ingest/judge-due.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metrics.ts';
@@ -109,7 +110,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
 
   const createApi = (): AppDependencies['api'] => {
     const { policy } = ingest.mode;
-    const projection = createProjection(state, policy.windows);
+    const projection = judgedInTime(createProjection(state, policy.windows), ingest);
     const history = createFigureHistory(ingest);
     const listIncidents = createListIncidents(ingest);
     const linkRoot = canAsk ? woodpeckerUrl : null;
@@ -134,7 +135,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
     exposition:
       overrides.exposition ??
       createExposition({
-        projection: createProjection(state, ingest.mode.policy.windows),
+        projection: judgedInTime(createProjection(state, ingest.mode.policy.windows), ingest),
         incidents: createIncidentSamples(state, ingest.mode.policy),
         policy: ingest.mode.policy,
         renderSelf: selfMetrics().render,

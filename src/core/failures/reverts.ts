@@ -5,11 +5,14 @@ const revertedCommit = /\b(?:this reverts commit|revert) ([0-9a-f]{7,64})\b/gi;
 /** A revert of a revert brings the commit back. */
 const bringsBack = /^\s*(?:revert "revert|reapply|revert revert)/i;
 
-/** Ids in lower case, each once, in order; they may be abbreviated. */
+/** Far more than anybody reverts at once. */
+const mostReverts = 100;
+
+/** Ids in lower case, each once, in order, a hundred at most; they may be abbreviated. */
 export function revertedBy(message: string): readonly string[] {
   if (bringsBack.test(message)) return none;
   const found = [...message.matchAll(revertedCommit)].map(([, id = '']) => id.toLowerCase());
-  return found.length === 0 ? none : [...new Set(found)];
+  return found.length === 0 ? none : [...new Set(found)].slice(0, mostReverts);
 }
 
 const none: readonly string[] = [];

@@ -7,7 +7,7 @@
 
 import { compareText } from '../compare-text.ts';
 import { isStale } from '../failures/incidents.ts';
-import type { Policy } from '../policy.ts';
+import { failureRulesOf, type Policy } from '../policy.ts';
 import type { BookEntry } from './incident-book.ts';
 import { incidentsTotal } from './ledger.ts';
 import { type Ingredients, shownSeries } from './samples.ts';
@@ -31,10 +31,10 @@ const seriesAtOnce = 500;
 
 export function createIncidentSamples(
   state: State,
-  policy: Pick<Policy, 'tiers' | 'incidents'>,
+  policy: Pick<Policy, 'tiers' | 'failures' | 'incidents'>,
 ): IncidentSamples {
   const { staleSeconds } = policy.incidents;
-  const isLookedFor = (tier: string) => policy.tiers.some((rule) => rule.tier === tier);
+  const isLookedFor = (tier: string) => failureRulesOf(policy, tier).incident.withinSeconds !== null;
   let samples: readonly IncidentSample[] = [];
   let byKey = new Map<string, IncidentSample>();
   let madeOf = { version: -1, now: 0, validUntil: 0 };

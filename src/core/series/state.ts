@@ -48,6 +48,8 @@ export interface State {
   lastDeployed(repos: readonly Repo[], tier: string): Repo | null;
   /** All entries whose incidents belong to the pair. */
   incidentsOf(repo: number, tier: string): readonly BookEntry[];
+  /** Pairs that incidents or marks speak of; of repos that share a name, each. */
+  reportedPairs(): readonly Pair[];
   /** What is known beside the deployments of a pair at `now`, in Unix seconds. */
   surroundingsOf(repo: number, tier: string, now: number): Surroundings;
   /** Unix seconds from which on a timeline must be judged again, though nothing is new; infinite: never. */
@@ -197,6 +199,21 @@ export function createState(): State {
     ownerOf,
     lastDeployed,
     incidentsOf,
+    reportedPairs() {
+      const found = new Map<string, Pair>();
+      const note = (repo: number, tier: string) => {
+        const pair = pairs.get(pairKey(repo, tier));
+        if (pair) found.set(pairKey(repo, tier), pair);
+      };
+      for (const { place } of incidents.entries()) {
+        if (!place) continue;
+        const { name, tier, boundTo } = place;
+        if (boundTo === null) for (const { key } of reposByName(name)) note(key, tier);
+        else note(boundTo, tier);
+      }
+      for (const { repo, tier } of marks.values()) note(repo, tier);
+      return [...found.values()];
+    },
     surroundingsOf(repo, tier, now) {
       const known = repos.get(repo);
       return surroundingsOf(incidentsOf(repo, tier), follows.values(), known ? targetsOf(known) : [], now);

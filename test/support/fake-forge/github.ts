@@ -139,7 +139,7 @@ function toWire(commit: FakeCommit, repo: FakeRepo, url: string) {
     commit: {
       author: { name: 'Alice', email: 'alice@example.com', date: authored },
       committer: { name: 'GitHub', email: 'noreply@github.com', date },
-      message: 'Change something',
+      message: commit.message.trimEnd(),
       tree: { sha: id, url: `${url}${root}/repos/${repo.fullName}/git/trees/${id}` },
       comment_count: 0,
       verification: { verified: false, reason: 'unsigned', signature: null, payload: null },

@@ -84,7 +84,7 @@ function toWireProject({ id, fullName, isPrivate }: FakeRepo, url: string) {
 }
 
 function toWire(commit: FakeCommit, repo: FakeRepo, url: string) {
-  const { id, parents, authoredAt } = commit;
+  const { id, parents, authoredAt, message } = commit;
   const withMs = (date: string) => date.replace(/(:\d\d)([+-])/, '$1.000$2');
   const committed = withMs(toDate(commit, '+00:00'));
   return {
@@ -92,8 +92,8 @@ function toWire(commit: FakeCommit, repo: FakeRepo, url: string) {
     short_id: id.slice(0, 8),
     created_at: committed,
     parent_ids: parents,
-    title: 'Change something',
-    message: 'Change something\n',
+    title: message.split('\n', 1)[0],
+    message,
     author_name: 'Alice',
     author_email: 'alice@example.com',
     authored_date: withMs(toDate({ ...commit, committedAt: authoredAt }, '+00:00')),
