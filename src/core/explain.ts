@@ -12,11 +12,12 @@ import { earliest, type Figure } from './figures/figure.ts';
 import { type Fold, stepFold } from './figures/fold.ts';
 import { figures } from './figures/index.ts';
 import { type BeyondSince, recoveryTime } from './figures/recovery-time.ts';
+import type { Incident } from './incident.ts';
 import type { MissedPart } from './missed-part.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Window } from './policy.ts';
 import { countBefore } from './series/chunks.ts';
-import { type Episode, isEnded } from './verdict.ts';
+import { type Cause, type Episode, isEnded } from './verdict.ts';
 import {
   contributionOf,
   contributionOfEpisode,
@@ -58,7 +59,22 @@ export interface Explanation {
   readonly pipelines: readonly ExplainedPipeline[];
   /** Where the list goes on; `null` where it is at its end. */
   readonly next: Place | null;
+  /** The window's deployments for a chart, in order of time; the latest of them if there are very many. */
+  readonly drawn: readonly DrawnDeployment[];
+  /** Episodes of failure and incidents that reach into the window, in order of their start. */
+  readonly episodes: readonly Episode[];
+  readonly incidents: readonly Incident[];
 }
+
+export interface DrawnDeployment extends Place {
+  readonly causes: readonly Cause[];
+  /** Seconds; the first of many. */
+  readonly leadTimes: readonly number[];
+}
+
+export const mostDrawn = 2_000;
+/** Commits of one deployment. */
+const mostLeadTimes = 50;
 
 export const uncountedReasons = [...ignoreReasons, 'not_ended', 'unread', 'beyond_history'] as const;
 /** `unread`: its workflows are still to be read. `beyond_history`: a deployment beyond known ground. */
@@ -103,6 +119,8 @@ export interface Explained {
   readonly parts: readonly DeploymentPart[];
   /** The window's deployments beyond known ground, which are in no figure: how many, and the latest in order of time. */
   readonly beyond: { readonly count: number; readonly latest: readonly Place[] };
+  readonly drawn: readonly DrawnDeployment[];
+  readonly episodes: readonly Episode[];
 }
 
 export interface Question {
@@ -139,6 +157,7 @@ export function createExplaining(
   let fold = start;
   let parts: DeploymentPart[] = [];
   let beyond: Place[] = [];
+  let drawn: DrawnDeployment[] = [];
   let countBeyond = 0;
   const isListed = (place: Place): boolean => !before || compareDeployments(place, before) < 0;
   return {
@@ -156,6 +175,8 @@ export function createExplaining(
       draft.add(content);
       const delivery = deliveryOf(earlier.states[deliveredAt] as Delivered, deployment);
       if (delivery && delivery.kind !== 'known') withoutLeadTime[delivery.kind]++;
+      drawn.push(toDrawn(deployment, delivery));
+      if (drawn.length >= 2 * mostDrawn) drawn = drawn.slice(-mostDrawn);
       if (!isListed(deployment)) return;
       parts.push({ deployment, episode: episodePartOf(episodes, deployment), delivery });
       if (parts.length >= 2 * most) parts = parts.slice(-most);
@@ -172,6 +193,8 @@ export function createExplaining(
         failingSince: earliest([open, fold.states[beyondAt] as BeyondSince]),
         parts: parts.slice(-most),
         beyond: { count: countBeyond, latest: beyond.slice(-most) },
+        drawn: drawn.slice(-mostDrawn),
+        episodes: episodes.filter(({ start, end }) => start <= at && (end === null || end > at - seconds)),
       };
     },
   };
@@ -202,7 +225,18 @@ export function combineExplained(all: readonly Explained[], most: number): Expla
         .sort(compareDeployments)
         .slice(-most),
     },
+    drawn: all
+      .flatMap((one) => one.drawn)
+      .sort(compareDeployments)
+      .slice(-mostDrawn),
+    episodes: all.flatMap(({ episodes }) => episodes).sort((a, b) => a.start - b.start),
   };
+}
+
+function toDrawn({ at, number, repo, verdict }: Deployment, delivery: Delivery | null): DrawnDeployment {
+  const commits = delivery?.kind === 'known' ? delivery.commits.slice(0, mostLeadTimes) : [];
+  const leadTimes = commits.map(({ leadTimeSeconds }) => leadTimeSeconds);
+  return { at, number, repo, causes: verdict.causes, leadTimes };
 }
 
 function episodePartOf(episodes: readonly Episode[], { at, outcome, verdict }: Deployment): EpisodePart {

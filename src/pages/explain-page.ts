@@ -7,6 +7,7 @@ import type { Window } from '../core/policy.ts';
 import type { TimeFigure } from '../core/windows/window-figures.ts';
 import { iso } from '../util/moment.ts';
 import { counted } from '../util/pluralize.ts';
+import { leadTimeChart, rowId, timeline } from './explain-charts.ts';
 import { missedPartWords } from './missed-part-words.ts';
 import { explainLink, type Html, renderPage } from './page.ts';
 import { reasonWords } from './reason-words.ts';
@@ -41,6 +42,8 @@ export async function renderExplanation(
 <nav aria-label="Window"><span class="dim">Window</span> ${links}</nav>
 <p>After ${moment(at - window.seconds)}, up to ${moment(at)} (UTC).${coverageNote(explanation)}${failingNote(explanation)}</p>
 ${cards(explanation)}
+${timeline(explanation, isOfNow)}
+${leadTimeChart(explanation, isOfNow)}
 ${uncountedSection(explanation)}
 ${pipelinesSection(explanation, older)}
 <p class="small">The same as <a href="${json}">JSON</a>, where all commits are listed.</p>`,
@@ -140,7 +143,7 @@ function pipelineRow({ place, record, url, verdict, missedPart }: ExplainedPipel
   const what = html`${words.join(', ')} <code class="dim">${record.commit.slice(0, 8)}</code>
 <div class="small dim">${firstLine(record.message)}</div>`;
   const isCounted = verdict.kind === 'deployment';
-  return html`<tr${isCounted ? '' : html` class="dim"`}><td>${moment(place.at, now)}</td>
+  return html`<tr id="${rowId(place)}"${isCounted ? '' : html` class="dim"`}><td>${moment(place.at, now)}</td>
 <td class="nb">${url === null ? name : html`<a href="${url}">${name}</a>`} ${outcome(record.status, verdict)}</td>
 <td class="what">${what}</td>
 <td class="part">${isCounted ? partWords(verdict.part, url) : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;

@@ -41,6 +41,8 @@ export interface ExplainOptions {
 /** A list ends early rather than holding more commits than this, unless a single deployment brings them. */
 const mostCommits = 10_000;
 const deploymentsAtOnce = 500;
+/** That a chart shows. */
+const mostIncidents = 200;
 
 /** Rejects with `StoreUnavailable`. */
 export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explain {
@@ -90,6 +92,13 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
           .sort((a, b) => b.pipelines - a.pipelines || (a.reason < b.reason ? -1 : 1)),
         pipelines: details,
         next,
+        drawn: explained.drawn,
+        episodes: explained.episodes,
+        incidents: repos
+          .flatMap((repo) => state.surroundingsOf(repo, tier, at).incidents)
+          .filter(({ start, end }) => start <= at && (end === null || end > at - window.seconds))
+          .toSorted((a, b) => a.start - b.start)
+          .slice(-mostIncidents),
       };
     });
   // One after the other: what comes in meanwhile then waits for one of them at most.

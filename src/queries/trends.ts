@@ -9,8 +9,9 @@ import type { FigureHistory, FigurePoint } from '../core/figure-history.ts';
 import type { Window } from '../core/policy.ts';
 import { StoreUnavailable } from '../store/store.ts';
 
-/** How long a page waits, in milliseconds. */
+/** How long a page waits, in milliseconds: for something newer, and for something at all. */
 const patienceMs = 40;
+const firstPatienceMs = 1_500;
 const restFactor = 10;
 const mostKept = 100;
 
@@ -59,13 +60,16 @@ export function createTrends(history: FigureHistory, nowMs: () => number): Trend
       // Whoever waits is told; nobody may be waiting any more.
       one.running.catch(() => undefined);
     }
-    if (one.running) await (isOfPast ? one.running : Promise.race([one.running, patience()]));
+    if (one.running)
+      await (isOfPast
+        ? one.running
+        : Promise.race([one.running, patience(one.points ? patienceMs : firstPatienceMs)]));
     return one.points;
   };
 }
 
-function patience(): Promise<void> {
+function patience(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, patienceMs).unref();
+    setTimeout(resolve, ms).unref();
   });
 }

@@ -37,6 +37,9 @@ function anExplanation(overrides: Partial<Explanation> = {}): Explanation {
     uncounted: [],
     pipelines: [],
     next: null,
+    drawn: [],
+    episodes: [],
+    incidents: [],
     ...overrides,
   };
 }
@@ -160,6 +163,33 @@ describe('the page of an explanation', () => {
     const page = await render(explanation);
     expect(page).toContain('<a href="https://ci.example.com/repos/11/pipeline/1">#1</a>');
     expect(page).not.toContain('pipeline/7');
+  });
+
+  it('draws every deployment and lead time, each leading to its row here or on another page', async () => {
+    const place = (number: number) => ({ at: noon - number * 60, number, repo: 1 });
+    const page = await render(
+      anExplanation({
+        pipelines: [success(1, { kind: 'unknown' })],
+        drawn: [
+          { ...place(2), causes: ['rollback', 'incident'], leadTimes: [] },
+          { ...place(1), causes: [], leadTimes: [60, 7200] },
+        ],
+        episodes: [{ start: noon - 120, end: null }],
+        incidents: [{ id: 'INC-1', start: noon - 3600, end: noon - 60, receivedAt: null }],
+      }),
+    );
+    const row = `p1-${noon - 60}`;
+    expect(page).toContain(`<tr id="${row}">`);
+    expect(page.split(`<a href="#${row}" tabindex="-1">`).length - 1).toBe(3);
+    expect(page).toContain(
+      `<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=30d&amp;before=${noon - 120}.3.1#p2-${noon - 120}" tabindex="-1"><title>#2, 2026-07-31 12:18: rolled back, incident</title>`,
+    );
+    expect(page).toContain(
+      '<title>Failing since 2026-07-31 12:18, still open</title><rect class="episode open"',
+    );
+    expect(page).toContain('<title>Incident for 59 min</title><rect class="outage"');
+    expect(page).toContain('The latest 2 of 12 deployments are drawn.');
+    expect(page).toContain('Lead times of 2 commits: median 3 h, 95th percentile 2.3 d');
   });
 
   it('links to other windows, of the moment that was asked for, and to earlier pipelines', async () => {
