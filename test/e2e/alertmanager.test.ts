@@ -34,6 +34,22 @@ async function countsOf(exporter: ExporterProcess, repo: string) {
   return [of('dora_incidents_open'), of('dora_incidents_total')];
 }
 
+/** What the incident does to the shop's last deployment. */
+async function failureOf(exporter: ExporterProcess) {
+  const metrics = await exporter.metrics();
+  const pair = '{repo="acme/shop",tier="production"}';
+  const of = (name: string) => metrics.get(`${name}${pair}`);
+  return {
+    byIncident: metrics.get(
+      'dora_deployment_failures_by_cause_total{repo="acme/shop",tier="production",cause="incident"}',
+    ),
+    failures: of('dora_deployment_failures_total'),
+    failingSince: of('dora_deployment_failing_since_timestamp'),
+    recoveries: of('dora_deployment_recovery_time_seconds_count'),
+    seconds: of('dora_deployment_recovery_time_seconds_sum'),
+  };
+}
+
 const toTime = (seconds: number) => new Date(seconds * 1000).toISOString();
 const withoutFraction = (time: string) => time.replace(/\.000Z$/, 'Z');
 
@@ -54,7 +70,9 @@ describe('the receiver to paste into Alertmanager', () => {
 });
 
 describe('a real Alertmanager', () => {
-  it('tells the process of alerts that fire, and then that they are resolved', async ({ skip }) => {
+  it('tells the process of alerts: a deployment fails while one fires, and recovers once it is resolved', async ({
+    skip,
+  }) => {
     const program = requireProgram('prometheus-alertmanager', skip);
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'policy.yaml'), policy);
@@ -113,6 +131,8 @@ describe('a real Alertmanager', () => {
     ]);
     await expect.poll(() => countsOf(exporter, 'acme/shop')).toEqual([1, 1]);
     await expect.poll(() => countsOf(exporter, 'acme/api')).toEqual([1, 1]);
+    const failing = { byIncident: 1, failures: 1, failingSince: now - 1200, recoveries: 0, seconds: 0 };
+    await expect.poll(() => failureOf(exporter)).toEqual(failing);
 
     const endsAt = toTime(now - 60);
     expect(await post({ ...firing, endsAt })).toBe('taken');
@@ -120,6 +140,8 @@ describe('a real Alertmanager', () => {
     await expect.poll(resolved).toEqual([null, withoutFraction(endsAt)]);
     await expect.poll(() => countsOf(exporter, 'acme/shop')).toEqual([undefined, 1]);
     await expect.poll(() => countsOf(exporter, 'acme/api')).toEqual([1, 1]);
+    const recovered = { byIncident: 1, failures: 1, failingSince: 0, recoveries: 1, seconds: 1140 };
+    await expect.poll(() => failureOf(exporter)).toEqual(recovered);
 
     await exporter.stop();
     const restarted = await startExporter(env);
@@ -128,6 +150,7 @@ describe('a real Alertmanager', () => {
       { started: withoutFraction(firing.startsAt), resolved: withoutFraction(endsAt) },
     ]);
     expect(await countsOf(restarted, 'acme/shop')).toEqual([undefined, 1]);
+    expect(await failureOf(restarted)).toEqual(recovered);
     await restarted.stop();
   });
 });
