@@ -35,7 +35,7 @@ import { dropOldTexts } from './sources/old-texts.ts';
 import { type Asking, startAsking } from './sources/start.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
-import { type Clock, createBreath, nowSeconds } from './util/clock.ts';
+import { type Clock, createEventLoopYield, nowSeconds } from './util/clock.ts';
 import type { Log } from './util/log.ts';
 
 export interface Service {
@@ -137,7 +137,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     resolveSecret({ setting, given, fileName, databasePath: config.databasePath, log });
   const status = async (projection: Projection): Promise<Status> => {
     const now = nowSeconds(clock);
-    await projection.prepare(now, createBreath());
+    await projection.prepare(now, createEventLoopYield());
     return {
       version,
       now,
@@ -186,7 +186,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         policy,
         renderSelf: metrics.render,
         now: () => nowSeconds(clock),
-        breathe: createBreath(),
+        yieldToEventLoop: createEventLoopYield(),
       }),
       version,
       status: () => status(projection),

@@ -1,21 +1,22 @@
 /**
- * Which entries of a tier's ledger a pipeline may add to, as bits of those that it has added to or can never add to.
+ * Which entries of a tier's ledger a pipeline may add to. A bit is set for each entry that it has added to, or must never
+ * add to.
  */
 
 import type { Classification } from './classification.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Repo } from './repo.ts';
-import { waived } from './series/ledger.ts';
+import { neverCount } from './series/ledger.ts';
 import type { StoredPipeline } from './stored-pipeline.ts';
 
 type Credited = StoredPipeline['credited'];
 
-/** When it is first known: all, or none if it is older than the horizon. */
+/** The bits of a pipeline that was unknown before: it may add to all entries, or to none if it is older than the horizon. */
 export function creditAtFirst({ horizon }: Pick<Repo, 'horizon'>, { createdAt }: PipelineRecord): number {
-  return horizon === null || createdAt === null || createdAt > horizon ? 0 : waived;
+  return horizon === null || createdAt === null || createdAt > horizon ? 0 : neverCount;
 }
 
-/** For each tier of a pipeline that was not known before. */
+/** The same for each of its tiers. */
 export function creditsAtFirst(
   repo: Pick<Repo, 'horizon'>,
   record: PipelineRecord,
@@ -24,7 +25,7 @@ export function creditsAtFirst(
   return new Map(tiers.map(({ tier }) => [tier, creditAtFirst(repo, record)]));
 }
 
-/** A pipeline that leaves a tier to whose ledger it has added adds to that of no tier it moves into. Bits are kept. */
+/** Keeps all bits. A pipeline that leaves a tier after adding to its ledger adds to the ledger of no new tier. */
 export function creditsAfterMove(
   repo: Pick<Repo, 'horizon'>,
   { credited }: Pick<StoredPipeline, 'credited'>,
@@ -33,13 +34,13 @@ export function creditsAfterMove(
 ): Credited {
   const staysIn = new Set(after.tiers.map(({ tier }) => tier));
   const hasLeft = [...credited].some(([tier, bits]) => bits !== 0 && !staysIn.has(tier));
-  const newBits = hasLeft ? waived : creditAtFirst(repo, record);
+  const newBits = hasLeft ? neverCount : creditAtFirst(repo, record);
   return new Map([...after.tiers.map(({ tier }) => [tier, newBits] as const), ...credited]);
 }
 
 /**
- * Under another policy, what already counts for a pair that existed adds nothing to it. A new pair is counted in full,
- * but for `lateBits`: those of entries that are only known bit by bit later, which would look like news.
+ * Under another policy, stored deployments add nothing to pairs that existed. They add to new pairs, except for the entries
+ * of `lateBits`: these become known bit by bit later, and would look like news.
  */
 export function creditsWhenSettled(
   repo: Pick<Repo, 'horizon'>,
@@ -50,9 +51,9 @@ export function creditsWhenSettled(
 ): Credited {
   const settled = new Map(creditsAfterMove(repo, before, before.record, after));
   for (const { tier, kind } of after.tiers) {
-    const isCountedNow = (kind === 'deployment' || kind === 'unread') && !before.isHeld;
+    const isCountedNow = (kind === 'deployment' || kind === 'unread') && !before.isPending;
     if (!isCountedNow || before.credited.get(tier)) continue;
-    settled.set(tier, existing.has(tier) ? waived : creditAtFirst(repo, before.record) | lateBits);
+    settled.set(tier, existing.has(tier) ? neverCount : creditAtFirst(repo, before.record) | lateBits);
   }
   return settled;
 }

@@ -1,4 +1,4 @@
-/** A pipeline as the store keeps it: its record, what it is under the policy, and its standing with the ledger. */
+/** A pipeline as stored: its record, its classification under the policy, and its part in the ledger. */
 
 import type { Classification } from './classification.ts';
 import type { Change } from './commit-range.ts';
@@ -13,8 +13,8 @@ export interface StoredPipeline {
   /** Id of its commit. The record may have that of a tag object, or an abbreviated one. */
   readonly commit: string;
   readonly classification: Classification;
-  /** Brought by a scan that is not complete: kept out of state and ledger until it is. */
-  readonly isHeld: boolean;
+  /** Found by a scan that is not complete yet: not in state and ledger until then. */
+  readonly isPending: boolean;
   /** By each tier that it is or was in: bits of the ledger entries it has added to, or can never add to. */
   readonly credited: ReadonlyMap<string, number>;
   /** By tier: what the forge reported of it, as a deployment. */
@@ -26,12 +26,12 @@ export interface StoredPipeline {
  * repo's first pipeline of the same commit, if it matters. `mark`: what an operator said of it.
  */
 export function toDeployment(
-  { repo, record, commit, classification, isHeld, credited, changes }: StoredPipeline,
+  { repo, record, commit, classification, isPending, credited, changes }: StoredPipeline,
   tier: string,
   firstSeenAt: number | null = null,
   mark: Mark | null = null,
 ): Deployment | null {
-  const found = isHeld ? undefined : classification.tiers.find((one) => one.tier === tier);
+  const found = isPending ? undefined : classification.tiers.find((one) => one.tier === tier);
   if (found?.kind !== 'deployment') return null;
   return {
     repo,
@@ -70,7 +70,7 @@ export function changesFor(
   return new Map([...tiers.map(({ tier }) => [tier, known] as const), ...changes]);
 }
 
-/** Whether it is a deployment in any tier, held or not. */
+/** Whether it is a deployment in any tier, pending or not. */
 export function isDeployment({ classification }: Pick<StoredPipeline, 'classification'>): boolean {
   return classification.tiers.some(({ kind }) => kind === 'deployment');
 }

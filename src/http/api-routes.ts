@@ -19,7 +19,7 @@ import { figuresIn } from '../core/windows/window-figures.ts';
 import { renderExplanation } from '../pages/explain-page.ts';
 import { pageHeaders } from '../pages/page.ts';
 import type { Status } from '../pages/status.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import {
   explanationJson,
   figuresJson,
@@ -99,7 +99,7 @@ export function apiRoutes(
   const { windows } = policy;
 
   const project = async (now: number): Promise<Projected> => {
-    await projection.prepare(now, createBreath());
+    await projection.prepare(now, createEventLoopYield());
     return projection.at(now);
   };
 
@@ -210,12 +210,12 @@ async function* writeInPieces<T>(
   toJson: (item: T) => unknown,
 ): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   yield encoder.encode(`${JSON.stringify(head).slice(0, -1)},${JSON.stringify(name)}:[`);
   for (let from = 0; from < items.length; from += pairsAtOnce) {
     const texts = items.slice(from, from + pairsAtOnce).map((item) => JSON.stringify(toJson(item)));
     yield encoder.encode(`${from === 0 ? '' : ','}${texts.join(',')}`);
-    await breathe();
+    await yieldToEventLoop();
   }
   yield encoder.encode(']}\n');
 }

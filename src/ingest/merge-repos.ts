@@ -12,9 +12,9 @@ import {
   addToTotals,
   differenceOf,
   greaterOf,
+  neverCount,
   sumTotals,
   type Totals,
-  waived,
   zeroTotals,
 } from '../core/series/ledger.ts';
 import { changesFor, type StoredPipeline } from '../core/stored-pipeline.ts';
@@ -92,7 +92,7 @@ async function countedTwice(
 
 function hasCounted({ credited }: StoredPipeline, tier: string): boolean {
   const bits = credited.get(tier) ?? 0;
-  return bits !== 0 && bits !== waived;
+  return bits !== 0 && bits !== neverCount;
 }
 
 async function movePipeline(
@@ -113,7 +113,7 @@ async function movePipeline(
     record,
     commit: await tx.pipelines.commitOf(into.key, record.commit),
     classification,
-    isHeld: moved.isHeld && (known?.isHeld ?? true),
+    isPending: moved.isPending && (known?.isPending ?? true),
     credited: creditsAfterMove(into, { credited }, record, classification),
     changes: changesFor(changes, classification),
   });

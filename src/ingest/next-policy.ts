@@ -11,7 +11,7 @@ import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import { knownGroundOf } from '../core/known-ground.ts';
 import type { Tally } from '../core/pipeline-counts.ts';
 import { retainedSeconds } from '../core/policy.ts';
-import { waived, zeroTotals } from '../core/series/ledger.ts';
+import { neverCount, zeroTotals } from '../core/series/ledger.ts';
 import { pairKey } from '../core/series/pair.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { changesFor, type StoredPipeline, tiersOf } from '../core/stored-pipeline.ts';
@@ -128,7 +128,7 @@ function withExactCredits(
       for await (const slice of table.deployments(selection)) {
         yield slice.map((one) => {
           const { tier, deployment } = one;
-          if (deployment.credited === waived || !isNew(deployment.repo, tier)) return one;
+          if (deployment.credited === neverCount || !isNew(deployment.repo, tier)) return one;
           stored.set(keyOf(deployment, tier), deployment.credited);
           return { tier, deployment: { ...deployment, credited: lateBits } };
         });
@@ -151,6 +151,6 @@ function isSame(
     const [stored, right] = [before.credited.get(tier), after.credited.get(tier)];
     if (stored === right) return true;
     if (stored === undefined || right === undefined) return false;
-    return isNewPair(tier) && stored !== waived && right !== waived;
+    return isNewPair(tier) && stored !== neverCount && right !== neverCount;
   });
 }

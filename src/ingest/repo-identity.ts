@@ -6,7 +6,7 @@
 import { isInFuture } from '../core/clock-skew.ts';
 import { learn, nameKey, noScan, type Repo, type RepoFacts } from '../core/repo.ts';
 import { shownTotals } from '../core/series/pair.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import type { IntakeMode } from './ingest-options.ts';
 import { type MergeContext, mergeRepos } from './merge-repos.ts';
 
@@ -29,7 +29,7 @@ const formerNameSeconds = 86_400;
 
 export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
   const { tx, repos, series, incidents, admission, mode, now, reclassify } = context;
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
 
   const formerNameKey = (fullName: string) => `former name: ${nameKey(fullName)}`;
   const noteFormerName = (fullName: string, { key }: Repo): Promise<void> =>
@@ -99,7 +99,7 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
 
     async repoOf(facts) {
       // Of a long list, most repos are as they were: no other step of theirs would ever give way to the event loop.
-      await breathe();
+      await yieldToEventLoop();
       const known = await find(facts);
       if (!known) return add(facts);
       const isFormerName = facts.woodpeckerId === null && nameKey(facts.fullName) !== nameKey(known.fullName);

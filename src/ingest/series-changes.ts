@@ -33,7 +33,7 @@ import {
 import { lastIn, type State, type StateChange } from '../core/series/state.ts';
 import { isUnread, type StoredPipeline, tiersOf as tiersIn, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import { type MarkOf, readSeries, shownMark } from './read-deployments.ts';
 
 export interface SeriesChanges {
@@ -156,13 +156,13 @@ export function createSeriesChanges(
     pipelines.set(identityOf(deployment), { was: earlier ? earlier.was : was, now });
   };
 
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   const reduce = async (timeline: Timeline, change: TimelineChange): Promise<Reduction | null> => {
     const steps = reduceInSteps(timeline, change);
     for (;;) {
       const { done, value } = steps.next();
       if (done) return value;
-      await breathe();
+      await yieldToEventLoop();
     }
   };
   const reduceChange = async (key: string, change: SeriesChange): Promise<Reduction | null> => {
@@ -199,7 +199,7 @@ export function createSeriesChanges(
   };
   const writeCredits = async (credits: readonly Credit[], tier: string): Promise<void> => {
     for (const { deployment, additions } of credits) {
-      await breathe();
+      await yieldToEventLoop();
       await tx.pipelines.setCredited({ ...deployment, tier }, deployment.credited);
       const left = settled.get(pairKey(deployment.repo, tier));
       if (left === 'all') continue;

@@ -47,9 +47,9 @@ export function createTouchedPipelines(): TouchedPipelines {
       touchAll(into);
       return table.copyCommitIds(from, into);
     },
-    releaseHeld(repo) {
+    releasePending(repo) {
       touchAll(repo);
-      return table.releaseHeld(repo);
+      return table.releasePending(repo);
     },
   });
   return {

@@ -59,9 +59,9 @@ export interface UnitOfWork {
   /** The repo that `facts` are about, added where it is new, and what they bring learnt. */
   repoOf(facts: RepoFacts): Promise<Repo>;
   putRepo(repo: Repo): Promise<void>;
-  /** Merges what was observed into what is known. A scan's find is held until `release`. */
+  /** Merges what was observed into what is known. A scan's find is pending until `release`. */
   observe(repoKey: number, record: PipelineRecord, origin: 'live' | 'scan'): Promise<Observed>;
-  /** Lets all that is held of a repo into state and ledger, and shows its series. */
+  /** Adds the pending pipelines of a repo to state and ledger, and shows its series. */
   release(repoKey: number): Promise<void>;
   follow(target: Follow['target'], number: number): Follow | null;
   /** Whether there is room for one that is only hinted at; it is counted as turned away if not. */
@@ -202,7 +202,7 @@ export function createUnitOfWork(
       const record = before ? mergeRecords(before.record, seen) : seen;
       if (mode.canAsk) await follows.keepUp(repo, { observed, known: before?.record ?? null, record });
       // What a scan holds back and a source now tells by itself need not wait for the scan's end.
-      const isToldOfHeld = before?.isHeld && repo.revealed && origin === 'live';
+      const isToldOfHeld = before?.isPending && repo.revealed && origin === 'live';
       if (before && record === before.record && !isToldOfHeld) {
         if (!isOver(record)) return { result: 'unfinished', pipeline: before };
         const isAsNew = record.id === observed.id && record.updatedAt === observed.updatedAt;
@@ -210,7 +210,7 @@ export function createUnitOfWork(
       }
       const classification = admission.classify(repo, record);
       const isAnother = before !== null && before.record.id !== 0 && before.record.id !== record.id;
-      const isVisible = before !== null && !before.isHeld && isDeployment(before);
+      const isVisible = before !== null && !before.isPending && isDeployment(before);
       const after: StoredPipeline = {
         repo: repoKey,
         record,
@@ -219,7 +219,7 @@ export function createUnitOfWork(
             ? before.commit
             : await tx.pipelines.commitOf(repoKey, record.commit),
         classification,
-        isHeld: !repo.revealed || (origin === 'scan' && !isVisible),
+        isPending: !repo.revealed || (origin === 'scan' && !isVisible),
         credited:
           before && !isAnother
             ? creditsAfterMove(repo, before, record, classification)
@@ -232,7 +232,7 @@ export function createUnitOfWork(
         await putPipeline(before, after);
         series.replace(repo.key, before, after, await firsts.of(repoKey, after.commit));
       });
-      if (!after.isHeld) for (const tier of tiersOf(after)) series.makeKnown(repoKey, tier);
+      if (!after.isPending) for (const tier of tiersOf(after)) series.makeKnown(repoKey, tier);
       if (!isOver(record)) return { result: 'unfinished', pipeline: after };
       const isNews = !before || !saysTheSame(before.record, record);
       return { result: isNews ? 'stored' : 'duplicate', pipeline: after };
@@ -243,27 +243,27 @@ export function createUnitOfWork(
       const repo = { ...before, revealed: true, ...(!mode.canAsk && knownFromNow(before, now)) };
       if (!before.revealed) await uow.putRepo(repo);
       admission.makeKnownByName(repo);
-      const waivedAtFirst = before.revealed ? 0 : lateBits;
-      for await (const slice of tx.pipelines.held(repoKey)) {
-        for (const held of slice) {
+      const neverCountAtFirst = before.revealed ? 0 : lateBits;
+      for await (const slice of tx.pipelines.pending(repoKey)) {
+        for (const pending of slice) {
           // The horizon may have been fixed after it came in.
-          const atFirst = creditAtFirst(repo, held.record);
-          const credited = new Map(held.credited);
-          for (const { tier, kind } of held.classification.tiers) {
-            const known = held.credited.get(tier) ?? 0;
-            const bits = atFirst | known | (kind === 'deployment' ? waivedAtFirst : 0);
+          const atFirst = creditAtFirst(repo, pending.record);
+          const credited = new Map(pending.credited);
+          for (const { tier, kind } of pending.classification.tiers) {
+            const known = pending.credited.get(tier) ?? 0;
+            const bits = atFirst | known | (kind === 'deployment' ? neverCountAtFirst : 0);
             credited.set(tier, bits);
             if (bits !== known && kind === 'deployment')
-              await tx.pipelines.setCredited({ repo: repoKey, number: held.record.number, tier }, bits);
-            else if (bits !== known) await tx.pipelines.put({ ...held, credited });
+              await tx.pipelines.setCredited({ repo: repoKey, number: pending.record.number, tier }, bits);
+            else if (bits !== known) await tx.pipelines.put({ ...pending, credited });
             series.makeKnown(repoKey, tier);
           }
-          const firstSeenAt = await firsts.of(repoKey, held.commit);
-          series.replace(repo.key, null, { ...held, isHeld: false, credited }, firstSeenAt);
+          const firstSeenAt = await firsts.of(repoKey, pending.commit);
+          series.replace(repo.key, null, { ...pending, isPending: false, credited }, firstSeenAt);
         }
       }
-      await tx.pipelines.releaseHeld(repoKey);
-      // Among what was held may be the first pipeline of a commit that is deployed already.
+      await tx.pipelines.releasePending(repoKey);
+      // A pending pipeline may be the first of a commit that is deployed already.
       if (withFirstSeen) rebuildSeries(repo);
     },
 

@@ -38,7 +38,7 @@ export interface ExpositionOptions {
   /** Unix seconds. */
   readonly now: () => number;
   /** Called between pieces of a long rendering, to give way to the event loop. */
-  readonly breathe: () => Promise<void>;
+  readonly yieldToEventLoop: () => Promise<void>;
 }
 
 export function createExposition({
@@ -47,17 +47,17 @@ export function createExposition({
   policy,
   renderSelf,
   now,
-  breathe,
+  yieldToEventLoop,
 }: ExpositionOptions): Exposition {
-  const writeSeries = seriesFamilies(policy).map((family) => createWriter(family, breathe));
-  const writeTiers = tierFamilies(policy).map((family) => createWriter(family, breathe));
-  const writeIncidents = incidentFamilies.map((family) => createWriter(family, breathe));
+  const writeSeries = seriesFamilies(policy).map((family) => createWriter(family, yieldToEventLoop));
+  const writeTiers = tierFamilies(policy).map((family) => createWriter(family, yieldToEventLoop));
+  const writeIncidents = incidentFamilies.map((family) => createWriter(family, yieldToEventLoop));
   let rendered: Rendered | null = null;
   let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
 
   const render = async (): Promise<Rendered> => {
-    const ofIncidents = await incidents.at(now(), breathe);
-    await projection.prepare(now(), breathe);
+    const ofIncidents = await incidents.at(now(), yieldToEventLoop);
+    await projection.prepare(now(), yieldToEventLoop);
     const projected = projection.at(now());
     if (rendered?.projected === projected && rendered.ofIncidents === ofIncidents) return rendered;
     const series = partition(rendered?.series ?? [], projected.series);
@@ -111,7 +111,7 @@ function partition<Sample>(before: Chunks<Sample>, samples: readonly Sample[]): 
 /** Writes one family, and remembers how: chunks that are still the same are not written again. */
 function createWriter<Sample>(
   family: Family<Sample>,
-  breathe: () => Promise<void>,
+  yieldToEventLoop: () => Promise<void>,
 ): (chunks: Chunks<Sample>) => Promise<readonly CompressedText[]> {
   let samples: readonly Sample[] = [];
   const registry = createRegistry(family, () => samples);
@@ -128,7 +128,7 @@ function createWriter<Sample>(
       samples = chunk;
       const text = await registry.metrics();
       next.push(await compressText(index === 0 ? text : withoutHeader(text)));
-      await breathe();
+      await yieldToEventLoop();
     }
     [written, texts] = [chunks, next];
     return texts;

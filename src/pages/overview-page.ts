@@ -5,7 +5,7 @@ import type { ListedIncident } from '../core/failures/listed-incident.ts';
 import type { FailingPair, Overview } from '../core/overview.ts';
 import type { Window } from '../core/policy.ts';
 import { edition } from '../core/quick-check-score.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
 import { causeWords, inlineMark } from './causes.ts';
 import { firstSteps } from './first-steps.ts';
@@ -26,7 +26,7 @@ export async function renderOverviewPage(
   overview: Overview,
   { view, windows, status }: OverviewPageOptions,
 ): Promise<string> {
-  const table = await repoTable(overview, view, createBreath());
+  const table = await repoTable(overview, view, createEventLoopYield());
   return renderPage(
     { title: titleOf(overview), current: '', isLive: view.at === null },
     html`${notices(status)}${

@@ -54,16 +54,16 @@ const columns: readonly Column[] = [
   { order: 'last', words: 'Last deployment' },
 ];
 
-/** Long tables are written in slices: `breathe` is called between them. */
+/** Long tables are written in slices: `yieldToEventLoop` is called between them. */
 export async function repoTable(
   { rows, matching, pairs, at }: Overview,
   view: View,
-  breathe: () => Promise<void>,
+  yieldToEventLoop: () => Promise<void>,
 ): Promise<Html> {
   if (pairs === 0) return html``;
   const written: Html[] = [];
   for (const row of rows) {
-    if (written.length % rowsAtOnce === 0) await breathe();
+    if (written.length % rowsAtOnce === 0) await yieldToEventLoop();
     written.push(repoRow(row, view, at));
   }
   return html`<section aria-labelledby="repos"><header class="bar"><h2 id="repos">Repos</h2>${searchForm(view)}</header>

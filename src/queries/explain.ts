@@ -29,7 +29,7 @@ import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { needsFirstSeen, rulesOf } from '../ingest/ingest-options.ts';
 import { readSeries } from '../ingest/read-deployments.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
 
 export interface ExplainOptions {
@@ -117,11 +117,11 @@ async function timelineAt(
   if (!timeline) return null;
   const surroundings = state.surroundingsOf(repo, tier, at);
   const isUpToEnd = (deployment: Deployment) => deployment.at <= at;
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   const begin = at - window.seconds - longestLimit(timeline.rules.failures);
   if (begin >= timeline.baseEnd) {
     const inserted = timeline.recent.filter(isUpToEnd);
-    return reduceSlice(atBase(timeline), inserted, surroundings, breathe);
+    return reduceSlice(atBase(timeline), inserted, surroundings, yieldToEventLoop);
   }
   const known = state.repos.get(repo);
   let read = createTimeline(rulesOf(mode, tier), known && knownGroundOf(known));
@@ -129,7 +129,7 @@ async function timelineAt(
   const withFirstSeen = needsFirstSeen(mode);
   for await (const slice of readSeries(pipelines, state.markOf, { only, withFirstSeen })) {
     const inserted = slice.filter(isUpToEnd);
-    read = compact(await reduceSlice(read, inserted, surroundings, breathe), begin);
+    read = compact(await reduceSlice(read, inserted, surroundings, yieldToEventLoop), begin);
     if (inserted.length < slice.length) break;
   }
   return read;
@@ -139,13 +139,13 @@ async function reduceSlice(
   timeline: Timeline,
   inserted: readonly Deployment[],
   surroundings: Surroundings,
-  breathe: () => Promise<void>,
+  yieldToEventLoop: () => Promise<void>,
 ): Promise<Timeline> {
   const steps = reduceInSteps(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value?.timeline ?? timeline;
-    await breathe();
+    await yieldToEventLoop();
   }
 }
 
@@ -153,7 +153,7 @@ async function explainTimeline(
   { base, recent, episodes }: Timeline,
   { window, at, before, limit }: ExplainRequest,
 ): Promise<Explained> {
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   // One more than is listed tells whether there are more.
   const explaining = createExplaining(base, episodes, {
     seconds: window.seconds,
@@ -163,7 +163,7 @@ async function explainTimeline(
   });
   for (let from = 0; from < recent.length; from += deploymentsAtOnce) {
     for (const deployment of recent.slice(from, from + deploymentsAtOnce)) explaining.add(deployment);
-    await breathe();
+    await yieldToEventLoop();
   }
   return explaining.finish();
 }
@@ -178,7 +178,7 @@ async function readUncounted(
 ): Promise<{ counts: Map<UncountedReason, number>; latest: readonly Listable[] }> {
   const counts = new Map<UncountedReason, number>();
   const latest: Listable[] = [];
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   for (const repo of repos) {
     const selection = { repo, tier, after: at - window.seconds, until: at };
     let wanted = limit + 1;
@@ -191,7 +191,7 @@ async function readUncounted(
         latest.push({ place, verdict: { kind: 'uncounted', reason } });
         wanted--;
       }
-      await breathe();
+      await yieldToEventLoop();
     }
   }
   return { counts, latest };

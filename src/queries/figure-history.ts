@@ -14,7 +14,7 @@ import { knownSeconds } from '../core/windows/coverage.ts';
 import { createTierWindows, type TierWindows } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
 import { readSeries, shareOf } from './read-series.ts';
 
@@ -80,11 +80,11 @@ async function pointsOf(
     samples += await ingest.read(({ pipelines }) => addSeries(ingest, pipelines, one, window, books));
     if (samples > mostSamples && ends.length > 1) return null;
   }
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   const points: FigurePoint[] = [];
   for (const book of books) {
     const share = book.tier.sample();
-    await breathe();
+    await yieldToEventLoop();
     const [content] = share?.windows ?? [];
     const [knownTime] = share?.knownTime ?? [];
     points.push({
@@ -115,7 +115,7 @@ async function addSeries(
   const { member, deployments } = readSeries(ingest, pipelines, series);
   const longestSeconds = longestWindowSeconds(ingest.mode.policy);
   const replay = createWindowReplay({ window, longestSeconds, members: [member] });
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   let samples = 0;
   let next = 0;
   const takeUntil = (at: number): void => {
@@ -131,7 +131,7 @@ async function addSeries(
       if (next === books.length) return samples;
       replay.add(deployment);
     }
-    await breathe();
+    await yieldToEventLoop();
   }
   takeUntil(Number.POSITIVE_INFINITY);
   return samples;

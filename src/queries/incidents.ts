@@ -7,7 +7,7 @@ import { incidentsOf, placeOf, type TrackedIncident } from '../core/failures/tra
 import { nameKey } from '../core/repo.ts';
 import type { BookEntry, BookIncident, BookPlace } from '../core/series/incident-book.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 
 interface Found {
   readonly key: string;
@@ -30,12 +30,12 @@ export function createListIncidents({ state, mode, read }: Ingest): ListIncident
   const nameOf = (place: BookPlace): string => nameKey(ownerOf(place)?.fullName ?? place.name);
 
   const find = async (request: IncidentListRequest): Promise<{ newest: Found[]; count: number }> => {
-    const breathe = createBreath();
+    const yieldToEventLoop = createEventLoopYield();
     let newest: Found[] = [];
     let count = 0;
     let seen = 0;
     for (const entry of state.incidents.entries()) {
-      if (++seen % entriesAtOnce === 0) await breathe();
+      if (++seen % entriesAtOnce === 0) await yieldToEventLoop();
       const { key, place } = entry;
       if (!place || !isWanted(entry, request)) continue;
       for (const incident of entry.incidents) {

@@ -32,7 +32,7 @@ import {
 import { windowsOf } from '../core/windows/window-content.ts';
 import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import { readSeries } from './read-series.ts';
 
 export interface Moment {
@@ -112,8 +112,8 @@ export async function presentMoment({
   now,
   before,
 }: PresentOptions): Promise<Moment> {
-  const breathe = createBreath();
-  await projection.prepare(now, breathe);
+  const yieldToEventLoop = createEventLoopYield();
+  await projection.prepare(now, yieldToEventLoop);
   const projected = projection.at(now);
   const figuresOf: Moment['figuresOf'] = (sample) =>
     figuresIn('repo' in sample ? sample.windows : sample, policy, sample.tier, window, now);
@@ -127,7 +127,7 @@ export async function presentMoment({
         const deployment = recent[place];
         if (deployment) collector.add(repo.fullName, tier, deployment);
       }
-      await breathe();
+      await yieldToEventLoop();
     }
   }
   return {
@@ -154,9 +154,9 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
   const lastFailed = new Map<SeriesSample, Deployment>();
   const policy = { ...ingest.mode.policy, windows: [window] };
   const shown = [...shownSeries(ingest.state)].sort(([a], [b]) => compareText(a, b));
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   for (const [, ingredients] of shown) {
-    await breathe();
+    await yieldToEventLoop();
     const replayed = await ingest.read(({ pipelines }) =>
       replayTo(ingest, pipelines, ingredients, window, at, collector.add),
     );
@@ -172,7 +172,7 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
   const tierSamples: TierSample[] = [];
   for (const name of [...tiers.keys()].sort(compareText)) {
     const sample = tiers.get(name)?.sample();
-    await breathe();
+    await yieldToEventLoop();
     if (!sample) continue;
     const bare = { ...sample, windows: [] };
     tierSamples.push(bare);
@@ -207,7 +207,7 @@ async function replayTo(
   const tier = pairs[0]?.tier ?? '';
   const { member, deployments } = readSeries(ingest, pipelines, ingredients);
   const standings = createStandings(member);
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   let isAny = false;
   for await (const slice of deployments) {
     const known = slice.filter((deployment) => deployment.at <= at);
@@ -216,7 +216,7 @@ async function replayTo(
     if (last) standings.moveTo(last.at);
     isAny ||= known.length > 0;
     if (known.length < slice.length) break;
-    await breathe();
+    await yieldToEventLoop();
   }
   if (!isAny) return null;
   standings.moveTo(at);
@@ -229,7 +229,7 @@ async function replayTo(
       if (isFailed && (!lastFailed || compareDeployments(deployment, lastFailed) > 0))
         lastFailed = deployment;
     }
-    await breathe();
+    await yieldToEventLoop();
   }
   const longest = { name: '', seconds: longestWindowSeconds(ingest.mode.policy) };
   const { windows, isAny: isShown } = windowsOf(timelines, [window, longest], at);

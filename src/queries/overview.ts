@@ -22,7 +22,7 @@ import type { Policy, Window } from '../core/policy.ts';
 import { nameKey } from '../core/repo.ts';
 import { gauges, type Projection, type SeriesSample } from '../core/series/samples.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import { type Moment, pastMoment, presentMoment } from './moments.ts';
 import { orderRows } from './row-order.ts';
 import { createTrends } from './trends.ts';
@@ -159,7 +159,11 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       }),
       incidents: incidents.incidents,
       otherIncidents: incidents.others,
-      rows: await orderRows(matching, rowOf, { ...request, most: mostRows, breathe: createBreath() }),
+      rows: await orderRows(matching, rowOf, {
+        ...request,
+        most: mostRows,
+        yieldToEventLoop: createEventLoopYield(),
+      }),
       matching: matching.length,
       pairs: projected.series.length,
     };

@@ -8,7 +8,7 @@ export interface RowOrderOptions {
   readonly order: RowOrder;
   readonly isDescending: boolean;
   readonly most: number;
-  readonly breathe: () => Promise<void>;
+  readonly yieldToEventLoop: () => Promise<void>;
 }
 
 const rowsAtOnce = 200;
@@ -29,14 +29,14 @@ const keyOf: Readonly<Record<RowOrder, (row: PairRow) => number | string | null>
 export async function orderRows(
   samples: readonly SeriesSample[],
   rowOf: (sample: SeriesSample) => PairRow,
-  { order, isDescending, most, breathe }: RowOrderOptions,
+  { order, isDescending, most, yieldToEventLoop }: RowOrderOptions,
 ): Promise<readonly PairRow[]> {
   const read = keyOf[order];
   const keyed: { readonly row: PairRow; readonly value: number | string | null }[] = [];
   for (const [index, sample] of samples.entries()) {
     const row = rowOf(sample);
     keyed.push({ row, value: read(row) });
-    if (index % rowsAtOnce === 0) await breathe();
+    if (index % rowsAtOnce === 0) await yieldToEventLoop();
   }
   keyed.sort((a, b) => {
     if (a.value === null || b.value === null) {
@@ -48,7 +48,7 @@ export async function orderRows(
         : a.value - b.value;
     return (isDescending ? -difference : difference) || compareNames(a.row, b.row);
   });
-  await breathe();
+  await yieldToEventLoop();
   return keyed.slice(0, most).map(({ row }) => row);
 }
 

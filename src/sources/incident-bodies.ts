@@ -7,7 +7,7 @@ import { compareText } from '../core/compare-text.ts';
 import { type IncidentReport, saidAt } from '../core/failures/incident-report.ts';
 import { longestTierName } from '../core/failures/incident-rules.ts';
 import type { ReceivedAlert } from '../ingest/incident-changes.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import { type FieldError, parseFields } from '../util/validate.ts';
 import { cutText, RepoName } from '../woodpecker/wire.ts';
 
@@ -103,12 +103,12 @@ export async function readIncident(body: unknown, now: number): Promise<ReadInci
 async function readAlerts(body: object, now: number): Promise<ReadIncident> {
   const list = parseFields(AlertList, body);
   if (!list.ok) return list;
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   const errors: FieldError[] = [];
   const alerts: ReceivedAlert[] = [];
   for (const [index, one] of list.value.alerts.entries()) {
     if (errors.length >= mostErrors) break;
-    await breathe();
+    await yieldToEventLoop();
     const above = `alerts.${index}`;
     const parsed = parseFields(WireAlert, one);
     if (parsed.ok) alerts.push(toReceivedAlert(parsed.value, above, now, errors));

@@ -6,7 +6,7 @@
 import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 
 export interface OldFailures {
   /**
@@ -33,9 +33,9 @@ export function createOldFailures(ingest: Ingest): OldFailures {
 
   return {
     async next(isDue, most) {
-      const breathe = createBreath();
+      const yieldToEventLoop = createEventLoopYield();
       for (const repo of ingest.state.repos.values()) {
-        await breathe();
+        await yieldToEventLoop();
         if (!isLeft(repo) || !isDue(repo)) continue;
         const { key, horizon } = repo;
         const numbers = await ingest.read((rows) => rows.pipelines.oldFailures(key, horizon ?? 0, most));

@@ -11,7 +11,7 @@ import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
 import type { UnitOfWork } from '../ingest/unit-of-work.ts';
-import { type Clock, createBreath, nowSeconds } from '../util/clock.ts';
+import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
@@ -35,7 +35,7 @@ const longestPauseMs = 600_000;
 export async function readWorkflows(options: ReadWorkflowsOptions, signal: AbortSignal): Promise<never> {
   const { ingest, clock, log } = options;
   const nap = createNap({ ingest, clock }, 1_000);
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   const retries = createRetries(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
   const isDue = ({ key }: Repo): boolean => retries.dueAt(key) <= clock.now();
   const oldFailures = createOldFailures(ingest);
@@ -50,7 +50,7 @@ export async function readWorkflows(options: ReadWorkflowsOptions, signal: Abort
       );
       if (numbers.length > 0) return { repo, numbers };
       done.set(repo.key, ingest.state.version);
-      await breathe();
+      await yieldToEventLoop();
     }
   };
   const nextUnlessStoreFails = async (): Promise<PipelinesToRead | null> => {

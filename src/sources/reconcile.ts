@@ -9,7 +9,7 @@
 import { isEnded } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import { StoreUnavailable } from '../ingest/ingest.ts';
-import { type Clock, createBreath } from '../util/clock.ts';
+import { type Clock, createEventLoopYield } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
@@ -105,12 +105,12 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   /** Takes the user's list, and reads the repos whose newest pipelines are news. */
   const checkListed = async (list: Listed<WireRepo>, signal: AbortSignal): Promise<void> => {
     isStreamBehind = (await presence.takeList(list)) || isStreamBehind;
-    const breathe = createBreath();
+    const yieldToEventLoop = createEventLoopYield();
     const readable = new Set<number>();
     // Servers before 3.1 list no newest pipelines; a repo without pipelines has none either.
     let showsNewest = false;
     for (const { id, last_pipeline: last, oddPipeline } of list.rows) {
-      await breathe();
+      await yieldToEventLoop();
       if (id && oddPipeline === null) readable.add(id);
       showsNewest ||= last !== null;
       const repo = id ? ingest.state.repoById(id) : null;

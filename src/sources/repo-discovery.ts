@@ -5,7 +5,7 @@ import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { UnitOfWork } from '../ingest/unit-of-work.ts';
-import { type Clock, createBreath, nowSeconds } from '../util/clock.ts';
+import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
@@ -52,10 +52,10 @@ export async function learnRepos(
   wires: readonly WireRepo[],
 ): Promise<LearntRepo[]> {
   const asOf = nowSeconds(clock);
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   const listed: RepoFacts[] = [];
   for (const wire of wires) {
-    await breathe();
+    await yieldToEventLoop();
     if (!isWanted(ingest, wire)) continue;
     refuseReplaced(ingest.state, [wire]);
     listed.push(toRepoFacts(wire, asOf));

@@ -7,7 +7,7 @@
 
 import type { Repo } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { type Clock, createBreath, nowSeconds } from '../util/clock.ts';
+import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, pageSize, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
@@ -108,11 +108,11 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     },
     async takeList(list) {
       await learn(list.rows);
-      const breathe = createBreath();
+      const yieldToEventLoop = createEventLoopYield();
       const ids = new Set<number>();
       let hasGrown = false;
       for (const id of idsOf(list)) {
-        await breathe();
+        await yieldToEventLoop();
         ids.add(id);
         hasGrown ||= listed !== null && !listed.has(id);
       }

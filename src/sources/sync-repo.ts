@@ -135,7 +135,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
 }
 
 async function isNoneHeld(uow: UnitOfWork, repoKey: number): Promise<boolean> {
-  for await (const slice of uow.tx.pipelines.held(repoKey)) if (slice.length > 0) return false;
+  for await (const slice of uow.tx.pipelines.pending(repoKey)) if (slice.length > 0) return false;
   return true;
 }
 

@@ -4,7 +4,7 @@ import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 
 export type AskableRepo = Repo & { readonly woodpeckerId: number };
 
@@ -22,9 +22,9 @@ export function watchedRepos(ingest: Pick<Ingest, 'state' | 'mode'>): AskableRep
 
 /** The same for long lists of repos; yields to the event loop. */
 export async function* eachWatchedRepo(ingest: Pick<Ingest, 'state' | 'mode'>): AsyncGenerator<AskableRepo> {
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   for (const repo of ingest.state.repos.values()) {
-    await breathe();
+    await yieldToEventLoop();
     if (isWatchedRepo(ingest, repo)) yield repo;
   }
 }

@@ -22,8 +22,8 @@ export type VerdictPlace = (typeof verdictPlaces)[number];
 /** Columns of `pipelines`, in the order of `fromPipeline`. */
 export const pipelineColumns = ['repo', ...recordColumns, 'is_held'] as const;
 
-export function fromPipeline({ repo, record, isHeld }: StoredPipeline): SqlValue[] {
-  return [repo, ...fromRecord(record), Number(isHeld)];
+export function fromPipeline({ repo, record, isPending }: StoredPipeline): SqlValue[] {
+  return [repo, ...fromRecord(record), Number(isPending)];
 }
 
 /** Columns of `pipelines`, in the order of `fromVerdict`. */
@@ -68,7 +68,7 @@ export function fromDeployments({
   repo,
   record,
   classification,
-  isHeld,
+  isPending,
   credited,
 }: StoredPipeline): SqlValue[][] {
   return classification.tiers.flatMap((one) => {
@@ -92,7 +92,7 @@ export function fromDeployments({
         record.ref,
         Number((record.parent ?? 0) > 0),
         deployment && deployment.reverts.length > 0 ? deployment.reverts.join(' ') : null,
-        Number(isHeld),
+        Number(isPending),
       ],
     ];
   });
@@ -117,7 +117,7 @@ export function toPipeline(
     record,
     commit: String(row['commit_id']),
     ...toVerdict(row, place, deployments),
-    isHeld: row['is_held'] === 1,
+    isPending: row['is_held'] === 1,
     changes: toChanges(changes),
   };
 }

@@ -277,7 +277,7 @@ export function createPipelineTable(
       );
       return rows.map((row) => Number(row['number']));
     },
-    async *held(repo) {
+    async *pending(repo) {
       const sql = `SELECT ${storedColumns} FROM pipelines INDEXED BY pipelines_held
         WHERE is_held = 1 AND repo = ? AND number > ? ORDER BY number LIMIT ${sliceRows}`;
       let after = -1;
@@ -289,7 +289,7 @@ export function createPipelineTable(
         after = last.record.number;
       }
     },
-    async releaseHeld(repo) {
+    async releasePending(repo) {
       for (const table of ['pipelines', ...verdictPlaces.map((one) => `deployments${one}`)]) {
         const sql = `UPDATE ${table} SET is_held = 0 WHERE is_held = 1 AND repo = ? AND number IN (SELECT number
           FROM ${table} INDEXED BY ${table}_held WHERE is_held = 1 AND repo = ? LIMIT ${sliceRows})`;

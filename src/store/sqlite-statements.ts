@@ -3,7 +3,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { createBreath } from '../util/clock.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import type { SqlRow, SqlValue } from './sql-values.ts';
 
 export interface Sql {
@@ -22,21 +22,21 @@ export function createSql(database: DatabaseSync): Sql {
     statements.set(sql, statement);
     return statement;
   };
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   const run = async (sql: string, ...values: SqlValue[]): Promise<number> => {
-    await breathe();
+    await yieldToEventLoop();
     return Number(prepare(sql).run(...values).changes);
   };
   const get = async (sql: string, ...values: SqlValue[]): Promise<SqlRow | undefined> => {
-    await breathe();
+    await yieldToEventLoop();
     return prepare(sql).get(...values) as SqlRow | undefined;
   };
   const all = async (sql: string, ...values: SqlValue[]): Promise<SqlRow[]> => {
-    await breathe();
+    await yieldToEventLoop();
     return prepare(sql).all(...values) as SqlRow[];
   };
   const allArrays = async (sql: string, ...values: SqlValue[]): Promise<SqlValue[][]> => {
-    await breathe();
+    await yieldToEventLoop();
     const statement = prepare(sql);
     statement.setReturnArrays(true);
     return statement.all(...values) as unknown as SqlValue[][];

@@ -101,7 +101,7 @@ export interface PipelineTable {
   put(pipeline: StoredPipeline): Promise<void>;
   /** Sets only the bits of what a deployment has added to the ledger of its tier. */
   setCredited(deployment: DeploymentPlace, credited: number): Promise<void>;
-  /** Sets the given bits of what they have added to the ledger, for all deployments, held ones too. */
+  /** Sets the given bits of what they have added to the ledger, for all deployments, pending ones too. */
   creditAll(bits: number): Promise<void>;
   /** Sets only the forge's answer for it, which `put` does not change. Does nothing if the pipeline is not stored. */
   putChange(deployment: DeploymentPlace, change: Change): Promise<void>;
@@ -115,15 +115,15 @@ export interface PipelineTable {
   dropUnknownChanges(): Promise<void>;
   /** All pipelines, or those of one repo, by repo and number. */
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
-  /** All deployments that are not held, by repo, tier, time and number. */
+  /** All deployments that are not pending, by repo, tier, time and number. */
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
-  /** A repo's pipelines within a time that are not held and no deployments in a tier, newest first, then highest number first. */
+  /** A repo's pipelines within a time that are not pending and no deployments in a tier, newest first, then highest number first. */
   uncounted(selection: UncountedSelection): AsyncIterable<readonly Uncounted[]>;
-  /** Creation of the repo's first pipeline of the commit, by any id, that is not held; Unix seconds. */
+  /** Creation of the repo's first pipeline of the commit, by any id, that is not pending; Unix seconds. */
   firstCreatedAt(repo: number, commit: string): Promise<number | null>;
-  /** The tiers of the repo's deployments of the commit, by any id, that are not held. */
+  /** The tiers of the repo's deployments of the commit, by any id, that are not pending. */
   tiersOfCommit(repo: number, commit: string): Promise<readonly string[]>;
-  /** `lastToldAt` of the latest pipeline that is unread in the tier, held or not; Unix seconds. */
+  /** `lastToldAt` of the latest pipeline that is unread in the tier, pending or not; Unix seconds. */
   latestUnread(repo: number, tier: string): Promise<number | null>;
   /** The same for all repos and tiers with an unread pipeline. */
   latestUnreadOfAll(): Promise<readonly (Pick<DeploymentPlace, 'repo' | 'tier'> & { readonly at: number })[]>;
@@ -134,14 +134,14 @@ export interface PipelineTable {
    * first.
    */
   oldFailures(repo: number, after: number, limit: number): Promise<readonly number[]>;
-  /** The held pipelines of a repo, by number. */
-  held(repo: number): AsyncIterable<readonly StoredPipeline[]>;
-  /** Ends the hold on all pipelines of a repo. */
-  releaseHeld(repo: number): Promise<void>;
+  /** The pending pipelines of a repo, by number. */
+  pending(repo: number): AsyncIterable<readonly StoredPipeline[]>;
+  /** Makes all pending pipelines of a repo visible. */
+  releasePending(repo: number): Promise<void>;
   /** The lowest number among the repo's pipelines whose last update is not before `since` (Unix seconds). */
   lowestUpdatedSince(repo: number, since: number): Promise<number | null>;
   /**
-   * Tiers of the repo's pipelines, held or not. For each outcome in a tier: the creation of the latest deployment, or its
+   * Tiers of the repo's pipelines, pending or not. For each outcome in a tier: the creation of the latest deployment, or its
    * time if the creation is unknown; Unix seconds.
    */
   outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlyMap<Outcome, number>>>;

@@ -23,7 +23,7 @@ export function nowSeconds(clock: Clock): number {
 const stretchMs = 10;
 
 /** Call it between pieces of long work: it yields to the event loop if it has been blocked for long. */
-export function createBreath(): () => Promise<void> {
+export function createEventLoopYield(): () => Promise<void> {
   let began = performance.now();
   return async () => {
     if (performance.now() - began < stretchMs) return;

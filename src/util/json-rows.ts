@@ -5,7 +5,7 @@
  * that is too large is `null`; reading goes on after it.
  */
 
-import { createBreath } from './clock.ts';
+import { createEventLoopYield } from './clock.ts';
 
 /** The text is not a list in JSON, or is too long. */
 export class NotAList extends Error {
@@ -37,14 +37,14 @@ export async function readRows(
   onRow: OnRow,
 ): Promise<void> {
   const scanner = createScanner(limits, onRow);
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.byteLength;
     if (bytes > limits.listBytes) throw new NotAList(`List is larger than ${limits.listBytes} bytes`);
     for (let at = 0; at < chunk.byteLength; at += sliceBytes) {
       scanner.push(chunk.subarray(at, at + sliceBytes));
-      await breathe();
+      await yieldToEventLoop();
     }
   }
   scanner.end();

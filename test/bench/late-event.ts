@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createProjection } from '../../src/core/series/samples.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
-import { createBreath } from '../../src/util/clock.ts';
+import { createEventLoopYield } from '../../src/util/clock.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createSqliteHost, createWorld } from '../support/world.ts';
 import { median, print, printTable, runBench, temporaryFolder } from './support.ts';
@@ -27,13 +27,13 @@ await runBench(async () => {
     host: createSqliteHost(join(temporaryFolder(), 'dora.db')),
     startsAt: now,
   });
-  const breathe = createBreath();
+  const yieldToEventLoop = createEventLoopYield();
   const exposition = createExposition({
     projection: createProjection(world.state, policy.windows),
     policy,
     renderSelf: async () => '',
     now: () => Math.floor(world.clock.now() / 1000),
-    breathe,
+    yieldToEventLoop,
   });
   const full = someFacts({ woodpeckerId: 1, fullName: 'acme/full' });
   const empty = someFacts({ woodpeckerId: 2, fullName: 'acme/empty' });

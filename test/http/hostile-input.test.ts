@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createProjection } from '../../src/core/series/samples.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
-import { createBreath } from '../../src/util/clock.ts';
+import { createEventLoopYield } from '../../src/util/clock.ts';
 import { fixture } from '../support/fixtures.ts';
 import { project } from '../support/projected.ts';
 import { aPolicy } from '../support/records.ts';
@@ -160,7 +160,7 @@ describe.each([
             policy: aPolicy({ windows: [] }),
             renderSelf: async () => '',
             now: () => noon,
-            breathe: createBreath(),
+            yieldToEventLoop: createEventLoopYield(),
           });
           const app = exporter.app({ exposition });
           const look = async () => ({

@@ -6,7 +6,7 @@ import { pairKey } from '../../src/core/series/pair.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createFigureHistory } from '../../src/queries/figure-history.ts';
-import { createBreath } from '../../src/util/clock.ts';
+import { createEventLoopYield } from '../../src/util/clock.ts';
 import { exportedTexts } from '../support/exported-history.ts';
 import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
 import { seenAt, type TruePipeline } from '../support/history-oracle.ts';
@@ -117,7 +117,7 @@ async function scraped(world: World, now: number, windowsOf = policy.windows): P
     policy: { ...policy, windows: windowsOf },
     renderSelf: async () => '',
     now: () => now,
-    breathe: createBreath(),
+    yieldToEventLoop: createEventLoopYield(),
   });
   const text = Buffer.from(await exposition.plain()).toString('utf8');
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));

@@ -6,7 +6,7 @@ import { defaultPolicy } from '../../src/core/policy.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import { createState, type State } from '../../src/core/series/state.ts';
 import { contentType, createExposition } from '../../src/metrics/exposition.ts';
-import { createBreath } from '../../src/util/clock.ts';
+import { createEventLoopYield } from '../../src/util/clock.ts';
 import { aPair, aPolicy, aRepo } from '../support/records.ts';
 import { requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, noon, type SmallExporter } from '../support/small-exporter.ts';
@@ -20,7 +20,7 @@ const expose = (state: State, renderSelf: () => Promise<string> = noSelf) =>
     policy: defaultPolicy,
     renderSelf,
     now: () => noon,
-    breathe: createBreath(),
+    yieldToEventLoop: createEventLoopYield(),
   });
 
 const textOf = async (state: State) => Buffer.from(await expose(state).plain()).toString('utf8');

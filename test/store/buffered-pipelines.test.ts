@@ -79,16 +79,16 @@ describe('createBufferedPipelines', () => {
 
   it('writes before it changes many at once', async () => {
     const { result } = await buffered(async (pipelines) => {
-      await pipelines.put({ ...one, isHeld: true });
+      await pipelines.put({ ...one, isPending: true });
       await pipelines.creditAll(4);
-      await pipelines.releaseHeld(1);
+      await pipelines.releasePending(1);
       await pipelines.putChange(
         { repo: 1, number: 1, tier: 'production' },
         { base: null, head: 'a', range: null },
       );
       return pipelines.get(1, 1);
     });
-    expect(result?.isHeld).toBe(false);
+    expect(result?.isPending).toBe(false);
     expect(result?.credited.get('production')).toBe(4);
     expect(result?.changes.get('production')?.head).toBe('a');
   });

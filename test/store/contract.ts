@@ -150,7 +150,7 @@ export function describeStore(
           const key = await addRepo(tx, 11);
           await tx.meta.put('policy', 'a');
           await tx.pipelines.put(pipelineOf(key, 1));
-          await tx.pipelines.put(pipelineOf(key, 2, { isHeld: true }));
+          await tx.pipelines.put(pipelineOf(key, 2, { isPending: true }));
           await tx.pairs.put(aPair({ repo: key }));
           await tx.follows.put(follow);
           await tx.incidents.put(tracked);
@@ -168,7 +168,7 @@ export function describeStore(
           await tx.pipelines.put(pipelineOf(repo, 3));
           await tx.pipelines.put(pipelineOf(other, 1));
           await tx.pipelines.setCredited(placeOf(repo, 1), 33);
-          await tx.pipelines.releaseHeld(repo);
+          await tx.pipelines.releasePending(repo);
           await tx.pairs.put(aPair({ repo, isKnown: false }));
           await tx.pairs.put(aPair({ repo: other }));
           await tx.follows.drop(follow);
@@ -184,7 +184,7 @@ export function describeStore(
         await expect(attempt).rejects.toThrow('Not today');
         expect(await store.transact(contentOf)).toEqual(before);
         expect(await store.transact((tx) => tx.meta.get('another'))).toBeNull();
-        expect(await store.transact((tx) => collect(tx.pipelines.held(repo)))).toHaveLength(1);
+        expect(await store.transact((tx) => collect(tx.pipelines.pending(repo)))).toHaveLength(1);
       });
 
       it('goes on after a transaction that failed', async () => {
@@ -401,7 +401,7 @@ export function describeStore(
           'one whose workflows are still to be read',
           { classification: { tiers: [{ tier: 'production', kind: 'unread' }], reason: null }, credited: 7 },
         ],
-        ['one that is held', { isHeld: true, credited: 0x7fff_ffff }],
+        ['one that is held', { isPending: true, credited: 0x7fff_ffff }],
         [
           'one of which little was told',
           {
@@ -498,13 +498,13 @@ export function describeStore(
       it('sets what one has added to the ledger, and nothing else', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
-          const pipeline = pipelineOf(repo, 1, { isHeld: true, credited: 1 });
+          const pipeline = pipelineOf(repo, 1, { isPending: true, credited: 1 });
           await tx.pipelines.put(pipeline);
           await tx.pipelines.put(pipelineOf(repo, 2));
           await tx.pipelines.setCredited(placeOf(repo, 1), 43);
           await tx.pipelines.setCredited(placeOf(repo, 99), 43);
           expect(await collect(tx.pipelines.all())).toEqual([
-            pipelineOf(repo, 1, { isHeld: true, credited: 43 }),
+            pipelineOf(repo, 1, { isPending: true, credited: 43 }),
             pipelineOf(repo, 2),
           ]);
         });
@@ -514,13 +514,13 @@ export function describeStore(
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           await tx.pipelines.put(pipelineOf(one, 1, { credited: 0 }));
-          await tx.pipelines.put(pipelineOf(one, 2, { credited: 33, isHeld: true }));
+          await tx.pipelines.put(pipelineOf(one, 2, { credited: 33, isPending: true }));
           await tx.pipelines.put(pipelineOf(two, 1, { credited: 1, classification: unfinished }));
           await tx.pipelines.put(pipelineOf(two, 2, { credited: 0x7fff_ffff }));
           await tx.pipelines.creditAll(16);
           expect(await collect(tx.pipelines.all())).toEqual([
             pipelineOf(one, 1, { credited: 16 }),
-            pipelineOf(one, 2, { credited: 49, isHeld: true }),
+            pipelineOf(one, 2, { credited: 49, isPending: true }),
             pipelineOf(two, 1, { credited: 1, classification: unfinished }),
             pipelineOf(two, 2, { credited: 0x7fff_ffff }),
           ]);
@@ -577,16 +577,16 @@ export function describeStore(
         it('keep it when the rest of them is replaced, released or credited', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
-            await tx.pipelines.put(pipelineOf(repo, 1, { isHeld: true }));
+            await tx.pipelines.put(pipelineOf(repo, 1, { isPending: true }));
             await tx.pipelines.putChange(placeOf(repo, 1), told);
             const other: Change = { base: 'z', head: 'zz', range: null };
             await tx.pipelines.put(
-              pipelineOf(repo, 1, { isHeld: true, change: other, told: { status: 'failure' } }),
+              pipelineOf(repo, 1, { isPending: true, change: other, told: { status: 'failure' } }),
             );
             await tx.pipelines.setCredited(placeOf(repo, 1), 3);
             await tx.pipelines.creditAll(16);
-            expect((await collect(tx.pipelines.held(repo)))[0]?.changes.get('production')).toEqual(told);
-            await tx.pipelines.releaseHeld(repo);
+            expect((await collect(tx.pipelines.pending(repo)))[0]?.changes.get('production')).toEqual(told);
+            await tx.pipelines.releasePending(repo);
             expect(await tx.pipelines.get(repo, 1)).toEqual(
               pipelineOf(repo, 1, { change: told, credited: 19, told: { status: 'failure' } }),
             );
@@ -642,7 +642,7 @@ export function describeStore(
             const other = await addRepo(tx, 12);
             await tx.pipelines.put(pipelineOf(repo, 1, told('tag', 300)));
             await tx.pipelines.put(pipelineOf(repo, 2, told('c2', 400)));
-            await tx.pipelines.put(pipelineOf(repo, 3, { isHeld: true, ...told('tag', 500) }));
+            await tx.pipelines.put(pipelineOf(repo, 3, { isPending: true, ...told('tag', 500) }));
             await tx.pipelines.put(pipelineOf(other, 1, told('tag', 200)));
             await tx.pipelines.putChange(placeOf(repo, 1), { base: 'c0', head: 'tag', range: null });
             await tx.pipelines.putChange(placeOf(repo, 2), { base: 'tag', head: 'c2', range: null });
@@ -656,7 +656,7 @@ export function describeStore(
             expect(one?.changes.get('production')).toEqual({ base: 'c0', head: 'c1', range: null });
             expect((await tx.pipelines.get(repo, 2))?.changes.get('production')?.base).toBe('c1');
             expect((await tx.pipelines.get(other, 1))?.commit).toBe('tag');
-            expect((await collect(tx.pipelines.held(repo))).map(({ commit }) => commit)).toEqual(['c1']);
+            expect((await collect(tx.pipelines.pending(repo))).map(({ commit }) => commit)).toEqual(['c1']);
             expect((await collect(tx.pipelines.all(repo))).map(({ commit }) => commit)).toEqual([
               'c1',
               'c2',
@@ -719,16 +719,16 @@ export function describeStore(
           const pipelines = [
             created(one, 1, 'a', 700),
             created(one, 2, 'a', 500, { classification: ignoredAs('branch', null) }),
-            created(one, 3, 'a', 400, { isHeld: true }),
+            created(one, 3, 'a', 400, { isPending: true }),
             created(one, 4, 'a', null),
             created(one, 5, 'b', null),
-            created(one, 6, 'c', 300, { isHeld: true }),
+            created(one, 6, 'c', 300, { isPending: true }),
             created(one, 7, '', 100),
             created(one, 8, 'a', 800, { classification: aClassification({ tier: 'staging' }) }),
             created(one, 9, 'a', 900, { classification: unfinishedIn('preview') }),
             created(one, 10, 'a', 900, {
               classification: aClassification({ tier: 'canary' }),
-              isHeld: true,
+              isPending: true,
             }),
             created(two, 1, 'a', 200),
           ];
@@ -744,7 +744,7 @@ export function describeStore(
             expect(await tx.pipelines.firstCreatedAt(one, 'b')).toBeNull();
             expect(await tx.pipelines.firstCreatedAt(one, 'c')).toBeNull();
             expect(await tx.pipelines.firstCreatedAt(one, 'nowhere')).toBeNull();
-            await tx.pipelines.releaseHeld(one);
+            await tx.pipelines.releasePending(one);
             expect(await tx.pipelines.firstCreatedAt(one, 'a')).toBe(400);
             expect(await tx.pipelines.firstCreatedAt(one, 'c')).toBe(300);
           });
@@ -798,7 +798,7 @@ export function describeStore(
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           for (const number of [10, 9, 2, 100]) {
             await tx.pipelines.put(pipelineOf(two, number));
-            await tx.pipelines.put(pipelineOf(one, number, { isHeld: true, classification: unfinished }));
+            await tx.pipelines.put(pipelineOf(one, number, { isPending: true, classification: unfinished }));
           }
           const seen = (pipelines: StoredPipeline[]) =>
             pipelines.map(({ repo, record }) => [repo, record.number]);
@@ -816,9 +816,9 @@ export function describeStore(
       it('goes through deployments that are not held, by repo, tier, time and number', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
-          const put = (repo: number, number: number, tier: string, at: number, isHeld = false) =>
+          const put = (repo: number, number: number, tier: string, at: number, isPending = false) =>
             tx.pipelines.put(
-              pipelineOf(repo, number, { classification: aClassification({ tier, at }), isHeld }),
+              pipelineOf(repo, number, { classification: aClassification({ tier, at }), isPending }),
             );
           await put(two, 1, 'platform', 50);
           await put(one, 1, 'production', 300);
@@ -922,7 +922,7 @@ export function describeStore(
           await put(30, 300);
           await put(4, 200, { classification: ignoredAs('killed', 'platform') });
           await put(5, 200, { classification: aClassification({ at: 200 }) });
-          await put(6, 200, { isHeld: true });
+          await put(6, 200, { isPending: true });
           await put(7, 301);
           const still = { classification: unfinished };
           await put(8, 0, { ...still, told: { finishedAt: null, firstEndReportAt: 250, updatedAt: 299 } });
@@ -974,17 +974,17 @@ export function describeStore(
       it('goes through the held ones of a repo by number, and ends the hold on them all', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
-          for (const number of [10, 9]) await tx.pipelines.put(pipelineOf(one, number, { isHeld: true }));
-          await tx.pipelines.put(pipelineOf(one, 1, { isHeld: true, classification: unfinished }));
+          for (const number of [10, 9]) await tx.pipelines.put(pipelineOf(one, number, { isPending: true }));
+          await tx.pipelines.put(pipelineOf(one, 1, { isPending: true, classification: unfinished }));
           await tx.pipelines.put(pipelineOf(one, 2));
-          await tx.pipelines.put(pipelineOf(two, 3, { isHeld: true }));
-          expect((await collect(tx.pipelines.held(one))).map(({ record }) => record.number)).toEqual([
+          await tx.pipelines.put(pipelineOf(two, 3, { isPending: true }));
+          expect((await collect(tx.pipelines.pending(one))).map(({ record }) => record.number)).toEqual([
             1, 9, 10,
           ]);
-          await tx.pipelines.releaseHeld(one);
-          expect(await collect(tx.pipelines.held(one))).toEqual([]);
+          await tx.pipelines.releasePending(one);
+          expect(await collect(tx.pipelines.pending(one))).toEqual([]);
           expect(await tx.pipelines.get(one, 9)).toEqual(pipelineOf(one, 9));
-          expect(await collect(tx.pipelines.held(two))).toHaveLength(1);
+          expect(await collect(tx.pipelines.pending(two))).toHaveLength(1);
         });
       });
 
@@ -1043,7 +1043,7 @@ export function describeStore(
               pipelineOf(repo, number, {
                 record: aRecord({ number, createdAt }),
                 classification: aClassification({ tier, outcome, at }),
-                isHeld: number % 2 === 0,
+                isPending: number % 2 === 0,
               }),
             );
           await put(one, 1, 'production', 'success', 1300, 1010);
@@ -1072,7 +1072,7 @@ export function describeStore(
           await tx.pipelines.put(pipelineOf(repo, 1, { classification: ignoredAs('killed', 'production') }));
           await tx.pipelines.put(pipelineOf(repo, 2, { classification: ignoredAs('branch', null) }));
           await tx.pipelines.put(
-            pipelineOf(repo, 3, { classification: ignoredAs('branch', null), isHeld: true }),
+            pipelineOf(repo, 3, { classification: ignoredAs('branch', null), isPending: true }),
           );
           await tx.pipelines.put(pipelineOf(repo, 4));
           await tx.pipelines.put(pipelineOf(repo, 5, { classification: unfinished }));
@@ -1106,7 +1106,7 @@ export function describeStore(
               pipelineOf(repo, index + 1, {
                 told: { event },
                 classification: aClassification({ tier: 'staging' }),
-                isHeld: index === 0,
+                isPending: index === 0,
               }),
             );
           }
@@ -1128,7 +1128,7 @@ export function describeStore(
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           for (let number = manyRows; number >= 1; number--) {
             const classification = aClassification({ at: 1 + (number % 3) });
-            await tx.pipelines.put(pipelineOf(one, number, { classification, isHeld: number % 2 === 0 }));
+            await tx.pipelines.put(pipelineOf(one, number, { classification, isPending: number % 2 === 0 }));
             await tx.pipelines.put(pipelineOf(two, number, { classification }));
           }
           return [one, two];
@@ -1158,9 +1158,11 @@ export function describeStore(
             ]);
 
             const even = numbers.filter((number) => number % 2 === 0);
-            expect((await collect(tx.pipelines.held(one))).map(({ record }) => record.number)).toEqual(even);
-            await tx.pipelines.releaseHeld(one);
-            expect(await collect(tx.pipelines.held(one))).toEqual([]);
+            expect((await collect(tx.pipelines.pending(one))).map(({ record }) => record.number)).toEqual(
+              even,
+            );
+            await tx.pipelines.releasePending(one);
+            expect(await collect(tx.pipelines.pending(one))).toEqual([]);
             expect(
               await collect(tx.pipelines.deployments({ only: { repo: one, tier: 'production' } })),
             ).toHaveLength(manyRows);
@@ -1174,20 +1176,20 @@ export function describeStore(
             for await (const slice of tx.pipelines.all(one)) {
               for (const pipeline of slice) {
                 seen.push(pipeline.record.number);
-                await tx.pipelines.put({ ...pipeline, classification: unfinished, isHeld: false });
+                await tx.pipelines.put({ ...pipeline, classification: unfinished, isPending: false });
               }
             }
             expect(seen).toEqual(numbers);
             expect(await collect(tx.pipelines.deployments())).toHaveLength(manyRows);
             const even = numbers.filter((number) => number % 2 === 0).length;
             const held: number[] = [];
-            for await (const slice of tx.pipelines.held(one))
+            for await (const slice of tx.pipelines.pending(one))
               held.push(...slice.map(({ record }) => record.number));
             expect(held).toEqual([]);
             for (const number of numbers)
-              if (number % 2 === 0) await tx.pipelines.put(pipelineOf(two, number, { isHeld: true }));
+              if (number % 2 === 0) await tx.pipelines.put(pipelineOf(two, number, { isPending: true }));
             let credited = 0;
-            for await (const slice of tx.pipelines.held(two)) {
+            for await (const slice of tx.pipelines.pending(two)) {
               for (const { record } of slice) {
                 await tx.pipelines.setCredited(placeOf(two, record.number), 33);
                 credited++;
@@ -1406,10 +1408,10 @@ export function describeStore(
       it('ends a hold as well', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
-          await tx.pipelines.put(pipelineOf(repo, 1, { isHeld: true }));
-          await tx.next.reclassify(pipelineOf(repo, 1, { isHeld: true }));
+          await tx.pipelines.put(pipelineOf(repo, 1, { isPending: true }));
+          await tx.next.reclassify(pipelineOf(repo, 1, { isPending: true }));
           expect(await tiersIn(tx.next)).toEqual([]);
-          await tx.pipelines.releaseHeld(repo);
+          await tx.pipelines.releasePending(repo);
           expect(await tiersIn(tx.next)).toEqual(['production']);
         });
       });

@@ -52,8 +52,8 @@ describe('a pipeline with a higher number than all others of its repo', () => {
 
   it('is found afterwards, and replaced, in both places', async () => {
     await first().put(numbered(7));
-    await first().put({ ...numbered(7), isHeld: true });
-    expect(await first().get(1, 7)).toEqual({ ...numbered(7), isHeld: true });
+    await first().put({ ...numbered(7), isPending: true });
+    expect(await first().get(1, 7)).toEqual({ ...numbered(7), isPending: true });
     await second().put(numbered(8));
     expect(await first().get(1, 8)).not.toBeNull();
     expect(await first().get(1, 3)).toBeNull();

@@ -137,7 +137,7 @@ describe('a database of version 1', () => {
     readonly commit?: string;
     readonly committedAt?: number | null;
     readonly credited?: number;
-    readonly isHeld?: boolean;
+    readonly isPending?: boolean;
   }
 
   const totalsThen = {
@@ -193,7 +193,7 @@ describe('a database of version 1', () => {
         outcome ?? null,
         outcome ? endedAt : null,
         Number(row.branch?.startsWith('hotfix/') ?? false),
-        Number(row.isHeld ?? false),
+        Number(row.isPending ?? false),
         row.credited ?? 0,
       );
     const { deployment, failure, recovery, duration } = bits;
@@ -272,7 +272,7 @@ describe('a database of version 1', () => {
         endedAt: 1400,
         credited: deployment | duration,
       },
-      { repo: 5, number: 1, outcome: 'success', createdAt: 700, endedAt: 800, isHeld: true },
+      { repo: 5, number: 1, outcome: 'success', createdAt: 700, endedAt: 800, isPending: true },
       { repo: 6, number: 1 },
     ];
     for (const row of rows) add(row);

@@ -79,7 +79,7 @@ describe('openSqliteStore', () => {
       const key = await addRepo(tx, 11);
       await tx.meta.put('policy', 'a');
       await tx.pipelines.put(aStoredPipeline({ repo: key, credited: 33 }));
-      await tx.pipelines.put(aStoredPipeline({ repo: key, record: aRecord({ number: 2 }), isHeld: true }));
+      await tx.pipelines.put(aStoredPipeline({ repo: key, record: aRecord({ number: 2 }), isPending: true }));
       await tx.pairs.put(aPair({ repo: key }));
       await tx.follows.put(follow);
       await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'done' });
@@ -94,7 +94,7 @@ describe('openSqliteStore', () => {
       ]);
       expect(await tx.meta.get('policy')).toBe('a');
       expect(await tx.pipelines.get(repo, 1)).toEqual(aStoredPipeline({ repo, credited: 33 }));
-      expect(await collect(tx.pipelines.held(repo))).toHaveLength(1);
+      expect(await collect(tx.pipelines.pending(repo))).toHaveLength(1);
       expect(await tx.pairs.all()).toEqual([aPair({ repo })]);
       expect(await tx.follows.all()).toEqual([follow]);
       expect(await tx.backfills.newest(1)).toEqual([{ id: 'a', startedAtMs: 1000, summary: 'done' }]);

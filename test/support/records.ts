@@ -141,7 +141,7 @@ export function aStoredPipeline(
     record,
     commit: record.commit,
     classification,
-    isHeld: false,
+    isPending: false,
     credited: new Map(classification.tiers.map(({ tier }) => [tier, credited])),
     changes: new Map(),
     ...rest,

@@ -32,7 +32,7 @@ import { createIncidents } from '../../src/sources/incidents.ts';
 import { createWebhook, type WebhookAnswer } from '../../src/sources/webhook.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
-import { createBreath } from '../../src/util/clock.ts';
+import { createEventLoopYield } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { projectPair, projectWindows, type ShownPair } from './projected.ts';
@@ -140,7 +140,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
         policy: ingest.mode.policy,
         renderSelf: selfMetrics().render,
         now: () => clock.now() / 1000,
-        breathe: createBreath(),
+        yieldToEventLoop: createEventLoopYield(),
       }),
     version: '1.2.3',
     api: createApi(),

@@ -167,14 +167,14 @@ export function snapshotOf(state: State, cutoff: number): unknown {
     pairs: sortedEntries(state.pairs),
     timelines: sortedEntries(state.timelines).map(([key, timeline]) => {
       // Where the base ends depends on when it was cut; what it comes to does not.
-      const { recent, episodes, tip } = timeline;
+      const { recent, episodes, current } = timeline;
       const since = (at: number) => at > cutoff;
       return [
         key,
         {
           recent: recent.filter(({ at }) => since(at)),
           episodes: episodes.filter(({ end }) => end === null || since(end)),
-          tip: plainFold(tip),
+          current: plainFold(current),
         },
       ];
     }),

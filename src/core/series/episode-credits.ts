@@ -4,7 +4,7 @@ import type { Deployment } from '../deployment.ts';
 import { episodeMeasures } from '../figures/index.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
 import { countBefore } from './chunks.ts';
-import { type Credit, waived } from './ledger.ts';
+import { type Credit, neverCount } from './ledger.ts';
 import type { Timeline } from './reducer.ts';
 
 /**
@@ -37,7 +37,7 @@ function creditFor(
 ): Credit | null {
   const last = countBefore(deployments, ({ at }) => at > episode.end) - 1;
   const carrier = deployments[last];
-  if (!carrier || (mode === 'add' && carrier.credited === waived)) return null;
+  if (!carrier || (mode === 'add' && carrier.credited === neverCount)) return null;
   const members = deployments.slice(
     countBefore(deployments, ({ at }) => at >= episode.start),
     last + 1,
@@ -45,7 +45,7 @@ function creditFor(
   if (members.some(({ verdict }) => verdict.isProvisional)) return null;
   let { credited } = carrier;
   const additions = episodeMeasures.flatMap(({ ledger, secondsOf }) => {
-    const hasBit = (one: Deployment) => one.credited !== waived && (one.credited & ledger.bit) !== 0;
+    const hasBit = (one: Deployment) => one.credited !== neverCount && (one.credited & ledger.bit) !== 0;
     const wasAdded = mode === 'add' ? members.some(hasBit) : members.every(hasBit);
     if (wasAdded) return [];
     credited |= ledger.bit;

@@ -23,8 +23,8 @@ export interface IncidentSample {
 }
 
 export interface IncidentSamples {
-  /** Sorted by repo and tier. `breathe` is called between pieces of the work; `now` in Unix seconds. */
-  at(now: number, breathe: () => Promise<void>): Promise<readonly IncidentSample[]>;
+  /** Sorted by repo and tier. `yieldToEventLoop` is called between pieces of the work; `now` in Unix seconds. */
+  at(now: number, yieldToEventLoop: () => Promise<void>): Promise<readonly IncidentSample[]>;
 }
 
 const seriesAtOnce = 500;
@@ -54,16 +54,16 @@ export function createIncidentSamples(
   };
 
   return {
-    async at(now, breathe) {
+    async at(now, yieldToEventLoop) {
       const { version } = state;
       if (state.incidents.isEmpty) return samples;
       if (version === madeOf.version && now >= madeOf.now && now < madeOf.validUntil) return samples;
-      await breathe();
+      await yieldToEventLoop();
       const shown = [...shownSeries(state)].sort(([a], [b]) => compareText(a, b));
       const next = new Map<string, IncidentSample>();
       let validUntil = Number.POSITIVE_INFINITY;
       for (const [index, [key, ingredients]] of shown.entries()) {
-        if (index % seriesAtOnce === 0) await breathe();
+        if (index % seriesAtOnce === 0) await yieldToEventLoop();
         const { sample, validUntil: until } = make(ingredients, now);
         validUntil = Math.min(validUntil, until);
         const before = byKey.get(key);

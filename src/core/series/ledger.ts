@@ -12,7 +12,7 @@ import { episodeMeasures, figures } from '../figures/index.ts';
 import { counts } from '../known-ground.ts';
 
 /** Bits of a deployment that may add to nothing any more: older than the horizon, or counted elsewhere before. */
-export const waived = 0x7fff_ffff;
+export const neverCount = 0x7fff_ffff;
 
 /** What the ledger holds for one repo and tier, by key of the metric. */
 export interface Totals {
@@ -73,7 +73,7 @@ export const zeroTotals: Totals = {
 
 /** What `deployment` adds to the ledger beyond what it has added before; `null` for nothing. */
 export function creditFor(before: Fold, deployment: Deployment): Credit | null {
-  if (deployment.credited === waived || !counts(before.ground, deployment)) return null;
+  if (deployment.credited === neverCount || !counts(before.ground, deployment)) return null;
   let credited = deployment.credited;
   let additions: Addition[] | null = null;
   for (const [index, figure] of figures.entries()) {
@@ -95,7 +95,7 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
  */
 export function toReplay(deployment: Deployment): Deployment {
   const { credited } = deployment;
-  return { ...deployment, credited: credited === waived ? waived : everyBit & ~credited };
+  return { ...deployment, credited: credited === neverCount ? neverCount : everyBit & ~credited };
 }
 
 /** `totals` and `additions` together. */

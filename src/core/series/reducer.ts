@@ -36,7 +36,7 @@ export interface Timeline {
   /** Episodes of failure that are open or ended after `baseEnd`, in order. */
   readonly episodes: readonly Episode[];
   /** State after all deployments. */
-  readonly tip: Fold;
+  readonly current: Fold;
   /** Unix seconds from which on it must be judged again, though nothing has changed; infinite: never. */
   readonly validUntil: number;
 }
@@ -67,13 +67,19 @@ export function createTimeline(rules: FigureRules, ground?: KnownGround): Timeli
   const start = startFold(rules, ground);
   return {
     ...{ rules, base: start, past: emptyPast, failingSince: 0, baseEnd: 0 },
-    ...{ recent: [], episodes: [], tip: start, validUntil: Number.POSITIVE_INFINITY },
+    ...{ recent: [], episodes: [], current: start, validUntil: Number.POSITIVE_INFINITY },
   };
 }
 
 /** The timeline as it was after its base, before any of its recent deployments. */
 export function atBase(timeline: Timeline): Timeline {
-  return { ...timeline, recent: [], episodes: [], tip: timeline.base, validUntil: Number.POSITIVE_INFINITY };
+  return {
+    ...timeline,
+    recent: [],
+    episodes: [],
+    current: timeline.base,
+    validUntil: Number.POSITIVE_INFINITY,
+  };
 }
 
 /** The timeline after `change`, and what that adds to the ledger; `null` if it reaches into the base. */
@@ -130,7 +136,7 @@ export function* reduceInSteps(
   if (chunk.deployments.length > 0) refolded.push(chunk);
   const episodeCredits = ledger === 'keep' ? [] : creditEpisodes(episodes, folded, start, refolded, ledger);
   const base = shareFold(timeline.base, fold);
-  const next: Timeline = { ...timeline, base, recent: folded, episodes, tip: fold, validUntil };
+  const next: Timeline = { ...timeline, base, recent: folded, episodes, current: fold, validUntil };
   const all: Chunk[] = [...kept, ...refolded];
   for (const one of all) one.before = shareFold(one.before, fold);
   keepChunks(next, all);
@@ -168,7 +174,7 @@ function placeOf(timeline: Timeline, from: number) {
   const isOpen = last !== undefined && last.deployments.length < chunkSize;
   if (isOpen) kept.pop();
   const open: OpenChunk | null = isOpen ? { before: last.before, deployments: [...last.deployments] } : null;
-  const fold = isAppend ? timeline.tip : (chunks[kept.length]?.before ?? timeline.base);
+  const fold = isAppend ? timeline.current : (chunks[kept.length]?.before ?? timeline.base);
   return { kept, open, start, fold };
 }
 
@@ -195,7 +201,7 @@ export function settle(timeline: Timeline, cutoff: number): Timeline {
     gone++;
   }
   const cut = chunks[gone];
-  let base = cut?.before ?? timeline.tip;
+  let base = cut?.before ?? timeline.current;
   for (const deployment of cut?.deployments.slice(0, settled - start) ?? [])
     base = stepFold(base, deployment);
   const left = cut?.deployments.slice(settled - start) ?? [];

@@ -48,8 +48,8 @@ export interface Projected {
 export interface Projection {
   /** What is shown at `now` (Unix seconds); the same object as long as nothing has changed. */
   at(now: number): Projected;
-  /** Does the work of `at` ahead, in pieces: `breathe` is called between them. */
-  prepare(now: number, breathe: () => Promise<void>): Promise<void>;
+  /** Does the work of `at` ahead, in pieces: `yieldToEventLoop` is called between them. */
+  prepare(now: number, yieldToEventLoop: () => Promise<void>): Promise<void>;
 }
 
 /** Every gauge of every figure, and where its state stands in a fold. */
@@ -57,9 +57,9 @@ export const gauges = figures.flatMap((figure, index) => figure.gauges.map((gaug
 
 /** The gauges of a series, in the order of `gauges`; `timelines`: of each repo that has its name. */
 export function gaugesOf(timelines: readonly Timeline[]): number[] {
-  const ends = timelines.map(({ tip, episodes }) => {
+  const ends = timelines.map(({ current, episodes }) => {
     const last = episodes.at(-1) ?? null;
-    return { states: tip.states, open: last && isEnded(last) ? null : last };
+    return { states: current.states, open: last && isEnded(last) ? null : last };
   });
   return gauges.map(({ index, value, combine }) =>
     combine(ends.map(({ states, open }) => value(states[index], open))),
@@ -147,19 +147,20 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
       };
       return latest;
     },
-    async prepare(now, breathe) {
+    async prepare(now, yieldToEventLoop) {
       if (isCurrent(now)) return;
       let untold = 0;
       for (const [key, from] of lookUpShown()) {
-        for (const timeline of from.timelines) for (const _ of prepareWindows(timeline)) await breathe();
+        for (const timeline of from.timelines)
+          for (const _ of prepareWindows(timeline)) await yieldToEventLoop();
         untold += 1 + refresh(key, from, now);
         if (untold < deploymentsAtOnce) continue;
         untold = 0;
-        await breathe();
+        await yieldToEventLoop();
       }
       for (const book of tiers.values()) {
         book.sample();
-        await breathe();
+        await yieldToEventLoop();
       }
     },
   };

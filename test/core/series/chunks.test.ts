@@ -37,7 +37,7 @@ function faultsOf(timeline: Timeline): string[] {
     for (const deployment of deployments) fold = stepFold(fold, deployment);
   }
   expect(chunks.flatMap(({ deployments }) => deployments)).toEqual(timeline.recent);
-  expect(fold).toEqual(timeline.tip);
+  expect(fold).toEqual(timeline.current);
   return faults;
 }
 

@@ -11,10 +11,10 @@ import {
   type LedgerMetric,
   ledgerKey,
   ledgerMetrics,
+  neverCount,
   sumTotals,
   type Totals,
   toReplay,
-  waived,
   zeroTotals,
 } from '../../../src/core/series/ledger.ts';
 import { fine } from '../../../src/core/verdict.ts';
@@ -22,7 +22,7 @@ import { anyDeployments } from '../../support/arbitraries.ts';
 import { emptyTimeline } from '../../support/projected.ts';
 import { aDeployment } from '../../support/records.ts';
 
-const nothing: Fold = emptyTimeline.tip;
+const nothing: Fold = emptyTimeline.current;
 /** As the judge has it. */
 const failed = {
   outcome: 'failure' as const,
@@ -104,8 +104,8 @@ describe('creditFor', () => {
     ).toEqual([['dora_change_lead_time_unknown_total', 1]]);
   });
 
-  it('adds nothing for a deployment that is waived', () => {
-    expect(creditFor(nothing, aDeployment({ credited: waived, startedAt: 1 }))).toBeNull();
+  it('adds nothing for a deployment that is neverCount', () => {
+    expect(creditFor(nothing, aDeployment({ credited: neverCount, startedAt: 1 }))).toBeNull();
   });
 
   it('adds a second time nothing at all, to whatever state', () => {
@@ -146,8 +146,8 @@ describe('the entries of the ledger', () => {
     });
   });
 
-  it('are all waived together', () => {
-    expect(entries.filter(({ bit }) => (waived & bit) === 0)).toEqual([]);
+  it('are all neverCount together', () => {
+    expect(entries.filter(({ bit }) => (neverCount & bit) === 0)).toEqual([]);
   });
 
   it('have names of their own, and buckets in ascending order', () => {
@@ -253,7 +253,7 @@ describe('a deployment that is replayed', () => {
 
   it('adds nothing if it has added nothing, or never may', () => {
     expect(creditFor(nothing, toReplay(aDeployment({ credited: 0 })))).toBeNull();
-    expect(creditFor(nothing, toReplay(aDeployment({ credited: waived })))).toBeNull();
+    expect(creditFor(nothing, toReplay(aDeployment({ credited: neverCount })))).toBeNull();
     const [one, ...others] = creditFor(nothing, toReplay(aDeployment({ credited: 1 })))?.additions ?? [];
     expect([one?.metric.name, others]).toEqual(['dora_deployments_total', []]);
   });

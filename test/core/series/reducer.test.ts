@@ -7,8 +7,8 @@ import { nothingAround } from '../../../src/core/series/judged.ts';
 import {
   addToTotals,
   type Credit,
+  neverCount,
   type Totals,
-  waived,
   zeroTotals,
 } from '../../../src/core/series/ledger.ts';
 import {
@@ -219,8 +219,8 @@ describe('reduce', () => {
     expect(reduction?.credits.map(({ deployment }) => deployment.number)).toEqual([1, 2]);
   });
 
-  it('adds nothing for a deployment that is waived, but tells its time', () => {
-    const old = aDeployment({ at: 100, credited: waived });
+  it('adds nothing for a deployment that is neverCount, but tells its time', () => {
+    const old = aDeployment({ at: 100, credited: neverCount });
     const reduction = reduce(emptyTimeline, insert(old));
     expect(reduction?.credits).toEqual([]);
     expect(gaugesOf(reduction?.timeline ?? emptyTimeline).lastSuccess).toBe(100);
@@ -284,7 +284,7 @@ describe('reduce', () => {
             .sort((a, b) => a.at - b.at || a.number - b.number)
             .map(({ number, at, outcome }) => ({ number, at, outcome })),
         );
-        expect(timeline.tip).toEqual(timeline.recent.reduce(stepFold, timeline.base));
+        expect(timeline.current).toEqual(timeline.recent.reduce(stepFold, timeline.base));
       }),
       { numRuns: 400 },
     );
@@ -328,7 +328,7 @@ describe('reduce', () => {
     const freeze = (timeline: Timeline): Timeline => {
       Object.freeze(timeline.recent);
       Object.freeze(timeline.base);
-      Object.freeze(timeline.tip);
+      Object.freeze(timeline.current);
       return Object.freeze(timeline);
     };
     fc.assert(
@@ -391,7 +391,7 @@ describe('settle', () => {
         (all, cutoff, later) => {
           const whole = timelineOf(all);
           const settled = settle(whole, cutoff);
-          expect(settled.tip).toEqual(whole.tip);
+          expect(settled.current).toEqual(whole.current);
           // A failure that ended later stays, and so does all that comes after it.
           expect(settled.recent).toEqual(whole.recent.slice(-settled.recent.length || whole.recent.length));
           expect(settled.recent.filter(({ at }) => at > cutoff)).toEqual(
@@ -405,7 +405,7 @@ describe('settle', () => {
             surroundings: nothingAround,
           };
           const [after, wholeAfter] = [reduce(settled, change), reduce(whole, change)];
-          expect(after?.timeline.tip).toEqual(wholeAfter?.timeline.tip);
+          expect(after?.timeline.current).toEqual(wholeAfter?.timeline.current);
           const added = (credits: readonly Credit[] = []) =>
             credits.map(({ deployment, additions }) => [deployment.number, additions]);
           expect(added(after?.credits)).toEqual(added(wholeAfter?.credits));
