@@ -10,3 +10,8 @@ export function checkpoint(database: DatabaseSync): boolean {
   const row = database.prepare('PRAGMA wal_checkpoint(FULL)').get();
   return row?.['busy'] === 0;
 }
+
+/** Checkpoints as much of the log as possible without waiting for anybody. */
+export function checkpointPassively(database: DatabaseSync): void {
+  database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+}

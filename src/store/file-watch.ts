@@ -15,6 +15,9 @@ import { describeLinks, lockPathOf } from './sole-writer.ts';
 
 const indexHeadBytes = 136;
 const [logHeadBytes, frameHeadBytes] = [32, 24];
+/** Where `readIndex` puts the number of checkpointed pages. */
+const checkpointedAt = 48;
+const isLittle = endianness() === 'LE';
 
 export interface FileFault {
   readonly what: string;
@@ -23,8 +26,10 @@ export interface FileFault {
 }
 
 export interface FileWatch {
-  /** A change to the files that forbids commits; `null`: there was none. */
-  fault(): FileFault | null;
+  /** A change to the files that forbids commits; `null`: there was none. `isCheckpointing`: a thread of this process is. */
+  fault(isCheckpointing: boolean): FileFault | null;
+  /** Pages that are in the log alone after the last commit. */
+  logPages(): number;
   /** Checks the files after a commit. Returns whether a restart will find the commit. */
   noteCommit(): boolean;
   close(): void;
@@ -55,7 +60,7 @@ export function watchFiles(path: string): FileWatch {
     isWhole: true,
   });
   return {
-    fault() {
+    fault(isCheckpointing) {
       const [database, log, index, lock] = [look(path), look(parts.log), look(parts.index), look(parts.lock)];
       if (!database || identityOf(database) !== opened.database) return gone('Database', path);
       if (!log || identityOf(log) !== opened.log) return gone('Log', parts.log);
@@ -70,7 +75,7 @@ export function watchFiles(path: string): FileWatch {
       const state = readIndex();
       if (log.size < logBytes(state)) return { what: `Log "${parts.log}" was cut`, isWhole: false };
       // SQLite writes only the log's content into the database, and notes its progress in the index.
-      if (database.mtimeMs !== written.at && state.equals(written.index)) {
+      if (!isCheckpointing && database.mtimeMs !== written.at && state.equals(written.index)) {
         return { what: `Database "${path}" was written by another program than SQLite`, isWhole: false };
       }
       return null;
@@ -80,6 +85,7 @@ export function watchFiles(path: string): FileWatch {
       written = { at: database?.mtimeMs, index: readIndex() };
       return identityOf(database) === opened.database && identityOf(log) === opened.log;
     },
+    logPages: () => framesIn(written.index) - readNumber(written.index, checkpointedAt),
     close: () => closeSync(indexFile),
   };
 }
@@ -87,6 +93,7 @@ export function watchFiles(path: string): FileWatch {
 export const watchNothing: FileWatch = {
   fault: () => null,
   noteCommit: () => true,
+  logPages: () => 0,
   close: () => undefined,
 };
 
@@ -104,12 +111,20 @@ export function watchPlace(path: string): FileWatch {
 
 /** Least length of the log, by the header of the index, whose numbers have the machine's byte order. */
 function logBytes(index: Buffer): number {
-  const isLittle = endianness() === 'LE';
   const pageSize = isLittle ? index.readUInt16LE(14) : index.readUInt16BE(14);
-  const frames = isLittle ? index.readUInt32LE(16) : index.readUInt32BE(16);
+  const frames = framesIn(index);
   if (frames === 0) return 0;
   // 65,536 does not fit and is written as 1.
   return logHeadBytes + frames * (frameHeadBytes + (pageSize === 1 ? 65_536 : pageSize));
+}
+
+/** Number of pages in the log; a page counts each time that it was written. */
+function framesIn(index: Buffer): number {
+  return readNumber(index, 16);
+}
+
+function readNumber(index: Buffer, at: number): number {
+  return isLittle ? index.readUInt32LE(at) : index.readUInt32BE(at);
 }
 
 function look(path: string): Stats | undefined {

@@ -6,6 +6,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { checkpoint } from './checkpoint.ts';
 import type { FileFault } from './file-watch.ts';
+import { createLogKeeper } from './log-keeper.ts';
 import { asStoreError, isReadOnlyRefusal, isSqliteError } from './sqlite-errors.ts';
 import type { Connection, View } from './sqlite-file.ts';
 import { StoreDamaged, StoreUnavailable, StoreUnusable } from './store.ts';
@@ -17,10 +18,10 @@ export interface Session {
   commit(): void;
   /** Ends a failed transaction, and returns the cause as an error of `store.ts`. */
   rollBack(cause: unknown): unknown;
-  close(): void;
+  close(): Promise<void>;
 }
 
-export function createSession(first: Connection): Session {
+export function createSession(first: Connection, log = createLogKeeper()): Session {
   let connection = first;
   /** Why the database can only be read; `null`: it can be written. */
   let refusal: StoreUnavailable | null = null;
@@ -51,7 +52,7 @@ export function createSession(first: Connection): Session {
   return {
     begin() {
       if (end) throw end;
-      const fault = connection.watch.fault();
+      const fault = connection.watch.fault(log.isThreadActive);
       if (fault) throw meet(fault);
       if (connection.view) tryToWrite(connection.view);
       connection.database.exec(connection.begin);
@@ -59,7 +60,10 @@ export function createSession(first: Connection): Session {
     },
     commit() {
       connection.database.exec('COMMIT');
-      if (connection.watch.noteCommit()) return;
+      if (connection.watch.noteCommit()) {
+        log.tend(connection);
+        return;
+      }
       // The commit succeeded, but perhaps in a file that no restart finds. Sending again changes nothing.
       end = meet({ what: 'A file of the database was removed during a commit', isWhole: true });
       throw end;
@@ -73,7 +77,10 @@ export function createSession(first: Connection): Session {
       if (error instanceof StoreDamaged) end = error;
       return error;
     },
-    close: () => connection.close(),
+    async close() {
+      await log.idle();
+      connection.close();
+    },
   };
 }
 

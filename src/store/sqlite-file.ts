@@ -14,14 +14,14 @@ import { createOwnFile, lockForOne, refuseOtherNames } from './sole-writer.ts';
 import { isDamage, isNotADatabase, isNotToBeOpened, isUnwritable } from './sqlite-errors.ts';
 import { StoreUnavailable, StoreUnusable } from './store.ts';
 
-/** Pages of a log of 16 MB: pages that change often are written to the file once. */
-const checkpointPages = 4000;
 /** Short, since waiting for another process blocks this one. */
 const busyTimeoutMs = 200;
 
 export interface Connection {
   readonly database: DatabaseSync;
   readonly watch: FileWatch;
+  /** Path of its file; `undefined`: it has none, or cannot be written. */
+  readonly path?: string;
   /** The statement that begins a transaction. */
   readonly begin: string;
   /** Set if the database can only be read. */
@@ -61,13 +61,15 @@ export function openToWrite(path: string): Connection {
     opened.unshift(database);
     refuseForeign(database);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
-    database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`);
+    // The session checkpoints, without blocking the event loop for long.
+    database.exec('PRAGMA wal_autocheckpoint = 0');
     opened.push(lockForOne(database, path));
     migrate(database);
     const watch = watchFiles(path);
     return {
       database,
       watch,
+      path,
       begin: 'BEGIN IMMEDIATE',
       close() {
         closeAll(opened);

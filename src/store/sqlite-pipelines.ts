@@ -30,7 +30,7 @@ import { numberOrNull, type SqlRow, type SqlValue } from './sql-values.ts';
 import type { Sql } from './sqlite-statements.ts';
 import type { NextPipelines } from './store.ts';
 
-const sliceRows = 2000;
+const sliceRows = 1000;
 /** Without it, SQLite would read all deployments of the repo, since the rows are sorted by repo and tier. */
 export const deploymentsByPipeline = (place: VerdictPlace) =>
   `deployments${place} AS deployments INDEXED BY deployments${place}_pipeline`;

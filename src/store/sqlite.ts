@@ -66,7 +66,7 @@ function createStore(connection: Connection): Store {
       if (isClosed) return;
       isClosed = true;
       await queue.idle();
-      session.close();
+      await session.close();
     },
   };
 }
