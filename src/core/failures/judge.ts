@@ -54,9 +54,25 @@ const waitAgainSeconds = 30;
 export function judge(
   deployments: readonly Searched[],
   rules: FailureRules,
-  { failingSince, incidents, runningSince, now }: Circumstances,
+  circumstances: Circumstances,
 ): Judgement {
+  const steps = judgeInSteps(deployments, rules, circumstances);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+const deploymentsAtOnce = 1_000;
+
+/** The same, in steps of a millisecond or so. */
+export function* judgeInSteps(
+  deployments: readonly Searched[],
+  rules: FailureRules,
+  { failingSince, incidents, runningSince, now }: Circumstances,
+): Generator<void, Judgement, void> {
   const assigned = assignIncidents(deployments, incidents, rules.incident, now);
+  yield;
   const { rolledBackBy, fixedBy, fineNumbers } = indexRepairs(deployments);
   const isFine = (index: number) => deployments[index]?.mark?.kind === 'fine';
   const isWaiting = ({ start }: Incident) => start >= runningSince && now < start + longestWaitSeconds;
@@ -120,6 +136,7 @@ export function judge(
     verdicts[index] = verdict;
     if (verdict.failure) failures.push({ start: deployment.at, end: verdict.failure.end });
     if (deployment.outcome === 'success') nextSuccess = index;
+    if (index % deploymentsAtOnce === 0) yield;
   }
   if (failingSince > 0) {
     failures.push({ start: failingSince, end: deployments[nextSuccess ?? -1]?.at ?? null });

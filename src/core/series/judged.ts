@@ -7,16 +7,17 @@
  */
 
 import type { Deployment } from '../deployment.ts';
-import { type Circumstances, judge } from '../failures/judge.ts';
+import { type Circumstances, judgeInSteps } from '../failures/judge.ts';
 import {
   createRepairSearch,
   longestLimit,
   looksForRepairs,
   type RepairSearch,
 } from '../failures/repair-search.ts';
+import type { Incident } from '../incident.ts';
 import { counts } from '../known-ground.ts';
 import { type Episode, fine, isSameVerdict } from '../verdict.ts';
-import { chunksOf, countBefore } from './chunks.ts';
+import { type Chunk, chunksOf, countBefore } from './chunks.ts';
 import type { Timeline } from './reducer.ts';
 
 /** What is known beside the deployments of a repo and tier. */
@@ -70,16 +71,17 @@ export function* judgeChange(
   { incidents, runningSince, now }: Surroundings,
 ): Generator<void, Judged, void> {
   const { base, rules } = timeline;
-  const deployments = [...merged.deployments];
+  const deployments = merged.deployments.slice();
   const firstJudged = countBefore(deployments, (deployment) => counts(base.ground, deployment));
   const search = yield* searchRepairs(timeline, deployments, merged, firstJudged);
 
-  const begin = Math.max(firstJudged, incidents.length > 0 ? 0 : beginOfJudgement(timeline, merged));
+  const begin = Math.max(firstJudged, beginOfJudgement(timeline, { ...merged, deployments }, incidents));
+  const beginAt = deployments[begin]?.at ?? Number.POSITIVE_INFINITY;
   const last = deployments.at(-1);
-  const earlier = timeline.episodes.filter(({ start }) => start < (deployments[begin]?.at ?? Infinity));
-  const { verdicts, episodes, validUntil } = judge(deployments.slice(begin), rules.failures, {
+  const earlier = timeline.episodes.filter(({ start }) => start < beginAt);
+  const { verdicts, episodes, validUntil } = yield* judgeInSteps(deployments.slice(begin), rules.failures, {
     failingSince: begin === firstJudged ? timeline.failingSince : 0,
-    incidents,
+    incidents: begin === firstJudged ? incidents : incidents.filter(({ start }) => start >= beginAt),
     runningSince,
     // Another clock may have given a deployment a later time than ours.
     now: Math.max(now, last?.at ?? 0),
@@ -95,7 +97,7 @@ export function* judgeChange(
     if (deployment.verdict !== fine) deployments[index] = { ...deployment, verdict: fine, repair: null };
   }
   const known = timeline.recent;
-  let changedFrom = 0;
+  let changedFrom = firstJudged > 0 ? 0 : Math.min(begin, merged.from);
   while (changedFrom < known.length && known[changedFrom] === deployments[changedFrom]) changedFrom++;
   return {
     deployments,
@@ -138,23 +140,83 @@ function withRepair(deployment: Deployment, repair: Deployment['repair']): Deplo
 }
 
 /**
- * Index of the first deployment that must be judged again: no earlier one can be shown as failed by the change, and no
- * episode of failure reaches from before it to after it.
+ * Index of the first deployment that must be judged again: the change says nothing of earlier ones, and no episode of
+ * failure and no incident reaches from before it to after it.
  */
-function beginOfJudgement(timeline: Timeline, { deployments, from }: Merged): number {
-  const { rules, recent, episodes } = timeline;
-  const first = deployments[from] ?? recent[from];
-  if (!first) return 0;
-  const reach = Math.min(first.at, recent[from]?.at ?? first.at) - longestLimit(rules.failures);
-  let begin = 0;
-  let start = 0;
-  for (const chunk of chunksOf(timeline)) {
+function beginOfJudgement(timeline: Timeline, merged: Merged, incidents: readonly Incident[]): number {
+  const { episodes } = timeline;
+  const { deployments, from } = merged;
+  const reach = reachOf(timeline, merged, incidents);
+  const chunks = chunksOf(timeline);
+  let start = chunks.reduce((sum, chunk) => sum + chunk.deployments.length, 0);
+  let earliestStart = earliestStartOf(deployments.slice(from));
+  for (const chunk of chunks.toReversed()) {
+    start -= chunk.deployments.length;
     const at = chunk.deployments[0]?.at ?? 0;
-    if (at > reach || start > from) break;
-    if (!isInEpisode(episodes, at)) begin = start;
-    start += chunk.deployments.length;
+    if (incidents.length > 0) earliestStart = Math.min(earliestStart, startOfChunk(chunk));
+    const isBefore = at < reach && start <= from;
+    if (isBefore && !isInEpisode(episodes, at) && !isInIncident(incidents, at, earliestStart)) return start;
   }
-  return begin;
+  return 0;
+}
+
+/** Unix seconds: nothing that ended before is shown in another light by the change. */
+function reachOf(
+  { rules, recent }: Timeline,
+  { deployments, from }: Merged,
+  incidents: readonly Incident[],
+): number {
+  const { withinSeconds } = rules.failures.incident;
+  const changed = [deployments[from], recent[from]].filter((one) => one !== undefined);
+  if (changed.length === 0) return reachOfReports(recent, incidents, Number(withinSeconds));
+  const earliest = Math.min(...changed.map(({ at }) => at));
+  if (from < recent.length) {
+    return Math.min(earliest, earliestStartOf(deployments.slice(from))) - longestLimit(rules.failures);
+  }
+  const added = deployments.slice(from);
+  const ofIncidents =
+    incidents.length === 0 ? Number.POSITIVE_INFINITY : earliestStartOf(added) - Number(withinSeconds);
+  return Math.min(earliest, ofIncidents, ...added.map((one) => timeOfRepaired(one, deployments, from)));
+}
+
+/** Of what incidents and marks alone show in another light. */
+function reachOfReports(
+  recent: readonly Deployment[],
+  incidents: readonly Incident[],
+  withinSeconds: number,
+): number {
+  const reported = recent.find(({ mark, verdict }) => mark !== null || verdict.incidents.length > 0);
+  const starts = incidents.map(({ start }) => start - withinSeconds);
+  return Math.min(reported?.at ?? Number.POSITIVE_INFINITY, ...starts);
+}
+
+/** The earliest finish of what a deployment repairs; infinite: nothing. */
+function timeOfRepaired({ repair }: Deployment, deployments: readonly Deployment[], end: number): number {
+  if (!repair) return Number.POSITIVE_INFINITY;
+  const { undoes, reverts, repairs } = repair;
+  const numbers = new Set([undoes, repairs, ...reverts].filter((number) => number !== null));
+  let earliest = Number.POSITIVE_INFINITY;
+  for (let index = end - 1; index >= 0 && numbers.size > 0; index--) {
+    const { number, at } = deployments[index] as Deployment;
+    if (numbers.delete(number)) earliest = at;
+  }
+  return earliest;
+}
+
+function earliestStartOf(deployments: readonly Deployment[]): number {
+  return deployments.reduce(
+    (earliest, { startedAt, at }) => Math.min(earliest, startedAt ?? at),
+    Number.POSITIVE_INFINITY,
+  );
+}
+
+const startByChunk = new WeakMap<Chunk, number>();
+
+/** When the first of its deployments to start started. */
+function startOfChunk(chunk: Chunk): number {
+  const known = startByChunk.get(chunk) ?? earliestStartOf(chunk.deployments);
+  startByChunk.set(chunk, known);
+  return known;
 }
 
 /** Whether an episode begins by `at` and does not end before it. */
@@ -162,4 +224,14 @@ function isInEpisode(episodes: readonly Episode[], at: number): boolean {
   const begun = countBefore(episodes, ({ start }) => start > at);
   const end = begun === 0 ? undefined : episodes[begun - 1]?.end;
   return end === null || (end !== undefined && end >= at);
+}
+
+/**
+ * Whether an incident that starts before `at` lasts until then, or may belong to a deployment that finishes later:
+ * `earliestStart` is the first start of those.
+ */
+function isInIncident(incidents: readonly Incident[], at: number, earliestStart: number): boolean {
+  return incidents.some(
+    ({ start, end }) => start < at && (start >= earliestStart || end === null || end >= at),
+  );
 }

@@ -103,10 +103,11 @@ export function* reduceInSteps(
   const { deployments, episodes, validUntil, changedFrom, search } = yield* judgeChange(
     timeline,
     {
-      deployments: [
-        ...recent.slice(0, from),
-        ...merge(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
-      ],
+      deployments: recent
+        .slice(0, from)
+        .concat(
+          merge(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
+        ),
       from,
       keepsRepairs,
     },
