@@ -5,10 +5,10 @@
  * Guarantees: the series are those that are scraped now, under the same names and labels; each has a sample at every
  * multiple of the step and at every change, so that what was shown at any moment is told by the last sample before it.
  * No counter falls, and where the text reaches up to now, each ends at what is scraped. A series begins at 0, just before
- * its first deployment. Deployments are read again for each family, so that memory does not grow with history.
+ * its first deployment. Families share what a series showed as long as memory allows; else deployments are read again
+ * for each family, so that memory does not grow with history.
  */
 
-import { spansOf } from '../core/series/history-replay.ts';
 import type { IntakeMode } from '../ingest/ingest-options.ts';
 import { isUpToDate } from '../ingest/load-state.ts';
 import { openMetricsEnd, openMetricsHeader, pointAt, toPoint } from '../metrics/openmetrics.ts';
@@ -73,11 +73,11 @@ export async function exportHistory(
 
   for (const { family, sections } of chapters) {
     for (const text of pieces.keys()) pieces[text] += openMetricsHeader(family);
-    for (const { begin, replay, deployments } of sections) {
+    for (const { begin, spans } of sections) {
       let text = 0;
       let widest = 0;
       let latest = '';
-      for await (const { from, until, sample } of spansOf(replay(), deployments(), { from: begin, to })) {
+      for await (const { from, until, sample } of spans()) {
         const values = sample ?? [];
         const point = toPoint(family.name, values, labels);
         const isNews = point.join() !== latest;

@@ -13,6 +13,7 @@ import {
   createWindowReplay,
   type Replay,
   type Standing,
+  spansOf,
   type WindowMember,
 } from '../core/series/history-replay.ts';
 import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
@@ -34,6 +35,7 @@ import {
 } from '../metrics/families.ts';
 import type { Transaction } from '../store/store.ts';
 import { mergeSorted } from '../util/merge-sorted.ts';
+import { createSharedSpans, mapSpans, type Spans } from './shared-spans.ts';
 
 export interface Chapter {
   readonly family: Omit<Family<never>, 'valuesOf'>;
@@ -44,9 +46,8 @@ export interface Chapter {
 export interface Section {
   /** Unix seconds. */
   readonly begin: number;
-  readonly replay: () => Replay<readonly Value[]>;
-  /** Those that the replay is to take in, in order of time. */
-  readonly deployments: () => AsyncIterable<readonly Deployment[]>;
+  /** From there to the end, without a gap. */
+  readonly spans: Spans<readonly Value[]>;
 }
 
 export interface PlanOptions {
@@ -111,15 +112,33 @@ export async function planHistory(
   const start = from - longestSeconds;
   const all = (await surveySeries(mode, read, state, start)).filter((series) => beginOf([series]) < to);
 
+  const shared = createSharedSpans();
+  /** What `createReplay` shows of the group from its beginning. */
+  const spansFor = <Sample>(
+    group: readonly [Series, ...Series[]],
+    createReplay: () => Replay<Sample>,
+    weigh: (sample: Sample) => number,
+  ): Spans<Sample> => {
+    const repoKeys = group.flatMap((series) => series.repoKeys);
+    const begin = beginOf(group);
+    return shared.share(
+      () => spansOf(createReplay(), read(repoKeys, group[0].tier, start), { from: begin, to }),
+      weigh,
+    );
+  };
+  const plainSeries = all.map((series) => ({
+    begin: beginOf([series]),
+    spans: spansFor(
+      [series],
+      () => createLedgerReplay(series),
+      () => ledgerWeight,
+    ),
+  }));
   const plain = plainFamilies(mode.policy).map(
     (family): Chapter => ({
       family,
-      sections: all.flatMap((series) =>
-        partsOf(family).map((valuesOf) => ({
-          begin: beginOf([series]),
-          replay: () => mapReplay(createLedgerReplay(series), valuesOf),
-          deployments: () => read(series.repoKeys, series.tier, start),
-        })),
+      sections: plainSeries.flatMap(({ begin, spans }) =>
+        partsOf(family).map((valuesOf) => ({ begin, spans: mapSpans(spans, valuesOf) })),
       ),
     }),
   );
@@ -136,24 +155,23 @@ export async function planHistory(
       window,
       families: familiesOf({ ...policy, windows: [window] }),
     }));
-    const sectionsOf = (group: readonly [Series, ...Series[]], place: number): Section[] =>
-      ofEach.flatMap(({ window, families }) => {
-        const family = families[place];
-        if (!family) return [];
-        const repoKeys = group.flatMap((series) => series.repoKeys);
-        return partsOf(family).map((valuesOf) => ({
-          begin: beginOf(group),
-          replay: () =>
-            mapReplay(createWindowReplay({ window, longestSeconds, members: group }), (share) =>
-              valuesOf(toSample(group[0], share)),
-            ),
-          deployments: () => read(repoKeys, group[0].tier, start),
-        }));
-      });
-    return familiesOf(policy).map((family, place) => ({
-      family,
-      sections: groups.flatMap((group) => sectionsOf(group, place)),
+    const shown = groups.map((group) => ({
+      begin: beginOf(group),
+      ofEach: ofEach.map(({ window, families }) => {
+        const replay = () => createWindowReplay({ window, longestSeconds, members: group });
+        const spans = spansFor(group, replay, weightOf);
+        return { families, spans: mapSpans(spans, (share) => toSample(group[0], share)) };
+      }),
     }));
+    const sectionsOf = (place: number): Section[] =>
+      shown.flatMap(({ begin, ofEach: ofGroup }) =>
+        ofGroup.flatMap(({ families, spans }) => {
+          const family = families[place];
+          if (!family) return [];
+          return partsOf(family).map((valuesOf) => ({ begin, spans: mapSpans(spans, valuesOf) }));
+        }),
+      );
+    return familiesOf(policy).map((family, place) => ({ family, sections: sectionsOf(place) }));
   };
   const tiers = [...Map.groupBy(all, ({ tier }) => tier).entries()].sort(([a], [b]) => compareText(a, b));
   return [
@@ -219,12 +237,13 @@ function partsOf<Sample>({ causes, valuesOf }: Family<Sample>): readonly Family<
   );
 }
 
-function mapReplay<A, B>(replay: Replay<A>, map: (sample: A) => B): Replay<B> {
-  return {
-    add: replay.add,
-    at(now) {
-      const { sample, validUntil } = replay.at(now);
-      return { sample: sample === null ? null : map(sample), validUntil };
-    },
-  };
+/** Numbers in the totals and gauges of a series, about. */
+const ledgerWeight = 60;
+
+/** Numbers in a window, about. */
+function weightOf({ windows }: TierShare): number {
+  return windows.reduce(
+    (sum, { counts, samples }) => sum + counts.length + samples.reduce((all, { length }) => all + length, 0),
+    0,
+  );
 }
