@@ -246,6 +246,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     },
 
     of(repo, tier) {
+      if (state.incidents.isEmpty && changed.size === 0) return [];
       const name = nameKey(repo.fullName);
       const ofName = named(name, tier);
       const isOwner = ofName.length > 0 && ownerOf({ name, tier, boundTo: null }) === repo.key;

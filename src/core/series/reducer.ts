@@ -325,6 +325,8 @@ export function createTimelineBuilder(
     },
     build() {
       if (inserted.length > 0) flush();
+      // Most series are read at start and get no deployment for long: their search begins anew with the next one.
+      takeSearch(timeline);
       return timeline;
     },
   };

@@ -111,8 +111,11 @@ export function windowsOf(
       validUntil = Math.min(validUntil, oldest.at + seconds);
       for (const content of contentsBetween(timeline, begin, end)) add(content);
     }
-    for (const episode of timeline.episodes) {
-      if (!isEnded(episode)) continue;
+    const { episodes } = timeline;
+    const oldest = now - Math.max(0, ...windows.map(({ seconds }) => seconds));
+    for (let place = countBefore(episodes, ({ end }) => end === null || end > oldest); ; place++) {
+      const episode = episodes[place];
+      if (!episode || !isEnded(episode)) break;
       if (episode.end > now) validUntil = Math.min(validUntil, episode.end);
       for (const { seconds, add } of drafts) {
         if (!isWithin({ at: episode.end }, { seconds }, now)) continue;
