@@ -20,6 +20,7 @@ tiers:
 default_tier: unassigned
 deployments:
   failure: [failure, error]
+failures: { rollback: null, fix: { linked: null, rule: null }, incident: null }
 `;
 
 export const historyDays = 10;
@@ -66,18 +67,34 @@ export function expectedSeries(
     }
     for (const [tier, deployments] of byTier) {
       deployments.sort((a, b) => a.at - b.at || a.number - b.number);
-      const lastGood = deployments.findLastIndex(({ isFailure }) => !isFailure);
       const counted = deployments.filter(({ created }) => created > horizon);
       series[`${repo.full_name} ${tier}`] = {
         deployments: counted.length,
         failures: counted.filter(({ isFailure }) => isFailure).length,
-        lastSuccess: deployments[lastGood]?.at ?? 0,
+        lastSuccess: deployments.findLast(({ isFailure }) => !isFailure)?.at ?? 0,
         lastFailure: deployments.findLast(({ isFailure }) => isFailure)?.at ?? 0,
-        failingSince: deployments[lastGood + 1]?.at ?? 0,
+        failingSince: openSince(deployments),
       };
     }
   }
   return series;
+}
+
+/**
+ * Start of the open episode; 0 if none is open. A failure that begins in the second in which a success ends an episode
+ * belongs to that episode.
+ */
+function openSince(deployments: readonly { readonly at: number; readonly isFailure: boolean }[]): number {
+  const episodes: { readonly since: number; until: number | null }[] = [];
+  for (const { at, isFailure } of deployments) {
+    const last = episodes.at(-1);
+    if (!isFailure) {
+      if (last) last.until ??= at;
+    } else if (!last || (last.until !== null && at > last.until)) episodes.push({ since: at, until: null });
+    else last.until = null;
+  }
+  const last = episodes.at(-1);
+  return last?.until === null ? last.since : 0;
 }
 
 /** `null`: out of scope. */
