@@ -105,6 +105,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     reconcileIntervalSeconds: config.reconcileIntervalSeconds,
     turnedAway: () => ingest.turnedAway,
     pendingLeadTimes: leadTimes && (() => leadTimes.pending),
+    woodpeckerUrl: config.woodpecker?.url ?? null,
     now: () => nowSeconds(clock),
   });
   const stopping = new AbortController();

@@ -58,6 +58,8 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly turnedAway?: () => Readonly<Record<string, number>>;
   /** Deployments that the forge is still to be asked for; `null`: no forge is asked. */
   readonly pendingLeadTimes?: (() => number) | null;
+  /** Woodpecker's root; `null`: there is none. */
+  readonly woodpeckerUrl?: string | null;
   /** Unix seconds. */
   readonly now: () => number;
 }
@@ -74,6 +76,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   reconcileIntervalSeconds = 0,
   turnedAway = () => ({}),
   pendingLeadTimes = null,
+  woodpeckerUrl = null,
   now,
 }: SelfMetricsOptions<Source, Result>): SelfMetrics<Source, Result> {
   const registry = new Registry();
@@ -133,10 +136,10 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   const forge = pendingLeadTimes ? createForgeMetrics(registry, pendingLeadTimes) : null;
   new Gauge({
     name: 'dora_exporter_build_info',
-    help: 'Always 1; the version is in the label.',
-    labelNames: ['version'],
+    help: 'Always 1; the labels tell the version, and the address of Woodpecker, if there is one.',
+    labelNames: ['version', 'woodpecker_url'],
     registers,
-  }).set({ version }, 1);
+  }).set({ version, ...(woodpeckerUrl !== null && { woodpecker_url: woodpeckerUrl }) }, 1);
   const processRegistry = new Registry();
   collectDefaultMetrics({ register: processRegistry });
   // Gauges whose names say that they are counters; the same figures come by type besides.
