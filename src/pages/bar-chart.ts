@@ -6,7 +6,7 @@ import { html } from 'hono/html';
 import type { DeploymentBar } from '../core/overview.ts';
 import type { Cause } from '../core/verdict.ts';
 import { counted } from '../util/pluralize.ts';
-import { inOrder, legend, markPath, markWords } from './causes.ts';
+import { inOrder, legend, type Mark, markPath, markWords } from './causes.ts';
 import type { Html } from './page.ts';
 import { barDate, percentOf } from './words.ts';
 
@@ -37,7 +37,17 @@ ${x
   .filter((tick) => tick.getTime() <= last.start * 1000)
   .map((tick) => timeTick(x(tick) + 50 / bars.length, barDate(tick.getTime() / 1000, barSeconds)))}
 ${bars.map((bar) => drawBar(bar, { left: left(bar), width, y, barSeconds }))}
-</svg>${legend(['success', ...found])}</figure>`;
+</svg>${legend(['success', ...found], countsOf(bars))}</figure>`;
+}
+
+function countsOf(bars: readonly DeploymentBar[]): ReadonlyMap<Mark, number> {
+  const counts = new Map<Mark, number>();
+  const add = (mark: Mark, count: number) => counts.set(mark, (counts.get(mark) ?? 0) + count);
+  for (const { succeeded, byCause } of bars) {
+    add('success', succeeded);
+    for (const cause of inOrder(Object.keys(byCause) as Cause[])) add(cause, byCause[cause] ?? 0);
+  }
+  return counts;
 }
 
 function heightOf({ succeeded, failed }: DeploymentBar): number {

@@ -49,9 +49,9 @@ export function inlineMark(mark: Mark): Html {
   return html`<svg class="glyph" viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">${markPath(mark, 60)}</svg>`;
 }
 
-/** Marks with their words, for a legend. */
-export function legend(marks: readonly Mark[]): Html {
-  return html`<ul class="legend">${marks.map((mark) => html`<li>${inlineMark(mark)} ${markWords[mark]}</li>`)}</ul>`;
+/** Marks with their words, for a legend; with how many there are, if that is given. */
+export function legend(marks: readonly Mark[], counts?: ReadonlyMap<Mark, number>): Html {
+  return html`<ul class="legend">${marks.map((mark) => html`<li>${inlineMark(mark)} ${markWords[mark]}${counts ? html` <strong>${counts.get(mark) ?? 0}</strong>` : ''}</li>`)}</ul>`;
 }
 
 /** Those of the causes that are given, in the usual order; all of them may be shown. */
