@@ -9,7 +9,7 @@ import type { FigureHistory, FigurePoint } from '../core/figure-history.ts';
 import type { Window } from '../core/policy.ts';
 import { StoreUnavailable } from '../store/store.ts';
 
-/** How long a page waits, in milliseconds: for something newer, and for something at all. */
+/** How long a page waits, in milliseconds: for something newer, and once for something at all. */
 const patienceMs = 40;
 const firstPatienceMs = 1_500;
 const restFactor = 10;
@@ -55,7 +55,9 @@ export function createTrends(history: FigureHistory, nowMs: () => number): Trend
     kept.set(key, one);
     const [oldest] = kept.keys();
     if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
+    let isFirst = false;
     if (!one.running && nowMs() >= one.restsUntil) {
+      isFirst = one.points === null;
       one.running = workOut(one, tier, window, ends);
       // Whoever waits is told; nobody may be waiting any more.
       one.running.catch(() => undefined);
@@ -63,7 +65,7 @@ export function createTrends(history: FigureHistory, nowMs: () => number): Trend
     if (one.running)
       await (isOfPast
         ? one.running
-        : Promise.race([one.running, patience(one.points ? patienceMs : firstPatienceMs)]));
+        : Promise.race([one.running, patience(isFirst ? firstPatienceMs : patienceMs)]));
     return one.points;
   };
 }
