@@ -18,7 +18,10 @@ function localise(root) {
   }
   // A tip of our own takes the place of the browser's.
   for (const title of root.querySelectorAll('svg title')) {
-    title.parentElement.dataset.tip = title.textContent;
+    const described = title.parentElement;
+    described.dataset.tip = title.textContent;
+    // A link keeps its name.
+    if (described instanceof SVGAElement) described.setAttribute('aria-label', title.textContent);
     title.remove();
   }
   for (const zone of root.querySelectorAll('[data-zone]')) {
