@@ -23,6 +23,7 @@ import { nameKey } from '../core/repo.ts';
 import { gauges, type Projection, type SeriesSample } from '../core/series/samples.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
+import { createQueue } from '../util/serial-queue.ts';
 import { type Moment, pastMoment, presentMoment } from './moments.ts';
 import { orderRows } from './row-order.ts';
 import { createTrends } from './trends.ts';
@@ -55,6 +56,8 @@ export function createOverview(options: OverviewOptions): ShowOverview {
   const present = new Map<string, Moment>();
   const past = new Map<string, Promise<Moment>>();
   let pastVersion = -1;
+  // One after the other: each holds the deployments of a series at a time, and the figures of all.
+  const queue = createQueue();
 
   const momentAt = async (window: Window, at: number | null): Promise<Moment> => {
     if (at === null) {
@@ -74,7 +77,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     const key = `${window.name} ${at}`;
     const known = past.get(key);
     if (known) return known;
-    const moment = pastMoment(ingest, window, at);
+    const moment = queue.run(() => pastMoment(ingest, window, at));
     past.set(key, moment);
     moment.catch(() => past.delete(key));
     const [oldest] = past.keys();
