@@ -1,8 +1,8 @@
 /**
- * Why a window's figures are what they are: what each of its deployments brought to them, and how that was come by.
+ * Explains the figures of a window: what each of its deployments did to them, and why.
  *
- * The figures and the parts come out of the same fold of `figures` that everything else shows; nothing is defined here a
- * second time. Guarantees: the figures are those of the whole window, however few of its parts are kept.
+ * Figures and parts come from the same fold of `figures` as everywhere else; nothing is defined twice. Guarantees: the
+ * figures cover the whole window, however few of its parts are kept.
  */
 
 import { type IgnoreReason, ignoreReasons } from './classification.ts';
@@ -27,20 +27,20 @@ import {
 } from './windows/window-content.ts';
 import type { WindowFigures } from './windows/window-figures.ts';
 
-/** What was asked: a series, by its repo's name in any case, a window, and which part of the list. */
+/** A series, by its repo's name in any case, a window, and a part of the list. */
 export interface ExplainRequest {
   readonly repo: string;
   readonly tier: string;
   readonly window: Window;
   /** End of the window, Unix seconds. */
   readonly at: number;
-  /** Lists what stands before this; `null`: from the latest on. */
+  /** Lists only pipelines before this one; `null`: begins with the latest. */
   readonly before: Place | null;
   /** How many pipelines to list at most, at least one. */
   readonly limit: number;
 }
 
-/** `null`: no such series is shown. */
+/** `null`: there is no such series. */
 export type Explain = (request: ExplainRequest) => Promise<Explanation | null>;
 
 export interface Explanation {
@@ -49,7 +49,7 @@ export interface Explanation {
   readonly tier: string;
   readonly window: Window;
   readonly at: number;
-  /** Of the whole window, whatever is listed. */
+  /** Figures of the whole window, whatever is listed. */
   readonly figures: WindowFigures;
   readonly withoutLeadTime: Explained['withoutLeadTime'];
   readonly failingSince: number;
@@ -57,7 +57,7 @@ export interface Explanation {
   readonly uncounted: readonly { readonly reason: UncountedReason; readonly pipelines: number }[];
   /** Counted or not, latest first. */
   readonly pipelines: readonly ExplainedPipeline[];
-  /** Where the list goes on; `null` where it is at its end. */
+  /** Where the list continues; `null`: it is complete. */
   readonly next: Place | null;
   /** The window's deployments for a chart, in order of time; the latest of them if there are very many. */
   readonly drawn: readonly DrawnDeployment[];
@@ -77,20 +77,20 @@ export const mostDrawn = 2_000;
 const mostLeadTimes = 50;
 
 export const uncountedReasons = [...ignoreReasons, 'not_ended', 'unread', 'beyond_history'] as const;
-/** `unread`: its workflows are still to be read. `beyond_history`: a deployment beyond known ground. */
+/** `unread`: its workflows have not been read yet. `beyond_history`: a deployment beyond known ground. */
 export type UncountedReason = IgnoreReason | 'not_ended' | 'unread' | 'beyond_history';
 
 export interface ExplainedPipeline {
   readonly place: Place;
   readonly record: PipelineRecord;
-  /** Woodpecker's id of the repo; `null` where it is not known. */
+  /** Woodpecker's id of the repo; `null` if unknown. */
   readonly repoId: number | null;
-  /** Its page in Woodpecker; `null` where there is none to link to. */
+  /** Its page in Woodpecker; `null` if there is none. */
   readonly url: string | null;
   readonly verdict:
     | { readonly kind: 'deployment'; readonly part: DeploymentPart }
     | { readonly kind: 'uncounted'; readonly reason: UncountedReason };
-  /** If the reason is `not_reached`. */
+  /** Set if the reason is `not_reached`. */
   readonly missedPart?: MissedPart;
 }
 
@@ -98,7 +98,7 @@ export interface ExplainedPipeline {
 export interface DeploymentPart {
   readonly deployment: Deployment;
   readonly episode: EpisodePart;
-  /** What it brings; `null` for one that failed. */
+  /** Its commits and lead times; `null` if it failed. */
   readonly delivery: Delivery | null;
 }
 
@@ -111,13 +111,13 @@ export type EpisodePart =
 
 export interface Explained {
   readonly content: WindowContent;
-  /** How many successful deployments have no lead time, by what stands in its way. */
+  /** Number of successful deployments without a lead time, by reason. */
   readonly withoutLeadTime: Readonly<Record<Exclude<Delivery['kind'], 'known'>, number>>;
-  /** First failure of the episode that is open at the window's end, Unix seconds; 0 when none is. */
+  /** First failure of the episode that is open at the window's end, Unix seconds; 0 if none is open. */
   readonly failingSince: number;
-  /** In order of time; the latest of them where there are more than wanted. */
+  /** In order of time; the latest ones if there are more than wanted. */
   readonly parts: readonly DeploymentPart[];
-  /** The window's deployments beyond known ground, which are in no figure: how many, and the latest in order of time. */
+  /** The window's deployments beyond known ground, which are in no figure: their number, and the latest in order of time. */
   readonly beyond: { readonly count: number; readonly latest: readonly Place[] };
   readonly drawn: readonly DrawnDeployment[];
   readonly episodes: readonly Episode[];
@@ -128,14 +128,14 @@ export interface Question {
   readonly seconds: number;
   /** Its end, Unix seconds. */
   readonly at: number;
-  /** Keeps parts of what stands before this alone; `null`: of everything. */
+  /** Keeps only parts before this place; `null`: all parts. */
   readonly before: Place | null;
-  /** How many parts to keep, at least one. */
+  /** Most parts to keep, at least one. */
   readonly most: number;
 }
 
 export interface Explaining {
-  /** Takes the next deployment in, judged and in order of time; none may be later than the window's end. */
+  /** Adds the next deployment, judged, in order of time, and not later than the window's end. */
   add(deployment: Deployment): void;
   finish(): Explained;
 }
@@ -144,8 +144,8 @@ const beyondAt = figures.indexOf(recoveryTime as Figure<unknown>);
 const deliveredAt = figures.indexOf(changeLeadTime as Figure<unknown>);
 
 /**
- * Explains one repo's deployments. `start`: the state before the first one that is added, at or before the window's begin.
- * `episodes`: those of failure, as they were known at the window's end.
+ * Explains one repo's deployments. `start`: the state before the first added one, at or before the window's begin.
+ * `episodes`: episodes of failure, as known at the window's end.
  */
 export function createExplaining(
   start: Fold,
@@ -200,7 +200,7 @@ export function createExplaining(
   };
 }
 
-/** The explanations of repos that share a name as one; keeps the latest `most` parts. */
+/** Combines the explanations of repos that share a name; keeps the latest `most` parts. */
 export function combineExplained(all: readonly Explained[], most: number): Explained {
   const [first, ...others] = all;
   if (first && others.length === 0) return first;

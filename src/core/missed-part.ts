@@ -1,4 +1,4 @@
-/** Of a pipeline whose part did not run in a tier: which part the policy means, and where the pipeline stopped. */
+/** Explains `not_reached`: which part of the pipeline did not run, and where the pipeline stopped. */
 
 import { endOfPart, hasPart, type Stop, stopOf } from './parts.ts';
 import type { PipelineRecord } from './pipeline.ts';
@@ -10,13 +10,13 @@ export interface MissedPart {
   readonly workflows: readonly string[] | null;
   /** Globs on the names of steps; `null`: the whole workflow. */
   readonly steps: readonly string[] | null;
-  /** Whether the pipeline has such a part, which then was skipped. */
+  /** Whether the pipeline has such a part; it was then skipped. */
   readonly isPresent: boolean;
-  /** `null`: nothing failed, and nothing was killed. */
+  /** `null`: nothing failed or was killed. */
   readonly stop: Stop | null;
 }
 
-/** `null` if the tier takes no part of it, or if its part ran. */
+/** `null` if the tier takes no part of the pipeline, or if its part ran. */
 export function missedPart(
   policy: Policy,
   repoName: string,

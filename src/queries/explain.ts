@@ -1,9 +1,9 @@
 /**
- * Explanations: the figures of one series over one window, and the pipelines they come from, read from state and store.
+ * Explanations: the figures of one series over one window, and their pipelines, read from state and store.
  *
- * Windows that the state holds are folded from memory, as metrics are; longer ago, the whole series is read from the
- * store. Guarantees: state and rows are of one moment; long work gives way to the event loop; what is kept in memory is
- * bounded by what is listed and by the samples of the window.
+ * Recent windows are computed from memory, as metrics are; for older ones the whole series is read from the store.
+ * Guarantees: state and rows are of one moment; long work yields to the event loop; memory is bounded by the length of the
+ * list and by the samples of the window.
  */
 
 import { compareDeployments, type Deployment, type Place } from '../core/deployment.ts';
@@ -34,11 +34,11 @@ import { createQueue } from '../util/serial-queue.ts';
 
 export interface ExplainOptions {
   readonly ingest: Ingest;
-  /** Woodpecker's root, to link to its pages; `null`: there is none. */
+  /** Woodpecker's root, for links to its pages; `null`: there is no Woodpecker. */
   readonly woodpeckerUrl: string | null;
 }
 
-/** A list ends early rather than holding more commits than this, unless a single deployment brings them. */
+/** Most commits in a list: it ends early, unless a single deployment has more. */
 const mostCommits = 10_000;
 const deploymentsAtOnce = 500;
 /** That a chart shows. */
@@ -101,7 +101,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
           .slice(-mostIncidents),
       };
     });
-  // One after the other: what comes in meanwhile then waits for one of them at most.
+  // One after the other, so that a transaction waits for one of them at most.
   const queue = createQueue();
   return (request) => queue.run(() => answer(request));
 }
@@ -170,7 +170,7 @@ async function explainTimeline(
 
 type Listable = Pick<ExplainedPipeline, 'place' | 'verdict'>;
 
-/** How many of the window's pipelines do not count, and the latest of those that may be listed. */
+/** Counts the window's pipelines that do not count, and returns the latest ones that may be listed. */
 async function readUncounted(
   pipelines: Reading['pipelines'],
   repos: readonly number[],
@@ -197,7 +197,7 @@ async function readUncounted(
   return { counts, latest };
 }
 
-/** The latest first, as many as are wanted. */
+/** The wanted number of items, the latest first. */
 function chooseListed(
   { parts, beyond }: Explained,
   uncounted: readonly Listable[],
