@@ -37,6 +37,23 @@ export function keepChunks(timeline: Timeline, chunks: readonly Chunk[]): readon
   return chunks;
 }
 
+/** The chunks of `deployments`, of which those at some places were replaced. */
+export function withReplaced(
+  chunks: readonly Chunk[],
+  deployments: readonly Deployment[],
+  replaced: ReadonlySet<number>,
+): readonly Chunk[] {
+  if (replaced.size === 0) return chunks;
+  const places = [...replaced];
+  let end = 0;
+  return chunks.map((chunk) => {
+    const start = end;
+    end += chunk.deployments.length;
+    const isChanged = places.some((place) => place >= start && place < end);
+    return isChanged ? { before: chunk.before, deployments: deployments.slice(start, end) } : chunk;
+  });
+}
+
 /** How many come before the first for which `isBeyond` holds, among items in order. */
 export function countBefore<T>(items: readonly T[], isBeyond: (item: T) => boolean): number {
   let low = 0;

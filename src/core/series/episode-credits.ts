@@ -7,69 +7,66 @@ import { countBefore } from './chunks.ts';
 import { type Credit, neverCount } from './ledger.ts';
 import type { Timeline } from './reducer.ts';
 
+export interface EpisodeCredits {
+  readonly credits: readonly Credit[];
+  /** Indexes of the deployments that were replaced. */
+  readonly replaced: ReadonlySet<number>;
+}
+
 /**
- * Credits for the ended episodes that reach to the deployments from index `start` on. The last deployment of an episode
- * carries the ledger's bit; it is replaced in `deployments`, and in `chunks`, which hold the last of them. An episode of
- * which a part was added before, as a whole one, adds nothing. In a replay, one of its deployments must still have the bit
- * to give.
+ * Credits for the ended episodes that reach to the deployments from index `start` on. The failed deployments of an episode
+ * and the last one in it, which often ended it, carry the ledger's bit; they are replaced in `deployments`. If one of them
+ * was in an episode that was added, this one adds nothing. In a replay, one of them must still have the bit to give.
  */
 export function creditEpisodes(
   episodes: Timeline['episodes'],
   deployments: Deployment[],
   start: number,
-  chunks: readonly { readonly deployments: Deployment[] }[],
   mode: 'add' | 'replay',
-): Credit[] {
+): EpisodeCredits {
+  const credits: Credit[] = [];
+  const replaced = new Set<number>();
   const first = deployments[start];
-  if (!first) return [];
+  if (!first) return { credits, replaced };
   const begun = countBefore(episodes, ({ end }) => end === null || end >= first.at);
-  return episodes
-    .slice(begun)
-    .filter(isEnded)
-    .flatMap((episode) => creditFor(episode, deployments, chunks, mode) ?? []);
-}
-
-function creditFor(
-  episode: EndedEpisode,
-  deployments: Deployment[],
-  chunks: readonly { readonly deployments: Deployment[] }[],
-  mode: 'add' | 'replay',
-): Credit | null {
-  const last = countBefore(deployments, ({ at }) => at > episode.end) - 1;
-  const carrier = deployments[last];
-  if (!carrier || (mode === 'add' && carrier.credited === neverCount)) return null;
-  const members = deployments.slice(
-    countBefore(deployments, ({ at }) => at >= episode.start),
-    last + 1,
-  );
-  if (members.some(({ verdict }) => verdict.isProvisional)) return null;
-  let { credited } = carrier;
-  const additions = episodeMeasures.flatMap(({ ledger, secondsOf }) => {
-    const hasBit = (one: Deployment) => one.credited !== neverCount && (one.credited & ledger.bit) !== 0;
-    const wasAdded = mode === 'add' ? members.some(hasBit) : members.every(hasBit);
-    if (wasAdded) return [];
-    credited |= ledger.bit;
-    return [{ metric: ledger.metric, amount: secondsOf(episode) }];
-  });
-  if (additions.length === 0) return null;
-  const deployment = { ...carrier, credited };
-  deployments[last] = deployment;
-  replaceFromEnd(chunks, deployments.length - last, deployment);
-  return { deployment, additions };
-}
-
-/** Replaces the deployment that is at place `place` from the end. */
-function replaceFromEnd(
-  chunks: readonly { readonly deployments: Deployment[] }[],
-  place: number,
-  deployment: Deployment,
-): void {
-  let left = place;
-  for (const { deployments } of chunks.toReversed()) {
-    if (left <= deployments.length) {
-      deployments[deployments.length - left] = deployment;
-      return;
+  for (const episode of episodes.slice(begun).filter(isEnded)) {
+    for (const [index, credit] of creditsFor(episode, deployments, mode)) {
+      deployments[index] = credit.deployment;
+      replaced.add(index);
+      credits.push(credit);
     }
-    left -= deployments.length;
   }
+  return { credits, replaced };
+}
+
+/** By index of the deployment; the last one adds. */
+function creditsFor(
+  episode: EndedEpisode,
+  deployments: readonly Deployment[],
+  mode: 'add' | 'replay',
+): ReadonlyMap<number, Credit> {
+  const credits = new Map<number, Credit>();
+  const last = countBefore(deployments, ({ at }) => at > episode.end) - 1;
+  const lastOne = deployments[last];
+  if (!lastOne || (mode === 'add' && lastOne.credited === neverCount)) return credits;
+  const first = countBefore(deployments, ({ at }) => at >= episode.start);
+  const members = deployments.slice(first, last + 1);
+  if (members.some(({ verdict }) => verdict.isProvisional)) return credits;
+  const failed = members.flatMap(({ verdict }, place) => (verdict.failure ? [first + place] : []));
+  const carriers = [...new Set([...failed, last])].filter((index) => deployments[index]?.credited !== neverCount);
+  const credit = (index: number, { deployment, additions }: Credit): void => {
+    credits.set(index, { deployment, additions: [...(credits.get(index)?.additions ?? []), ...additions] });
+  };
+  const nowAt = (index: number) => credits.get(index)?.deployment ?? (deployments[index] as Deployment);
+  for (const { ledger, secondsOf } of episodeMeasures) {
+    const hasBit = (index: number) => (nowAt(index).credited & ledger.bit) !== 0;
+    if (mode === 'add' ? carriers.some(hasBit) : carriers.every(hasBit)) continue;
+    for (const index of carriers) {
+      const one = nowAt(index);
+      credit(index, { deployment: { ...one, credited: one.credited | ledger.bit }, additions: [] });
+    }
+    const addition = { metric: ledger.metric, amount: secondsOf(episode) };
+    credit(last, { deployment: nowAt(last), additions: [addition] });
+  }
+  return credits;
 }

@@ -16,7 +16,7 @@ import type { FigureRules } from '../figures/figure.ts';
 import { type Fold, shareFold, startFold, stepFold } from '../figures/fold.ts';
 import { counts, type KnownGround } from '../known-ground.ts';
 import type { Episode } from '../verdict.ts';
-import { type Chunk, chunkSize, chunksOf, countBefore, keepChunks } from './chunks.ts';
+import { type Chunk, chunkSize, chunksOf, countBefore, keepChunks, withReplaced } from './chunks.ts';
 import { creditEpisodes } from './episode-credits.ts';
 import { judgeChange, keepSearch, type Surroundings, takeSearch } from './judged.ts';
 import { type Credit, creditFor } from './ledger.ts';
@@ -135,14 +135,14 @@ export function* reduceInSteps(
     fold = stepFold(fold, deployment);
   }
   if (chunk.deployments.length > 0) refolded.push(chunk);
-  const episodeCredits = ledger === 'keep' ? [] : creditEpisodes(episodes, folded, start, refolded, ledger);
+  const ended = ledger === 'keep' ? null : creditEpisodes(episodes, folded, start, ledger);
   const base = shareFold(timeline.base, fold);
   const next: Timeline = { ...timeline, base, recent: folded, episodes, current: fold, validUntil };
-  const all: Chunk[] = [...kept, ...refolded];
+  const all = withReplaced([...kept, ...refolded], folded, ended?.replaced ?? new Set());
   for (const one of all) one.before = shareFold(one.before, fold);
   keepChunks(next, all);
   keepSearch(next, search);
-  return { timeline: next, credits: joinCredits(credits, episodeCredits) };
+  return { timeline: next, credits: joinCredits(credits, ended?.credits ?? []) };
 }
 
 /** One credit for each deployment; `later` has the bits of both. */

@@ -1,0 +1,235 @@
+/**
+ * The deployments contract from end to end: whatever happened, in whatever order it came in, store and state say what the
+ * contract's oracle says, now and of every moment in the past.
+ */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { retainedSeconds } from '../../src/core/policy.ts';
+import { type History, histories } from '../support/deployments-histories.ts';
+import { createLedgerOracle, happeningsOf, ledgerOf, worldAfter } from '../support/deployments-ledger.ts';
+import { figuresAt } from '../support/deployments-oracle.ts';
+import {
+  anyTellings,
+  judgeAgain,
+  lastEndOf,
+  policyOf,
+  type Telling,
+  tell,
+  tellTogether,
+  withCommitMessages,
+} from '../support/deployments-play.ts';
+import {
+  expectedAt,
+  expectedExplained,
+  expectedOfPast,
+  explainedAt,
+  shownAt,
+  shownNow,
+} from '../support/deployments-shown.ts';
+import { project } from '../support/projected.ts';
+import { runs } from '../support/runs.ts';
+import { createWorld, type StoreHost, snapshotOf, type World } from '../support/world.ts';
+
+const anyBook = histories({ pipelines: 10 })
+  .map(withCommitMessages)
+  .chain((history) =>
+    fc.record({ history: fc.constant(history), restarts: fc.uniqueArray(fc.nat(20), { maxLength: 3 }) }),
+  );
+
+/** What time alone may change between two happenings is looked at in between. */
+function momentsBetween(from: number, to: number): number[] {
+  const hours = Math.min(48, Math.floor((to - from - 1) / 3_600));
+  return Array.from({ length: Math.max(0, hours) }, (_, hour) => from + (hour + 1) * 3_600);
+}
+
+const ledgersOf = ({ state }: World) =>
+  Object.fromEntries(
+    project(state)
+      .map(({ repo, tier, totals }) => [`${repo} ${tier}`, ledgerOf(totals)] as const)
+      .filter(([, { deployments }]) => deployments > 0),
+  );
+
+interface Case {
+  readonly history: History;
+  readonly tellings: readonly Telling[];
+}
+
+const anyCase = histories({ pipelines: 10 })
+  .map(withCommitMessages)
+  .chain((history) => fc.record({ history: fc.constant(history), tellings: anyTellings(history) }));
+
+const windowNames = ['1d', '7d', '30d'];
+const pauses = [0, 1, 3_600, 86_400, 86_400, 8 * 86_400, 30 * 86_400];
+
+const nowOf = ({ clock }: World) => Math.floor(clock.now() / 1000);
+
+interface PlayOptions {
+  readonly host?: StoreHost;
+  readonly onCommit?: (world: World) => void;
+}
+
+async function playedIn({ history, tellings }: Case, options: PlayOptions = {}): Promise<World> {
+  const { host, onCommit } = options;
+  const mode = { policy: policyOf(history.policy), canAsk: false };
+  const world = await createWorld({ mode, startsAt: lastEndOf(history), ...(host && { host }) });
+  await tell(world, tellings, () => onCommit?.(world));
+  return world;
+}
+
+const isBetweenEnds = (history: History, moment: number) =>
+  history.pipelines.some((one) => {
+    const end = Math.max(one.finished, one.updated);
+    return (
+      end > moment &&
+      (one.workflows ?? []).some(
+        (w) => (w.finished ?? 0) <= moment || (w.children ?? []).some((c) => (c.finished ?? 0) <= moment),
+      )
+    );
+  });
+
+async function expectAsTheOracleSays(world: World, history: History): Promise<void> {
+  for (const pause of pauses) {
+    world.clock.advance(pause);
+    await judgeAgain(world);
+    const now = nowOf(world);
+    expect(shownNow(world)).toEqual(expectedAt(history, now, windowNames));
+    const { pairs } = figuresAt(history, now);
+    expect(await explainedAt(world, pairs, now)).toEqual(expectedExplained(history, pairs, now));
+  }
+  const { pairs } = figuresAt(history, nowOf(world));
+  for (const moment of history.moments) {
+    if (moment > nowOf(world) || isBetweenEnds(history, moment)) continue;
+    expect(await explainedAt(world, pairs, moment)).toEqual(expectedExplained(history, pairs, moment));
+    expect(await shownAt(world, '30d', moment)).toEqual(expectedOfPast(history, '30d', moment));
+  }
+}
+
+describe('deployments, as the contract has them', () => {
+  it('are what the oracle says, in whatever order everything came in', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyCase, async (played) => {
+        const world = await playedIn(played);
+        await expectAsTheOracleSays(world, played.history);
+        await world.close();
+      }),
+      { numRuns: runs(1000) },
+    );
+  }, 300_000);
+
+  it('are the same after a restart, which reads them from the store', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyCase, async (played) => {
+        const world = await playedIn(played);
+        await judgeAgain(world);
+        const { policy } = world.ingest.mode;
+        const cutoff =
+          nowOf(world) -
+          Math.max(...['production', 'staging', 'rest'].map((tier) => retainedSeconds(policy, tier)));
+        const inMemory = snapshotOf(world.state, cutoff);
+        await world.restart();
+        expect(snapshotOf(world.state, cutoff)).toEqual(inMemory);
+        await world.close();
+      }),
+      { numRuns: runs(1000) },
+    );
+  }, 300_000);
+});
+
+/** Every number of the ledgers, by what it counts. */
+function numbersOf(ledgers: ReturnType<typeof ledgersOf>): Map<string, number> {
+  return new Map(
+    Object.entries(ledgers).flatMap(([pair, { deployments, failures, reworks, byCause, recoveries }]) =>
+      Object.entries({ deployments, failures, reworks, ...byCause, recoveries: recoveries.count }).map(
+        ([name, count]) => [`${pair} ${name}`, count] as const,
+      ),
+    ),
+  );
+}
+
+/** Those of the second that are less than in the first. */
+function fallen(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string[] {
+  return [...before].flatMap(([name, count]) => ((after.get(name) ?? 0) < count ? [name] : []));
+}
+
+describe('the ledger of deployments', () => {
+  it('never falls, and has counted all that shows in the end, in whatever order everything came in', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyCase, async (played) => {
+        let shown = new Map<string, number>();
+        const watch = (world: World) => {
+          const now = numbersOf(ledgersOf(world));
+          expect(fallen(shown, now)).toEqual([]);
+          shown = now;
+        };
+        const world = await playedIn(played, { onCommit: watch });
+        await judgeAgain(world);
+        watch(world);
+        const oracle = createLedgerOracle();
+        oracle.look(played.history, nowOf(world));
+        const inTheEnd = numbersOf(oracle.expected());
+        inTheEnd.forEach((_, name) => {
+          // Episodes that were observed apart may be one in the end.
+          if (name.endsWith('recoveries')) inTheEnd.set(name, Math.min(1, inTheEnd.get(name) ?? 0));
+        });
+        expect(fallen(inTheEnd, shown)).toEqual([]);
+        await world.restart();
+        watch(world);
+        await world.close();
+      }),
+      { numRuns: runs(500) },
+    );
+  }, 300_000);
+
+  it('counts each deployment once, if none is corrected', async () => {
+    const anyPlain = histories({ pipelines: 10 })
+      .map((history) => withCommitMessages({ ...history, marks: [], markRequests: [] }))
+      .chain((history) =>
+        fc.record({ history: fc.constant(history), tellings: anyTellings(history, { corrections: false }) }),
+      );
+    await fc.assert(
+      fc.asyncProperty(anyPlain, async (played) => {
+        const world = await playedIn(played);
+        const oracle = createLedgerOracle();
+        oracle.look(played.history, nowOf(world));
+        const counted = (ledgers: ReturnType<typeof ledgersOf>) =>
+          Object.entries(ledgers).map(([pair, { deployments, byCause }]) => [
+            pair,
+            deployments,
+            byCause['pipeline'],
+          ]);
+        expect(counted(ledgersOf(world)).sort()).toEqual(counted(oracle.expected()).sort());
+        await world.close();
+      }),
+      { numRuns: runs(500) },
+    );
+  }, 300_000);
+
+  it('holds each deployment, failure, cause, repair and recovery once, as soon as it shows', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyBook, async ({ history, restarts }) => {
+        const happenings = happeningsOf(history);
+        const first = happenings[0]?.at ?? 0;
+        const mode = { policy: policyOf(history.policy), canAsk: false };
+        const world = await createWorld({ mode, startsAt: first });
+        const oracle = createLedgerOracle();
+        for (const [index, { at, told }] of happenings.entries()) {
+          const known = worldAfter(history, happenings.slice(0, index));
+          for (const moment of momentsBetween(nowOf(world), at)) {
+            world.clock.advance(moment - nowOf(world));
+            await judgeAgain(world);
+            oracle.look(known, moment);
+          }
+          world.clock.advance(at - nowOf(world));
+          await tellTogether(world, told);
+          await judgeAgain(world);
+          oracle.look(worldAfter(history, happenings.slice(0, index + 1)), at);
+          if (restarts.includes(index)) await world.restart();
+          expect(ledgersOf(world)).toEqual(oracle.expected());
+        }
+        await world.close();
+      }),
+      { numRuns: runs(500) },
+    );
+  }, 300_000);
+});

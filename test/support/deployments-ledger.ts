@@ -1,0 +1,155 @@
+/**
+ * What the ledger must hold if everything is told as it happens: each deployment once, each failure, cause and repair once
+ * as soon as it shows, each episode of failure once as it ends. Worked out from the oracle at each moment.
+ */
+
+import type { Totals } from '../../src/core/series/ledger.ts';
+import { type History, standingMarks } from './deployments-histories.ts';
+import { endOf } from './deployments-oracle/parts.ts';
+import {
+  type Cause,
+  figuresAt,
+  type Incident,
+  type World as OracleWorld,
+  type PairFigures,
+  type Pipeline,
+} from './deployments-oracle.ts';
+import type { Told } from './deployments-play.ts';
+
+/** What becomes known at one moment. */
+export interface Happening {
+  /** Unix seconds. */
+  readonly at: number;
+  readonly told: readonly Told[];
+}
+
+const markEvery = 1_800;
+
+/** All that happened, in order. */
+export function happeningsOf({ pipelines, incidents, markRequests }: History): Happening[] {
+  const ends = pipelines.flatMap((pipeline) => {
+    const end = endOf(pipeline);
+    return end ? [{ at: end.at, told: { kind: 'pipeline', pipeline } as Told }] : [];
+  });
+  const reports = incidents.flatMap((incident) => reportsOf(incident));
+  const marks = markRequests.flatMap((request, index) => {
+    const of = pipelines.find(({ repo, number }) => repo === request.repo && number === request.number);
+    const end = of && endOf(of);
+    if (!end) return [];
+    return [{ at: end.at + (index + 1) * markEvery, told: { kind: 'mark', request } as Told }];
+  });
+  const all = [...ends, ...reports, ...marks];
+  const moments = [...new Set(all.map(({ at }) => at))].sort((a, b) => a - b);
+  return moments.map((at) => ({ at, told: all.filter((one) => one.at === at).map(({ told }) => told) }));
+}
+
+/** An incident is reported at its start, and again at its end or, if it is an alert, when it was last received. */
+function reportsOf(incident: Incident): { at: number; told: Told }[] {
+  const { start, end, lastReceipt } = incident;
+  const first = { ...incident, end: null, lastReceipt: lastReceipt === null ? null : start };
+  const last = end ?? lastReceipt;
+  return [
+    { at: start, told: { kind: 'incident', incident: first } },
+    ...(last === null ? [] : [{ at: last, told: { kind: 'incident', incident } as Told }]),
+  ];
+}
+
+/** The world as far as it is known after some happenings. */
+export function worldAfter(history: History, happenings: readonly Happening[]): OracleWorld {
+  const all = happenings.flatMap(({ told }) => told);
+  const incidents = new Map<string, Incident>();
+  const pipelines: Pipeline[] = [];
+  for (const told of all) {
+    if (told.kind === 'pipeline') pipelines.push(told.pipeline);
+    if (told.kind === 'incident') incidents.set(told.incident.id, told.incident);
+  }
+  const requests = all.flatMap((told) => (told.kind === 'mark' ? [told.request] : []));
+  return { ...history, pipelines, incidents: [...incidents.values()], marks: standingMarks(requests) };
+}
+
+export interface ExpectedLedger {
+  readonly deployments: number;
+  readonly failures: number;
+  readonly byCause: Readonly<Record<string, number>>;
+  readonly reworks: number;
+  /** How many recoveries, and how long all of them took. */
+  readonly recoveries: { readonly count: number; readonly sum: number };
+}
+
+const causes: readonly Cause[] = ['pipeline', 'rollback', 'fix', 'incident', 'operator'];
+
+/** Adds up, of one pair, what shows at moment after moment. */
+function createExpected() {
+  const deployments = new Set<number>();
+  const failures = new Set<number>();
+  const byCause = new Set<string>();
+  const reworks = new Set<number>();
+  const recovered = new Set<number>();
+  const recoveries = { count: 0, sum: 0 };
+  return {
+    add(pair: PairFigures): void {
+      for (const { number, causes: found, rework } of pair.deployments) {
+        deployments.add(number);
+        if (found.length > 0) failures.add(number);
+        for (const cause of found) byCause.add(`${cause} ${number}`);
+        if (rework) reworks.add(number);
+      }
+      for (const { start, end } of pair.episodes) {
+        if (end === null) continue;
+        const last = pair.deployments.findLast(({ finish }) => finish <= end);
+        const members = pair.deployments.filter(
+          (one) => one === last || (one.causes.length > 0 && one.finish >= start && one.finish <= end),
+        );
+        if (members.some(({ number }) => recovered.has(number))) continue;
+        for (const { number } of members) recovered.add(number);
+        recoveries.count++;
+        recoveries.sum += end - start;
+      }
+    },
+    finish: (): ExpectedLedger => ({
+      deployments: deployments.size,
+      failures: failures.size,
+      byCause: Object.fromEntries(
+        causes.map((cause) => [cause, [...byCause].filter((one) => one.startsWith(`${cause} `)).length]),
+      ),
+      reworks: reworks.size,
+      recoveries: { ...recoveries },
+    }),
+  };
+}
+
+export interface LedgerOracle {
+  /** Takes in what the world says at a moment. */
+  look(world: OracleWorld, at: number): void;
+  /** By repo and tier. */
+  expected(): Readonly<Record<string, ExpectedLedger>>;
+}
+
+export function createLedgerOracle(): LedgerOracle {
+  const pairs = new Map<string, ReturnType<typeof createExpected>>();
+  return {
+    look(world, at) {
+      for (const pair of figuresAt(world, at).pairs) {
+        const key = `${pair.repo} ${pair.tier}`;
+        const one = pairs.get(key) ?? createExpected();
+        pairs.set(key, one);
+        one.add(pair);
+      }
+    },
+    expected: () => Object.fromEntries([...pairs].map(([key, one]) => [key, one.finish()])),
+  };
+}
+
+/** A ledger in the same terms. */
+export function ledgerOf({ counters, histograms }: Totals): ExpectedLedger {
+  const { counts = [], sum = 0 } = histograms['dora_deployment_recovery_time_seconds'] ?? {};
+  return {
+    deployments: counters['dora_deployments_total'] ?? 0,
+    failures: counters['dora_deployment_failures_total'] ?? 0,
+    byCause: Object.fromEntries(
+      causes.map((cause) => [cause, counters[`dora_deployment_failures_by_cause_total ${cause}`] ?? 0]),
+    ),
+    reworks: counters['dora_deployment_reworks_total'] ?? 0,
+    recoveries: { count: counts.reduce((total, count) => total + count, 0), sum },
+  };
+}

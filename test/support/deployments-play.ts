@@ -1,0 +1,258 @@
+/**
+ * Plays random histories of the deployments contract through ingest and store: pipelines, alerts, reports and marks come
+ * in in any order, once or twice, some in one transaction, with restarts in between.
+ */
+
+import fc from 'fast-check';
+import { saidAt } from '../../src/core/failures/incident-report.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
+import { deploymentEvents, type Policy } from '../../src/core/policy.ts';
+import type { UnitOfWork } from '../../src/ingest/unit-of-work.ts';
+import { toWholeRecord } from '../../src/woodpecker/normalise.ts';
+import { WirePipeline } from '../../src/woodpecker/wire.ts';
+import type { History, MarkRequest } from './deployments-histories.ts';
+import { endOf } from './deployments-oracle/parts.ts';
+import type { Incident, Policy as OraclePolicy, Pipeline } from './deployments-oracle/types.ts';
+import { aPolicy, someFacts } from './records.ts';
+import type { World } from './world.ts';
+
+export function policyOf({
+  tiers,
+  default_tier,
+  killed_is_failure,
+  failures,
+  rework,
+  incidents,
+  windows,
+}: OraclePolicy): Policy {
+  return aPolicy({
+    tiers: tiers.map(({ deploy_to, ...rule }) => (deploy_to ? { ...rule, deployTo: deploy_to } : rule)),
+    defaultTier: default_tier,
+    deployments: {
+      events: deploymentEvents,
+      branches: ['*'],
+      failure: killed_is_failure ? ['failure', 'killed'] : ['failure'],
+    },
+    failures: {
+      tiers: failures.tiers,
+      rollbackSeconds: failures.rollback,
+      fix: { linkedSeconds: failures.fix.linked, ruleSeconds: failures.fix.rule },
+      incidentSeconds: failures.incident,
+    },
+    rework: { branches: rework.branches, message: rework.messages },
+    incidents: {
+      staleSeconds: incidents.stale,
+      rules: [{ labels: { env: ['*'] }, repo: '{{service}}', tier: 'production' }],
+    },
+    windows: Object.entries(windows).map(([name, seconds]) => ({ name, seconds })),
+  });
+}
+
+/** Events whose pipelines tell the message of their commit; of others Woodpecker writes one of its own. */
+const eventsWithMessage = new Set(['push', 'manual', 'deployment']);
+
+/** The history, with the messages alone that are those of commits. */
+export function withCommitMessages(history: History): History {
+  const pipelines = history.pipelines.map((one) =>
+    eventsWithMessage.has(one.event) ? one : { ...one, message: '' },
+  );
+  return { ...history, pipelines };
+}
+
+/** One thing that comes in. */
+export type Told =
+  | { readonly kind: 'pipeline'; readonly pipeline: Pipeline }
+  | { readonly kind: 'incident'; readonly incident: Incident }
+  | { readonly kind: 'mark'; readonly request: MarkRequest };
+
+export interface Telling {
+  readonly told: Told;
+  /** `join`: the next comes in the same turn of the event loop. */
+  readonly next: 'join' | 'commit' | 'restart';
+  readonly pauseSeconds: number;
+}
+
+/** When the last pipeline ended; Unix seconds. */
+export function lastEndOf({ pipelines }: Pick<History, 'pipelines'>): number {
+  return Math.max(...pipelines.map((one) => Math.max(endOf(one)?.at ?? 0, one.updated, one.created)));
+}
+
+/** What may be told of a pipeline before its end. */
+function earlierOf(pipeline: Pipeline): Pipeline[] {
+  const { workflows: _, created, updated, status } = pipeline;
+  if (updated === 0 || status === 'running' || status === 'pending' || status === 'blocked') return [];
+  const about = { ...pipeline, finished: 0, updated: created };
+  const { workflows: _w, ...running } = { ...about, status: 'running' };
+  return [running];
+}
+
+/** Another end that was told first, and turned out wrong. */
+function wrongEndOf(pipeline: Pipeline, wrong: Pick<Pipeline, 'status' | 'workflows'>): Pipeline[] {
+  if (pipeline.updated === 0 || pipeline.finished === 0) return [];
+  return [{ ...pipeline, ...wrong, updated: pipeline.updated - 1, finished: pipeline.finished - 1 }];
+}
+
+const anyManner = fc.record({
+  order: fc.nat(10_000),
+  next: fc.constantFrom(
+    'join' as const,
+    'join' as const,
+    'commit' as const,
+    'commit' as const,
+    'restart' as const,
+  ),
+  pauseSeconds: fc.constantFrom(0, 0, 0, 60, 3600),
+});
+
+export interface TellingOptions {
+  /** Whether pipelines are told while they run, and with ends that turn out wrong. */
+  readonly corrections?: boolean;
+}
+
+/** Everything in a history once or twice, in any order; of marks, the order of the requests holds. */
+export function anyTellings(
+  { pipelines, incidents, markRequests }: History,
+  { corrections = true }: TellingOptions = {},
+): fc.Arbitrary<Telling[]> {
+  const wrongEnds = pipelines.map((pipeline, index) => {
+    const { status, workflows } = pipelines[(index + 1) % pipelines.length] ?? pipeline;
+    return wrongEndOf(pipeline, { status, ...(workflows && { workflows }) });
+  });
+  const told: Told[] = [
+    ...pipelines.flatMap((pipeline, index): Told[] =>
+      [pipeline, ...(corrections ? [...earlierOf(pipeline), ...(wrongEnds[index] ?? [])] : [])].map(
+        (one) => ({
+          kind: 'pipeline',
+          pipeline: one,
+        }),
+      ),
+    ),
+    ...incidents.map((incident): Told => ({ kind: 'incident', incident })),
+  ];
+  return fc
+    .record({
+      manners: fc.tuple(...told.map(() => fc.array(anyManner, { minLength: 1, maxLength: 2 }))),
+      marks: fc.tuple(...markRequests.map(() => anyManner)),
+    })
+    .map(({ manners, marks }) => {
+      const inAnyOrder = manners.flatMap((copies, index) =>
+        copies.map((manner) => ({ ...manner, told: told[index] as Told })),
+      );
+      const places = marks.map(({ order }) => order).sort((a, b) => a - b);
+      const inOrder = marks.map((manner, index) => ({
+        ...manner,
+        order: places[index] ?? 0,
+        told: { kind: 'mark', request: markRequests[index] as MarkRequest } as const,
+      }));
+      return [...inAnyOrder, ...inOrder]
+        .sort((a, b) => a.order - b.order)
+        .map(({ order: _, ...telling }): Telling => telling);
+    });
+}
+
+const ids = new Map([
+  ['acme/shop', 11],
+  ['acme/api', 12],
+]);
+
+function factsOf(repo: string) {
+  return someFacts({
+    woodpeckerId: ids.get(repo) ?? 19,
+    forgeRemoteId: null,
+    fullName: repo,
+    defaultBranch: 'main',
+  });
+}
+
+export function recordOf(pipeline: Pipeline): PipelineRecord {
+  return toWholeRecord(WirePipeline.parse(pipeline), 1_900_000_000);
+}
+
+async function tellIncident(uow: UnitOfWork, incident: Incident): Promise<void> {
+  const { id, repo, tier, start, end, lastReceipt } = incident;
+  if (lastReceipt === null) {
+    const fields = { repo, tier, started: start, ...(end === null ? {} : { resolved: end }) };
+    await uow.incidents.receiveReport(id, saidAt(fields, end ?? start));
+    return;
+  }
+  await uow.incidents.receiveAlert({
+    fingerprint: id,
+    labels: tier === 'production' ? { env: 'live', service: repo } : { dora_repo: repo, dora_tier: tier },
+    report: { start, end, receivedAt: lastReceipt, isDismissed: false, title: null, url: null },
+  });
+}
+
+async function tellMark(uow: UnitOfWork, { repo: name, number, tier, mark, recovered }: MarkRequest) {
+  const repo = uow.repoByName(name);
+  if (!repo) throw new Error(`No repo is named ${name}`);
+  const place = { repo: repo.key, number, tier };
+  if (mark === null) return uow.dropMark(place);
+  const said = mark === 'failed' ? { kind: mark, recoveredAt: recovered ?? null } : { kind: mark };
+  await uow.putMark({ ...place, mark: said, reason: null, markedAt: 1_790_000_000 });
+}
+
+async function tellPipeline(uow: UnitOfWork, pipeline: Pipeline): Promise<void> {
+  const repo = await uow.repoOf(factsOf(pipeline.repo));
+  await uow.observe(repo.key, recordOf(pipeline), 'live');
+}
+
+async function tellOne(uow: UnitOfWork, told: Told): Promise<void> {
+  if (told.kind === 'pipeline') await tellPipeline(uow, told.pipeline);
+  else if (told.kind === 'incident') await tellIncident(uow, told.incident);
+  else await tellMark(uow, told.request);
+}
+
+const keyOf = ({ repo, number }: { repo: string; number: number }) => `${repo}/${number}`;
+
+/** Puts marks of pipelines that are not known yet right after the first telling of the pipeline. */
+function marksAfterPipelines(tellings: readonly Telling[]): readonly Telling[] {
+  const known = new Set<string>();
+  const early: Telling[] = [];
+  const inOrder = tellings.flatMap((telling): Telling[] => {
+    const { told } = telling;
+    if (told.kind === 'mark' && !known.has(keyOf(told.request))) {
+      early.push(telling);
+      return [];
+    }
+    if (told.kind !== 'pipeline' || known.has(keyOf(told.pipeline))) return [telling];
+    known.add(keyOf(told.pipeline));
+    const its = early.filter(
+      (one) => one.told.kind === 'mark' && keyOf(one.told.request) === keyOf(told.pipeline),
+    );
+    return [telling, ...its];
+  });
+  return inOrder;
+}
+
+/** Plays tellings in; a mark of a pipeline that is not known yet comes right after the pipeline. */
+export async function tell(
+  world: World,
+  tellings: readonly Telling[],
+  onCommit: () => void = () => undefined,
+): Promise<void> {
+  let together: Promise<unknown>[] = [];
+  for (const { told, next, pauseSeconds } of marksAfterPipelines(tellings)) {
+    together.push(world.ingest.submit((uow) => tellOne(uow, told)));
+    if (next === 'join') continue;
+    await Promise.all(together);
+    together = [];
+    onCommit();
+    world.clock.advance(pauseSeconds);
+    if (next === 'restart') {
+      await world.restart();
+      onCommit();
+    }
+  }
+  await Promise.all(together);
+  onCommit();
+}
+
+/** Tells all that becomes known at one moment, in one transaction. */
+export async function tellTogether(world: World, all: readonly Told[]): Promise<void> {
+  await Promise.all(all.map((told) => world.ingest.submit((uow) => tellOne(uow, told))));
+}
+
+/** Judges again what time alone has changed. */
+export async function judgeAgain(world: World): Promise<void> {
+  await world.ingest.submit(async (uow) => uow.judgeAgain());
+}

@@ -1,0 +1,273 @@
+/** What is shown of deployments, now and in the past, in the terms of the contract's oracle; and what the oracle expects. */
+
+import type { DeploymentPart } from '../../src/core/explain.ts';
+import type { SeriesSample } from '../../src/core/series/samples.ts';
+import { quantileOf } from '../../src/core/windows/quantile.ts';
+import { windowCounts, windowDistributions } from '../../src/core/windows/window-content.ts';
+import { createExplain } from '../../src/queries/explain.ts';
+import { pastMoment } from '../../src/queries/moments.ts';
+import { type Cause, figuresAt, type World as OracleWorld, type PairFigures } from './deployments-oracle.ts';
+import { nameGauges } from './gauges.ts';
+import { projectWindows } from './projected.ts';
+import type { World } from './world.ts';
+
+interface ShownWindow {
+  readonly deployments: number;
+  readonly failed: number;
+  readonly byCause: Readonly<Record<string, number>>;
+  readonly rework: number;
+  readonly recoveries: readonly number[];
+}
+
+export interface ShownFigures {
+  readonly lastSuccess: number;
+  readonly lastFailure: number;
+  readonly failingSince: number;
+  /** `null`: nothing is shown, since the longest window holds no deployment. */
+  readonly windows: Readonly<Record<string, ShownWindow>> | null;
+}
+
+/** By repo and tier. */
+type ByPair<T> = Readonly<Record<string, T>>;
+
+const longest = '30d';
+
+function windowsOf({ windows }: SeriesSample, names: readonly string[]): ShownFigures['windows'] {
+  if (!windows) return null;
+  return Object.fromEntries(
+    names.map((name, index) => {
+      const content = windows.windows[index];
+      const count = (metric: string) =>
+        content?.counts[windowCounts.findIndex((one) => one.name === metric)] ?? 0;
+      const place = windowDistributions.findIndex((one) => one.name === 'recovery_time_seconds');
+      const byCause = windowCounts.flatMap(({ cause }, at) => {
+        const failed = content?.counts[at] ?? 0;
+        return cause && failed > 0 ? [[cause, failed] as const] : [];
+      });
+      return [
+        name,
+        {
+          deployments: count('deployments'),
+          failed: count('failed_deployments'),
+          byCause: Object.fromEntries(byCause),
+          rework: count('rework_deployments'),
+          recoveries: content?.samples[place] ?? [],
+        },
+      ];
+    }),
+  );
+}
+
+function figuresOf(series: readonly SeriesSample[], names: readonly string[]): ByPair<ShownFigures> {
+  return Object.fromEntries(
+    series
+      .filter(({ hasDeployed }) => hasDeployed)
+      .map((sample) => [
+        `${sample.repo} ${sample.tier}`,
+        { ...nameGauges(sample.gauges), windows: windowsOf(sample, names) },
+      ])
+      .filter(([, shown]) => hasAnything(shown as ShownFigures)),
+  );
+}
+
+function hasAnything({ lastSuccess, lastFailure }: ShownFigures): boolean {
+  return lastSuccess + lastFailure > 0;
+}
+
+/** What the metrics show now. */
+export function shownNow({ state, ingest, clock }: World): ByPair<ShownFigures> {
+  const { windows } = ingest.mode.policy;
+  const names = windows.map(({ name }) => name);
+  return figuresOf(projectWindows(state, windows, Math.floor(clock.now() / 1000)).series, names);
+}
+
+interface PastWindow {
+  readonly deployments: number;
+  readonly failed: number;
+  readonly byCause: Readonly<Record<string, number>>;
+  /** `null`: it is not looked for. */
+  readonly rework: number | null;
+  readonly recoveries: { readonly samples: number; readonly median: number | null };
+}
+
+export type PastFigures = Omit<ShownFigures, 'windows'> & { readonly window: PastWindow | null };
+
+/** What is shown of a moment in the past, of one window. */
+export async function shownAt({ ingest }: World, name: string, at: number): Promise<ByPair<PastFigures>> {
+  const window = ingest.mode.policy.windows.find((one) => one.name === name);
+  if (!window) throw new Error(`No window is named ${name}`);
+  const { projected, figuresOf } = await pastMoment(ingest, window, at);
+  return Object.fromEntries(
+    projected.series.map((sample) => {
+      const figures = figuresOf(sample);
+      return [
+        `${sample.repo} ${sample.tier}`,
+        {
+          ...nameGauges(sample.gauges),
+          window: figures && {
+            deployments: figures.deployments,
+            failed: figures.failedDeployments,
+            byCause: figures.failedByCause,
+            rework: figures.reworkDeployments,
+            recoveries: { samples: figures.recoveryTime.samples, median: figures.recoveryTime.median },
+          },
+        },
+      ];
+    }),
+  );
+}
+
+/** What the oracle says is shown of it. */
+export function expectedOfPast(world: OracleWorld, name: string, at: number): ByPair<PastFigures> {
+  const shown = expectedAt(world, at, [name]);
+  const { pairs } = figuresAt(world, at);
+  return Object.fromEntries(
+    pairs.map(({ repo, tier, windows }) => {
+      const key = `${repo} ${tier}`;
+      const { windows: all, ...gauges } = shown[key] as ShownFigures;
+      const { recoveries = [], ...figures } = all?.[name] ?? {};
+      const expected = all && {
+        ...(figures as ShownWindow),
+        rework: windows[name]?.rework ?? null,
+        recoveries: { samples: recoveries.length, median: quantileOf(recoveries, 0.5) },
+      };
+      return [key, { ...gauges, window: expected }];
+    }),
+  );
+}
+
+/** What the oracle says is shown, of some of the windows. */
+export function expectedAt(world: OracleWorld, at: number, names: readonly string[]): ByPair<ShownFigures> {
+  const { pairs } = figuresAt(world, at);
+  return Object.fromEntries(
+    pairs.map((pair) => [
+      `${pair.repo} ${pair.tier}`,
+      {
+        lastSuccess: pair.lastSuccess ?? 0,
+        lastFailure: pair.lastFailure ?? 0,
+        failingSince: pair.failingSince ?? 0,
+        windows: expectedWindows(pair, names),
+      },
+    ]),
+  );
+}
+
+function expectedWindows({ windows }: PairFigures, names: readonly string[]): ShownFigures['windows'] {
+  if (windows[longest]?.deployments === 0) return null;
+  return Object.fromEntries(
+    names.map((name) => {
+      const { deployments = 0, failed = 0, failedByCause, rework, recoveries = [] } = windows[name] ?? {};
+      const byCause = Object.entries(failedByCause ?? {}).filter(([, count]) => count > 0);
+      return [
+        name,
+        {
+          deployments,
+          failed,
+          byCause: Object.fromEntries(byCause),
+          rework: rework ?? 0,
+          recoveries: recoveries.toSorted((a, b) => a - b),
+        },
+      ];
+    }),
+  );
+}
+
+/** What is explained of one deployment. */
+export interface ExplainedDeployment {
+  readonly number: number;
+  readonly outcome: string;
+  readonly start: number | null;
+  readonly finish: number;
+  readonly duration: number | null;
+  readonly causes: readonly string[];
+  readonly shownBy: readonly number[];
+  readonly rework: boolean;
+  readonly incidents: readonly string[];
+  readonly end: number | null;
+  readonly endedBy: string | null;
+  readonly repairedBy: number | null;
+}
+
+const ascending = (a: number, b: number) => a - b;
+
+/** All deployments of the pairs as they are explained at a moment. */
+export async function explainedAt(
+  world: World,
+  pairs: readonly Pick<PairFigures, 'repo' | 'tier'>[],
+  at: number,
+): Promise<ByPair<readonly ExplainedDeployment[]>> {
+  const explain = createExplain({ ingest: world.ingest, woodpeckerUrl: null });
+  const all: [string, readonly ExplainedDeployment[]][] = [];
+  for (const { repo, tier } of pairs) {
+    const window = { name: 'all', seconds: 365 * 86_400 };
+    const found = await explain({ repo, tier, window, at, before: null, limit: 1_000 });
+    const parts = (found?.pipelines ?? []).flatMap(({ verdict }) =>
+      verdict.kind === 'deployment' ? [verdict.part] : [],
+    );
+    all.push([`${repo} ${tier}`, parts.map(toExplained).reverse()]);
+  }
+  return Object.fromEntries(all);
+}
+
+function toExplained({ deployment }: DeploymentPart): ExplainedDeployment {
+  const { number, outcome, startedAt, at, durationSeconds, verdict } = deployment;
+  const { causes, shownBy, isRework, incidents, failure } = verdict;
+  return {
+    number,
+    outcome,
+    start: startedAt,
+    finish: at,
+    duration: durationSeconds,
+    causes,
+    shownBy: shownBy.toSorted(ascending),
+    rework: isRework,
+    incidents: incidents.map(({ id }) => id.split('-').slice(0, 2).join('-')).sort(),
+    end: failure?.end ?? null,
+    endedBy: failure?.endedBy ?? null,
+    repairedBy: failure?.repairedBy ?? null,
+  };
+}
+
+export function expectedExplained(
+  world: OracleWorld,
+  pairs: readonly Pick<PairFigures, 'repo' | 'tier'>[],
+  at: number,
+): ByPair<readonly ExplainedDeployment[]> {
+  const known = figuresAt(world, at).pairs;
+  return Object.fromEntries(
+    pairs.map(({ repo, tier }) => [
+      `${repo} ${tier}`,
+      toExpected(known.find((one) => one.repo === repo && one.tier === tier)),
+    ]),
+  );
+}
+
+function toExpected(pair: PairFigures | undefined): readonly ExplainedDeployment[] {
+  return (pair?.deployments ?? []).map((one) => {
+    const { number, outcome, start, finish, duration, causes, rework, incidents, ...others } = one;
+    const { end, endedBy, repairedBy } = others;
+    const by = (cause: Cause, isBy: (other: PairFigures['deployments'][number]) => boolean) =>
+      causes.includes(cause) ? (pair?.deployments ?? []).filter(isBy).map((other) => other.number) : [];
+    const shownBy = [
+      ...by('rollback', ({ rollsBack }) => rollsBack === number),
+      ...by(
+        'fix',
+        ({ revertsLinked, repairsByRule }) => revertsLinked.includes(number) || repairsByRule === number,
+      ),
+    ].sort(ascending);
+    return {
+      number,
+      outcome,
+      start,
+      finish,
+      duration,
+      causes,
+      shownBy,
+      rework,
+      incidents,
+      end,
+      endedBy,
+      repairedBy,
+    };
+  });
+}
