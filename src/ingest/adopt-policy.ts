@@ -16,6 +16,7 @@ import { createNextPolicyWork, type NextPolicyWork } from './next-policy.ts';
 import { putFingerprint } from './policy-in-force.ts';
 import { readIncidents, readUnread } from './read-state.ts';
 import type { TouchedPipelines } from './touched-pipelines.ts';
+import { createUnitOfWork } from './unit-of-work.ts';
 
 /** Of deployments per tier, before and after. */
 export interface TierChange {
@@ -29,7 +30,7 @@ export interface AdoptionPort {
   readonly state: State;
   readonly touched: TouchedPipelines;
   transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** The same for the last transaction: once it is committed, the state takes over the change, and `mode` is in force. */
+  /** The same for the last transactions: once one is committed, the state takes over its change, and `mode` is in force. */
   conclude(mode: IntakeMode, work: (tx: Transaction) => Promise<Partial<StateChange>>): Promise<void>;
   /** Unix seconds. */
   now(): number;
@@ -70,6 +71,7 @@ export async function adoptPolicy(
   }
   signal?.throwIfAborted();
   const eventsBefore = state.tally.events();
+  const reportedBefore = state.reportedPairs();
   await port.conclude(mode, async (tx) => {
     for (const key of preparation.outdated()) await preparation.prepare(key, (step) => step(tx));
     const change = await exchangedFor(preparation, tx, state, mode);
@@ -77,6 +79,13 @@ export async function adoptPolicy(
     await putFingerprint(tx, mode.policy);
     await tx.exchange();
     return change;
+  });
+  // Which deployments failed may be another now that incidents belong to other pairs.
+  await port.conclude(mode, async (tx) => {
+    const uow = createUnitOfWork(tx, state, mode, port.now());
+    await uow.incidents.catchUp();
+    uow.judgeReported('settled', reportedBefore);
+    return uow.finish();
   });
   return compareTiers(eventsBefore, state.tally.events());
 }

@@ -82,13 +82,6 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
     },
     mode,
   );
-  const change = await store.transact(async (tx) => {
-    const uow = createUnitOfWork(tx, state, mode, now);
-    await uow.incidents.catchUp();
-    uow.judgeReported('settled');
-    return uow.finish();
-  });
-  state.apply(change);
   const hasChanged = policyFingerprint(inForce.policy) !== policyFingerprint(mode.policy);
   return { state, policyChange: hasChanged ? tiers : null };
 }

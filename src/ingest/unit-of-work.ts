@@ -14,6 +14,7 @@ import { isOver, mergeRecords, type PipelineRecord, saysTheSame } from '../core/
 import { retainedSeconds } from '../core/policy.ts';
 import { type Follow, targetsOf } from '../core/poll-schedule.ts';
 import type { Repo, RepoFacts } from '../core/repo.ts';
+import type { Pair } from '../core/series/pair.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { surroundingsOf } from '../core/series/surroundings.ts';
 import { changesFor, isDeployment, type StoredPipeline, tiersOf } from '../core/stored-pipeline.ts';
@@ -47,8 +48,11 @@ export interface UnitOfWork {
   dropOldReasons(): Promise<void>;
   /** Judges the timelines again whose judgement may be another by now. */
   judgeAgain(): void;
-  /** The same of all that incidents or marks speak of. `additions`: of what is found now. */
-  judgeReported(additions: 'credited' | 'settled'): void;
+  /**
+   * The same of all that incidents or marks speak of, and of `others`, of which they did before. `additions`: of what is
+   * found now.
+   */
+  judgeReported(additions: 'credited' | 'settled', others?: readonly Pick<Pair, 'repo' | 'tier'>[]): void;
   readonly forge: ForgeAnswers;
   repoById(woodpeckerId: number): Repo | null;
   repoByName(fullName: string): Repo | null;
@@ -177,9 +181,17 @@ export function createUnitOfWork(
         if (pair) series.judgeAgain(pair.repo, pair.tier);
       }
     },
-    judgeReported(additions) {
-      for (const { repo, tier } of state.reportedPairs()) {
+    judgeReported(additions, others = []) {
+      for (const { repo, tier } of [...state.reportedPairs(), ...others]) {
+        const incidents = state.incidentsOf(repo, tier).flatMap((entry) => entry.incidents);
+        const since = now - retainedSeconds(mode.policy, tier);
         series.foldAgain(repo, tier);
+        // What is still open may belong to a deployment that memory let go of before it was known to.
+        series.judgeAgain(
+          repo,
+          tier,
+          incidents.filter(({ end }) => end === null || end > since),
+        );
         if (additions === 'settled') series.settle(repo, tier);
       }
     },

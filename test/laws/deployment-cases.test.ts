@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { OperatorMark } from '../../src/core/failures/operator-mark.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import { aPolicy, aRecord, someFacts } from '../support/records.ts';
+import { nameGauges } from '../support/gauges.ts';
+import { project } from '../support/projected.ts';
+import { aPolicy, aRecord, aStep, aWorkflow, someFacts } from '../support/records.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 const hour = 3_600;
@@ -64,5 +66,92 @@ describe('a recovery that was observed', () => {
     expect(recoveriesOf(world)).toEqual({ count: 1, sum: 2 * hour });
     await mark(world, 1, { kind: 'failed', recoveredAt: noon + hour });
     expect(recoveriesOf(world)).toEqual({ count: 1, sum: 2 * hour });
+  });
+});
+
+const alert = (world: World, fingerprint: string, labels: Record<string, string>, start: number) =>
+  world.ingest.submit((uow) =>
+    uow.incidents.receiveAlert({
+      fingerprint,
+      labels,
+      report: { start, end: null, receivedAt: start, isDismissed: false, title: null, url: null },
+    }),
+  );
+
+const incidentRules = (tier: string) => ({
+  staleSeconds: 30 * 24 * hour,
+  rules: [{ labels: { service: ['shop'] }, repo: 'acme/shop', tier }],
+});
+
+/** Start of the open failure by tier. */
+const failingIn = ({ state }: World) =>
+  Object.fromEntries(
+    project(state).map(({ tier, gauges }) => [tier, nameGauges(gauges).failingSince] as const),
+  );
+
+describe('an alert under a policy that is adopted', () => {
+  const twoTiers = {
+    tiers: [
+      { tier: 'staging', steps: ['stage'] },
+      { tier: 'production', steps: ['ship'] },
+    ],
+  };
+  const both = {
+    workflows: [
+      aWorkflow({
+        steps: [aStep({ name: 'stage' }), aStep({ name: 'ship' })].map((one) => ({
+          ...one,
+          startedAt: noon - 40,
+          finishedAt: noon,
+        })),
+      }),
+    ],
+  };
+
+  it.each([
+    ['while the service runs', false],
+    ['at a start', true],
+  ])('belongs to the tier that the policy names, %s', async (_, atStart) => {
+    const under = (tier: string) => ({
+      policy: aPolicy({ ...twoTiers, incidents: incidentRules(tier) }),
+      canAsk: false,
+    });
+    const world = await createWorld({ mode: under('staging'), startsAt: noon + 10 * hour });
+    await deploy(world, 1, noon, both);
+    await alert(world, 'a1', { service: 'shop' }, noon + hour);
+    expect(failingIn(world)).toEqual({ staging: noon, production: 0 });
+    if (atStart) await world.restart(under('production'));
+    else await world.ingest.adopt(under('production'));
+    expect(failingIn(world)).toEqual({ staging: 0, production: noon });
+    await world.restart(under('production'));
+    expect(failingIn(world)).toEqual({ staging: 0, production: noon });
+  });
+});
+
+describe('an incident of a name that two repos share', () => {
+  const deployOf = (world: World, id: number, number: number, at: number) =>
+    world.ingest.submit(async (uow) => {
+      const repo = await uow.repoOf(someFacts({ woodpeckerId: id, forgeRemoteId: `forge-${id}` }));
+      const times = { createdAt: at - 60, startedAt: at - 50, finishedAt: at, updatedAt: at };
+      await uow.observe(repo.key, aRecord({ number, id: id * 100 + number, message: '', ...times }), 'live');
+    });
+  const failedOf = ({ state }: World) =>
+    [...state.timelines.values()].flatMap(({ recent }) =>
+      recent.filter(({ verdict }) => verdict.causes.length > 0).map(({ number }) => number),
+    );
+  const policy = { ...production, incidents: incidentRules('production') };
+
+  it('belongs to the one that deployed last, also after a restart and once the other deploys', async () => {
+    const world = await worldUnder(policy);
+    await deployOf(world, 21, 1, noon);
+    await deployOf(world, 22, 2, noon + hour);
+    await alert(world, 'a1', { service: 'shop' }, noon + 2 * hour);
+    expect(failedOf(world)).toEqual([2]);
+    await world.restart();
+    expect(failedOf(world)).toEqual([2]);
+    await deployOf(world, 21, 3, noon + 3 * hour);
+    expect(failedOf(world)).toEqual([1]);
+    await world.restart();
+    expect(failedOf(world)).toEqual([1]);
   });
 });

@@ -17,6 +17,7 @@ import {
   type Telling,
   tell,
   tellTogether,
+  underPolicy,
   withCommitMessages,
 } from '../support/deployments-play.ts';
 import {
@@ -132,6 +133,55 @@ describe('deployments, as the contract has them', () => {
         await world.close();
       }),
       { numRuns: runs(1000) },
+    );
+  }, 300_000);
+});
+
+const anySwitch = fc
+  .record({
+    history: histories({ pipelines: 8 }).map(withCommitMessages),
+    next: histories({ pipelines: 1 }).map(({ policy }) => policy),
+    alertTier: fc.constantFrom('production', 'staging'),
+    way: fc.constantFrom('start' as const, 'background' as const),
+    share: fc.integer({ min: 0, max: 100 }),
+  })
+  .chain((drawn) =>
+    anyTellings(drawn.history, { corrections: false }).map((tellings) => ({ ...drawn, tellings })),
+  );
+
+describe('deployments under a policy that is adopted', () => {
+  it('are what the oracle says of that policy, and no counter falls', async () => {
+    await fc.assert(
+      fc.asyncProperty(anySwitch, async ({ history, next, alertTier, way, share, tellings }) => {
+        const world = await createWorld({
+          mode: { policy: policyOf(history.policy), canAsk: false },
+          startsAt: lastEndOf(history),
+        });
+        const half = Math.floor((tellings.length * share) / 100);
+        await tell(world, tellings.slice(0, half));
+        const before = numbersOf(ledgersOf(world));
+        const mode = { policy: policyOf(next, alertTier), canAsk: false };
+        if (way === 'start') await world.restart(mode);
+        else await world.ingest.adopt(mode);
+        const after = numbersOf(ledgersOf(world));
+        const shown = new Set(Object.keys(ledgersOf(world)));
+        const kept = [...before].filter(([name]) => [...shown].some((pair) => name.startsWith(`${pair} `)));
+        expect(fallen(new Map(kept), after)).toEqual([]);
+        const seen = underPolicy(history, next, alertTier);
+        await tell(
+          world,
+          tellings.slice(half).map((one) => ({ ...one, next: 'commit' })),
+        );
+        await judgeAgain(world);
+        const now = nowOf(world);
+        expect(shownNow(world)).toEqual(expectedAt(seen, now, windowNames));
+        const { pairs } = figuresAt(seen, now);
+        expect(await explainedAt(world, pairs, now)).toEqual(expectedExplained(seen, pairs, now));
+        await world.restart(mode);
+        expect(shownNow(world)).toEqual(expectedAt(seen, now, windowNames));
+        await world.close();
+      }),
+      { numRuns: runs(300) },
     );
   }, 300_000);
 });

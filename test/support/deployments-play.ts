@@ -16,15 +16,11 @@ import type { Incident, Policy as OraclePolicy, Pipeline } from './deployments-o
 import { aPolicy, someFacts } from './records.ts';
 import type { World } from './world.ts';
 
-export function policyOf({
-  tiers,
-  default_tier,
-  killed_is_failure,
-  failures,
-  rework,
-  incidents,
-  windows,
-}: OraclePolicy): Policy {
+/** `alertTier`: to which the policy maps those alerts that name neither repo nor tier. */
+export function policyOf(
+  { tiers, default_tier, killed_is_failure, failures, rework, incidents, windows }: OraclePolicy,
+  alertTier = 'production',
+): Policy {
   return aPolicy({
     tiers: tiers.map(({ deploy_to, ...rule }) => (deploy_to ? { ...rule, deployTo: deploy_to } : rule)),
     defaultTier: default_tier,
@@ -42,7 +38,7 @@ export function policyOf({
     rework: { branches: rework.branches, message: rework.messages },
     incidents: {
       staleSeconds: incidents.stale,
-      rules: [{ labels: { env: ['*'] }, repo: '{{service}}', tier: 'production' }],
+      rules: [{ labels: { env: ['*'] }, repo: '{{service}}', tier: alertTier }],
     },
     windows: Object.entries(windows).map(([name, seconds]) => ({ name, seconds })),
   });
@@ -57,6 +53,14 @@ export function withCommitMessages(history: History): History {
     eventsWithMessage.has(one.event) ? one : { ...one, message: '' },
   );
   return { ...history, pipelines };
+}
+
+/** The history as another policy sees it. */
+export function underPolicy(history: History, policy: OraclePolicy, alertTier: string): History {
+  const incidents = history.incidents.map((one) =>
+    one.lastReceipt !== null && one.tier === 'production' ? { ...one, tier: alertTier } : one,
+  );
+  return { ...history, policy, incidents };
 }
 
 /** One thing that comes in. */
@@ -144,9 +148,8 @@ export function anyTellings(
         order: places[index] ?? 0,
         told: { kind: 'mark', request: markRequests[index] as MarkRequest } as const,
       }));
-      return [...inAnyOrder, ...inOrder]
-        .sort((a, b) => a.order - b.order)
-        .map(({ order: _, ...telling }): Telling => telling);
+      const all = [...inAnyOrder, ...inOrder].sort((a, b) => a.order - b.order);
+      return marksAfterPipelines(all.map(({ order: _, ...telling }): Telling => telling));
     });
 }
 
@@ -205,7 +208,7 @@ async function tellOne(uow: UnitOfWork, told: Told): Promise<void> {
 const keyOf = ({ repo, number }: { repo: string; number: number }) => `${repo}/${number}`;
 
 /** Puts marks of pipelines that are not known yet right after the first telling of the pipeline. */
-function marksAfterPipelines(tellings: readonly Telling[]): readonly Telling[] {
+function marksAfterPipelines(tellings: readonly Telling[]): Telling[] {
   const known = new Set<string>();
   const early: Telling[] = [];
   const inOrder = tellings.flatMap((telling): Telling[] => {
@@ -224,14 +227,14 @@ function marksAfterPipelines(tellings: readonly Telling[]): readonly Telling[] {
   return inOrder;
 }
 
-/** Plays tellings in; a mark of a pipeline that is not known yet comes right after the pipeline. */
+/** Plays tellings in. */
 export async function tell(
   world: World,
   tellings: readonly Telling[],
   onCommit: () => void = () => undefined,
 ): Promise<void> {
   let together: Promise<unknown>[] = [];
-  for (const { told, next, pauseSeconds } of marksAfterPipelines(tellings)) {
+  for (const { told, next, pauseSeconds } of tellings) {
     together.push(world.ingest.submit((uow) => tellOne(uow, told)));
     if (next === 'join') continue;
     await Promise.all(together);
