@@ -13,6 +13,8 @@ export interface Deployment {
   readonly number: number;
   /** Its finish. */
   readonly at: number;
+  /** How long after its finish its pipeline ended, in seconds: nobody knew of it before. */
+  readonly knownAfterSeconds: number;
   readonly outcome: Outcome;
   readonly startedAt: number | null;
   /** How long it ran; `null` if that cannot be told. */
@@ -42,6 +44,11 @@ export interface Deployment {
   /** Which deployments before it it shows as failed; `null`: none. */
   readonly repair: Repair | null;
   readonly verdict: Verdict;
+}
+
+/** When its pipeline had ended, so that it could be known; Unix seconds. */
+export function knownAt({ at, knownAfterSeconds }: Pick<Deployment, 'at' | 'knownAfterSeconds'>): number {
+  return at + knownAfterSeconds;
 }
 
 /** Where a deployment stands among those of its series. */

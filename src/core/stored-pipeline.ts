@@ -3,7 +3,7 @@
 import type { Classification } from './classification.ts';
 import type { Change } from './commit-range.ts';
 import type { Deployment } from './deployment.ts';
-import type { PipelineRecord } from './pipeline.ts';
+import { endedAt, type PipelineRecord } from './pipeline.ts';
 import { fine, type Mark } from './verdict.ts';
 
 export interface StoredPipeline {
@@ -37,6 +37,7 @@ export function toDeployment(
     repo,
     number: record.number,
     at: found.at,
+    knownAfterSeconds: knownAfter(record, found.at),
     outcome: found.outcome,
     startedAt: found.startedAt,
     durationSeconds: found.durationSeconds,
@@ -55,6 +56,11 @@ export function toDeployment(
     repair: null,
     verdict: fine,
   };
+}
+
+/** How long after a part's finish its pipeline ended, in seconds. */
+export function knownAfter(record: PipelineRecord, at: number): number {
+  return Math.max(0, (endedAt(record) ?? at) - at);
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   spansOf,
   type WindowMember,
 } from '../core/series/history-replay.ts';
+import { inKnownOrder } from '../core/series/known-order.ts';
 import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
 import { shownTotals } from '../core/series/pair.ts';
 import { shownSeries } from '../core/series/samples.ts';
@@ -119,12 +120,13 @@ export async function planHistory(
     createReplay: () => Replay<Sample>,
     weigh: (sample: Sample) => number,
   ): Spans<Sample> => {
+    const [{ tier, retainedSeconds }] = group;
     const repoKeys = group.flatMap((series) => series.repoKeys);
     const begin = beginOf(group);
-    return shared.share(
-      () => spansOf(createReplay(), read(repoKeys, group[0].tier, start), { from: begin, to }),
-      weigh,
-    );
+    return shared.share(() => {
+      const deployments = inKnownOrder(read(repoKeys, tier, start), retainedSeconds - 1);
+      return spansOf(createReplay(), deployments, { from: begin, to });
+    }, weigh);
   };
   const plainSeries = all.map((series) => ({
     begin: beginOf([series]),

@@ -6,7 +6,7 @@
  * list and by the samples of the window.
  */
 
-import { compareDeployments, type Deployment, type Place } from '../core/deployment.ts';
+import { compareDeployments, type Deployment, knownAt, type Place } from '../core/deployment.ts';
 import {
   combineExplained,
   createExplaining,
@@ -116,7 +116,7 @@ async function timelineAt(
   const timeline = state.timelines.get(pairKey(repo, tier));
   if (!timeline) return null;
   const surroundings = state.surroundingsOf(repo, tier, at);
-  const isUpToEnd = (deployment: Deployment) => deployment.at <= at;
+  const isUpToEnd = (deployment: Deployment) => knownAt(deployment) <= at;
   const yieldToEventLoop = createEventLoopYield();
   const begin = at - window.seconds - longestLimit(timeline.rules.failures);
   if (begin >= timeline.baseEnd) {
@@ -130,7 +130,7 @@ async function timelineAt(
   for await (const slice of readSeries(pipelines, state.markOf, { only, withFirstSeen })) {
     const inserted = slice.filter(isUpToEnd);
     read = compact(await reduceSlice(read, inserted, surroundings, yieldToEventLoop), begin);
-    if (inserted.length < slice.length) break;
+    if ((slice.at(-1)?.at ?? 0) > at) break;
   }
   return read;
 }

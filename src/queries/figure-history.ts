@@ -6,9 +6,11 @@
  * overlapping windows hold too many samples together, their ends are gone through in parts.
  */
 
+import { knownAt } from '../core/deployment.ts';
 import type { FigureHistory, FigureHistoryRequest, FigurePoint } from '../core/figure-history.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
 import { createWindowReplay } from '../core/series/history-replay.ts';
+import { inKnownOrder } from '../core/series/known-order.ts';
 import { findSeries, type Ingredients, shownSeries } from '../core/series/samples.ts';
 import { knownSeconds } from '../core/windows/coverage.ts';
 import { createTierWindows, type TierWindows } from '../core/windows/tier-windows.ts';
@@ -125,9 +127,9 @@ async function addSeries(
       book.tier.exchange(null, share);
     }
   };
-  for await (const slice of deployments) {
+  for await (const slice of inKnownOrder(deployments, member.retainedSeconds - 1)) {
     for (const deployment of slice) {
-      takeUntil(deployment.at);
+      takeUntil(knownAt(deployment));
       if (next === books.length) return samples;
       replay.add(deployment);
     }

@@ -5,7 +5,7 @@
  */
 
 import { compareText } from '../core/compare-text.ts';
-import { compareDeployments, type Deployment } from '../core/deployment.ts';
+import { compareDeployments, type Deployment, knownAt } from '../core/deployment.ts';
 import { type BarCounts, createBarCounts } from '../core/deployment-bars.ts';
 import { counts } from '../core/known-ground.ts';
 import { type LooksFor, longestWindowSeconds, type Policy, type Window } from '../core/policy.ts';
@@ -210,12 +210,12 @@ async function replayTo(
   const yieldToEventLoop = createEventLoopYield();
   let isAny = false;
   for await (const slice of deployments) {
-    const known = slice.filter((deployment) => deployment.at <= at);
+    const known = slice.filter((deployment) => knownAt(deployment) <= at);
     for (const deployment of known) standings.add(deployment);
     const last = known.at(-1);
     if (last) standings.moveTo(last.at);
     isAny ||= known.length > 0;
-    if (known.length < slice.length) break;
+    if ((slice.at(-1)?.at ?? 0) > at) break;
     await yieldToEventLoop();
   }
   if (!isAny) return null;

@@ -6,7 +6,7 @@ import { compareText } from '../core/compare-text.ts';
 import type { Deployment, Outcome } from '../core/deployment.ts';
 import { lastToldAt as toldAt } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
-import type { StoredPipeline } from '../core/stored-pipeline.ts';
+import { knownAfter, type StoredPipeline } from '../core/stored-pipeline.ts';
 import { fine } from '../core/verdict.ts';
 import { fromRecord, recordColumns, toRecord } from './record-rows.ts';
 import { numberOrNull, type SqlRow, type SqlValue, textOrNull } from './sql-values.ts';
@@ -60,6 +60,7 @@ export const deploymentRowColumns = [
   'ref',
   'is_restart',
   'reverts',
+  'known_after',
   'is_held',
 ] as const;
 
@@ -92,6 +93,7 @@ export function fromDeployments({
         record.ref,
         Number((record.parent ?? 0) > 0),
         deployment && deployment.reverts.length > 0 ? deployment.reverts.join(' ') : null,
+        deployment ? knownAfter(record, deployment.at) : 0,
         Number(isPending),
       ],
     ];
@@ -174,16 +176,18 @@ export const deploymentColumns = [
   'ref',
   'is_restart',
   'reverts',
+  'known_after',
 ].join(', ');
 
 export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
   const [repo, tier, at, number, outcome, startedAt, duration, isRework, credited, ...others] = row;
-  const [commit, committedAt, event, branch, ref, isRestart, reverts, ...beside] = others;
+  const [commit, committedAt, event, branch, ref, isRestart, reverts, knownAfterSeconds, ...beside] = others;
   const [firstSeenAt, base, head, commits] = beside;
   const deployment: Deployment = {
     repo: repo as number,
     number: number as number,
     at: at as number,
+    knownAfterSeconds: knownAfterSeconds as number,
     outcome: outcome as Outcome,
     startedAt: startedAt as number | null,
     durationSeconds: duration as number | null,

@@ -4,6 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { OperatorMark } from '../../src/core/failures/operator-mark.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
+import { createExplain } from '../../src/queries/explain.ts';
+import { createFigureHistory } from '../../src/queries/figure-history.ts';
+import { pastMoment } from '../../src/queries/moments.ts';
 import { nameGauges } from '../support/gauges.ts';
 import { project } from '../support/projected.ts';
 import { aPolicy, aRecord, aStep, aWorkflow, someFacts } from '../support/records.ts';
@@ -153,5 +156,37 @@ describe('an incident of a name that two repos share', () => {
     expect(failedOf(world)).toEqual([1]);
     await world.restart();
     expect(failedOf(world)).toEqual([1]);
+  });
+});
+
+describe('a deployment whose part ended an hour before its pipeline', () => {
+  const rules = { tiers: [{ tier: 'production', steps: ['ship'] }] };
+  const steps = [
+    aStep({ name: 'ship', startedAt: noon - 40, finishedAt: noon }),
+    aStep({ name: 'notify', startedAt: noon, finishedAt: noon + hour }),
+  ];
+  const told = {
+    workflows: [aWorkflow({ steps })],
+    finishedAt: noon + hour,
+    updatedAt: noon + hour,
+  };
+  const window = { name: '7d', seconds: 7 * 24 * hour };
+  const request = { repo: 'acme/shop', tier: 'production', window, before: null, limit: 10 };
+
+  it('is in no figure and no explanation of a moment between the two', async () => {
+    const world = await worldUnder(rules);
+    await deploy(world, 1, noon, told);
+    const explain = createExplain({ ingest: world.ingest, woodpeckerUrl: null });
+    const explainedAt = async (at: number) => (await explain({ ...request, at }))?.figures.deployments;
+    expect(await explainedAt(noon + hour - 1)).toBe(0);
+    expect(await explainedAt(noon + hour)).toBe(1);
+    const shownAt = async (at: number) =>
+      (await pastMoment(world.ingest, window, at)).projected.series.length;
+    expect(await shownAt(noon + hour - 1)).toBe(0);
+    expect(await shownAt(noon + hour)).toBe(1);
+    const history = createFigureHistory(world.ingest);
+    const ends = [noon + hour - 1, noon + hour, noon + window.seconds];
+    const points = await history({ repo: 'acme/shop', tier: 'production', window, ends });
+    expect(points?.map(({ figures }) => figures?.deployments ?? null)).toEqual([null, 1, 0]);
   });
 });

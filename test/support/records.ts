@@ -91,6 +91,7 @@ export function aDeployment(overrides: Partial<Deployment> = {}): Deployment {
     repo: 1,
     number: 1,
     at: 1100,
+    knownAfterSeconds: 0,
     outcome: 'success',
     startedAt: null,
     durationSeconds: null,

@@ -6,7 +6,7 @@
  * what one window holds, however long the history is.
  */
 
-import type { Deployment } from '../deployment.ts';
+import { type Deployment, knownAt } from '../deployment.ts';
 import type { Window } from '../policy.ts';
 import { coverageOf } from '../windows/coverage.ts';
 import { createTierWindows, type TierShare } from '../windows/tier-windows.ts';
@@ -31,7 +31,7 @@ export interface Span<Sample> {
   readonly sample: Sample | null;
 }
 
-/** The spans between `from` and `to`, without a gap; reads no further than it has to. */
+/** The spans between `from` and `to`, without a gap; reads no further than it has to. `deployments`: as they became known. */
 export async function* spansOf<Sample>(
   replay: Replay<Sample>,
   deployments: AsyncIterable<readonly Deployment[]>,
@@ -48,11 +48,12 @@ export async function* spansOf<Sample>(
   }
   for await (const slice of deployments) {
     for (const deployment of slice) {
-      if (deployment.at >= to) {
+      const known = knownAt(deployment);
+      if (known >= to) {
         yield* pass(to);
         return;
       }
-      if (deployment.at > now) yield* pass(deployment.at);
+      if (known > now) yield* pass(known);
       replay.add(deployment);
     }
   }
