@@ -53,7 +53,9 @@ function creditsFor(
   const members = deployments.slice(first, last + 1);
   if (members.some(({ verdict }) => verdict.isProvisional)) return credits;
   const failed = members.flatMap(({ verdict }, place) => (verdict.failure ? [first + place] : []));
-  const carriers = [...new Set([...failed, last])].filter((index) => deployments[index]?.credited !== neverCount);
+  const carriers = [...new Set([...failed, last])].filter(
+    (index) => deployments[index]?.credited !== neverCount,
+  );
   const credit = (index: number, { deployment, additions }: Credit): void => {
     credits.set(index, { deployment, additions: [...(credits.get(index)?.additions ?? []), ...additions] });
   };
