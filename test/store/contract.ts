@@ -868,8 +868,8 @@ export function describeStore(
             pipelineOf(repo, 7, {
               told: { startedAt: 1_785_500_000, finishedAt: 1_785_500_060, committedAt: 900 },
               classification: aClassification({
-                ...{ outcome: 'failure', isRework: true },
-                ...{ startedAt: 1_785_500_000, durationSeconds: 60 },
+                ...{ outcome: 'failure', isRework: true, at: 1_785_500_030 },
+                ...{ startedAt: 1_785_500_000, durationSeconds: 30 },
                 reverts: ['6dcb09b', 'a1b2c3d4'],
               }),
               credited: 3,
@@ -881,10 +881,11 @@ export function describeStore(
               deployment: {
                 repo,
                 number: 7,
-                at: 1100,
+                at: 1_785_500_030,
+                knownAfterSeconds: 30,
                 outcome: 'failure',
                 startedAt: 1_785_500_000,
-                durationSeconds: 60,
+                durationSeconds: 30,
                 isRework: true,
                 commit: aRecord().commit,
                 event: 'push',
