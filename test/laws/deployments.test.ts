@@ -24,13 +24,15 @@ import {
   expectedAt,
   expectedExplained,
   expectedOfPast,
+  expectedShared,
   explainedAt,
   shownAt,
   shownNow,
 } from '../support/deployments-shown.ts';
 import { project } from '../support/projected.ts';
 import { runs } from '../support/runs.ts';
-import { createWorld, type StoreHost, snapshotOf, type World } from '../support/world.ts';
+import { createTemporaryFolder } from '../support/temporary-folder.ts';
+import { createSqliteHost, createWorld, type StoreHost, snapshotOf, type World } from '../support/world.ts';
 
 const anyBook = histories({ pipelines: 10 })
   .map(withCommitMessages)
@@ -58,6 +60,14 @@ interface Case {
 
 const anyCase = histories({ pipelines: 10 })
   .map(withCommitMessages)
+  .chain((history) => fc.record({ history: fc.constant(history), tellings: anyTellings(history) }));
+
+/** No rule names a repo, since both have one name. */
+const anyShared = histories({ pipelines: 10 })
+  .map((history) => {
+    const tiers = history.policy.tiers.map(({ repos: _, ...rule }) => rule);
+    return withCommitMessages({ ...history, policy: { ...history.policy, tiers } });
+  })
   .chain((history) => fc.record({ history: fc.constant(history), tellings: anyTellings(history) }));
 
 const windowNames = ['1d', '7d', '30d'];
@@ -104,6 +114,43 @@ describe('deployments, as the contract has them', () => {
         await world.close();
       }),
       { numRuns: runs(1000) },
+    );
+  }, 300_000);
+
+  it('are what the oracle says of repos that share a name: the one that deployed last has the incidents', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyShared, async ({ history, tellings }) => {
+        const mode = { policy: policyOf(history.policy), canAsk: false };
+        const world = await createWorld({ mode, startsAt: lastEndOf(history) });
+        await tell(world, tellings, undefined, (repo) => (repo === 'acme/api' ? 'acme/shop' : repo));
+        for (const pause of [0, 86_400]) {
+          world.clock.advance(pause);
+          await judgeAgain(world);
+          const expected = expectedShared(history, ['acme/shop', 'acme/api'], nowOf(world), windowNames);
+          expect(shownNow(world)).toEqual(expected);
+          await world.restart();
+          expect(shownNow(world)).toEqual(expected);
+        }
+        await world.close();
+      }),
+      { numRuns: runs(300) },
+    );
+  }, 300_000);
+
+  it('are what the oracle says, from a SQLite file', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyCase, async (played) => {
+        const folder = createTemporaryFolder();
+        const host = createSqliteHost(folder.pathOf('dora.db'));
+        try {
+          const world = await playedIn(played, { host });
+          await expectAsTheOracleSays(world, played.history);
+          await world.close();
+        } finally {
+          folder.remove();
+        }
+      }),
+      { numRuns: runs(50) },
     );
   }, 300_000);
 

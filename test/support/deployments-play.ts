@@ -158,11 +158,16 @@ const ids = new Map([
   ['acme/api', 12],
 ]);
 
-function factsOf(repo: string) {
+const idOf = (repo: string): number => ids.get(repo) ?? 19;
+
+/** By which name a repo of a history is known. */
+type NameOf = (repo: string) => string;
+
+function factsOf(repo: string, nameOf: NameOf) {
   return someFacts({
-    woodpeckerId: ids.get(repo) ?? 19,
+    woodpeckerId: idOf(repo),
     forgeRemoteId: null,
-    fullName: repo,
+    fullName: nameOf(repo),
     defaultBranch: 'main',
   });
 }
@@ -171,8 +176,9 @@ export function recordOf(pipeline: Pipeline): PipelineRecord {
   return toWholeRecord(WirePipeline.parse(pipeline), 1_900_000_000);
 }
 
-async function tellIncident(uow: UnitOfWork, incident: Incident): Promise<void> {
-  const { id, repo, tier, start, end, lastReceipt } = incident;
+async function tellIncident(uow: UnitOfWork, incident: Incident, nameOf: NameOf): Promise<void> {
+  const { id, tier, start, end, lastReceipt } = incident;
+  const repo = nameOf(incident.repo);
   if (lastReceipt === null) {
     const fields = { repo, tier, started: start, ...(end === null ? {} : { resolved: end }) };
     await uow.incidents.receiveReport(id, saidAt(fields, end ?? start));
@@ -186,7 +192,7 @@ async function tellIncident(uow: UnitOfWork, incident: Incident): Promise<void> 
 }
 
 async function tellMark(uow: UnitOfWork, { repo: name, number, tier, mark, recovered }: MarkRequest) {
-  const repo = uow.repoByName(name);
+  const repo = uow.repoById(idOf(name));
   if (!repo) throw new Error(`No repo is named ${name}`);
   const place = { repo: repo.key, number, tier };
   if (mark === null) return uow.dropMark(place);
@@ -194,14 +200,16 @@ async function tellMark(uow: UnitOfWork, { repo: name, number, tier, mark, recov
   await uow.putMark({ ...place, mark: said, reason: null, markedAt: 1_790_000_000 });
 }
 
-async function tellPipeline(uow: UnitOfWork, pipeline: Pipeline): Promise<void> {
-  const repo = await uow.repoOf(factsOf(pipeline.repo));
+async function tellPipeline(uow: UnitOfWork, pipeline: Pipeline, nameOf: NameOf): Promise<void> {
+  const repo = await uow.repoOf(factsOf(pipeline.repo, nameOf));
   await uow.observe(repo.key, recordOf(pipeline), 'live');
 }
 
-async function tellOne(uow: UnitOfWork, told: Told): Promise<void> {
-  if (told.kind === 'pipeline') await tellPipeline(uow, told.pipeline);
-  else if (told.kind === 'incident') await tellIncident(uow, told.incident);
+const ownName: NameOf = (repo) => repo;
+
+async function tellOne(uow: UnitOfWork, told: Told, nameOf = ownName): Promise<void> {
+  if (told.kind === 'pipeline') await tellPipeline(uow, told.pipeline, nameOf);
+  else if (told.kind === 'incident') await tellIncident(uow, told.incident, nameOf);
   else await tellMark(uow, told.request);
 }
 
@@ -232,10 +240,11 @@ export async function tell(
   world: World,
   tellings: readonly Telling[],
   onCommit: () => void = () => undefined,
+  nameOf = ownName,
 ): Promise<void> {
   let together: Promise<unknown>[] = [];
   for (const { told, next, pauseSeconds } of tellings) {
-    together.push(world.ingest.submit((uow) => tellOne(uow, told)));
+    together.push(world.ingest.submit((uow) => tellOne(uow, told, nameOf)));
     if (next === 'join') continue;
     await Promise.all(together);
     together = [];

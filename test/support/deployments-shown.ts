@@ -271,3 +271,60 @@ function toExpected(pair: PairFigures | undefined): readonly ExplainedDeployment
     };
   });
 }
+
+/** The repo that deployed to a tier last, by time and then by its place among `repos`; `null`: none did. */
+function ownerOf(pairs: readonly PairFigures[], repos: readonly string[], tier: string): string | null {
+  const lastOf = (repo: string) =>
+    pairs.find((one) => one.repo === repo && one.tier === tier)?.deployments.at(-1)?.finish ?? 0;
+  const [owner] = repos
+    .filter((repo) => lastOf(repo) > 0)
+    .sort((a, b) => lastOf(b) - lastOf(a) || repos.indexOf(b) - repos.indexOf(a));
+  return owner ?? null;
+}
+
+/** What the oracle says is shown if the repos, in the order of their ids, share one name. */
+export function expectedShared(
+  world: OracleWorld,
+  repos: readonly string[],
+  at: number,
+  names: readonly string[],
+) {
+  const { pairs } = figuresAt(world, at);
+  const incidents = world.incidents.map((one) =>
+    repos.includes(one.repo) ? { ...one, repo: ownerOf(pairs, repos, one.tier) ?? one.repo } : one,
+  );
+  const judged = figuresAt({ ...world, incidents }, at).pairs;
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return Object.fromEntries(
+    [...Map.groupBy(judged, ({ tier }) => tier)].map(([tier, group]): [string, ShownFigures] => {
+      const open = group.flatMap(({ failingSince }) => failingSince ?? []);
+      const of = (name: string) => group.flatMap(({ windows }) => windows[name] ?? []);
+      const windows = names.map((name): [string, ShownWindow] => {
+        const all = of(name);
+        const byCause = ['pipeline', 'rollback', 'fix', 'incident', 'operator'].map(
+          (cause) => [cause, sum(all.map(({ failedByCause }) => failedByCause[cause as Cause]))] as const,
+        );
+        return [
+          name,
+          {
+            deployments: sum(all.map(({ deployments }) => deployments)),
+            failed: sum(all.map(({ failed }) => failed)),
+            byCause: Object.fromEntries(byCause.filter(([, count]) => count > 0)),
+            rework: sum(all.map(({ rework }) => rework ?? 0)),
+            recoveries: all.flatMap(({ recoveries }) => recoveries).sort(ascending),
+          },
+        ];
+      });
+      return [
+        `${repos[0]} ${tier}`,
+        {
+          lastSuccess: Math.max(...group.map(({ lastSuccess }) => lastSuccess ?? 0)),
+          lastFailure: Math.max(...group.map(({ lastFailure }) => lastFailure ?? 0)),
+          failingSince: open.length === 0 ? 0 : Math.min(...open),
+          windows:
+            sum(of(longest).map(({ deployments }) => deployments)) === 0 ? null : Object.fromEntries(windows),
+        },
+      ];
+    }),
+  );
+}
