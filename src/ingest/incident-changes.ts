@@ -23,6 +23,7 @@ import {
   changedIncidents,
   toBookEntry,
 } from '../core/series/incident-book.ts';
+import { lastDeployedOf } from '../core/series/last-deployed.ts';
 import type { State } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
 import type { RepoChanges } from './repo-changes.ts';
@@ -109,12 +110,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
   const ownerOf = ({ name, tier, boundTo: bound }: BookPlace): number | null => {
     if (bound !== null) return series.isKnown(bound, tier) ? bound : null;
     const owners = repos.named(name).filter(({ key }) => series.isKnown(key, tier));
-    return (
-      owners.reduce<Repo | null>(
-        (last, one) => (last && series.lastAt(last.key, tier) >= series.lastAt(one.key, tier) ? last : one),
-        null,
-      )?.key ?? null
-    );
+    return lastDeployedOf(owners, ({ key }) => series.lastAt(key, tier))?.key ?? null;
   };
   const judgeAgain = (
     { name, tier, boundTo: bound }: BookPlace,

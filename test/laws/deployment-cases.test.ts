@@ -157,6 +157,21 @@ describe('an incident of a name that two repos share', () => {
     await world.restart();
     expect(failedOf(world)).toEqual([1]);
   });
+
+  it.each([
+    ['one', [21, 22]],
+    ['the other', [22, 21]],
+  ])(
+    'belongs to the one with the higher id if both deployed in the same second, whether %s was told first',
+    async (_, ids) => {
+      const world = await worldUnder(policy);
+      for (const id of ids) await deployOf(world, id, id, noon);
+      await alert(world, 'a1', { service: 'shop' }, noon + hour);
+      expect(failedOf(world)).toEqual([22]);
+      await world.restart();
+      expect(failedOf(world)).toEqual([22]);
+    },
+  );
 });
 
 describe('a deployment whose part ended an hour before its pipeline', () => {

@@ -11,6 +11,7 @@ import { type Follow, targetsOf } from '../poll-schedule.ts';
 import { nameKey, type Repo } from '../repo.ts';
 import { type BookEntry, type BookPlace, createIncidentBook, type IncidentBook } from './incident-book.ts';
 import type { Surroundings } from './judged.ts';
+import { lastDeployedOf } from './last-deployed.ts';
 import { type Pair, pairKey } from './pair.ts';
 import type { Timeline } from './reducer.ts';
 import { surroundingsOf } from './surroundings.ts';
@@ -44,7 +45,7 @@ export interface State {
   tiersOf(repo: number): readonly string[];
   /** The repo that has the name, and with it the incidents of the tier; `null`: none has a known pair there. */
   ownerOf(fullName: string, tier: string): Repo | null;
-  /** The repo that deployed last to the tier, the first of several; `null`: none is given. */
+  /** The repo that deployed last to the tier; `null`: none is given. */
   lastDeployed(repos: readonly Repo[], tier: string): Repo | null;
   /** All entries whose incidents belong to the pair. */
   incidentsOf(repo: number, tier: string): readonly BookEntry[];
@@ -135,10 +136,8 @@ export function createState(): State {
       .flatMap((key) => repos.get(key) ?? [])
       .sort((a, b) => b.namedAt - a.namedAt || b.key - a.key);
   };
-  const lastDeployed = (named: readonly Repo[], tier: string): Repo | null => {
-    const lastAt = ({ key }: Repo) => lastIn(timelines.get(pairKey(key, tier)));
-    return named.reduce<Repo | null>((last, one) => (last && lastAt(last) >= lastAt(one) ? last : one), null);
-  };
+  const lastDeployed = (named: readonly Repo[], tier: string): Repo | null =>
+    lastDeployedOf(named, ({ key }) => lastIn(timelines.get(pairKey(key, tier))));
   const ownerOf = (fullName: string, tier: string): Repo | null =>
     lastDeployed(
       reposByName(fullName).filter(({ key }) => pairs.get(pairKey(key, tier))?.isKnown),
