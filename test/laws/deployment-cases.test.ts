@@ -205,3 +205,61 @@ describe('a deployment whose part ended an hour before its pipeline', () => {
     expect(points?.map(({ figures }) => figures?.deployments ?? null)).toEqual([null, 1, 0]);
   });
 });
+
+describe('an incident that starts while a pipeline runs', () => {
+  const policy = aPolicy({ ...production, incidents: incidentRules('production') });
+  const failuresOf = ({ state }: World) => {
+    const [pair] = state.pairs.values();
+    const { counters = {} } = pair?.totals ?? {};
+    return [
+      counters['dora_deployment_failures_total'],
+      counters['dora_deployment_failures_by_cause_total incident'],
+    ];
+  };
+  const judgeAt = async (world: World, moment: number) => {
+    world.clock.advance(moment - world.clock.now() / 1000);
+    await world.ingest.submit(async (uow) => uow.judgeAgain());
+  };
+  const running = { status: 'running', finishedAt: null, workflows: [] };
+  /** Pipeline 2 runs since an hour after noon, and the incident starts half an hour later. */
+  const start = async () => {
+    const world = await createWorld({ mode: { policy, canAsk: true }, startsAt: noon + hour });
+    await deploy(world, 1, noon);
+    await world.release(11, null);
+    const told = { createdAt: noon + hour, startedAt: noon + hour, updatedAt: noon + hour };
+    await deploy(world, 2, noon + hour, { ...running, ...told });
+    world.clock.advance(hour);
+    await alert(world, 'a1', { service: 'shop' }, noon + 1.5 * hour);
+    return world;
+  };
+
+  it('is counted of that pipeline alone, if it turns out to be a deployment', async () => {
+    const world = await start();
+    expect(failuresOf(world)).toEqual([0, 0]);
+    await world.restart();
+    await judgeAt(world, noon + 3 * hour);
+    expect(failuresOf(world)).toEqual([0, 0]);
+    const times = { createdAt: noon + hour, startedAt: noon + hour };
+    await deploy(world, 2, noon + 4 * hour, times);
+    await judgeAt(world, noon + 5 * hour);
+    expect(failuresOf(world)).toEqual([1, 1]);
+    expect(failingIn(world)).toEqual({ production: noon + 4 * hour });
+  });
+
+  it('is counted of the deployment before it, once it turns out to be none', async () => {
+    const world = await start();
+    const times = { createdAt: noon + hour, startedAt: noon + hour };
+    await deploy(world, 2, noon + 4 * hour, { ...times, status: 'canceled' });
+    await judgeAt(world, noon + 5 * hour);
+    expect(failuresOf(world)).toEqual([1, 1]);
+    expect(failingIn(world)).toEqual({ production: noon });
+  });
+
+  it('is counted of the deployment before it after a day, and of no other then', async () => {
+    const world = await start();
+    await judgeAt(world, noon + 25 * hour);
+    expect(failuresOf(world)).toEqual([0, 0]);
+    await judgeAt(world, noon + 26 * hour);
+    expect(failuresOf(world)).toEqual([1, 1]);
+  });
+});
