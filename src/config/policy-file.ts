@@ -160,7 +160,7 @@ const fix = keys({ linked: limit, rule: limit });
 const failures = keys({
   tiers: someOf(text()).exactOptional(),
   rollback: limit,
-  fix: fix.prefault({}),
+  fix: z.preprocess((given) => (given === null ? { linked: null, rule: null } : given), fix.prefault({})),
   incident: limit,
 });
 const labelGlobs = text((value) =>

@@ -24,10 +24,21 @@ export const OverviewQuery = (windows: readonly Window[], now: number) =>
     tier: z.string().min(1).optional(),
     repo: z.string().max(longestSearch).optional(),
     sort: z.enum(sorts).default(usualOrder),
-    at: moment(now)
-      .refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now')
-      .optional(),
+    at: z.preprocess(
+      (given) => (typeof given === 'string' ? endOfDay(given, now) : given),
+      moment(now)
+        .refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now')
+        .optional(),
+    ),
   });
+
+/** A day means its end: whoever picks one wants to see it. Today goes on: `undefined`. Other moments are as they were. */
+function endOfDay(text: string, now: number): string | undefined {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return text;
+  const [start, end] = ['00:00:00', '23:59:59'].map((time) => Date.parse(`${text}T${time}Z`) / 1000);
+  if (start === undefined || end === undefined || !(start <= now)) return text;
+  return end <= now ? `${text}T23:59:59Z` : undefined;
+}
 
 /** Neither the shortest nor the longest, if there is such a one. */
 function usualWindow(windows: readonly Window[]): Window | undefined {

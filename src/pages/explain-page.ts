@@ -57,8 +57,8 @@ function coverageNote({ figures: { coverage } }: Explanation): Html {
 
 function failingNote({ failingSince, at }: Explanation): Html {
   if (failingSince === 0) return html``;
-  return html` <span class="bad">Failing</span> since ${moment(failingSince)}, for ${age(at - failingSince)}: that is in no
-recovery time before a success ends it.`;
+  return html` <span class="bad">Failing</span> since ${moment(failingSince)}, for ${age(at - failingSince)}: it is in no
+recovery time until it ends.`;
 }
 
 function cards({ figures, window, withoutLeadTime }: Explanation): Html {
@@ -173,7 +173,7 @@ function episodeWords(episode: EpisodePart): Html | string {
     case 'opened':
       return html`<span class="bad">Opened</span> an episode of failures.`;
     case 'continued':
-      return html`<span class="bad">Still failing</span> since ${moment(episode.since)}.`;
+      return html`Part of the episode of failures since ${moment(episode.since)}.`;
     case 'closed':
       return html`<span class="good">Recovered</span> after ${duration(episode.recoverySeconds)}, failing since ${moment(episode.since)}.`;
     default:

@@ -14,7 +14,7 @@ import { repoTable } from './repo-table.ts';
 import { type Status, troublesOf } from './status.ts';
 import { tierSection } from './tier-section.ts';
 import { fieldsOf, type View, viewLink } from './view.ts';
-import { age, ago, moment } from './words.ts';
+import { age, moment } from './words.ts';
 
 export interface OverviewPageOptions {
   readonly view: View;
@@ -31,8 +31,8 @@ export async function renderOverviewPage(
     { title: titleOf(overview), current: '', isLive: view.at === null },
     html`${notices(status)}${
       overview.pairs === 0
-        ? html`<h1>Overview</h1>${firstSteps(status)}`
-        : html`${banner(overview, view)}
+        ? html`<h1>Overview</h1>${view.at === null ? firstSteps(status) : html`<p>Nothing was known yet on ${moment(view.at)} UTC. <a href="${viewLink(view, { at: null })}">Now</a></p>`}`
+        : html`${banner(overview, view, status.notReady === null)}
 ${controls(overview, view, windows)}
 ${overview.tiers.map((tier, index) => tierSection(tier, view, overview.at, index))}
 ${table}
@@ -56,7 +56,7 @@ function notices(status: Status): Html {
   return html`<p class="panel notice">${status.notReady === null ? '' : html`<strong>Not ready:</strong> ${status.notReady}. `}${troubles === 0 ? '' : `${counted(troubles, 'trouble')}. `}<a href="operations">See operations</a></p>`;
 }
 
-function banner(overview: Overview, view: View): Html {
+function banner(overview: Overview, view: View, isReady: boolean): Html {
   const { failing, failingIn, incidents, otherIncidents, at } = overview;
   const count = failingCount(overview);
   const when = view.at === null ? '' : html` <span class="dim">on ${moment(at)} UTC</span>`;
@@ -67,7 +67,10 @@ function banner(overview: Overview, view: View): Html {
       : html`<h2>${counted(open, 'open incident')}</h2>
 <ul class="failing-list">${incidents.map((incident) => incidentItem(incident, at))}</ul>${otherIncidents === 0 ? '' : html`<p>And ${otherIncidents} more.</p>`}`;
   if (count === 0) {
-    return html`<section class="panel ${open === 0 ? 'fine' : 'notice'}"><h1><span class="good" aria-hidden="true">✓ </span>Nothing ${view.at === null ? 'is' : 'was'} failing${when}</h1>${openWords}</section>`;
+    const nothing = html`Nothing ${view.at === null ? 'is' : 'was'} failing${when}`;
+    if (!isReady)
+      return html`<section class="panel notice"><h1>${nothing}, as far as repos were read</h1>${openWords}</section>`;
+    return html`<section class="panel ${open === 0 ? 'fine' : 'notice'}"><h1><span class="good" aria-hidden="true">✓ </span>${nothing}</h1>${openWords}</section>`;
   }
   return html`<section class="panel failing"><h1><span class="bad" aria-hidden="true">✕ </span>${view.at === null ? 'Failing' : 'Was failing'}: ${failingIn.map(({ tier, pairs }) => `${pairs} in ${tier}`).join(', ')}${when}</h1>
 <ul class="failing-list">${failing.map((pair) => failingItem(pair, view, at))}</ul>
@@ -93,7 +96,7 @@ function failingItem({ repo, tier, since, last }: FailingPair, view: View, at: n
 
 function incidentItem({ repo, tier, title, url, start, id }: ListedIncident, at: number): Html {
   const name = title ?? id;
-  return html`<li>${inlineMark('incident')} ${url === null ? name : html`<a href="${url}">${name}</a>`}: <strong>${repo}</strong> ${tier}, open since ${ago(start, at)}</li>`;
+  return html`<li>${inlineMark('incident')} ${url === null ? html`“${name}”` : html`<a href="${url}">“${name}”</a>`}: <strong>${repo}</strong> ${tier}, open for ${age(at - start)}</li>`;
 }
 
 function controls({ tierNames }: Overview, view: View, windows: readonly Window[]): Html {

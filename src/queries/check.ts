@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import type { Config } from '../config/environment.ts';
 import { classify } from '../core/classification.ts';
 import { cronDominance } from '../core/cron-warning.ts';
+import { causesLookedFor } from '../core/failures/judge.ts';
 import { createTally, type EventCount } from '../core/pipeline-counts.ts';
-import type { Policy } from '../core/policy.ts';
+import { failureRulesOf, type Policy } from '../core/policy.ts';
 import { createPolicyCheck, describeRule } from '../core/policy-check.ts';
 import { isPartRule } from '../core/tiers.ts';
 import { findDenied, mayMakeDatabase } from '../store/database-place.ts';
@@ -77,7 +78,22 @@ async function readStored(path: string, policy: Policy): Promise<Stored | null> 
   }
 }
 
-function describePolicy({ tiers, defaultTier, deployments, windows }: Policy): string[] {
+/** Where more than pipelines shows failures. */
+function describeFailures(policy: Policy): string {
+  const tiers = [...new Set([...policy.tiers.map(({ tier }) => tier), policy.defaultTier])].filter(
+    (tier) => tier !== null,
+  );
+  const looked = tiers.filter((tier) => causesLookedFor(failureRulesOf(policy, tier)).includes('incident'));
+  if (looked.length === 0) {
+    return 'Incidents are looked for in no tier: name one in a rule, or in failures.tiers.';
+  }
+  const others = tiers.filter((tier) => !looked.includes(tier));
+  const rest = others.length === 0 ? '' : `; not in ${others.join(', ')}`;
+  return `Incidents are looked for in ${looked.join(', ')}${rest}.`;
+}
+
+function describePolicy(policy: Policy): string[] {
+  const { tiers, defaultTier, deployments, windows } = policy;
   const rules = tiers.map((rule) => `  ${rule.tier}: ${describeRule(rule)}`);
   const branches =
     deployments.branches === 'default' ? 'the default branch' : deployments.branches.join(', ');
@@ -90,6 +106,7 @@ function describePolicy({ tiers, defaultTier, deployments, windows }: Policy): s
       : 'Tiers, the first that matches:',
     ...rules,
     `  ${defaultTier === null ? 'not counted' : defaultTier}: everything else`,
+    describeFailures(policy),
     `Windows: ${windows.map(({ name }) => name).join(', ')}.`,
   ];
 }

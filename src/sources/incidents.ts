@@ -6,8 +6,10 @@
 
 import type { AlertIgnoreReason } from '../core/failures/incident-rules.ts';
 import type { OperatorMark, StoredMark } from '../core/failures/operator-mark.ts';
+import { trackedKey } from '../core/failures/tracked-incident.ts';
 import type { Repo } from '../core/repo.ts';
 import type { IncidentResult } from '../ingest/incident-changes.ts';
+import type { Ingest } from '../ingest/ingest.ts';
 import type { UnitOfWork } from '../ingest/unit-of-work.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import type { FieldError } from '../util/validate.ts';
@@ -55,7 +57,7 @@ export function createIncidents({
 }: SourceDependencies & { readonly clock: Clock }): Incidents {
   return {
     async receive(body) {
-      const read = await readIncident(body, nowSeconds(clock));
+      const read = await readIncident(await withKnownPlace(ingest, body), nowSeconds(clock));
       if (!read.ok) return { kind: 'invalid', errors: read.errors };
       const answer = await ingest.submit((uow) => takeIn(uow, read.message));
       for (const { result } of answer.alerts ?? [answer]) onEvent('incident', result);
@@ -87,6 +89,19 @@ export function createIncidents({
       }),
   };
 }
+
+/** A later report of an incident may leave out what the first one had to say. */
+async function withKnownPlace({ read }: Pick<Ingest, 'read'>, body: unknown): Promise<unknown> {
+  if (typeof body !== 'object' || body === null || 'alerts' in body) return body;
+  const { id } = body as { readonly id?: unknown };
+  if (typeof id !== 'string' || requiredFields.every((field) => field in body)) return body;
+  const known = await read(({ incidents }) => incidents.get(trackedKey({ kind: 'report', id })));
+  if (known?.kind !== 'report') return body;
+  const { repo, tier, started } = known.report;
+  return { repo: repo.value, tier: tier.value, started: started.value, ...body };
+}
+
+const requiredFields = ['repo', 'tier', 'started'];
 
 type Accepted = Extract<IncidentAnswer, { kind: 'accepted' }>;
 

@@ -314,6 +314,13 @@ describe('parsePolicy on broken YAML', () => {
 });
 
 describe('rules for alerts', () => {
+  it('look for no fixes at all if fix is null', () => {
+    expect(policyOf('failures: {fix: null}').failures).toEqual({
+      ...defaultPolicy.failures,
+      fix: { linkedSeconds: null, ruleSeconds: null },
+    });
+  });
+
   it('leave out of failures what the default says', () => {
     expect(policyOf('failures: {fix: {linked: 1d}}').failures).toEqual({
       ...defaultPolicy.failures,

@@ -93,6 +93,18 @@ describe('POST /incidents', () => {
     ]);
   });
 
+  it('takes a later report that leaves out what the first one said', async () => {
+    const { post, list } = await start();
+    await post({ id: 'INC-12', repo: 'acme/shop', tier: 'production', started: noon - 600 });
+    expect(await post({ id: 'INC-12', resolved: noon - 60 })).toMatchObject([202, { result: 'stored' }]);
+    expect(await list()).toMatchObject([
+      { id: 'INC-12', started: '2026-07-31T12:10:50Z', resolved: '2026-07-31T12:19:50Z' },
+    ]);
+    expect(await post({ id: 'INC-12', dismissed: true })).toMatchObject([202, { result: 'stored' }]);
+    expect(await list()).toEqual([]);
+    expect(await post({ id: 'INC-13', resolved: noon - 60 })).toMatchObject([422, {}]);
+  });
+
   it('takes alerts of whatever version, and says of each what became of it', async () => {
     const { post, list, deploy } = await start();
     await deploy(1);

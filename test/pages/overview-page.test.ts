@@ -101,9 +101,17 @@ describe('the overview', () => {
     });
     const page = await pageOf(exporter);
     expect(textOfPage(page)).toContain(
-      '1 open incident Checkout &lt;fails&gt; : acme/shop production, open since 2 h ago',
+      '1 open incident “Checkout &lt;fails&gt;” : acme/shop production, open for 2 h',
     );
-    expect(page).toContain('<a href="https://pager.example.com/1">Checkout &lt;fails&gt;</a>');
+    expect(page).toContain('<a href="https://pager.example.com/1">“Checkout &lt;fails&gt;”</a>');
+  });
+
+  it('means the end of a day that is over, and says so if nothing was known yet', async () => {
+    const exporter = await createExporter(['acme/shop', 3, 'failure']);
+    const textOf = async (at: string) => (await exporter.app().request(`/?at=${at}`)).text();
+    expect(await textOf('2026-07-01')).toContain('Nothing was known yet on');
+    // Today is not over: as of now.
+    expect(await textOf('2026-07-31')).toContain('Failing');
   });
 
   it('shows another window, tier, part of the names and order, each as its address says', async () => {
