@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { listen } from '../../src/http/server.ts';
 import { startDemoExporter } from '../support/demo-exporter.ts';
 import { aPolicy } from '../support/records.ts';
-import { isMissing } from '../support/requirement.ts';
+import { isMissing, requireProgram } from '../support/requirement.ts';
 import { createSmallExporter, incidentSecret, noon, type SmallExporter } from '../support/small-exporter.ts';
 
 const day = 86_400;
@@ -82,7 +82,6 @@ async function serve(state: string): Promise<string> {
 }
 
 async function openPage(options: NonNullable<Parameters<Browser['newContext']>[0]> = {}): Promise<Page> {
-  // Only so can axe be put into a page whose policy forbids foreign scripts; the policy itself is tested without it.
   const context = await browser.newContext({ timezoneId: 'UTC', ...options });
   onTestFinished(() => context.close());
   return context.newPage();
@@ -114,7 +113,9 @@ const clean: Look = { findings: [], isTooWide: false, complaints: [] };
 describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
   beforeAll(async () => {
     browser = await chromium.launch({
-      executablePath: '/usr/bin/chromium',
+      executablePath: requireProgram('chromium', (reason) => {
+        throw new Error(reason);
+      }),
       args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-background-networking'],
     });
   });
