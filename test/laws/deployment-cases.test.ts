@@ -174,6 +174,21 @@ describe('an incident of a name that two repos share', () => {
   );
 });
 
+describe('incidents that start in the same second', () => {
+  it('are explained in the same order, whichever was told first, also after a restart', async () => {
+    const world = await worldUnder({ ...production, incidents: incidentRules('production') });
+    await deploy(world, 1, noon);
+    for (const name of ['a2', 'a1']) await alert(world, name, { service: 'shop' }, noon + hour);
+    const idsOf = ({ state }: World) =>
+      [...state.timelines.values()].flatMap(({ recent }) =>
+        recent.flatMap(({ verdict }) => verdict.incidents.map(({ id }) => id)),
+      );
+    expect(idsOf(world)).toEqual([`a1-${noon + hour}`, `a2-${noon + hour}`]);
+    await world.restart();
+    expect(idsOf(world)).toEqual([`a1-${noon + hour}`, `a2-${noon + hour}`]);
+  });
+});
+
 describe('a deployment whose part ended an hour before its pipeline', () => {
   const rules = { tiers: [{ tier: 'production', steps: ['ship'] }] };
   const steps = [

@@ -4,6 +4,7 @@
  * deployment in the same way, and a deployment fails once, however many incidents it causes.
  */
 
+import { compareText } from '../compare-text.ts';
 import type { Incident } from '../incident.ts';
 import type { Candidate } from './candidate.ts';
 
@@ -24,7 +25,10 @@ export function assignIncidents(
   const assigned = new Map<number, Incident[]>();
   if (withinSeconds === null || incidents.length === 0) return assigned;
   const findLastStarted = createStartSearch(deployments);
-  const known = incidents.filter(({ start }) => start <= now).sort((a, b) => a.start - b.start);
+  const known = incidents
+    .filter(({ start }) => start <= now)
+    // Those of one moment have an order of their own, whichever was told first.
+    .sort((a, b) => a.start - b.start || compareText(a.id, b.id));
   let open: { readonly incident: Incident; readonly index: number }[] = [];
   for (const incident of known) {
     const { start } = incident;
