@@ -107,7 +107,7 @@ describe('lead times of the real service', () => {
     const exporter = await startExporter(env);
     const trouble = 'Forgejo shows no repo acme/shop (id 1): it is gone, or DORA_FORGE_TOKEN may not read it';
     await expect.poll(() => exporter.output(), soon).toContain(trouble);
-    expect(await (await fetch(exporter.url)).text()).toContain(trouble);
+    expect(await (await fetch(`${exporter.url}/operations`)).text()).toContain(trouble);
     expect(await pendingIn(exporter)).toBe(2);
     expect(await metric(exporter, name('dora_change_lead_time_unknown_total'))).toBe(0);
 
@@ -120,7 +120,7 @@ describe('lead times of the real service', () => {
     await expect.poll(() => samplesIn(exporter), { timeout: 70_000 }).toBe(2);
     expect(await pendingIn(exporter)).toBe(0);
     expect(exporter.output().split(trouble).length - 1).toBe(1);
-    expect(await (await fetch(exporter.url)).text()).not.toContain(trouble);
+    expect(await (await fetch(`${exporter.url}/operations`)).text()).not.toContain(trouble);
     await exporter.stop();
   }, 100_000);
 
