@@ -202,6 +202,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         listIncidents,
         policy,
         nowSeconds: () => nowSeconds(clock),
+        stateVersion: () => state.version,
       },
       notReady,
       webhookSecrets,

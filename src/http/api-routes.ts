@@ -45,6 +45,8 @@ export interface ApiDependencies {
   readonly listIncidents: ListIncidents;
   readonly policy: LooksFor & Pick<Policy, 'windows'>;
   readonly nowSeconds: () => number;
+  /** Another number after every change of what is stored. */
+  readonly stateVersion: () => number;
 }
 
 const usualLimit = 500;
@@ -93,7 +95,16 @@ export const IncidentsQuery = z.strictObject({
 });
 
 export function apiRoutes(
-  { projection, explain, history, overview, listIncidents, policy, nowSeconds }: ApiDependencies,
+  {
+    projection,
+    explain,
+    history,
+    overview,
+    listIncidents,
+    policy,
+    nowSeconds,
+    stateVersion,
+  }: ApiDependencies,
   status: () => Promise<Status>,
 ) {
   const { windows } = policy;
@@ -141,6 +152,7 @@ export function apiRoutes(
     },
 
     overview: overviewRoute({
+      stateVersion,
       overview,
       status,
       windows,

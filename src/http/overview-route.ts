@@ -14,6 +14,8 @@ import { readQuery } from './query.ts';
 
 const longestSearch = 200;
 const mostViews = 16;
+/** How long a page is sent again. */
+const sharedMs = 1_000;
 
 const sorts = rowOrders.flatMap((order) => [order, `-${order}`]);
 
@@ -48,33 +50,42 @@ function usualWindow(windows: readonly Window[]): Window | undefined {
 export interface OverviewRouteDependencies {
   readonly overview: ShowOverview;
   readonly status: () => Promise<Status>;
+  /** Another number after every change of what is stored. */
+  readonly stateVersion: () => number;
   readonly windows: readonly Window[];
   readonly nowSeconds: () => number;
   /** The answer if no such tier is shown. */
   readonly noSuchTier: (tier: string) => Promise<Response>;
 }
 
+type Page = Uint8Array<ArrayBuffer>;
+
 export function overviewRoute({
   overview,
   status,
+  stateVersion,
   windows,
   nowSeconds,
   noSuchTier,
 }: OverviewRouteDependencies) {
-  /** Renderings under way, by what they show: requests for the same share one. */
-  const renderings = new Map<string, Promise<string | null>>();
+  /** By what they show and when: many slow readers hold the bytes of few pages. */
+  const renderings = new Map<string, Promise<Page | null>>();
 
-  const render = async (view: View): Promise<string | null> => {
+  const render = async (view: View): Promise<Page | null> => {
     const shown = await overview(view);
     if (view.tier !== null && !shown.tierNames.includes(view.tier)) return null;
-    return renderOverviewPage(shown, { view, windows, status: await status() });
+    return new TextEncoder().encode(
+      await renderOverviewPage(shown, { view, windows, status: await status() }),
+    );
   };
-  const share = (view: View): Promise<string | null> => {
-    const key = JSON.stringify(view);
+  const share = (view: View): Promise<Page | null> => {
+    const key = JSON.stringify([view, stateVersion(), Math.floor(nowSeconds())]);
     const known = renderings.get(key);
     if (known) return known;
-    const rendering = render(view).finally(() => renderings.delete(key));
+    const rendering = render(view);
     if (renderings.size < mostViews) renderings.set(key, rendering);
+    const forget = () => renderings.delete(key);
+    rendering.then(() => setTimeout(forget, sharedMs).unref(), forget);
     return rendering;
   };
 

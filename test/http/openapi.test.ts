@@ -97,6 +97,7 @@ const unusedApi: AppDependencies['api'] = {
   listIncidents: async () => ({ incidents: [], others: 0 }),
   policy,
   nowSeconds: () => noon,
+  stateVersion: () => 0,
 };
 
 describe('GET /api/openapi.json', () => {

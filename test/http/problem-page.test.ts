@@ -99,6 +99,7 @@ describe('a problem in a browser', () => {
         listIncidents: fail,
         policy,
         nowSeconds,
+        stateVersion: () => 0,
       },
     });
     const response = await ask(broken, '/explain?repo=acme/shop&tier=production');

@@ -126,6 +126,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
       explain: createExplain({ ingest, woodpeckerUrl: linkRoot }),
       policy,
       nowSeconds: now,
+      stateVersion: () => state.version,
     };
   };
   const dependencies = (overrides: Partial<AppDependencies> = {}): AppDependencies => ({
