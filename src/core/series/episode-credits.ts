@@ -56,13 +56,18 @@ function creditsFor(
   const carriers = [...new Set([...failed, last])].filter(
     (index) => deployments[index]?.credited !== neverCount,
   );
+  // Of several that ended it within one second, another may have added it while the failed ones were in memory.
+  const enders = members.flatMap(({ at, credited }, place) =>
+    at === episode.end && credited !== neverCount ? [first + place] : [],
+  );
   const credit = (index: number, { deployment, additions }: Credit): void => {
     credits.set(index, { deployment, additions: [...(credits.get(index)?.additions ?? []), ...additions] });
   };
   const nowAt = (index: number) => credits.get(index)?.deployment ?? (deployments[index] as Deployment);
   for (const { ledger, secondsOf } of episodeMeasures) {
     const hasBit = (index: number) => (nowAt(index).credited & ledger.bit) !== 0;
-    if (mode === 'add' ? carriers.some(hasBit) : carriers.every(hasBit)) continue;
+    const wasAdded = mode === 'add' ? [...carriers, ...enders].some(hasBit) : carriers.every(hasBit);
+    if (wasAdded) continue;
     for (const index of carriers) {
       const one = nowAt(index);
       credit(index, { deployment: { ...one, credited: one.credited | ledger.bit }, additions: [] });
