@@ -54,6 +54,11 @@ export function knownAt({ at, knownAfterSeconds }: Pick<Deployment, 'at' | 'know
 /** Where a deployment stands among those of its series. */
 export type Place = Pick<Deployment, 'at' | 'number' | 'repo'>;
 
+/** Tells the deployments of a tier apart. */
+export function identityOf({ repo, number }: Pick<Deployment, 'repo' | 'number'>): string {
+  return `${repo}/${number}`;
+}
+
 /** Orders by time; what ended in the same second by number, since a later number began later. */
 export function compareDeployments(a: Place, b: Place): number {
   return a.at - b.at || a.number - b.number || a.repo - b.repo;

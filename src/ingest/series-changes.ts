@@ -5,7 +5,7 @@
  * Guarantees: a pipeline changed several times between two flushes counts as it ends up; the state is only read.
  */
 
-import type { Deployment } from '../core/deployment.ts';
+import { type Deployment, identityOf } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
 import { type BookIncident, mayBelongBefore } from '../core/series/incident-book.ts';
@@ -31,6 +31,7 @@ import {
   type TimelineChange,
 } from '../core/series/reducer.ts';
 import { lastIn, type State, type StateChange } from '../core/series/state.ts';
+import { runWithPauses } from '../core/steps.ts';
 import { isUnread, type StoredPipeline, tiersOf as tiersIn, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import { createEventLoopYield } from '../util/clock.ts';
@@ -157,14 +158,8 @@ export function createSeriesChanges(
   };
 
   const yieldToEventLoop = createEventLoopYield();
-  const reduce = async (timeline: Timeline, change: TimelineChange): Promise<Reduction | null> => {
-    const steps = reduceInSteps(timeline, change);
-    for (;;) {
-      const { done, value } = steps.next();
-      if (done) return value;
-      await yieldToEventLoop();
-    }
-  };
+  const reduce = (timeline: Timeline, change: TimelineChange): Promise<Reduction | null> =>
+    runWithPauses(reduceInSteps(timeline, change), yieldToEventLoop);
   const reduceChange = async (key: string, change: SeriesChange): Promise<Reduction | null> => {
     const all = [...change.pipelines.values()];
     const known = timelineOf(key);
@@ -326,10 +321,6 @@ export function createSeriesChanges(
       return { timelines, pairs: [...pairs.values()], unread };
     },
   };
-}
-
-function identityOf({ repo, number }: Deployment): string {
-  return `${repo}/${number}`;
 }
 
 function isEmpty({ recent, baseEnd }: Timeline): boolean {

@@ -24,6 +24,7 @@ import type { Surroundings } from '../core/series/judged.ts';
 import { pairKey } from '../core/series/pair.ts';
 import { atBase, compact, createTimeline, reduceInSteps, type Timeline } from '../core/series/reducer.ts';
 import { findSeries } from '../core/series/samples.ts';
+import { runWithPauses } from '../core/steps.ts';
 import { coverageOf, knownSeconds, knownTimeOf } from '../core/windows/coverage.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
@@ -142,11 +143,7 @@ async function reduceSlice(
   yieldToEventLoop: () => Promise<void>,
 ): Promise<Timeline> {
   const steps = reduceInSteps(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value?.timeline ?? timeline;
-    await yieldToEventLoop();
-  }
+  return (await runWithPauses(steps, yieldToEventLoop))?.timeline ?? timeline;
 }
 
 async function explainTimeline(

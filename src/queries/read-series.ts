@@ -12,21 +12,14 @@ import { readSeries as readDeploymentsOf } from '../ingest/read-deployments.ts';
 import { startOfSeries } from '../ingest/series-start.ts';
 import { mergeSorted } from '../util/merge-sorted.ts';
 
-/** What a replay shows of one window at `end`, kept beyond the replay's next step. */
+/** What a replay shows of one window at `end`, with how much of it is known. */
 export function shareOf(
   shown: TierShare | null,
   knownSince: number | null,
   window: Window,
   end: number,
 ): TierShare | null {
-  const [content] = shown?.windows ?? [];
-  if (!shown || !content) return null;
-  const { known, counts, samples } = content;
-  return {
-    windows: [{ known, counts: [...counts], samples: samples.map((all) => [...all]) }],
-    coverage: shown.coverage,
-    knownTime: [knownTimeOf(knownSince, window, end)],
-  };
+  return shown && { ...shown, knownTime: [knownTimeOf(knownSince, window, end)] };
 }
 
 export function readSeries(

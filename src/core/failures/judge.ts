@@ -7,6 +7,7 @@
  */
 
 import type { Incident } from '../incident.ts';
+import { runToEnd, type Steps } from '../steps.ts';
 import { type Cause, causes, type Episode, fine, type Verdict } from '../verdict.ts';
 import type { Candidate } from './candidate.ts';
 import { assignIncidents, isStale } from './incidents.ts';
@@ -56,11 +57,7 @@ export function judge(
   rules: FailureRules,
   circumstances: Circumstances,
 ): Judgement {
-  const steps = judgeInSteps(deployments, rules, circumstances);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
+  return runToEnd(judgeInSteps(deployments, rules, circumstances));
 }
 
 const deploymentsAtOnce = 1_000;
@@ -70,7 +67,7 @@ export function* judgeInSteps(
   deployments: readonly Searched[],
   rules: FailureRules,
   { failingSince, incidents, runningSince, now }: Circumstances,
-): Generator<void, Judgement, void> {
+): Steps<Judgement> {
   const assigned = assignIncidents(deployments, incidents, rules.incident, now);
   yield;
   const { rolledBackBy, fixedBy, fineNumbers } = indexRepairs(deployments);

@@ -27,7 +27,7 @@ export interface Replay<Sample> {
 export interface Span<Sample> {
   readonly from: number;
   readonly until: number;
-  /** Holds until the next span is asked for; `null`: nothing was shown. */
+  /** `null`: nothing was shown. */
   readonly sample: Sample | null;
 }
 

@@ -16,6 +16,7 @@ import {
 } from '../failures/repair-search.ts';
 import type { Incident } from '../incident.ts';
 import { counts } from '../known-ground.ts';
+import type { Steps } from '../steps.ts';
 import { type Episode, fine, isSameVerdict } from '../verdict.ts';
 import { type Chunk, chunksOf, countBefore } from './chunks.ts';
 import type { Timeline } from './reducer.ts';
@@ -69,7 +70,7 @@ export function* judgeChange(
   timeline: Timeline,
   merged: Merged,
   { incidents, runningSince, now }: Surroundings,
-): Generator<void, Judged, void> {
+): Steps<Judged> {
   const { base, rules } = timeline;
   const deployments = merged.deployments.slice();
   const firstJudged = countBefore(deployments, (deployment) => counts(base.ground, deployment));
@@ -114,7 +115,7 @@ function* searchRepairs(
   deployments: Deployment[],
   { from, keepsRepairs }: Merged,
   firstJudged: number,
-): Generator<void, RepairSearch | null, void> {
+): Steps<RepairSearch | null> {
   const { rules, past } = timeline;
   if (!looksForRepairs(rules.failures)) return null;
   const known = takeSearch(timeline);

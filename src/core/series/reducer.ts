@@ -8,13 +8,14 @@
  * base cannot be folded here: the caller reads the whole series from the store and builds it anew.
  */
 
-import { compareDeployments, type Deployment } from '../deployment.ts';
+import { compareDeployments, type Deployment, identityOf } from '../deployment.ts';
 import { revertsOf } from '../failures/candidate.ts';
 import { emptyPast, type Past } from '../failures/deployed-history.ts';
 import { createRepairSearch, looksForRepairs } from '../failures/repair-search.ts';
 import type { FigureRules } from '../figures/figure.ts';
 import { type Fold, shareFold, startFold, stepFold } from '../figures/fold.ts';
 import { counts, type KnownGround } from '../known-ground.ts';
+import { runToEnd, type Steps } from '../steps.ts';
 import type { Episode } from '../verdict.ts';
 import { type Chunk, chunkSize, chunksOf, countBefore, keepChunks, withReplaced } from './chunks.ts';
 import { creditEpisodes } from './episode-credits.ts';
@@ -91,7 +92,7 @@ export function reduce(timeline: Timeline, change: TimelineChange): Reduction | 
 export function* reduceInSteps(
   timeline: Timeline,
   { removed, inserted, surroundings, ledger = 'add' }: TimelineChange,
-): Generator<void, Reduction | null, void> {
+): Steps<Reduction | null> {
   const added = [...inserted].sort(compareDeployments);
   const gone = [...removed].sort(compareDeployments);
   const first = firstOf(added[0], gone[0]);
@@ -286,10 +287,6 @@ function without(deployments: readonly Deployment[], removed: readonly Deploymen
   return deployments.filter((deployment) => !gone.has(identityOf(deployment)));
 }
 
-function identityOf({ repo, number }: Deployment): string {
-  return `${repo}/${number}`;
-}
-
 function merge(a: readonly Deployment[], b: readonly Deployment[]): readonly Deployment[] {
   return a.length === 0 ? b : [...a, ...b].sort(compareDeployments);
 }
@@ -343,11 +340,4 @@ export function compact(timeline: Timeline, cutoff: number): Timeline {
   const held = recent.length + past.commits.size;
   const isWorthwhile = !looksForRepairs(rules.failures) || old >= held * worthwhileShare;
   return isWorthwhile ? settle(timeline, cutoff) : timeline;
-}
-
-function runToEnd<T>(steps: Generator<void, T, void>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
 }
