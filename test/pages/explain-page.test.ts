@@ -290,8 +290,15 @@ describe('the explanation in a browser', () => {
     page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
     const root = `http://127.0.0.1:${server.port}/dora/`;
     await page.goto(root, { waitUntil: 'networkidle' });
-    await page.click('.repos tbody a');
-    expect(page.url()).toBe(`${root}explain?repo=acme%2F%3Cb%3E%26shop%3C%2Fb%3E&tier=production&window=30d`);
+    // Until the whole page is there: the next navigation would break off its request.
+    const follow = async (link: string, url: string | RegExp) => {
+      await page.click(link);
+      await page.waitForURL(url);
+    };
+    await follow(
+      '.repos tbody a',
+      `${root}explain?repo=acme%2F%3Cb%3E%26shop%3C%2Fb%3E&tier=production&window=30d`,
+    );
     expect(await page.title()).toBe('acme/<b>&shop</b> (production), 30d');
     expect(await page.locator('h1').textContent()).toBe('acme/<b>&shop</b> production');
     expect(await page.locator('.story td:nth-child(2)').allTextContents()).toEqual([
@@ -310,13 +317,11 @@ describe('the explanation in a browser', () => {
     expect(await page.evaluate("getComputedStyle(document.querySelector('.bad')).color")).toBe(
       'rgb(255, 155, 148)',
     );
-    await page.click('nav a:text("7d")');
-    expect(page.url()).toContain('window=7d');
+    await follow('nav a:text("7d")', /window=7d/);
     const link = (await page.locator('a:text("JSON")').getAttribute('href')) ?? '';
     const answer = await fetch(new URL(link, page.url()));
     expect(await answer.json()).toMatchObject({ tier: 'production', figures: { deployments: 2 } });
-    await page.click('text="Overview"');
-    expect(page.url()).toBe(root);
+    await follow('text="Overview"', root);
     expect(complaints).toEqual([]);
 
     for (const stale of ['explain?repo=acme/gone&tier=production', 'no/such/page']) {
@@ -325,8 +330,7 @@ describe('the explanation in a browser', () => {
       expect(await page.evaluate("getComputedStyle(document.querySelector('.dim')).color")).toBe(
         'rgb(157, 167, 177)',
       );
-      await page.click('text="Overview"');
-      expect(page.url()).toBe(root);
+      await follow('text="Overview"', root);
     }
     expect(complaints.filter((complaint) => !complaint.includes('status of 404'))).toEqual([]);
   });
