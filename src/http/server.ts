@@ -8,6 +8,7 @@ import { type AddressInfo, isIPv6 } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { limitConnections } from './connections.ts';
+import { keepUntakenAnswers } from './idle-connections.ts';
 
 export interface Server {
   readonly host: string;
@@ -69,6 +70,7 @@ export async function listen(
   });
   server.maxHeadersCount = mostHeaders;
   limitConnections(server, connectionLimits);
+  keepUntakenAnswers(server);
   server.on('request', (request, response) => {
     // Cut off, but more of its requests had come in with the last.
     if (request.socket.destroyed) return;

@@ -133,6 +133,22 @@ describe('close', () => {
     expect(await msOf(closing)).toBeLessThan(4000);
   });
 
+  it('lets a slow reader have its whole answer', async () => {
+    const text = 'x'.repeat(20_000_000);
+    const server = await start(
+      new Hono().get('/', (c) => c.body(text, 200, { 'content-length': '20000000' })),
+    );
+    const { socket, received, closed } = await dial(server);
+    socket.pause().write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await delay(200);
+    const closing = server.close(10_000);
+    await delay(200);
+    socket.resume();
+    await closed;
+    expect(received().split('\r\n\r\n')[1]?.length).toBe(text.length);
+    expect(await msOf(closing)).toBeLessThan(4000);
+  });
+
   it('ends after its grace what does not end by itself', async () => {
     const { app, arrived } = createSlowApp();
     const server = await start(app);
