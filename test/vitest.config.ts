@@ -42,6 +42,8 @@ export default defineConfig({
         test: {
           name: 'process',
           include: runsAll ? processes : smoke,
+          // They wait most of the time: for programs to start, and for states to come.
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },
