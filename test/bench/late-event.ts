@@ -1,6 +1,6 @@
 /**
- * One pair with 100,000 deployments: how long its first scan takes to be shown, what an event costs that comes in order,
- * late or very late, and what the next scrape costs; each against the same event of a pair that is empty. The longest
+ * One pair with 100,000 deployments, in which causes of failures are looked for: how long its first scan takes to be shown,
+ * what an event costs that comes in order, late or very late, a rollback or an incident, and what the next scrape costs; each against the same event of a pair that is empty. The longest
  * stretch is how long the event loop stood still at most. Times are of the processor, so that other work does not count.
  *
  * Aim: a late event at most 2 ms, no stretch beyond 50 ms, on a machine that has nothing else to do.
@@ -8,6 +8,8 @@
 
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { saidAt } from '../../src/core/failures/incident-report.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createEventLoopYield } from '../../src/util/clock.ts';
@@ -21,7 +23,7 @@ const now = 1_785_500_000;
 const spacing = Math.floor((80 * 86_400) / deployments);
 
 await runBench(async () => {
-  const policy = aPolicy({ leadTime: { fallback: 'created' } });
+  const policy = aPolicy({ leadTime: { fallback: 'created' }, tiers: [{ tier: 'production' }] });
   const world = await createWorld({
     mode: { policy, canAsk: true },
     host: createSqliteHost(join(temporaryFolder(), 'dora.db')),
@@ -38,7 +40,7 @@ await runBench(async () => {
   const full = someFacts({ woodpeckerId: 1, fullName: 'acme/full' });
   const empty = someFacts({ woodpeckerId: 2, fullName: 'acme/empty' });
   /** `place`: how many deployments come after it. */
-  const recordAt = (number: number, place: number) => {
+  const recordAt = (number: number, place: number, more: Partial<PipelineRecord> = {}) => {
     const at = now - 60 - Math.floor(place * spacing);
     return aRecord({
       number,
@@ -49,12 +51,13 @@ await runBench(async () => {
       startedAt: at - 50,
       finishedAt: at,
       updatedAt: at,
+      ...more,
     });
   };
-  const observe = (facts: typeof full, number: number, place: number) =>
+  const observe = (facts: typeof full, number: number, place: number, more?: Partial<PipelineRecord>) =>
     world.ingest.submit(async (uow) => {
       const { key } = await uow.repoOf(facts);
-      await uow.observe(key, recordAt(number, place), 'live');
+      await uow.observe(key, recordAt(number, place, more), 'live');
     });
   const release = (facts: typeof full) =>
     world.ingest.submit(async (uow) => {
@@ -102,6 +105,17 @@ await runBench(async () => {
       return exposition.gzip();
     });
   }
+  await note('rollback', floorEvent, () => {
+    const commit = (deployments - 5).toString(16).padStart(40, '0');
+    return observe(full, ++next, 0, { commit, event: 'deployment' });
+  });
+  let incidents = 0;
+  const report = (id: number, more: { resolved?: number } = {}) => {
+    const fields = { repo: 'acme/full', tier: 'production', started: now - 600, ...more };
+    return world.ingest.submit((uow) => uow.incidents.receiveReport(`INC-${id}`, saidAt(fields, now)));
+  };
+  await note('incident opens', floorEvent, () => report(++incidents));
+  await note('incident ends', floorEvent, () => report(incidents--, { resolved: now - 60 }));
   print(`One pair with ${deployments} deployments in 90 days`);
   printTable(['', 'ms', 'of the floor', 'longest stretch ms'], rows);
   await world.close();

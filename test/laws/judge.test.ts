@@ -62,8 +62,9 @@ function searchAll(
 ): { searched: Searched[]; past: Past } {
   const search = createRepairSearch(rules, past);
   const searched: Searched[] = [];
-  for (const candidate of candidates) {
-    searched.push({ ...candidate, repair: search.next(candidate, searched) });
+  for (const [index, candidate] of candidates.entries()) {
+    searched.push({ ...candidate, repair: null });
+    searched[index] = { ...candidate, repair: search.next(searched, index, 0) };
   }
   return { searched, past: search.toPast() };
 }

@@ -10,6 +10,8 @@ export interface CommitIndex {
   firstDeploymentOf(id: string): FirstDeployment | null;
   /** Takes in the next deployment. */
   add(candidate: Candidate): void;
+  /** Takes back the last `count` deployments. */
+  rewind(count: number): void;
 }
 
 const shortestFullId = 40;
@@ -20,25 +22,38 @@ const inThePast = null;
 export function createCommitIndex(past: Past, deployments: readonly Candidate[]): CommitIndex {
   const firsts = new Map<string, FirstDeployment | null>();
   const byPrefix = new Map<string, string[]>();
-  const note = (commit: string, first: FirstDeployment | null): void => {
+  /** What each deployment brought. */
+  const brought: (readonly string[])[] = [];
+  const note = (commit: string, first: FirstDeployment | null, noted: string[] = []): void => {
     const id = commit.toLowerCase();
     if (id === '' || firsts.has(id)) return;
     firsts.set(id, first);
+    noted.push(id);
     const prefix = id.slice(0, prefixLength);
     const others = byPrefix.get(prefix);
     if (others) others.push(id);
     else byPrefix.set(prefix, [id]);
   };
   const add = ({ number, at, outcome, commit, change }: Candidate): void => {
+    const noted: string[] = [];
+    brought.push(noted);
     if (outcome !== 'success') return;
     const first = { number, at };
-    note(commit, first);
-    if (change?.head === commit) for (const { id } of change.range?.added ?? []) note(id, first);
+    note(commit, first, noted);
+    if (change?.head === commit) for (const { id } of change.range?.added ?? []) note(id, first, noted);
   };
   for (const commit of past.commits.keys()) note(commit, inThePast);
   for (const deployment of deployments) add(deployment);
   return {
     add,
+    rewind(count) {
+      for (const noted of brought.splice(Math.max(0, brought.length - count)).toReversed()) {
+        for (const id of noted.toReversed()) {
+          firsts.delete(id);
+          byPrefix.get(id.slice(0, prefixLength))?.pop();
+        }
+      }
+    },
     firstDeploymentOf(id) {
       if (id.length >= shortestFullId) return firsts.get(id) ?? null;
       const ids = byPrefix.get(id.slice(0, prefixLength)) ?? [];

@@ -33,9 +33,30 @@ export interface DeployedHistory {
   goBackTo(commit: string): void;
   /** `manners`: what `mannersOf` gives for its commit. */
   add(candidate: Candidate, manners: readonly Manner[] | null): void;
+  /** Notes a deployment that brought nothing: it failed. */
+  skip(): void;
+  /** How many deployments were added or skipped, and not taken back. */
+  readonly size: number;
+  /** Takes back the last `count` of these, with what they took away. */
+  rewind(count: number): void;
   /** All of it as a value; copies the past. */
   toPast(): Past;
 }
+
+/** What a deployment changed. */
+interface Step {
+  /** Of its commit, before it. */
+  readonly manners: readonly Manner[] | null;
+  /** Commits whose entry in `undone` it changed, with the entry before. */
+  readonly undone: readonly (readonly [commit: string, before: boolean | undefined])[];
+  /** What it took from the end of `standing`, the last first. */
+  readonly popped: readonly string[];
+  /** How many of the past's deployments it took away. */
+  readonly pastPopped: number;
+}
+
+/** Of nearly all deployments: they bring a new commit. */
+const plainStep: Step = { manners: null, undone: [], popped: [], pastPopped: 0 };
 
 export function createDeployedHistory(past: Past): DeployedHistory {
   const commits = new Map<string, readonly Manner[]>();
@@ -44,28 +65,79 @@ export function createDeployedHistory(past: Past): DeployedHistory {
   const standing: string[] = [];
   /** How many of the past's deployments still stand. */
   let pastStanding = past.standing.length;
+  /** `null`: skipped. */
+  const steps: (Step | null)[] = [];
+  // What the next deployment has changed so far.
+  let changed: [commit: string, before: boolean | undefined][] = [];
+  let popped: string[] = [];
+  let pastPopped = 0;
+  const noteStep = (manners: readonly Manner[] | null): void => {
+    if (manners === null && changed.length === 0 && popped.length + pastPopped === 0) {
+      steps.push(plainStep);
+      return;
+    }
+    steps.push({ manners, undone: changed, popped, pastPopped });
+    changed = [];
+    popped = [];
+    pastPopped = 0;
+  };
+  const isUndone = (commit: string): boolean => undone.get(commit) ?? past.undone.has(commit);
+  const setUndone = (commit: string, isNow: boolean): void => {
+    changed.push([commit, undone.get(commit)]);
+    undone.set(commit, isNow);
+  };
+  const takeBack = (step: Step): void => {
+    const commit = standing.pop() ?? '';
+    if (step.manners !== null) commits.set(commit, step.manners);
+    else commits.delete(commit);
+    for (const one of step.popped.toReversed()) standing.push(one);
+    pastStanding += step.pastPopped;
+    for (const [one, before] of step.undone.toReversed()) {
+      if (before === undefined) undone.delete(one);
+      else undone.set(one, before);
+    }
+  };
   const last = (): string | null => standing.at(-1) ?? past.standing[pastStanding - 1] ?? null;
   return {
     mannersOf(commit) {
       if (commit === '') return null;
       return commits.get(commit) ?? (past.commits.size > 0 ? past.commits.get(commit) : undefined) ?? null;
     },
-    isUndone: (commit) => undone.get(commit) ?? past.undone.has(commit),
+    isUndone,
     last,
     goBackTo(commit) {
       for (let top = last(); top !== null && top !== commit; top = last()) {
-        if (top !== '') undone.set(top, true);
-        if (standing.pop() === undefined) pastStanding--;
+        if (top !== '') setUndone(top, true);
+        if (standing.pop() === undefined) {
+          pastStanding--;
+          pastPopped++;
+        } else {
+          popped.push(top);
+        }
       }
     },
     add(candidate, manners) {
       const { commit } = candidate;
+      if (commit !== '') {
+        if (isUndone(commit)) setUndone(commit, false);
+        if (manners === null) commits.set(commit, [candidate]);
+        else if (!manners.some((one) => isSameManner(one, candidate)))
+          commits.set(commit, [...manners, candidate]);
+      }
       standing.push(commit);
-      if (commit === '') return;
-      if (undone.size > 0 || past.undone.size > 0) undone.set(commit, false);
-      if (manners === null) commits.set(commit, [candidate]);
-      else if (!manners.some((one) => isSameManner(one, candidate)))
-        commits.set(commit, [...manners, candidate]);
+      noteStep(manners);
+    },
+    skip() {
+      steps.push(null);
+    },
+    get size() {
+      return steps.length;
+    },
+    rewind(count) {
+      for (let left = count; left > 0; left--) {
+        const taken = steps.pop();
+        if (taken) takeBack(taken);
+      }
     },
     toPast() {
       const manners = new Map(past.manners);

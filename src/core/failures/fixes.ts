@@ -22,12 +22,12 @@ export function mayFix(candidate: Candidate): boolean {
 }
 
 /**
- * What the deployment after `before` fixes; `null`: nothing. It must be the first successful one of its commit.
- * `commitsBefore` is asked only if it reverts something.
+ * What a deployment fixes; `null`: nothing. It must be the first successful one of its commit. `last`: the one just before
+ * it, if it is in memory. `commitsBefore` is asked only if it reverts something.
  */
 export function findFix(
   fix: Candidate,
-  before: readonly Searched[],
+  last: Searched | undefined,
   { linkedSeconds, ruleSeconds }: FixLimits,
   commitsBefore: () => CommitIndex,
 ): Pick<Repair, 'reverts' | 'repairs'> | null {
@@ -41,7 +41,6 @@ export function findFix(
     return failed.length === 0 ? null : { reverts: [...new Set(failed)], repairs: null };
   }
   if (ruleSeconds === null || !fix.isRework) return null;
-  const last = before.at(-1);
   // A rollback or a revert repairs something itself; one whose pipeline failed needs no further sign.
   const mayBeRepaired = last?.outcome === 'success' && revertsOf(last).length === 0 && !isRollback(last);
   return mayBeRepaired && fix.at - last.at <= ruleSeconds ? { reverts: [], repairs: last.number } : null;

@@ -17,6 +17,8 @@ import { isRollback, type Searched } from './rollbacks.ts';
 
 /** What is known beside the deployments. Unix seconds. */
 export interface Circumstances {
+  /** Whether a deployment before them is marked as fine, by its number; none is by default. */
+  readonly isEarlierFine?: (number: number) => boolean;
   /** Start of the failure that was open before the first of them and ends with the next success; 0: none was. */
   readonly failingSince: number;
   readonly incidents: readonly Incident[];
@@ -47,7 +49,7 @@ export function causesLookedFor({ rollbackSeconds, fix, incident }: FailureRules
 }
 
 /** Counters wait so long for a pipeline that ran when an incident started. */
-const longestWaitSeconds = 86_400;
+export const longestWaitSeconds = 86_400;
 /** Whether it still runs is looked up again after so long. */
 const waitAgainSeconds = 30;
 
@@ -66,7 +68,7 @@ const deploymentsAtOnce = 1_000;
 export function* judgeInSteps(
   deployments: readonly Searched[],
   rules: FailureRules,
-  { failingSince, incidents, runningSince, now }: Circumstances,
+  { isEarlierFine = () => false, failingSince, incidents, runningSince, now }: Circumstances,
 ): Steps<Judgement> {
   const assigned = assignIncidents(deployments, incidents, rules.incident, now);
   yield;
@@ -113,7 +115,9 @@ export function* judgeInSteps(
   };
   /** Whether what it rolls back or reverts is not marked as fine. */
   const showsFailure = ({ undoes, reverts }: NonNullable<Searched['repair']>): boolean =>
-    [...(undoes === null ? [] : [undoes]), ...reverts].some((number) => !fineNumbers.has(number));
+    [...(undoes === null ? [] : [undoes]), ...reverts].some(
+      (number) => !fineNumbers.has(number) && !isEarlierFine(number),
+    );
 
   const isPlain = ({ number, outcome, isRework, repair, mark }: Searched, index: number): boolean =>
     outcome === 'success' &&

@@ -5,7 +5,6 @@
  */
 
 import type { Repair } from '../verdict.ts';
-import type { Candidate } from './candidate.ts';
 import { type CommitIndex, createCommitIndex } from './commit-index.ts';
 import { createDeployedHistory, type Past } from './deployed-history.ts';
 import { type FixLimits, findFix, mayFix } from './fixes.ts';
@@ -28,8 +27,14 @@ export const nothingLookedFor: FailureRules = {
 };
 
 export interface RepairSearch {
-  /** What the next deployment repairs; `null`: nothing. `before`: those before it that are in memory, in order. */
-  next(candidate: Candidate, before: readonly Searched[]): Repair | null;
+  /** What the next deployment repairs, the one at `index`; `null`: nothing. Those in memory begin at index `first`. */
+  next(deployments: readonly Searched[], index: number, first: number): Repair | null;
+  /** Takes back the last `count` deployments. */
+  rewind(count: number): void;
+  /** Some of its deployments are in memory no longer: all up to them are `past` now. */
+  settle(past: Past): void;
+  /** How many deployments it has taken in. */
+  readonly size: number;
   /** Whether it has looked up which deployment brought a commit. */
   readonly usesCommits: boolean;
   /** All deployments so far, as a value. */
@@ -47,28 +52,49 @@ export function longestLimit({ rollbackSeconds, fix, incident }: FailureRules): 
 }
 
 /** `past`: what was deployed before. */
-export function createRepairSearch({ rollbackSeconds, fix: limits }: FailureRules, past: Past): RepairSearch {
-  const history = createDeployedHistory(past);
+export function createRepairSearch(
+  { rollbackSeconds, fix: limits }: FailureRules,
+  pastAtStart: Past,
+): RepairSearch {
+  const history = createDeployedHistory(pastAtStart);
+  let past = pastAtStart;
   const looksForFixes = limits.linkedSeconds !== null || limits.ruleSeconds !== null;
   /** Few deployments revert anything: it is made at the first that does. */
   let commits: CommitIndex | null = null;
 
   return {
-    next(candidate, before) {
-      if (candidate.outcome !== 'success') return null;
+    next(deployments, index, first) {
+      const candidate = deployments[index] as Searched;
+      if (candidate.outcome !== 'success') {
+        history.skip();
+        commits?.add(candidate);
+        return null;
+      }
       const manners = history.mannersOf(candidate.commit);
       const mayGoBack = rollbackSeconds !== null && manners !== null && goesBack(candidate, manners, history);
-      const undoes = mayGoBack ? findUndone(candidate, before, rollbackSeconds) : null;
+      const undoes = mayGoBack ? findUndone(deployments, index, first, rollbackSeconds) : null;
       if (undoes !== null) history.goBackTo(candidate.commit);
       const commitsBefore = () => {
-        commits ??= createCommitIndex(past, before);
+        commits ??= createCommitIndex(past, deployments.slice(first, index));
         return commits;
       };
       const isFirst = looksForFixes && manners === null;
-      const fix = isFirst && mayFix(candidate) ? findFix(candidate, before, limits, commitsBefore) : null;
+      const last = index > first ? deployments[index - 1] : undefined;
+      const fix = isFirst && mayFix(candidate) ? findFix(candidate, last, limits, commitsBefore) : null;
       history.add(candidate, manners);
       commits?.add(candidate);
       return undoes === null && fix === null ? null : { reverts: [], repairs: null, ...fix, undoes };
+    },
+    rewind(count) {
+      history.rewind(count);
+      commits?.rewind(count);
+    },
+    settle(settled) {
+      past = settled;
+      commits = null;
+    },
+    get size() {
+      return history.size;
     },
     get usesCommits() {
       return commits !== null;

@@ -44,17 +44,20 @@ export function isRollback({ repair }: Searched): boolean {
 }
 
 /**
- * Number of the deployment that a rollback after `before` undoes: the first after the last deployment of the rollback's
+ * Number of the deployment that the rollback at `index` undoes: the first after the last deployment of the rollback's
  * commit that is no rollback itself, is of the same branch, and finished at most `withinSeconds` before; `null`: none is.
+ * Those in memory begin at index `first`.
  */
 export function findUndone(
-  { at, branch, commit }: Candidate,
-  before: readonly Searched[],
+  deployments: readonly Searched[],
+  index: number,
+  first: number,
   withinSeconds: number,
 ): number | null {
+  const { at, branch, commit } = deployments[index] as Searched;
   let undone: number | null = null;
-  for (let index = before.length - 1; index >= 0; index--) {
-    const one = before[index] as Searched;
+  for (let before = index - 1; before >= first; before--) {
+    const one = deployments[before] as Searched;
     if (at - one.at > withinSeconds) break;
     if (one.outcome !== 'success') continue;
     if (one.commit === commit) break;

@@ -8,17 +8,13 @@
 
 import type { Deployment } from '../deployment.ts';
 import { type Circumstances, judgeInSteps } from '../failures/judge.ts';
-import {
-  createRepairSearch,
-  longestLimit,
-  looksForRepairs,
-  type RepairSearch,
-} from '../failures/repair-search.ts';
-import type { Incident } from '../incident.ts';
+import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failures/repair-search.ts';
 import { counts } from '../known-ground.ts';
 import type { Steps } from '../steps.ts';
 import { type Episode, fine, isSameVerdict } from '../verdict.ts';
-import { type Chunk, chunksOf, countBefore } from './chunks.ts';
+import { summaryOf } from './chunk-summary.ts';
+import { chunksOf, countBefore } from './chunks.ts';
+import { beginOfJudgement, type JudgedBy } from './reach.ts';
 import type { Timeline } from './reducer.ts';
 
 /** What is known beside the deployments of a repo and tier. */
@@ -32,19 +28,22 @@ export const nothingAround: Surroundings = {
 };
 
 export interface Judged {
-  readonly deployments: readonly Deployment[];
   readonly episodes: readonly Episode[];
   readonly validUntil: number;
   /** Index of the first deployment that is another object now; the number of deployments if none is. */
   readonly changedFrom: number;
   /** Goes on after the last deployment; `null`: nothing is looked for. */
   readonly search: RepairSearch | null;
+  readonly judgedBy: JudgedBy | null;
 }
 
 /** What of a timeline's deployments changes: those from index `from` on are new, or may be. */
 export interface Merged {
-  readonly deployments: readonly Deployment[];
+  /** Judged in place. */
+  readonly deployments: Deployment[];
   readonly from: number;
+  /** Deployments that come or go. */
+  readonly moved: readonly Deployment[];
   /** Whether the same deployments are there, and only what no repair depends on has changed. */
   readonly keepsRepairs: boolean;
 }
@@ -69,23 +68,25 @@ const deploymentsAtOnce = 1_000;
 export function* judgeChange(
   timeline: Timeline,
   merged: Merged,
-  { incidents, runningSince, now }: Surroundings,
+  { incidents, runningSince, now: clock }: Surroundings,
 ): Steps<Judged> {
   const { base, rules } = timeline;
-  const deployments = merged.deployments.slice();
+  const { deployments } = merged;
   const firstJudged = countBefore(deployments, (deployment) => counts(base.ground, deployment));
-  const search = yield* searchRepairs(timeline, deployments, merged, firstJudged);
+  const { search, shown } = yield* searchRepairs(timeline, deployments, merged, firstJudged);
 
-  const begin = Math.max(firstJudged, beginOfJudgement(timeline, { ...merged, deployments }, incidents));
+  // Another clock may have given a deployment a later time than ours.
+  const now = Math.max(clock, deployments.at(-1)?.at ?? 0);
+  const change = { ...merged, shown, incidents, now };
+  const begin = Math.max(firstJudged, beginOfJudgement(timeline, change));
   const beginAt = deployments[begin]?.at ?? Number.POSITIVE_INFINITY;
-  const last = deployments.at(-1);
   const earlier = timeline.episodes.filter(({ start }) => start < beginAt);
   const { verdicts, episodes, validUntil } = yield* judgeInSteps(deployments.slice(begin), rules.failures, {
+    isEarlierFine: (number) => isFineBefore(timeline, begin, number),
     failingSince: begin === firstJudged ? timeline.failingSince : 0,
     incidents: begin === firstJudged ? incidents : incidents.filter(({ start }) => start >= beginAt),
     runningSince,
-    // Another clock may have given a deployment a later time than ours.
-    now: Math.max(now, last?.at ?? 0),
+    now,
   });
   yield;
   for (const [index, verdict] of verdicts.entries()) {
@@ -101,138 +102,69 @@ export function* judgeChange(
   let changedFrom = firstJudged > 0 ? 0 : Math.min(begin, merged.from);
   while (changedFrom < known.length && known[changedFrom] === deployments[changedFrom]) changedFrom++;
   return {
-    deployments,
     episodes: begin === firstJudged ? episodes : [...earlier, ...episodes],
     validUntil,
     changedFrom,
     search,
+    judgedBy: deployments.length === 0 ? null : { incidents, now },
   };
+}
+
+interface SearchedRepairs {
+  readonly search: RepairSearch | null;
+  /** Numbers of the deployments that are repaired by another one than before. */
+  readonly shown: ReadonlySet<number>;
 }
 
 /** Notes in `deployments` what each repairs. */
 function* searchRepairs(
   timeline: Timeline,
   deployments: Deployment[],
-  { from, keepsRepairs }: Merged,
+  { from, moved, keepsRepairs }: Merged,
   firstJudged: number,
-): Steps<RepairSearch | null> {
-  const { rules, past } = timeline;
-  if (!looksForRepairs(rules.failures)) return null;
+): Steps<SearchedRepairs> {
+  const { rules, past, recent, base } = timeline;
+  const shown = new Set(moved.flatMap(repairedBy));
+  if (!looksForRepairs(rules.failures)) return { search: null, shown };
   const known = takeSearch(timeline);
-  const isAppend = from === timeline.recent.length;
-  if (known && keepsRepairs && !known.usesCommits) return known;
-  const search = known && isAppend ? known : createRepairSearch(rules.failures, past);
-  const before = search === known ? deployments.slice(firstJudged, from) : [];
-  for (let index = firstJudged + before.length; index < deployments.length; index++) {
-    const deployment = deployments[index] as Deployment;
-    const repair = search.next(deployment, before);
-    const searched = repair === deployment.repair ? deployment : withRepair(deployment, repair);
-    deployments[index] = searched;
-    before.push(searched);
-    if (before.length % deploymentsAtOnce === 0) yield;
+  if (known && keepsRepairs && !known.usesCommits) return { search: known, shown };
+  const kept = Math.max(0, from - firstJudged);
+  const search = known && kept > 0 ? known : createRepairSearch(rules.failures, past);
+  if (search === known) {
+    const judged = recent.length - countBefore(recent, (deployment) => counts(base.ground, deployment));
+    search.rewind(judged - kept);
   }
-  return search;
+  for (let index = search === known ? from : firstJudged; index < deployments.length; index++) {
+    const deployment = deployments[index] as Deployment;
+    const repair = search.next(deployments, index, firstJudged);
+    const searched = repair === deployment.repair ? deployment : withRepair(deployment, repair);
+    if (searched !== deployment) {
+      for (const number of [...repairedBy(deployment), ...repairedBy(searched)]) shown.add(number);
+      deployments[index] = searched;
+    }
+    if (index % deploymentsAtOnce === 0) yield;
+  }
+  return { search, shown };
+}
+
+/** Whether the deployment of such a number is marked as fine, and comes before index `end`. */
+function isFineBefore(timeline: Timeline, end: number, number: number): boolean {
+  let start = 0;
+  for (const chunk of chunksOf(timeline)) {
+    start += chunk.deployments.length;
+    if (start > end) break;
+    if (summaryOf(chunk).fineNumbers.has(number)) return true;
+  }
+  return false;
+}
+
+function repairedBy({ repair }: Deployment): readonly number[] {
+  if (!repair) return [];
+  return [repair.undoes, repair.repairs, ...repair.reverts].filter((number) => number !== null);
 }
 
 function withRepair(deployment: Deployment, repair: Deployment['repair']): Deployment {
   return JSON.stringify(repair) === JSON.stringify(deployment.repair)
     ? deployment
     : { ...deployment, repair };
-}
-
-/**
- * Index of the first deployment that must be judged again: the change says nothing of earlier ones, and no episode of
- * failure and no incident reaches from before it to after it.
- */
-function beginOfJudgement(timeline: Timeline, merged: Merged, incidents: readonly Incident[]): number {
-  const { episodes } = timeline;
-  const { deployments, from } = merged;
-  const reach = reachOf(timeline, merged, incidents);
-  const chunks = chunksOf(timeline);
-  let start = chunks.reduce((sum, chunk) => sum + chunk.deployments.length, 0);
-  let earliestStart = earliestStartOf(deployments.slice(from));
-  for (const chunk of chunks.toReversed()) {
-    start -= chunk.deployments.length;
-    const at = chunk.deployments[0]?.at ?? 0;
-    if (incidents.length > 0) earliestStart = Math.min(earliestStart, startOfChunk(chunk));
-    const isBefore = at < reach && start <= from;
-    if (isBefore && !isInEpisode(episodes, at) && !isInIncident(incidents, at, earliestStart)) return start;
-  }
-  return 0;
-}
-
-/** Unix seconds: nothing that ended before is shown in another light by the change. */
-function reachOf(
-  { rules, recent }: Timeline,
-  { deployments, from }: Merged,
-  incidents: readonly Incident[],
-): number {
-  const { withinSeconds } = rules.failures.incident;
-  const changed = [deployments[from], recent[from]].filter((one) => one !== undefined);
-  if (changed.length === 0) return reachOfReports(recent, incidents, Number(withinSeconds));
-  const earliest = Math.min(...changed.map(({ at }) => at));
-  if (from < recent.length) {
-    return Math.min(earliest, earliestStartOf(deployments.slice(from))) - longestLimit(rules.failures);
-  }
-  const added = deployments.slice(from);
-  const ofIncidents =
-    incidents.length === 0 ? Number.POSITIVE_INFINITY : earliestStartOf(added) - Number(withinSeconds);
-  return Math.min(earliest, ofIncidents, ...added.map((one) => timeOfRepaired(one, deployments, from)));
-}
-
-/** Of what incidents and marks alone show in another light. */
-function reachOfReports(
-  recent: readonly Deployment[],
-  incidents: readonly Incident[],
-  withinSeconds: number,
-): number {
-  const reported = recent.find(({ mark, verdict }) => mark !== null || verdict.incidents.length > 0);
-  const starts = incidents.map(({ start }) => start - withinSeconds);
-  return Math.min(reported?.at ?? Number.POSITIVE_INFINITY, ...starts);
-}
-
-/** The earliest finish of what a deployment repairs; infinite: nothing. */
-function timeOfRepaired({ repair }: Deployment, deployments: readonly Deployment[], end: number): number {
-  if (!repair) return Number.POSITIVE_INFINITY;
-  const { undoes, reverts, repairs } = repair;
-  const numbers = new Set([undoes, repairs, ...reverts].filter((number) => number !== null));
-  let earliest = Number.POSITIVE_INFINITY;
-  for (let index = end - 1; index >= 0 && numbers.size > 0; index--) {
-    const { number, at } = deployments[index] as Deployment;
-    if (numbers.delete(number)) earliest = at;
-  }
-  return earliest;
-}
-
-function earliestStartOf(deployments: readonly Deployment[]): number {
-  return deployments.reduce(
-    (earliest, { startedAt, at }) => Math.min(earliest, startedAt ?? at),
-    Number.POSITIVE_INFINITY,
-  );
-}
-
-const startByChunk = new WeakMap<Chunk, number>();
-
-/** When the first of its deployments to start started. */
-function startOfChunk(chunk: Chunk): number {
-  const known = startByChunk.get(chunk) ?? earliestStartOf(chunk.deployments);
-  startByChunk.set(chunk, known);
-  return known;
-}
-
-/** Whether an episode begins by `at` and does not end before it. */
-function isInEpisode(episodes: readonly Episode[], at: number): boolean {
-  const begun = countBefore(episodes, ({ start }) => start > at);
-  const end = begun === 0 ? undefined : episodes[begun - 1]?.end;
-  return end === null || (end !== undefined && end >= at);
-}
-
-/**
- * Whether an incident that starts before `at` lasts until then, or may belong to a deployment that finishes later:
- * `earliestStart` is the first start of those.
- */
-function isInIncident(incidents: readonly Incident[], at: number, earliestStart: number): boolean {
-  return incidents.some(
-    ({ start, end }) => start < at && (start >= earliestStart || end === null || end >= at),
-  );
 }

@@ -11,7 +11,7 @@
 import { compareDeployments, type Deployment, identityOf } from '../deployment.ts';
 import { revertsOf } from '../failures/candidate.ts';
 import { emptyPast, type Past } from '../failures/deployed-history.ts';
-import { createRepairSearch, looksForRepairs } from '../failures/repair-search.ts';
+import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failures/repair-search.ts';
 import type { FigureRules } from '../figures/figure.ts';
 import { type Fold, shareFold, startFold, stepFold } from '../figures/fold.ts';
 import { counts, type KnownGround } from '../known-ground.ts';
@@ -21,6 +21,7 @@ import { type Chunk, chunkSize, chunksOf, countBefore, keepChunks, withReplaced 
 import { creditEpisodes } from './episode-credits.ts';
 import { judgeChange, keepSearch, type Surroundings, takeSearch } from './judged.ts';
 import { type Credit, creditFor } from './ledger.ts';
+import type { JudgedBy } from './reach.ts';
 
 export interface Timeline {
   readonly rules: FigureRules;
@@ -40,6 +41,8 @@ export interface Timeline {
   readonly current: Fold;
   /** Unix seconds from which on it must be judged again, though nothing has changed; infinite: never. */
   readonly validUntil: number;
+  /** What its deployments were judged by; `null`: they were not yet. */
+  readonly judgedBy: JudgedBy | null;
 }
 
 export interface TimelineChange {
@@ -68,7 +71,7 @@ export function createTimeline(rules: FigureRules, ground?: KnownGround): Timeli
   const start = startFold(rules, ground);
   return {
     ...{ rules, base: start, past: emptyPast, failingSince: 0, baseEnd: 0 },
-    ...{ recent: [], episodes: [], current: start, validUntil: Number.POSITIVE_INFINITY },
+    ...{ recent: [], episodes: [], current: start, validUntil: Number.POSITIVE_INFINITY, judgedBy: null },
   };
 }
 
@@ -80,6 +83,7 @@ export function atBase(timeline: Timeline): Timeline {
     episodes: [],
     current: timeline.base,
     validUntil: Number.POSITIVE_INFINITY,
+    judgedBy: null,
   };
 }
 
@@ -101,46 +105,45 @@ export function* reduceInSteps(
   const { recent } = timeline;
   const from = first ? countBefore(recent, (one) => !isAfter(first, one)) : recent.length;
   const keepsRepairs = first !== undefined && areAlike(gone, added);
-  const { deployments, episodes, validUntil, changedFrom, search } = yield* judgeChange(
+  const deployments = recent
+    .slice(0, from)
+    .concat(merge(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added));
+  const { episodes, validUntil, changedFrom, search, judgedBy } = yield* judgeChange(
     timeline,
-    {
-      deployments: recent
-        .slice(0, from)
-        .concat(
-          merge(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
-        ),
-      from,
-      keepsRepairs,
-    },
+    { deployments, from, moved: [...gone, ...added], keepsRepairs },
     surroundings,
   );
   const place = placeOf(timeline, Math.min(from, changedFrom));
   const { kept, open, start } = place;
   let { fold } = place;
 
-  const folded = deployments.slice(0, start);
   const credits: Credit[] = [];
   const refolded: OpenChunk[] = [];
   let chunk: OpenChunk = open ?? { before: fold, deployments: [] };
-  for (const deployment of deployments.slice(start)) {
+  for (let index = start; index < deployments.length; index++) {
+    const deployment = deployments[index] as Deployment;
     if (chunk.deployments.length === chunkSize) {
       refolded.push(chunk);
       chunk = { before: fold, deployments: [] };
       yield;
     }
     const credit = ledger === 'keep' ? null : creditFor(fold, deployment);
-    if (credit) credits.push(credit);
-    const next = credit ? credit.deployment : deployment;
-    chunk.deployments.push(next);
-    folded.push(next);
+    if (credit) {
+      credits.push(credit);
+      deployments[index] = credit.deployment;
+    }
+    chunk.deployments.push(deployments[index] as Deployment);
     fold = stepFold(fold, deployment);
   }
   if (chunk.deployments.length > 0) refolded.push(chunk);
-  const ended = ledger === 'keep' ? null : creditEpisodes(episodes, folded, start, ledger);
+  const ended = ledger === 'keep' ? null : creditEpisodes(episodes, deployments, start, ledger);
   const base = shareFold(timeline.base, fold);
-  const next: Timeline = { ...timeline, base, recent: folded, episodes, current: fold, validUntil };
-  const all = withReplaced([...kept, ...refolded], folded, ended?.replaced ?? new Set());
-  for (const one of all) one.before = shareFold(one.before, fold);
+  const judged = { recent: deployments, episodes, validUntil, judgedBy };
+  const next: Timeline = { ...timeline, ...judged, base, current: fold };
+  const all = withReplaced([...kept, ...refolded], deployments, ended?.replaced ?? new Set());
+  if (shareFold(timeline.current, fold) !== timeline.current) {
+    for (const one of all) one.before = shareFold(one.before, fold);
+  }
   keepChunks(next, all);
   keepSearch(next, search);
   return { timeline: next, credits: joinCredits(credits, ended?.credits ?? []) };
@@ -219,8 +222,16 @@ export function settle(timeline: Timeline, cutoff: number): Timeline {
   };
   const rest = chunks.slice(gone + 1);
   keepChunks(settledTimeline, left.length > 0 ? [{ before: base, deployments: left }, ...rest] : rest);
-  keepSearch(settledTimeline, takeSearch(timeline));
+  keepSearch(settledTimeline, searchAfter(timeline, settledTimeline));
   return settledTimeline;
+}
+
+/** The search goes on, unless most of what it remembers is in memory no longer. */
+function searchAfter(timeline: Timeline, { past, recent }: Timeline): RepairSearch | null {
+  const search = takeSearch(timeline);
+  if (!search || search.size > 2 * recent.length + chunkSize) return null;
+  search.settle(past);
+  return search;
 }
 
 function isSettled({ at, mark, verdict }: Deployment, cutoff: number): boolean {
@@ -236,12 +247,8 @@ function isSettled({ at, mark, verdict }: Deployment, cutoff: number): boolean {
 function addToPast({ rules, past, base }: Timeline, gone: readonly Deployment[]): Past {
   if (!looksForRepairs(rules.failures)) return past;
   const search = createRepairSearch(rules.failures, past);
-  const before: Deployment[] = [];
-  for (const deployment of gone) {
-    if (!counts(base.ground, deployment)) continue;
-    search.next(deployment, before);
-    before.push(deployment);
-  }
+  const first = countBefore(gone, (deployment) => counts(base.ground, deployment));
+  for (let index = first; index < gone.length; index++) search.next(gone, index, first);
   return search.toPast();
 }
 
@@ -281,10 +288,18 @@ function isAfter(a: Deployment, b: Deployment): boolean {
   return compareDeployments(a, b) > 0;
 }
 
+/** Both are in order. */
 function without(deployments: readonly Deployment[], removed: readonly Deployment[]): readonly Deployment[] {
-  if (removed.length === 0) return deployments;
-  const gone = new Set(removed.map(identityOf));
-  return deployments.filter((deployment) => !gone.has(identityOf(deployment)));
+  const left: Deployment[] = [];
+  let copied = 0;
+  for (const one of removed) {
+    const place = countBefore(deployments, (other) => compareDeployments(other, one) >= 0);
+    const found = deployments[place];
+    if (!found || identityOf(found) !== identityOf(one)) continue;
+    for (; copied < place; copied++) left.push(deployments[copied] as Deployment);
+    copied = place + 1;
+  }
+  return copied === 0 ? deployments : left.concat(deployments.slice(copied));
 }
 
 function merge(a: readonly Deployment[], b: readonly Deployment[]): readonly Deployment[] {

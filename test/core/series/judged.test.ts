@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { compareDeployments, type Deployment } from '../../../src/core/deployment.ts';
+import { defaultRules, type FigureRules } from '../../../src/core/figures/figure.ts';
+import type { Incident } from '../../../src/core/incident.ts';
+import type { Surroundings } from '../../../src/core/series/judged.ts';
+import { createTimelineBuilder, reduce, settle, type Timeline } from '../../../src/core/series/reducer.ts';
+import { aDeployment } from '../../support/records.ts';
+import { runs } from '../../support/runs.ts';
+
+const paceSeconds = 100;
+/** Limits of a few dozen deployments: shorter than a chunk, so that most changes need not be judged from the start. */
+const rules: FigureRules = {
+  ...defaultRules,
+  failures: {
+    rollbackSeconds: 60 * paceSeconds,
+    fix: { linkedSeconds: 80 * paceSeconds, ruleSeconds: 20 * paceSeconds },
+    incident: { withinSeconds: 30 * paceSeconds, staleSeconds: 50 * paceSeconds },
+  },
+};
+
+const commitId = (index: number) => index.toString(16).padStart(8, '0').repeat(5);
+
+/** How a deployment came to be, beside its place. `back`: how many commits ago its commit was new; 0: it is new. */
+const anyTraits = fc.record({
+  back: fc.oneof(
+    { weight: 8, arbitrary: fc.constant(0) },
+    { weight: 2, arbitrary: fc.integer({ min: 1, max: 70 }) },
+  ),
+  outcome: fc.oneof(
+    { weight: 9, arbitrary: fc.constant('success' as const) },
+    { weight: 1, arbitrary: fc.constant('failure' as const) },
+  ),
+  event: fc.constantFrom('push', 'push', 'deployment', 'cron'),
+  branch: fc.constantFrom('main', 'main', 'main', 'side', null),
+  isRework: fc.integer({ max: 9, min: 0 }).map((digit) => digit === 0),
+  /** How many commits ago what it reverts was new; 0: it reverts nothing. */
+  reverts: fc.oneof(
+    { weight: 12, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: 1, max: 90 }) },
+  ),
+  isAbbreviated: fc.boolean(),
+  mark: fc.oneof(
+    { weight: 20, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: fc.constant({ kind: 'fine' as const }) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .option(fc.integer({ min: 0, max: 90 }))
+        .map((late) => ({ kind: 'failed' as const, recoveredAt: late })),
+    },
+  ),
+  /** In deployments. */
+  ran: fc.oneof(
+    { weight: 5, arbitrary: fc.constant(0.5) },
+    { weight: 1, arbitrary: fc.integer({ min: 1, max: 40 }) },
+    { weight: 1, arbitrary: fc.constant(null) },
+  ),
+});
+type Traits = typeof anyTraits extends fc.Arbitrary<infer T> ? T : never;
+
+/** At a place of a history where each place has a commit of its own. */
+function deploymentOf(place: number, number: number, traits: Traits): Deployment {
+  const { back, reverts, isAbbreviated, mark, ran, ...others } = traits;
+  const at = 1_000_000 + Math.round(place * paceSeconds);
+  const commit = commitId(Math.max(1, Math.floor(place) - back));
+  const reverted = commitId(Math.max(1, Math.floor(place) - reverts));
+  return aDeployment({
+    ...others,
+    number,
+    at,
+    commit,
+    startedAt: ran === null ? null : at - Math.round(ran * paceSeconds),
+    reverts: reverts === 0 ? [] : [isAbbreviated ? reverted.slice(0, 8) : reverted],
+    mark:
+      mark?.kind === 'failed' && mark.recoveredAt !== null
+        ? { kind: 'failed', recoveredAt: at + mark.recoveredAt * paceSeconds }
+        : (mark as Deployment['mark']),
+  });
+}
+
+function incidentOf(place: number, lasts: number | null, receivedAfter: number | null): Incident {
+  const start = 1_000_000 + Math.round(place * paceSeconds);
+  return {
+    id: `${place}`,
+    start,
+    end: lasts === null ? null : start + Math.round(lasts * paceSeconds),
+    receivedAt: receivedAfter === null ? null : start + receivedAfter * paceSeconds,
+  } as Incident;
+}
+
+const length = 900;
+const anyPlace = fc.oneof(
+  { weight: 1, arbitrary: fc.double({ min: 1, max: length, noNaN: true }) },
+  { weight: 2, arbitrary: fc.double({ min: length - 40, max: length, noNaN: true }) },
+);
+const anyIncident = fc
+  .tuple(
+    anyPlace,
+    fc.option(fc.double({ min: 0, max: 40, noNaN: true })),
+    fc.option(fc.integer({ min: 0, max: 60 })),
+  )
+  .map(([place, lasts, received]) => incidentOf(place, lasts, lasts === null ? received : null));
+const anyChange = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('insert' as const),
+      at: fc.array(fc.tuple(anyPlace, anyTraits), { minLength: 1, maxLength: 3 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), place: anyPlace }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('correct' as const), place: anyPlace, traits: anyTraits }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('report' as const),
+      incidents: fc.array(anyIncident, { maxLength: 3 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('append' as const), traits: anyTraits }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle' as const), places: fc.nat({ max: 200 }) }) },
+);
+
+const build = (all: readonly Deployment[], surroundings: Surroundings): Timeline => {
+  const builder = createTimelineBuilder(rules, 0, surroundings);
+  for (const deployment of all.toSorted(compareDeployments)) builder.add(deployment);
+  return builder.build();
+};
+
+const shown = ({ recent, episodes, validUntil }: Timeline, from = 0) => ({
+  recent: recent
+    .filter(({ at }) => at > from)
+    .map(({ number, repair, verdict }) => ({ number, repair, verdict })),
+  episodes: episodes.filter(({ end }) => end === null || end > from),
+  validUntil,
+});
+
+describe('a long series', () => {
+  it('is judged after each change as if it had been read anew', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyTraits, { minLength: 60, maxLength: 60 }),
+        fc.array(anyIncident, { maxLength: 2 }),
+        fc.array(anyChange, { minLength: 1, maxLength: 6 }),
+        (traits, firstIncidents, changes) => {
+          let incidents = firstIncidents;
+          let number = 10_000;
+          let end = length;
+          const now = 1_000_000 + (length + 50) * paceSeconds;
+          const around = (): Surroundings => ({ incidents, runningSince: Number.POSITIVE_INFINITY, now });
+          const all = new Map<number, Deployment>();
+          for (let place = 1; place <= length; place++) {
+            // The traits in another order every time round.
+            const one = traits[(place * 7 + Math.floor(place / traits.length)) % traits.length] as Traits;
+            all.set(place, deploymentOf(place, place, one));
+          }
+          let timeline = build([...all.values()], around());
+          for (const change of changes) {
+            const removed: Deployment[] = [];
+            const inserted: Deployment[] = [];
+            const add = (deployment: Deployment) => {
+              if (deployment.at <= timeline.baseEnd) return;
+              inserted.push(deployment);
+              all.set(deployment.number, deployment);
+            };
+            if (change.kind === 'insert') {
+              for (const [place, one] of change.at) add(deploymentOf(place, ++number, one));
+            } else if (change.kind === 'append') {
+              end += 1;
+              add(deploymentOf(end, ++number, change.traits));
+            } else if (change.kind === 'report') {
+              incidents = change.incidents;
+            } else if (change.kind === 'settle') {
+              timeline = settle(timeline, timeline.baseEnd + change.places * paceSeconds);
+              continue;
+            } else {
+              const known = timeline.recent[Math.floor((change.place / length) * timeline.recent.length)];
+              if (!known) continue;
+              removed.push(known);
+              all.delete(known.number);
+              if (change.kind === 'correct') {
+                const place = (known.at - 1_000_000) / paceSeconds;
+                add(deploymentOf(place, known.number, change.traits));
+              }
+            }
+            const next = reduce(timeline, { removed, inserted, surroundings: around(), ledger: 'keep' });
+            if (!next) throw new Error('The change reaches into the base');
+            timeline = next.timeline;
+            const anew = build([...all.values()], around());
+            expect(shown(timeline, timeline.baseEnd)).toEqual(shown(anew, timeline.baseEnd));
+          }
+        },
+      ),
+      { numRuns: runs(100) },
+    );
+  });
+});
