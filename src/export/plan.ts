@@ -245,7 +245,7 @@ const ledgerWeight = 60;
 /** Numbers in a window, about. */
 function weightOf({ windows }: TierShare): number {
   return windows.reduce(
-    (sum, { counts, samples }) => sum + counts.length + samples.reduce((all, { length }) => all + length, 0),
+    (sum, { counts, samples }) => sum + counts.length + samples.reduce((all, { count }) => all + count, 0),
     0,
   );
 }

@@ -13,8 +13,8 @@ import {
 } from '../core/series/ledger.ts';
 import { gauges, type SeriesSample } from '../core/series/samples.ts';
 import type { Cause } from '../core/verdict.ts';
-import { quantileOf } from '../core/windows/quantile.ts';
 import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
+import { noValues, quantileOf } from '../core/windows/values.ts';
 import {
   type WindowContent,
   windowCounts,
@@ -196,12 +196,12 @@ function windowFamilies<Sample>(
     ...windowDistributions.flatMap(({ name, samplesName, help }, place) => [
       family(name, `${help}: quantiles over the window.`, 'summary', ({ samples }) =>
         windowQuantiles.flatMap((quantile) => {
-          const value = quantileOf(samples[place] ?? [], quantile);
+          const value = quantileOf(samples[place] ?? noValues, quantile);
           return value === null ? [] : [{ value, labels: { quantile } }];
         }),
       ),
       family(samplesName, `How many samples ${prefix}${name} has in the window.`, 'gauge', ({ samples }) => [
-        { value: samples[place]?.length ?? 0, labels: {} },
+        { value: samples[place]?.count ?? 0, labels: {} },
       ]),
     ]),
     family('coverage_ratio', 'How much of the window is known, from 0 to 1.', 'gauge', (_, coverage) => [

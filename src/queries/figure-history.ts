@@ -123,7 +123,7 @@ async function addSeries(
   const takeUntil = (at: number): void => {
     for (let book = books[next]; book && book.end < at; book = books[++next]) {
       const share = shareOf(replay.at(book.end).sample, member.knownSince, window, book.end);
-      samples += share?.windows[0]?.samples.reduce((sum, { length }) => sum + length, 0) ?? 0;
+      samples += share?.windows[0]?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
       book.tier.exchange(null, share);
     }
   };

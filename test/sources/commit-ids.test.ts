@@ -3,6 +3,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
+import { inAscendingOrder, noValues } from '../../src/core/windows/values.ts';
 import { windowDistributions } from '../../src/core/windows/window-content.ts';
 import { createForge, forgeKinds } from '../../src/forge/create-forge.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
@@ -88,7 +89,7 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
     shown() {
       const { series } = projectWindows(world.state, windows, start + 10 * day);
       const { totals, windows: held } = series[0] ?? {};
-      const samples = held?.windows[0]?.samples[leadTimesPlace] ?? [];
+      const samples = inAscendingOrder(held?.windows[0]?.samples[leadTimesPlace] ?? noValues);
       return {
         days: samples.map((seconds) => Math.round(seconds / day)),
         unknown: totals?.counters['dora_change_lead_time_unknown_total'],

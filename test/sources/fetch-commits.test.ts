@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Window } from '../../src/core/policy.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
+import { inAscendingOrder, noValues } from '../../src/core/windows/values.ts';
 import { windowDistributions } from '../../src/core/windows/window-content.ts';
 import { type CommitRange, type Forge, ForgeUnavailable } from '../../src/forge/forge.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
@@ -114,7 +115,7 @@ async function createSetting(
       const sample = series.find((one) => one.repo === repo);
       const { counts = [] } = sample?.totals.histograms['dora_change_lead_time_seconds'] ?? {};
       return {
-        samples: sample?.windows?.windows[0]?.samples[leadTimesPlace] ?? [],
+        samples: inAscendingOrder(sample?.windows?.windows[0]?.samples[leadTimesPlace] ?? noValues),
         observed: counts.reduce((sum, count) => sum + count, 0),
         unknown: sample?.totals.counters['dora_change_lead_time_unknown_total'] ?? -1,
       };

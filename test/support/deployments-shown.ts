@@ -2,7 +2,7 @@
 
 import type { DeploymentPart } from '../../src/core/explain.ts';
 import type { SeriesSample } from '../../src/core/series/samples.ts';
-import { quantileOf } from '../../src/core/windows/quantile.ts';
+import { inAscendingOrder, noValues, quantileOf, toValues } from '../../src/core/windows/values.ts';
 import { windowCounts, windowDistributions } from '../../src/core/windows/window-content.ts';
 import { createExplain } from '../../src/queries/explain.ts';
 import { pastMoment } from '../../src/queries/moments.ts';
@@ -51,7 +51,7 @@ function windowsOf({ windows }: SeriesSample, names: readonly string[]): ShownFi
           failed: count('failed_deployments'),
           byCause: Object.fromEntries(byCause),
           rework: count('rework_deployments'),
-          recoveries: content?.samples[place] ?? [],
+          recoveries: inAscendingOrder(content?.samples[place] ?? noValues),
         },
       ];
     }),
@@ -129,7 +129,7 @@ export function expectedOfPast(world: OracleWorld, name: string, at: number): By
       const expected = all && {
         ...(figures as ShownWindow),
         rework: windows[name]?.rework ?? null,
-        recoveries: { samples: recoveries.length, median: quantileOf(recoveries, 0.5) },
+        recoveries: { samples: recoveries.length, median: quantileOf(toValues(recoveries), 0.5) },
       };
       return [key, { ...gauges, window: expected }];
     }),

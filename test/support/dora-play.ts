@@ -8,8 +8,8 @@ import { type Lookup, lookupsOf, pendingBefore } from '../../src/core/lead-time-
 import type { Window } from '../../src/core/policy.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import type { Projected, SeriesSample } from '../../src/core/series/samples.ts';
-import { quantileOf } from '../../src/core/windows/quantile.ts';
 import type { TierShare } from '../../src/core/windows/tier-windows.ts';
+import { inAscendingOrder, noValues, quantileOf } from '../../src/core/windows/values.ts';
 import { windowCounts, windowDistributions } from '../../src/core/windows/window-content.ts';
 import { findOlderLookups } from '../../src/sources/older-lookups.ts';
 import { factsOf, type History, keyOfTelling, type Name, recordOf, truthOf } from './dora-histories.ts';
@@ -350,8 +350,12 @@ function namedWindows(share: TierShare, windows: readonly Window[]): Windows {
       const distributionOf = (distribution: string): Distribution => {
         const samples =
           content?.samples[windowDistributions.findIndex((candidate) => candidate.name === distribution)] ??
-          [];
-        return { samples, p50: quantileOf(samples, 0.5), p95: quantileOf(samples, 0.95) };
+          noValues;
+        return {
+          samples: inAscendingOrder(samples),
+          p50: quantileOf(samples, 0.5),
+          p95: quantileOf(samples, 0.95),
+        };
       };
       return [
         name,

@@ -1,27 +1,30 @@
-/**
- * Numbers in ascending order, some of which come and go. What is added and removed is worked in together when they are
- * next read, in time linear in how many there are.
- */
+/** Numbers in ascending order, some of which come and go. */
+
+import { noValues, type Run, runsBeyond, type Values } from './values.ts';
+
+/** What is added and removed is worked in together when they are next read, in time linear in how many there are. */
 export interface SortedBag {
-  /** Both in ascending order; what is removed must be in it. */
-  exchange(removed: readonly number[], added: readonly number[]): void;
-  /** All of them, in ascending order. */
-  values(): readonly number[];
+  /** What is removed must be in it. */
+  exchange(removed: Values, added: Values): void;
+  /** All of them, in one run. */
+  values(): Values;
 }
 
 export function createSortedBag(): SortedBag {
-  let sorted: readonly number[] = [];
+  let sorted: Values = noValues;
   let removals: number[] = [];
   let additions: number[] = [];
   return {
     exchange(removed, added) {
-      for (const value of removed) removals.push(value);
-      for (const value of added) additions.push(value);
+      for (const run of runsBeyond(removed, added)) for (const value of run) removals.push(value);
+      for (const run of runsBeyond(added, removed)) for (const value of run) additions.push(value);
     },
     values() {
       if (removals.length === 0 && additions.length === 0) return sorted;
       const ascending = (a: number, b: number) => a - b;
-      sorted = merge(sorted, removals.sort(ascending), additions.sort(ascending));
+      const [kept = []] = sorted.runs;
+      const merged = merge(kept, removals.sort(ascending), additions.sort(ascending));
+      sorted = merged.length > 0 ? { runs: [merged], count: merged.length } : noValues;
       removals = [];
       additions = [];
       return sorted;
@@ -29,7 +32,7 @@ export function createSortedBag(): SortedBag {
   };
 }
 
-function merge(kept: readonly number[], removed: readonly number[], added: readonly number[]): number[] {
+function merge(kept: Run, removed: Run, added: Run): number[] {
   const merged: number[] = [];
   let nextRemoved = 0;
   let nextAdded = 0;

@@ -5,6 +5,7 @@
 
 import { addKnownTime, type KnownTime, noKnownTime } from './coverage.ts';
 import { createSortedBag, type SortedBag } from './sorted-multiset.ts';
+import { noValues } from './values.ts';
 import { emptyContent, type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
 
 /** What one series brings to its tier, for each window in the order of the policy. */
@@ -92,7 +93,7 @@ function createBook() {
         counts[place] = count - (before.content.counts[place] ?? 0) + (after.content.counts[place] ?? 0);
       }
       for (const [place, bag] of bags.entries()) {
-        bag.exchange(before.content.samples[place] ?? [], after.content.samples[place] ?? []);
+        bag.exchange(before.content.samples[place] ?? noValues, after.content.samples[place] ?? noValues);
       }
       coverage += Math.round(after.coverage * thousand) - Math.round(before.coverage * thousand);
     },

@@ -14,6 +14,7 @@ import type { Window } from '../policy.ts';
 import { type Chunk, chunksOf, countBefore } from '../series/chunks.ts';
 import type { Timeline } from '../series/reducer.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
+import { createValuesDraft, noValues, toValues, type Values } from './values.ts';
 
 /** What a series has in each window, in the order of the policy. */
 export interface SeriesWindows {
@@ -29,11 +30,9 @@ export interface WindowContent {
   readonly known: number;
   /** In the order of `windowCounts`. */
   readonly counts: readonly number[];
-  /** In the order of `windowDistributions`, each in ascending order. */
-  readonly samples: readonly (readonly number[])[];
+  /** In the order of `windowDistributions`. */
+  readonly samples: readonly Values[];
 }
-
-const noSamples: readonly number[] = [];
 
 type Of<T extends WindowMetric['type']> = Extract<WindowMetric, { type: T }>;
 
@@ -63,7 +62,10 @@ export function contributionOf(before: Fold, deployment: Deployment): WindowCont
   return {
     known: Number(isOnKnownGround(ground, deployment)),
     counts: countMeasures.map((one) => total(valuesOf(one))),
-    samples: [...distributionMeasures.map(valuesOf), ...episodeMeasures.map(() => noSamples)],
+    samples: [
+      ...distributionMeasures.map((one) => toValues(valuesOf(one))),
+      ...episodeMeasures.map(() => noValues),
+    ],
   };
 }
 
@@ -72,8 +74,8 @@ export function contributionOfEpisode(episode: EndedEpisode): WindowContent {
   return {
     ...emptyContent,
     samples: [
-      ...distributionMeasures.map(() => noSamples),
-      ...episodeMeasures.map(({ secondsOf }) => [secondsOf(episode)]),
+      ...distributionMeasures.map(() => noValues),
+      ...episodeMeasures.map(({ secondsOf }) => toValues([secondsOf(episode)])),
     ],
   };
 }
@@ -82,7 +84,7 @@ export function contributionOfEpisode(episode: EndedEpisode): WindowContent {
 export const emptyContent: WindowContent = {
   known: 0,
   counts: windowCounts.map(() => 0),
-  samples: windowDistributions.map(() => []),
+  samples: windowDistributions.map(() => noValues),
 };
 
 /** `timelines`: of each repo that has the series' name. `now` in Unix seconds. */
@@ -176,23 +178,17 @@ function* contentsBetween(timeline: Timeline, begin: number, end: number): Gener
 export function createContentDraft(): { add(content: WindowContent): void; finish(): WindowContent } {
   let known = 0;
   const sums = countMeasures.map(() => 0);
-  const samples = Array.from({ length: places }, (): number[] => []);
+  const samples = Array.from({ length: places }, createValuesDraft);
   return {
     add(content) {
       known += content.known;
       for (const [place, count] of content.counts.entries()) sums[place] = (sums[place] ?? 0) + count;
-      for (const [place, values] of content.samples.entries())
-        for (const value of values) samples[place]?.push(value);
+      for (const [place, values] of content.samples.entries()) samples[place]?.add(values);
     },
     finish() {
-      return { known, counts: sums, samples: samples.map(inOrder) };
+      return { known, counts: sums, samples: samples.map((draft) => draft.finish()) };
     },
   };
-}
-
-/** Numbers alone are sorted several times as fast as values that are compared one by one. */
-function inOrder(values: readonly number[]): readonly number[] {
-  return values.length < 2 ? values : [...Float64Array.from(values).sort()];
 }
 
 function total(values: readonly number[]): number {

@@ -6,8 +6,8 @@
 import { type LooksFor, looksForRework, type Policy, type Window } from '../policy.ts';
 import type { Cause } from '../verdict.ts';
 import { knownSeconds } from './coverage.ts';
-import { quantileOf } from './quantile.ts';
 import type { TierShare } from './tier-windows.ts';
+import { noValues, quantileOf } from './values.ts';
 import { type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
 
 export interface WindowFigures {
@@ -64,8 +64,9 @@ export function figuresOf(
   const count = (name: string) =>
     content.counts[windowCounts.findIndex((metric) => metric.name === name)] ?? 0;
   const time = (name: string): TimeFigure => {
-    const samples = content.samples[windowDistributions.findIndex((metric) => metric.name === name)] ?? [];
-    return { samples: samples.length, median: quantileOf(samples, 0.5), p95: quantileOf(samples, 0.95) };
+    const samples =
+      content.samples[windowDistributions.findIndex((metric) => metric.name === name)] ?? noValues;
+    return { samples: samples.count, median: quantileOf(samples, 0.5), p95: quantileOf(samples, 0.95) };
   };
   const deployments = count('deployments');
   const failedDeployments = count('failed_deployments');

@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { noKnownTime } from '../../../src/core/windows/coverage.ts';
 import { createTierWindows, type TierShare } from '../../../src/core/windows/tier-windows.ts';
+import { inAscendingOrder, noValues, toValues } from '../../../src/core/windows/values.ts';
 import { windowCounts, windowDistributions } from '../../../src/core/windows/window-content.ts';
 
 /** What a series brings to one window: as many of each count, and the same samples of each kind. */
 const content = (count: number, samples: readonly number[] = []) => ({
   known: count,
   counts: windowCounts.map(() => count),
-  samples: windowDistributions.map(() => samples),
+  samples: windowDistributions.map(() => toValues(samples)),
 });
 const whole = { ...noKnownTime, whole: 1 };
 const share = (count: number, samples: readonly number[] = [], coverage = 1): TierShare => ({
@@ -116,7 +117,7 @@ describe('createTierWindows', () => {
           return;
         }
         const sum = (of: (one: TierShare) => number) => all.reduce((total, one) => total + of(one), 0);
-        const samples = all.flatMap((one) => one.windows[0]?.samples[0] ?? []).sort((a, b) => a - b);
+        const samples = all.flatMap((one) => inAscendingOrder(one.windows[0]?.samples[0] ?? noValues));
         expect(sample?.windows).toEqual([
           content(
             sum((one) => one.windows[0]?.counts[0] ?? 0),

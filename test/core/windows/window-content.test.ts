@@ -4,6 +4,7 @@ import { compareDeployments, type Deployment } from '../../../src/core/deploymen
 import type { Window } from '../../../src/core/policy.ts';
 import { nothingAround } from '../../../src/core/series/judged.ts';
 import { reduce, settle, type Timeline } from '../../../src/core/series/reducer.ts';
+import { inAscendingOrder, noValues } from '../../../src/core/windows/values.ts';
 import {
   isWithin,
   type SeriesWindows,
@@ -33,7 +34,10 @@ function contentOf({ windows }: SeriesWindows, index = 0): Record<string, unknow
   const content = windows[index];
   return Object.fromEntries([
     ...windowCounts.map(({ name, cause }, place) => [cause ?? name, content?.counts[place]]),
-    ...windowDistributions.map(({ name }, place) => [name, content?.samples[place]]),
+    ...windowDistributions.map(({ name }, place) => [
+      name,
+      content && inAscendingOrder(content.samples[place] ?? noValues),
+    ]),
   ]);
 }
 

@@ -1,0 +1,133 @@
+/**
+ * The values of a window, of which quantiles are asked: kept in runs, each in ascending order, so that windows share the
+ * runs of what they both hold.
+ */
+
+export interface Values {
+  /** None is empty. */
+  readonly runs: readonly Run[];
+  readonly count: number;
+}
+
+/** In ascending order. */
+export type Run = readonly number[];
+
+export const noValues: Values = { runs: [], count: 0 };
+
+/** `values` in any order. */
+export function toValues(values: readonly number[]): Values {
+  return values.length === 0 ? noValues : { runs: [inOrder(values)], count: values.length };
+}
+
+/** All of them in ascending order. */
+export function inAscendingOrder({ runs }: Values): Run {
+  const [only] = runs;
+  return runs.length === 1 && only ? only : inOrder(runs.flat());
+}
+
+/** Numbers alone are sorted several times as fast as values that are compared one by one. */
+function inOrder(values: readonly number[]): Run {
+  return values.length < 2 ? values : [...Float64Array.from(values).sort()];
+}
+
+export interface ValuesDraft {
+  add(values: Values): void;
+  finish(): Values;
+}
+
+/** Shorter runs are joined into one. */
+const shortestRun = 32;
+
+export function createValuesDraft(): ValuesDraft {
+  const runs: Run[] = [];
+  const others: number[] = [];
+  let count = 0;
+  return {
+    add(values) {
+      count += values.count;
+      for (const run of values.runs) {
+        if (run.length >= shortestRun) runs.push(run);
+        else for (const value of run) others.push(value);
+      }
+    },
+    finish: () => ({ runs: others.length > 0 ? [...runs, inOrder(others)] : runs, count }),
+  };
+}
+
+/** Runs of `a` that are not in `b`; equal ones count as the same only if they are the same object. */
+export function runsBeyond(a: Values, b: Values): readonly Run[] {
+  if (b.runs.length === 0) return a.runs;
+  const shared = new Set(b.runs);
+  return a.runs.filter((run) => !shared.has(run));
+}
+
+/**
+ * The `q`-quantile, linearly interpolated as PostgreSQL's `percentile_cont`
+ * (https://www.postgresql.org/docs/current/functions-aggregate.html); `null` of no values.
+ */
+export function quantileOf({ runs, count }: Values, q: number): number | null {
+  if (count === 0) return null;
+  const place = q * (count - 1);
+  const below = Math.floor(place);
+  const low = valueAt(runs, below);
+  const high = below + 1 < count && place > below ? valueAt(runs, below + 1) : low;
+  return low + (high - low) * (place - below);
+}
+
+/** The value at a place among all of them in ascending order; the place must be one. */
+function valueAt(runs: readonly Run[], place: number): number {
+  const [first = []] = runs;
+  if (runs.length === 1) return first[place] ?? 0;
+  const froms = runs.map(() => 0);
+  const tos = runs.map((run) => run.length);
+  for (;;) {
+    const widest = indexOfWidest(froms, tos);
+    const pivot = runs[widest]?.[((froms[widest] ?? 0) + (tos[widest] ?? 0)) >> 1] ?? 0;
+    const lower = runs.map((run, index) => countBelow(run, pivot, froms[index] ?? 0, tos[index] ?? 0));
+    if (place < sum(lower)) {
+      for (const [index, bound] of lower.entries()) tos[index] = bound;
+      continue;
+    }
+    const upper = runs.map((run, index) => countUpTo(run, pivot, lower[index] ?? 0, tos[index] ?? 0));
+    if (place < sum(upper)) return pivot;
+    for (const [index, bound] of upper.entries()) froms[index] = bound;
+  }
+}
+
+function indexOfWidest(froms: readonly number[], tos: readonly number[]): number {
+  let widest = 0;
+  let width = 0;
+  for (const [index, to] of tos.entries()) {
+    const own = to - (froms[index] ?? 0);
+    if (own <= width) continue;
+    widest = index;
+    width = own;
+  }
+  return widest;
+}
+
+/** How many values of a run are below `bound`, known to be from `from` to `to`. */
+function countBelow(run: Run, bound: number, from: number, to: number): number {
+  let [low, high] = [from, to];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((run[middle] ?? 0) < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The same of values that are not above it. */
+function countUpTo(run: Run, bound: number, from: number, to: number): number {
+  let [low, high] = [from, to];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((run[middle] ?? 0) <= bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
