@@ -41,16 +41,18 @@ export function keepChunks(timeline: Timeline, chunks: readonly Chunk[]): readon
 export function withReplaced(
   chunks: readonly Chunk[],
   deployments: readonly Deployment[],
-  replaced: ReadonlySet<number>,
+  replaced: readonly number[],
 ): readonly Chunk[] {
-  if (replaced.size === 0) return chunks;
-  const places = [...replaced];
+  if (replaced.length === 0) return chunks;
+  const places = [...replaced].sort((a, b) => a - b);
+  let next = 0;
   let end = 0;
   return chunks.map((chunk) => {
     const start = end;
     end += chunk.deployments.length;
-    const isChanged = places.some((place) => place >= start && place < end);
-    return isChanged ? { before: chunk.before, deployments: deployments.slice(start, end) } : chunk;
+    const first = next;
+    while ((places[next] ?? end) < end) next++;
+    return next > first ? { before: chunk.before, deployments: deployments.slice(start, end) } : chunk;
   });
 }
 

@@ -2,41 +2,47 @@
 
 import type { Deployment } from '../deployment.ts';
 import { episodeMeasures } from '../figures/index.ts';
+import type { Steps } from '../steps.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
 import { countBefore } from './chunks.ts';
 import { type Credit, neverCount } from './ledger.ts';
 import type { Timeline } from './reducer.ts';
 
-export interface EpisodeCredits {
-  readonly credits: readonly Credit[];
-  /** Indexes of the deployments that were replaced. */
-  readonly replaced: ReadonlySet<number>;
-}
+/** By index of the deployment that carries it. */
+export type CreditsByPlace = ReadonlyMap<number, Credit>;
+
+const episodesAtOnce = 500;
 
 /**
  * Credits for the ended episodes that reach to the deployments from index `start` on. The failed deployments of an episode
  * and the last one in it, which often ended it, carry the ledger's bit; they are replaced in `deployments`. If one of them
  * was in an episode that was added, this one adds nothing. In a replay, one of them must still have the bit to give.
  */
-export function creditEpisodes(
+export function* creditEpisodes(
   episodes: Timeline['episodes'],
   deployments: Deployment[],
   start: number,
   mode: 'add' | 'replay',
-): EpisodeCredits {
-  const credits: Credit[] = [];
-  const replaced = new Set<number>();
+): Steps<CreditsByPlace> {
+  const credits = new Map<number, Credit>();
   const first = deployments[start];
-  if (!first) return { credits, replaced };
+  if (!first) return credits;
   const begun = countBefore(episodes, ({ end }) => end === null || end >= first.at);
-  for (const episode of episodes.slice(begun).filter(isEnded)) {
+  for (const [place, episode] of episodes.slice(begun).entries()) {
+    if (place % episodesAtOnce === 0) yield;
+    if (!isEnded(episode)) continue;
     for (const [index, credit] of creditsFor(episode, deployments, mode)) {
       deployments[index] = credit.deployment;
-      replaced.add(index);
-      credits.push(credit);
+      credits.set(index, joinCredits(credits.get(index), credit));
     }
   }
-  return { credits, replaced };
+  return credits;
+}
+
+/** Both of one deployment, of which `later` has the bits of both. */
+export function joinCredits(earlier: Credit | undefined, later: Credit): Credit {
+  if (!earlier) return later;
+  return { deployment: later.deployment, additions: [...earlier.additions, ...later.additions] };
 }
 
 /** By index of the deployment; the last one adds. */
@@ -44,7 +50,7 @@ function creditsFor(
   episode: EndedEpisode,
   deployments: readonly Deployment[],
   mode: 'add' | 'replay',
-): ReadonlyMap<number, Credit> {
+): CreditsByPlace {
   const credits = new Map<number, Credit>();
   const last = countBefore(deployments, ({ at }) => at > episode.end) - 1;
   const lastOne = deployments[last];
@@ -60,8 +66,8 @@ function creditsFor(
   const enders = members.flatMap(({ at, credited }, place) =>
     at === episode.end && credited !== neverCount ? [first + place] : [],
   );
-  const credit = (index: number, { deployment, additions }: Credit): void => {
-    credits.set(index, { deployment, additions: [...(credits.get(index)?.additions ?? []), ...additions] });
+  const credit = (index: number, more: Credit): void => {
+    credits.set(index, joinCredits(credits.get(index), more));
   };
   const nowAt = (index: number) => credits.get(index)?.deployment ?? (deployments[index] as Deployment);
   for (const { ledger, secondsOf } of episodeMeasures) {

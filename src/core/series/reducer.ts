@@ -18,7 +18,7 @@ import { counts, type KnownGround } from '../known-ground.ts';
 import { runToEnd, type Steps } from '../steps.ts';
 import type { Episode } from '../verdict.ts';
 import { type Chunk, chunkSize, chunksOf, countBefore, keepChunks, withReplaced } from './chunks.ts';
-import { creditEpisodes } from './episode-credits.ts';
+import { type CreditsByPlace, creditEpisodes, joinCredits } from './episode-credits.ts';
 import { judgeChange, keepSearch, type Surroundings, takeSearch } from './judged.ts';
 import { type Credit, creditFor } from './ledger.ts';
 import type { JudgedBy } from './reach.ts';
@@ -117,7 +117,7 @@ export function* reduceInSteps(
   const { kept, open, start } = place;
   let { fold } = place;
 
-  const credits: Credit[] = [];
+  const credits = new Map<number, Credit>();
   const refolded: OpenChunk[] = [];
   let chunk: OpenChunk = open ?? { before: fold, deployments: [] };
   for (let index = start; index < deployments.length; index++) {
@@ -129,36 +129,30 @@ export function* reduceInSteps(
     }
     const credit = ledger === 'keep' ? null : creditFor(fold, deployment);
     if (credit) {
-      credits.push(credit);
+      credits.set(index, credit);
       deployments[index] = credit.deployment;
     }
     chunk.deployments.push(deployments[index] as Deployment);
     fold = stepFold(fold, deployment);
   }
   if (chunk.deployments.length > 0) refolded.push(chunk);
-  const ended = ledger === 'keep' ? null : creditEpisodes(episodes, deployments, start, ledger);
+  const ended = ledger === 'keep' ? none : yield* creditEpisodes(episodes, deployments, start, ledger);
+  for (const [index, credit] of ended) credits.set(index, joinCredits(credits.get(index), credit));
+  yield;
   const base = shareFold(timeline.base, fold);
   const judged = { recent: deployments, episodes, validUntil, judgedBy };
   const next: Timeline = { ...timeline, ...judged, base, current: fold };
-  const all = withReplaced([...kept, ...refolded], deployments, ended?.replaced ?? new Set());
+  const all = withReplaced([...kept, ...refolded], deployments, [...ended.keys()]);
   if (shareFold(timeline.current, fold) !== timeline.current) {
     for (const one of all) one.before = shareFold(one.before, fold);
   }
   keepChunks(next, all);
   keepSearch(next, search);
-  return { timeline: next, credits: joinCredits(credits, ended?.credits ?? []) };
+  const inOrder = [...credits].sort(([a], [b]) => a - b);
+  return { timeline: next, credits: inOrder.map(([, credit]) => credit) };
 }
 
-/** One credit for each deployment; `later` has the bits of both. */
-function joinCredits(credits: readonly Credit[], later: readonly Credit[]): readonly Credit[] {
-  if (later.length === 0) return credits;
-  const byPlace = new Map(credits.map((credit) => [identityOf(credit.deployment), credit]));
-  for (const { deployment, additions } of later) {
-    const key = identityOf(deployment);
-    byPlace.set(key, { deployment, additions: [...(byPlace.get(key)?.additions ?? []), ...additions] });
-  }
-  return [...byPlace.values()].sort((a, b) => compareDeployments(a.deployment, b.deployment));
-}
+const none: CreditsByPlace = new Map();
 
 interface OpenChunk extends Chunk {
   readonly deployments: Deployment[];
