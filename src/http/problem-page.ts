@@ -17,7 +17,9 @@ const usualDetails: Readonly<Record<number, string>> = {
 /** Makes `asPage` of every answer of the routes that it is used for. */
 export const problemPages: MiddlewareHandler = async (c, next) => {
   await next();
-  c.res = await asPage(c, c.res);
+  const page = await asPage(c, c.res);
+  // Setting it copies the body, though it is the same: each slow reader would hold a page of its own.
+  if (page !== c.res) c.res = page;
 };
 
 /** The response; where that is a problem, and a browser asks, a page that says the same. */

@@ -25,7 +25,7 @@ describe('connections', () => {
     const target = await startTarget();
     let peakFiles = 0;
     await withstand(target, async () => {
-      const callers = [];
+      const callers: Caller[] = [];
       for (let some = 0; some < 20; some++) {
         const idle = await dialMany(target.port, 500);
         // Some had a use once, and are kept.
@@ -34,17 +34,15 @@ describe('connections', () => {
         callers.push(...idle);
         peakFiles = Math.max(peakFiles, target.openFiles());
       }
-      await delay(500);
-      const open = callers.filter((caller) => !caller.isClosed()).length;
-      expect(open).toBeGreaterThan(500);
-      expect(open).toBeLessThanOrEqual(800);
+      const open = () => callers.filter((caller) => !caller.isClosed()).length;
+      await expect.poll(open).toBeLessThanOrEqual(800);
+      expect(open()).toBeGreaterThan(500);
       for (const { socket } of callers) socket.destroy();
     });
     expect(peakFiles).toBeLessThan(900);
   });
 
-  // The first page has grown: a thousand connections that read it slowly hold more memory than the limit.
-  it.skip('of slow senders and slow readers end in time, or when others come', async () => {
+  it('of slow senders and slow readers end in time, or when others come', async () => {
     const target = await startTarget();
     const names = Array.from({ length: 200 }, (_, index) => webhookText(report(`acme/shop-${index}`, 1)));
     expect(await flood(target.port, names)).toEqual(new Map([[202, names.length]]));
@@ -71,9 +69,10 @@ describe('connections', () => {
       expect(senders.filter(isOpen).length).toBe(0);
       // More than are let in, so that others have to give way to honest users.
       const more = await dialMany(target.port, 700);
+      await expect.poll(() => target.openFiles()).toBeGreaterThan(700);
+      // From here on, some are cut off because all answers that nobody takes are too many bytes together.
       more.forEach(read);
       await delay(2_000);
-      expect(target.openFiles()).toBeGreaterThan(700);
       expect(target.openFiles()).toBeLessThan(900);
       for (const { socket } of [...readers, ...more]) socket.destroy();
     });
