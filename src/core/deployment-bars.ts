@@ -1,4 +1,4 @@
-/** Deployments of a window, counted in stretches of time: hours, days or weeks of UTC, whichever gives a legible chart. */
+/** Counts the deployments of a window per hour, day or week of UTC, whichever gives a legible chart. */
 
 import type { Deployment } from './deployment.ts';
 import type { DeploymentBar } from './overview.ts';
@@ -8,28 +8,39 @@ import { isWithin } from './windows/window-content.ts';
 
 const hour = 3600;
 const day = 24 * hour;
+const week = 7 * day;
 /** Monday, 1970-01-05. */
 const firstMonday = 4 * day;
+/** The longest windows with bars of hours and of days: a phone has room for about sixty bars. */
+const longestInHours = 2 * day;
+const longestInDays = 62 * day;
 
 export interface BarCounts {
   readonly barSeconds: number;
-  /** Leaves out what lies outside of the window. */
+  /** Ignores deployments outside of the window. */
   add(deployment: Deployment): void;
   /** In order of time, empty stretches too. */
   bars(): readonly DeploymentBar[];
 }
 
-/** Of a window that ends at `at`, Unix seconds. */
+/** `at`: end of the window, Unix seconds. */
 export function createBarCounts(window: Window, at: number): BarCounts {
-  const barSeconds = window.seconds <= 2 * day ? hour : window.seconds <= 120 * day ? day : 7 * day;
+  const { seconds } = window;
+  const barSeconds = seconds <= longestInHours ? hour : seconds <= longestInDays ? day : week;
   const offset = barSeconds > day ? firstMonday : 0;
   const placeOf = (moment: number) => Math.floor((moment - offset) / barSeconds);
-  const first = placeOf(at - window.seconds + 1);
+  const begin = at - seconds + 1;
+  const first = placeOf(begin);
   const counts = Array.from({ length: placeOf(at) - first + 1 }, () => ({
     deployments: 0,
     failed: 0,
     byCause: new Map<Cause, number>(),
   }));
+  const stretchOf = (start: number) => ({
+    start,
+    from: Math.max(start, begin),
+    to: Math.min(start + barSeconds - 1, at),
+  });
   return {
     barSeconds,
     add(deployment) {
@@ -43,7 +54,7 @@ export function createBarCounts(window: Window, at: number): BarCounts {
     },
     bars: () =>
       counts.map(({ deployments, failed, byCause }, index) => ({
-        start: (first + index) * barSeconds + offset,
+        ...stretchOf((first + index) * barSeconds + offset),
         succeeded: deployments - failed,
         failed,
         byCause: Object.fromEntries(

@@ -65,10 +65,12 @@ export interface TierOverview {
   readonly failed: readonly FailedDeployment[];
 }
 
-/** The deployments of a stretch of time. */
+/** The deployments of one hour, day or week. All times are Unix seconds. */
 export interface DeploymentBar {
-  /** Unix seconds. */
   readonly start: number;
+  /** The first and the last second that also lie in the window. */
+  readonly from: number;
+  readonly to: number;
   readonly succeeded: number;
   readonly failed: number;
   /** A deployment may have failed for several causes. */

@@ -7,45 +7,82 @@ import type { DeploymentBar } from '../core/overview.ts';
 import type { Cause } from '../core/verdict.ts';
 import { counted } from '../util/pluralize.ts';
 import { inOrder, legend, type Mark, markPath, markWords } from './causes.ts';
+import { besideScale, gridLines, timeTicks } from './chart.ts';
 import type { Html } from './page.ts';
-import { barDate, percentOf } from './words.ts';
+import { type BarUnit, barWords, dayWords, hourWords, percentOf, unitOf } from './words.ts';
 
 /** Pixels. Widths are shares, so that the chart is as wide as the screen has room for. */
-const height = 150;
-const bottom = 126;
-const top = 26;
-const markStep = 10;
-const mostMarks = 2;
+const barsHeight = 100;
+const axisHeight = 24;
+/** A square that holds any mark. */
+const markSize = 13;
+const gap = 3;
+/** With so few bars, even a phone has room for two marks side by side. */
+const mostWideBars = 20;
 
-export function barChart(title: string, bars: readonly DeploymentBar[], barSeconds: number): Html {
+/** Where bars and their marks go. */
+interface Layout {
+  readonly unit: BarUnit;
+  /** Shares of the width, 0 to 100. */
+  readonly pitch: number;
+  readonly left: (bar: DeploymentBar) => number;
+  readonly y: (deployments: number) => number;
+  /** Of marks, above a bar. */
+  readonly columns: number;
+}
+
+export function barChart(bars: readonly DeploymentBar[], barSeconds: number): Html {
   const first = bars[0];
   const last = bars.at(-1);
   if (!first || !last) return html``;
+  const unit = unitOf(barSeconds);
+  const columns = bars.length > mostWideBars ? 1 : 2;
+  const rows = Math.ceil((max(bars, (bar) => causesOf(bar).length) ?? 0) / columns);
+  const top = rows * markSize + 2 * gap;
+  const bottom = top + barsHeight;
+  const height = bottom + axisHeight;
   const domain = [first.start, last.start + barSeconds].map((at) => new Date(at * 1000));
   const x = scaleUtc(domain, [0, 100]);
   const y = scaleLinear([0, max(bars, heightOf) || 1], [bottom, top]).nice(3);
-  const width = (100 / bars.length) * 0.74;
-  const left = (bar: DeploymentBar) => x(new Date(bar.start * 1000)) + (100 / bars.length) * 0.13;
-  const found = inOrder(bars.flatMap(({ byCause }) => Object.keys(byCause) as Cause[]));
-  const ticks = y.ticks(3).filter((tick) => Number.isInteger(tick) && tick > 0);
-  return html`<figure class="chart"><figcaption>${title}</figcaption>
-<svg class="plot" width="100%" height="${height}" role="img" aria-label="${summaryOf(bars)}">
-${ticks.map((tick) => html`<line class="grid" x1="0" x2="100%" y1="${y(tick)}" y2="${y(tick)}"/><text class="tick" x="0" y="${y(tick) - 3}">${tick}</text>`)}
+  const pitch = 100 / bars.length;
+  const layout: Layout = { unit, pitch, left: ({ start }) => x(new Date(start * 1000)), y, columns };
+  const levels = y
+    .ticks(3)
+    .filter((tick) => Number.isInteger(tick) && tick > 0)
+    .map((tick) => ({ y: y(tick), words: String(tick) }));
+  // A day or an hour is named below the middle of its bar.
+  const shift = unit === 'week' ? 0 : pitch / 2;
+  const ticks = x
+    .ticks(5)
+    .filter((tick) => tick.getTime() <= last.to * 1000)
+    .map((tick) => ({
+      share: x(tick) + shift,
+      words: (unit === 'hour' ? hourWords : dayWords)(tick.getTime() / 1000),
+    }));
+  const found = inOrder(bars.flatMap(causesOf));
+  return html`<figure class="chart"><figcaption>Deployments per ${unit}</figcaption>
+${besideScale(
+  levels,
+  height,
+  html`<svg class="plot" width="100%" height="${height}" role="img" aria-label="${summaryOf(bars)}">
+${gridLines(levels)}
 <line class="axis" x1="0" x2="100%" y1="${bottom}" y2="${bottom}"/>
-${x
-  .ticks(5)
-  .filter((tick) => tick.getTime() <= last.start * 1000)
-  .map((tick) => timeTick(x(tick) + 50 / bars.length, barDate(tick.getTime() / 1000, barSeconds)))}
-${bars.map((bar) => drawBar(bar, { left: left(bar), width, y, barSeconds }))}
-</svg>${legend(['success', ...found], countsOf(bars))}</figure>`;
+${timeTicks(ticks, height - 8)}
+${bars.map((bar) => drawBar(bar, layout))}
+</svg>`,
+)}${legend(['success', ...found], countsOf(bars))}</figure>`;
+}
+
+function causesOf({ byCause }: DeploymentBar): readonly Cause[] {
+  return inOrder(Object.keys(byCause) as Cause[]);
 }
 
 function countsOf(bars: readonly DeploymentBar[]): ReadonlyMap<Mark, number> {
   const counts = new Map<Mark, number>();
   const add = (mark: Mark, count: number) => counts.set(mark, (counts.get(mark) ?? 0) + count);
-  for (const { succeeded, byCause } of bars) {
-    add('success', succeeded);
-    for (const cause of inOrder(Object.keys(byCause) as Cause[])) add(cause, byCause[cause] ?? 0);
+  for (const bar of bars) {
+    add('success', bar.succeeded);
+    for (const cause of causesOf(bar)) add(cause, bar.byCause[cause] ?? 0);
   }
   return counts;
 }
@@ -54,40 +91,33 @@ function heightOf({ succeeded, failed }: DeploymentBar): number {
   return succeeded + failed;
 }
 
-/** A label below the axis, kept within the chart. */
-export function timeTick(share: number, words: string): Html {
-  const anchor = share < 4 ? 'start' : share > 96 ? 'end' : 'middle';
-  return html`<text class="tick" x="${percentOf(share)}" y="${height - 8}" text-anchor="${anchor}">${words}</text>`;
-}
-
-interface Place {
-  readonly left: number;
-  readonly width: number;
-  readonly y: (value: number) => number;
-  readonly barSeconds: number;
-}
-
-function drawBar(bar: DeploymentBar, { left, width, y, barSeconds }: Place): Html {
-  const { succeeded, failed, byCause } = bar;
-  if (succeeded + failed === 0) return html``;
+function drawBar(bar: DeploymentBar, layout: Layout): Html {
+  const { succeeded, failed } = bar;
+  const { unit, pitch, left, y } = layout;
+  if (heightOf(bar) === 0) return html``;
   const rect = (mark: 'success' | 'failed', from: number, to: number) =>
     from === to
       ? ''
-      : html`<rect class="${mark}" x="${percentOf(left)}" width="${percentOf(width)}" y="${y(to)}" height="${y(from) - y(to)}"/>`;
-  const head = y(succeeded + failed) - 8;
-  const marks = inOrder(Object.keys(byCause) as Cause[]).slice(0, mostMarks);
-  return html`<g><title>${barWords(bar, barSeconds)}</title>${rect('success', 0, succeeded)}${rect('failed', succeeded, succeeded + failed)}${marks.map(
-    (cause, place) =>
-      html`<svg class="at" x="${percentOf(left + width / 2)}" y="${head - place * markStep}">${markPath(cause)}</svg>`,
-  )}</g>`;
+      : html`<rect class="${mark}" x="${percentOf(left(bar) + 0.13 * pitch)}" width="${percentOf(0.74 * pitch)}" y="${y(to)}" height="${y(from) - y(to)}"/>`;
+  return html`<g><title>${tipOf(bar, unit)}</title>${rect('success', 0, succeeded)}${rect('failed', succeeded, succeeded + failed)}${marksAbove(bar, layout)}</g>`;
 }
 
-function barWords({ start, succeeded, failed, byCause }: DeploymentBar, barSeconds: number): string {
-  const all = counted(succeeded + failed, 'deployment');
-  const reasons = inOrder(Object.keys(byCause) as Cause[]).map(
-    (cause) => `${byCause[cause]} ${markWords[cause]}`,
-  );
-  return `${barDate(start, barSeconds)}: ${all}, ${failed} failed${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}`;
+/** The marks of a bar in a box of its own, which shrinks them if it is narrower than they are: neighbours never overlap. */
+function marksAbove(bar: DeploymentBar, { pitch, left, y, columns }: Layout): Html {
+  const marks = causesOf(bar);
+  if (marks.length === 0) return html``;
+  const width = Math.min(columns, marks.length) * markSize;
+  const height = Math.ceil(marks.length / columns) * markSize;
+  return html`<svg x="${percentOf(left(bar))}" width="${percentOf(pitch)}" y="${y(heightOf(bar)) - gap - height}" height="${height}" viewBox="0 0 ${width} ${height}" preserveAspectRatio="xMidYMax">${marks.map(
+    (cause, place) =>
+      html`<svg class="at" x="${((place % columns) + 0.5) * markSize}" y="${height - (Math.floor(place / columns) + 0.5) * markSize}">${markPath(cause)}</svg>`,
+  )}</svg>`;
+}
+
+function tipOf(bar: DeploymentBar, unit: BarUnit): string {
+  const all = counted(heightOf(bar), 'deployment');
+  const reasons = causesOf(bar).map((cause) => `${bar.byCause[cause]} ${markWords[cause]}`);
+  return `${barWords(bar, unit)}: ${all}, ${bar.failed} failed${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}`;
 }
 
 function summaryOf(bars: readonly DeploymentBar[]): string {
@@ -97,16 +127,14 @@ function summaryOf(bars: readonly DeploymentBar[]): string {
 }
 
 export function barTable(bars: readonly DeploymentBar[], barSeconds: number): Html {
+  const unit = unitOf(barSeconds);
   const some = bars.filter((bar) => heightOf(bar) > 0).toReversed();
-  const found = inOrder(some.flatMap(({ byCause }) => Object.keys(byCause) as Cause[]));
-  return html`<div class="wide" tabindex="0"><table class="narrow"><caption>Deployments by ${unitOf(barSeconds)} of UTC, latest first</caption>
-<thead><tr><th scope="col">From</th><th scope="col" class="n">Succeeded</th><th scope="col" class="n">Failed</th>${found.map((cause) => html`<th scope="col" class="n">${markWords[cause]}</th>`)}</tr></thead>
+  const found = inOrder(some.flatMap(causesOf));
+  const heading = unit === 'week' ? 'Days' : 'From';
+  return html`<div class="wide" tabindex="0"><table class="narrow"><caption>Deployments by ${unit} of UTC, latest first</caption>
+<thead><tr><th scope="col">${heading}</th><th scope="col" class="n">Succeeded</th><th scope="col" class="n">Failed</th>${found.map((cause) => html`<th scope="col" class="n">${markWords[cause]}</th>`)}</tr></thead>
 <tbody>${some.map(
-    ({ start, succeeded, failed, byCause }) =>
-      html`<tr><th scope="row">${barDate(start, barSeconds)}</th><td class="n">${succeeded}</td><td class="n">${failed}</td>${found.map((cause) => html`<td class="n">${byCause[cause] ?? 0}</td>`)}</tr>`,
+    (bar) =>
+      html`<tr><th scope="row" class="nb">${barWords(bar, unit)}</th><td class="n">${bar.succeeded}</td><td class="n">${bar.failed}</td>${found.map((cause) => html`<td class="n">${bar.byCause[cause] ?? 0}</td>`)}</tr>`,
   )}</tbody></table></div>`;
-}
-
-export function unitOf(barSeconds: number): string {
-  return barSeconds < 86_400 ? 'hour' : barSeconds === 86_400 ? 'day' : 'week';
 }

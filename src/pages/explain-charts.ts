@@ -6,6 +6,7 @@ import { html } from 'hono/html';
 import type { DrawnDeployment, Explanation } from '../core/explain.ts';
 import { iso } from '../util/moment.ts';
 import { causeWords, inOrder, legend, markPath } from './causes.ts';
+import { besideScale, gridLines, type Level, timeTicks } from './chart.ts';
 import { explainLink, type Html } from './page.ts';
 import { dayWords, duration, percentOf } from './words.ts';
 
@@ -47,20 +48,16 @@ export function timeline(explanation: Explanation, isOfNow: boolean): Html {
       drawBar(one, { explanation, kind, y, words });
   return html`<figure class="chart"><figcaption>Deployments over time</figcaption>
 <svg class="plot" width="100%" height="${lanes.height}" role="group" aria-label="${figures.deployments} deployments, ${figures.failedDeployments} of them failed, on a time axis; each leads to its row in the table">
-${axis(x)}
+${axis(x, lanes.axis, lanes.height - 6)}
 ${episodes.map(bar('episode', lanes.episodes, 'Failing'))}
 ${incidents.map(bar('outage', lanes.incidents, 'Incident'))}
 ${drawn.map((deployment) => point(deployment, x(new Date(deployment.at * 1000)), linkTo(deployment)))}
 </svg>${legend(['success', ...found])}${barLegend(episodes.length > 0, incidents.length > 0)}${fewerNote(explanation)}</figure>`;
 }
 
-function axis(x: ReturnType<typeof timeScale>): Html {
-  const ticks = x.ticks(5).map((tick) => {
-    const share = x(tick);
-    const anchor = share < 4 ? 'start' : share > 96 ? 'end' : 'middle';
-    return html`<text class="tick" x="${percentOf(share)}" y="${lanes.height - 6}" text-anchor="${anchor}">${dayWords(tick.getTime() / 1000)}</text>`;
-  });
-  return html`<line class="axis" x1="0" x2="100%" y1="${lanes.axis}" y2="${lanes.axis}"/>${ticks}`;
+function axis(x: ReturnType<typeof timeScale>, y: number, wordsY: number): Html {
+  const ticks = x.ticks(5).map((tick) => ({ share: x(tick), words: dayWords(tick.getTime() / 1000) }));
+  return html`<line class="axis" x1="0" x2="100%" y1="${y}" y2="${y}"/>${timeTicks(ticks, wordsY)}`;
 }
 
 function point(deployment: DrawnDeployment, share: number, link: string): Html {
@@ -108,9 +105,11 @@ function fewerNote({ drawn, figures }: Explanation): Html {
 }
 
 const mostPoints = 2_000;
-/** Pixels. */
-const plot = { top: 12, bottom: 150, height: 172 };
-const marks = [1, 10, 60, 600, 3600, 21_600, 86_400, 604_800, 2_592_000, 15_552_000];
+/** Pixels; `space`: between the lowest or the highest point and the edge. */
+const plot = { top: 4, bottom: 150, height: 172, space: 9 };
+const labelled = [1, 10, 60, 600, 3600, 21_600, 86_400, 604_800, 2_592_000, 15_552_000];
+/** Between two labels of the scale. */
+const leastDistance = 14;
 
 /** One point for each commit, on a logarithmic scale, with median and 95th percentile as lines. */
 export function leadTimeChart(explanation: Explanation, isOfNow: boolean): Html {
@@ -122,28 +121,46 @@ export function leadTimeChart(explanation: Explanation, isOfNow: boolean): Html 
   if (points.length === 0 || median === null || p95 === null) return html``;
   const lowest = Math.min(min(points, ({ seconds }) => seconds) ?? 1, median || 1);
   const highest = Math.max(max(points, ({ seconds }) => seconds) ?? 1, p95, 2 * lowest);
-  const y = scaleLog([lowest / 1.3, highest * 1.3], [plot.bottom, plot.top]);
+  const y = scaleLog([lowest, highest], [plot.bottom - plot.space, plot.top + plot.space]);
   const x = timeScale(explanation);
   const linkTo = linksOf(explanation, isOfNow);
-  const shown = points.slice(-mostPoints);
-  const level = (kind: string, name: string, seconds: number) => {
-    const at = y(Math.max(seconds, 1));
-    return html`<line class="${kind}" x1="0" x2="100%" y1="${at}" y2="${at}"/><text class="tick strong" x="100%" y="${at - 4}" text-anchor="end">${name} ${duration(seconds)}</text>`;
-  };
+  const levels = levelsOf(y);
   return html`<figure class="chart"><figcaption>Lead time of each commit, on a logarithmic scale</figcaption>
-<svg class="plot" width="100%" height="${plot.height}" role="group" aria-label="Lead times of ${points.length} commits: median ${duration(median)}, 95th percentile ${duration(p95)}; each leads to its deployment in the table">
-${marks
-  .filter((seconds) => seconds > lowest / 1.3 && seconds < highest * 1.3)
+${besideScale(
+  levels,
+  plot.height,
+  html`<svg class="plot" width="100%" height="${plot.height}" role="group" aria-label="Lead times of ${points.length} commits: median ${duration(median)}, 95th percentile ${duration(p95)}; each leads to its deployment in the table">
+${gridLines(levels)}
+${axis(x, plot.bottom, plot.height - 6)}
+${points
+  .slice(-mostPoints)
   .map(
-    (seconds) =>
-      html`<line class="grid" x1="0" x2="100%" y1="${y(seconds)}" y2="${y(seconds)}"/><text class="tick" x="0" y="${y(seconds) - 3}">${duration(seconds)}</text>`,
+    ({ deployment, seconds }) =>
+      html`<a href="${linkTo(deployment)}" tabindex="-1"><title>#${deployment.number}: ${duration(seconds)}</title><circle class="sample" cx="${percentOf(x(new Date(deployment.at * 1000)))}" cy="${y(seconds)}" r="3"/></a>`,
   )}
-<line class="axis" x1="0" x2="100%" y1="${plot.bottom}" y2="${plot.bottom}"/>
-${x.ticks(5).map((tick) => html`<text class="tick" x="${percentOf(x(tick))}" y="${plot.height - 6}" text-anchor="${x(tick) < 4 ? 'start' : x(tick) > 96 ? 'end' : 'middle'}">${dayWords(tick.getTime() / 1000)}</text>`)}
-${shown.map(
-  ({ deployment, seconds }) =>
-    html`<a href="${linkTo(deployment)}" tabindex="-1"><title>#${deployment.number}: ${duration(seconds)}</title><circle class="sample" cx="${percentOf(x(new Date(deployment.at * 1000)))}" cy="${y(seconds)}" r="3"/></a>`,
-)}
-${level('median', 'median', median)}${level('p95', '95 % within', p95)}
-</svg></figure>`;
+${levelLine('p95', y(Math.max(p95, 1)))}${levelLine('median', y(Math.max(median, 1)))}
+</svg>`,
+)}${lineLegend(median, p95)}</figure>`;
+}
+
+/** The usual durations within the plot that have room for their words. */
+function levelsOf(y: (seconds: number) => number): readonly Level[] {
+  const levels: Level[] = [];
+  for (const seconds of labelled) {
+    const level = { y: y(seconds), words: duration(seconds) };
+    const isWithin = level.y < plot.bottom && level.y > plot.top;
+    if (isWithin && (levels.at(-1)?.y ?? plot.height) - level.y >= leastDistance) levels.push(level);
+  }
+  return levels;
+}
+
+function levelLine(kind: 'median' | 'p95', y: number): Html {
+  return html`<line class="${kind}" x1="0" x2="100%" y1="${y}" y2="${y}"/>`;
+}
+
+/** The words of the lines stand below the chart, since within it they would cover points. */
+function lineLegend(median: number, p95: number): Html {
+  const swatch = (kind: 'median' | 'p95') =>
+    html`<svg class="plot glyph" width="22" height="10" aria-hidden="true"><line class="${kind}" x2="22" y1="5" y2="5"/></svg>`;
+  return html`<ul class="legend"><li>${swatch('median')} median <strong>${duration(median)}</strong></li><li>${swatch('p95')} 95 % within <strong>${duration(p95)}</strong></li></ul>`;
 }

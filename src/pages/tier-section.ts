@@ -6,7 +6,7 @@ import type { Window } from '../core/policy.ts';
 import { type FigureScore, publishedMeans, type ScoredFigure, scoreOf } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
-import { barChart, barTable, unitOf } from './bar-chart.ts';
+import { barChart, barTable } from './bar-chart.ts';
 import { causeWords, inlineMark } from './causes.ts';
 import { classWords, compare, levelOf, type ShownFigure, scoreWords, shownFigures } from './figure-words.ts';
 import { type Html, pipelineLink } from './page.ts';
@@ -23,7 +23,7 @@ export function tierSection(tier: TierOverview, view: View, at: number, index: n
 ${
   figures
     ? html`<div class="tiles">${shownFigures.map((figure) => tile(figure, figures, tier, window, at))}</div>
-${barChart(`Deployments per ${unitOf(barSeconds)}`, bars, barSeconds)}
+${barChart(bars, barSeconds)}
 <div class="behind">${failedDetails(failed, view)}
 <details><summary>As tables</summary>${barTable(bars, barSeconds)}${historyTable(tier, figures, at)}</details></div>`
     : html`<p class="panel">No deployment in any window.</p>`

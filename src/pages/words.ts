@@ -1,6 +1,7 @@
 /** How pages write times, durations and rates. */
 
 import { html } from 'hono/html';
+import type { DeploymentBar } from '../core/overview.ts';
 import type { TimeFigure } from '../core/windows/window-figures.ts';
 import { iso } from '../util/moment.ts';
 import type { Html } from './page.ts';
@@ -63,7 +64,23 @@ export function dayWords(at: number): string {
   return `${date.getUTCDate()} ${months[date.getUTCMonth()]}`;
 }
 
-/** When a bar begins: with the hour, if bars are shorter than a day. */
-export function barDate(at: number, barSeconds: number): string {
-  return barSeconds < 86_400 ? `${dayWords(at)} ${iso(at).slice(11, 16)}` : dayWords(at);
+/** The hour or the day of a bar; the days of a week, as far as the window holds them. */
+export function barWords(
+  { start, from, to }: Pick<DeploymentBar, 'start' | 'from' | 'to'>,
+  unit: BarUnit,
+): string {
+  if (unit === 'hour') return hourWords(start);
+  const [first, last] = [dayWords(from), dayWords(to)];
+  return first === last ? first : `${first} – ${last}`;
+}
+
+/** An hour of UTC. */
+export function hourWords(at: number): string {
+  return `${dayWords(at)} ${iso(at).slice(11, 16)}`;
+}
+
+export type BarUnit = 'hour' | 'day' | 'week';
+
+export function unitOf(barSeconds: number): BarUnit {
+  return barSeconds < 86_400 ? 'hour' : barSeconds === 86_400 ? 'day' : 'week';
 }

@@ -47,6 +47,16 @@ async function deploy(exporter: SmallExporter, repo: string, statuses: readonly 
   }
 }
 
+/** Reports an incident of acme/shop. */
+async function report(exporter: SmallExporter, incident: object): Promise<void> {
+  const response = await exporter.app().request('/incidents', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${incidentSecret}` },
+    body: JSON.stringify({ repo: 'acme/shop', tier: 'production', ...incident }),
+  });
+  expect(response.status).toBe(202);
+}
+
 const states: Readonly<Record<string, (exporter: SmallExporter) => Promise<void>>> = {
   'nothing known': async () => undefined,
   'one repo': (exporter) => deploy(exporter, 'acme/shop', ['success', 'failure', 'success']),
@@ -58,14 +68,18 @@ const states: Readonly<Record<string, (exporter: SmallExporter) => Promise<void>
   },
   'one incident open': async (exporter) => {
     await deploy(exporter, 'acme/shop', ['success', 'success']);
-    await exporter.app().request('/incidents', {
-      method: 'POST',
-      headers: { authorization: `Bearer ${incidentSecret}` },
-      body: JSON.stringify({
-        ...{ id: 'INC-1', repo: 'acme/shop', tier: 'production', started: noon - 7200 },
-        ...{ title: 'Checkout fails', url: 'https://pager.example.com/1' },
-      }),
+    await report(exporter, {
+      ...{ id: 'INC-1', started: noon - 7200 },
+      ...{ title: 'Checkout fails', url: 'https://pager.example.com/1' },
     });
+  },
+  'failures every day': async (exporter) => {
+    await deploy(exporter, 'acme/shop', Array(90).fill('success'));
+    await deploy(exporter, 'acme/cart', Array(90).fill('failure'));
+    for (let days = 1; days <= 90; days++) {
+      const started = noon - days * day + 3600;
+      await report(exporter, { id: `INC-${days}`, started, resolved: started + 600 });
+    }
   },
   '500 repos': async (exporter) => {
     for (let index = 0; index < 500; index++) {
@@ -288,4 +302,69 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
       '29 Jul: 2 deployments, 1 failed (1 pipeline failed)',
     );
   });
+
+  it('draw the marks of causes beside each other, at any length of the window, also on a phone', async () => {
+    const root = await serve('failures every day');
+    const page = await openPage({ viewport: { width: 390, height: 844 } });
+    for (const [window, title, marks] of [
+      ['7d', 'Deployments per day', 12],
+      ['30d', 'Deployments per day', 58],
+      ['90d', 'Deployments per week', 28],
+    ] as const) {
+      await page.goto(`${root}?window=${window}`);
+      expect(await page.locator('.tier figcaption').innerText()).toBe(title);
+      const boxes = (await page.evaluate(
+        "[...document.querySelectorAll('figure.chart .plot .mark')].map((one) => one.getBoundingClientRect().toJSON())",
+      )) as { left: number; right: number; top: number; bottom: number }[];
+      expect(boxes.length, window).toBe(marks);
+      const overlapping = boxes.flatMap((a, index) =>
+        boxes
+          .slice(index + 1)
+          .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
+      );
+      expect.soft(overlapping, window).toEqual([]);
+    }
+    await page.hover('svg.plot rect.failed >> nth=-1');
+    expect(await page.locator('.tip').innerText()).toBe(
+      '27 Jul – 31 Jul: 8 deployments, 8 failed (4 pipeline failed, 4 incident)',
+    );
+  });
+
+  it.each([1400, 390])(
+    'give the words of the lead-time chart places of their own at %i px',
+    async (width) => {
+      const exporter = await createSmallExporter({ policy });
+      // Medians on, just above and just below the labels of the scale, and one for each of many magnitudes.
+      for (const [repo, leadTimes] of Object.entries({
+        even: [21_600, 21_600, 21_600],
+        near: [20_000, 21_000, 22_000, 90_000],
+        wide: [1, 30, 600, 20_000, 4_000_000],
+      })) {
+        for (const [index, seconds] of leadTimes.entries()) {
+          const finished = noon - (index + 1) * day;
+          await exporter.receive({
+            ...{ repo: `acme/${repo}`, number: index + 1, status: 'success', finished, event: 'deployment' },
+            ...{ deploy_to: 'prod', commit: `c${index}`, commit_time: finished - seconds },
+          });
+        }
+      }
+      const server = await listen(exporter.app(), { host: '127.0.0.1', port: 0 });
+      onTestFinished(() => server.close(1000));
+      const page = await openPage({ viewport: { width, height: 844 } });
+      for (const repo of ['even', 'near', 'wide']) {
+        await page.goto(`http://127.0.0.1:${server.port}/explain?repo=acme/${repo}&tier=production`);
+        const collisions = await page.evaluate(`(() => {
+        const chart = [...document.querySelectorAll('figure.chart')].find((one) => one.textContent.includes('Lead time'));
+        const boxOf = (one) => one.getBoundingClientRect();
+        const doMeet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+        const words = [...chart.querySelectorAll('svg text, li')];
+        const drawn = [...chart.querySelectorAll('figcaption, .plot:not(.glyph) line, .plot circle')];
+        return words.flatMap((one, index) => [...words.slice(index + 1), ...drawn]
+          .filter((other) => doMeet(boxOf(one), boxOf(other)))
+          .map((other) => one.textContent + ' meets ' + other.outerHTML));
+      })()`);
+        expect.soft(collisions, repo).toEqual([]);
+      }
+    },
+  );
 });

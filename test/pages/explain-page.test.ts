@@ -190,6 +190,11 @@ describe('the page of an explanation', () => {
     expect(page).toContain('<title>Incident for 59 min</title><rect class="outage"');
     expect(page).toContain('The latest 2 of 12 deployments are drawn.');
     expect(page).toContain('Lead times of 2 commits: median 3 h, 95th percentile 2.3 d');
+    const scale = page.slice(page.indexOf('class="plot scale"'));
+    expect([...scale.matchAll(/text-anchor="end">([^<]*)</g)].map(([, words]) => words)).toEqual([
+      ...['60 s', '10 min', '60 min', '6 h', '24 h'],
+    ]);
+    expect(textOfPage(page)).toContain('median 3 h 95 % within 2.3 d');
   });
 
   it('links to other windows, of the moment that was asked for, and to earlier pipelines', async () => {

@@ -195,6 +195,24 @@ describe('the overview', () => {
     );
   });
 
+  it('counts per week in a window longer than two months, and says which days each week has in it', async () => {
+    const exporter = await createExporter(
+      ...[89.9, 12, 11, 4.6, 4.4, 0.1].map((daysAgo): Told => ['acme/shop', daysAgo, 'success']),
+      ['acme/shop', 5, 'failure'],
+      ['acme/shop', 90, 'success'],
+    );
+    const page = await pageOf(exporter, '?window=90d');
+    expect(textOfPage(page)).toContain(
+      [
+        'Days Succeeded Failed pipeline failed',
+        '27 Jul – 31 Jul 2 0 0 20 Jul – 26 Jul 2 1 1 13 Jul – 19 Jul 1 0 0 2 May – 3 May 1 0 0 The figures',
+      ].join(' '),
+    );
+    expect(page).toContain('<figcaption>Deployments per week</figcaption>');
+    expect(page).toContain('<title>20 Jul – 26 Jul: 3 deployments, 1 failed (1 pipeline failed)</title>');
+    expect(await pageOf(exporter, '?window=30d')).toContain('<figcaption>Deployments per day</figcaption>');
+  });
+
   it('shows no more rows than one can read, and says how many there are', async () => {
     const exporter = await createExporter(
       ...Array.from(
