@@ -1,15 +1,16 @@
-/** What judging asks of the deployments of a chunk, found once for each. */
+/** Facts about the deployments of a chunk that the judge needs, computed once per chunk. */
 
 import type { Deployment } from '../deployment.ts';
 import type { Chunk } from './chunks.ts';
 
 export interface ChunkSummary {
-  /** When the first of them to start started, and the last; Unix seconds. */
+  /** Unix seconds. */
   readonly earliestStart: number;
+  /** Unix seconds. */
   readonly latestStart: number;
-  /** The latest time of recovery that a mark of them tells; infinitely early: none does. */
+  /** Latest recovery time in a mark, Unix seconds; negative infinity: no mark has one. */
   readonly latestRecovery: number;
-  /** Numbers of those that are marked as fine. */
+  /** Numbers of the deployments that are marked as fine. */
   readonly fineNumbers: ReadonlySet<number>;
 }
 
@@ -36,7 +37,7 @@ export function summarize(deployments: readonly Deployment[]): ChunkSummary {
   return { earliestStart, latestStart, latestRecovery, fineNumbers };
 }
 
-/** When a deployment started; its finish if that is unknown. */
+/** Unix seconds at which a deployment started; its finish if the start is unknown. */
 export function startOf({ startedAt, at }: Deployment): number {
   return startedAt ?? at;
 }

@@ -1,8 +1,8 @@
 /**
- * A timeline's deployments in chunks, each with the state before it: a late deployment then folds no more than what comes
- * after it again, and a window adds up whole chunks.
+ * The deployments of a timeline in chunks, each with the state before it. A late deployment is folded again only from
+ * the start of its own chunk, and a window adds up whole chunks.
  *
- * Chunks follow from the timeline alone. They are kept beside it, and made again if they are not.
+ * Chunks follow from the timeline alone. They are cached beside it.
  */
 
 import type { Deployment } from '../deployment.ts';
@@ -10,7 +10,7 @@ import { type Fold, stepFold } from '../figures/fold.ts';
 import type { Timeline } from './reducer.ts';
 
 export interface Chunk {
-  /** Replaced by one that is equal, to share memory with later states. */
+  /** Not readonly: the reducer replaces it by an equal fold that shares memory with later states. */
   before: Fold;
   readonly deployments: readonly Deployment[];
 }
@@ -37,7 +37,7 @@ export function keepChunks(timeline: Timeline, chunks: readonly Chunk[]): readon
   return chunks;
 }
 
-/** The chunks of `deployments`, of which those at some places were replaced. */
+/** The chunks of `deployments`. `chunks` is older: the deployments at the indexes `replaced` were replaced since. */
 export function withReplaced(
   chunks: readonly Chunk[],
   deployments: readonly Deployment[],
@@ -56,7 +56,7 @@ export function withReplaced(
   });
 }
 
-/** How many come before the first for which `isBeyond` holds, among items in order. */
+/** Number of items before the first for which `isBeyond` is true; it must be true for all items after that, too. */
 export function countBefore<T>(items: readonly T[], isBeyond: (item: T) => boolean): number {
   let low = 0;
   let high = items.length;

@@ -1,9 +1,10 @@
 /**
- * Judges the deployments of a timeline after a change: what each repairs, which have failed, and the episodes of failure.
+ * Judges the deployments of a timeline after a change: what each repairs, which have failed, and the episodes of
+ * failure.
  *
- * Guarantees: the result follows from the deployments, the incidents and the moment alone. Deployments that stay the same
- * are the same objects. Deployments beyond known ground are not judged: which of them the search for older outcomes has
- * found says nothing of those that it has not.
+ * Guarantees: the result follows from the deployments, the incidents and the moment alone. A deployment whose verdict
+ * and repair do not change stays the same object. Deployments beyond known ground are not judged, since only some of
+ * them are known.
  */
 
 import type { Deployment } from '../deployment.ts';
@@ -17,10 +18,10 @@ import { chunksOf, countBefore } from './chunks.ts';
 import { beginOfJudgement, type JudgedBy } from './reach.ts';
 import type { Timeline } from './reducer.ts';
 
-/** What is known beside the deployments of a repo and tier. */
+/** Facts beside the deployments of a repo and tier that their verdicts depend on. */
 export type Surroundings = Pick<Circumstances, 'incidents' | 'runningSince' | 'now'>;
 
-/** No incident, and nothing under way. */
+/** No incident, and no running pipeline. */
 export const nothingAround: Surroundings = {
   incidents: [],
   runningSince: Number.POSITIVE_INFINITY,
@@ -30,32 +31,32 @@ export const nothingAround: Surroundings = {
 export interface Judged {
   readonly episodes: readonly Episode[];
   readonly validUntil: number;
-  /** Index of the first deployment that is another object now; the number of deployments if none is. */
+  /** Index of the first deployment that is new or another object than before; the number of deployments if none is. */
   readonly changedFrom: number;
-  /** Goes on after the last deployment; `null`: nothing is looked for. */
+  /** A search that has taken in all deployments; `null`: the rules look for no repairs. */
   readonly search: RepairSearch | null;
   readonly judgedBy: JudgedBy | null;
 }
 
-/** What of a timeline's deployments changes: those from index `from` on are new, or may be. */
+/** The deployments of a timeline after a change; from index `from` on they may differ from those before. */
 export interface Merged {
   /** Judged in place. */
   readonly deployments: Deployment[];
   readonly from: number;
-  /** Deployments that come or go. */
+  /** The removed and the inserted deployments. */
   readonly moved: readonly Deployment[];
-  /** Whether the same deployments are there, and only what no repair depends on has changed. */
+  /** Whether the same deployments are removed and inserted, equal in every field that repairs depend on. */
   readonly keepsRepairs: boolean;
 }
 
 const searchByTimeline = new WeakMap<Timeline, RepairSearch>();
 
-/** Lets `timeline` go on with a search that has seen all its deployments. */
+/** Keeps a search that has taken in all deployments of `timeline`, for the next change. */
 export function keepSearch(timeline: Timeline, search: RepairSearch | null): void {
   if (search) searchByTimeline.set(timeline, search);
 }
 
-/** The search of a timeline, which is then another's: it goes on in place. */
+/** Takes the search away from its timeline, since the caller continues it in place. */
 export function takeSearch(timeline: Timeline): RepairSearch | null {
   const search = searchByTimeline.get(timeline) ?? null;
   searchByTimeline.delete(timeline);
@@ -64,7 +65,7 @@ export function takeSearch(timeline: Timeline): RepairSearch | null {
 
 const deploymentsAtOnce = 1_000;
 
-/** In steps of a millisecond or so. */
+/** In steps of about a millisecond. */
 export function* judgeChange(
   timeline: Timeline,
   merged: Merged,
@@ -75,7 +76,7 @@ export function* judgeChange(
   const firstJudged = countBefore(deployments, (deployment) => counts(base.ground, deployment));
   const { search, shown } = yield* searchRepairs(timeline, deployments, merged, firstJudged);
 
-  // Another clock may have given a deployment a later time than ours.
+  // The clock of Woodpecker or of an agent may be ahead of ours: then the last deployment lies in the future.
   const now = Math.max(clock, deployments.at(-1)?.at ?? 0);
   const change = { ...merged, shown, incidents, now };
   const begin = Math.max(firstJudged, beginOfJudgement(timeline, change));
@@ -112,11 +113,11 @@ export function* judgeChange(
 
 interface SearchedRepairs {
   readonly search: RepairSearch | null;
-  /** Numbers of the deployments that are repaired by another one than before. */
+  /** Numbers of the deployments that a changed, new or removed deployment repairs, or repaired before. */
   readonly shown: ReadonlySet<number>;
 }
 
-/** Notes in `deployments` what each repairs. */
+/** Writes into `deployments` what each repairs. */
 function* searchRepairs(
   timeline: Timeline,
   deployments: Deployment[],
@@ -147,7 +148,7 @@ function* searchRepairs(
   return { search, shown };
 }
 
-/** Whether the deployment of such a number is marked as fine, and comes before index `end`. */
+/** Whether a chunk that ends by index `end` contains the deployment `number`, and that is marked as fine. */
 function isFineBefore(timeline: Timeline, end: number, number: number): boolean {
   let start = 0;
   for (const chunk of chunksOf(timeline)) {

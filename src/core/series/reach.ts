@@ -1,5 +1,5 @@
 /**
- * How far back a change shows the deployments of a timeline in another light, so that those before need not be judged
+ * Finds how far back a change can alter the verdicts of a timeline's deployments: earlier ones need not be judged
  * again.
  */
 
@@ -12,7 +12,7 @@ import { startOf, summarize, summaryOf } from './chunk-summary.ts';
 import { type Chunk, chunksOf, countBefore } from './chunks.ts';
 import type { Timeline } from './reducer.ts';
 
-/** What a timeline was judged by. */
+/** Input of the last judgement of a timeline. */
 export interface JudgedBy {
   readonly incidents: readonly Incident[];
   /** Unix seconds. */
@@ -20,13 +20,13 @@ export interface JudgedBy {
 }
 
 export interface Change {
-  /** After the change. */
+  /** As they are after the change. */
   readonly deployments: readonly Deployment[];
-  /** Index of the first deployment that is new, or may be; the number of deployments if none is. */
+  /** Index of the first deployment that may differ from before; the number of deployments if none does. */
   readonly from: number;
-  /** Deployments that come or go. */
+  /** The removed and the inserted deployments. */
   readonly moved: readonly Deployment[];
-  /** Numbers of the deployments of which others show by the change that they failed, or show it no longer. */
+  /** Numbers of the deployments that a changed, new or removed deployment repairs, or repaired before. */
   readonly shown: ReadonlySet<number>;
   readonly incidents: readonly Incident[];
   /** Unix seconds. */
@@ -34,8 +34,8 @@ export interface Change {
 }
 
 /**
- * Index of the first deployment that must be judged again: the change says nothing of earlier ones, and neither an episode
- * of failure nor an incident reaches from before it to after it.
+ * Index of the first deployment that must be judged again, the start of a chunk. The change cannot alter the verdicts
+ * of earlier deployments, and no episode of failure and no incident spans this index.
  */
 export function beginOfJudgement(timeline: Timeline, change: Change): number {
   const { incidents, from, deployments } = change;
@@ -55,13 +55,13 @@ export function beginOfJudgement(timeline: Timeline, change: Change): number {
     const reachesOver = (incident: Incident) =>
       incident.start < first.at &&
       (incident.start >= earliestStart || openUntil(incident, staleSeconds) >= first.at);
-    // Incidents after it belong to it, or to one that started later.
+    // No earlier deployment started later, so later incidents belong to this deployment or to one after it.
     if (startOf(first) > (latestStarts[index] ?? 0) && !incidents.some(reachesOver)) return start;
   }
   return 0;
 }
 
-/** Unix seconds: nothing that ended before is shown in another light. */
+/** Unix seconds: the change cannot alter the verdict of a deployment that finished before. */
 function reachOf(timeline: Timeline, change: Change): number {
   const { deployments, from, moved, shown, incidents, now } = change;
   const { judgedBy: before } = timeline;
@@ -79,7 +79,7 @@ function reachOf(timeline: Timeline, change: Change): number {
   return reach;
 }
 
-/** The earliest finish of the deployments with such numbers before index `end`; infinite: there are none. */
+/** Earliest finish of the deployments before index `end` that have the numbers `shown`; infinite: none has. */
 function timeOfShown(deployments: readonly Deployment[], end: number, shown: ReadonlySet<number>): number {
   const left = new Set(shown);
   let earliest = Number.POSITIVE_INFINITY;
@@ -90,13 +90,16 @@ function timeOfShown(deployments: readonly Deployment[], end: number, shown: Rea
   return earliest;
 }
 
-/** Finish of the first deployment of the first chunk that has a mark that spoke of a time to come. */
+/**
+ * Finish of the first deployment of the first chunk that has a mark with a recovery after `judgedAt`; infinite: none
+ * has.
+ */
 function timeOfUnsettledMark(timeline: Timeline, judgedAt: number): number {
   const first = chunksOf(timeline).find((chunk) => summaryOf(chunk).latestRecovery > judgedAt);
   return first?.deployments[0]?.at ?? Number.POSITIVE_INFINITY;
 }
 
-/** Incidents that are new, gone, or another, and those that are not settled. */
+/** Incidents that are new, removed, changed or not settled; the earlier version too, if there is one. */
 function changedIncidents(
   before: readonly Incident[],
   after: readonly Incident[],
@@ -118,7 +121,10 @@ function isSame(a: Incident, b: Incident): boolean {
   return a.start === b.start && a.end === b.end && a.receivedAt === b.receivedAt;
 }
 
-/** Whether time alone changes nothing of it after `judgedAt`: it is over or stale, and waits for no pipeline. */
+/**
+ * Whether time alone no longer changes anything about the incident after `judgedAt`: it has ended, is stale, or is an
+ * open report, which never gets stale; and no counter waits for a pipeline that ran at its start.
+ */
 function isSettled(incident: Incident, judgedAt: number, staleSeconds: number): boolean {
   const { start, end, receivedAt } = incident;
   const isOver =
@@ -126,13 +132,13 @@ function isSettled(incident: Incident, judgedAt: number, staleSeconds: number): 
   return isOver && start + longestWaitSeconds <= judgedAt;
 }
 
-/** Until when another incident may join it; infinite: it is open. */
+/** Unix seconds until which another incident may join the incident; infinite for an open report. */
 function openUntil({ end, receivedAt }: Incident, staleSeconds: number): number {
   if (end !== null) return end;
   return receivedAt === null ? Number.POSITIVE_INFINITY : receivedAt + staleSeconds;
 }
 
-/** For each chunk, when the last of the deployments before it started. */
+/** For each chunk, the latest start of the deployments in the chunks before it. */
 function latestStartsBefore(chunks: readonly Chunk[]): readonly number[] {
   let latest = Number.NEGATIVE_INFINITY;
   return chunks.map((chunk) => {
@@ -142,7 +148,7 @@ function latestStartsBefore(chunks: readonly Chunk[]): readonly number[] {
   });
 }
 
-/** Whether an episode begins by `at` and does not end before it. */
+/** Whether `at` lies within an episode, its start and end included. */
 function isInEpisode(episodes: readonly Episode[], at: number): boolean {
   const begun = countBefore(episodes, ({ start }) => start > at);
   const end = begun === 0 ? undefined : episodes[begun - 1]?.end;

@@ -1,11 +1,12 @@
 /**
- * The reducer: the deployments of one repo and tier in order of time, judged among each other, and folded into the state
+ * The reducer: takes the deployments of one repo and tier in order of time, judges them, and folds them into the state
  * of every figure.
  *
- * Deployments that no window and no later deployment reaches back to are folded into a base and forgotten. Younger ones
- * are kept, so that a late or corrected one is put in its place and folded again. Guarantees: the exact state depends on
- * the set of deployments and incidents, and on the moment alone; inputs are never modified. A change that reaches into the
- * base cannot be folded here: the caller reads the whole series from the store and builds it anew.
+ * Old deployments are folded into a base and dropped, once no window and no later deployment can reach back to them.
+ * Younger ones are kept, so that a late or corrected deployment can be inserted and folded again. Guarantees: the
+ * exact state depends on the set of deployments and incidents, and on the moment alone; inputs are never modified. A
+ * change that reaches into the base cannot be folded here: the caller reads the series from the store and builds the
+ * timeline anew.
  */
 
 import { compareDeployments, type Deployment, identityOf } from '../deployment.ts';
@@ -27,9 +28,9 @@ export interface Timeline {
   readonly rules: FigureRules;
   /** State after all deployments up to and including `baseEnd`. */
   readonly base: Fold;
-  /** What was deployed up to and including `baseEnd`. */
+  /** Commits deployed up to and including `baseEnd`. */
   readonly past: Past;
-  /** Start of the failure that is open at `baseEnd` and ends with the next success, Unix seconds; 0: none is. */
+  /** Unix seconds: start of the failure that is open at `baseEnd` and ends with the next success; 0: none is open. */
   readonly failingSince: number;
   /** Unix seconds. */
   readonly baseEnd: number;
@@ -39,14 +40,14 @@ export interface Timeline {
   readonly episodes: readonly Episode[];
   /** State after all deployments. */
   readonly current: Fold;
-  /** Unix seconds from which on it must be judged again, though nothing has changed; infinite: never. */
+  /** Unix seconds from which on it must be judged again, even without a change; infinite: never. */
   readonly validUntil: number;
-  /** What its deployments were judged by; `null`: they were not yet. */
+  /** Input of the last judgement; `null`: no deployment was judged yet. */
   readonly judgedBy: JudgedBy | null;
 }
 
 export interface TimelineChange {
-  /** Deployments as they stand in the timeline now. */
+  /** Deployments as the timeline contains them now. */
   readonly removed: readonly Deployment[];
   readonly inserted: readonly Deployment[];
   readonly surroundings: Surroundings;
@@ -55,18 +56,20 @@ export interface TimelineChange {
 }
 
 /**
- * `add`: the ledger takes in what is new. `keep`: it has all that it should have. `replay`: it takes in again what it has,
- * from deployments that were given to `toReplay`.
+ * How a change adds to the ledger. `add`: each deployment adds what it has not added before. `keep`: no deployment
+ * adds anything. `replay`: each adds again what it has added before; the deployments must be results of `toReplay`.
  */
 export type LedgerMode = 'add' | 'keep' | 'replay';
 
 export interface Reduction {
   readonly timeline: Timeline;
-  /** What the change adds to the ledger, in order of time. */
+  /** The change's additions to the ledger, in order of time. */
   readonly credits: readonly Credit[];
 }
 
-/** A timeline before any deployment; what is folded into it later is read under `rules`. */
+/**
+ * A timeline without deployments. `rules` apply to all that are folded into it; without a `ground`, all of them count.
+ */
 export function createTimeline(rules: FigureRules, ground?: KnownGround): Timeline {
   const start = startFold(rules, ground);
   return {
@@ -75,7 +78,7 @@ export function createTimeline(rules: FigureRules, ground?: KnownGround): Timeli
   };
 }
 
-/** The timeline as it was after its base, before any of its recent deployments. */
+/** The timeline without its recent deployments: its base alone. */
 export function atBase(timeline: Timeline): Timeline {
   return {
     ...timeline,
@@ -87,12 +90,12 @@ export function atBase(timeline: Timeline): Timeline {
   };
 }
 
-/** The timeline after `change`, and what that adds to the ledger; `null` if it reaches into the base. */
+/** The timeline after `change`, and the additions to the ledger; `null` if the change reaches into the base. */
 export function reduce(timeline: Timeline, change: TimelineChange): Reduction | null {
   return runToEnd(reduceInSteps(timeline, change));
 }
 
-/** As `reduce`, in steps of a millisecond or so, for whoever has other things to do in between. */
+/** As `reduce`, in steps of about a millisecond, so that the caller can yield to the event loop in between. */
 export function* reduceInSteps(
   timeline: Timeline,
   { removed, inserted, surroundings, ledger = 'add' }: TimelineChange,
@@ -158,7 +161,7 @@ interface OpenChunk extends Chunk {
   readonly deployments: Deployment[];
 }
 
-/** Where folding begins again if all from index `from` on may have changed: at the start of a chunk, or at the end. */
+/** Where folding begins again if all from index `from` on may have changed: the start of a chunk, or the end. */
 function placeOf(timeline: Timeline, from: number) {
   const chunks = chunksOf(timeline);
   const kept: Chunk[] = [];
@@ -178,8 +181,9 @@ function placeOf(timeline: Timeline, from: number) {
 }
 
 /**
- * The timeline with all up to `cutoff` (Unix seconds) folded into its base, but for those from the first on whose failure
- * ends later, or is held open by an incident.
+ * The timeline with its deployments up to `cutoff` (Unix seconds) folded into the base. Folding stops before the first
+ * deployment whose failure ends after `cutoff`, or is still open because of an incident or of a mark with a recovery
+ * time.
  */
 export function settle(timeline: Timeline, cutoff: number): Timeline {
   const { recent, episodes } = timeline;
@@ -220,7 +224,7 @@ export function settle(timeline: Timeline, cutoff: number): Timeline {
   return settledTimeline;
 }
 
-/** The search goes on, unless most of what it remembers is in memory no longer. */
+/** The search of `timeline`, for the settled timeline; `null` if most of its deployments are no longer in memory. */
 function searchAfter(timeline: Timeline, { past, recent }: Timeline): RepairSearch | null {
   const search = takeSearch(timeline);
   if (!search || search.size > 2 * recent.length + chunkSize) return null;
@@ -233,7 +237,7 @@ function isSettled({ at, mark, verdict }: Deployment, cutoff: number): boolean {
   const { failure, incidents } = verdict;
   if (failure === null) return true;
   if (failure.end !== null) return failure.end <= cutoff;
-  // The next success ends every other open failure.
+  // The next success ends any other open failure: `failingSince` is enough to remember it.
   const endsByMark = mark?.kind === 'failed' && mark.recoveredAt !== null;
   return incidents.length === 0 && !endsByMark;
 }
@@ -246,7 +250,7 @@ function addToPast({ rules, past, base }: Timeline, gone: readonly Deployment[])
   return search.toPast();
 }
 
-/** Whether both are the same deployments, of which only what no repair depends on has changed. */
+/** Whether both lists contain the same deployments, equal in every field that repairs depend on. */
 function areAlike(a: readonly Deployment[], b: readonly Deployment[]): boolean {
   return a.length === b.length && a.every((one, index) => isAlike(one, b[index]));
 }
@@ -266,7 +270,7 @@ function isAlike(a: Deployment, b: Deployment | undefined): boolean {
   );
 }
 
-/** `deployments` with the repairs that their earlier versions in `recent` have. */
+/** `deployments` with the repairs of their earlier versions in `recent`. */
 function withRepairsOf(deployments: readonly Deployment[], recent: readonly Deployment[]): Deployment[] {
   return deployments.map((one) => {
     const known = recent[countBefore(recent, (other) => !isAfter(one, other))];
@@ -282,7 +286,7 @@ function isAfter(a: Deployment, b: Deployment): boolean {
   return compareDeployments(a, b) > 0;
 }
 
-/** Both are in order. */
+/** `deployments` without `removed`; both lists are in order. */
 function without(deployments: readonly Deployment[], removed: readonly Deployment[]): readonly Deployment[] {
   const left: Deployment[] = [];
   let copied = 0;
@@ -300,7 +304,7 @@ function merge(a: readonly Deployment[], b: readonly Deployment[]): readonly Dep
   return a.length === 0 ? b : [...a, ...b].sort(compareDeployments);
 }
 
-/** How many deployments are folded at once while a series is read. */
+/** Number of deployments that are folded together while a series is read. */
 const builtAtOnce = 5_000;
 
 export interface TimelineBuilder {
@@ -309,7 +313,10 @@ export interface TimelineBuilder {
   build(): Timeline;
 }
 
-/** Builds a timeline from a whole series read in order, without holding more of it than the result does. */
+/**
+ * Builds a timeline from a whole series, which is read in order. Deployments up to `cutoff` (Unix seconds) are folded
+ * into the base on the way, so that memory never contains the whole series.
+ */
 export function createTimelineBuilder(
   rules: FigureRules,
   cutoff: number,
@@ -331,17 +338,17 @@ export function createTimelineBuilder(
     },
     build() {
       if (inserted.length > 0) flush();
-      // Most series are read at start and get no deployment for long: their search begins anew with the next one.
+      // Most series are read at start and then rest: the next deployment makes a new search.
       takeSearch(timeline);
       return timeline;
     },
   };
 }
 
-/** What was deployed long ago is copied to grow, so only this share of what is held is worth a copy. */
+/** `settle` copies the whole past, so it is worth its cost only if this share of all deployments is old. */
 const worthwhileShare = 1 / 8;
 
-/** As `settle`, if enough is settled. */
+/** As `settle`, if enough deployments are old; else the same timeline. */
 export function compact(timeline: Timeline, cutoff: number): Timeline {
   const { recent, past, rules } = timeline;
   const old = countBefore(recent, ({ at }) => at > cutoff);

@@ -1,14 +1,14 @@
-/** How much of a window is known: a repo's pipelines are, from some moment on. */
+/** The known part of a window: a repo's pipelines are known without a gap from one moment on, its `knownSince`. */
 
 import type { Window } from '../policy.ts';
 
-/** Told in thousandths, so that what was rendered stays true for a while. */
+/** A ratio is a multiple of 1/1000, so that a rendered one stays valid for a while. */
 const steps = 1000;
 
 export interface Coverage {
   /** From 0 to 1, rounded down. */
   readonly ratio: number;
-  /** Unix seconds at which it next grows; infinite once it is whole. */
+  /** Unix seconds at which `ratio` next grows; infinite if it is 1, or if nothing is known. */
   readonly validUntil: number;
 }
 
@@ -24,25 +24,28 @@ export function coverageOf(knownSince: number | null, { seconds }: Window, now: 
   };
 }
 
-/** How many of several series are known for a whole window, and how many only from a moment within it. */
+/** The known part of one window over several series. */
 export interface KnownTime {
+  /** Number of series that are known for the whole window. */
   readonly whole: number;
+  /** Number of series that are known from a moment within the window. */
   readonly partly: number;
   /** Sum of these moments, Unix seconds. */
   readonly sinceSum: number;
-  /** Series of which nothing is known. */
+  /** Number of series of which nothing in the window is known. */
   readonly unknown: number;
 }
 
 export const noKnownTime: KnownTime = { whole: 0, partly: 0, sinceSum: 0, unknown: 0 };
 
-/** Of one series; stays the same until its coverage is whole. */
+/** The known time of one series; the same from `knownSince` until the whole window is known. All in Unix seconds. */
 export function knownTimeOf(knownSince: number | null, window: Window, now: number): KnownTime {
   if (knownSince === null || knownSince >= now) return { ...noKnownTime, unknown: 1 };
   if (now - knownSince >= window.seconds) return { ...noKnownTime, whole: 1 };
   return { ...noKnownTime, partly: 1, sinceSum: knownSince };
 }
 
+/** a + `times` × b, field by field. */
 export function addKnownTime(a: KnownTime, b: KnownTime, times: number): KnownTime {
   return {
     whole: a.whole + times * b.whole,
@@ -52,7 +55,7 @@ export function addKnownTime(a: KnownTime, b: KnownTime, times: number): KnownTi
   };
 }
 
-/** How many seconds of a window that ends at `now` are known: the mean over the series. */
+/** Known seconds of a window that ends at `now` (Unix seconds): the mean over the series. */
 export function knownSeconds(
   { whole, partly, sinceSum, unknown }: KnownTime,
   { seconds }: Pick<Window, 'seconds'>,

@@ -1,12 +1,12 @@
-/** Numbers in ascending order, some of which come and go. */
+/** A multiset of numbers, read in ascending order. */
 
 import { noValues, type Run, runsBeyond, type Values } from './values.ts';
 
-/** What is added and removed is worked in together when they are next read, in time linear in how many there are. */
+/** Changes are collected and sorted, and merged at the next read, in time linear in the size of the bag. */
 export interface SortedBag {
-  /** What is removed must be in it. */
+  /** The bag must contain `removed`. */
   exchange(removed: Values, added: Values): void;
-  /** All of them, in one run. */
+  /** All numbers, in one run. */
   values(): Values;
 }
 
@@ -36,7 +36,7 @@ function merge(kept: Run, removed: Run, added: Run): number[] {
   const merged: number[] = [];
   let nextRemoved = 0;
   let nextAdded = 0;
-  /** What is removed may be among what was added since the last time. */
+  /** A removed number may have been added since the last read. */
   const put = (value: number): void => {
     if (removed[nextRemoved] === value) nextRemoved++;
     else merged.push(value);

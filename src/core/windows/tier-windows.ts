@@ -1,6 +1,6 @@
 /**
- * The windows of a tier over all its series, kept up by what each series was and is: a change costs what it changes, not
- * what the tier holds.
+ * The windows of a tier over all its series. Each change exchanges a series' old share for its new one, in time that
+ * depends on the change alone; the next read is linear in the size of the tier.
  */
 
 import { addKnownTime, type KnownTime, noKnownTime } from './coverage.ts';
@@ -8,12 +8,12 @@ import { createSortedBag, type SortedBag } from './sorted-multiset.ts';
 import { noValues } from './values.ts';
 import { emptyContent, type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
 
-/** What one series brings to its tier, for each window in the order of the policy. */
+/** The share of one series in the windows of its tier, one entry per window, in the order of the policy. */
 export interface TierShare {
   readonly windows: readonly WindowContent[];
-  /** How much of each window is known, from 0 to 1. */
+  /** The known part of each window, from 0 to 1. */
   readonly coverage: readonly number[];
-  /** The same to the second, for rates per day; empty if none is asked for. */
+  /** The known part to the second, for rates per day; empty if the caller needs no rates. */
   readonly knownTime: readonly KnownTime[];
 }
 
@@ -22,9 +22,11 @@ export interface TierSample extends TierShare {
 }
 
 export interface TierWindows {
-  /** Replaces what a series brought; `null`: it brings nothing. */
+  /** Replaces a series' share; `null`: the series has none. */
   exchange(before: TierShare | null, after: TierShare | null): void;
-  /** `null` where no series brings anything; the same object as long as nothing has changed. Coverage is their mean. */
+  /**
+   * `null` if no series has a share; the same object until the next exchange. Coverage is the mean over the series.
+   */
   sample(): TierSample | null;
 }
 
@@ -81,7 +83,7 @@ function shareAt(share: TierShare | null, index: number): Share {
 function createBook() {
   const counts = windowCounts.map(() => 0);
   const bags: SortedBag[] = windowDistributions.map(() => createSortedBag());
-  /** In thousandths, which add up without rounding. */
+  /** Sum over the series, in thousandths: integers add up without rounding. */
   let coverage = 0;
   let known = 0;
   let knownTime = noKnownTime;

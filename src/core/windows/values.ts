@@ -1,10 +1,10 @@
 /**
- * The values of a window, of which quantiles are asked: kept in runs, each in ascending order, so that windows share the
- * runs of what they both hold.
+ * The values of a window, for quantiles. They are kept in runs, each in ascending order, so that windows that overlap
+ * can share runs.
  */
 
 export interface Values {
-  /** None is empty. */
+  /** No run is empty. */
   readonly runs: readonly Run[];
   readonly count: number;
 }
@@ -19,13 +19,13 @@ export function toValues(values: readonly number[]): Values {
   return values.length === 0 ? noValues : { runs: [inOrder(values)], count: values.length };
 }
 
-/** All of them in ascending order. */
+/** All values in ascending order. */
 export function inAscendingOrder({ runs }: Values): Run {
   const [only] = runs;
   return runs.length === 1 && only ? only : inOrder(runs.flat());
 }
 
-/** Numbers alone are sorted several times as fast as values that are compared one by one. */
+/** A typed array sorts several times as fast as an array with a comparison function. */
 function inOrder(values: readonly number[]): Run {
   return values.length < 2 ? values : [...Float64Array.from(values).sort()];
 }
@@ -54,7 +54,7 @@ export function createValuesDraft(): ValuesDraft {
   };
 }
 
-/** Runs of `a` that are not in `b`; equal ones count as the same only if they are the same object. */
+/** Runs of `a` that are not in `b`, compared by identity, not by content. */
 export function runsBeyond(a: Values, b: Values): readonly Run[] {
   if (b.runs.length === 0) return a.runs;
   const shared = new Set(b.runs);
@@ -63,7 +63,7 @@ export function runsBeyond(a: Values, b: Values): readonly Run[] {
 
 /**
  * The `q`-quantile, linearly interpolated as PostgreSQL's `percentile_cont`
- * (https://www.postgresql.org/docs/current/functions-aggregate.html); `null` of no values.
+ * (https://www.postgresql.org/docs/current/functions-aggregate.html); `null` without values.
  */
 export function quantileOf({ runs, count }: Values, q: number): number | null {
   if (count === 0) return null;
@@ -74,7 +74,7 @@ export function quantileOf({ runs, count }: Values, q: number): number | null {
   return low + (high - low) * (place - below);
 }
 
-/** The value at a place among all of them in ascending order; the place must be one. */
+/** The value at index `place` among all values in ascending order; there must be more than `place` values. */
 function valueAt(runs: readonly Run[], place: number): number {
   const [first = []] = runs;
   if (runs.length === 1) return first[place] ?? 0;
@@ -106,7 +106,7 @@ function indexOfWidest(froms: readonly number[], tos: readonly number[]): number
   return widest;
 }
 
-/** How many values of a run are below `bound`, known to be from `from` to `to`. */
+/** Number of values of `run` below `bound`; the caller knows that it is at least `from` and at most `to`. */
 function countBelow(run: Run, bound: number, from: number, to: number): number {
   let [low, high] = [from, to];
   while (low < high) {
@@ -117,7 +117,7 @@ function countBelow(run: Run, bound: number, from: number, to: number): number {
   return low;
 }
 
-/** The same of values that are not above it. */
+/** As `countBelow`, for values up to and including `bound`. */
 function countUpTo(run: Run, bound: number, from: number, to: number): number {
   let [low, high] = [from, to];
   while (low < high) {

@@ -1,8 +1,8 @@
 /**
  * The exact figures of one series over the policy's windows.
  *
- * A window is (now - w, now]. Guarantees: what it holds is a function of the set of deployments and `now` alone, and
- * stays the same until the moment that is told with it.
+ * A window is (now - w, now]. Guarantees: its content is a function of the timelines and `now` alone, and the same for
+ * every later `now` before `validUntil`.
  */
 
 import type { Deployment } from '../deployment.ts';
@@ -16,17 +16,17 @@ import type { Timeline } from '../series/reducer.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
 import { createValuesDraft, noValues, toValues, type Values } from './values.ts';
 
-/** What a series has in each window, in the order of the policy. */
+/** The content of each window of a series, in the order of the policy. */
 export interface SeriesWindows {
   readonly windows: readonly WindowContent[];
-  /** Whether the longest of them holds a deployment: they are shown until it holds none. */
+  /** Whether any window, so also the longest, contains a deployment: the windows are shown only then. */
   readonly isAny: boolean;
-  /** Unix seconds from which on this no longer holds; infinite where only another deployment can change it. */
+  /** Unix seconds at which the content next changes by itself; infinite if only a changed timeline can change it. */
   readonly validUntil: number;
 }
 
 export interface WindowContent {
-  /** How many of the deployments lie on known ground. */
+  /** Number of deployments on known ground. */
   readonly known: number;
   /** In the order of `windowCounts`. */
   readonly counts: readonly number[];
@@ -46,14 +46,14 @@ const distributionMeasures = measures.filter(({ window }) => window.type === 'di
 const places = distributionMeasures.length + episodeMeasures.length;
 
 export const windowCounts = countMeasures.map(({ window }) => window as Of<'count'>);
-/** Those of deployments, then those of episodes. */
+/** The distributions over deployments, then those over episodes. */
 export const windowDistributions = [
   ...distributionMeasures.map(({ window }) => window as Of<'distribution'>),
   ...episodeMeasures.map(({ window }) => window),
 ];
 export const windowQuantiles: readonly number[] = [0.5, 0.95];
 
-/** What one deployment adds to each window that holds it; `null`: it counts in none. `before`: the state just before it. */
+/** What one deployment adds to a window; `null`: it counts in no window. `before`: the state just before it. */
 export function contributionOf(before: Fold, deployment: Deployment): WindowContent | null {
   const { ground, states } = before;
   if (!counts(ground, deployment)) return null;
@@ -69,7 +69,7 @@ export function contributionOf(before: Fold, deployment: Deployment): WindowCont
   };
 }
 
-/** What an episode that has ended adds to each window that holds its end. */
+/** The content that an ended episode adds to each window that contains its end. */
 export function contributionOfEpisode(episode: EndedEpisode): WindowContent {
   return {
     ...emptyContent,
@@ -87,7 +87,7 @@ export const emptyContent: WindowContent = {
   samples: windowDistributions.map(() => noValues),
 };
 
-/** `timelines`: of each repo that has the series' name. `now` in Unix seconds. */
+/** `timelines`: one for each repo that has the series' name. `now` in Unix seconds. */
 export function windowsOf(
   timelines: readonly Timeline[],
   windows: readonly Window[],
@@ -100,7 +100,7 @@ export function windowsOf(
     const { base, recent } = timeline;
     const first = countBefore(recent, (deployment) => counts(base.ground, deployment));
     const end = countBefore(recent, ({ at }) => at > now);
-    // A clock ran ahead: the next one enters when its time has come.
+    // If a clock ran ahead, a deployment lies in the future: it enters the windows at its own time.
     validUntil = Math.min(validUntil, recent[end]?.at ?? Number.POSITIVE_INFINITY);
     for (const { seconds, add } of drafts) {
       const begin = Math.max(
@@ -129,7 +129,7 @@ export function windowsOf(
   return { windows: drafts.map((draft) => draft.finish()), isAny, validUntil };
 }
 
-/** Works out what `windowsOf` needs of a timeline's chunks, in steps, and keeps it with them. */
+/** Computes the content of each chunk of a timeline, one chunk per step, and caches it for `windowsOf`. */
 export function* prepareWindows(timeline: Timeline): Generator<void, void, void> {
   for (const chunk of chunksOf(timeline)) {
     if (contentByChunk.has(chunk)) continue;
@@ -140,7 +140,7 @@ export function* prepareWindows(timeline: Timeline): Generator<void, void, void>
 
 const contentByChunk = new WeakMap<Chunk, WindowContent>();
 
-/** What a whole chunk adds to a window that holds it. */
+/** The content of a whole chunk. */
 function contentOf(chunk: Chunk): WindowContent {
   const known = contentByChunk.get(chunk);
   if (known) return known;
@@ -161,7 +161,7 @@ function contentOfPart({ before, deployments }: Chunk, begin: number, end: numbe
   return draft.finish();
 }
 
-/** What the deployments from place `begin` to before `end` add to a window. */
+/** The contents of the deployments from index `begin` to before `end`, chunk by chunk. */
 function* contentsBetween(timeline: Timeline, begin: number, end: number): Generator<WindowContent> {
   let start = 0;
   for (const chunk of chunksOf(timeline)) {
@@ -174,7 +174,7 @@ function* contentsBetween(timeline: Timeline, begin: number, end: number): Gener
   }
 }
 
-/** Adds up the contents of one window. */
+/** Adds up contents to the content of one window. */
 export function createContentDraft(): { add(content: WindowContent): void; finish(): WindowContent } {
   let known = 0;
   const sums = countMeasures.map(() => 0);
@@ -195,7 +195,7 @@ function total(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-/** Whether a deployment lies in a window that ends at `now`, both in Unix seconds. */
+/** Whether `at` lies in a window that ends at `now`, both in Unix seconds. */
 export function isWithin(
   { at }: Pick<Deployment, 'at'>,
   { seconds }: Pick<Window, 'seconds'>,

@@ -1,6 +1,6 @@
 /**
- * The five figures of one window: rates if there is something to divide by, quantiles with the number of samples behind
- * them.
+ * The five figures of one window. A rate is `null` without a denominator; each time has quantiles and its number of
+ * samples.
  */
 
 import { type LooksFor, looksForRework, type Policy, type Window } from '../policy.ts';
@@ -13,19 +13,19 @@ import { type WindowContent, windowCounts, windowDistributions } from './window-
 export interface WindowFigures {
   readonly deployments: number;
   readonly failedDeployments: number;
-  /** How many of them each cause shows; a deployment may have several, and causes without any are left out. */
+  /** Failed deployments by cause. A deployment may have several causes. Causes without a deployment are left out. */
   readonly failedByCause: Readonly<Partial<Record<Cause, number>>>;
   /** Null if the policy does not look for rework in the tier. */
   readonly reworkDeployments: number | null;
-  /** Over the known part of the window; `null` if that is less than a day. */
+  /** Numerator and denominator cover the known part of the window; `null` if that is less than a day. */
   readonly deploymentsPerDay: number | null;
-  /** From 0 to 1; `null` without a deployment: no deployments are no rate of 0. */
+  /** From 0 to 1; `null` without a deployment, since 0 would say that nothing failed. */
   readonly changeFailRate: number | null;
-  /** The same; null also if the policy does not look for rework. */
+  /** From 0 to 1; `null` without a deployment, or if the policy does not look for rework in the tier. */
   readonly reworkRate: number | null;
   readonly changeLeadTime: TimeFigure;
   readonly recoveryTime: TimeFigure;
-  /** How much of the window is known, from 0 to 1. */
+  /** The known part of the window, from 0 to 1. */
   readonly coverage: number;
 }
 
@@ -38,7 +38,7 @@ export interface TimeFigure {
 
 const daySeconds = 86_400;
 
-/** Of one of the policy's windows, which ends at `now` (Unix seconds); `null` if nothing is shown of it. */
+/** The figures of one of the policy's windows; it ends at `now` (Unix seconds). `null` if `share` does not have it. */
 export function figuresIn(
   share: TierShare | null,
   policy: LooksFor & Pick<Policy, 'windows'>,
