@@ -27,6 +27,10 @@ import {
 } from './windows/window-content.ts';
 import type { WindowFigures } from './windows/window-figures.ts';
 
+/** Which of the window's pipelines are listed. */
+export const listings = ['everything', 'deployments', 'failed'] as const;
+export type Listing = (typeof listings)[number];
+
 /** A series, by its repo's name in any case, a window, and a part of the list. */
 export interface ExplainRequest {
   readonly repo: string;
@@ -38,6 +42,8 @@ export interface ExplainRequest {
   readonly before: Place | null;
   /** How many pipelines to list at most, at least one. */
   readonly limit: number;
+  /** By default everything. */
+  readonly show?: Listing;
 }
 
 /** `null`: there is no such series. */
@@ -132,6 +138,8 @@ export interface Question {
   readonly before: Place | null;
   /** Most parts to keep, at least one. */
   readonly most: number;
+  /** By default everything. */
+  readonly show?: Listing | undefined;
 }
 
 export interface Explaining {
@@ -150,7 +158,7 @@ const deliveredAt = figures.indexOf(changeLeadTime as Figure<unknown>);
 export function createExplaining(
   start: Fold,
   episodes: readonly Episode[],
-  { seconds, at, before, most }: Question,
+  { seconds, at, before, most, show = 'everything' }: Question,
 ): Explaining {
   const draft = createContentDraft();
   const withoutLeadTime = { nothing_new: 0, pending: 0, unknown: 0 };
@@ -168,7 +176,7 @@ export function createExplaining(
       const content = contributionOf(earlier, deployment);
       if (!content) {
         countBeyond++;
-        if (isListed(deployment)) beyond.push(deployment);
+        if (show === 'everything' && isListed(deployment)) beyond.push(deployment);
         if (beyond.length >= 2 * most) beyond = beyond.slice(-most);
         return;
       }
@@ -177,7 +185,8 @@ export function createExplaining(
       if (delivery && delivery.kind !== 'known') withoutLeadTime[delivery.kind]++;
       drawn.push(toDrawn(deployment, delivery));
       if (drawn.length >= 2 * mostDrawn) drawn = drawn.slice(-mostDrawn);
-      if (!isListed(deployment)) return;
+      const isFailed = deployment.verdict.causes.length > 0;
+      if (!isListed(deployment) || (show === 'failed' && !isFailed)) return;
       parts.push({ deployment, episode: episodePartOf(episodes, deployment), delivery });
       if (parts.length >= 2 * most) parts = parts.slice(-most);
     },

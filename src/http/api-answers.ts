@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import type { Deployment, Place } from '../core/deployment.ts';
-import type { ExplainedPipeline, Explanation } from '../core/explain.ts';
+import type { ExplainedPipeline, Explanation, Listing } from '../core/explain.ts';
 import type { IncidentList } from '../core/failures/listed-incident.ts';
 import type { MissedPart } from '../core/missed-part.ts';
 import type { Window } from '../core/policy.ts';
@@ -20,7 +20,8 @@ import type {
 
 const longestMessage = 200;
 
-export function explanationJson(explanation: Explanation, limit: string | undefined): ExplanationJson {
+/** `next`: query for the rest of the list; `null`: it is complete. */
+export function explanationJson(explanation: Explanation, next: string | null): ExplanationJson {
   const { repo, tier, window, at, figures, failingSince, withoutLeadTime, uncounted, pipelines } =
     explanation;
   return {
@@ -32,8 +33,8 @@ export function explanationJson(explanation: Explanation, limit: string | undefi
     without_lead_time: withoutLeadTime,
     not_counted: [...uncounted],
     pipelines: pipelines.map(pipelineJson),
-    truncated: explanation.next !== null,
-    next: nextOf(explanation, limit),
+    truncated: next !== null,
+    next,
   };
 }
 
@@ -165,15 +166,18 @@ export function windowJson({ name, seconds }: Window, at: number): z.infer<typeo
   return { name, seconds, from: iso(at - seconds), to: iso(at) };
 }
 
-/** The query that asks for the rest of the list, of the same moment and with the limit that was asked for. */
+/** The query for the rest of the list, of the same moment, and with the same limit and choice; `null`: it is complete. */
 export function nextOf(
   { repo, tier, window, at, next }: Explanation,
-  limit: string | undefined,
+  { show, limit }: { readonly show: Listing; readonly limit: number | undefined },
 ): string | null {
   if (!next) return null;
-  const before = `${next.at}.${next.number}.${next.repo}`;
-  const asked = limit === undefined ? {} : { limit };
-  return `?${new URLSearchParams({ repo, tier, window: window.name, at: iso(at), ...asked, before })}`;
+  return `?${new URLSearchParams({
+    ...{ repo, tier, window: window.name, at: iso(at) },
+    ...(show !== 'everything' && { show }),
+    ...(limit !== undefined && { limit: String(limit) }),
+    before: `${next.at}.${next.number}.${next.repo}`,
+  })}`;
 }
 
 export function toPlace(text: string): Place {

@@ -9,7 +9,7 @@ import { parseDurationSeconds } from '../util/duration.ts';
 import { iso } from '../util/moment.ts';
 import { figuresJson, scoreJson } from './api-answers.ts';
 import { json } from './json.ts';
-import { moment } from './moment.ts';
+import { pastMoment } from './moment.ts';
 import { problem } from './problem.ts';
 import { readQuery } from './query.ts';
 import type { HistoryJson } from './schemas.ts';
@@ -20,7 +20,7 @@ const usualPoints = 12;
 
 /** `now` in Unix seconds. */
 export const HistoryQuery = (windows: readonly Window[], now: number) => {
-  const time = moment(now).refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now');
+  const time = pastMoment(now);
   return z.strictObject({
     tier: z.string().min(1),
     repo: z.string().min(1).optional(),

@@ -12,3 +12,23 @@ export const moment = (now: number, ageless = now) =>
     context.addIssue({ code: 'custom', message: `Expected ${momentWords}` });
     return z.NEVER;
   });
+
+/** Like `moment`, but not later than `now`. */
+export const pastMoment = (now: number) =>
+  moment(now).refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now');
+
+/** The end of a window; `undefined`: now. A form sends an empty field if no day is picked. */
+export const windowEnd = (now: number) =>
+  z.preprocess(
+    (given) => (typeof given === 'string' ? endOfDay(given, now) : given),
+    pastMoment(now).optional(),
+  );
+
+/** A day means its end: whoever picks one wants to see it. Today goes on: `undefined`. Other moments stay as they are. */
+function endOfDay(text: string, now: number): string | undefined {
+  if (text === '') return undefined;
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return text;
+  const [start, end] = ['00:00:00', '23:59:59'].map((time) => Date.parse(`${text}T${time}Z`) / 1000);
+  if (start === undefined || end === undefined || !(start <= now)) return text;
+  return end <= now ? `${text}T23:59:59Z` : undefined;
+}

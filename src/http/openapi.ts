@@ -4,7 +4,8 @@
  */
 
 import type { Window } from '../core/policy.ts';
-import { DoraQuery, ExplainQuery } from './api-routes.ts';
+import { DoraQuery } from './dora-route.ts';
+import { ExplainQuery } from './explain-route.ts';
 import { HistoryQuery } from './history-route.ts';
 import { incidentPaths } from './openapi-incidents.ts';
 import {

@@ -8,7 +8,7 @@ import { renderOverviewPage } from '../pages/overview-page.ts';
 import { pageHeaders } from '../pages/page.ts';
 import type { Status } from '../pages/status.ts';
 import { readSort, usualOrder, type View } from '../pages/view.ts';
-import { moment } from './moment.ts';
+import { windowEnd } from './moment.ts';
 import { problem } from './problem.ts';
 import { readQuery } from './query.ts';
 
@@ -26,21 +26,8 @@ export const OverviewQuery = (windows: readonly Window[], now: number) =>
     tier: z.string().min(1).optional(),
     repo: z.string().max(longestSearch).optional(),
     sort: z.enum(sorts).default(usualOrder),
-    at: z.preprocess(
-      (given) => (typeof given === 'string' ? endOfDay(given, now) : given),
-      moment(now)
-        .refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now')
-        .optional(),
-    ),
+    at: windowEnd(now),
   });
-
-/** A day means its end: whoever picks one wants to see it. Today goes on: `undefined`. Other moments are as they were. */
-function endOfDay(text: string, now: number): string | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return text;
-  const [start, end] = ['00:00:00', '23:59:59'].map((time) => Date.parse(`${text}T${time}Z`) / 1000);
-  if (start === undefined || end === undefined || !(start <= now)) return text;
-  return end <= now ? `${text}T23:59:59Z` : undefined;
-}
 
 /** Neither the shortest nor the longest, if there is such a one. */
 function usualWindow(windows: readonly Window[]): Window | undefined {

@@ -7,6 +7,7 @@ import type { DrawnDeployment, Explanation } from '../core/explain.ts';
 import { iso } from '../util/moment.ts';
 import { causeWords, inOrder, legend, markPath } from './causes.ts';
 import { besideScale, gridLines, type Level, timeTicks } from './chart.ts';
+import { type ExplainView, explainFields } from './explain-view.ts';
 import { explainLink, type Html } from './page.ts';
 import { dayWords, duration, percentOf } from './words.ts';
 
@@ -18,14 +19,15 @@ export function rowId({ number, at }: Pick<DrawnDeployment, 'number' | 'at'>): s
 type LinkTo = (deployment: DrawnDeployment) => string;
 
 /** To its row: on this page if it is listed here, else on a page whose list begins with it. */
-function linksOf({ repo, tier, window, at, pipelines }: Explanation, isOfNow: boolean): LinkTo {
+function linksOf({ pipelines }: Explanation, view: ExplainView): LinkTo {
   const listed = new Set(pipelines.map(({ place }) => rowId(place)));
   return (deployment) => {
     const id = rowId(deployment);
     if (listed.has(id)) return `#${id}`;
     const before = `${deployment.at}.${deployment.number + 1}.${deployment.repo}`;
-    const asOf = isOfNow ? {} : { at: iso(at) };
-    return `${explainLink({ repo, tier, window: window.name, ...asOf, before })}#${id}`;
+    const isShown = view.show !== 'failed' || deployment.causes.length > 0;
+    const fields = explainFields(isShown ? view : { ...view, show: 'everything' });
+    return `${explainLink({ ...fields, before })}#${id}`;
   };
 }
 
@@ -36,11 +38,11 @@ function timeScale({ window, at }: Explanation) {
 /** Pixels from the top. */
 const lanes = { failed: 16, succeeded: 40, episodes: 60, incidents: 74, axis: 88, height: 110 };
 
-export function timeline(explanation: Explanation, isOfNow: boolean): Html {
+export function timeline(explanation: Explanation, view: ExplainView): Html {
   const { drawn, episodes, incidents, figures } = explanation;
   if (drawn.length === 0 && episodes.length === 0 && incidents.length === 0) return html``;
   const x = timeScale(explanation);
-  const linkTo = linksOf(explanation, isOfNow);
+  const linkTo = linksOf(explanation, view);
   const found = inOrder(drawn.flatMap(({ causes }) => causes));
   const bar =
     (kind: string, y: number, words: string) =>
@@ -112,7 +114,7 @@ const labelled = [1, 10, 60, 600, 3600, 21_600, 86_400, 604_800, 2_592_000, 15_5
 const leastDistance = 14;
 
 /** One point for each commit, on a logarithmic scale, with median and 95th percentile as lines. */
-export function leadTimeChart(explanation: Explanation, isOfNow: boolean): Html {
+export function leadTimeChart(explanation: Explanation, view: ExplainView): Html {
   const { drawn, figures } = explanation;
   const { median, p95 } = figures.changeLeadTime;
   const points = drawn.flatMap((deployment) =>
@@ -123,7 +125,7 @@ export function leadTimeChart(explanation: Explanation, isOfNow: boolean): Html 
   const highest = Math.max(max(points, ({ seconds }) => seconds) ?? 1, p95, 2 * lowest);
   const y = scaleLog([lowest, highest], [plot.bottom - plot.space, plot.top + plot.space]);
   const x = timeScale(explanation);
-  const linkTo = linksOf(explanation, isOfNow);
+  const linkTo = linksOf(explanation, view);
   const levels = levelsOf(y);
   return html`<figure class="chart"><figcaption>Lead time of each commit, on a logarithmic scale</figcaption>
 ${besideScale(

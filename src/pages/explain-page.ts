@@ -1,51 +1,54 @@
 /** The explanation of a series for a person: its figures, and pipeline by pipeline what came of it. */
 
 import { html } from 'hono/html';
-import type { DeploymentPart, EpisodePart, ExplainedPipeline, Explanation } from '../core/explain.ts';
-import type { Delivery } from '../core/figures/change-lead-time.ts';
+import { type ExplainedPipeline, type Explanation, type Listing, listings } from '../core/explain.ts';
 import type { Window } from '../core/policy.ts';
 import type { TimeFigure } from '../core/windows/window-figures.ts';
-import { iso } from '../util/moment.ts';
 import { counted } from '../util/pluralize.ts';
+import { asOfForm, choices } from './controls.ts';
 import { leadTimeChart, rowId, timeline } from './explain-charts.ts';
+import { type ExplainView, explainFields } from './explain-view.ts';
 import { missedPartWords } from './missed-part-words.ts';
 import { explainLink, type Html, renderPage } from './page.ts';
+import { partWords } from './part-words.ts';
 import { reasonWords } from './reason-words.ts';
-import { pipelineLink, verdictWords } from './verdict-words.ts';
 import { age, duration, medianOf, moment, percent } from './words.ts';
 
 export interface ExplainPageOptions {
   readonly windows: readonly Window[];
-  /** Query for the rest of the list; `null` where it is at its end. */
+  /** Query for the rest of the list; `null`: it is complete. */
   readonly older: string | null;
-  /** Whether it was asked for as of now: other windows are then too. */
+  /** Whether it was asked for as of now: its links then lead to pages of now. */
   readonly isOfNow: boolean;
+  /** By default everything. */
+  readonly show?: Listing;
 }
-
-const mostCommitsShown = 50;
 
 export async function renderExplanation(
   explanation: Explanation,
-  { windows, older, isOfNow }: ExplainPageOptions,
+  { windows, older, isOfNow, show = 'everything' }: ExplainPageOptions,
 ): Promise<string> {
   const { repo, tier, window, at } = explanation;
-  const asOf: Readonly<Record<string, string>> = isOfNow ? {} : { at: iso(at) };
-  const links = windows.map(({ name }) =>
-    name === window.name
-      ? html`<strong aria-current="page">${name}</strong>`
-      : html`<a href="${explainLink({ repo, tier, window: name, ...asOf })}">${name}</a>`,
-  );
-  const json = `api/${explainLink({ repo, tier, window: window.name, at: iso(at) })}`;
+  const asOf = isOfNow ? null : at;
+  const view: ExplainView = { repo, tier, window: window.name, show, at: asOf };
+  const { at: _, ...kept } = explainFields(view);
+  const ofWindows = windows.map(({ name }) => ({
+    words: name,
+    isChosen: name === window.name,
+    link: explainLink(explainFields({ ...view, window: name })),
+  }));
+  const json = `api/${explainLink(explainFields({ ...view, at }))}`;
   return renderPage(
     { title: `${repo} (${tier}), ${window.name}` },
     html`<h1>${repo} <span class="dim">${tier}</span></h1>
-<nav aria-label="Window"><span class="dim">Window</span> ${links}</nav>
+<div class="controls">${choices('Window', ofWindows)}
+${asOfForm({ page: 'explain', kept, at: asOf, nowLink: explainLink(kept) })}</div>
 <p>After ${moment(at - window.seconds)}, up to ${moment(at)} (UTC).${coverageNote(explanation)}${failingNote(explanation)}</p>
 ${cards(explanation)}
-${timeline(explanation, isOfNow)}
-${leadTimeChart(explanation, isOfNow)}
+${timeline(explanation, view)}
+${leadTimeChart(explanation, view)}
 ${uncountedSection(explanation)}
-${pipelinesSection(explanation, older)}
+${pipelinesSection(explanation, view, older)}
 <p class="small">The same as <a href="${json}">JSON</a>, where all commits are listed.</p>`,
   );
 }
@@ -129,12 +132,31 @@ function uncountedSection({ uncounted }: Explanation): Html {
   )}</table>`;
 }
 
-function pipelinesSection({ pipelines, at }: Explanation, older: string | null): Html {
-  if (pipelines.length === 0) return html`<h2>Pipelines</h2><p>None in the window.</p>`;
-  return html`<h2>Pipelines, latest first</h2>
+const listingWords: Readonly<Record<Listing, string>> = {
+  everything: 'Pipelines',
+  deployments: 'Deployments',
+  failed: 'Failed deployments',
+};
+
+function pipelinesSection({ pipelines, at }: Explanation, view: ExplainView, older: string | null): Html {
+  const words = listingWords[view.show];
+  if (pipelines.length === 0) {
+    const others = view.show === 'everything' ? '' : listingChoices(view);
+    return html`<header class="bar"><h2 id="pipelines">${words}</h2>${others}</header><p>None in the window.</p>`;
+  }
+  return html`<header class="bar"><h2 id="pipelines">${words}, latest first</h2>${listingChoices(view)}</header>
 <div class="wide" tabindex="0"><table class="story"><thead><tr><th scope="col">When</th><th scope="col">Pipeline</th><th scope="col">What it is</th><th scope="col">Its part in the figures</th></tr></thead>
 <tbody>${pipelines.map((pipeline) => pipelineRow(pipeline, at))}</tbody></table></div>
 ${older === null ? '' : html`<p><a href="explain${older}">Earlier ones</a></p>`}`;
+}
+
+function listingChoices(view: ExplainView): Html {
+  const ofListings = listings.map((show) => ({
+    words: show === 'everything' ? 'everything' : listingWords[show].toLowerCase(),
+    isChosen: show === view.show,
+    link: `${explainLink(explainFields({ ...view, show }))}#pipelines`,
+  }));
+  return choices('Show', ofListings);
 }
 
 function pipelineRow({ place, record, url, verdict, missedPart }: ExplainedPipeline, now: number): Html {
@@ -154,67 +176,6 @@ function outcome(status: string, verdict: ExplainedPipeline['verdict']): Html {
   return verdict.part.deployment.verdict.causes.length > 0
     ? html`<span class="bad">${status}</span>`
     : html`<span class="good">${status}</span>`;
-}
-
-function partWords({ deployment, episode, delivery }: DeploymentPart, url: string | null): Html {
-  const sentences = [
-    ...verdictWords(deployment, (number) => pipelineLink(url, deployment.number, number)),
-    episodeWords(episode),
-    deployment.verdict.isRework ? 'Unplanned repair.' : '',
-    delivery ? deliveryWords(delivery) : '',
-  ];
-  return html`${sentences.filter((sentence) => sentence !== '').map((sentence) => html`<div>${sentence}</div>`)}`;
-}
-
-function episodeWords(episode: EpisodePart): Html | string {
-  switch (episode.kind) {
-    case 'none':
-      return '';
-    case 'opened':
-      return html`<span class="bad">Opened</span> an episode of failures.`;
-    case 'continued':
-      return html`Part of the episode of failures since ${moment(episode.since)}.`;
-    case 'closed':
-      return html`<span class="good">Recovered</span> after ${duration(episode.recoverySeconds)}, failing since ${moment(episode.since)}.`;
-    default:
-      return episode satisfies never;
-  }
-}
-
-const sourceWords = {
-  forge: 'times from the forge',
-  report: 'time reported by a step',
-  pipeline: "time of the commit's first pipeline",
-} as const;
-
-function deliveryWords(delivery: Delivery): Html | string {
-  switch (delivery.kind) {
-    case 'nothing_new':
-      return 'Brought nothing new: its commit was deployed before.';
-    case 'pending':
-      return 'Lead time: the forge is still to be asked.';
-    case 'unknown':
-      return 'Lead time unknown: nothing tells when its commit was made.';
-    case 'known':
-      return knownDelivery(delivery);
-    default:
-      return delivery satisfies never;
-  }
-}
-
-function knownDelivery({ commits, source }: Extract<Delivery, { kind: 'known' }>): Html | string {
-  const [first] = commits;
-  if (!first) return 'Brought only merges, and commits that were deployed before.';
-  if (commits.length === 1) {
-    return html`Lead time ${duration(first.leadTimeSeconds)} <span class="dim">(${sourceWords[source]})</span>.`;
-  }
-  const times = commits.map(({ leadTimeSeconds }) => leadTimeSeconds).sort((a, b) => a - b);
-  const shown = commits.slice(0, mostCommitsShown);
-  const more = commits.length - shown.length;
-  return html`<details><summary>${commits.length} commits, lead times from ${duration(times[0] ?? 0)} to ${duration(times.at(-1) ?? 0)}
-<span class="dim">(${sourceWords[source]})</span></summary><ul>
-${shown.map(({ id, leadTimeSeconds }) => html`<li><code>${id.slice(0, 12)}</code> ${duration(leadTimeSeconds)}</li>`)}
-${more > 0 ? html`<li>and ${more} more</li>` : ''}</ul></details>`;
 }
 
 function firstLine(message: string): string {

@@ -8,6 +8,7 @@ import { edition } from '../core/quick-check-score.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
 import { causeWords, inlineMark } from './causes.ts';
+import { asOfForm, choices } from './controls.ts';
 import { firstSteps } from './first-steps.ts';
 import { explainLink, type Html, pipelineLink, renderPage } from './page.ts';
 import { repoTable } from './repo-table.ts';
@@ -100,16 +101,18 @@ function incidentItem({ repo, tier, title, url, start, id }: ListedIncident, at:
 }
 
 function controls({ tierNames }: Overview, view: View, windows: readonly Window[]): Html {
-  const choice = (words: string, isChosen: boolean, change: Partial<View>) =>
-    isChosen
-      ? html`<strong aria-current="true">${words}</strong>`
-      : html`<a href="${viewLink(view, change)}">${words}</a>`;
-  const { at: _, ...others } = fieldsOf(view);
-  return html`<div class="controls"><nav aria-label="Window"><span class="dim">Window</span> ${windows.map((window) => choice(window.name, window === view.window, { window }))}</nav>
-${
-  tierNames.length < 2 && view.tier === null
-    ? ''
-    : html`<nav aria-label="Tier"><span class="dim">Tier</span> ${choice('all', view.tier === null, { tier: null })} ${tierNames.map((tier) => choice(tier, tier === view.tier, { tier }))}</nav>`
-}
-<form method="get" action="./">${Object.entries(others).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<label class="dim">As of <input type="date" name="at" value="${view.at === null ? '' : (fieldsOf(view)['at'] ?? '').slice(0, 10)}"></label> <button>Show</button>${view.at === null ? '' : html` <a href="${viewLink(view, { at: null })}">Now</a>`}</form></div>`;
+  const { at: _, ...kept } = fieldsOf(view);
+  const choice = (words: string, isChosen: boolean, change: Partial<View>) => ({
+    words,
+    isChosen,
+    link: viewLink(view, change),
+  });
+  const ofWindows = windows.map((window) => choice(window.name, window === view.window, { window }));
+  const ofTiers = [
+    choice('all', view.tier === null, { tier: null }),
+    ...tierNames.map((tier) => choice(tier, tier === view.tier, { tier })),
+  ];
+  return html`<div class="controls">${choices('Window', ofWindows)}
+${tierNames.length < 2 && view.tier === null ? '' : choices('Tier', ofTiers)}
+${asOfForm({ page: './', kept, at: view.at, nowLink: viewLink(view, { at: null }) })}</div>`;
 }

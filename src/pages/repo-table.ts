@@ -4,6 +4,7 @@ import { html, raw } from 'hono/html';
 import type { Overview, PairRow, RowOrder } from '../core/overview.ts';
 import { type FigureScore, type ScoredFigure, scoreOf } from '../core/quick-check-score.ts';
 import { counted } from '../util/pluralize.ts';
+import { hiddenFields } from './controls.ts';
 import { levelOf, perTime, scoreWords } from './figure-words.ts';
 import { explainLink, type Html } from './page.ts';
 import { fieldsOf, startsDescending, type View, viewLink } from './view.ts';
@@ -78,7 +79,7 @@ ${
 
 function searchForm(view: View): Html {
   const { repo: _, ...others } = fieldsOf(view);
-  return html`<form method="get" action="./" role="search">${Object.entries(others).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+  return html`<form method="get" action="./" role="search">${hiddenFields(others)}
 <label><span class="unseen">Part of a repo's name</span><input type="search" name="repo" value="${view.search}" placeholder="owner/name" autocomplete="off" spellcheck="false" maxlength="200"></label>
 <button>Search</button>${view.search === '' ? '' : html` <a href="${viewLink(view, { search: '' })}">All</a>`}</form>`;
 }

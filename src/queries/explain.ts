@@ -148,7 +148,7 @@ async function reduceSlice(
 
 async function explainTimeline(
   { base, recent, episodes }: Timeline,
-  { window, at, before, limit }: ExplainRequest,
+  { window, at, before, limit, show }: ExplainRequest,
 ): Promise<Explained> {
   const yieldToEventLoop = createEventLoopYield();
   // One more than is listed tells whether there are more.
@@ -157,6 +157,7 @@ async function explainTimeline(
     at,
     before,
     most: limit + 1,
+    show,
   });
   for (let from = 0; from < recent.length; from += deploymentsAtOnce) {
     for (const deployment of recent.slice(from, from + deploymentsAtOnce)) explaining.add(deployment);
@@ -171,14 +172,14 @@ type Listable = Pick<ExplainedPipeline, 'place' | 'verdict'>;
 async function readUncounted(
   pipelines: Reading['pipelines'],
   repos: readonly number[],
-  { tier, window, at, before, limit }: ExplainRequest,
+  { tier, window, at, before, limit, show = 'everything' }: ExplainRequest,
 ): Promise<{ counts: Map<UncountedReason, number>; latest: readonly Listable[] }> {
   const counts = new Map<UncountedReason, number>();
   const latest: Listable[] = [];
   const yieldToEventLoop = createEventLoopYield();
   for (const repo of repos) {
     const selection = { repo, tier, after: at - window.seconds, until: at };
-    let wanted = limit + 1;
+    let wanted = show === 'everything' ? limit + 1 : 0;
     for await (const slice of pipelines.uncounted(selection)) {
       for (const { number, at: toldAt, reason: ignored } of slice) {
         const reason = ignored ?? 'not_ended';

@@ -148,7 +148,11 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
     const root = await serve(state);
     const pages = [root, `${root}operations`];
     if (state === 'one repo')
-      pages.push(`${root}explain?repo=acme/shop&tier=production`, `${root}no/such/page`);
+      pages.push(
+        `${root}explain?repo=acme/shop&tier=production`,
+        `${root}explain?repo=acme/shop&tier=production&show=failed&at=1d`,
+        `${root}no/such/page`,
+      );
     for (const url of pages) {
       const faults = await faultsOf(url);
       expect
@@ -237,6 +241,40 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
       await page.goBack();
       expect(new URL(page.url()).search).toBe('?window=30d&repo=repo-49&sort=-repo');
       expect((await names()).at(0)).toBe('acme/repo-499');
+    },
+  );
+
+  it.each([true, false])(
+    'explain the deployments that a reader chooses, and those of another day, with script: %s',
+    async (javaScriptEnabled) => {
+      const page = await openPage({ javaScriptEnabled, viewport: { width: 390, height: 844 } });
+      const root = await serve('one failing');
+      await page.goto(
+        `${root}explain?repo=acme/shop-with-a-name-that-is-longer-than-a-phone-is-wide/and-goes-on&tier=production&window=30d`,
+      );
+      const listed = () => page.locator('.story td:nth-child(2)').allInnerTexts();
+      expect(await listed()).toEqual(['#3 failure', '#2 failure', '#1 success']);
+      await page.click('nav[aria-label=Show] a:text-is("failed deployments")');
+      await page.waitForURL(/show=failed#pipelines/);
+      expect(await listed()).toEqual(['#3 failure', '#2 failure']);
+      expect(await page.locator('nav[aria-label=Show] [aria-current]').innerText()).toBe(
+        'failed deployments',
+      );
+
+      await page.fill('input[name=at]', '2026-07-29');
+      await page.click('button:text-is("Show")');
+      await page.waitForURL(/at=2026-07-29/);
+      expect(await listed()).toEqual(['#2 failure']);
+      await page.click('nav[aria-label=Window] a:text-is("7d")');
+      await page.waitForURL(/window=7d/);
+      const { searchParams } = new URL(page.url());
+      expect([searchParams.get('show'), searchParams.get('at')]).toEqual(['failed', '2026-07-29T23:59:59Z']);
+      expect(await page.inputValue('input[name=at]')).toBe('2026-07-29');
+      expect(await listed()).toEqual(['#2 failure']);
+
+      await page.click('a:text-is("Now")');
+      await page.waitForURL((url) => !url.searchParams.has('at'));
+      expect(await listed()).toEqual(['#3 failure', '#2 failure']);
     },
   );
 

@@ -426,6 +426,50 @@ describe('GET /api/explain', () => {
     }
   });
 
+  it('lists deployments alone, or failed ones alone, with the figures of the whole window, page by page', async () => {
+    const exporter = await createSmallExporter({ policy });
+    for (let number = 1; number <= 24; number++) {
+      const status = number % 4 === 0 ? 'killed' : number % 6 === 1 ? 'failure' : 'success';
+      await tell(exporter, { number, at: noon - 10 * day + number * 600, status });
+    }
+    const app = exporter.app();
+    const series = 'repo=acme/shop&tier=production&window=30d';
+    const whole = await explain(app, series);
+    const numbersOf = ({ pipelines }: ExplanationJson) => pipelines.map(({ number }) => number);
+    const failed = await explain(app, `${series}&show=failed`);
+    expect(numbersOf(failed)).toEqual([19, 13, 7, 1]);
+    expect({ ...failed, pipelines: [] }).toEqual({ ...whole, pipelines: [] });
+    const deployments = await explain(app, `${series}&show=deployments`);
+    expect(numbersOf(deployments)).toEqual([23, 22, 21, 19, 18, 17, 15, 14, 13, 11, 10, 9, 7, 6, 5, 3, 2, 1]);
+    expect(await explain(app, `${series}&show=everything`)).toEqual(whole);
+
+    const first = await explain(app, `${series}&show=failed&limit=3`);
+    expect(numbersOf(first)).toEqual([19, 13, 7]);
+    const next = new URLSearchParams(first.next ?? '');
+    expect([next.get('show'), next.get('limit')]).toEqual(['failed', '3']);
+    const second = await explain(app, `${next}`);
+    expect([numbersOf(second), second.next]).toEqual([[1], null]);
+  });
+
+  it('takes a day as its end, today as now, and an empty field as now', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await tell(exporter, { number: 1, at: noon - 3 * day }, { number: 2, at: noon - 60 });
+    const series = 'repo=acme/shop&tier=production&window=7d';
+    const numbersAndEnd = async (at: string) => {
+      const { pipelines, window } = await explain(exporter.app(), `${series}&at=${at}`);
+      return [pipelines.map(({ number }) => number), window.to];
+    };
+    expect(await numbersAndEnd('2026-07-28')).toEqual([[1], '2026-07-28T23:59:59Z']);
+    expect(await numbersAndEnd('2026-07-31')).toEqual([[2, 1], iso(noon)]);
+    expect(await numbersAndEnd('')).toEqual([[2, 1], iso(noon)]);
+    expect((await exporter.app().request(`/api/explain?${series}&at=2999-01-01`)).status).toBe(422);
+    const page = await (await exporter.app().request(`/explain?${series}&at=2026-07-28`)).text();
+    expect(page).toContain('value="2026-07-28"');
+    expect(page).toContain('window=30d&amp;at=2026-07-28T23%3A59%3A59Z');
+    const today = await (await exporter.app().request(`/explain?${series}&at=2026-07-31`)).text();
+    expect(today).toContain('window=30d">30d</a>');
+  });
+
   it('has each pipeline count or not, also while it is told anew', async () => {
     const exporter = await createSmallExporter({ policy });
     await tell(

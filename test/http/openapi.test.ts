@@ -294,7 +294,9 @@ describe('GET /api/openapi.json', () => {
 
   it('names the windows of the policy, and every parameter that is taken', () => {
     const parameters = description.paths['/api/explain']?.['get']?.parameters ?? [];
-    expect(parameters.map(({ name }) => name)).toEqual(['repo', 'tier', 'window', 'at', 'limit', 'before']);
+    expect(parameters.map(({ name }) => name)).toEqual([
+      ...['repo', 'tier', 'window', 'at', 'show', 'limit', 'before'],
+    ]);
     expect(parameters.find(({ name }) => name === 'window')).toMatchObject({
       required: false,
       schema: { enum: ['7d', '30d', '90d'], default: '7d' },

@@ -1,6 +1,6 @@
 import { chromium } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Explanation } from '../../src/core/explain.ts';
+import type { Explanation, Listing } from '../../src/core/explain.ts';
 import type { Delivery } from '../../src/core/figures/change-lead-time.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { listen } from '../../src/http/server.ts';
@@ -55,8 +55,13 @@ const success = (number: number, delivery: Delivery): Explanation['pipelines'][n
   },
 });
 
-const render = (explanation: Explanation, options: { older?: string; isOfNow?: boolean } = {}) =>
-  renderExplanation(explanation, { windows, older: null, isOfNow: true, ...options });
+const render = (
+  explanation: Explanation,
+  options: { older?: string; isOfNow?: boolean; show?: Listing } = {},
+) => renderExplanation(explanation, { windows, older: null, isOfNow: true, ...options });
+
+const links = (page: string) =>
+  [...page.matchAll(/href="([^"]*)"/g)].map(([, href]) => href?.replaceAll('&amp;', '&'));
 
 const textOf = async (explanation: Explanation) => textOfPage(await render(explanation));
 
@@ -198,8 +203,6 @@ describe('the page of an explanation', () => {
   });
 
   it('links to other windows, of the moment that was asked for, and to earlier pipelines', async () => {
-    const links = (page: string) =>
-      [...page.matchAll(/href="([^"]*)"/g)].map(([, href]) => href?.replaceAll('&amp;', '&'));
     const some = anExplanation({ pipelines: [{ ...success(1, { kind: 'unknown' }), url: null }] });
     const at = 'at=2026-07-31T12%3A20%3A50Z';
     expect(links(await render(some))).toEqual([
@@ -207,6 +210,8 @@ describe('the page of an explanation', () => {
       './operations',
       'explain?repo=acme%2Fshop&tier=production&window=7d',
       'explain?repo=acme%2Fshop&tier=production&window=90d',
+      'explain?repo=acme%2Fshop&tier=production&window=30d&show=deployments#pipelines',
+      'explain?repo=acme%2Fshop&tier=production&window=30d&show=failed#pipelines',
       `api/explain?repo=acme%2Fshop&tier=production&window=30d&${at}`,
     ]);
     expect(links(await render(some, { isOfNow: false, older: '?before=1.2.3' }))).toEqual([
@@ -214,9 +219,48 @@ describe('the page of an explanation', () => {
       './operations',
       `explain?repo=acme%2Fshop&tier=production&window=7d&${at}`,
       `explain?repo=acme%2Fshop&tier=production&window=90d&${at}`,
+      'explain?repo=acme%2Fshop&tier=production&window=30d',
+      `explain?repo=acme%2Fshop&tier=production&window=30d&show=deployments&${at}#pipelines`,
+      `explain?repo=acme%2Fshop&tier=production&window=30d&show=failed&${at}#pipelines`,
       'explain?before=1.2.3',
       `api/explain?repo=acme%2Fshop&tier=production&window=30d&${at}`,
     ]);
+  });
+
+  it('lists a choice of pipelines, which every link and the form keep', async () => {
+    const some = anExplanation({
+      pipelines: [{ ...success(1, { kind: 'unknown' }), url: null }],
+      drawn: [
+        { at: noon - 240, number: 4, repo: 1, causes: ['incident'], leadTimes: [] },
+        { at: noon - 180, number: 3, repo: 1, causes: [], leadTimes: [] },
+      ],
+    });
+    const page = await render(some, { isOfNow: false, show: 'failed' });
+    const at = 'at=2026-07-31T12%3A20%3A50Z';
+    const series = 'explain?repo=acme%2Fshop&tier=production';
+    expect(links(page)).toEqual([
+      './',
+      './operations',
+      `${series}&window=7d&show=failed&${at}`,
+      `${series}&window=90d&show=failed&${at}`,
+      `${series}&window=30d&show=failed`,
+      `${series}&window=30d&show=failed&${at}&before=${noon - 240}.5.1#p4-${noon - 240}`,
+      // No failed one: its row is among everything.
+      `${series}&window=30d&${at}&before=${noon - 180}.4.1#p3-${noon - 180}`,
+      `${series}&window=30d&${at}#pipelines`,
+      `${series}&window=30d&show=deployments&${at}#pipelines`,
+      `api/${series}&window=30d&show=failed&${at}`,
+    ]);
+    expect(textOfPage(page)).toContain(
+      'Failed deployments, latest first Show everything deployments failed deployments',
+    );
+    const hidden = [...page.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)];
+    expect(hidden.map(([, name, value]) => `${name}=${value}`)).toEqual([
+      ...['repo=acme/shop', 'tier=production', 'window=30d', 'show=failed'],
+    ]);
+    expect(page).toContain('<input type="date" name="at" value="2026-07-31">');
+    const text = textOfPage(await render(anExplanation(), { show: 'failed' }));
+    expect(text).toContain('Failed deployments Show everything deployments failed deployments None in');
   });
 
   it('writes whatever comes from outside as text', async () => {
@@ -248,7 +292,8 @@ describe('the page of an explanation', () => {
       }),
       { older: evil },
     );
-    expect(page.replace(ownScript, '')).not.toMatch(/<(script|img|link|iframe|object|form)/i);
+    expect(page.replace(ownScript, '')).not.toMatch(/<(script|img|link|iframe|object)/i);
+    expect(page.match(/<form[^>]*>/g)).toEqual(['<form method="get" action="explain">']);
     expect(page.split('&lt;script&gt;').length - 1).toBeGreaterThan(7);
   });
 });

@@ -1,0 +1,82 @@
+/** `/api/explain` and `/explain`: why the figures of a repo and tier are what they are, as JSON and as a page. */
+
+import type { Context } from 'hono';
+import { z } from 'zod';
+import { type Explain, type Explanation, type Listing, listings } from '../core/explain.ts';
+import type { Window } from '../core/policy.ts';
+import { renderExplanation } from '../pages/explain-page.ts';
+import { pageHeaders } from '../pages/page.ts';
+import { explanationJson, nextOf, toPlace } from './api-answers.ts';
+import { json } from './json.ts';
+import { Limit, usualLimit } from './limit.ts';
+import { windowEnd } from './moment.ts';
+import { problem } from './problem.ts';
+import { readQuery } from './query.ts';
+
+/** How many pipelines the page lists. */
+const pageLimit = 200;
+
+/** The first window by default. `now` in Unix seconds. */
+export const ExplainQuery = (windows: readonly Window[], now: number) =>
+  z.strictObject({
+    repo: z.string().min(1),
+    tier: z.string().min(1),
+    window: z.enum(windows.map(({ name }) => name)).default(windows[0]?.name ?? ''),
+    at: windowEnd(now),
+    show: z.enum(listings).default('everything'),
+    limit: Limit.optional(),
+    before: z
+      .string()
+      .regex(/^\d{1,12}\.\d{1,15}\.\d{1,15}$/, 'Expected what "next" of an earlier answer has')
+      .optional(),
+  });
+
+export interface ExplainRoutesDependencies {
+  readonly explain: Explain;
+  readonly windows: readonly Window[];
+  readonly nowSeconds: () => number;
+  /** The answer if no such series is shown. */
+  readonly noSuchSeries: (query: { readonly repo: string; readonly tier: string }) => Promise<Response>;
+}
+
+interface Answer {
+  readonly explanation: Explanation;
+  readonly show: Listing;
+  readonly isOfNow: boolean;
+  /** Query for the rest of the list; `null`: it is complete. */
+  readonly next: string | null;
+}
+
+export function explainRoutes({ explain, windows, nowSeconds, noSuchSeries }: ExplainRoutesDependencies) {
+  /** `limit`: by default. */
+  const answer = async (c: Context, limit: number): Promise<Answer | Response> => {
+    const now = nowSeconds();
+    const query = readQuery(c, ExplainQuery(windows, now));
+    if (query instanceof Response) return query;
+    const { repo, tier, show } = query;
+    const window = windows.find(({ name }) => name === query.window);
+    if (!window) return problem(422);
+    const explanation = await explain({
+      ...{ repo, tier, window, show, at: query.at ?? now, limit: query.limit ?? limit },
+      before: query.before === undefined ? null : toPlace(query.before),
+    });
+    if (!explanation) return noSuchSeries(query);
+    const asked = { show, limit: query.limit };
+    return { explanation, show, isOfNow: query.at === undefined, next: nextOf(explanation, asked) };
+  };
+
+  return {
+    async asJson(c: Context): Promise<Response> {
+      const found = await answer(c, usualLimit);
+      return found instanceof Response ? found : json(explanationJson(found.explanation, found.next));
+    },
+
+    async asPage(c: Context): Promise<Response> {
+      const found = await answer(c, pageLimit);
+      if (found instanceof Response) return found;
+      const { explanation, show, isOfNow, next } = found;
+      const page = await renderExplanation(explanation, { windows, older: next, isOfNow, show });
+      return c.body(page, 200, pageHeaders);
+    },
+  };
+}
