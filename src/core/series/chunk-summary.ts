@@ -8,8 +8,6 @@ export interface ChunkSummary {
   readonly earliestStart: number;
   /** Unix seconds. */
   readonly latestStart: number;
-  /** Latest recovery time in a mark, Unix seconds; negative infinity: no mark has one. */
-  readonly latestRecovery: number;
   /** Numbers of the deployments that are marked as fine. */
   readonly fineNumbers: ReadonlySet<number>;
 }
@@ -25,16 +23,14 @@ export function summaryOf(chunk: Chunk): ChunkSummary {
 export function summarize(deployments: readonly Deployment[]): ChunkSummary {
   let earliestStart = Number.POSITIVE_INFINITY;
   let latestStart = Number.NEGATIVE_INFINITY;
-  let latestRecovery = Number.NEGATIVE_INFINITY;
   const fineNumbers = new Set<number>();
   for (const deployment of deployments) {
     const { mark, number } = deployment;
     earliestStart = Math.min(earliestStart, startOf(deployment));
     latestStart = Math.max(latestStart, startOf(deployment));
     if (mark?.kind === 'fine') fineNumbers.add(number);
-    else if (mark !== null) latestRecovery = Math.max(latestRecovery, mark.recoveredAt ?? latestRecovery);
   }
-  return { earliestStart, latestStart, latestRecovery, fineNumbers };
+  return { earliestStart, latestStart, fineNumbers };
 }
 
 /** Unix seconds at which a deployment started; its finish if the start is unknown. */

@@ -66,10 +66,10 @@ function reachOf(timeline: Timeline, change: Change): number {
   const { deployments, from, moved, shown, incidents, now } = change;
   const { judgedBy: before } = timeline;
   if (before === null) return Number.NEGATIVE_INFINITY;
-  const judgedAt = Math.min(before.now, now);
-  let reach = Math.min(timeOfShown(deployments, from, shown), timeOfUnsettledMark(timeline, judgedAt));
+  let reach = timeOfShown(deployments, from, shown);
   if (before.incidents.length + incidents.length === 0) return reach;
   const { withinSeconds, staleSeconds } = timeline.rules.failures.incident;
+  const judgedAt = Math.min(before.now, now);
   const isSettledOne = (incident: Incident) => isSettled(incident, judgedAt, staleSeconds);
   const starts = [
     ...moved.map(startOf),
@@ -88,15 +88,6 @@ function timeOfShown(deployments: readonly Deployment[], end: number, shown: Rea
     if (left.delete(number)) earliest = at;
   }
   return earliest;
-}
-
-/**
- * Finish of the first deployment of the first chunk that has a mark with a recovery after `judgedAt`; infinite: none
- * has.
- */
-function timeOfUnsettledMark(timeline: Timeline, judgedAt: number): number {
-  const first = chunksOf(timeline).find((chunk) => summaryOf(chunk).latestRecovery > judgedAt);
-  return first?.deployments[0]?.at ?? Number.POSITIVE_INFINITY;
 }
 
 /** Incidents that are new, removed, changed or not settled; the earlier version too, if there is one. */

@@ -3,12 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { compareDeployments, type Deployment } from '../../../src/core/deployment.ts';
 import { defaultRules, type FigureRules } from '../../../src/core/figures/figure.ts';
 import type { Incident } from '../../../src/core/incident.ts';
+import { chunkSize } from '../../../src/core/series/chunks.ts';
 import type { Surroundings } from '../../../src/core/series/judged.ts';
 import { createTimelineBuilder, reduce, settle, type Timeline } from '../../../src/core/series/reducer.ts';
 import { aDeployment } from '../../support/records.ts';
 import { runs } from '../../support/runs.ts';
 
-const paceSeconds = 100;
+/** A day, for which incidents wait for pipelines, is shorter than a chunk too. */
+const paceSeconds = 1000;
 /** Limits of a few dozen deployments: shorter than a chunk, so that most changes need not be judged from the start. */
 const rules: FigureRules = {
   ...defaultRules,
@@ -89,14 +91,17 @@ function incidentOf(place: number, lasts: number | null, receivedAfter: number |
   } as Incident;
 }
 
-const length = 900;
+const length = 600;
+/** The first place of the last chunk, before anything has changed: what is judged again often begins there. */
+const border = 2 * chunkSize + 1;
 const anyPlace = fc.oneof(
   { weight: 1, arbitrary: fc.double({ min: 1, max: length, noNaN: true }) },
-  { weight: 2, arbitrary: fc.double({ min: length - 40, max: length, noNaN: true }) },
+  { weight: 4, arbitrary: fc.double({ min: border - 5, max: border + 8, noNaN: true }) },
+  { weight: 1, arbitrary: fc.double({ min: length - 40, max: length, noNaN: true }) },
 );
 const anyIncident = fc
   .tuple(
-    anyPlace,
+    fc.oneof(anyPlace, fc.double({ min: border - 1, max: border + 1, noNaN: true })),
     fc.option(fc.double({ min: 0, max: 40, noNaN: true })),
     fc.option(fc.integer({ min: 0, max: 60 })),
   )
@@ -126,6 +131,7 @@ const anyChange = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('append' as const), traits: anyTraits }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle' as const), places: fc.nat({ max: 200 }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), places: fc.nat({ max: 60 }) }) },
 );
 
 const build = (all: readonly Deployment[], surroundings: Surroundings): Timeline => {
@@ -153,7 +159,7 @@ describe('a long series', () => {
           let incidents = firstIncidents;
           let number = 10_000;
           let end = length;
-          const now = 1_000_000 + (length + 50) * paceSeconds;
+          let now = 1_000_000 + length * paceSeconds;
           const around = (): Surroundings => ({ incidents, runningSince: Number.POSITIVE_INFINITY, now });
           const all = new Map<number, Deployment>();
           for (let place = 1; place <= length; place++) {
@@ -175,6 +181,8 @@ describe('a long series', () => {
             } else if (change.kind === 'append') {
               end += 1;
               add(deploymentOf(end, ++number, change.traits));
+            } else if (change.kind === 'wait') {
+              now += change.places * paceSeconds;
             } else if (change.kind === 'report') {
               incidents = change.incidents;
             } else if (change.kind === 'settle') {
@@ -200,5 +208,39 @@ describe('a long series', () => {
       ),
       { numRuns: runs(100) },
     );
+  });
+});
+
+describe('an incident of a deployment that an operator marked as fine', () => {
+  it('shows no other one as failed, though the next one ran longer and more come in', () => {
+    const plain = {
+      back: 0,
+      event: 'push',
+      branch: 'main',
+      isRework: false,
+      reverts: 0,
+      isAbbreviated: false,
+    };
+    const source = { event: 'push' as const, branch: 'main' as const, outcome: 'success' as const };
+    const traits = { ...plain, ...source, mark: null, ran: 0.5 };
+    const deployments = Array.from({ length }, (_, index) => {
+      const place = index + 1;
+      if (place === border - 1) return deploymentOf(place, place, { ...traits, mark: { kind: 'fine' } });
+      // It had started before the one that is marked.
+      if (place === border) return deploymentOf(place, place, { ...traits, ran: 3 });
+      return deploymentOf(place, place, traits);
+    });
+    const incidents = [incidentOf(border + 0.25, 1, null)];
+    const around = {
+      incidents,
+      runningSince: Number.POSITIVE_INFINITY,
+      now: 1_000_000 + length * paceSeconds,
+    };
+    const before = build(deployments, around);
+    expect(before.episodes).toEqual([]);
+    const inserted = [deploymentOf(length + 1, length + 1, traits)];
+    const after = reduce(before, { removed: [], inserted, surroundings: around, ledger: 'keep' });
+    expect(after?.timeline.episodes).toEqual([]);
+    expect(after?.timeline.recent.filter(({ verdict }) => verdict.causes.length > 0)).toEqual([]);
   });
 });
