@@ -1,4 +1,4 @@
-/** What ended episodes of failure add to the ledger: each once, whatever becomes known of it later. */
+/** Additions of ended episodes of failure to the ledger: each episode adds once, even if it changes later. */
 
 import type { Deployment } from '../deployment.ts';
 import { episodeMeasures } from '../figures/index.ts';
@@ -8,15 +8,16 @@ import { countBefore } from './chunks.ts';
 import { type Credit, neverCount } from './ledger.ts';
 import type { Timeline } from './reducer.ts';
 
-/** By index of the deployment that carries it. */
+/** By index of the deployment. */
 export type CreditsByPlace = ReadonlyMap<number, Credit>;
 
 const episodesAtOnce = 500;
 
 /**
- * Credits for the ended episodes that reach to the deployments from index `start` on. The failed deployments of an episode
- * and the last one in it, which often ended it, carry the ledger's bit; they are replaced in `deployments`. If one of them
- * was in an episode that was added, this one adds nothing. In a replay, one of them must still have the bit to give.
+ * Credits for the ended episodes that end at or after the deployment at index `start`. The failed deployments of an
+ * episode, and the last deployment up to its end, get the ledger's bit; `deployments` then contains their new
+ * versions. An episode adds nothing if one of them has the bit already. In a replay the bits are inverted (see
+ * `toReplay`): an episode adds nothing if all of them have the bit.
  */
 export function* creditEpisodes(
   episodes: Timeline['episodes'],
@@ -39,13 +40,13 @@ export function* creditEpisodes(
   return credits;
 }
 
-/** Both of one deployment, of which `later` has the bits of both. */
+/** Joins two credits of one deployment; `later` has the bits of both. */
 export function joinCredits(earlier: Credit | undefined, later: Credit): Credit {
   if (!earlier) return later;
   return { deployment: later.deployment, additions: [...earlier.additions, ...later.additions] };
 }
 
-/** By index of the deployment; the last one adds. */
+/** By index of the deployment; only the credit of the last one has additions. */
 function creditsFor(
   episode: EndedEpisode,
   deployments: readonly Deployment[],
@@ -62,7 +63,7 @@ function creditsFor(
   const carriers = [...new Set([...failed, last])].filter(
     (index) => deployments[index]?.credited !== neverCount,
   );
-  // Of several that ended it within one second, another may have added it while the failed ones were in memory.
+  // Several deployments may finish in the episode's last second: another one may have got the bit before.
   const enders = members.flatMap(({ at, credited }, place) =>
     at === episode.end && credited !== neverCount ? [first + place] : [],
   );

@@ -1,9 +1,9 @@
 /**
- * What was shown in the past: deployments in order of time go by again, and after each stands what the live figures
- * would have shown then, had all that is known now been known.
+ * Replays the past: takes in deployments in order of time, and after each gives the sample that the live service would
+ * have shown then, if it had had all pipelines that are stored now.
  *
- * Guarantees: what is shown at a moment follows from the deployments up to it; memory holds the state of the figures and
- * what one window holds, however long the history is.
+ * Guarantees: the sample at a moment follows from the deployments up to it. Memory contains the state of the figures
+ * and the deployments of one window, however long the history is.
  */
 
 import { type Deployment, knownAt } from '../deployment.ts';
@@ -19,11 +19,11 @@ import { gaugesOf, type SeriesSample } from './samples.ts';
 export interface Replay<Sample> {
   /** Takes in the next deployment. */
   add(deployment: Deployment): void;
-  /** What is shown at `now`, and the Unix seconds until which it stays so without a further deployment. */
+  /** The sample at `now`; without a further deployment it is valid until `validUntil`. Both in Unix seconds. */
   at(now: number): { readonly sample: Sample | null; readonly validUntil: number };
 }
 
-/** A stretch of time, in Unix seconds, in which one sample was shown: from `from` to just before `until`. */
+/** A time span in which one sample was shown: from `from` to just before `until`, Unix seconds. */
 export interface Span<Sample> {
   readonly from: number;
   readonly until: number;
@@ -31,7 +31,10 @@ export interface Span<Sample> {
   readonly sample: Sample | null;
 }
 
-/** The spans between `from` and `to`, without a gap; reads no further than it has to. `deployments`: as they became known. */
+/**
+ * The spans between `from` and `to` (Unix seconds), without a gap. `deployments` are in the order in which they became
+ * known; reading stops at the first that became known at `to` or later.
+ */
 export async function* spansOf<Sample>(
   replay: Replay<Sample>,
   deployments: AsyncIterable<readonly Deployment[]>,
@@ -60,34 +63,34 @@ export async function* spansOf<Sample>(
   yield* pass(to);
 }
 
-/** Where a repo's part of a series stands after some of its deployments, in order of time. */
+/** A repo's part of a series after some of its deployments, in order of time. */
 export interface Standing {
   readonly timeline: Timeline;
-  /** What they have added to the ledger. */
+  /** Additions of these deployments to the ledger. */
   readonly totals: Totals;
 }
 
 export interface Standings {
-  /** Takes the next deployment, as the store has it; it counts once the time has moved on. */
+  /** Takes the next deployment, as the store has it. It counts only after the next `moveTo`. */
   add(deployment: Deployment): void;
-  /** Takes in what was added, and judges again what may be another by `now`, in Unix seconds. */
+  /** Folds in the added deployments, and judges again the timelines that are not valid until `now` (Unix seconds). */
   moveTo(now: number): void;
   readonly timelines: readonly Timeline[];
-  /** What the deployments of all repos have added to the ledger. */
+  /** Additions of all repos' deployments to the ledger. */
   totals(): Totals;
-  /** As it is now, by key of the repo. */
+  /** The current standings, by key of the repo. */
   copy(): ReadonlyMap<number, Standing>;
 }
 
 export interface StandingsOptions {
-  /** By key of each repo that has the series' name: before the first deployment that is taken in. */
+  /** Standing before the first added deployment, by key of each repo that has the series' name. */
   readonly starts: ReadonlyMap<number, Standing>;
-  /** How far back single deployments are seen, in seconds. */
+  /** Age up to which single deployments stay in memory, in seconds. */
   readonly retainedSeconds: number;
   readonly surroundingsOf: (repo: number, now: number) => Surroundings;
 }
 
-/** Goes through the deployments of a series, as the live service would have. */
+/** Processes the deployments of a series as the live service would have. */
 export function createStandings({ starts, retainedSeconds, surroundingsOf }: StandingsOptions): Standings {
   const standings = new Map(starts);
   const added = new Map<number, Deployment[]>();
@@ -124,18 +127,18 @@ export function createStandings({ starts, retainedSeconds, surroundingsOf }: Sta
 /** Throws for a repo of another series. */
 function standingOf(standings: ReadonlyMap<number, Standing>, repo: number): Standing {
   const standing = standings.get(repo);
-  if (!standing) throw new Error(`No series is known of the repo ${repo}`);
+  if (!standing) throw new Error(`The repo ${repo} is not part of the series`);
   return standing;
 }
 
 export interface LedgerReplayOptions extends StandingsOptions {
   readonly repo: string;
   readonly tier: string;
-  /** What the ledger holds beyond what its deployments account for, there from the beginning. */
+  /** The ledger's totals minus the additions of all its deployments: part of every sample, from the first on. */
   readonly difference: Totals;
 }
 
-/** Counters, histograms and gauges of one series; its windows are left out. */
+/** Counters, histograms and gauges of one series, without windows. */
 export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesSample> {
   const { repo, tier, difference } = options;
   const standings = createStandings(options);
@@ -166,9 +169,9 @@ export interface WindowMember extends StandingsOptions {
 
 export interface WindowReplayOptions {
   readonly window: Window;
-  /** Of the policy's windows: while it holds a deployment, all are shown. */
+  /** Length of the policy's longest window: as long as it contains a deployment, all windows are shown. */
   readonly longestSeconds: number;
-  /** The series that the window is over. */
+  /** One per series that the window covers. */
   readonly members: readonly WindowMember[];
 }
 
@@ -180,7 +183,7 @@ interface Share {
   validUntil: number;
 }
 
-/** One window over a series, or over all of a tier. */
+/** One window over a series, or over all series of a tier. */
 export function createWindowReplay({
   window,
   longestSeconds,
@@ -216,7 +219,7 @@ export function createWindowReplay({
   return {
     add(deployment) {
       const one = byRepo.get(deployment.repo);
-      if (!one) throw new Error(`No series is known of the repo ${deployment.repo}`);
+      if (!one) throw new Error(`The repo ${deployment.repo} is not part of any series`);
       one.standings.add(deployment);
       one.validUntil = 0;
       validUntil = 0;

@@ -1,8 +1,8 @@
 /**
- * Every incident in memory, by the repo and tier that it belongs to.
+ * All incidents in memory, by repo and tier.
  *
- * An incident belongs to a name, because it may be reported before any deployment of that name, or to a repo, if the repo
- * was renamed since. Values are never modified, only replaced.
+ * An incident belongs to a name, since a report may arrive before the first deployment under that name. If the repo is
+ * renamed later, the incident belongs to the repo instead. Values are never modified, only replaced.
  */
 
 import {
@@ -16,31 +16,36 @@ import type { Incident } from '../incident.ts';
 import { nameKey } from '../repo.ts';
 import type { Timeline } from './reducer.ts';
 
-/** What memory holds of a tracked incident. */
+/** The part of a tracked incident that is kept in memory. */
 export interface BookEntry {
   /** `trackedKey`. */
   readonly key: string;
-  /** `null`: no rule of the policy maps it. */
+  /** `null`: no rule of the policy maps the alert. */
   readonly place: BookPlace | null;
-  /** Those that are not dismissed, in order of their start; each with the deployment that it names. */
+  /** In order of their start, without dismissed ones. */
   readonly incidents: readonly BookIncident[];
-  /** How many reports the store holds. */
+  /** Number of stored reports. */
   readonly reports: number;
+  /** Number of its incidents that `dora_incidents_total` has counted. */
   readonly counted: number;
-  /** Unix seconds up to which its titles may be kept; `null`: it has none. */
+  /**
+   * Unix seconds: once the history begins later than this, a title or link is too old to keep; `null`: it has none.
+   */
   readonly textUntil: number | null;
 }
 
 export interface BookIncident extends Incident {
-  /** Number of a pipeline; `null`: none is named. */
+  /** Number of the pipeline that the report names; `null`: it names none. */
   readonly deployment: number | null;
 }
 
 export interface BookPlace {
-  /** `nameKey` of a repo: the name that was reported. */
+  /** `nameKey` of the reported name. */
   readonly name: string;
   readonly tier: string;
-  /** Key of the repo that it belongs to, although that has another name now; `null`: the one that has the name. */
+  /**
+   * Key of the repo if that was renamed since the report; `null`: the incident belongs to the repo that has the name.
+   */
   readonly boundTo: number | null;
 }
 
@@ -55,9 +60,9 @@ export interface IncidentBook {
   ofName(name: string): readonly BookEntry[];
   /** Whether `named` has any. */
   hasNamed(name: string, tier: string): boolean;
-  /** Key of a repo that had the name, and to which entries are bound since; `null`: none is known. */
+  /** Key of a renamed repo that had the name and has entries bound to it; `null`: none is known. */
   formerOwner(name: string): number | null;
-  /** Reports of all entries. */
+  /** Number of reports of all entries. */
   readonly reportCount: number;
   readonly isEmpty: boolean;
   put(entry: BookEntry): void;
@@ -143,7 +148,7 @@ function keyOf({ name, tier, boundTo }: BookPlace): string {
   return boundTo === null ? `name ${name}\n${tier}` : `repo ${boundTo}\n${tier}`;
 }
 
-/** The incidents that an entry gains, loses, or has otherwise than before; all of them if it moves. */
+/** The incidents that differ between two versions of an entry, from both; all incidents if the place differs. */
 export function changedIncidents(before: BookEntry | null, after: BookEntry): readonly BookIncident[] {
   const old = before?.incidents ?? [];
   if (!isSamePlace(before?.place ?? null, after.place)) return [...old, ...after.incidents];
@@ -159,7 +164,7 @@ function isSamePlace(a: BookPlace | null, b: BookPlace | null): boolean {
   return a?.name === b?.name && a?.tier === b?.tier && a?.boundTo === b?.boundTo;
 }
 
-/** Whether the incident may belong to a deployment older than those in memory. */
+/** Whether the incident may belong to a deployment in the timeline's base. */
 export function mayBelongBefore({ recent, baseEnd }: Timeline, { start, deployment }: BookIncident): boolean {
   if (baseEnd === 0) return false;
   if (deployment !== null) return recent.every(({ number }) => number !== deployment);

@@ -1,8 +1,8 @@
 /**
- * From state to what is shown of incidents: one sample per series, beside those of the figures.
+ * Computes the samples of incidents from the state, one per series, beside the samples of the figures.
  *
- * Guarantees: samples follow from the state and `now` alone, and are the same object as long as they say the same. Without
- * an incident ever posted they cost nothing.
+ * Guarantees: samples follow from the state and `now` alone. A sample stays the same object as long as its content is
+ * the same. If the store has no incident, they cost nothing.
  */
 
 import { compareText } from '../compare-text.ts';
@@ -18,7 +18,7 @@ export interface IncidentSample {
   readonly repo: string;
   readonly tier: string;
   readonly open: number;
-  /** `null`: no incident is looked for in the tier. */
+  /** `null`: the policy looks for no incidents in the tier. */
   readonly total: number | null;
 }
 
@@ -74,14 +74,14 @@ export function createIncidentSamples(
       const isAsBefore = list.length === samples.length && list.every((one, index) => one === samples[index]);
       if (!isAsBefore) samples = list;
       byKey = next;
-      // A commit may have come in between: the next scrape then starts anew.
+      // If a commit has changed the state meanwhile, `version` is old and the next call computes the samples anew.
       madeOf = { version, now, validUntil };
       return samples;
     },
   };
 }
 
-/** How many incidents are open at `now`, and until when that holds without news. */
+/** Number of incidents open at `now`, and the moment until which it stays so without a new report, Unix seconds. */
 function countOpen(
   entries: readonly BookEntry[],
   staleSeconds: number,

@@ -1,16 +1,16 @@
-/** Deployments in the order in which they became known, for whoever goes through the past without hindsight. */
+/** Orders deployments by the time at which they became known, for a replay without hindsight. */
 
 import { type Deployment, knownAt } from '../deployment.ts';
 
 /**
- * `slices` are in order of time. What became known more than `mostSeconds` after its finish is taken as known by then, so
- * that memory still has its place.
+ * `slices` are in order of time. A deployment that became known more than `mostSeconds` after its finish counts as
+ * known after `mostSeconds`, while its place in the timeline is still in memory.
  */
 export async function* inKnownOrder(
   slices: AsyncIterable<readonly Deployment[]>,
   mostSeconds: number,
 ): AsyncGenerator<readonly Deployment[]> {
-  /** Finished and not known yet, the next to become known first. */
+  /** Deployments that have finished and are not known yet; the next to become known is first. */
   const waiting: Deployment[] = [];
   for await (const slice of slices) {
     const known: Deployment[] = [];

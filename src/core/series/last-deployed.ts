@@ -1,8 +1,11 @@
-/** Of repos that share a name, the one that deployed last. */
+/** Finds the repo that deployed last. */
 
 import type { Repo } from '../repo.ts';
 
-/** `lastAt`: Unix seconds of a repo's last deployment. In the same second, the repo with the higher id. `null`: of none. */
+/**
+ * `lastAt`: Unix seconds of a repo's last deployment. A tie goes to the higher Woodpecker id. `null` if there is no
+ * repo.
+ */
 export function lastDeployedOf(repos: readonly Repo[], lastAt: (repo: Repo) => number): Repo | null {
   const isLater = (one: Repo, other: Repo): boolean => {
     const difference = lastAt(one) - lastAt(other);

@@ -1,8 +1,9 @@
 /**
- * The ledger: counters and histograms, which only ever grow.
+ * The ledger: counters and histograms, which only grow.
  *
- * A deployment adds to each entry at most once, with the value that held then; which entries it has added to is kept
- * with it as bits. Nothing is taken back, so a correction may add (a success turns out a failure), never remove.
+ * A deployment adds to each entry at most once, with its value at that time. The bits in its `credited` say to which
+ * entries it has added. Nothing is subtracted: a correction may add (a success turns out to be a failure), never
+ * remove.
  */
 
 import type { Deployment } from '../deployment.ts';
@@ -11,22 +12,22 @@ import type { Fold } from '../figures/fold.ts';
 import { episodeMeasures, figures } from '../figures/index.ts';
 import { counts } from '../known-ground.ts';
 
-/** Bits of a deployment that may add to nothing any more: older than the horizon, or counted elsewhere before. */
+/** `credited` of a deployment that never adds anything: it is older than the horizon, or counted elsewhere before. */
 export const neverCount = 0x7fff_ffff;
 
-/** What the ledger holds for one repo and tier, by key of the metric. */
+/** The ledger's entries for one repo and tier: counters by `ledgerKey`, histograms by name. */
 export interface Totals {
   readonly counters: Readonly<Record<string, number>>;
   readonly histograms: Readonly<Record<string, HistogramTotals>>;
 }
 
 export interface HistogramTotals {
-  /** Observations per bucket, not cumulative; the last is beyond every bound. */
+  /** Observations per bucket, not cumulative; the last bucket is above every bound. */
   readonly counts: readonly number[];
   readonly sum: number;
 }
 
-/** What one deployment newly adds. */
+/** New additions of one deployment, whose `credited` includes their bits. */
 export interface Credit {
   readonly deployment: Deployment;
   readonly additions: readonly Addition[];
@@ -45,7 +46,7 @@ export const ledgerMetrics: readonly LedgerMetric[] = [
   ...episodeMeasures.map(({ ledger }) => ledger.metric),
 ];
 
-/** Tells the metrics of one family apart. */
+/** Name of the metric, with its cause if it has one: metrics of one family differ in their cause. */
 export function ledgerKey(metric: LedgerMetric): string {
   return metric.type === 'counter' && metric.cause ? `${metric.name} ${metric.cause}` : metric.name;
 }
@@ -71,7 +72,7 @@ export const zeroTotals: Totals = {
   ),
 };
 
-/** What `deployment` adds to the ledger beyond what it has added before; `null` for nothing. */
+/** New additions of `deployment`; `null`: it adds nothing. `before`: the state just before it. */
 export function creditFor(before: Fold, deployment: Deployment): Credit | null {
   if (deployment.credited === neverCount || !counts(before.ground, deployment)) return null;
   let credited = deployment.credited;
@@ -90,15 +91,15 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
 }
 
 /**
- * A deployment as it was before it added anything: it may add again what it has added, and nothing else. An entry that was
- * corrected since has added something else than it will now.
+ * The deployment with its bits inverted: it may add again to the entries to which it has added, and to no others. The
+ * values are those of today, which differ from those added if the pipeline was corrected since.
  */
 export function toReplay(deployment: Deployment): Deployment {
   const { credited } = deployment;
   return { ...deployment, credited: credited === neverCount ? neverCount : everyBit & ~credited };
 }
 
-/** `totals` and `additions` together. */
+/** `totals` plus `additions`. */
 export function addToTotals(totals: Totals, additions: readonly Addition[]): Totals {
   const counters = { ...totals.counters };
   const histograms = { ...totals.histograms };
@@ -113,13 +114,13 @@ export function addToTotals(totals: Totals, additions: readonly Addition[]): Tot
   return { counters, histograms };
 }
 
-/** `totals` with `count` more incidents. */
+/** `totals` plus `count` incidents. */
 export function addIncidents(totals: Totals, count: number): Totals {
   const incidents = (totals.counters[incidentsTotal] ?? 0) + count;
   return { ...totals, counters: { ...totals.counters, [incidentsTotal]: incidents } };
 }
 
-/** Two ledgers' totals as one: of repos that share a name. */
+/** a + b, entry by entry. */
 export function sumTotals(a: Totals, b: Totals): Totals {
   const counters = { ...a.counters };
   for (const [name, value] of Object.entries(b.counters)) counters[name] = (counters[name] ?? 0) + value;
@@ -133,17 +134,17 @@ export function sumTotals(a: Totals, b: Totals): Totals {
   return { counters, histograms };
 }
 
-/** What is to be added to `b` to make `a` of it; less than nothing where it holds more. */
+/** a − b, entry by entry; may be negative. */
 export function differenceOf(a: Totals, b: Totals): Totals {
   return combine(a, b, (x, y) => x - y);
 }
 
-/** `totals` with a difference added, and nothing below 0. */
+/** `totals` + `difference`, entry by entry; at least 0. */
 export function addDifference(totals: Totals, difference: Totals): Totals {
   return combine(totals, difference, (x, y) => Math.max(0, x + y));
 }
 
-/** The greater of both, entry by entry. */
+/** The greater of a and b, entry by entry. */
 export function greaterOf(a: Totals, b: Totals): Totals {
   return combine(a, b, Math.max);
 }

@@ -1,4 +1,4 @@
-/** A repo and a tier, and what the ledger holds for the two. */
+/** A repo and a tier, with their totals in the ledger. */
 
 import { nameKey, type Repo } from '../repo.ts';
 import { sumTotals, type Totals } from './ledger.ts';
@@ -7,25 +7,25 @@ export interface Pair {
   /** Key of the repo. */
   readonly repo: number;
   readonly tier: string;
-  /** Whether the present policy yields it; one that it does not keeps its totals, unseen. */
+  /** Whether the current policy yields the pair; if not, the pair keeps its totals and is not shown. */
   readonly isKnown: boolean;
-  /** What its own pipelines have added. */
+  /** Additions of the repo's own pipelines. */
   readonly totals: Totals;
-  /** What other repos had added under the same name when they were renamed: the counters of a name never fall. */
+  /** Totals of other repos that had the same name until they were renamed: the counters of a name never fall. */
   readonly carried?: Totals;
 }
 
-/** What the pair adds to the totals of its series. */
+/** The pair's share in the totals of its series. */
 export function shownTotals({ totals, carried }: Pair): Totals {
   return carried ? sumTotals(totals, carried) : totals;
 }
 
-/** Key of a pair. */
+/** Key of a pair. `repo`: key of the repo. */
 export function pairKey(repo: number, tier: string): string {
   return `${repo}\n${tier}`;
 }
 
-/** Key of the series that a repo's pair is shown in: repos that share a name share it. */
+/** Key of the series that shows a repo's pair: repos that share a name share the series. */
 export function seriesKey(repo: Pick<Repo, 'fullName'>, tier: string): string {
   return `${nameKey(repo.fullName)}\n${tier}`;
 }

@@ -1,9 +1,9 @@
 /**
- * From state to what is shown: one sample per series and per tier, the exact gauges and windows beside the ledger's
- * totals. What shows is decided here, how it is written down elsewhere.
+ * Computes samples from the state: one per series and per tier, with exact gauges and windows beside the ledger's
+ * totals. This file decides which samples are shown; its callers decide how.
  *
- * Guarantees: what is shown follows from the state and `now` alone. A sample is the same object as long as it says the
- * same, so that whoever renders it can tell what has changed.
+ * Guarantees: samples follow from the state and `now` alone. A sample stays the same object as long as its ingredients
+ * are the same and it is valid, so that a renderer can skip it.
  */
 
 import { compareText } from '../compare-text.ts';
@@ -32,30 +32,30 @@ export interface SeriesSample {
   /** In the order of `gauges`. */
   readonly gauges: readonly number[];
   readonly totals: Totals;
-  /** Whether a deployment was ever seen: its histograms are shown from then on. */
+  /** Whether the series has, or has ever counted, a deployment: its histograms are shown only then. */
   readonly hasDeployed: boolean;
-  /** `null` while the longest window holds no deployment. */
+  /** `null` if the longest window contains no deployment. */
   readonly windows: TierShare | null;
 }
 
 export interface Projected {
-  /** Sorted by repo and tier; each once, whatever shares its name. */
+  /** Sorted by repo and tier; repos that share a name are one series. */
   readonly series: readonly SeriesSample[];
   /** Sorted by tier. */
   readonly tiers: readonly TierSample[];
 }
 
 export interface Projection {
-  /** What is shown at `now` (Unix seconds); the same object as long as nothing has changed. */
+  /** The samples at `now` (Unix seconds); the same object as long as the state is the same and they are valid. */
   at(now: number): Projected;
-  /** Does the work of `at` ahead, in pieces: `yieldToEventLoop` is called between them. */
+  /** Does the work of `at` in advance, in pieces, and calls `yieldToEventLoop` between them. */
   prepare(now: number, yieldToEventLoop: () => Promise<void>): Promise<void>;
 }
 
-/** Every gauge of every figure, and where its state stands in a fold. */
+/** Every gauge of every figure, with the index of its state in a fold. */
 export const gauges = figures.flatMap((figure, index) => figure.gauges.map((gauge) => ({ ...gauge, index })));
 
-/** The gauges of a series, in the order of `gauges`; `timelines`: of each repo that has its name. */
+/** Values of a series' gauges, in the order of `gauges`. `timelines`: one for each repo that has its name. */
 export function gaugesOf(timelines: readonly Timeline[]): number[] {
   const ends = timelines.map(({ current, episodes }) => {
     const last = episodes.at(-1) ?? null;
@@ -66,11 +66,11 @@ export function gaugesOf(timelines: readonly Timeline[]): number[] {
   );
 }
 
-/** What a sample is made of: usually one pair, several if repos share a name. */
+/** Input of a sample: usually one pair, several if repos share a name. */
 export interface Ingredients {
   readonly repo: Repo;
   readonly pairs: readonly Pair[];
-  /** Of the pairs that have one. */
+  /** Timelines of those pairs that have one. */
   readonly timelines: readonly Timeline[];
   readonly knownSince: number | null;
 }
@@ -78,8 +78,9 @@ export interface Ingredients {
 interface Made {
   readonly from: Ingredients;
   readonly sample: SeriesSample;
-  /** Unix seconds between which the sample holds. */
+  /** Unix seconds: the sample is valid from this moment on. */
   readonly asOf: number;
+  /** Unix seconds: the sample is valid until just before this moment. */
   readonly validUntil: number;
 }
 
@@ -97,7 +98,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   let shownVersion = -1;
   let order: readonly string[] = [];
 
-  /** What is shown now; between two changes of the state it is looked up once. */
+  /** The series to show, looked up once per version of the state. */
   const lookUpShown = (): ReadonlyMap<string, Ingredients> => {
     if (shownVersion !== state.version) {
       shown = shownSeries(state);
@@ -108,7 +109,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   const isCurrent = (now: number): boolean =>
     state.version === latestVersion && now >= asOf && now < validUntil;
 
-  /** Brings one series up to date; returns how many deployments that took. */
+  /** Updates the sample of one series; returns how many deployments that read, 0 if the sample is still valid. */
   const refresh = (key: string, from: Ingredients, now: number): number => {
     const before = made.get(key);
     if (before && now >= before.asOf && now < before.validUntil && isSame(before.from, from)) return 0;
@@ -149,13 +150,13 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
     },
     async prepare(now, yieldToEventLoop) {
       if (isCurrent(now)) return;
-      let untold = 0;
+      let sinceYield = 0;
       for (const [key, from] of lookUpShown()) {
         for (const timeline of from.timelines)
           for (const _ of prepareWindows(timeline)) await yieldToEventLoop();
-        untold += 1 + refresh(key, from, now);
-        if (untold < deploymentsAtOnce) continue;
-        untold = 0;
+        sinceYield += 1 + refresh(key, from, now);
+        if (sinceYield < deploymentsAtOnce) continue;
+        sinceYield = 0;
         await yieldToEventLoop();
       }
       for (const book of tiers.values()) {
@@ -166,7 +167,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   };
 }
 
-/** All series that are known and may be shown, by `seriesKey`. */
+/** All series to show, by `seriesKey`. */
 export function shownSeries(state: State): Map<string, Ingredients> {
   const groups = new Map<string, Pair[]>();
   for (const pair of state.pairs.values()) {
@@ -185,23 +186,23 @@ export function shownSeries(state: State): Map<string, Ingredients> {
   return shown;
 }
 
-/** The one series of a repo's name, whatever its case, and a tier; `null` where none is shown. */
+/** The series of a repo's name, in any case, and a tier; `null` if none is shown. */
 export function findSeries(state: State, fullName: string, tier: string): Ingredients | null {
   const repos = state.reposByName(fullName).filter(({ revealed }) => revealed);
   const pairs = repos.flatMap((repo) => state.pairs.get(pairKey(repo.key, tier)) ?? []);
   return pairs.length > 0 ? gather(state, pairs) : null;
 }
 
-/** What a series of these pairs is made of; `null` if none of them may be shown. */
+/** Ingredients of the series of these pairs; `null` if none of them may be shown. */
 function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
   const isShown = pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone);
   const repos = pairs.flatMap((pair) => state.repos.get(pair.repo) ?? []);
   if (!isShown || repos.length === 0) return null;
   const repo = repos.reduce((latest, other) => (other.namedAt > latest.namedAt ? other : latest));
-  // Of repos that share a name, the one known for the shortest decides what is known of both.
+  // If repos share a name, their series is known only from the latest `knownSince` on.
   const since = Math.max(
     ...repos.map((one) => one.knownSince ?? Number.POSITIVE_INFINITY),
-    // What a tier does with a pipeline is unknown until its workflows are read; the latest are read first.
+    // The tiers of a pipeline are unknown until the service reads its workflows. It reads those of the newest first.
     ...pairs.flatMap((pair) => state.unread.get(pairKey(pair.repo, pair.tier)) ?? []),
   );
   const knownSince = Number.isFinite(since) ? since : null;
@@ -211,7 +212,7 @@ function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
 
 function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
   const { repo, pairs, timelines, knownSince } = from;
-  // What a pair has added stays in, known or not: a series' totals never fall.
+  // The sum includes pairs that the policy no longer yields: the totals of a series never fall.
   const totals = pairs.map(shownTotals).reduce(sumTotals);
   const held = windows.length > 0 ? windowsOf(timelines, windows, now) : null;
   const coverage = held?.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];
@@ -232,7 +233,7 @@ function makeSample(from: Ingredients, windows: readonly Window[], now: number):
   const ends = [
     held?.validUntil ?? Number.POSITIVE_INFINITY,
     ...coverage.map((one) => one.validUntil),
-    // The clock ran ahead: known time begins later.
+    // If Woodpecker's clock ran ahead, the known time begins in the future.
     ...(knownSince !== null && knownSince >= now ? [knownSince + 1] : []),
   ];
   return { from, sample, asOf: now, validUntil: Math.min(...ends) };

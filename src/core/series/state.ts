@@ -1,8 +1,8 @@
 /**
- * What is in memory of the store: repos, pairs with their totals, timelines, follows and counts.
+ * The state in memory: repos, pairs with their totals, timelines, follows, incidents, marks and pipeline counts.
  *
- * A cache, rebuilt from the store at start and brought forward only after a commit. Its values are never modified, only
- * replaced; the maps are its own and change in `apply` alone.
+ * It is a cache of the store: built from it at start, and changed only after a commit. Values are never modified, only
+ * replaced. Only `apply` changes the maps.
  */
 
 import { type MarkPlace, markKey, type StoredMark } from '../failures/operator-mark.ts';
@@ -22,62 +22,65 @@ export interface State {
   readonly pairs: ReadonlyMap<string, Pair>;
   /** By `pairKey`. */
   readonly timelines: ReadonlyMap<string, Timeline>;
-  /** By `pairKey`: when the latest pipeline ended whose workflows are still to be read; Unix seconds. */
+  /** By `pairKey`: end of the latest pipeline whose workflows the service must still read, Unix seconds. */
   readonly unread: ReadonlyMap<string, number>;
   /** By `followKey`. */
   readonly follows: ReadonlyMap<string, Follow>;
   readonly tally: Tally;
   readonly incidents: Omit<IncidentBook, 'put'>;
-  /** Names and tiers that have incidents and no known pair. */
+  /** Number of places (a name and a tier) that have incidents and no known pair. */
   readonly unknownIncidentPlaces: number;
   /** By `markKey`. */
   readonly marks: ReadonlyMap<string, StoredMark>;
-  /** By how many seconds Woodpecker's clock is taken to be ahead of ours. */
+  /** Assumed lead of Woodpecker's clock over ours, in seconds; negative if it is behind. */
   readonly clockAhead: number;
-  /** Another number after every change. */
+  /** Grows with every `apply` that changes more than `confirmations` and `clockAhead`. */
   readonly version: number;
   repoById(woodpeckerId: number): Repo | null;
-  /** Those that share the name, whatever its case; the one named last comes first. */
+  /** Repos that have the name, in any case; the repo that got it last is first. */
   reposByName(fullName: string): readonly Repo[];
-  /** Unix seconds: when a list last said that the repo still has its name; 0: not since the start. */
+  /** Unix seconds at which Woodpecker's list of repos last confirmed the repo's name; 0: not since the start. */
   confirmedAt(repo: number): number;
-  /** Tiers for which the repo has totals, known to the present policy or not. */
+  /** Tiers of the repo's pairs, whether the current policy yields the pairs or not. */
   tiersOf(repo: number): readonly string[];
-  /** The repo that has the name, and with it the incidents of the tier; `null`: none has a known pair there. */
+  /**
+   * The repo that owns the incidents of a name and tier: of the repos that have the name and a known pair in the tier,
+   * the one that deployed last; `null`: there is none.
+   */
   ownerOf(fullName: string, tier: string): Repo | null;
-  /** The repo that deployed last to the tier; `null`: none is given. */
+  /** The one of `repos` that deployed last to the tier; `null` if `repos` is empty. */
   lastDeployed(repos: readonly Repo[], tier: string): Repo | null;
   /** All entries whose incidents belong to the pair. */
   incidentsOf(repo: number, tier: string): readonly BookEntry[];
-  /** Pairs that incidents or marks speak of; of repos that share a name, each. */
+  /** Pairs that have an incident or a mark; an incident of a shared name counts for each repo that has the name. */
   reportedPairs(): readonly Pair[];
-  /** What is known beside the deployments of a pair at `now`, in Unix seconds. */
+  /** Facts beside the deployments of a pair at `now` (Unix seconds) that their verdicts depend on. */
   surroundingsOf(repo: number, tier: string, now: number): Surroundings;
-  /** Unix seconds from which on a timeline must be judged again, though nothing is new; infinite: never. */
+  /** Unix seconds from which on some timeline must be judged again, even without a change; infinite: never. */
   readonly judgedUntil: number;
-  /** Keys of the repo and tier of the timelines that must be judged again at `now`. */
+  /** `pairKey` of each timeline that must be judged again at `now` (Unix seconds). */
   judgedUntilBefore(now: number): readonly string[];
-  /** What an operator said of a pipeline's deployment in a tier. */
+  /** An operator's mark on a pipeline's deployment in a tier; `null`: there is none. */
   markOf(place: MarkPlace): StoredMark | null;
-  /** What the change leaves out stays as it is. */
+  /** Fields that the change leaves out stay as they are. */
   apply(change: Partial<StateChange>): void;
 }
 
 export interface StateChange {
   readonly repos: readonly Repo[];
-  /** Unix seconds at which repos still had their names, by key: nothing that is shown changes. */
+  /** By key of the repo: Unix seconds at which Woodpecker's list of repos confirmed its name. */
   readonly confirmations: ReadonlyMap<number, number>;
-  /** Keys of repos that are forgotten, with their pairs. */
+  /** Keys of the repos to forget, with their pairs. */
   readonly droppedRepos: readonly number[];
   readonly pairs: readonly Pair[];
-  /** `null` removes one. */
+  /** By `pairKey`; `null` removes the timeline. */
   readonly timelines: ReadonlyMap<string, Timeline | null>;
-  /** `null` removes one. */
+  /** By `pairKey`; `null` removes the entry. */
   readonly unread: ReadonlyMap<string, number | null>;
   readonly follows: ReadonlyMap<string, Follow | null>;
   readonly tally: Tally;
   readonly incidents: readonly BookEntry[];
-  /** By `markKey`; `null` removes one. */
+  /** By `markKey`; `null` removes the mark. */
   readonly marks: ReadonlyMap<string, StoredMark | null>;
   readonly clockAhead: number;
 }
@@ -95,7 +98,7 @@ export function createState(): State {
   const incidents = createIncidentBook();
   const unknownPlaces = new Set<string>();
   const marks = new Map<string, StoredMark>();
-  /** Of timelines that must be judged again without news. */
+  /** By `pairKey`: `validUntil` of the timelines for which it is finite. */
   const judgedUntil = new Map<string, number>();
   let tally = createTally();
   let clockAhead = 0;
@@ -264,7 +267,7 @@ export function createState(): State {
 const none: ReadonlyMap<string, never> = new Map<string, never>();
 const noConfirmations: ReadonlyMap<number, number> = new Map();
 
-/** Unix seconds of the last deployment; 0: there is none. */
+/** Unix seconds of the last deployment, or the end of the base if all are folded into it; 0: there is none. */
 export function lastIn(timeline: Timeline | undefined): number {
   return timeline?.recent.at(-1)?.at ?? timeline?.baseEnd ?? 0;
 }

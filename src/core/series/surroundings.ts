@@ -1,11 +1,11 @@
-/** What is known beside the deployments of a repo and tier, and decides which of them have failed. */
+/** Facts beside the deployments of a repo and tier that decide which of them have failed. */
 
 import type { Incident } from '../incident.ts';
 import type { Follow } from '../poll-schedule.ts';
 import type { BookEntry } from './incident-book.ts';
 import type { Surroundings } from './judged.ts';
 
-/** `follows`: of all repos; only looked through if there are incidents. */
+/** `follows`: those of all repos, searched only if there are incidents. `targets`: the repo's. `now`: Unix seconds. */
 export function surroundingsOf(
   entries: readonly BookEntry[],
   follows: Iterable<Follow>,
