@@ -1,9 +1,9 @@
 /**
- * Incidents from the reports of one alert, as Alertmanager and Grafana send them again and again.
+ * Derives incidents from the reports of one alert. Alertmanager and Grafana send reports repeatedly.
  *
- * An alert is identified by its fingerprint. Each report is an interval that begins at its `startsAt`. Alertmanager moves
- * `startsAt` while an alert goes on, so intervals that overlap are one incident. Guarantees: incidents follow from the set
- * of reports alone, whatever their order and however often each was received.
+ * A fingerprint identifies an alert. Each report is an interval that begins at its `startsAt`. Alertmanager moves
+ * `startsAt` while an alert is firing, so intervals that overlap are one incident. Guarantees: incidents follow from
+ * the set of reports and their last receipts alone, whatever the order of arrival.
  */
 
 import type { Incident } from '../incident.ts';
@@ -13,7 +13,7 @@ export interface AlertReport {
   readonly start: number;
   /** `null`: the alert was firing. */
   readonly end: number | null;
-  /** When this same report was last received. */
+  /** Last receipt of this report. */
   readonly receivedAt: number;
   /** Withdraws the incident that the report belongs to. */
   readonly isDismissed: boolean;
@@ -26,7 +26,7 @@ export interface AlertIncident<Report extends AlertReport = AlertReport> extends
   readonly reports: readonly Report[];
 }
 
-/** The reports after one more, in order: the same start and end is the same report. */
+/** `reports` and `added`, in order. A report with the same start and end is the same report, received again. */
 export function withReport<Report extends AlertReport>(
   reports: readonly Report[],
   added: Report,
@@ -42,7 +42,9 @@ export function isSameReport(a: AlertReport, b: AlertReport): boolean {
   return a.start === b.start && a.end === b.end;
 }
 
-/** The incidents of one alert, in order. `staleSeconds`: how long a firing alert counts as open without a repetition. */
+/**
+ * The incidents of one alert, in order. `staleSeconds`: how long a firing alert counts as open without a repetition.
+ */
 export function incidentsOfAlert<Report extends AlertReport>(
   fingerprint: string,
   reports: readonly Report[],
@@ -81,15 +83,19 @@ interface Draft<Report> {
   /** Latest end of the intervals that have one. */
   end: number;
   /**
-   * The end of the latest firing report that no report of its own start resolves: infinite if there is none. `null`: all
-   * are resolved. An end of another start resolves the report only within `stale` of the incident's last receipt.
+   * End of the latest firing report that no report with the same start resolves: the least end in any report from its
+   * start on, infinite if there is none. `null`: every report is resolved. The end of a report with another start
+   * counts only within `staleSeconds` of the incident's last receipt.
    */
   endToCome: number | null;
   receivedAt: number;
   readonly reports: Report[];
 }
 
-/** Whether an interval that begins at `start`, not before the incident, overlaps it. A stale alert reaches no further. */
+/**
+ * Whether an interval that begins at `start`, not before the incident, overlaps it. A firing alert reaches until
+ * stale.
+ */
 function doesReach(
   incident: Pick<Draft<never>, 'start' | 'end' | 'endToCome' | 'receivedAt'>,
   start: number,
@@ -99,6 +105,7 @@ function doesReach(
   return incident.endToCome !== null && start <= incident.receivedAt + staleSeconds;
 }
 
+/** The least of `sorted` that is not below `from`; infinite if there is none. */
 function leastFrom(sorted: readonly number[], from: number): number {
   let low = 0;
   let high = sorted.length;

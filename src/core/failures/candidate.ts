@@ -1,4 +1,4 @@
-/** What a search for failures needs to know of a deployment. */
+/** The fields of a deployment that the search for failures needs. */
 
 import type { Deployment } from '../deployment.ts';
 
@@ -19,7 +19,7 @@ export type Candidate = Pick<
   | 'mark'
 >;
 
-/** Every commit that its message, or that of a commit it brings, says it reverts. */
+/** Ids of the reverted commits, from the deployment's own message and from those of the commits that it delivers. */
 export function revertsOf({ reverts, change, commit }: Candidate): readonly string[] {
   const others = change?.head === commit ? change.range?.reverts : undefined;
   return others && others.length > 0 ? [...reverts, ...others] : reverts;

@@ -1,4 +1,4 @@
-/** Finds the deployment that first brought a commit, by an id that may be abbreviated. */
+/** Finds the first deployment of a commit. The id may be abbreviated. */
 
 import type { Candidate } from './candidate.ts';
 import type { Past } from './deployed-history.ts';
@@ -6,7 +6,7 @@ import type { Past } from './deployed-history.ts';
 export type FirstDeployment = Pick<Candidate, 'number' | 'at'>;
 
 export interface CommitIndex {
-  /** The first successful deployment so far that brought the commit; `null`: unknown, or in the past. */
+  /** The first successful deployment that delivered the commit; `null`: unknown, or in the past. */
   firstDeploymentOf(id: string): FirstDeployment | null;
   /** Takes in the next deployment. */
   add(candidate: Candidate): void;
@@ -15,15 +15,15 @@ export interface CommitIndex {
 }
 
 const shortestFullId = 40;
-/** An abbreviated id has at least as many digits. */
+/** An abbreviated id has at least this many digits. */
 const prefixLength = 7;
 const inThePast = null;
 
 export function createCommitIndex(past: Past, deployments: readonly Candidate[]): CommitIndex {
   const firsts = new Map<string, FirstDeployment | null>();
   const byPrefix = new Map<string, string[]>();
-  /** What each deployment brought. */
-  const brought: (readonly string[])[] = [];
+  /** For each deployment, the ids of which it is the first. */
+  const notedByDeployment: (readonly string[])[] = [];
   const note = (commit: string, first: FirstDeployment | null, noted: string[] = []): void => {
     const id = commit.toLowerCase();
     if (id === '' || firsts.has(id)) return;
@@ -36,7 +36,7 @@ export function createCommitIndex(past: Past, deployments: readonly Candidate[])
   };
   const add = ({ number, at, outcome, commit, change }: Candidate): void => {
     const noted: string[] = [];
-    brought.push(noted);
+    notedByDeployment.push(noted);
     if (outcome !== 'success') return;
     const first = { number, at };
     note(commit, first, noted);
@@ -47,7 +47,8 @@ export function createCommitIndex(past: Past, deployments: readonly Candidate[])
   return {
     add,
     rewind(count) {
-      for (const noted of brought.splice(Math.max(0, brought.length - count)).toReversed()) {
+      const from = Math.max(0, notedByDeployment.length - count);
+      for (const noted of notedByDeployment.splice(from).toReversed()) {
         for (const id of noted.toReversed()) {
           firsts.delete(id);
           byPrefix.get(id.slice(0, prefixLength))?.pop();

@@ -1,23 +1,23 @@
 /**
- * Which commits were deployed to a repo and tier, and which of them a rollback took away again.
+ * Remembers which commits were deployed to a repo and tier, and which of them a rollback undid.
  *
- * What is older than the deployments in memory is a `Past`, a value that never changes; a history builds on it without
- * copying it.
+ * A `Past` contains the deployments older than those in memory. It is a value that never changes; a history builds on
+ * it without copying it.
  */
 
 import type { Candidate } from './candidate.ts';
 
-/** How a commit was deployed: a later deployment of it repeats one of these, or does not. */
+/** How a commit was deployed. A later deployment of the commit may repeat this. */
 export type Manner = Pick<Candidate, 'event' | 'ref' | 'branch'>;
 
 export interface Past {
-  /** By commit, in which manners it was deployed. */
+  /** By commit, the manners in which it was deployed. */
   readonly commits: ReadonlyMap<string, readonly Manner[]>;
-  /** Commits that a rollback took away, and that were not deployed since. */
+  /** Commits that a rollback undid and that were not deployed again. */
   readonly undone: ReadonlySet<string>;
-  /** Commits of the deployments that no rollback took away, in order; empty if unknown. */
+  /** Commits of the deployments that no rollback undid, in order; an empty string for an unknown commit. */
   readonly standing: readonly string[];
-  /** The lists in `commits`, each once: nearly all deployments of a repo share a few. */
+  /** The different lists in `commits`, by their content: nearly all deployments of a repo share a few. */
   readonly manners: ReadonlyMap<string, readonly Manner[]>;
 }
 
@@ -27,47 +27,47 @@ export interface DeployedHistory {
   /** `null`: the commit was never deployed, or is unknown. */
   mannersOf(commit: string): readonly Manner[] | null;
   isUndone(commit: string): boolean;
-  /** Commit of the last deployment; `null` before the first. */
+  /** Commit of the last successful deployment; `null` before the first. */
   last(): string | null;
-  /** Takes away all that was deployed after the last deployment of `commit`. */
+  /** Undoes all commits that were deployed after the last deployment of `commit`. */
   goBackTo(commit: string): void;
-  /** `manners`: what `mannersOf` gives for its commit. */
+  /** Adds a successful deployment. `manners`: the result of `mannersOf` for its commit. */
   add(candidate: Candidate, manners: readonly Manner[] | null): void;
-  /** Notes a deployment that brought nothing: it failed. */
+  /** Adds a failed deployment, which changes nothing but the size. */
   skip(): void;
-  /** How many deployments were added or skipped, and not taken back. */
+  /** Number of deployments that were added or skipped, without those taken back. */
   readonly size: number;
-  /** Takes back the last `count` of these, with what they took away. */
+  /** Takes back the last `count` deployments, and the rollbacks among them. */
   rewind(count: number): void;
-  /** All of it as a value; copies the past. */
+  /** The whole history as a value. Copies the past. */
   toPast(): Past;
 }
 
-/** What a deployment changed. */
+/** The changes by one deployment, kept so that it can be taken back. */
 interface Step {
-  /** Of its commit, before it. */
+  /** Manners of its commit before it. */
   readonly manners: readonly Manner[] | null;
-  /** Commits whose entry in `undone` it changed, with the entry before. */
+  /** Commits whose entry in `undone` it changed, with the earlier entry. */
   readonly undone: readonly (readonly [commit: string, before: boolean | undefined])[];
-  /** What it took from the end of `standing`, the last first. */
+  /** Commits that it removed from the end of `standing`, the last one first. */
   readonly popped: readonly string[];
-  /** How many of the past's deployments it took away. */
+  /** Number of the past's deployments that it undid. */
   readonly pastPopped: number;
 }
 
-/** Of nearly all deployments: they bring a new commit. */
+/** The step of nearly all deployments: those of a new commit. */
 const plainStep: Step = { manners: null, undone: [], popped: [], pastPopped: 0 };
 
 export function createDeployedHistory(past: Past): DeployedHistory {
   const commits = new Map<string, readonly Manner[]>();
-  /** `false`: the past has it as undone, and it was deployed since. */
+  /** Entries replace those of `past.undone`; `false`: the commit was deployed again. */
   const undone = new Map<string, boolean>();
   const standing: string[] = [];
-  /** How many of the past's deployments still stand. */
+  /** Number of entries in `past.standing` that no later rollback undid. */
   let pastStanding = past.standing.length;
   /** `null`: skipped. */
   const steps: (Step | null)[] = [];
-  // What the next deployment has changed so far.
+  // The changes by the next deployment so far.
   let changed: [commit: string, before: boolean | undefined][] = [];
   let popped: string[] = [];
   let pastPopped = 0;

@@ -1,20 +1,20 @@
 /**
- * What plain reports of one incident say together.
+ * Joins the plain reports of one incident.
  *
- * Reports of one id are joined field by field, so what one of them said stays known. Of two values of a field the one
- * that was said later holds: later by the report's own `updated`, else by its receipt. Guarantees: reports that carry
- * different `updated` times give the same in any order; repetition changes nothing. Without `updated`, only two reports
- * that contradict each other in a field depend on their order, for nothing else tells which is newer.
+ * Reports with the same id are joined field by field, so a field of an earlier report stays known. The later of two
+ * values wins: later by the report's own `updated`, else by its receipt. Guarantees: reports with different `updated`
+ * times give the same result in any order; repetition changes nothing. Without `updated`, the order matters only if
+ * two reports contradict each other in a field: nothing else says which is newer.
  */
 
 import type { Incident } from '../incident.ts';
 
-/** What a report may say. All times are Unix seconds. */
+/** Fields of a report. All times are Unix seconds. */
 export interface IncidentFields {
   readonly repo: string;
   readonly tier: string;
   readonly started: number;
-  /** `null`: it goes on. */
+  /** `null`: the incident is open. */
   readonly resolved: number | null;
   readonly title: string | null;
   readonly url: string | null;
@@ -23,18 +23,19 @@ export interface IncidentFields {
   readonly dismissed: boolean;
 }
 
+/** A value, and when it was reported. */
 export interface Said<T> {
   readonly value: T;
   /** Unix seconds. */
   readonly at: number;
 }
 
-/** Each field that was ever said. The first report says at least repo, tier and start. */
+/** Every field that was ever reported. Repo, tier and start are in the first report already. */
 export type IncidentReport = {
   readonly [Field in keyof IncidentFields]?: Said<IncidentFields[Field]>;
 } & Required<{ readonly [Field in 'repo' | 'tier' | 'started']: Said<IncidentFields[Field]> }>;
 
-/** One report: the fields that it leaves out are unsaid. */
+/** One report, made at `at` (Unix seconds). It may leave out fields. */
 export function saidAt(
   fields: Pick<IncidentFields, 'repo' | 'tier' | 'started'> & Partial<IncidentFields>,
   at: number,
@@ -45,7 +46,7 @@ export function saidAt(
   return Object.fromEntries(said) as IncidentReport;
 }
 
-/** Both together, field by field; at the same moment, what `next` says holds. */
+/** Joins both, field by field. If a field was reported at the same moment, `next` wins. */
 export function joinReports(known: IncidentReport, next: IncidentReport): IncidentReport {
   const newer = Object.entries(next).filter(([field, said]) => {
     const before = known[field as keyof IncidentFields];
@@ -54,7 +55,7 @@ export function joinReports(known: IncidentReport, next: IncidentReport): Incide
   return { ...known, ...Object.fromEntries(newer) };
 }
 
-/** The incident that a report tells of. A correction may have put the start behind the end: it then ends at once. */
+/** The incident of a report. If a correction has put its start after its end, the incident ends at its start. */
 export function incidentOfReport(id: string, { started, resolved }: IncidentReport): Incident {
   const end = resolved?.value ?? null;
   const start = started.value;

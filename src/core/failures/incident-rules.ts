@@ -1,4 +1,4 @@
-/** Which repo and tier an alert belongs to: by two labels of its own, else by the policy's rules. */
+/** Finds the repo and tier of an alert: by its labels `dora_repo` and `dora_tier`, else by the policy's rules. */
 
 import { compareText } from '../compare-text.ts';
 import { matchesAnyGlob } from '../glob.ts';
@@ -6,9 +6,9 @@ import { longestRepoName, repoNamePattern } from '../repo.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Maps alerts to a repo and tier, if all its labels match. */
+/** Maps an alert to a repo and tier if all labels of the rule match. */
 export interface IncidentRule {
-  /** By name of the label, globs of which one must match its value. */
+  /** By name of the label: globs, one of which must match its value. */
   readonly labels: Readonly<Record<string, readonly string[]>>;
   /** Full name, with `{{label}}` for the value of a label. */
   readonly repo: string;
@@ -32,12 +32,12 @@ const ownNames = 'Dora';
 const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const labelReference = /\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}/g;
 
-/** What is wrong with the name of a label in a rule; `null`: nothing. */
+/** The mistake in the name of a label in a rule; `null`: there is none. */
 export function labelNameProblem(name: string): string | null {
   return labelName.test(name) ? null : 'expected the name of a label, of letters, digits and underscores';
 }
 
-/** What is wrong with the repo of a rule; `null`: nothing. */
+/** The mistake in the repo of a rule; `null`: there is none. */
 export function ruleRepoProblem(repo: string): string | null {
   const plain = repo.replace(labelReference, '');
   if (/\{\{|\}\}/.test(plain)) return 'expected {{label}} with the name of a label between the braces';
@@ -49,7 +49,7 @@ export function namesNoLabel(repo: string): boolean {
   return repo.search(labelReference) === -1;
 }
 
-/** The place of an alert; why it has none, if it has none. */
+/** The place of an alert, or the reason why it has none. */
 export function placeOfAlert(
   labels: Labels,
   rules: readonly IncidentRule[],
@@ -70,13 +70,13 @@ function isPlace(repo: string, tier: string): boolean {
   return repo.length <= longestRepoName && repoNamePattern.test(repo) && tier.length <= longestTierName;
 }
 
-/** Our own alerts tell of failed deployments: as incidents they would keep themselves open. */
+/** Our own alerts report failed deployments: as incidents they would keep themselves open. */
 function isOwnAlert(labels: Labels): boolean {
   if (labelOf(labels, ownLabel) !== null) return true;
   return labelOf(labels, 'alertname')?.startsWith(ownNames) ?? false;
 }
 
-/** A condition on a label that the alert lacks does not hold. */
+/** A rule does not match if the alert lacks one of its labels. */
 function matchesLabels(rule: IncidentRule, labels: Labels): boolean {
   return Object.entries(rule.labels).every(([name, globs]) => {
     const value = labelOf(labels, name);
@@ -84,12 +84,12 @@ function matchesLabels(rule: IncidentRule, labels: Labels): boolean {
   });
 }
 
-/** Labels come from outside: a name may be that of a property which every object has. */
+/** Anybody may choose the names of labels: one may be that of a property of every object, like `constructor`. */
 function labelOf(labels: Labels, name: string): string | null {
   return Object.hasOwn(labels, name) ? (labels[name] ?? null) : null;
 }
 
-/** `null` if a label that the text refers to is missing. */
+/** `text` with the values of its labels; `null` if one of these is missing or empty. */
 function fill(text: string, labels: Labels): string | null {
   let isComplete = true;
   const filled = text.replace(labelReference, (_, name: string) => {
@@ -101,10 +101,10 @@ function fill(text: string, labels: Labels): string | null {
 }
 
 const mostLabelBytes = 4096;
-/** Of a label as JSON: four quotes, a colon and a comma. */
+/** Bytes of a label in JSON beside name and value: four quotes, a colon and a comma. */
 const punctuationBytes = 6;
 
-/** The labels that are kept of an alert: all of them, if they fit; else its own place, then the shortest. */
+/** The labels of an alert to store: all of them if they fit; else `dora_repo` and `dora_tier`, then the shortest. */
 export function labelsToKeep(labels: Labels): Labels {
   const entries = Object.entries(labels).map(([name, value]) => ({
     name,

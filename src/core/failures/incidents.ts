@@ -1,5 +1,5 @@
 /**
- * Which deployment an incident belongs to: the last one of its repo and tier that had started when the incident started.
+ * Assigns each incident to a deployment: the last one of its repo and tier that had started when the incident started.
  * An incident that starts while another one is open belongs to the same deployment: DevLake maps each incident to one
  * deployment in the same way, and a deployment fails once, however many incidents it causes.
  */
@@ -9,13 +9,17 @@ import type { Incident } from '../incident.ts';
 import type { Candidate } from './candidate.ts';
 
 export interface IncidentLimits {
-  /** Longest time from a deployment's finish to the start of its incident, in seconds; `null`: none is looked for. */
+  /**
+   * Longest time from a deployment's finish to its incident's start, in seconds; `null`: the policy looks for none.
+   */
   readonly withinSeconds: number | null;
-  /** An alert that was not received for longer than this no longer counts as open, in seconds. */
+  /** An alert is stale, and no longer counts as open, if its last receipt is longer ago than this, in seconds. */
   readonly staleSeconds: number;
 }
 
-/** By index of the deployment, its incidents in order of their start. Incidents that start after `now` are left out. */
+/**
+ * By index of the deployment, its incidents in order of their start. Incidents that start after `now` are left out.
+ */
 export function assignIncidents(
   deployments: readonly Candidate[],
   incidents: readonly Incident[],
@@ -27,7 +31,7 @@ export function assignIncidents(
   const findLastStarted = createStartSearch(deployments);
   const known = incidents
     .filter(({ start }) => start <= now)
-    // Those of one moment have an order of their own, whichever was told first.
+    // Incidents that start in the same second are ordered by id, so that the order of arrival does not matter.
     .sort((a, b) => a.start - b.start || compareText(a.id, b.id));
   let open: { readonly incident: Incident; readonly index: number }[] = [];
   for (const incident of known) {
@@ -44,20 +48,20 @@ export function assignIncidents(
   return assigned;
 }
 
-/** Whether the alert was not repeated for so long that it no longer counts as open. */
+/** Whether the alert is stale at `moment`: its last receipt is so long ago that it no longer counts as open. */
 export function isStale({ receivedAt }: Incident, moment: number, staleSeconds: number): boolean {
   return receivedAt !== null && moment - receivedAt > staleSeconds;
 }
 
 /**
- * Finds the index of the deployment that started last by a moment, if it finished at most `withinSeconds` before that.
- * "Last" goes by start, then number; a deployment without a start goes by its finish.
+ * Finds the index of the last deployment that had started by a moment, if it finished at most `withinSeconds` before
+ * that. "Last" goes by start, then number; a deployment without a start goes by its finish.
  */
 function createStartSearch(
   deployments: readonly Candidate[],
 ): (moment: number, withinSeconds: number) => number | null {
   const startOf = ({ startedAt, at }: Candidate) => startedAt ?? at;
-  /** The earliest start from each index on: nothing beyond has started by an earlier moment. */
+  /** For each index, the earliest start from there on: a search for an earlier moment can stop. */
   const earliestFrom = new Float64Array(deployments.length + 1).fill(Number.POSITIVE_INFINITY);
   for (let index = deployments.length - 1; index >= 0; index--) {
     earliestFrom[index] = Math.min(earliestFrom[index + 1] ?? 0, startOf(deployments[index] as Candidate));
@@ -80,8 +84,9 @@ function createStartSearch(
     const recent = searchFrom(firstSince(deployments, oldest), moment);
     if (recent === null) return null;
     const { startedAt, at } = deployments[recent] as Candidate;
-    // Whatever finished before `oldest` started before it too. Else all of them must be looked at.
+    // A deployment that finished before `oldest` also started before it, so `recent` is the last one.
     if ((startedAt ?? at) >= oldest) return recent;
+    // `recent` started before `oldest`: one that finished before may have started later.
     return searchFrom(0, moment) === recent ? recent : null;
   };
 }

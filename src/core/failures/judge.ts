@@ -1,9 +1,9 @@
 /**
- * Which deployments of one repo and tier have failed, by which causes, and when each failure was over.
+ * Decides which deployments of one repo and tier have failed, by which causes, and when each failure ended.
  *
  * A deployment has failed if its pipeline failed, a later deployment goes back behind it or repairs it, an incident
  * belongs to it, or an operator marked it. Guarantees: a pure function of the set of deployments, incidents and marks,
- * and of `now`; it uses nothing that could not be known at `now`.
+ * and of `now`; it uses only what could be known at `now`.
  */
 
 import type { Incident } from '../incident.ts';
@@ -15,11 +15,11 @@ import { endOf, episodesOf } from './recovery.ts';
 import type { FailureRules } from './repair-search.ts';
 import { isRollback, type Searched } from './rollbacks.ts';
 
-/** What is known beside the deployments. Unix seconds. */
+/** Facts beside the deployments. All times are Unix seconds. */
 export interface Circumstances {
-  /** Whether a deployment before them is marked as fine, by its number; none is by default. */
+  /** Whether an older deployment, which is not in the list, is marked as fine; by default none is. */
   readonly isEarlierFine?: (number: number) => boolean;
-  /** Start of the failure that was open before the first of them and ends with the next success; 0: none was. */
+  /** Start of the failure that was open before the first deployment and ends with the next success; 0: none was. */
   readonly failingSince: number;
   readonly incidents: readonly Incident[];
   /** Start of the oldest pipeline that still runs and may become a deployment; infinite: none runs. */
@@ -30,13 +30,13 @@ export interface Circumstances {
 export interface Judgement {
   /** In the order of the deployments. */
   readonly verdicts: readonly Verdict[];
-  /** In order. */
+  /** In order of their start. */
   readonly episodes: readonly Episode[];
-  /** Unix seconds from which on it may be another without any news; infinite: never. */
+  /** Unix seconds from which on the judgement may change without new input; infinite: never. */
   readonly validUntil: number;
 }
 
-/** The causes that may be found under the rules. */
+/** The causes that the rules look for, in the order of `causes`. */
 export function causesLookedFor({ rollbackSeconds, fix, incident }: FailureRules): readonly Cause[] {
   const isOn: Readonly<Record<Cause, boolean>> = {
     pipeline: true,
@@ -48,9 +48,9 @@ export function causesLookedFor({ rollbackSeconds, fix, incident }: FailureRules
   return causes.filter((cause) => isOn[cause]);
 }
 
-/** Counters wait so long for a pipeline that ran when an incident started. */
+/** Longest time that counters wait for a pipeline that was running when an incident started. */
 export const longestWaitSeconds = 86_400;
-/** Whether it still runs is looked up again after so long. */
+/** While counters wait, the deployments are judged again after this time. */
 const waitAgainSeconds = 30;
 
 /** `deployments` are in order, and finished by `now`. */
@@ -64,7 +64,7 @@ export function judge(
 
 const deploymentsAtOnce = 1_000;
 
-/** The same, in steps of a millisecond or so. */
+/** As `judge`, in steps of about a millisecond. */
 export function* judgeInSteps(
   deployments: readonly Searched[],
   rules: FailureRules,
@@ -113,7 +113,7 @@ export function* judgeInSteps(
             }),
     };
   };
-  /** Whether what it rolls back or reverts is not marked as fine. */
+  /** Whether it rolls back or reverts a deployment that is not marked as fine. */
   const showsFailure = ({ undoes, reverts }: NonNullable<Searched['repair']>): boolean =>
     [...(undoes === null ? [] : [undoes]), ...reverts].some(
       (number) => !fineNumbers.has(number) && !isEarlierFine(number),
@@ -146,9 +146,9 @@ export function* judgeInSteps(
 }
 
 interface RepairIndexes {
-  /** By number of the failed deployment, the indexes of the rollbacks that show it, in order. */
+  /** By number of a deployment, the indexes of the rollbacks that undo it, in order. */
   readonly rolledBackBy: ReadonlyMap<number, readonly number[]>;
-  /** The same of fixes. */
+  /** By number of a deployment, the indexes of the fixes that revert or repair it, in order. */
   readonly fixedBy: ReadonlyMap<number, readonly number[]>;
   /** Numbers of the deployments that are marked as fine. */
   readonly fineNumbers: ReadonlySet<number>;
@@ -174,7 +174,7 @@ function indexRepairs(deployments: readonly Searched[]): RepairIndexes {
   return { rolledBackBy, fixedBy, fineNumbers };
 }
 
-/** Until when the incidents say the same without news of them. */
+/** Unix seconds at which an incident next starts, ends or gets stale without a new report; infinite: none does. */
 function validityOf(incidents: readonly Incident[], staleSeconds: number, now: number): number {
   let until = Number.POSITIVE_INFINITY;
   for (const incident of incidents) {

@@ -12,7 +12,7 @@ export interface ListedIncident {
   readonly start: number;
   /** `null`: open. */
   readonly end: number | null;
-  /** Whether its alert was not received for so long that it no longer counts as open. */
+  /** Whether its alert's last receipt is so long ago that it no longer counts as open. */
   readonly isStale: boolean;
   readonly receivedAt: number | null;
   readonly title: string | null;
@@ -21,7 +21,7 @@ export interface ListedIncident {
 }
 
 export interface IncidentListRequest {
-  /** In any case; `undefined`: of all. */
+  /** Full name in any case; `undefined`: all repos. */
   readonly repo?: string | undefined;
   readonly tier?: string | undefined;
   readonly isOpen?: boolean | undefined;
@@ -31,9 +31,9 @@ export interface IncidentListRequest {
 }
 
 export interface IncidentList {
-  /** The newest by their start, newest first; withdrawn ones, and alerts that no rule maps, left out. */
+  /** The latest start first, without withdrawn incidents and without alerts that no rule maps. */
   readonly incidents: readonly ListedIncident[];
-  /** How many there are besides. */
+  /** Number of further incidents, beyond the limit. */
   readonly others: number;
 }
 

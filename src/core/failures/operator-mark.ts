@@ -1,4 +1,4 @@
-/** What an operator says of a deployment. */
+/** Operators' marks on deployments. */
 
 import type { Mark } from '../verdict.ts';
 

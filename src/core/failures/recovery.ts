@@ -1,8 +1,8 @@
 /**
- * When a failure was over, and which failures make one episode.
+ * Finds the end of each failure, and joins failures into episodes.
  *
- * A mark's own time decides first, then the end of the incidents, then the latest repair: a rollback, a fix, or the next
- * successful deployment.
+ * A mark's own time decides first, then the end of the incidents, then the latest repair: a rollback, a fix, or the
+ * next successful deployment.
  */
 
 import type { Incident } from '../incident.ts';
@@ -22,7 +22,7 @@ export interface Repairs {
 
 const open: Failure = { end: null, endedBy: null, repairedBy: null };
 
-/** `null`: only stale alerts hold the failure open, so it has neither an end nor an interval. */
+/** The failure of `failed`; `null` if stale alerts alone show it: it then has no known end, and is no interval. */
 export function endOf(
   failed: Candidate,
   deployments: readonly Candidate[],
@@ -45,7 +45,7 @@ export function endOf(
   return last ? endAt(last.at, 'deployment', last.number) : null;
 }
 
-/** `failures` are in order of their starts. */
+/** Joins failures that overlap or touch. `failures` are in order of their start. */
 export function episodesOf(failures: readonly Episode[]): Episode[] {
   const episodes: Episode[] = [];
   for (const { start, end } of failures) {

@@ -1,7 +1,8 @@
 /**
- * Finds rollbacks and fixes: which deployments show that earlier ones have failed.
+ * Finds rollbacks and fixes, which show that earlier deployments have failed.
  *
- * What a deployment repairs follows from those before it alone, so a search goes on from one deployment to the next.
+ * The repair of a deployment depends on earlier deployments alone, so a search takes in one deployment after the
+ * other.
  */
 
 import type { Repair } from '../verdict.ts';
@@ -11,9 +12,9 @@ import { type FixLimits, findFix, mayFix } from './fixes.ts';
 import type { IncidentLimits } from './incidents.ts';
 import { findUndone, goesBack, type Searched } from './rollbacks.ts';
 
-/** What is looked for in a tier. */
+/** The causes that the policy looks for in a tier, with their limits. */
 export interface FailureRules {
-  /** Longest time from a deployment to the rollback that undoes it, in seconds; `null`: none is looked for. */
+  /** Longest time from a deployment to the rollback that undoes it, in seconds; `null`: the policy looks for none. */
   readonly rollbackSeconds: number | null;
   readonly fix: FixLimits;
   readonly incident: IncidentLimits;
@@ -27,15 +28,15 @@ export const nothingLookedFor: FailureRules = {
 };
 
 export interface RepairSearch {
-  /** What the next deployment repairs, the one at `index`; `null`: nothing. Those in memory begin at index `first`. */
+  /** Takes in the deployment at `index`; returns its repair, `null`: none. `first`: index of the first that counts. */
   next(deployments: readonly Searched[], index: number, first: number): Repair | null;
   /** Takes back the last `count` deployments. */
   rewind(count: number): void;
-  /** Some of its deployments are in memory no longer: all up to them are `past` now. */
+  /** Replaces the past. Its new part is in the search already; those deployments are no longer in memory. */
   settle(past: Past): void;
-  /** How many deployments it has taken in. */
+  /** Number of deployments that it has taken in. */
   readonly size: number;
-  /** Whether it has looked up which deployment brought a commit. */
+  /** Whether it has searched the deployments for a commit. */
   readonly usesCommits: boolean;
   /** All deployments so far, as a value. */
   toPast(): Past;
@@ -45,13 +46,13 @@ export function looksForRepairs({ rollbackSeconds, fix }: FailureRules): boolean
   return rollbackSeconds !== null || fix.linkedSeconds !== null || fix.ruleSeconds !== null;
 }
 
-/** The longest time after which a later deployment or an incident may show that one has failed, in seconds. */
+/** The longest limit, in seconds: no later deployment and no later incident shows that a deployment has failed. */
 export function longestLimit({ rollbackSeconds, fix, incident }: FailureRules): number {
   const limits = [rollbackSeconds, fix.linkedSeconds, fix.ruleSeconds, incident.withinSeconds];
   return Math.max(...limits.map(Number));
 }
 
-/** `past`: what was deployed before. */
+/** `pastAtStart`: the deployments before the first one that the search takes in. */
 export function createRepairSearch(
   { rollbackSeconds, fix: limits }: FailureRules,
   pastAtStart: Past,
@@ -59,7 +60,7 @@ export function createRepairSearch(
   const history = createDeployedHistory(pastAtStart);
   let past = pastAtStart;
   const looksForFixes = limits.linkedSeconds !== null || limits.ruleSeconds !== null;
-  /** Few deployments revert anything: it is made at the first that does. */
+  /** Made for the first deployment that reverts a commit: few do. */
   let commits: CommitIndex | null = null;
 
   return {

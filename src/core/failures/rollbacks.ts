@@ -1,9 +1,9 @@
 /**
- * Rollbacks: a deployment that goes back to a commit deployed before shows that what came in between has failed.
+ * Rollbacks: a deployment that goes back to an earlier commit shows that a deployment in between has failed.
  *
- * The definition follows Datadog's (a version deployed before, other than the one just before; the first version after it
- * has failed: https://docs.datadoghq.com/dora_metrics/). A rollback takes away every commit between; such a commit may go
- * forward again, and is then no rollback.
+ * The definition follows Datadog's (a version deployed before, other than the one just before; the first version after
+ * it has failed: https://docs.datadoghq.com/dora_metrics/). A rollback undoes every commit in between. If such a
+ * commit is deployed again, it goes forward, and is no rollback.
  */
 
 import type { Deployment } from '../deployment.ts';
@@ -20,7 +20,10 @@ export function goesBack(
   return commit !== history.last() && !history.isUndone(commit) && isDeliberate(candidate, manners);
 }
 
-/** Somebody asked for it, or it repeats an earlier deployment of its commit. A cron run goes back by itself. */
+/**
+ * Whether somebody asked for the deployment, or it repeats an earlier deployment of its commit. A cron run is never
+ * deliberate.
+ */
 function isDeliberate(candidate: Candidate, before: readonly Manner[]): boolean {
   const { event, isRestart } = candidate;
   if (event === 'cron') return false;
@@ -28,7 +31,7 @@ function isDeliberate(candidate: Candidate, before: readonly Manner[]): boolean 
   return before.some((one) => repeats(candidate, one));
 }
 
-/** If a ref is unknown, the branches are compared instead. */
+/** Whether event and ref are the same; if a ref is unknown, whether event and branch are. */
 function repeats(candidate: Manner, before: Manner): boolean {
   if (candidate.event !== before.event) return false;
   return candidate.ref !== null && before.ref !== null
@@ -36,7 +39,7 @@ function repeats(candidate: Manner, before: Manner): boolean {
     : candidate.branch === before.branch;
 }
 
-/** A deployment of which it is known what it repairs. */
+/** A deployment whose repair is known. */
 export type Searched = Candidate & Pick<Deployment, 'repair'>;
 
 export function isRollback({ repair }: Searched): boolean {
@@ -44,9 +47,9 @@ export function isRollback({ repair }: Searched): boolean {
 }
 
 /**
- * Number of the deployment that the rollback at `index` undoes: the first after the last deployment of the rollback's
- * commit that is no rollback itself, is of the same branch, and finished at most `withinSeconds` before; `null`: none is.
- * Those in memory begin at index `first`.
+ * Number of the deployment that the rollback at `index` undoes; `null`: none. It is the first successful deployment
+ * after the last one of the rollback's commit that is no rollback itself, has the same branch if both are known, and
+ * finished at most `withinSeconds` before. Deployments before index `first` do not count.
  */
 export function findUndone(
   deployments: readonly Searched[],

@@ -1,6 +1,6 @@
 /**
- * All that is known of one alert, or of the plain reports of one incident: what the store keeps, and the incidents that
- * follow from it under a policy.
+ * Tracked incidents: all reports of one alert, or the joined plain reports of one incident. The store keeps them; the
+ * incidents follow from them and the policy.
  */
 
 import type { Incident } from '../incident.ts';
@@ -13,7 +13,7 @@ export type TrackedIncident = TrackedAlert | TrackedReport;
 
 export interface TrackedAlert extends Tracking {
   readonly kind: 'alert';
-  /** As they were last received, at `labelsAt` (Unix seconds). */
+  /** Labels of the last receipt, at `labelsAt` (Unix seconds). */
   readonly labels: Labels;
   readonly labelsAt: number;
   readonly reports: readonly TitledReport[];
@@ -27,9 +27,9 @@ export interface TrackedReport extends Tracking {
 interface Tracking {
   /** The alert's fingerprint, or the report's id. */
   readonly id: string;
-  /** The repo that had the name when it was renamed: what was reported under that name stays with it. */
+  /** Set if a repo is renamed: incidents that were reported under its old name (a `nameKey`) stay with the repo. */
   readonly bound: { readonly name: string; readonly repo: number } | null;
-  /** How many of its incidents `dora_incidents_total` has counted. */
+  /** Number of its incidents that `dora_incidents_total` has counted. */
   readonly counted: number;
 }
 
@@ -51,12 +51,12 @@ export interface IncidentPolicy {
   readonly rules: readonly IncidentRule[];
 }
 
-/** A fingerprint may be equal to the id of a report. */
+/** Includes the kind, since the fingerprint of an alert may be equal to the id of a report. */
 export function trackedKey({ kind, id }: Pick<TrackedIncident, 'kind' | 'id'>): string {
   return `${kind}/${id}`;
 }
 
-/** Repo and tier, as the policy has it; `null`: none. */
+/** Reported repo and tier, or those of the policy's rule for an alert; `null`: no rule maps the alert. */
 export function placeOf(tracked: TrackedIncident, { rules }: IncidentPolicy): IncidentPlace | null {
   if (tracked.kind === 'report') {
     return { repo: tracked.report.repo.value, tier: tracked.report.tier.value };
@@ -65,7 +65,7 @@ export function placeOf(tracked: TrackedIncident, { rules }: IncidentPolicy): In
   return typeof place === 'string' ? null : place;
 }
 
-/** Key of the repo that the place means whatever its name is now; `null`: the one that has the name. */
+/** Key of the renamed repo to which the incident is bound; `null`: it belongs to the repo that has the name. */
 export function boundRepo({ bound }: TrackedIncident, place: IncidentPlace): number | null {
   return bound?.name === nameKey(place.repo) ? bound.repo : null;
 }
@@ -95,7 +95,7 @@ export function incidentsOf(tracked: TrackedIncident, { staleSeconds }: Incident
 /** Far more than an alert that fires and ends every hour has in a week. */
 export const mostReportsPerAlert = 500;
 
-/** The alert after one more report. The latest reports by their start are kept. */
+/** The alert with one more report. Only the `mostReportsPerAlert` reports with the latest start are kept. */
 export function withAlertReport(
   alert: TrackedAlert,
   report: TitledReport,
@@ -116,12 +116,12 @@ export function withAlertReport(
   };
 }
 
-/** The report after one more of the same id. */
+/** The incident after one more report with the same id. */
 export function withPlainReport(known: TrackedReport, next: IncidentReport): TrackedReport {
   return { ...known, report: joinReports(known.report, next) };
 }
 
-/** With the incident of that id withdrawn, as said at `now`; `null` if it has none. */
+/** The same with the incident of that id dismissed at `now` (Unix seconds); `null` if it has no such incident. */
 export function withdraw(
   tracked: TrackedIncident,
   incidentId: string,
@@ -133,7 +133,7 @@ export function withdraw(
     const at = Math.max(now, tracked.report.dismissed?.at ?? now);
     return { ...tracked, report: { ...tracked.report, dismissed: { value: true, at } } };
   }
-  // The id tells a start that a later report may have moved to an earlier one.
+  // The id contains a start; a later report may have moved the incident's start to an earlier time.
   const found = incidentsOfAlert(tracked.id, tracked.reports, policy.staleSeconds).find(({ reports }) =>
     reports.some(({ start }) => `${tracked.id}-${start}` === incidentId),
   );
@@ -147,7 +147,10 @@ export function withdraw(
   };
 }
 
-/** Without titles and links of incidents that are dismissed, or were over before `since`; the same if it has none. */
+/**
+ * The same without the titles and links of incidents that are dismissed, or whose end, else last receipt, else start,
+ * is before `since` (Unix seconds). The same object if it has none of these.
+ */
 export function withoutOldTexts(
   tracked: TrackedIncident,
   policy: IncidentPolicy,
