@@ -7,7 +7,7 @@ import type { Deployment } from '../deployment.ts';
 import { type Cause, causes } from '../verdict.ts';
 import { type Figure, type Measure, nothing, once, stateless } from './figure.ts';
 
-/** The ledger's bits of the causes, each its own for good. */
+/** Ledger bit of each cause. A bit must never change, since it is stored with each pipeline. */
 const bits: Readonly<Record<Cause, number>> = {
   pipeline: 64,
   rollback: 128,

@@ -1,14 +1,14 @@
 /**
  * Change lead time: "the amount of time it takes for a change to go from committed to version control to deployed in
- * production" (dora.dev). For each commit that a successful deployment is the first to bring to its tier, from the
- * commit (the committer's date) to the deployment's finish. Merge commits are left out; a negative time counts as 0.
+ * production" (dora.dev). Each commit has one lead time per tier: from the commit (the committer's date) to the finish
+ * of the first successful deployment that delivers it. Merge commits are left out; a negative time counts as 0.
  *
- * A deployment brings everything between the commit deployed before it and its own, as the forge reports; the first one of
- * a tier brings its own commit. If the forge cannot tell, or none is asked, the deployment's own commit stands for all of
- * them: with the time that a step reported, else, if the policy says so, with the creation of that commit's first
- * pipeline. With none of these its lead time is unknown, and counted as such.
+ * A deployment delivers the commits between the one deployed before it and its own, as the forge reports them; the
+ * first deployment of a tier delivers its own commit. If the forge does not know them, or no forge is configured, the
+ * deployment's own commit represents all of them. Its time is then the one that a step reported, else, if the policy
+ * says so, the creation of the commit's first pipeline. Without these the lead time is unknown, and counts as unknown.
  *
- * What was delivered once never counts again, whoever reported it, and also if its lead time was unknown.
+ * A commit that was delivered once never counts again, even if its lead time was unknown.
  */
 
 import type { CommitRange } from '../commit-range.ts';
@@ -25,40 +25,40 @@ import type { Deployment } from '../deployment.ts';
 import { type Figure, type FigureRules, nothing, once } from './figure.ts';
 import { longTimeBuckets } from './long-time-buckets.ts';
 
-/** Ledger bit of a lead time, known or unknown: what was counted as one is never counted as the other. */
+/** Ledger bit of lead times, known or unknown: a deployment counts only as one of the two. */
 export const leadTimeBit = 16;
 
-/** What is deployed, and what was before. */
+/** The commit that was deployed last, and all commits that were delivered so far. */
 export interface Delivered {
   readonly rules: FigureRules;
   /** Commit of the last successful deployment, empty if unknown; `null` before the first. */
   readonly commit: string | null;
-  /** Every commit that was delivered. Those before the first one's are in it once a deployment has taken them away. */
+  /** All delivered commits. Commits older than the first deployment's enter when a later deployment removes them. */
   readonly commits: CommitSet;
-  /** How many deployments the forge is still to be asked for. */
+  /** Number of deployments for which the forge's answer is missing. */
   readonly pending: number;
 }
 
 export interface DeliveredCommit {
-  /** Empty where a report told a time and no commit. */
+  /** Empty if a step reported a time and no commit. */
   readonly id: string;
   readonly leadTimeSeconds: number;
 }
 
-/** What a successful deployment brings. `source`: where the times come from. */
+/** The commits that a successful deployment delivers. `source`: the source of their times. */
 export type Delivery =
   | {
       readonly kind: 'known';
       readonly source: 'forge' | 'report' | 'pipeline';
       readonly commits: readonly DeliveredCommit[];
     }
-  /** A commit that was delivered before: a restart, or the way back to it. */
+  /** Its commit was delivered before: a restart, or a rollback. */
   | { readonly kind: 'nothing_new' }
-  /** The forge is still to be asked. */
+  /** The forge's answer is missing. */
   | { readonly kind: 'pending' }
   | { readonly kind: 'unknown' };
 
-/** What a deployment brings; `null` for one that failed. */
+/** The delivery of a deployment; `null` if that failed. `before`: the state just before it. */
 export function deliveryOf(before: Delivered, deployment: Deployment): Delivery | null {
   const { commit, at, change } = deployment;
   if (deployment.outcome !== 'success') return null;
@@ -84,17 +84,17 @@ export function deliveryOf(before: Delivered, deployment: Deployment): Delivery 
   return { kind: 'unknown' };
 }
 
-/** What decides whether the forge is asked for the next deployment. */
+/** The part of the state that decides whether the next deployment needs the forge. */
 export type LastCommit = Pick<Delivered, 'rules' | 'commit'>;
 
-/** What the forge is to be asked for a deployment; `null`: nothing. */
+/** The two commits that the forge must compare for a deployment; `null`: none. `base` is `null` for the first one. */
 export function lookupFor(
   before: LastCommit,
   deployment: Deployment,
 ): { readonly base: string | null; readonly head: string } | null {
   const { commit } = deployment;
   const asks = deployment.outcome === 'success' && isForTheForge(before, commit);
-  // One that brings nothing is asked for too: what it takes away must not be counted when it comes again.
+  // A rollback needs the forge, too: the commits that it removes must not count when they are deployed again.
   if (!asks || commit === before.commit || isChangeFrom(before, deployment)) return null;
   return { base: before.commit, head: commit };
 }
@@ -108,12 +108,12 @@ function isDeliveredAlready({ commit: deployed, commits }: Delivered, commit: st
   return commit !== '' && (commit === deployed || hasCommit(commits, commitKey(commit)));
 }
 
-/** Whether the forge is asked for the step to `commit`: not if one of its ends is unknown. */
+/** Whether the forge can compare with `commit`: a forge is configured, and both commits are known. */
 function isForTheForge({ rules, commit: deployed }: LastCommit, commit: string): boolean {
   return rules.asksForge && deployed !== '' && commit !== '';
 }
 
-/** Whether what the forge reported of a deployment is about the step from what was deployed before it. */
+/** Whether the forge has compared the deployment with the commit that was deployed before it. */
 function isChangeFrom({ commit: deployed }: LastCommit, { change, commit }: Deployment): boolean {
   return change !== null && change.base === deployed && change.head === commit;
 }
@@ -130,8 +130,9 @@ function step(state: Delivered, deployment: Deployment): Delivered {
 }
 
 /**
- * What lies between a deployment beyond known ground and the next known one is unknown: others may have delivered it. So
- * the first known one is the first of its tier, and its own commit counts, unless it was deployed beyond.
+ * Between a deployment beyond known ground and the first one on it, unknown deployments may have delivered commits. So
+ * the first one on known ground counts as the first of its tier, and delivers its own commit unless that was deployed
+ * before.
  */
 function stepBeyond(state: Delivered, { outcome, commit }: Deployment): Delivered {
   return outcome === 'success' ? { ...state, commits: withCommit(state.commits, commit) } : state;
@@ -146,7 +147,7 @@ interface RangeKeys {
   readonly removed: readonly CommitKey[];
 }
 
-/** Each range is read many times: whenever its window is folded again. */
+/** A cache: a range is read whenever its deployment is folded again. */
 const rangeKeys = new WeakMap<CommitRange, RangeKeys>();
 
 function keysOf(range: CommitRange): RangeKeys {
@@ -157,7 +158,7 @@ function keysOf(range: CommitRange): RangeKeys {
   return keys;
 }
 
-/** Until the forge was asked for all that came before, a commit may turn out to be delivered already. */
+/** As long as an answer for an earlier deployment is missing, that one may turn out to have delivered the commit. */
 const isIncomplete = ({ pending }: Delivered): boolean => pending > 0;
 
 export const changeLeadTime: Figure<Delivered> = {

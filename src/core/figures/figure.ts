@@ -1,10 +1,10 @@
 /**
- * What a figure is: a state folded over the deployments of one pair in order of time, the gauges read from that state,
- * and its measures: what each deployment adds, given the state just before it.
+ * A figure: a state that is folded over the deployments of one pair in order of time, gauges that are read from that
+ * state, and measures. A measure gives the values of a deployment, given the state just before it.
  *
- * One measure serves both ways of showing it. In the ledger (see `series/ledger.ts`) its values are added once and never taken
- * back; in a window (see `windows/window-content.ts`) they are those of the deployments that it holds, exactly. Gauges and windows are
- * a function of the set of deployments.
+ * Ledger and windows share the measures. The ledger (`series/ledger.ts`) adds each value once and never takes it back;
+ * a window (`windows/window-content.ts`) contains exactly the values of its own deployments. Gauges and windows are a
+ * function of the set of deployments.
  */
 
 import type { Deployment } from '../deployment.ts';
@@ -15,28 +15,28 @@ import type { Cause, EndedEpisode, Episode } from '../verdict.ts';
 export interface Figure<S> {
   /** State before any deployment. */
   readonly initial: (rules: FigureRules) => S;
-  /** State after one more. */
+  /** State after one more deployment. */
   readonly step: (state: S, deployment: Deployment) => S;
   /** State after a deployment beyond known ground, which no measure counts; the same as `step` by default. */
   readonly stepBeyond?: (state: S, deployment: Deployment) => S;
-  /** `earlier`, sharing the memory of a state that was folded from it; the same object if it does already. */
+  /** `earlier`, sharing memory with `later`, which was folded from it; the same object if it shares already. */
   readonly share?: (earlier: S, later: S) => S;
   readonly gauges: readonly Gauge<S>[];
   readonly measures: readonly Measure<S>[];
   readonly episodeMeasures?: readonly EpisodeMeasure[];
 }
 
-/** What decides how a figure reads the same deployments. */
+/** The settings on which the figures of the same deployments depend. */
 export interface FigureRules {
-  /** Whether a forge is asked for commits: before its answer a lead time is pending, not unknown. */
+  /** Whether a forge is configured: until it has answered, a lead time is pending, not unknown. */
   readonly asksForge: boolean;
-  /** What stands in for commit times that cannot be had: the creation of a commit's first pipeline, or nothing. */
+  /** Replacement for an unavailable commit time: the creation of the commit's first pipeline; `null`: none. */
   readonly leadTimeFallback: 'created' | null;
-  /** What shows that deployments to the tier have failed. */
+  /** The causes of failure to look for in the tier. */
   readonly failures: FailureRules;
 }
 
-/** How the figures read deployments where the policy leaves all at its default and no forge is asked. */
+/** No forge, no fallback, and no causes of failure but pipelines and marks. */
 export const defaultRules: FigureRules = {
   asksForge: false,
   leadTimeFallback: null,
@@ -46,51 +46,53 @@ export const defaultRules: FigureRules = {
 export interface Gauge<S> {
   readonly name: string;
   readonly help: string;
-  /** `open`: the episode of failure that is open; `null`: none is. */
+  /** `open`: the open episode of failure; `null`: there is none. */
   readonly value: (state: S, open: Episode | null) => number;
-  /** Of repos that share a name: the value of their one series. */
+  /** Combines the values of repos that share a name into the value of their series. */
   readonly combine: (values: readonly number[]) => number;
 }
 
-/** The latest of several timestamps; 0 stands for none. */
+/** The latest of several timestamps; 0 means none. */
 export function latest(timestamps: readonly number[]): number {
   return Math.max(...timestamps);
 }
 
-/** The earliest of several timestamps; 0 stands for none. */
+/** The earliest of several timestamps; 0 means none. */
 export function earliest(timestamps: readonly number[]): number {
   const set = timestamps.filter((timestamp) => timestamp > 0);
   return set.length === 0 ? 0 : Math.min(...set);
 }
 
 export interface Measure<S> {
-  /** What `deployment` adds: counts or observations, none for nothing. `before` is the state just before it. */
+  /** The values of `deployment`: counts or observations, maybe none. `before`: the state just before it. */
   readonly values: (before: S, deployment: Deployment) => readonly number[];
   readonly ledger?: LedgerEntry<S>;
   readonly window?: WindowMetric;
 }
 
-/** What each episode of failure adds once it has ended. */
+/** A value of each ended episode of failure. */
 export interface EpisodeMeasure {
   readonly secondsOf: (episode: EndedEpisode) => number;
   readonly ledger: { readonly bit: number; readonly metric: HistogramMetric };
-  /** An episode is in the windows that hold its end. */
+  /** A window contains the episodes that ended in it. */
   readonly window: DistributionMetric;
 }
 
 export interface LedgerEntry<S> {
-  /** Whether a value is not final yet in the state before its deployment: it is then added later. */
+  /** Whether the values are not final yet: the ledger then adds them later. */
   readonly waits?: (before: S, deployment: Deployment) => boolean;
   /**
-   * A power of two, the entry's own for good: it is stored with each pipeline. Entries that share one exclude each
-   * other: a pipeline adds to the one that it first has something for.
+   * A power of two. It must never change, since it is stored with each pipeline. Entries that share a bit exclude each
+   * other: a deployment adds only to the first of them for which it has values.
    */
   readonly bit: number;
   readonly metric: CounterMetric | HistogramMetric;
 }
 
 interface Shown {
-  /** Whether the policy looks for it in a tier, or in any; if not, it is not shown. Absent: it always is. */
+  /**
+   * Whether the policy looks for it in the tier, or in any tier if none is given; if not, it is not shown. Absent: yes.
+   */
   readonly isLookedFor?: (policy: LooksFor, tier?: string) => boolean;
 }
 
@@ -110,7 +112,7 @@ export interface HistogramMetric extends Shown {
   readonly buckets: readonly number[];
 }
 
-/** How a measure shows in a window; names follow `dora_window_` and `dora_tier_window_`. */
+/** How windows show a measure. Names lack the prefixes `dora_window_` and `dora_tier_window_`. */
 export type WindowMetric = CountMetric | DistributionMetric;
 
 export interface CountMetric extends Shown {
@@ -123,15 +125,15 @@ export interface CountMetric extends Shown {
 
 export interface DistributionMetric extends Shown {
   readonly type: 'distribution';
-  /** Of the quantiles. */
+  /** Name of the quantiles. */
   readonly name: string;
   readonly help: string;
-  /** Of the number of samples. */
+  /** Name of the number of samples. */
   readonly samplesName: string;
 }
 
 export const once: readonly number[] = [1];
 export const nothing: readonly number[] = [];
 
-/** State of a figure that needs to remember nothing. */
+/** Parts of a figure without a state. */
 export const stateless = { initial: () => null, step: () => null, gauges: [] } as const;

@@ -1,4 +1,4 @@
-/** The states of all figures, carried along a series of deployments together. */
+/** The states of all figures after the deployments of a series. */
 
 import type { Deployment } from '../deployment.ts';
 import { counts, everything, type KnownGround } from '../known-ground.ts';
@@ -6,7 +6,7 @@ import type { FigureRules } from './figure.ts';
 import { figures } from './index.ts';
 
 export interface Fold {
-  /** Of the repo whose deployments are folded. */
+  /** Known ground of the repo whose deployments are folded. */
   readonly ground: KnownGround;
   /** State of each figure, in the order of `figures`. */
   readonly states: readonly unknown[];
@@ -28,7 +28,7 @@ export function stepFold({ ground, states }: Fold, deployment: Deployment): Fold
   };
 }
 
-/** `earlier`, sharing the memory of a fold that was made from it; the same one if it does already. */
+/** `earlier`, sharing memory with `later`, which was folded from it; the same object if it shares already. */
 export function shareFold(earlier: Fold, later: Fold): Fold {
   let isShared = true;
   const states = figures.map(({ share }, index) => {

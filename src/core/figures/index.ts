@@ -9,7 +9,7 @@ import { lastOutcome } from './last-outcome.ts';
 import { recoveryTime } from './recovery-time.ts';
 import { reworkRate } from './rework-rate.ts';
 
-/** Each figure's state is its own business; here they only stand side by side. */
+/** Only a figure itself knows the type of its state. */
 export const figures: readonly Figure<unknown>[] = [
   deploymentFrequency,
   changeFailRate,

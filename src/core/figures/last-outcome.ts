@@ -2,7 +2,7 @@
 
 import { type Figure, latest } from './figure.ts';
 
-/** Unix seconds; 0 where it never happened. */
+/** Unix seconds; 0: never. */
 export interface LastOutcome {
   readonly success: number;
   readonly failure: number;

@@ -1,4 +1,4 @@
-/** Upper bounds, in seconds, for what takes from minutes to months: lead times and recoveries. */
+/** Upper bounds of the buckets of lead times and recoveries, in seconds: from minutes to months. */
 
 const minute = 60;
 const hour = 60 * minute;
