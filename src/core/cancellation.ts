@@ -1,14 +1,14 @@
 /**
- * Whether a run was cut short, and by whom: somebody who cancelled it, a newer push, a time limit, or a failing step.
+ * Decides whether a run was cut short: by a cancellation (a person, a newer push, a time limit) or by a failing step.
  *
- * Servers before 3.14 end a cancelled run as `failure`, and the step that was running as a failed one. Only the error of
- * a workflow says `Canceled`; the oldest servers write it to a step. Guarantees: pure functions of the record.
+ * Servers before 3.14 end a cancelled run as `failure`, and the step that was running as a failed one. Only the error
+ * of a workflow says `Canceled`; the oldest servers write it to a step. Guarantees: pure functions of the record.
  */
 
 import type { PipelineRecord } from './pipeline.ts';
 import type { Step, Workflow } from './workflow.ts';
 
-/** How a run of a whole pipeline ended; for one that ended as `success`, `failure` or `killed`. */
+/** How a run of a whole pipeline ended. Its status must be `success`, `failure` or `killed`. */
 export function endOfRun(record: PipelineRecord): 'success' | 'failure' | 'killed' {
   const { status, workflows } = record;
   if (status === 'success') return 'success';
@@ -18,12 +18,12 @@ export function endOfRun(record: PipelineRecord): 'success' | 'failure' | 'kille
   return isCancelled && !hasFailedByItself ? 'killed' : 'failure';
 }
 
-/** Whether Woodpecker may still change how it ended: the agent of a run that was cut short reports last. */
+/** Whether the run was cut short. Woodpecker may then still change its end, since the agent reports last. */
 export function isCutShort({ status, workflows }: PipelineRecord): boolean {
   return status === 'killed' || workflows.some(isCancelledWorkflow);
 }
 
-/** Whether an agent is still to report how a run that was cut short ended. Without workflows, one may be. */
+/** Whether an agent may still report the end of a run that was cut short. If the workflows are unknown, it may. */
 export function awaitsAgent({ hasWorkflows, workflows }: PipelineRecord): boolean {
   return !hasWorkflows || workflows.some(({ state }) => state === 'running');
 }
@@ -33,12 +33,14 @@ export function isCancelledWorkflow({ error, steps }: Workflow): boolean {
   return error === '' ? steps.some((step) => step.error === 'Canceled') : error === 'Canceled';
 }
 
-/** Whether the step is the one whose failure stopped the run. With exit code 0 the name is a copy of the parent's. */
+/**
+ * Whether the failure of this step stopped the run. With exit code 0 it did not: a restart copies its parent's name.
+ */
 export function isStoppingStep({ name, exitCode }: Step, { canceledByStep }: PipelineRecord): boolean {
   return name === canceledByStep && exitCode !== 0;
 }
 
-/** Whether a step that failed stopped the run. Without workflows, the name of the step must be believed. */
+/** Whether a failed step stopped the run. Without workflows, `canceledByStep` alone decides. */
 function isStoppedByStep(record: PipelineRecord): boolean {
   if (record.canceledByStep === null) return false;
   const { workflows } = record;

@@ -1,9 +1,9 @@
 /**
- * What a pipeline is under a policy: a deployment in one or several tiers, or one that does not count and why.
+ * Classifies a pipeline under a policy: it is a deployment in one or several tiers, or does not count, for a reason.
  *
- * Two questions, kept apart. Its *scope* (repo, fork, event, branch, tiers) is settled from the start and makes pairs of
- * repo and tier known; its *end*, or that of its part, decides whether it is a deployment. Guarantees: a pure function of
- * its arguments, and exactly one answer for any record.
+ * These are two questions. The *scope* of a pipeline (repo, fork, event, branch, tiers) is known from the start and
+ * makes its pairs of repo and tier known. Its *end*, or that of its part, decides whether it is a deployment.
+ * Guarantees: a pure function of its arguments, and exactly one answer for any record.
  */
 
 import { endOfRun } from './cancellation.ts';
@@ -43,7 +43,7 @@ export const ignoreReasons = [
 ] as const;
 export type IgnoreReason = (typeof ignoreReasons)[number];
 
-/** What a pipeline is in one tier. */
+/** The classification of a pipeline in one tier. */
 export type InTier = { readonly tier: string } & (
   | {
       readonly kind: 'deployment';
@@ -58,9 +58,9 @@ export type InTier = { readonly tier: string } & (
       /** Commits that the message says it reverts. */
       readonly reverts: readonly string[];
     }
-  /** The pipeline goes on. */
+  /** The pipeline has not ended. */
   | { readonly kind: 'unfinished' }
-  /** It has ended, and its workflows or its ref are still to be read. */
+  /** The pipeline has ended, and the service must still read its workflows or its ref. */
   | { readonly kind: 'unread' }
   | { readonly kind: 'ignored'; readonly reason: IgnoreReason }
 );
@@ -68,11 +68,11 @@ export type InTier = { readonly tier: string } & (
 export interface Classification {
   /** One for each tier that takes the pipeline, sorted by tier; empty if none does. */
   readonly tiers: readonly InTier[];
-  /** Why it is a deployment in no tier; `null`: it is one, or may become one. */
+  /** The reason why it is a deployment in no tier; `null`: it is one, or may become one. */
   readonly reason: IgnoreReason | null;
 }
 
-/** The part of a repo that decides. */
+/** The fields of a repo on which the classification depends. */
 export type RepoScope = Pick<Repo, 'fullName' | 'defaultBranches'>;
 
 const branchBoundEvents = new Set(['push', 'manual', 'cron']);
@@ -82,7 +82,7 @@ export function classify(policy: Policy, repo: RepoScope, record: PipelineRecord
   const outOfScope = scopeReason(policy, repo, record);
   if (outOfScope) return { tiers: [], reason: outOfScope };
   const reported = record.tierReports.map((report) => classifyReport(policy, report, record));
-  // Steps that named their tiers are all that was heard of it.
+  // Only steps have reported the pipeline, each for a tier.
   const isReportedOnly = reported.length > 0 && record.status === '';
   const ruled = isReportedOnly ? [] : rulesFor(policy, repo.fullName, record);
   const others = ruled
@@ -91,7 +91,7 @@ export function classify(policy: Policy, repo: RepoScope, record: PipelineRecord
   return inTiers([...reported, ...others], 'tier');
 }
 
-/** Without the deployments that an operator marked to be ignored. */
+/** The classification, in which the deployments that an operator marked `ignore` are ignored. */
 export function withMarks(
   classification: Classification,
   isIgnored: (tier: string) => boolean,
@@ -105,7 +105,7 @@ export function withMarks(
   return inTiers(marked, classification.reason ?? 'operator');
 }
 
-/** `reasonWithout`: why, if there is no tier. */
+/** `reasonWithout`: the reason if there is no tier. */
 export function inTiers(tiers: readonly InTier[], reasonWithout: IgnoreReason): Classification {
   const sorted = [...tiers].sort((a, b) => compareText(a.tier, b.tier));
   const reasons = sorted.flatMap((one) => (one.kind === 'ignored' ? one.reason : []));
@@ -116,10 +116,10 @@ export function inTiers(tiers: readonly InTier[], reasonWithout: IgnoreReason): 
   return { tiers: sorted, reason: strongest ?? reasons[0] ?? reasonWithout };
 }
 
-/** What a step reports for a tier is a whole deployment there, whatever the rules say. */
+/** A step's report for a tier is a whole deployment there. The policy's tier rules do not apply. */
 function classifyReport(policy: Policy, report: TierReport, record: PipelineRecord): InTier {
-  const { tier, ...told } = report;
-  const whole = { ...record, ...told, workflows: [], canceledByStep: null, hasOneClock: true };
+  const { tier, ...reported } = report;
+  const whole = { ...record, ...reported, workflows: [], canceledByStep: null, hasOneClock: true };
   return classifyIn(policy, { rule: { tier }, isCertain: true }, whole);
 }
 
@@ -154,7 +154,7 @@ function classifyIn(policy: Policy, { rule, isCertain }: Taken, record: Pipeline
       if (part.kind !== 'ran') return ignored(part.kind);
       const { startedAt, finishedAt } = part;
       if (finishedAt === null) return found(part.end, { ...record, startedAt });
-      // Both times of a part are by the clock of its agent.
+      // An agent's clock gives both times of a part.
       return found(part.end, { startedAt, finishedAt, hasOneClock: true });
     }
     case 'error':

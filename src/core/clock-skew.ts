@@ -1,38 +1,40 @@
-/** Server, agents and this process have clocks of their own, and any of them may be wrong. All times are Unix seconds. */
+/**
+ * Server, agents and this process have clocks of their own, and any of them may be wrong. All times are Unix seconds.
+ */
 
-/** As much of a difference is let pass. */
+/** A time that is up to this much ahead of our clock is accepted. */
 export const clockToleranceSeconds = 300;
 
 export function isInFuture(at: number, now: number): boolean {
   return at > now + clockToleranceSeconds;
 }
 
-/** Before Woodpecker: only a clock that was never set shows such a time. */
+/** Woodpecker did not exist before: an earlier time is from a clock that was never set. */
 export const startOf2015 = Date.UTC(2015) / 1000;
 
-/** By how many seconds another clock is ahead of ours. A slow answer does not say when it was written. */
+/** Lead of another clock over ours, in seconds. It has bounds, since the server may write its answer at any moment. */
 export interface MeasuredSkew {
   readonly least: number;
   readonly likely: number;
   readonly most: number;
 }
 
-/** From the date of an answer, in whole seconds by the other clock, and when it was asked for and came, by ours. */
+/** `date`: the answer's, in whole seconds of the other clock. `askedAt`, `answeredAt`: request and receipt by ours. */
 export function measureSkew(date: number, askedAt: number, answeredAt: number): MeasuredSkew {
   return {
     least: date - answeredAt,
     likely: date - Math.floor((askedAt + answeredAt) / 2),
-    // It may have been written at the very end of its second.
+    // The server may have written it at the very end of its second.
     most: date + 1 - askedAt,
   };
 }
 
-/** How far two clocks may be apart without a correction: one that followed each second would tear ends apart. */
+/** A smaller difference is not corrected: a correction that followed each second would separate simultaneous ends. */
 const skewToleranceSeconds = 60;
 
 /**
- * By how many seconds the times of another clock are to be corrected from now on. `applied` stays as long as the measured
- * difference is within a minute of it, and a difference of less than a minute is none.
+ * The correction for times of another clock from now on, in seconds. `applied`: the one so far, which stays as long as
+ * it is within a minute of the measured bounds. A difference of less than a minute is not corrected.
  */
 export function correctionFor(applied: number, { least, likely, most }: MeasuredSkew): number {
   const agreesWith = (ahead: number) =>

@@ -1,21 +1,21 @@
-/** What a deployment changed against the one before it, as the forge told. */
+/** The forge's answer for a deployment: the commits between the deployment before it and its own. */
 
 export interface Change {
   /** Commit of the successful deployment before; `null`: there was none. */
   readonly base: string | null;
   /** Commit of the deployment itself. */
   readonly head: string;
-  /** `null`: the forge cannot tell. */
+  /** `null`: the forge does not know. */
   readonly range: CommitRange | null;
 }
 
-/** Which commits a deployment brings to where another was before, and which it takes away. */
+/** The commits that a deployment adds to those of the deployment before it, and the commits that it removes. */
 export interface CommitRange {
-  /** Reachable from the head and not from the base, each once; without a base the head alone. */
+  /** Commits reachable from the head and not from the base, each once; without a base the head alone. */
   readonly added: readonly Commit[];
-  /** Ids of those reachable from the base and not from the head: what a rollback or a forced push takes away. */
+  /** Ids of the commits reachable from the base and not from the head: a rollback or a forced push removes them. */
   readonly removed: readonly string[];
-  /** Ids of commits that the messages of those added say they revert; absent: none. */
+  /** Ids of the commits that the added ones revert, according to their messages; absent: none. */
   readonly reverts?: readonly string[];
 }
 

@@ -1,14 +1,14 @@
 /**
- * A set of commits that only grows, as a value: adding gives another set and leaves this one as it was.
+ * A set of commits, as a value: adding commits returns another set.
  *
- * It remembers every commit that was ever delivered to a tier, so it must be small: it holds keys of 53 bits in tables of
- * numbers, about 20 bytes for each commit. If it holds a million, one new commit in ten billion looks like one of them.
+ * It contains every commit that was ever delivered to a tier, so it must be small: keys of 53 bits in tables of
+ * numbers, about 20 bytes per commit. Among a million commits, one new commit in ten billion is taken for a member.
  *
- * Sets that grow from one another share a table. A set is the table's first `size` keys. To add what another set has added
- * in the same order costs next to nothing; if two sets grow apart, the later one copies the table.
+ * A set and those derived from it share a table: a set is the table's first `size` keys. Adding the same keys in the
+ * same order as another set costs almost nothing. If two sets add different keys, the later one copies the table.
  */
 
-/** Stands for a commit. */
+/** Hash of a commit's id, see `commitKey`. */
 export type CommitKey = number;
 
 export interface CommitSet {
@@ -19,11 +19,11 @@ export interface CommitSet {
 interface Table {
   /** In the order in which they were added, each once. */
   keys: Float64Array;
-  /** By key: the place of a key plus one, 0 if none. Slots of keys that a copy has left out stay, and match nothing. */
+  /** A hash table: index in `keys` plus one, 0: empty. A copy keeps the slots of the keys that it leaves out. */
   slots: Int32Array;
-  /** How many keys there are. */
+  /** Number of keys. */
   count: number;
-  /** How many slots are not 0. */
+  /** Number of slots that are not 0. */
   used: number;
 }
 
@@ -37,7 +37,7 @@ export function hasCommit({ table, size }: CommitSet, key: CommitKey): boolean {
   return place >= 0 && place < size;
 }
 
-/** The same set if it has all of them already. */
+/** `set` plus `keys`; the same object if it has all of them already. */
 export function withCommits(set: CommitSet, keys: readonly CommitKey[]): CommitSet {
   let { table, size } = set;
   for (const key of keys) {
@@ -54,7 +54,7 @@ export function withCommits(set: CommitSet, keys: readonly CommitKey[]): CommitS
   return size === set.size ? set : { table, size };
 }
 
-/** `earlier`, sharing the table of a set that grew from it: what grows from both no longer copies. */
+/** `earlier` on the table of `later`, which is derived from it: adding the same keys to both then copies nothing. */
 export function shareTable(earlier: CommitSet, later: CommitSet): CommitSet {
   return earlier.table === later.table ? earlier : { table: later.table, size: earlier.size };
 }
@@ -80,7 +80,7 @@ function append(table: Table, key: number): void {
   else occupy(table, table.count - 1);
 }
 
-/** With room for half as many keys again. */
+/** Makes room for at least half as many keys again. */
 function rebuildSlots(table: Table): void {
   table.slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(16, table.count * 2))));
   table.used = 0;
@@ -100,7 +100,7 @@ function copyOf({ keys, slots, used }: Table, size: number): Table {
   return { keys: keys.slice(0, size), slots: slots.slice(), count: size, used };
 }
 
-/** A hash of 53 bits (cyrb53). Ids of commits are spread evenly already, but may be abbreviated or be no hashes. */
+/** A hash of 53 bits (cyrb53). Most ids are hashes already, but some are abbreviated or are no hashes. */
 export function commitKey(id: string): CommitKey {
   let low = 0xdeadbeef;
   let high = 0x41c6ce57;

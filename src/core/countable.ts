@@ -1,6 +1,6 @@
 /**
- * Which entries of a tier's ledger a pipeline may add to. A bit is set for each entry that it has added to, or must never
- * add to.
+ * Decides to which entries of a tier's ledger a pipeline may add. A bit is set for each entry that it has added to, or
+ * must never add to.
  */
 
 import type { Classification } from './classification.ts';
@@ -11,12 +11,15 @@ import type { StoredPipeline } from './stored-pipeline.ts';
 
 type Credited = StoredPipeline['credited'];
 
-/** The bits of a pipeline that was unknown before: it may add to all entries, or to none if it is older than the horizon. */
+/**
+ * The bits of a pipeline that was unknown before: it may add to all entries, or to none if it is older than the
+ * horizon.
+ */
 export function creditAtFirst({ horizon }: Pick<Repo, 'horizon'>, { createdAt }: PipelineRecord): number {
   return horizon === null || createdAt === null || createdAt > horizon ? 0 : neverCount;
 }
 
-/** The same for each of its tiers. */
+/** `creditAtFirst` for each tier of the pipeline. */
 export function creditsAtFirst(
   repo: Pick<Repo, 'horizon'>,
   record: PipelineRecord,
@@ -39,8 +42,9 @@ export function creditsAfterMove(
 }
 
 /**
- * Under another policy, stored deployments add nothing to pairs that existed. They add to new pairs, except for the entries
- * of `lateBits`: these become known bit by bit later, and would look like news.
+ * After a change of policy, stored deployments add nothing to pairs that existed before (`existing`: their tiers). They
+ * add to new pairs, except to the entries of `lateBits`: those values arrive later, one by one, and rates would show a
+ * burst.
  */
 export function creditsWhenSettled(
   repo: Pick<Repo, 'horizon'>,

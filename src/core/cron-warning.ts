@@ -1,19 +1,19 @@
-/** Where nightly runs make up most of a tier's deployments: they inflate frequency and close failures. */
+/** Finds tiers whose deployments are mostly cron runs, which inflate the frequency and end failures. */
 
 import type { EventCount } from './pipeline-counts.ts';
 import { deploymentEvents } from './policy.ts';
 
 export interface CronDominance {
   readonly tier: string;
-  /** Of the tier's deployments, between a half and 1. */
+  /** Share of the cron runs in the tier's deployments, above 0.5 and at most 1. */
   readonly share: number;
-  /** The line of the policy file that leaves them out. */
+  /** The line of the policy file that excludes cron runs. */
   readonly remedy: string;
 }
 
 const remedy = `deployments: {events: [${deploymentEvents.filter((event) => event !== 'cron').join(', ')}]}`;
 
-/** The tiers in which cron brings more than half of the deployments. */
+/** The tiers in which more than half of the deployments are cron runs. */
 export function cronDominance(events: readonly EventCount[]): CronDominance[] {
   return events.flatMap(({ tier, event, deployments }) => {
     if (event !== 'cron') return [];

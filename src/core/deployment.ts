@@ -1,4 +1,7 @@
-/** A pipeline that counts, reduced to what the figures need of it, and the order in which figures take deployments in. */
+/**
+ * A deployment: a pipeline that counts in a tier, reduced to the fields that figures need; and the order of
+ * deployments.
+ */
 
 import type { Change } from './commit-range.ts';
 import type { Mark, Repair, Verdict } from './verdict.ts';
@@ -13,11 +16,11 @@ export interface Deployment {
   readonly number: number;
   /** Its finish. */
   readonly at: number;
-  /** How long after its finish its pipeline ended, in seconds: nobody knew of it before. */
+  /** Seconds from its finish to the end of its pipeline: nobody could know of it before. */
   readonly knownAfterSeconds: number;
   readonly outcome: Outcome;
   readonly startedAt: number | null;
-  /** How long it ran; `null` if that cannot be told. */
+  /** `null`: unknown, see `durationOf`. */
   readonly durationSeconds: number | null;
   /** Whether the policy's rework rules match it. */
   readonly isRework: boolean;
@@ -31,35 +34,35 @@ export interface Deployment {
   readonly isRestart: boolean;
   /** Commits that its message says it reverts: lower-case hexadecimal, at least seven digits. */
   readonly reverts: readonly string[];
-  /** What an operator said of it; `null`: nothing. */
+  /** An operator's mark on it; `null`: none. */
   readonly mark: Mark | null;
-  /** When that was made, where a step reported it. */
+  /** Time of the commit; `null`: no step reported it. */
   readonly committedAt: number | null;
-  /** When the repo's first pipeline of that commit was created; `null` where nobody asks, or it is not known. */
+  /** Creation of the repo's first pipeline of that commit; `null`: unknown, or not needed. */
   readonly firstSeenAt: number | null;
-  /** What the forge told of it. */
+  /** The forge's answer for it; `null`: none yet. */
   readonly change: Change | null;
   /** Bits of the ledger entries it has added to, or can never add to. */
   readonly credited: number;
-  /** Which deployments before it it shows as failed; `null`: none. */
+  /** The earlier deployments that it shows as failed; `null`: none. */
   readonly repair: Repair | null;
   readonly verdict: Verdict;
 }
 
-/** When its pipeline had ended, so that it could be known; Unix seconds. */
+/** Unix seconds at which its pipeline ended: nobody could know of the deployment before. */
 export function knownAt({ at, knownAfterSeconds }: Pick<Deployment, 'at' | 'knownAfterSeconds'>): number {
   return at + knownAfterSeconds;
 }
 
-/** Where a deployment stands among those of its series. */
+/** The position of a deployment in its series. */
 export type Place = Pick<Deployment, 'at' | 'number' | 'repo'>;
 
-/** Tells the deployments of a tier apart. */
+/** Identifies a deployment within its tier. */
 export function identityOf({ repo, number }: Pick<Deployment, 'repo' | 'number'>): string {
   return `${repo}/${number}`;
 }
 
-/** Orders by time; what ended in the same second by number, since a later number began later. */
+/** Orders by finish, then by number: a pipeline with a higher number was created later. */
 export function compareDeployments(a: Place, b: Place): number {
   return a.at - b.at || a.number - b.number || a.repo - b.repo;
 }

@@ -1,8 +1,8 @@
 /**
- * Explains the figures of a window: what each of its deployments did to them, and why.
+ * Explains the figures of a window: the part of each of its deployments in them, and why.
  *
- * Figures and parts come from the same fold of `figures` as everywhere else; nothing is defined twice. Guarantees: the
- * figures cover the whole window, however few of its parts are kept.
+ * Figures and parts use the same fold of `figures` as the samples; nothing is defined twice. Guarantees: the figures
+ * cover the whole window, however few of its parts are kept.
  */
 
 import { type IgnoreReason, ignoreReasons } from './classification.ts';
@@ -31,7 +31,7 @@ import type { WindowFigures } from './windows/window-figures.ts';
 export const listings = ['everything', 'deployments', 'failed'] as const;
 export type Listing = (typeof listings)[number];
 
-/** A series, by its repo's name in any case, a window, and a part of the list. */
+/** A series, a window, and a part of its list of pipelines. `repo`: the full name in any case. */
 export interface ExplainRequest {
   readonly repo: string;
   readonly tier: string;
@@ -40,7 +40,7 @@ export interface ExplainRequest {
   readonly at: number;
   /** Lists only pipelines before this one; `null`: begins with the latest. */
   readonly before: Place | null;
-  /** How many pipelines to list at most, at least one. */
+  /** Most pipelines to list, at least one. */
   readonly limit: number;
   /** By default everything. */
   readonly show?: Listing;
@@ -55,35 +55,35 @@ export interface Explanation {
   readonly tier: string;
   readonly window: Window;
   readonly at: number;
-  /** Figures of the whole window, whatever is listed. */
+  /** Figures of the whole window, not only of the listed pipelines. */
   readonly figures: WindowFigures;
   readonly withoutLeadTime: Explained['withoutLeadTime'];
   readonly failingSince: number;
-  /** How many of the window's pipelines do not count, by reason, most first. */
+  /** Number of the window's pipelines that do not count, by reason, the largest first. */
   readonly uncounted: readonly { readonly reason: UncountedReason; readonly pipelines: number }[];
   /** Counted or not, latest first. */
   readonly pipelines: readonly ExplainedPipeline[];
   /** Where the list continues; `null`: it is complete. */
   readonly next: Place | null;
-  /** The window's deployments for a chart, in order of time; the latest of them if there are very many. */
+  /** The window's deployments for a chart, in order of time; the latest `mostDrawn` if there are more. */
   readonly drawn: readonly DrawnDeployment[];
-  /** Episodes of failure and incidents that reach into the window, in order of their start. */
+  /** Episodes of failure and incidents that overlap the window, in order of their start. */
   readonly episodes: readonly Episode[];
   readonly incidents: readonly Incident[];
 }
 
 export interface DrawnDeployment extends Place {
   readonly causes: readonly Cause[];
-  /** Seconds; the first of many. */
+  /** Seconds; at most `mostLeadTimes`. */
   readonly leadTimes: readonly number[];
 }
 
 export const mostDrawn = 2_000;
-/** Commits of one deployment. */
+/** Most lead times of one deployment in a chart. */
 const mostLeadTimes = 50;
 
 export const uncountedReasons = [...ignoreReasons, 'not_ended', 'unread', 'beyond_history'] as const;
-/** `unread`: its workflows have not been read yet. `beyond_history`: a deployment beyond known ground. */
+/** `unread`: the service must still read its workflows. `beyond_history`: a deployment beyond known ground. */
 export type UncountedReason = IgnoreReason | 'not_ended' | 'unread' | 'beyond_history';
 
 export interface ExplainedPipeline {
@@ -100,7 +100,7 @@ export interface ExplainedPipeline {
   readonly missedPart?: MissedPart;
 }
 
-/** What one deployment did to the figures. */
+/** The part of one deployment in the figures. */
 export interface DeploymentPart {
   readonly deployment: Deployment;
   readonly episode: EpisodePart;
@@ -121,9 +121,12 @@ export interface Explained {
   readonly withoutLeadTime: Readonly<Record<Exclude<Delivery['kind'], 'known'>, number>>;
   /** First failure of the episode that is open at the window's end, Unix seconds; 0 if none is open. */
   readonly failingSince: number;
-  /** In order of time; the latest ones if there are more than wanted. */
+  /** In order of time; the latest ones if there are more than `most`. */
   readonly parts: readonly DeploymentPart[];
-  /** The window's deployments beyond known ground, which are in no figure: their number, and the latest in order of time. */
+  /**
+   * The window's deployments beyond known ground, which are in no figure: their number, and the latest in order of
+   * time.
+   */
   readonly beyond: { readonly count: number; readonly latest: readonly Place[] };
   readonly drawn: readonly DrawnDeployment[];
   readonly episodes: readonly Episode[];
@@ -143,7 +146,7 @@ export interface Question {
 }
 
 export interface Explaining {
-  /** Adds the next deployment, judged, in order of time, and not later than the window's end. */
+  /** Adds the next deployment in order of time. It must be judged, and not later than the window's end. */
   add(deployment: Deployment): void;
   finish(): Explained;
 }

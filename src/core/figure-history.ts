@@ -1,10 +1,10 @@
-/** How the figures of a series, or of a tier over all its series, developed: what is asked, and what is answered. */
+/** Request and answer for the past figures of a series, or of a tier over all its series. */
 
 import type { Window } from './policy.ts';
 import type { WindowFigures } from './windows/window-figures.ts';
 
 export interface FigureHistoryRequest {
-  /** In any case; `null`: over all repos of the tier. */
+  /** Full name in any case; `null`: all repos of the tier together. */
   readonly repo: string | null;
   readonly tier: string;
   readonly window: Window;

@@ -1,6 +1,6 @@
 /**
  * Globs as the policy file uses them: `*` is any run of characters, slashes included, `?` is any one character, all
- * else is itself. Guarantees time linear in pattern times text: no pattern can make it backtrack without end.
+ * else is itself. Guarantees: the time is at most linear in pattern length times text length, for any pattern.
  */
 
 /** Whether the whole of `text` matches `pattern`. */
@@ -28,7 +28,7 @@ export function matchesGlob(pattern: string, text: string): boolean {
   return patternAt === pattern.length;
 }
 
-/** Whether `text` matches a pattern, and none that begins with `!`. Such patterns alone mean: all but these. */
+/** Whether `text` matches a pattern, and none that begins with `!`. If all begin with `!`, they mean: all but these. */
 export function matchesAnyGlob(patterns: readonly string[], text: string): boolean {
   if (patterns.length === 0) return false;
   let isIn: boolean | null = null;
@@ -39,7 +39,7 @@ export function matchesAnyGlob(patterns: readonly string[], text: string): boole
   return isIn ?? true;
 }
 
-/** The same for text that is equal whatever its case: names of repos, deploy targets. */
+/** As `matchesAnyGlob`, without regard to case: for names of repos and deploy targets. */
 export function matchesAnyGlobIgnoringCase(patterns: readonly string[], text: string): boolean {
   return matchesAnyGlob(
     patterns.map((pattern) => pattern.toLowerCase()),

@@ -1,9 +1,9 @@
 /**
- * Known ground: the time of which a repo's pipelines are known without a gap.
+ * Known ground: the time for which a repo's pipelines are known without a gap.
  *
- * Beyond it, only the search for older outcomes has looked, which finds some pipelines and not others. What it finds
- * updates the last outcomes and the open failure, and nothing else: it is in no window and no counter, and starts no
- * recovery. A backfill that covers more time makes what lies there count.
+ * Beyond it, only the search for older outcomes reads pipelines, and it does not find all of them. They update the last
+ * outcomes and the open failure, and nothing else: they are in no window and no counter, and begin no recovery. Once a
+ * backfill covers their time, they count.
  */
 
 import type { Deployment } from './deployment.ts';
@@ -12,13 +12,13 @@ import type { Repo } from './repo.ts';
 export interface KnownGround {
   /** Unix seconds; `null`: no time is known without a gap. */
   readonly since: number | null;
-  /** Whether deployments beyond it count all the same: if nobody searches, all that was posted does. */
+  /** Whether deployments beyond it count, too: they do if there is no search, since all of them were then posted. */
   readonly countsBeyond: boolean;
 }
 
 export const everything: KnownGround = { since: Number.NEGATIVE_INFINITY, countsBeyond: true };
 
-/** Only a repo with a horizon was ever read from Woodpecker, and searched beyond it. */
+/** Without a horizon, the service has never read the repo from Woodpecker: no search has found its pipelines. */
 export function knownGroundOf({ horizon, knownSince }: Pick<Repo, 'horizon' | 'knownSince'>): KnownGround {
   return { since: knownSince, countsBeyond: horizon === null || knownSince === null };
 }
@@ -31,7 +31,7 @@ export function isOnKnownGround({ since }: KnownGround, { at }: Pick<Deployment,
   return since !== null && at > since;
 }
 
-/** Whether windows, counters and recoveries take the deployment in. */
+/** Whether windows, counters and recoveries include the deployment. */
 export function counts(ground: KnownGround, deployment: Pick<Deployment, 'at'>): boolean {
   return ground.countsBeyond || isOnKnownGround(ground, deployment);
 }

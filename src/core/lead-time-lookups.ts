@@ -1,4 +1,4 @@
-/** What the forge is still to be asked: for each deployment of a series, the step from the one before it. */
+/** Finds what to ask the forge: for each deployment of a series, the comparison with the one before it. */
 
 import type { Deployment } from './deployment.ts';
 import {
@@ -19,7 +19,7 @@ export interface Lookup {
   readonly repo: number;
   readonly tier: string;
   readonly number: number;
-  /** Of the deployment, Unix seconds. */
+  /** Finish of the deployment, Unix seconds. */
   readonly at: number;
   /** `null`: there was no successful deployment before. */
   readonly base: string | null;
@@ -32,23 +32,23 @@ function deliveredAt({ states }: Fold): Delivered {
   return states[place] as Delivered;
 }
 
-/** In order of time; see `pendingBefore` for what is older than the timeline's base. */
+/** Missing lookups of the timeline's recent deployments, in order of time. `pendingBefore` counts those of its base. */
 export function lookupsOf({ base, recent }: Timeline, tier: string): readonly Lookup[] {
   const finder = createLookupFinder(deliveredAt(base), base.ground, tier);
   return recent.flatMap((deployment) => finder.next(deployment) ?? []);
 }
 
-/** How many deployments older than the timeline's base the forge is still to be asked for. */
+/** Number of deployments in the timeline's base for which the forge's answer is missing. */
 export function pendingBefore({ base }: Timeline): number {
   return deliveredAt(base).pending;
 }
 
 export interface LookupFinder {
-  /** What the forge is to be asked for the next deployment of the series, in order of time; `null`: nothing. */
+  /** The lookup for the next deployment of the series, in order of time; `null`: it needs none. */
   next(deployment: Deployment): Lookup | null;
 }
 
-/** `start`: before the first deployment. */
+/** `start`: the state before the first deployment. */
 export function createLookupFinder(start: LastCommit, ground: KnownGround, tier: string): LookupFinder {
   let last = start;
   return {
@@ -62,7 +62,7 @@ export function createLookupFinder(start: LastCommit, ground: KnownGround, tier:
   };
 }
 
-/** Before the first deployment of any series. */
+/** The state before the first deployment of a series. */
 export function beforeAll(rules: FigureRules): LastCommit {
   return { rules, commit: null };
 }

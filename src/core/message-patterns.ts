@@ -1,7 +1,7 @@
 /**
- * The policy's regular expressions on commit messages. Anybody who can push writes such a message, so the engine is RE2:
- * its time is linear in the message, whatever the pattern. The policy's patterns are bounded together, because that time
- * also grows with the size of their program.
+ * The policy's regular expressions on commit messages. Anybody who can push writes such a message, so the engine is
+ * RE2: its time is linear in the message, whatever the pattern. The policy's patterns are bounded together, because
+ * that time also grows with the size of their program.
  */
 
 import { RE2JS, RE2JSException } from 're2js';
@@ -18,7 +18,7 @@ export const largestProgram = 500;
 export function patternProblem(source: string): string | null {
   if (source.length > longestPattern) return `expected at most ${longestPattern} characters`;
   try {
-    // Without the flag, which the engine would quote as part of the pattern.
+    // With a flag, the engine's message would quote the flag as part of the pattern.
     RE2JS.compile(source);
     return null;
   } catch (error) {

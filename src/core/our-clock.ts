@@ -1,12 +1,12 @@
 /**
- * From Woodpecker's clock to ours: the times of a pipeline, less the difference that was measured when its end was first
- * seen. The difference of a later observation moves nothing any more, so that a pipeline never has two times.
+ * Converts the times of a pipeline from Woodpecker's clock to ours, by the difference at the first sight of its end.
+ * The difference at a later observation changes nothing, so that a pipeline never has two times.
  */
 
 import { isInFuture, startOf2015 } from './clock-skew.ts';
 import { shiftWorkflows, type Workflow } from './workflow.ts';
 
-/** The part of a pipeline's record that clocks decide. Times are Unix seconds. */
+/** The fields of a record that depend on clocks. Times are Unix seconds. */
 export interface Timed {
   readonly createdAt: number | null;
   readonly startedAt: number | null;
@@ -18,8 +18,8 @@ export interface Timed {
 }
 
 /**
- * The record as it is stored. `clockAhead`: by how many seconds Woodpecker's clock was measured to be ahead of ours. If
- * its end lies in our future even so, the clock is further ahead, and the end was when it was seen.
+ * The record by our clock, as the store keeps it. `clockAhead`: measured lead of Woodpecker's clock over ours, in
+ * seconds. If the end still lies in our future, the lead is greater than measured: the end then becomes `endSeenAt`.
  */
 export function byOurClock<T extends Timed>(record: T, clockAhead: number): T {
   const { finishedAt, endSeenAt } = record;
@@ -30,7 +30,7 @@ export function byOurClock<T extends Timed>(record: T, clockAhead: number): T {
   return withClock(record, isAhead ? finishedAt - endSeenAt : clockAhead);
 }
 
-/** The same record under another difference: 0 gives it in Woodpecker's own time. */
+/** The record with `clockAhead` as its difference; 0: in Woodpecker's own time. */
 export function withClock<T extends Timed>(record: T, clockAhead: number): T {
   const seconds = record.clockAhead - clockAhead;
   if (seconds === 0) return record;
@@ -47,13 +47,16 @@ export function withClock<T extends Timed>(record: T, clockAhead: number): T {
 
 type EndClock = Pick<Timed, 'clockAhead' | 'endSeenAt'>;
 
-/** Positive if `b` saw the end first. Total over what decides. */
+/** Positive if `b` saw the end first. 0 only if both fields are equal. */
 export function compareEndClocks(a: EndClock, b: EndClock): number {
   const seenAt = ({ endSeenAt }: EndClock) => endSeenAt ?? Number.MAX_SAFE_INTEGER;
   return seenAt(a) - seenAt(b) || a.clockAhead - b.clockAhead;
 }
 
-/** How long a pipeline, or a part of it, ran; null if it cannot be told, or if no pipeline runs that long. */
+/**
+ * Seconds that a pipeline, or a part of it, ran; `null` if a time is unknown or before 2015, if the times are from two
+ * clocks, or if the result is negative or above 30 days.
+ */
 export function durationOf({
   startedAt,
   finishedAt,

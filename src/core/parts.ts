@@ -1,5 +1,5 @@
 /**
- * How the part of a pipeline that deploys has ended: its matching workflows, or its matching steps in them.
+ * Finds how the deploying part of a pipeline ended: its matching workflows, or its matching steps in them.
  *
  * The rest of the pipeline does not matter. Guarantees: a pure function of the record and the rule.
  */
@@ -16,11 +16,11 @@ export type PartEnd =
       readonly kind: 'ran';
       readonly end: 'success' | 'failure' | 'killed';
       readonly startedAt: number;
-      /** `null`: nothing in the part tells it. */
+      /** `null`: nothing in the part has a finish. */
       readonly finishedAt: number | null;
     }
   | { readonly kind: 'not_reached' }
-  /** The pipeline has no workflows to look into. */
+  /** The pipeline has no workflows. */
   | { readonly kind: 'no_parts' };
 
 type End = 'success' | 'failure' | 'killed';
@@ -30,11 +30,11 @@ interface Item {
   readonly end: End;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
-  /** Whether the step that stopped the run is in it. */
+  /** Whether it is, or contains, the step that stopped the run. */
   readonly hasStopped: boolean;
 }
 
-/** Of a pipeline that has ended. */
+/** The end of the part in a pipeline that has ended. */
 export function endOfPart(rule: TierRule, record: PipelineRecord): PartEnd {
   if (record.workflows.length === 0) return { kind: 'no_parts' };
   const ran = itemsOf(rule, record).filter(hasRun);
@@ -63,7 +63,7 @@ export interface Stop {
   readonly end: 'failure' | 'killed';
 }
 
-/** Where a pipeline stopped: at what failed first, else at what was killed first; `null` if all that ran went well. */
+/** Where a pipeline stopped: the first failed step or workflow, else the first killed one; `null`: it did not stop. */
 export function stopOf(record: PipelineRecord): Stop | null {
   const stops = record.workflows.flatMap((workflow) => {
     const end = endOfWorkflow(workflow);
@@ -82,7 +82,7 @@ export function stopOf(record: PipelineRecord): Stop | null {
   return first ? { workflow: first.workflow, step: first.step, end: first.end } : null;
 }
 
-/** By its start, not its state: the step of a skipped workflow says `killed`. */
+/** The start decides, not the state: the steps of a skipped workflow are `killed`. */
 function hasRun({ startedAt }: Pick<Item, 'startedAt'>): boolean {
   return startedAt !== null;
 }
@@ -136,7 +136,7 @@ function endOfStep(step: Step, workflow: Workflow, record: PipelineRecord): End 
   return end === 'failure' && endOfWorkflow(workflow) === 'success' ? 'success' : end;
 }
 
-/** In a pipeline that has ended, what has not come to an end itself was killed. */
+/** For a workflow or step of a pipeline that has ended: one that has no end of its own was killed. */
 function endOfState(state: string): End {
   if (state === 'success') return 'success';
   return isFailed(state) ? 'failure' : 'killed';

@@ -1,4 +1,4 @@
-/** How many stored pipelines are what: ignored by reason, deployments by tier and event. */
+/** Counts stored pipelines: the ignored ones by reason, the deployments by tier and event. */
 
 import { type IgnoreReason, ignoreReasons } from './classification.ts';
 import { compareText } from './compare-text.ts';
@@ -6,18 +6,18 @@ import type { StoredPipeline } from './stored-pipeline.ts';
 
 export interface EventCount {
   readonly tier: string;
-  /** `unknown` where no observation told it. */
+  /** `unknown` if no observation has it. */
   readonly event: string;
   readonly deployments: number;
 }
 
 export interface Tally {
-  /** Adds `by` (1 or -1) for a pipeline that comes or goes. */
+  /** Counts a pipeline. `by`: 1 for a new one, -1 for a removed one. */
   count(pipeline: Pick<StoredPipeline, 'classification' | 'record'>, by: 1 | -1): void;
   ignored(reason: IgnoreReason): number;
   /** Sorted by tier, then by number of deployments, largest first. */
   events(): readonly EventCount[];
-  /** A copy that can be counted on without touching this one. */
+  /** An independent copy. */
   copy(): Tally;
 }
 

@@ -1,8 +1,8 @@
 /**
- * A pipeline as one observation told it, and how two observations of the same pipeline become one.
+ * The record of a pipeline, and the merge of two observations of one pipeline into one record.
  *
  * Guarantees: `mergeRecords` is associative, commutative and idempotent, so the record of a pipeline depends on the set
- * of its observations alone, never on their order, number or source. Refuses to know: wire names, policies, the clock.
+ * of its observations alone, never on their order, number or source. It knows no wire names, no policies and no clock.
  */
 
 import { compareText } from './compare-text.ts';
@@ -11,23 +11,23 @@ import { compareRanks } from './status-rank.ts';
 import { areSameReports, joinTierReports, type TierReport } from './tier-report.ts';
 import { areSameWorkflows, joinWorkflows, type Workflow } from './workflow.ts';
 
-/** Statuses after which Woodpecker runs no further step; what is not listed here has not ended. */
+/** Statuses after which Woodpecker runs no further step; a pipeline of any other status has not ended. */
 const endedStatuses = new Set(['success', 'failure', 'error', 'killed', 'canceled', 'declined', 'skipped']);
 
 /** All times are Unix seconds, and by our clock unless they say otherwise. */
 export interface PipelineRecord {
   /** Counts within the repo, from 1. */
   readonly number: number;
-  /** Woodpecker's id over all repos; 0 where the observation did not tell it. */
+  /** Woodpecker's id over all repos; 0: not in the observation. */
   readonly id: number;
   readonly status: string;
-  /** `null` where the observation did not tell it. */
+  /** `null`: not in the observation. */
   readonly event: string | null;
-  /** `null` where the observation did not tell it. */
+  /** `null`: not in the observation. */
   readonly branch: string | null;
-  /** Such as `refs/heads/main`; `null` where the observation did not tell it. */
+  /** Such as `refs/heads/main`; `null`: not in the observation. */
   readonly ref: string | null;
-  /** Number of the pipeline that this one restarts, 0 for none; `null` where the observation did not tell it. */
+  /** Number of the pipeline that this one restarts, 0 for none; `null`: not in the observation. */
   readonly parent: number | null;
   readonly deployTo: string;
   readonly commit: string;
@@ -36,42 +36,42 @@ export interface PipelineRecord {
   readonly createdAt: number | null;
   readonly startedAt: number | null;
   /**
-   * When it ended, checked against the other clocks; `null` if it has not, or nothing tells when. If only reports for
-   * tiers are known, when the first of these ended.
+   * Its end, checked against the other clocks; `null` if it has not ended, or no time is known. If only reports for
+   * tiers are known: the end of the first of these.
    */
   readonly finishedAt: number | null;
-  /** Whether one clock told both start and finish: only then is the time between them how long it ran. */
+  /** Whether start and finish are from one clock: only then is their difference the duration. */
   readonly hasOneClock: boolean;
-  /** By how many seconds Woodpecker's clock was ahead of ours when the end was first seen; times are corrected by it. */
+  /** Lead of Woodpecker's clock over ours when the end was first seen, in seconds; the times are corrected by it. */
   readonly clockAhead: number;
-  /** Receipt of the first observation that Woodpecker made of an end; `null`: none yet. */
+  /** Receipt of the first observation of an end from Woodpecker; `null`: none yet. */
   readonly endSeenAt: number | null;
-  /** The server's last write by its own clock; 0 where the observation did not tell it. */
+  /** The server's last write by its own clock; 0: not in the observation. */
   readonly updatedAt: number;
-  /** When its commit was made, where a step reported that. */
+  /** Time of its commit; `null`: no step reported it. */
   readonly committedAt: number | null;
-  /** Whether its workflows are known, if only that there are none. */
+  /** Whether its workflows are known; it may have none. */
   readonly hasWorkflows: boolean;
   readonly fromRest: boolean;
   /**
-   * Name of the step whose failure is said to have cancelled it, `null` for none. A restart copies the name from its
-   * parent, see `cancellation.ts`.
+   * Name of the step whose failure cancelled it, according to Woodpecker; `null`: none. A restart copies the name from
+   * its parent, see `cancellation.ts`.
    */
   readonly canceledByStep: string | null;
-  /** Receipt of the first report of an end that told no time of its own. */
+  /** Receipt of the first report of an end without a time; `null`: none. */
   readonly firstEndReportAt: number | null;
-  /** What ran in it, in the order of `inOrder`; empty before its end, and if it can never count. */
+  /** In the order of `inOrder`; empty before its end, and if it can never count. */
   readonly workflows: readonly Workflow[];
-  /** What steps reported for tiers that they named, sorted by tier. */
+  /** Reports by steps for tiers, sorted by tier. */
   readonly tierReports: readonly TierReport[];
 }
 
-/** Whether it has ended as a whole, or as far as a step reported for a tier. */
+/** Whether the pipeline has ended, or a step has reported an end for a tier. */
 export function isOver({ status, tierReports }: Pick<PipelineRecord, 'status' | 'tierReports'>): boolean {
   return isEnded(status) || tierReports.some((report) => isEnded(report.status));
 }
 
-/** Whether Woodpecker is done with a pipeline of this status. A status not known here is taken as still going on. */
+/** Whether a pipeline of this status has ended. With an unknown status it has not. */
 export function isEnded(status: string): boolean {
   return endedStatuses.has(status);
 }
@@ -81,17 +81,17 @@ export function isPullRequest(event: string | null): boolean {
   return event?.startsWith('pull_request') ?? false;
 }
 
-/** When the pipeline ended, in Unix seconds; `null` where it has not, or nothing tells when. */
+/** End of the pipeline, Unix seconds; `null` if it has not ended, or no time is known. */
 export function endedAt(record: PipelineRecord): number | null {
   if (!isEnded(record.status)) return null;
   return record.finishedAt ?? record.firstEndReportAt;
 }
 
 /**
- * Where a pipeline that is no deployment stands in time, Unix seconds: at its end, else at the last that was told of it;
- * 0 where nothing tells.
+ * Time of a pipeline that is no deployment, Unix seconds: its end, else its last update, its start or its creation;
+ * 0: no time is known.
  */
-export function lastToldAt(record: PipelineRecord): number {
+export function lastReportedAt(record: PipelineRecord): number {
   const { finishedAt, firstEndReportAt, updatedAt, clockAhead, startedAt, createdAt } = record;
   return (
     finishedAt ?? firstEndReportAt ?? (updatedAt ? updatedAt - clockAhead : (startedAt ?? createdAt ?? 0))
@@ -99,14 +99,14 @@ export function lastToldAt(record: PipelineRecord): number {
 }
 
 /**
- * Orders two observations of one pipeline: positive where `a` is the newer or better one. Total: 0 only where both say
- * the same of everything but workflows. A higher id under the same number is another, later pipeline.
+ * Orders two observations of one pipeline: positive if `a` is the newer or better one. The order is total: 0 only if
+ * both are equal in all `reportedFields`. A higher id under the same number is another, later pipeline.
  */
 export function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
   return compareAsSaid(withClock(a, 0), withClock(b, 0));
 }
 
-/** Of two records in Woodpecker's own time. */
+/** `compareRecords` for records in Woodpecker's own time. */
 function compareAsSaid(a: PipelineRecord, b: PipelineRecord): number {
   return (
     a.id - b.id ||
@@ -119,10 +119,10 @@ function compareAsSaid(a: PipelineRecord, b: PipelineRecord): number {
   );
 }
 
-/** The one record that two observations of the same repo and number add up to. */
+/** Merges two observations of the same repo and number into one record. */
 export function mergeRecords(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
   if (a.id !== b.id) return a.id > b.id ? a : b;
-  // In Woodpecker's own time: by our clock, an observation would differ from itself once the difference has changed.
+  // Compare in Woodpecker's own time: in ours, an observation differs from itself after a change of the correction.
   const [one, other] = [withClock(a, 0), withClock(b, 0)];
   const merged = a.updatedAt === 0 && b.updatedAt === 0 ? joinReports(one, other) : takeNewer(one, other);
   const first = compareEndClocks(a, b) <= 0 ? a : b;
@@ -132,7 +132,7 @@ export function mergeRecords(a: PipelineRecord, b: PipelineRecord): PipelineReco
   return { ...withClock(merged, first.clockAhead), endSeenAt: first.endSeenAt };
 }
 
-/** Workflows and the first report of an end are joined by themselves; all else is that of the newer observation. */
+/** The newer observation. Tier reports, the first report of an end, and workflows of the same update are joined. */
 function takeNewer(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
   const [winner, loser] = compareAsSaid(a, b) >= 0 ? [a, b] : [b, a];
   const firstEndReportAt = earliest(a.firstEndReportAt, b.firstEndReportAt);
@@ -147,9 +147,9 @@ function takeNewer(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
 }
 
 /**
- * Of reports that tell no update none is the newer one, and each may tell what another leaves out: what one has told
- * stays told, whatever comes before or after. Field by field a greatest value, so that their order never matters; the end
- * goes as one, by the rules of `compareRecords`. One of the two itself where the other brings nothing.
+ * Joins two reports without `updated`. Neither is newer, and each may contain a field that the other lacks, so a field
+ * stays known once it was reported. Each field takes its greatest value, so that the order never matters; the fields of
+ * the end stay together, by the rules of `compareRecords`. Returns one of the two if the other adds nothing.
  */
 function joinReports(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
   const { status, finishedAt, canceledByStep } = compareEnds(a, b) >= 0 ? a : b;
@@ -206,12 +206,12 @@ function compareStatuses(a: End, b: End): number {
 function compareOutcomes(a: End, b: End): number {
   return (
     compareRanks(a.status, b.status) ||
-    // The earlier finish wins: a finish replaced by its time of receipt then stays what it was first.
+    // The earlier finish wins: a finish that was replaced by its time of receipt then never moves.
     (b.finishedAt ?? Number.MAX_SAFE_INTEGER) - (a.finishedAt ?? Number.MAX_SAFE_INTEGER)
   );
 }
 
-/** Whether two records say the same of a pipeline, however each came to be known. */
+/** Whether two records have the same content, whatever their sources. */
 export function saysTheSame(a: PipelineRecord, b: PipelineRecord): boolean {
   const content = (record: PipelineRecord) =>
     fingerprint({ ...withClock(record, 0), hasWorkflows: false, fromRest: false, firstEndReportAt: null });
@@ -222,8 +222,8 @@ export function saysTheSame(a: PipelineRecord, b: PipelineRecord): boolean {
   return content(a) === content(b) && areReportsEqual && areWorkflowsEqual;
 }
 
-/** What of an observation is not joined by itself. In this order, which decides ties. */
-const toldFields = Object.keys({
+/** The fields that are not joined separately. Their order decides ties. */
+const reportedFields = Object.keys({
   number: true,
   id: true,
   status: true,
@@ -253,10 +253,10 @@ const toldFields = Object.keys({
 >) as (keyof PipelineRecord)[];
 
 function fingerprint(record: PipelineRecord): string {
-  return JSON.stringify(toldFields.map((field) => record[field]));
+  return JSON.stringify(reportedFields.map((field) => record[field]));
 }
 
-/** Told over not told, then the text that sorts last. */
+/** The text that sorts last; any text rather than `null`. */
 function greatest<T extends string | null>(a: T, b: T): T {
   if (a === null || b === null) return a ?? b;
   return compareText(a, b) >= 0 ? a : b;

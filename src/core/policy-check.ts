@@ -1,5 +1,5 @@
 /**
- * What in a policy is probably not meant: entries that match nothing that is stored, and commits that count twice.
+ * Finds probable mistakes in a policy: entries that match nothing in the store, and commits that count twice.
  *
  * Guarantees: a pure function of the policy, the repos and the pipelines that were added.
  */
@@ -14,11 +14,11 @@ import { isPartRule, rulesFor } from './tiers.ts';
 
 export interface PolicyCheck {
   add(repo: Repo, pipeline: Pick<StoredPipeline, 'record' | 'commit' | 'classification'>): void;
-  /** Lines for a person, once all was added. */
+  /** Lines for a person, after all pipelines were added. */
   warnings(): readonly string[];
 }
 
-/** Commits whose events are remembered, so that memory stays bounded. */
+/** Most commits whose events are remembered: memory stays bounded. */
 const mostCommits = 100_000;
 const mostExamples = 3;
 
@@ -107,7 +107,7 @@ function unknownTiers({ failures, incidents, tiers, defaultTier }: Policy): read
   ];
 }
 
-/** Its conditions in the words of the policy file. */
+/** The conditions of the rule in the words of the policy file. */
 export function describeRule(rule: TierRule): string {
   const { deployTo, repos, events, branches, tags, workflows, steps } = rule;
   const conditions = { deploy_to: deployTo, repos, events, branches, tags, workflows, steps };

@@ -1,6 +1,5 @@
 /**
- * What an operator may say about what counts: the meaning of the policy file, as plain data. How it is written down and
- * checked is `config/policy-file.ts`'s business.
+ * The policy: the meaning of the policy file, as plain data. `config/policy-file.ts` reads and checks the file.
  */
 
 import type { FixLimits } from './failures/fixes.ts';
@@ -14,7 +13,7 @@ export const deploymentEvents = ['push', 'tag', 'release', 'deployment', 'manual
 /** Statuses that a policy may count as a failed deployment. */
 export const failureStatuses = ['failure', 'error', 'killed'] as const;
 
-/** Maps pipelines to a tier; all conditions that are given must hold. */
+/** Maps a pipeline to a tier if all given conditions are true. */
 export interface TierRule {
   readonly tier: string;
   /** Globs on the deploy target. */
@@ -32,39 +31,39 @@ export interface TierRule {
 }
 
 export interface Policy {
-  /** The first that matches decides. */
+  /** In the order in which `rulesFor` reads them. */
   readonly tiers: readonly TierRule[];
-  /** Tier of what no rule matches; `null`: it is not counted. */
+  /** Tier of the pipelines that no rule takes; `null`: they do not count. */
   readonly defaultTier: string | null;
   readonly deployments: {
     readonly events: readonly string[];
-    /** `default`: any branch that is or was the repo's default one; else globs. Holds for push, manual and cron. */
+    /** `default`: all current and former default branches; else globs. Applies to push, manual and cron. */
     readonly branches: 'default' | readonly string[];
     readonly repos: readonly string[];
     readonly ignoreRepos: readonly string[];
     readonly failure: readonly string[];
   };
-  /** A deployment that matches any of these is an unplanned repair. Without any, rework is not looked for. */
+  /** A deployment that matches any of these is an unplanned repair. */
   readonly rework: {
     readonly branches: readonly string[];
     /** Case-insensitive regular expressions on the commit's message, in RE2 syntax. */
     readonly message: readonly string[];
   };
   readonly leadTime: {
-    /** What stands in for a commit's time where it cannot be had: the creation of its first pipeline, or nothing. */
+    /** Replacement for an unavailable commit time: the creation of the commit's first pipeline; `null`: none. */
     readonly fallback: 'created' | null;
   };
-  /** Where a deployment that succeeded may still have failed, and how long after it that may show, in seconds. */
+  /** Tiers in which a successful deployment may turn out to have failed, and the longest delays, in seconds. */
   readonly failures: {
     /** Globs; `null`: every tier that a rule names. */
     readonly tiers: readonly string[] | null;
-    /** `null`, here and below: not looked for. */
+    /** `null`, here and below: the policy does not look for it. */
     readonly rollbackSeconds: number | null;
     readonly fix: FixLimits;
     readonly incidentSeconds: number | null;
   };
   readonly incidents: {
-    /** An alert that was not received again for longer than this no longer counts as open. */
+    /** An alert no longer counts as open if its last receipt is longer ago than this. */
     readonly staleSeconds: number;
     /** The first that matches decides. */
     readonly rules: readonly IncidentRule[];
@@ -105,10 +104,12 @@ export const defaultPolicy: Policy = {
   ],
 };
 
-/** The part of the policy that decides what is looked for. */
+/** The part of the policy that decides where it looks for failures and rework. */
 export type LooksFor = Pick<Policy, 'rework' | 'tiers' | 'failures'>;
 
-/** Whether rework is looked for in a tier, or in any. If not, it is unknown, which is not the same as a rate of 0. */
+/**
+ * Whether the policy looks for rework in a tier, or in any tier if none is given. If not, the rate is unknown, not 0.
+ */
 export function looksForRework(policy: LooksFor, tier?: string): boolean {
   const { rework, failures, tiers } = policy;
   if (rework.branches.length + rework.message.length > 0) return true;
@@ -117,25 +118,25 @@ export function looksForRework(policy: LooksFor, tier?: string): boolean {
   return isOn && (tier === undefined ? isAnywhere : looksForFailures(policy, tier));
 }
 
-/** Whether rollbacks, fixes and incidents are looked for in a tier. */
+/** Whether the policy looks for rollbacks, fixes and incidents in a tier. */
 function looksForFailures({ failures, tiers }: Pick<Policy, 'tiers' | 'failures'>, tier: string): boolean {
   return failures.tiers ? matchesAnyGlob(failures.tiers, tier) : tiers.some((rule) => rule.tier === tier);
 }
 
-/** The longest window: how far back the exact state must see single deployments, in seconds. */
+/** Length of the longest window, in seconds. */
 export function longestWindowSeconds(policy: Policy): number {
   return Math.max(...policy.windows.map((window) => window.seconds));
 }
 
 /**
- * How far back the exact state of a tier must see single deployments, in seconds: the longest window, and the longest time
- * after which a deployment in it may turn out to have failed.
+ * Age up to which the exact state of a tier needs single deployments, in seconds: the longest window plus the longest
+ * time after which a deployment may turn out to have failed.
  */
 export function retainedSeconds(policy: Policy, tier: string): number {
   return longestWindowSeconds(policy) + longestLimit(failureRulesOf(policy, tier));
 }
 
-/** What is looked for in a tier. */
+/** The causes that the policy looks for in a tier, with their limits. */
 export function failureRulesOf(
   policy: Pick<Policy, 'tiers' | 'failures' | 'incidents'>,
   tier: string,

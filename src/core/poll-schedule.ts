@@ -1,9 +1,10 @@
 /**
  * When to poll a pipeline that has not ended.
  *
- * A tenth of its age after the last poll, at least two seconds and at most a day; so a restart changes nothing. A hint means
- * a poll at once, but not twice within two seconds. A run that was cut short is polled further: while its agent may change
- * its end, whenever the end is twice as long ago; after that once, when the states of its steps have settled.
+ * The pause after a poll is a tenth of the pipeline's age, at least two seconds and at most a day; so a restart changes
+ * nothing. A hint leads to a poll at once, but not twice within two seconds. A run that was cut short is polled after
+ * its end, too: as long as its agent may change the end, whenever the end is twice as long ago as at the last poll;
+ * then once more, when the states of its steps have settled.
  */
 
 /** All times are Unix seconds. */
@@ -12,8 +13,8 @@ export interface Follow {
   readonly target: number | string;
   readonly number: number;
   /**
-   * Creation of the pipeline if known, else the time of the first hint. For a run that was cut short: `createdAtOfEnded`, or
-   * the time of the last poll.
+   * Creation of the pipeline if known, else the time of the first hint. For a run that was cut short:
+   * `createdAtOfEnded`, or the time of the last poll.
    */
   readonly createdAt: number;
   /** `null`: not polled yet. */
@@ -35,7 +36,7 @@ export function nextPollAt({ createdAt, polledAt, hintedAt }: Follow): number {
   );
 }
 
-/** The creation time with which `nextPollAt` is as far away as the end. */
+/** The creation time (Unix seconds) for which `nextPollAt` is as long after `polledAt` as the end was before it. */
 export function createdAtOfEnded(endedAt: number, polledAt: number): number {
   return polledAt - pausesPerAge * (polledAt - endedAt);
 }

@@ -1,10 +1,11 @@
 /**
- * The score of dora.dev's Quick Check (https://dora.dev/quickcheck/), from measured figures instead of a person's answers.
+ * The score of dora.dev's Quick Check (https://dora.dev/quickcheck/), from measured figures instead of a person's
+ * answers.
  *
- * Classes, their words and how they become points are the Quick Check's own; where measured values fall is decided here.
- * A class holds as far as its words do, and where the words of two hold, the better one counts: "between once per hour
- * and once per day" and "multiple deploys per day" are both true of two a day. Times are judged by their median. What is
- * not known has no score, and the whole is the mean of those that are known.
+ * The classes, their words and their points are the Quick Check's own; this file decides the class of a measured value.
+ * It is the best one whose words are true of the value: "between once per hour and once per day" and "multiple deploys
+ * per day" are both true of two a day. Scores of times use medians. An unknown figure has no score; the overall score
+ * is the mean of the known ones.
  */
 
 import type { Window } from './policy.ts';
@@ -22,7 +23,7 @@ export type ScoredFigure = (typeof scoredFigures)[number];
 /** Classes and means change from year to year: a score says little without the edition. */
 export const edition = 'dora.dev Quick Check, 2025 data';
 
-/** Mean score of all who answered, over all industries. */
+/** Mean score of all answers, over all industries. */
 export const publishedMeans: Readonly<Record<ScoredFigure, number>> = {
   change_lead_time: 5.5,
   deployment_frequency: 4.8,
@@ -42,11 +43,11 @@ interface Class {
   /** From 1, the worst, to 6. */
   readonly number: number;
   readonly words: string;
-  /** Whether it holds: of a time in seconds, or of deployments per second. */
+  /** Whether the value is in this class or a better one; seconds, or deployments per second. */
   readonly holds: (value: number) => boolean;
 }
 
-/** Of lead time and recovery time, the best first. */
+/** Classes of lead time and recovery time, the best first. */
 export const timeClasses: readonly Class[] = [
   { number: 6, words: 'Less than one hour', holds: (seconds) => seconds < hour },
   { number: 5, words: 'Less than one day', holds: (seconds) => seconds < day },
@@ -71,7 +72,7 @@ export const frequencyClasses: readonly Class[] = [
 ];
 
 export interface Score {
-  /** Mean of the scores that are known, from 0 to 10; `null` where none is. */
+  /** Mean of the known scores, from 0 to 10; `null`: none is known. */
   readonly overall: number | null;
   readonly figures: Readonly<Record<ScoredFigure, FigureScore | null>>;
   /** Figures without a score. */
@@ -81,7 +82,7 @@ export interface Score {
 export interface FigureScore {
   /** From 0 to 10. */
   readonly score: number;
-  /** `null` where the figure is a percentage. */
+  /** `null` if the figure is a percentage. */
   readonly class: { readonly number: number; readonly words: string } | null;
 }
 
@@ -105,7 +106,10 @@ function scoreTime({ median }: TimeFigure): FigureScore | null {
   return median === null ? null : scoreClass(timeClasses, median);
 }
 
-/** A window that is not wholly known tells no frequency; an empty one tells only that of classes it is long enough for. */
+/**
+ * `null` if the window is not wholly known, or if it is empty and shorter than six months: several classes are then
+ * true.
+ */
 function scoreFrequency({ deployments, coverage }: WindowFigures, { seconds }: Window): FigureScore | null {
   if (coverage < 1 || (deployments === 0 && seconds < sixMonths)) return null;
   return scoreClass(frequencyClasses, deployments / seconds);

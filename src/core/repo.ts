@@ -1,41 +1,41 @@
 /**
- * A repo as the exporter knows it, and how what several sources tell of it becomes one.
+ * A repo as the exporter knows it, and the merge of facts about it from several sources.
  *
- * Guarantees: names and default branches follow from the set of what was told, not from its order (of branches, as long
- * as there are not too many).
+ * Guarantees: the name and the default branches follow from the set of facts, not from their order (branches only as
+ * long as there are not too many).
  */
 
 export interface Repo {
   /** The exporter's own key; stays the same through renames. */
   readonly key: number;
-  /** Woodpecker's id; `null` until one was seen. */
+  /** Woodpecker's id; `null`: not known yet. */
   readonly woodpeckerId: number | null;
-  /** The forge's own id of it; `null` where not told. */
+  /** The forge's own id of the repo; `null`: unknown. */
   readonly forgeRemoteId: string | null;
   /** Current owner/name. */
   readonly fullName: string;
-  /** Unix seconds of the observation that the name comes from. */
+  /** Unix seconds of the latest observation of the repo's name. */
   readonly namedAt: number;
-  /** Every branch that is, or is known to have been, the default one; sorted. */
+  /** All known default branches, current and former; sorted. */
   readonly defaultBranches: readonly string[];
-  /** Unix seconds; a pipeline created later is credited whenever it becomes known. `null`: all are. */
+  /** Unix seconds: a pipeline created later counts whenever it becomes known; `null`: all count. */
   readonly horizon: number | null;
   /** Unix seconds from which on its pipelines are known without a gap; `null` before the first complete backfill. */
   readonly knownSince: number | null;
-  /** Whether its series may be shown: from its first complete backfill on, or at once where there is none. */
+  /** Whether its series may be shown: from its first complete backfill on, or at once if there is none. */
   readonly revealed: boolean;
-  /** Whether Woodpecker no longer has it, or no longer active: its series end until it is back. */
+  /** Whether Woodpecker no longer has the repo, or has it as inactive: its series end until it is back. */
   readonly isGone: boolean;
   readonly scan: ScanProgress;
 }
 
 /** How far the repo's pipelines are known without a gap; numbers are pipeline numbers. */
 export interface ScanProgress {
-  /** Every pipeline up to this one has been seen; `null` before the first complete backfill. */
+  /** The service has read every pipeline up to this one; `null` before the first complete backfill. */
   readonly watermark: number | null;
   /** Unix seconds at which the last complete scan began. */
   readonly scannedAt: number | null;
-  /** Ground that an unfinished scan has covered, for the next one to skip. */
+  /** Pipelines that an unfinished scan has read, for the next scan to skip. */
   readonly covered: CoveredGround | null;
 }
 
@@ -46,31 +46,31 @@ export interface CoveredGround {
   readonly fromCreatedAt: number;
 }
 
-/** What one source tells of a repo. */
+/** Facts about a repo from one source. */
 export interface RepoFacts {
   readonly woodpeckerId: number | null;
   readonly forgeRemoteId: string | null;
   readonly fullName: string;
   readonly defaultBranch: string | null;
-  /** Unix seconds as of which the facts hold. */
+  /** Unix seconds at which the facts were true. */
   readonly asOf: number;
 }
 
 export const longestRepoName = 512;
-/** Owner and name; neither control characters nor those that turn the direction of writing. */
+/** Owner and name, without white space, control characters, and format characters such as changes of direction. */
 export const repoNamePattern = /^[^\s/\p{Cc}\p{Cf}]+(\/[^\s/\p{Cc}\p{Cf}]+)+$/u;
 
-/** More than any repo ever has; further ones are not learnt. */
+/** More than any repo ever has; further ones are ignored. */
 const mostDefaultBranches = 50;
 
 export const noScan: ScanProgress = { watermark: null, scannedAt: null, covered: null };
 
-/** Names are equal whatever their case, as on every forge that Woodpecker supports. */
+/** Key of a name: names that differ only in case are equal, as on every forge that Woodpecker supports. */
 export function nameKey(fullName: string): string {
   return fullName.toLowerCase();
 }
 
-/** The repo after `facts`; the same object where they bring nothing new. */
+/** The repo after `facts`; the same object if they change nothing. */
 export function learn(repo: Repo, facts: RepoFacts): Repo {
   const isNewer =
     facts.asOf > repo.namedAt || (facts.asOf === repo.namedAt && facts.fullName > repo.fullName);

@@ -13,7 +13,7 @@ const ranked = [
   'failure',
 ];
 
-/** Below 0 if `b` outranks `a`. A word that is not ranked is below all that are, and no word is below every word. */
+/** Below 0 if `b` outranks `a`. An unknown word is below all known ones; an empty one is below all words. */
 export function compareRanks(a: string, b: string): number {
   return rankOf(a) - rankOf(b);
 }

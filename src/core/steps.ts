@@ -1,8 +1,8 @@
-/** Work that is done in steps, each a millisecond or so. */
+/** Work in steps of about a millisecond each. */
 
 export type Steps<T> = Generator<void, T, void>;
 
-/** All steps at once. */
+/** Runs all steps without a pause. */
 export function runToEnd<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next();
@@ -10,7 +10,7 @@ export function runToEnd<T>(steps: Steps<T>): T {
   }
 }
 
-/** With time for other work between the steps. */
+/** Runs all steps, and awaits `pause` between them, so that other work can run. */
 export async function runWithPauses<T>(steps: Steps<T>, pause: () => Promise<void>): Promise<T> {
   for (;;) {
     const { done, value } = steps.next();

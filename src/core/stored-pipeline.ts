@@ -13,17 +13,17 @@ export interface StoredPipeline {
   /** Id of its commit. The record may have that of a tag object, or an abbreviated one. */
   readonly commit: string;
   readonly classification: Classification;
-  /** Found by a scan that is not complete yet: not in state and ledger until then. */
+  /** Whether a scan has found it that is not complete yet: until then, it is not in state and ledger. */
   readonly isPending: boolean;
-  /** By each tier that it is or was in: bits of the ledger entries it has added to, or can never add to. */
+  /** By tier, current and former: bits of the ledger entries that it has added to, or can never add to. */
   readonly credited: ReadonlyMap<string, number>;
-  /** By tier: what the forge reported of it, as a deployment. */
+  /** By tier: the forge's answer for it as a deployment. */
   readonly changes: ReadonlyMap<string, Change>;
 }
 
 /**
- * What the figures of a tier see of it; `null` if it does not count there, or not yet. `firstSeenAt`: creation of the
- * repo's first pipeline of the same commit, if it matters. `mark`: what an operator said of it.
+ * The pipeline as a deployment in a tier; `null` if it does not count there, or not yet. `firstSeenAt`: creation of the
+ * repo's first pipeline of the same commit, if it matters. `mark`: an operator's mark on it.
  */
 export function toDeployment(
   { repo, record, commit, classification, isPending, credited, changes }: StoredPipeline,
@@ -58,14 +58,14 @@ export function toDeployment(
   };
 }
 
-/** How long after a part's finish its pipeline ended, in seconds. */
+/** Seconds from a part's finish, `at`, to the end of its pipeline; at least 0. */
 export function knownAfter(record: PipelineRecord, at: number): number {
   return Math.max(0, (endedAt(record) ?? at) - at);
 }
 
 /**
- * Changes for the tiers that a pipeline is in now. A tier it has come into takes that of another, since the deployment
- * before it is often the same there; if it is not, the forge is asked again.
+ * Changes for the current tiers of a pipeline. A new tier takes the change of another tier, since the deployment before
+ * it is often the same there; if it is not, the service asks the forge again.
  */
 export function changesFor(
   changes: StoredPipeline['changes'],
@@ -81,12 +81,12 @@ export function isDeployment({ classification }: Pick<StoredPipeline, 'classific
   return classification.tiers.some(({ kind }) => kind === 'deployment');
 }
 
-/** Whether a tier takes it, and cannot say yet what it is there, though it has ended. */
+/** Whether it has ended, and a tier that takes it needs its workflows or its ref to classify it. */
 export function isUnread({ classification }: Pick<StoredPipeline, 'classification'>): boolean {
   return classification.tiers.some(({ kind }) => kind === 'unread');
 }
 
-/** Its tiers, in their order. */
+/** Its tiers, sorted. */
 export function tiersOf({ classification }: Pick<StoredPipeline, 'classification'>): readonly string[] {
   return classification.tiers.map(({ tier }) => tier);
 }

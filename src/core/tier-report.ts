@@ -1,5 +1,5 @@
 /**
- * What steps report of a pipeline for a tier that they name, and how two reports for one tier become one.
+ * Reports by a pipeline's steps for a tier, and the join of two reports for one tier.
  *
  * Guarantees: `joinTierReports` is associative, commutative and idempotent.
  */
@@ -12,11 +12,14 @@ export interface TierReport {
   readonly status: string;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
-  /** Receipt of the first report of an end that gave no time. */
+  /** Receipt of the first report of an end without a time; `null`: none. */
   readonly firstEndReportAt: number | null;
 }
 
-/** Sorted by tier, each once. `compareEnds` is positive if the end of the first counts. `a` itself if `b` adds nothing. */
+/**
+ * Joins two lists; each of them, and the result, is sorted by tier and has each tier once. `compareEnds` is positive if
+ * the end of the first report wins. Returns one of the two itself, `a` first, if the other adds nothing.
+ */
 export function joinTierReports(
   a: readonly TierReport[],
   b: readonly TierReport[],

@@ -1,4 +1,4 @@
-/** From pipeline to tiers: the rules of the policy that take it. */
+/** Finds the tier rules of the policy that take a pipeline. */
 
 import { matchesAnyGlob, matchesAnyGlobIgnoringCase } from './glob.ts';
 import type { PipelineRecord } from './pipeline.ts';
@@ -7,14 +7,16 @@ import type { Policy, TierRule } from './policy.ts';
 /** A rule that takes a pipeline. */
 export interface Taken {
   readonly rule: TierRule;
-  /** Whether all its conditions are known to hold; the ref of a pipeline stored long ago may still have to be read. */
+  /**
+   * Whether all its conditions are known to be true; the ref of an old row may be unknown until the service reads it.
+   */
   readonly isCertain: boolean;
 }
 
 /**
- * Rules are read from the top, one for each tier. A rule for a part takes its part and reading goes on; a rule for whole
- * pipelines takes the pipeline, and reading ends. The default tier takes what no rule has taken. A condition on what
- * is not known does not hold.
+ * Rules are read from the top, one for each tier. A rule for a part takes its part and reading goes on; a rule for
+ * whole pipelines takes the pipeline, and reading ends. The default tier takes a pipeline that no rule takes. A
+ * condition on an unknown field is false, but for the tag if the ref can still be read.
  */
 export function rulesFor(policy: Policy, repoName: string, record: PipelineRecord): readonly Taken[] {
   const taken: Taken[] = [];
@@ -34,7 +36,7 @@ export function isPartRule({ workflows, steps }: TierRule): boolean {
   return workflows !== undefined || steps !== undefined;
 }
 
-/** The tiers that every pipeline of the repo has, as far as its name alone says. */
+/** The tiers of every pipeline of the repo, if they follow from its name alone. */
 export function tiersByNameAlone(policy: Policy, repoName: string): readonly string[] {
   const tiers = new Set<string>();
   let mayBeTaken = false;
@@ -48,10 +50,12 @@ export function tiersByNameAlone(policy: Policy, repoName: string): readonly str
   return mayBeTaken || policy.defaultTier === null ? [...tiers] : [policy.defaultTier];
 }
 
-/** `null`: all but its tag is known to hold. */
+/**
+ * Whether all conditions of the rule are true; `null`: all but the one on the tag are, and the ref is not known yet.
+ */
 function holds(rule: TierRule, repoName: string, record: PipelineRecord): boolean | null {
   if (rule.repos && !matchesAnyGlobIgnoringCase(rule.repos, repoName)) return false;
-  // Whatever its globs, a rule on the target asks that there be one.
+  // A rule on the target takes no pipeline without a target, even if all its globs are negated.
   if (
     rule.deployTo &&
     (record.deployTo === '' || !matchesAnyGlobIgnoringCase(rule.deployTo, record.deployTo))

@@ -1,4 +1,4 @@
-/** What the deployments, incidents and marks around a deployment say about it. */
+/** The verdict on a deployment, from the deployments, incidents and marks around it. */
 
 import type { Incident } from './incident.ts';
 
@@ -29,13 +29,13 @@ export interface Verdict {
   /** Numbers of the rollbacks and fixes that show it as failed. */
   readonly shownBy: readonly number[];
   readonly incidents: readonly Incident[];
-  /** Whether an incident may still turn out to belong to a deployment that is under way: counters wait. */
+  /** Whether an incident may still turn out to belong to a pipeline that has not ended: counters wait. */
   readonly isProvisional: boolean;
-  /** `null`: it has not failed, or stale alerts alone say so. */
+  /** `null`: it has not failed, or stale alerts alone show that it has. */
   readonly failure: Failure | null;
 }
 
-/** From the deployment's finish to its end. */
+/** The interval of a failure; it begins at the deployment's finish. */
 export interface Failure {
   /** Unix seconds; `null`: open. */
   readonly end: number | null;
@@ -58,7 +58,7 @@ export function isEnded(episode: Episode): episode is EndedEpisode {
 
 const none: readonly never[] = [];
 
-/** Of a deployment that nothing speaks against. */
+/** The verdict on a deployment that has not failed, is no rework, and has no incidents. */
 export const fine: Verdict = {
   causes: none,
   isRework: false,

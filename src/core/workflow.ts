@@ -26,12 +26,12 @@ export interface Workflow extends Omit<Step, 'exitCode'> {
   readonly steps: readonly Step[];
 }
 
-/** In the one order that `joinWorkflows` needs. Several of one name and pid keep the order that they have. */
+/** Sorted by pid and name, as `joinWorkflows` needs it. Several of the same pid and name keep their order. */
 export function inOrder<T extends Pick<Step, 'pid' | 'name'>>(parts: readonly T[]): readonly T[] {
   return [...parts].sort(compareIdentities);
 }
 
-/** The same with each time moved by `seconds`. */
+/** `workflows` with each time moved by `seconds`. */
 export function shiftWorkflows(workflows: readonly Workflow[], seconds: number): readonly Workflow[] {
   if (seconds === 0) return workflows;
   const shift = <T extends Pick<Step, 'startedAt' | 'finishedAt'>>(part: T): T => ({
@@ -42,12 +42,12 @@ export function shiftWorkflows(workflows: readonly Workflow[], seconds: number):
   return workflows.map((workflow) => ({ ...shift(workflow), steps: workflow.steps.map(shift) }));
 }
 
-/** Both in order. One of the two itself, `a` first, if the other adds nothing. */
+/** Joins two lists in the order of `inOrder`. Returns one of the two itself, `a` first, if the other adds nothing. */
 export function joinWorkflows(a: readonly Workflow[], b: readonly Workflow[]): readonly Workflow[] {
   return joinLists(a, b, joinWorkflow);
 }
 
-/** Whether both say the same. */
+/** Whether both have the same content. */
 export function areSameWorkflows(a: readonly Workflow[], b: readonly Workflow[]): boolean {
   return joinWorkflows(a, b) === a && joinWorkflows(b, a) === b;
 }
@@ -56,7 +56,7 @@ function joinWorkflow(a: Workflow, b: Workflow): Workflow {
   const winner = compareParts(a, b) >= 0 ? a : b;
   const steps = joinLists(a.steps, b.steps, (one, other) => (compareSteps(one, other) >= 0 ? one : other));
   if (winner.steps === steps) return winner;
-  // Told apart from `b` by its steps alone.
+  // All but the steps is equal, and the steps are those of `b`.
   if (compareParts(a, b) === 0 && steps === b.steps) return b;
   return { ...winner, steps };
 }

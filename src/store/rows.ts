@@ -4,7 +4,7 @@ import type { Classification, IgnoreReason, InTier } from '../core/classificatio
 import type { Change, CommitRange } from '../core/commit-range.ts';
 import { compareText } from '../core/compare-text.ts';
 import type { Deployment, Outcome } from '../core/deployment.ts';
-import { lastToldAt as toldAt } from '../core/pipeline.ts';
+import { lastReportedAt as reportedAt } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import { knownAfter, type StoredPipeline } from '../core/stored-pipeline.ts';
 import { fine } from '../core/verdict.ts';
@@ -13,8 +13,8 @@ import { numberOrNull, type SqlRow, type SqlValue, textOrNull } from './sql-valu
 import type { TieredDeployment, Uncounted } from './store.ts';
 
 /**
- * What pipelines are under a policy is kept in two places: the policy in force has one, the next policy is prepared in the
- * other. The suffix of the place's columns and tables.
+ * What pipelines are under a policy is kept in two places: the policy in force has one, the next policy is prepared in
+ * the other. The suffix of the place's columns and tables.
  */
 export const verdictPlaces = ['', '_b'] as const;
 export type VerdictPlace = (typeof verdictPlaces)[number];
@@ -79,7 +79,7 @@ export function fromDeployments({
       [
         repo,
         one.tier,
-        deployment ? deployment.at : toldAt(record),
+        deployment ? deployment.at : reportedAt(record),
         record.number,
         deployment ? deployment.outcome : null,
         deployment ? deployment.startedAt : null,
@@ -228,8 +228,8 @@ function toReverts(value: SqlValue | undefined): readonly string[] {
   return typeof value === 'string' ? value.split(' ') : noReverts;
 }
 
-/** The core's `lastToldAt`, as in the index. */
-export const lastToldAt =
+/** The core's `lastReportedAt`, as in the index. */
+export const lastReportedAt =
   'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0) - clock_ahead, started_at, created_at, 0)';
 
 /** `null`: the tier does not take the pipeline, or it is a deployment there. */

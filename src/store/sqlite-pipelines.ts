@@ -15,7 +15,7 @@ import {
   fromRange,
   fromVerdict,
   idsOfCommit,
-  lastToldAt,
+  lastReportedAt,
   pipelineColumns,
   storedColumns,
   toPipeline,
@@ -220,11 +220,11 @@ export function createPipelineTable(
       }
     },
     async *uncounted({ repo, tier, after, until }) {
-      const sql = `SELECT number, ${lastToldAt} AS at, ${reason} AS reason, ${uncounted} AS uncounted
+      const sql = `SELECT number, ${lastReportedAt} AS at, ${reason} AS reason, ${uncounted} AS uncounted
         FROM pipelines INDEXED BY pipelines_uncounted${place}
         WHERE COALESCE(${reason}, ${uncounted}) IS NOT NULL AND is_held = 0 AND repo = ?
-          AND ${lastToldAt} > ? AND ${lastToldAt} <= ? AND (${lastToldAt} < ? OR number < ?)
-        ORDER BY ${lastToldAt} DESC, number DESC LIMIT ${sliceRows}`;
+          AND ${lastReportedAt} > ? AND ${lastReportedAt} <= ? AND (${lastReportedAt} < ? OR number < ?)
+        ORDER BY ${lastReportedAt} DESC, number DESC LIMIT ${sliceRows}`;
       // For a comparison of rows, SQLite would not use an index on an expression.
       let before: [number, number, number] = [until, until + 1, 0];
       for (;;) {
@@ -269,7 +269,7 @@ export function createPipelineTable(
     async oldFailures(repo, after, limit) {
       const rows = await all(
         `SELECT number FROM pipelines INDEXED BY pipelines_old_failures
-           WHERE status = 'failure' AND has_workflows = 0 AND end_seen_at IS NULL AND repo = ? AND ${lastToldAt} > ?
+           WHERE status = 'failure' AND has_workflows = 0 AND end_seen_at IS NULL AND repo = ? AND ${lastReportedAt} > ?
            ORDER BY number DESC LIMIT ?`,
         repo,
         after,

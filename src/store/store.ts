@@ -16,9 +16,9 @@ import type { StoredPipeline } from '../core/stored-pipeline.ts';
 export interface Store {
   /**
    * Runs `work` in a transaction of its own. Transactions run one after the other, in the order of the calls. When the
-   * promise fulfils, all writes of `work` survive a crash of the process or the machine. If `work` throws, or the commit
-   * fails, none of them remain. Rejects with `StoreUnavailable` for a fault of the store, else with the error of `work`. The
-   * transaction must not be used after `work` has settled.
+   * promise fulfils, all writes of `work` survive a crash of the process or the machine. If `work` throws, or the
+   * commit fails, none of them remain. Rejects with `StoreUnavailable` for a fault of the store, else with the error of
+   * `work`. The transaction must not be used after `work` has settled.
    */
   transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Waits for running transactions, then closes everything. Later calls reject. */
@@ -26,8 +26,8 @@ export interface Store {
 }
 
 /**
- * Reads see earlier writes of the same transaction. Long work yields to the event loop, so it is never blocked for long;
- * other transactions wait meanwhile.
+ * Reads see earlier writes of the same transaction. Long work yields to the event loop, so it is never blocked for
+ * long; other transactions wait meanwhile.
  */
 export interface Transaction {
   readonly meta: {
@@ -117,21 +117,24 @@ export interface PipelineTable {
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
   /** All deployments that are not pending, by repo, tier, time and number. */
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
-  /** A repo's pipelines within a time that are not pending and no deployments in a tier, newest first, then highest number first. */
+  /**
+   * A repo's pipelines within a time that are not pending and no deployments in a tier, newest first, then highest
+   * number first.
+   */
   uncounted(selection: UncountedSelection): AsyncIterable<readonly Uncounted[]>;
   /** Creation of the repo's first pipeline of the commit, by any id, that is not pending; Unix seconds. */
   firstCreatedAt(repo: number, commit: string): Promise<number | null>;
   /** The tiers of the repo's deployments of the commit, by any id, that are not pending. */
   tiersOfCommit(repo: number, commit: string): Promise<readonly string[]>;
-  /** `lastToldAt` of the latest pipeline that is unread in the tier, pending or not; Unix seconds. */
+  /** `lastReportedAt` of the latest pipeline that is unread in the tier, pending or not; Unix seconds. */
   latestUnread(repo: number, tier: string): Promise<number | null>;
   /** The same for all repos and tiers with an unread pipeline. */
   latestUnreadOfAll(): Promise<readonly (Pick<DeploymentPlace, 'repo' | 'tier'> & { readonly at: number })[]>;
   /** Numbers of a repo's pipelines that are unread in a tier and ended after `after` (Unix seconds), newest first. */
   unread(repo: number, after: number, limit: number): Promise<readonly number[]>;
   /**
-   * Numbers of a repo's failures that ended after `after` (Unix seconds), and that a version without workflows stored, newest
-   * first.
+   * Numbers of a repo's failures that ended after `after` (Unix seconds), and that a version without workflows stored,
+   * newest first.
    */
   oldFailures(repo: number, after: number, limit: number): Promise<readonly number[]>;
   /** The pending pipelines of a repo, by number. */
@@ -141,8 +144,8 @@ export interface PipelineTable {
   /** The lowest number among the repo's pipelines whose last update is not before `since` (Unix seconds). */
   lowestUpdatedSince(repo: number, since: number): Promise<number | null>;
   /**
-   * Tiers of the repo's pipelines, pending or not. For each outcome in a tier: the creation of the latest deployment, or its
-   * time if the creation is unknown; Unix seconds.
+   * Tiers of the repo's pipelines, pending or not. For each outcome in a tier: the creation of the latest deployment,
+   * or its time if the creation is unknown; Unix seconds.
    */
   outcomes(repo: number): Promise<ReadonlyMap<string, ReadonlyMap<Outcome, number>>>;
   ignoredCounts(): Promise<ReadonlyMap<IgnoreReason, number>>;
@@ -191,7 +194,7 @@ export interface UncountedSelection {
   readonly repo: number;
   /** Pipelines of this tier, or of none. */
   readonly tier: string;
-  /** Bounds of `lastToldAt`, Unix seconds: after the one, up to the other. */
+  /** Bounds of `lastReportedAt`, Unix seconds: after the one, up to the other. */
   readonly after: number;
   readonly until: number;
 }
