@@ -29,7 +29,7 @@ import { createListIncidents } from './queries/incidents.ts';
 import { createOverview } from './queries/overview.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './sources/event-labels.ts';
-import { createLeadTimes } from './sources/fetch-commits.ts';
+import { createCommitFetcher } from './sources/fetch-commits.ts';
 import { createIncidents } from './sources/incidents.ts';
 import { dropOldTexts } from './sources/old-texts.ts';
 import { type Asking, startAsking } from './sources/start.ts';
@@ -91,7 +91,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       sleep: clock.sleep,
       onRequest: (request) => metrics.observeForgeRequest(request),
     });
-  const leadTimes = forge && createLeadTimes({ ingest, forge, clock, log });
+  const leadTimes = forge && createCommitFetcher({ ingest, forge, clock, log });
   warnOfLimits(ingest, log);
   const metrics = createSelfMetrics({
     version,
@@ -119,7 +119,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         onEvent,
         metrics,
         signal: stopping.signal,
-        onBackfilled: () => leadTimes?.askAgain(),
+        onBackfilled: () => leadTimes?.retryMissing(),
       })
     : null;
   const loops = [

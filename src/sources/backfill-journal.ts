@@ -1,7 +1,7 @@
 /**
  * The journal of backfills: a summary of each, updated while it runs and kept in the store.
  *
- * Guarantees: one runs at a time; a backfill that the end of the process cut off is `interrupted`; the newest fifty are kept.
+ * Guarantees: one runs at a time; a backfill is `interrupted` if the process ended before it; the newest fifty are kept.
  * If a summary cannot be stored, the backfill goes on, and this process still reports it.
  */
 
@@ -31,7 +31,7 @@ export interface BackfillJournal {
   /** Newest first. */
   list(): Promise<readonly BackfillSummary[]>;
   get(id: string): Promise<BackfillSummary | null>;
-  /** Adds an entry for a new backfill; no other may be running. */
+  /** Adds an entry for a new backfill. Call it only if no other is running. */
   begin(isDry: boolean): BackfillEntry;
 }
 
@@ -55,7 +55,7 @@ export interface JournalOptions {
 const rememberedBackfills = 50;
 
 export function createBackfillJournal({ ingest, clock, log, onRunning }: JournalOptions): BackfillJournal {
-  /** The backfills of this process: a read may come before a save, and a save may fail. */
+  /** The backfills of this process, since they may not be stored: a save may be late, or fail. */
   const own = new Map<string, BackfillSummary>();
   let running: BackfillSummary | null = null;
   const nowIso = (): string => new Date(clock.now()).toISOString();

@@ -1,7 +1,7 @@
 /**
  * Backfills: at start, for every repo, and on an operator's request.
  *
- * Guarantees: one runs at a time; if a repo fails, the others go on and the repo waits in the backlog.
+ * Guarantees: one runs at a time; if a repo fails, the others go on and the sync queue tries the repo again.
  */
 
 import { matchesAnyGlobIgnoringCase } from '../core/glob.ts';
@@ -20,7 +20,7 @@ import {
 import type { Scans } from './one-scan-per-repo.ts';
 import { discoverRepos, WoodpeckerReplaced } from './repo-discovery.ts';
 import { addCounts, type Counts, noCounts } from './store-page.ts';
-import { createBacklog } from './sync-queue.ts';
+import { createSyncQueue } from './sync-queue.ts';
 
 export type { BackfillSummary };
 
@@ -38,16 +38,16 @@ export type StartResult =
   | { readonly ok: false; readonly runningId: string | null };
 
 export interface Backfill extends Pick<BackfillJournal, 'running' | 'list' | 'get'> {
-  /** Refuses while one is running, with its id, and if there is no Woodpecker. */
+  /** Refuses if one is running, and returns its id. Refuses without an id if there is no Woodpecker. */
   start(request: BackfillRequest): Promise<StartResult>;
 }
 
 export interface BackfillRunner extends Backfill {
-  /** Updates every repo once; fulfils when all were tried. Rejects with `WoodpeckerReplaced`, or when aborted. */
+  /** Syncs every repo once; fulfils when all were tried. Rejects with `WoodpeckerReplaced`, or when aborted. */
   atStart(): Promise<void>;
-  /** How many repos wait for an update. */
+  /** Number of repos that wait for a sync. */
   readonly backlog: number;
-  /** Keeps updating new and failed repos; rejects when aborted. */
+  /** Keeps syncing new and failed repos; rejects when aborted. */
   inBackground(): Promise<never>;
 }
 
@@ -78,9 +78,9 @@ export const noBackfill: Backfill = {
 export function createBackfill(options: BackfillOptions): BackfillRunner {
   const { ingest, client, scans, clock, log, historySeconds, signal, onRunning } = options;
   const journal = createBackfillJournal({ ingest, clock, log, onRunning });
-  const backlog = createBacklog({ ingest, scans, clock, log });
+  const syncQueue = createSyncQueue({ ingest, scans, clock, log });
 
-  /** Discovers the repos and does `work` for each. `request`: an operator's, which reports if nothing matched. */
+  /** Discovers the repos and does `work` for each. With an operator's `request`, the summary may get a message. */
   const run = async (
     entry: BackfillEntry,
     discover: () => Promise<readonly Repo[]>,
@@ -99,10 +99,10 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         try {
           const counts = await work(repo);
           entry.update({ pipelines: addCounts(entry.summary.pipelines, counts) });
-          backlog.noteSuccess(repo);
+          syncQueue.noteSuccess(repo);
         } catch (error) {
           signal.throwIfAborted();
-          backlog.noteFailure(repo, error);
+          syncQueue.noteFailure(repo, error);
           noteError(repo.fullName, error);
         }
         entry.update({ repos: entry.summary.repos + 1 });
@@ -130,7 +130,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     return entry.summary;
   };
 
-  /** Tries until it succeeds, whatever fails: Woodpecker, its token, or the store. */
+  /** Tries until it succeeds, also after errors of the token or the store. */
   const untilAnswered = async <T>(ask: () => Promise<T>): Promise<T> => {
     for (let pauseMs = firstRetryMs; ; pauseMs = Math.min(pauseMs * 2, longestRetryMs)) {
       try {
@@ -138,7 +138,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof WoodpeckerReplaced) throw error;
-        log.debug('Woodpecker cannot be asked for its repos; will try again', {
+        log.debug("Woodpecker's repos cannot be read; will try again", {
           error: describeError(error),
         });
         await clock.sleep(pauseMs, signal);
@@ -153,7 +153,7 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     list: journal.list,
     get: journal.get,
     get backlog() {
-      return backlog.size;
+      return syncQueue.size;
     },
     async start(request) {
       const { since, until, repos, isDry } = request;
@@ -167,9 +167,9 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
         );
       const work = async (repo: Repo): Promise<Counts> => {
         const isNew = ingest.state.repos.get(repo.key)?.scan.watermark === null;
-        const first = isNew && !isDry ? await scans.catchUp(repo.key, 'backfill', signal) : noCounts;
+        const first = isNew && !isDry ? await scans.syncRepo(repo.key, 'backfill', signal) : noCounts;
         const range = { since: from, until };
-        return addCounts(first, await scans.readRange(repo.key, range, isDry, signal));
+        return addCounts(first, await scans.rescanRange(repo.key, range, isDry, signal));
       };
       const done = run(entry, discover, work, request);
       done.catch((error) => {
@@ -179,13 +179,13 @@ export function createBackfill(options: BackfillOptions): BackfillRunner {
     },
     async atStart() {
       const discover = () => untilAnswered(() => discoverRepos({ ingest, client, clock }, signal));
-      await run(journal.begin(false), discover, (repo) => scans.catchUp(repo.key, 'backfill', signal));
+      await run(journal.begin(false), discover, (repo) => scans.syncRepo(repo.key, 'backfill', signal));
     },
-    inBackground: () => backlog.work(() => journal.running !== null, signal),
+    inBackground: () => syncQueue.work(() => journal.running !== null, signal),
   };
 }
 
-/** What the counts do not show; `null`: nothing. */
+/** The note beside the counts; `null`: the counts say everything. */
 function messageOf(
   { repos, isDry }: BackfillRequest,
   reposRead: number,
@@ -204,7 +204,7 @@ function listed(globs: readonly string[]): string {
   return `${globs.slice(0, 3).join(', ')}${more > 0 ? ` and ${more} more` : ''}`.slice(0, 200);
 }
 
-/** Processes `items`, at most `limit` at once. After an error it starts no more, and rejects when the running ones have settled. */
+/** Processes `items`, at most `limit` at once. A worker stops at an error, the others go on; then rejects with an error. */
 async function forEachAtOnce<T>(
   limit: number,
   items: readonly T[],

@@ -1,15 +1,15 @@
 /**
- * When to try again what failed for a repo: after a pause that doubles with each failure. If the clock is set back, pauses
- * end.
+ * Pauses between the tries of a repo that fails. Each failure doubles the pause, up to a longest one. If the clock is set
+ * back, pauses end.
  */
 
 import type { Clock } from '../util/clock.ts';
 
-export interface Retries {
-  /** How many repos wait for another try. */
+export interface Backoff {
+  /** Number of repos whose last try failed. */
   readonly size: number;
   has(repo: number): boolean;
-  /** When to try the repo, Unix milliseconds; 0: now. */
+  /** Time of the next try, in Unix milliseconds; 0: now. */
   dueAt(repo: number): number;
   /** Returns the next pause, in milliseconds. */
   noteFailure(repo: number): number;
@@ -19,12 +19,12 @@ export interface Retries {
   keepOnly(repos: ReadonlySet<number>): void;
 }
 
-export interface RetryPauses {
+export interface BackoffPauses {
   readonly firstMs: number;
   readonly longestMs: number;
 }
 
-export function createRetries(clock: Clock, { firstMs, longestMs }: RetryPauses): Retries {
+export function createBackoff(clock: Clock, { firstMs, longestMs }: BackoffPauses): Backoff {
   /** By key of the repo. */
   const failed = new Map<number, { readonly pauseMs: number; readonly retryAt: number }>();
   return {
@@ -34,7 +34,7 @@ export function createRetries(clock: Clock, { firstMs, longestMs }: RetryPauses)
     has: (repo) => failed.has(repo),
     dueAt(repo) {
       const retryAt = failed.get(repo)?.retryAt ?? 0;
-      // Further away than the longest pause: the clock was set back.
+      // A time beyond the longest pause means that the clock was set back.
       return retryAt > clock.now() + longestMs ? 0 : retryAt;
     },
     noteFailure(repo) {

@@ -1,7 +1,7 @@
 /**
- * The feed, with the newest fifty pipelines of all repos: reads the pipelines that differ from what is stored.
+ * Checks the feed, a list of the newest fifty pipelines of all repos: reads each pipeline that differs from its stored record.
  *
- * Guarantees: a pipeline is read once for each state in the feed, and again in the next round if that failed.
+ * Guarantees: reads a pipeline once for each state that the feed shows, and again in the next round if that failed.
  */
 
 import { isEnded } from '../core/pipeline.ts';
@@ -9,13 +9,13 @@ import { nowSeconds } from '../util/clock.ts';
 import { NotFound, Unavailable } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WireFeedItem } from '../woodpecker/wire.ts';
-import { type Intake, toEventResult } from './store-page.ts';
+import { type ScanDependencies, toEventResult } from './store-page.ts';
 
-/** Reads the pipelines that differ from what is stored. Rejects as the client does, except for errors of single pipelines. */
-export type FeedNews = (items: readonly WireFeedItem[], signal: AbortSignal) => Promise<void>;
+/** Rejects as the client does; errors of single pipelines do not reject. */
+export type CheckFeed = (items: readonly WireFeedItem[], signal: AbortSignal) => Promise<void>;
 
-export function createFeedNews({ ingest, client, clock, onEvent }: Intake): FeedNews {
-  /** Items that were checked, as they were. */
+export function createFeedChecker({ ingest, client, clock, onEvent }: ScanDependencies): CheckFeed {
+  /** The items of the last feed that need no further check, as JSON. */
   let checked = new Set<string>();
 
   const check = async (item: WireFeedItem, signal: AbortSignal): Promise<void> => {
@@ -41,16 +41,16 @@ export function createFeedNews({ ingest, client, clock, onEvent }: Intake): Feed
   };
 
   return async (items, signal) => {
-    const looked = new Set<string>();
+    const stillChecked = new Set<string>();
     for (const item of items) {
       const fingerprint = JSON.stringify(item);
       try {
         if (!checked.has(fingerprint)) await check(item, signal);
-        looked.add(fingerprint);
+        stillChecked.add(fingerprint);
       } catch (error) {
         if (signal.aborted || !(error instanceof Unavailable)) throw error;
       }
     }
-    checked = looked;
+    checked = stillChecked;
   };
 }

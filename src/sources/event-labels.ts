@@ -5,7 +5,7 @@ import type { Ingest } from '../ingest/ingest.ts';
 export const sources = ['webhook', 'stream', 'backfill', 'reconcile', 'follow', 'incident'] as const;
 export type Source = (typeof sources)[number];
 
-/** The sources that these settings enable. */
+/** The sources that the settings enable. */
 export function sourcesIn(settings: {
   readonly hasWoodpecker: boolean;
   readonly hasStream: boolean;
@@ -18,7 +18,7 @@ export function sourcesIn(settings: {
 export const eventResults = ['stored', 'duplicate', 'stale', 'following', 'ignored', 'rejected'] as const;
 export type EventResult = (typeof eventResults)[number];
 
-/** Called for every event. */
+/** Called for every event; `count`: 1 if omitted. */
 export type OnEvent = (source: Source, result: EventResult, count?: number) => void;
 
 export interface SourceDependencies {

@@ -1,9 +1,9 @@
 /**
- * Asks the forge for the commits of each deployment, and stores the answers.
+ * Fetches the commits of each deployment from the forge, and stores them.
  *
- * Guarantees: webhooks and scrapes never wait for the forge; the newest deployments come first; each pair of successive
- * deployments is compared once, and again only if another deployment appears between them. A failing repo delays no other;
- * if the forge asks for a pause, all wait.
+ * Guarantees: webhooks and scrapes never wait for the forge. The newest deployments come first. Two successive deployments
+ * are compared once, and again only if another deployment appears between them. A failing repo delays no other. If the forge
+ * asks for a pause, all lookups wait.
  */
 
 import { type Comparison, type Forge, ForgeUnavailable } from '../forge/forge.ts';
@@ -11,21 +11,21 @@ import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { createForgeTroubles } from './forge-troubles.ts';
-import { createNap } from './interruptible-sleep.ts';
+import { createInterruptibleSleep } from './interruptible-sleep.ts';
 import { createLookupQueue, type QueuedLookup } from './lookup-queue.ts';
 
-export interface LeadTimes {
+export interface CommitFetcher {
   /** Runs until aborted, then rejects with the signal's reason. */
   run(signal: AbortSignal): Promise<never>;
-  /** How many deployments have yet to be looked up. */
+  /** Number of deployments that still need a lookup. */
   readonly pending: number;
   /** Problems and remedies, as logged. */
   readonly troubles: readonly string[];
-  /** Retries the repos that the forge did not show: their visibility may have changed. */
-  askAgain(): void;
+  /** Makes the repos due that the forge did not show: their visibility may have changed. */
+  retryMissing(): void;
 }
 
-export interface LeadTimesOptions {
+export interface CommitFetcherOptions {
   readonly ingest: Ingest;
   readonly forge: Forge;
   readonly clock: Clock;
@@ -37,53 +37,53 @@ interface Answer {
   readonly comparison: Comparison;
 }
 
-const askedAtOnce = 4;
-/** Shortest time between two checks for work, however many commits happen. */
-const shortestNapMs = 500;
-const longestNapMs = 60_000;
+const lookupsAtOnce = 4;
+/** Shortest time between two updates of the queue; each commit to the store may cause one. */
+const shortestSleepMs = 500;
+const longestSleepMs = 60_000;
 const firstPauseMs = 5_000;
-/** How long answers may wait to be stored together: each time, their series are computed again. */
-const longestHoldMs = 2_000;
-/** Share of the pending lookups that is stored together. */
+/** Longest time that answers wait in order to be stored together: each time, their series are computed again. */
+const longestWaitMs = 2_000;
+/** Share of the pending lookups: answers are stored as soon as they are this many. */
 const storedTogether = 1 / 20;
 
-export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions): LeadTimes {
+export function createCommitFetcher({ ingest, forge, clock, log }: CommitFetcherOptions): CommitFetcher {
   const { state } = ingest;
   const queue = createLookupQueue(ingest);
   const nameOf = (repo: number): string | undefined => state.repos.get(repo)?.fullName;
   const troubles = createForgeTroubles({ clock, log, nameOf });
-  const asking = new Set<QueuedLookup>();
-  /** Keys of lookups that are running, or answered and not stored. */
+  const running = new Set<QueuedLookup>();
+  /** Keys of the lookups that are running, and of those answered but not stored yet. */
   const taken = new Set<string>();
   let answers: Answer[] = [];
   let firstAnswerAt = 0;
 
   /** A pause for all lookups, in Unix milliseconds. */
-  let rest = { from: 0, until: 0 };
+  let pause = { from: 0, until: 0 };
   let failuresInARow = 0;
-  const restFor = (ms: number): void => {
+  const pauseFor = (ms: number): void => {
     const from = clock.now();
-    if (ms > 0) rest = { from, until: Math.max(restEnd(), from + ms) };
+    if (ms > 0) pause = { from, until: Math.max(pauseEnd(), from + ms) };
   };
   /** 0: there is no pause, or the clock was set back. */
-  const restEnd = (): number => (clock.now() < rest.from ? 0 : rest.until);
-  const isResting = (): boolean => clock.now() < restEnd();
-  /** A repo in trouble gets one lookup at a time. */
+  const pauseEnd = (): number => (clock.now() < pause.from ? 0 : pause.until);
+  const isPaused = (): boolean => clock.now() < pauseEnd();
+  /** A failing repo gets one lookup at a time. */
   const isDue = (repo: number): boolean =>
-    !isResting() &&
+    !isPaused() &&
     troubles.dueAt(repo) <= clock.now() &&
-    !(troubles.has(repo) && [...asking].some((lookup) => lookup.repo === repo));
+    !(troubles.has(repo) && [...running].some((lookup) => lookup.repo === repo));
 
   const release = (lookup: QueuedLookup, isAnswered: boolean): void => {
     taken.delete(keyOf(lookup));
-    queue.settle(lookup, isAnswered);
+    queue.finish(lookup, isAnswered);
   };
   const noteFailure = (lookup: QueuedLookup, error: ForgeUnavailable): void => {
     troubles.noteFailure(lookup.repo, error);
-    restFor((error.retryAfterSeconds ?? 0) * 1000);
-    // If as many lookups fail in a row as run at once, the forge is the problem, not a repo.
+    pauseFor((error.retryAfterSeconds ?? 0) * 1000);
+    // If this many lookups in a row fail, the problem is the forge, not a repo.
     failuresInARow = error.obstacle === 'repo' ? 0 : failuresInARow + 1;
-    if (failuresInARow >= askedAtOnce) restFor(firstPauseMs);
+    if (failuresInARow >= lookupsAtOnce) pauseFor(firstPauseMs);
   };
   const ask = async (lookup: QueuedLookup, signal: AbortSignal): Promise<void> => {
     const { repo: key, number, base, head } = lookup;
@@ -92,7 +92,7 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
     try {
       const comparison = await forge.compare(repo, base, head, signal);
       if (comparison.range === null) {
-        log.debug('Forge cannot tell what a deployment brings', { repo: repo.fullName, number });
+        log.debug('Forge does not know the commits of a deployment', { repo: repo.fullName, number });
       }
       failuresInARow = 0;
       troubles.noteAnswer(key);
@@ -108,9 +108,9 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
   const isTimeToStore = (): boolean =>
     answers.length > 0 &&
     (answers.length >= queue.pending * storedTogether ||
-      Math.abs(clock.now() - firstAnswerAt) >= longestHoldMs ||
-      (asking.size === 0 && !queue.hasDue(isDue)));
-  /** Answers that cannot be stored are asked for again. */
+      Math.abs(clock.now() - firstAnswerAt) >= longestWaitMs ||
+      (running.size === 0 && !queue.hasDue(isDue)));
+  /** If the answers cannot be stored, their lookups return to the queue. Rejects with `StoreUnavailable`. */
   const store = async (): Promise<void> => {
     const stored = answers;
     answers = [];
@@ -128,15 +128,15 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
       for (const { lookup } of stored) release(lookup, isStored);
     }
   };
-  /** Reads or stores; `false`: there was no work, or it failed. */
+  /** Stores answers, or reads or applies a batch. `false`: there was no work, or the store failed. */
   const workOnStore = async (): Promise<boolean> => {
     try {
-      if (!isTimeToStore()) return await queue.tidy(isDue);
+      if (!isTimeToStore()) return await queue.workOnBatches(isDue);
       await store();
       return true;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      restFor(firstPauseMs);
+      pauseFor(firstPauseMs);
       return false;
     }
   };
@@ -148,43 +148,43 @@ export function createLeadTimes({ ingest, forge, clock, log }: LeadTimesOptions)
     get troubles() {
       return troubles.messages;
     },
-    askAgain: troubles.askAgain,
+    retryMissing: troubles.retryMissing,
     async run(signal) {
-      const nap = createNap({ ingest, clock }, shortestNapMs);
+      const sleep = createInterruptibleSleep({ ingest, clock }, shortestSleepMs);
       const slots = new Set<Promise<void>>();
-      let lookedAt = Number.NEGATIVE_INFINITY;
-      const look = (): void => {
+      let refreshedAt = Number.NEGATIVE_INFINITY;
+      const refresh = (): void => {
         queue.refresh((lookup) => taken.has(keyOf(lookup)));
-        lookedAt = clock.now();
-        // The others get no answer any more, and would look like failures of the forge.
+        refreshedAt = clock.now();
+        // A repo without lookups gets no answer any more, so its failure would never end.
         troubles.keepOnly(queue.repos);
       };
       for (;;) {
         signal.throwIfAborted();
-        if (Math.abs(clock.now() - lookedAt) >= shortestNapMs || !queue.hasDue(isDue)) look();
-        while (slots.size < askedAtOnce) {
+        if (Math.abs(clock.now() - refreshedAt) >= shortestSleepMs || !queue.hasDue(isDue)) refresh();
+        while (slots.size < lookupsAtOnce) {
           const lookup = queue.take(isDue);
           if (!lookup) break;
           taken.add(keyOf(lookup));
-          asking.add(lookup);
+          running.add(lookup);
           const slot = ask(lookup, signal).finally(() => {
-            asking.delete(lookup);
+            running.delete(lookup);
             slots.delete(slot);
           });
           slots.add(slot);
         }
         if (await workOnStore()) continue;
-        if (slots.size < askedAtOnce && queue.hasDue(isDue)) continue;
-        const nextAt = Math.max(Math.min(...[...queue.repos()].map(troubles.dueAt)), restEnd());
+        if (slots.size < lookupsAtOnce && queue.hasDue(isDue)) continue;
+        const nextAt = Math.max(Math.min(...[...queue.repos()].map(troubles.dueAt)), pauseEnd());
         const woken = new AbortController();
-        const slept = nap(
-          Math.min(nextAt - clock.now(), longestNapMs),
+        const slept = sleep(
+          Math.min(nextAt - clock.now(), longestSleepMs),
           AbortSignal.any([signal, woken.signal]),
         );
         slept.catch(() => undefined);
-        // A free slot takes the next lookup at once.
+        // If a lookup ends, the next one starts at once.
         await Promise.race([slept, ...slots]);
-        woken.abort(new Error('A slot is free'));
+        woken.abort(new Error('A lookup has ended'));
       }
     },
   };

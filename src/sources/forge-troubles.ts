@@ -1,24 +1,24 @@
 /**
- * Problems with the forge: logs each change once, and says when to try again.
+ * Problems with the forge: logs each change once, and sets the time of the next try.
  *
- * A repo that the forge does not show may be gone, or private without a right for the token. Each such repo is logged once
- * and tried again after growing pauses.
+ * A repo that the forge does not show may be deleted, or the token may have no right to read it. Each such repo is logged
+ * once, and tried again after growing pauses.
  */
 
 import type { ForgeUnavailable } from '../forge/forge.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
-import { createRetries } from './backoff.ts';
+import { createBackoff } from './backoff.ts';
 
 export interface ForgeTroubles {
   noteFailure(repo: number, error: ForgeUnavailable): void;
   noteAnswer(repo: number): void;
   /** Whether the last lookup of the repo failed. */
   has(repo: number): boolean;
-  /** When to try the repo, Unix milliseconds. */
+  /** Time of the next try, in Unix milliseconds; 0: now. */
   dueAt(repo: number): number;
   /** Makes the repos due that the forge did not show. */
-  askAgain(): void;
+  retryMissing(): void;
   /** Forgets all other repos. */
   keepOnly(repos: () => ReadonlySet<number>): void;
   /** Problems and remedies, as logged. */
@@ -36,9 +36,9 @@ const missingPauses = { firstMs: 30_000, longestMs: 3_600_000 };
 const mostMessages = 10;
 
 export function createForgeTroubles({ clock, log, nameOf }: ForgeTroublesOptions): ForgeTroubles {
-  const failures = createRetries(clock, failurePauses);
-  const missing = createRetries(clock, missingPauses);
-  /** The message for each repo that the forge does not show. */
+  const failures = createBackoff(clock, failurePauses);
+  const missing = createBackoff(clock, missingPauses);
+  /** The message for each repo that the forge does not show, by key of the repo. */
   const missingMessages = new Map<number, string>();
   /** The message for the whole forge; `null`: it answers. */
   let forgeMessage: string | null = null;
@@ -66,7 +66,7 @@ export function createForgeTroubles({ clock, log, nameOf }: ForgeTroublesOptions
         const what =
           obstacle === 'token'
             ? 'Forge refuses the token: set DORA_FORGE_TOKEN'
-            : 'Forge cannot be asked now; lead times wait until it can';
+            : 'Forge gives no usable answer; lead times wait until it does';
         log[obstacle === 'token' ? 'error' : 'warn'](what, { repo: nameOf(repo), error: message });
         forgeMessage = `${what} (${message})`;
       }
@@ -79,7 +79,7 @@ export function createForgeTroubles({ clock, log, nameOf }: ForgeTroublesOptions
     },
     has: (repo) => failures.has(repo) || missingMessages.has(repo),
     dueAt: (repo) => Math.max(failures.dueAt(repo), missing.dueAt(repo)),
-    askAgain: () => missing.keepOnly(new Set()),
+    retryMissing: () => missing.keepOnly(new Set()),
     keepOnly(repos) {
       if (failures.size + missingMessages.size === 0) return;
       const kept = repos();
@@ -94,7 +94,7 @@ export function createForgeTroubles({ clock, log, nameOf }: ForgeTroublesOptions
       return [
         ...(forgeMessage === null ? [] : [forgeMessage]),
         ...repos.slice(0, mostMessages),
-        ...(more > 0 ? [`The forge shows ${more} more repos not`] : []),
+        ...(more > 0 ? [`The forge does not show ${more} more repos`] : []),
       ];
     },
   };

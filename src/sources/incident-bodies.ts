@@ -1,4 +1,4 @@
-/** Bodies that report incidents: alerts of Alertmanager and Grafana, and plain reports. */
+/** Reads bodies that report incidents: alerts of Alertmanager and Grafana, and plain reports. */
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -14,7 +14,7 @@ import { cutText, RepoName } from '../woodpecker/wire.ts';
 const longestTitle = 256;
 const longestUrl = 2048;
 const longestId = 256;
-/** Earlier times mean "no time" to some programs. Prometheus did not exist then. */
+/** Unix seconds. Some programs send an earlier time, such as year 1, for "no time". */
 const earliestTime = Date.parse('2000-01-01T00:00:00Z') / 1000;
 const expectedTime = 'Expected Unix seconds or a time such as 2026-01-01T00:00:00Z';
 
@@ -36,13 +36,13 @@ export const Time = z.union([z.number(), z.string()], expectedTime).transform((v
   return z.NEVER;
 });
 
-/** No control characters and none that change the direction of writing, as in repo names. */
+/** No control characters, and no invisible ones such as changes of the writing direction. */
 const plainText = /^[^\p{Cc}\p{Cf}]+$/u;
 const plainTextWords = 'Expected text without control characters';
 export const TierName = z.string().max(longestTierName).regex(plainText, plainTextWords);
 const IncidentId = z.string().max(longestId).regex(plainText, plainTextWords);
 
-/** Our pages link to it, so only http and https are kept. */
+/** Pages link to it, so another scheme than http or https becomes `null`. So does a URL that is too long. */
 const Url = z
   .string()
   .nullish()
@@ -54,14 +54,14 @@ const WireAlert = z.object({
   labels: z.record(z.string(), z.string()),
   annotations: z.record(z.string(), z.unknown()).nullish(),
   startsAt: Time,
-  /** Valid only if the alert is resolved: for a firing one it is a guess, or no time. */
+  /** Used only if the alert is resolved: a firing alert has a guess here, or no time. */
   endsAt: z.unknown().optional().describe('Needed if the status is resolved'),
   generatorURL: Url,
   fingerprint: optionalText,
 });
 type WireAlert = z.output<typeof WireAlert>;
 
-/** Whatever its `version`. */
+/** A body of any `version`. */
 export const AlertsBody = z.object({ alerts: z.array(WireAlert).min(1) });
 const AlertList = z.object({ alerts: z.array(z.unknown()).min(1) });
 const mostErrors = 20;
@@ -91,7 +91,7 @@ export type ReadIncident =
 const noShape =
   'Expected alerts {"alerts": […]} or a report {"id": …, "repo": "owner/name", "tier": …, "started": …}';
 
-/** `now` in Unix seconds. Yields to the event loop, since a body may contain thousands of alerts. */
+/** Reads a parsed body. `now`: Unix seconds. Yields to the event loop, since a body may contain thousands of alerts. */
 export async function readIncident(body: unknown, now: number): Promise<ReadIncident> {
   const fields = typeof body === 'object' && body !== null ? body : {};
   if ('alerts' in fields) return readAlerts(fields, now);
@@ -99,7 +99,7 @@ export async function readIncident(body: unknown, now: number): Promise<ReadInci
   return { ok: false, errors: [{ path: '', message: noShape }] };
 }
 
-/** Stops after some mistakes, since a hostile body may contain very many. */
+/** Stops after twenty mistakes, since a hostile body may contain very many. */
 async function readAlerts(body: object, now: number): Promise<ReadIncident> {
   const list = parseFields(AlertList, body);
   if (!list.ok) return list;
@@ -162,7 +162,7 @@ function readReport(body: object, now: number): ReadIncident {
   return { ok: true, message: { kind: 'report', id, report: saidAt(said, updated ?? now) } };
 }
 
-/** Older Alertmanagers send no fingerprint; the labels then identify the alert. */
+/** Older Alertmanagers send no fingerprint: the hash of the labels then identifies the alert. */
 function fingerprintOf({ fingerprint, labels }: WireAlert): string {
   if (fingerprint && /^[\x21-\x7e]{1,128}$/.test(fingerprint)) return fingerprint;
   const sorted = Object.entries(labels).sort(([a], [b]) => compareText(a, b));
@@ -180,11 +180,12 @@ function titleOf({ labels, annotations }: WireAlert): string | null {
   return toTitle(found.find((text) => typeof text === 'string' && text !== ''));
 }
 
-/** A title or reason, cut to a length that fits a list. */
+/** A title or reason, cut to `longestTitle`; `null`: not a text, or empty. */
 export function toTitle(text: unknown): string | null {
   return typeof text === 'string' ? cutText(text, longestTitle) || null : null;
 }
 
+/** An error for each time that is more than five minutes after `now`. Times in Unix seconds, by name of the field. */
 export function aheadErrors(
   times: Readonly<Record<string, number | null | undefined>>,
   now: number,

@@ -1,7 +1,7 @@
 /**
- * Incidents and marks, from a checked body to the store.
+ * Stores incidents and marks.
  *
- * Guarantees: an answer comes after the commit; a body with a time in the future changes nothing.
+ * Guarantees: the answer is returned after the commit; a body with a time in the future changes nothing.
  */
 
 import type { AlertIgnoreReason } from '../core/failures/incident-rules.ts';
@@ -19,14 +19,14 @@ import { type IncidentMessage, readIncident } from './incident-bodies.ts';
 export type IncidentAnswer =
   | (IncidentOutcome & {
       readonly kind: 'accepted';
-      /** The outcome of each alert in the body; `outcome` is then the most important of them. */
+      /** The outcome of each alert in the body. `result` and `reason` are then those of the most important alert. */
       readonly alerts?: readonly (IncidentOutcome & { readonly fingerprint: string })[];
     })
   | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };
 
 export interface IncidentOutcome {
   readonly result: 'stored' | 'duplicate' | 'ignored';
-  /** Reason why it is ignored. */
+  /** Present if the result is `ignored`. */
   readonly reason?: AlertIgnoreReason | 'limit';
 }
 
@@ -57,9 +57,9 @@ export function createIncidents({
 }: SourceDependencies & { readonly clock: Clock }): Incidents {
   return {
     async receive(body) {
-      const read = await readIncident(await withKnownPlace(ingest, body), nowSeconds(clock));
+      const read = await readIncident(await withStoredFields(ingest, body), nowSeconds(clock));
       if (!read.ok) return { kind: 'invalid', errors: read.errors };
-      const answer = await ingest.submit((uow) => takeIn(uow, read.message));
+      const answer = await ingest.submit((uow) => receiveMessage(uow, read.message));
       for (const { result } of answer.alerts ?? [answer]) onEvent('incident', result);
       return answer;
     },
@@ -90,8 +90,8 @@ export function createIncidents({
   };
 }
 
-/** A later report of an incident may leave out what the first one had to say. */
-async function withKnownPlace({ read }: Pick<Ingest, 'read'>, body: unknown): Promise<unknown> {
+/** A later report of an incident may omit the required fields: adds them from the stored report. */
+async function withStoredFields({ read }: Pick<Ingest, 'read'>, body: unknown): Promise<unknown> {
   if (typeof body !== 'object' || body === null || 'alerts' in body) return body;
   const { id } = body as { readonly id?: unknown };
   if (typeof id !== 'string' || requiredFields.every((field) => field in body)) return body;
@@ -105,7 +105,7 @@ const requiredFields = ['repo', 'tier', 'started'];
 
 type Accepted = Extract<IncidentAnswer, { kind: 'accepted' }>;
 
-async function takeIn({ incidents }: UnitOfWork, message: IncidentMessage): Promise<Accepted> {
+async function receiveMessage({ incidents }: UnitOfWork, message: IncidentMessage): Promise<Accepted> {
   if (message.kind === 'report') {
     return { kind: 'accepted', ...outcomeOf(await incidents.receiveReport(message.id, message.report)) };
   }
@@ -126,7 +126,7 @@ function outcomeOf(result: IncidentResult): IncidentOutcome {
   return result === 'stored' || result === 'duplicate' ? { result } : { result: 'ignored', reason: result };
 }
 
-/** The repo of this name that has such a pipeline; of several, the one named last. */
+/** The repo of this name that contains the pipeline; of several, the one named last. `null`: there is none. */
 async function repoOfPipeline(uow: UnitOfWork, name: string, number: number): Promise<Repo | null> {
   for (const repo of uow.reposByName(name)) {
     if (await uow.tx.pipelines.get(repo.key, number)) return repo;

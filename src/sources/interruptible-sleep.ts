@@ -1,25 +1,28 @@
-/** A sleep that a commit ends early: any commit may bring work for a waiting loop. */
+/** A sleep that ends early at a commit: any commit may contain work for a waiting loop. */
 
 import type { Ingest } from '../ingest/ingest.ts';
 import type { Clock } from '../util/clock.ts';
 
-/** Sleeps `ms` milliseconds, or until a commit since the last sleep, but at least the shortest time. Rejects when aborted. */
-export type Nap = (ms: number, signal: AbortSignal) => Promise<void>;
+/**
+ * Sleeps `ms` milliseconds, but at least the shortest time. A commit ends the sleep earlier, also a commit between the last
+ * sleep and this one. Rejects when aborted.
+ */
+export type InterruptibleSleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
-export function createNap(
+export function createInterruptibleSleep(
   { ingest, clock }: { readonly ingest: Ingest; readonly clock: Clock },
   shortestMs: number,
-): Nap {
-  let news = new AbortController();
-  ingest.subscribe(() => news.abort());
+): InterruptibleSleep {
+  let committed = new AbortController();
+  ingest.subscribe(() => committed.abort());
   return async (ms, signal) => {
     await clock.sleep(shortestMs, signal);
     try {
-      await clock.sleep(Math.max(ms - shortestMs, 0), AbortSignal.any([news.signal, signal]));
+      await clock.sleep(Math.max(ms - shortestMs, 0), AbortSignal.any([committed.signal, signal]));
     } catch (error) {
       signal.throwIfAborted();
-      if (!news.signal.aborted) throw error;
+      if (!committed.signal.aborted) throw error;
     }
-    news = new AbortController();
+    committed = new AbortController();
   };
 }

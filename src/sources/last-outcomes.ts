@@ -1,7 +1,7 @@
 /**
- * Searches beyond a repo's horizon for the last success and the last failure of each pair that has none since. Reads all
- * failures after the success that it finds: the first of them is the start of the open failure. Reads at most twenty pages
- * of each status.
+ * Searches before a repo's horizon for the last success and the last failure of each pair that has none after the horizon.
+ * Also reads all failures after the last success: the first of them is the start of the open failure. Reads at most twenty
+ * pages of each status.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -13,27 +13,27 @@ import type { Ingest } from '../ingest/ingest.ts';
 import { createdAt } from '../woodpecker/wire.ts';
 import type { Source } from './event-labels.ts';
 import { pipelinePages } from './list-pipelines.ts';
-import { addCounts, type Counts, type Intake, noCounts, storePage } from './store-page.ts';
-import { type AskableRepo, askableRepo } from './watched-repos.ts';
+import { addCounts, type Counts, noCounts, type ScanDependencies, storePage } from './store-page.ts';
+import { type RepoWithId, repoWithId } from './watched-repos.ts';
 
 const mostPages = 20;
-/** Most requests for single pipelines whose list rows are not enough to classify them. */
+/** Most requests for single pipelines. A pipeline needs one if its list row is not enough to classify it. */
 const mostReads = 200;
 
 export async function findLastOutcomes(
-  intake: Intake,
+  dependencies: ScanDependencies,
   repoKey: number,
   source: Source,
   signal: AbortSignal,
 ): Promise<Counts> {
-  const { ingest, client } = intake;
-  const repo = askableRepo(ingest.state, repoKey);
+  const { ingest, client } = dependencies;
+  const repo = repoWithId(ingest.state, repoKey);
   const outcomes = await readOutcomes(ingest, repo);
   const budget = { left: mostReads };
   let counts = noCounts;
-  // Rows and queries use the time of Woodpecker's clock.
+  // Rows and queries use Woodpecker's clock.
   const ahead = ingest.state.clockAhead;
-  /** Reads rows of a status until `isDone` of the oldest one; returns whether it has read all of them. */
+  /** Reads rows of a status until `isDone` of the oldest row's creation; returns whether it has read all rows. */
   const read = async (
     status: string,
     after: number | null,
@@ -48,7 +48,7 @@ export async function findLastOutcomes(
     let pages = 0;
     if (isDone(oldest)) return false;
     for await (const rows of pipelinePages(client, repo.woodpeckerId, query, signal)) {
-      const page = await storePage(intake, repoKey, rows, source, null, signal, budget);
+      const page = await storePage(dependencies, repoKey, rows, source, null, signal, budget);
       counts = addCounts(counts, page.counts);
       outcomes.note(page.pipelines);
       oldest = Math.min(oldest, ...rows.map((row) => createdAt(row) - ahead));
@@ -74,8 +74,8 @@ function statusesOf({ deployments }: Policy): readonly string[] {
   return failureStatuses.filter((status) => deployments.failure.includes(status));
 }
 
-/** Creation of the latest deployment of each outcome, by tier; grows with each page that is noted. */
-async function readOutcomes({ mode, read }: Ingest, { key, fullName, horizon }: AskableRepo) {
+/** The creation time of the latest deployment of each outcome, by tier. `note` adds the pipelines of a page. */
+async function readOutcomes({ mode, read }: Ingest, { key, fullName, horizon }: RepoWithId) {
   const known = await read((rows) => rows.pipelines.outcomes(key));
   const tiers = new Map([...known].map(([tier, latest]) => [tier, new Map(latest)]));
   const latestOf = (tier: string): Map<Outcome, number> => {
@@ -86,12 +86,13 @@ async function readOutcomes({ mode, read }: Ingest, { key, fullName, horizon }: 
   const byName = isWatched(mode.policy, fullName) ? tiersByNameAlone(mode.policy, fullName) : [];
   for (const tier of byName) latestOf(tier);
   return {
-    /** Whether any pair has no such outcome; also true if no pair is known. */
+    /** Whether any pair has no deployment with this outcome; also true if no pair is known. */
     isAnyLacking: (outcome: Outcome) =>
       tiers.size === 0 || [...tiers.values()].some((latest) => !latest.has(outcome)),
     /**
-     * How far back open failures may reach: to the earliest last success of a pair. A pair without a success is failing from
-     * its first failure on, if the whole history was read.
+     * Failures after this time may belong to an open failure: the earliest last success of any pair, in Unix seconds. A pair
+     * without a success has been failing since its first failure if the whole history was read: minus infinity. If it was
+     * not read, or if the pair's last success is after the horizon, the pair needs no older failures: plus infinity.
      */
     endOfFailures(isWholeHistory: boolean): number {
       const ends = [...tiers.values()].map((latest) => {

@@ -1,20 +1,20 @@
 /**
  * A repo's pipelines, page by page, newest first.
  *
- * Pages are cut by offset: a new pipeline moves rows to later pages, a deletion to earlier ones. Guarantees: yields every
- * pipeline that exists the whole time, some perhaps twice. A list that ignores `page` ends.
+ * The server counts rows to find a page: a new pipeline moves rows to later pages, a deletion to earlier ones. Guarantees:
+ * yields every pipeline that exists the whole time, some perhaps twice. Stops if the server ignores `page`.
  */
 
 import { type PipelineQuery, pageSize, type WoodpeckerClient } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
 
-/** Most steps back at one edge of a page. Each further one means that rows have moved again. */
+/** Most times that the previous page is read again before one page. Each time means that rows have moved again. */
 const mostTurnsBack = 5;
-/** Most successive pages without a new row: fifty new pipelines cause one. */
+/** Stops after this many successive pages without a new row. Fifty new pipelines during the read cause one such page. */
 const mostBarrenPages = 3;
 
-/** Calls `onEndless` if it stops because further pages contain nothing new. */
+/** Calls `onEndless` if it stops because pages contain no new row. Rejects as the client does. */
 export async function* pipelinePages(
   client: WoodpeckerClient,
   repoId: number,
@@ -30,7 +30,7 @@ export async function* pipelinePages(
   for (let page = 1; ; page++) {
     let { rows, length } = await read(page);
     for (let turn = 0; page > 1 && isContiguous && turn < mostTurnsBack && hasGap(lowest, rows); turn++) {
-      // Numbers are missing at the edge of the page: they may be deleted, or rows have moved up since the last page.
+      // Numbers between the two pages are missing: deleted, or moved to the previous page since it was read.
       const moved = (await read(page - 1)).rows.filter((row) => row.number < lowest);
       if (moved.length === 0) break;
       yield moved;

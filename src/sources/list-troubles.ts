@@ -11,21 +11,21 @@ export interface ListTroubles {
 const mostRemembered = 1_000;
 
 export function createListTroubles(log: Log, onOddRow: () => void): ListTroubles {
-  const told = new Set<string>();
-  /** Whether it is new; after too many, nothing is. */
-  const isNews = (trouble: string): boolean => {
-    if (told.has(trouble) || told.size === mostRemembered) return false;
-    told.add(trouble);
+  const logged = new Set<string>();
+  /** Whether the trouble is not logged yet; always `false` if a thousand are. */
+  const isNew = (trouble: string): boolean => {
+    if (logged.has(trouble) || logged.size === mostRemembered) return false;
+    logged.add(trouble);
     return true;
   };
   return {
     noteOddRow(path, { row, problem }) {
       onOddRow();
-      if (!isNews(`${path} ${row} ${problem}`)) return;
+      if (!isNew(`${path} ${row} ${problem}`)) return;
       log.warn('Woodpecker sent a row that cannot be read; it is left out', { list: path, row, problem });
     },
     noteEndlessList(path) {
-      if (!isNews(path)) return;
+      if (!isNew(path)) return;
       log.warn(
         'Woodpecker sends the same page of a list again and again, so older rows are missing: check for a cache before it',
         { list: path },

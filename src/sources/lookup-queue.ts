@@ -1,8 +1,8 @@
 /**
- * The order of lookups in the forge: the newest deployments first, deployments in memory before older ones.
+ * The order of lookups in the forge: deployments in memory before older ones, the newest first.
  *
- * Older deployments are read from the store, in batches of one series. The answers of a batch are applied together, since a
- * change in the distant past means computing the series from its beginning.
+ * Older deployments are read from the store, in batches of one series. The answers of a batch are applied together, since
+ * a change of an old deployment means computing the series from its beginning.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -18,42 +18,43 @@ export interface QueuedLookup extends Lookup {
 }
 
 export interface LookupQueue {
-  /** How many deployments have yet to be looked up. */
+  /** Number of deployments that still need a lookup. */
   readonly pending: number;
-  /** Repos with lookups. */
+  /** Keys of the repos with lookups. */
   repos(): ReadonlySet<number>;
-  /** Updates the queue from the state, without lookups that are taken. */
+  /** Updates the queue from the state, without the taken lookups. */
   refresh(isTaken: (lookup: Lookup) => boolean): void;
-  /** Whether the queue has a lookup of a repo that is due. */
+  /** Whether the queue has a lookup of a due repo. */
   hasDue(isDue: (repo: number) => boolean): boolean;
-  /** Takes the next lookup of a repo that is due. */
+  /** Takes the next lookup of a due repo; `null`: there is none. */
   take(isDue: (repo: number) => boolean): QueuedLookup | null;
-  /** Notes whether a taken lookup is answered and stored. */
-  settle(lookup: QueuedLookup, isAnswered: boolean): void;
+  /** Ends a taken lookup. `isAnswered`: its answer is stored; if not, the lookup returns to its batch. */
+  finish(lookup: QueuedLookup, isAnswered: boolean): void;
   /**
-   * Reads a batch, or applies the answers of one that has no lookup left or must wait; `false`: there was nothing to do.
-   * Rejects with `StoreUnavailable`.
+   * Applies the answers of one batch if all its lookups are answered or its repo is not due. Otherwise reads a new batch.
+   * `false`: there was nothing to do. Rejects with `StoreUnavailable`.
    */
-  tidy(isDue: (repo: number) => boolean): Promise<boolean>;
+  workOnBatches(isDue: (repo: number) => boolean): Promise<boolean>;
 }
 
 export interface Batch {
   readonly series: Series;
   /** Newest first. */
   readonly waiting: Lookup[];
+  /** Number of lookups that are running, or answered and not stored. */
   taken: number;
-  /** Answered, but not applied to the series yet. */
+  /** Number of answers that are stored, but not applied to the series yet. */
   answered: number;
 }
 
-interface Older {
+interface OlderSeries {
   readonly key: string;
   readonly series: Series;
   readonly timeline: Timeline;
   readonly count: number;
 }
 
-/** Large, since applying a batch reads the whole series. A lookup takes some hundred bytes. */
+/** Lookups in a batch. Large, since applying a batch reads the whole series. A lookup takes some hundred bytes. */
 const batchSize = 10_000;
 const mostBatches = 4;
 
@@ -63,14 +64,15 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
   const wanted = new Map<string, { readonly timeline: Timeline; readonly lookups: readonly Lookup[] }>();
   /** By key of the series. */
   const batches = new Map<string, Batch>();
-  /** Series whose pending lookups the store did not contain, with their number. */
+  /** Number of pending lookups of each series for which the store contained none, by key of the series. */
   const fruitless = new Map<string, number>();
   let recent: readonly Lookup[] = [];
-  let older: readonly Older[] = [];
+  let older: readonly OlderSeries[] = [];
   let foundAt = -1;
   let queue: Lookup[] = [];
 
-  const isAskedFor = (key: number): boolean => {
+  /** Whether the repo exists and is watched. */
+  const isEligible = (key: number): boolean => {
     const repo = state.repos.get(key);
     return repo !== undefined && !repo.isGone && isWatched(ingest.mode.policy, repo.fullName);
   };
@@ -87,24 +89,24 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
       batches.delete(key);
     }
     recent = [...wanted.values()]
-      .flatMap(({ lookups }) => (lookups[0] && isAskedFor(lookups[0].repo) ? lookups : []))
+      .flatMap(({ lookups }) => (lookups[0] && isEligible(lookups[0].repo) ? lookups : []))
       .sort((a, b) => b.at - a.at);
-    older = [...state.pairs.values()].flatMap((series): readonly Older[] => {
+    older = [...state.pairs.values()].flatMap((series): readonly OlderSeries[] => {
       const key = pairKey(series.repo, series.tier);
       const timeline = state.timelines.get(key);
       const count = timeline ? pendingBefore(timeline) : 0;
-      return timeline && count > 0 && isAskedFor(series.repo) ? [{ key, series, timeline, count }] : [];
+      return timeline && count > 0 && isEligible(series.repo) ? [{ key, series, timeline, count }] : [];
     });
     foundAt = state.version;
   };
   const nextBatch = (isDue: (repo: number) => boolean): Batch | null => {
-    const able = [...batches.values()].filter(
-      ({ waiting, series: { repo } }) => waiting.length > 0 && isDue(repo) && isAskedFor(repo),
+    const ready = [...batches.values()].filter(
+      ({ waiting, series: { repo } }) => waiting.length > 0 && isDue(repo) && isEligible(repo),
     );
     const at = ({ waiting }: Batch) => waiting[0]?.at ?? 0;
-    return able.reduce<Batch | null>((next, one) => (next && at(next) >= at(one) ? next : one), null);
+    return ready.reduce<Batch | null>((next, one) => (next && at(next) >= at(one) ? next : one), null);
   };
-  const fold = async (key: string, batch: Batch): Promise<void> => {
+  const applyAnswers = async (key: string, batch: Batch): Promise<void> => {
     const { repo, tier } = batch.series;
     await ingest.submit(async (uow) => uow.forge.foldOlder(repo, tier));
     batch.answered = 0;
@@ -114,7 +116,7 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
   return {
     get pending() {
       find();
-      // Until answers are applied, figures are incomplete, so at least one is pending.
+      // Until the answers of a batch are applied, figures are incomplete: at least one lookup is pending.
       const left = older.map(({ key, count }) => Math.max(1, count - (batches.get(key)?.answered ?? 0)));
       return left.reduce((sum, count) => sum + count, recent.length);
     },
@@ -139,18 +141,18 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
       batch.taken++;
       return { ...olderLookup, batch };
     },
-    settle({ batch, ...lookup }, isAnswered) {
+    finish({ batch, ...lookup }, isAnswered) {
       if (!batch) return;
       batch.taken--;
       if (isAnswered) batch.answered++;
       else batch.waiting.unshift(lookup);
     },
-    async tidy(isDue) {
+    async workOnBatches(isDue) {
       for (const [key, batch] of batches) {
         const { waiting, taken, answered, series } = batch;
-        const isResting = waiting.length === 0 || (answered > 0 && !isDue(series.repo));
-        if (taken > 0 || !isResting) continue;
-        await fold(key, batch);
+        const mustApply = waiting.length === 0 || (answered > 0 && !isDue(series.repo));
+        if (taken > 0 || !mustApply) continue;
+        await applyAnswers(key, batch);
         return true;
       }
       find();

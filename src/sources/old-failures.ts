@@ -1,6 +1,7 @@
 /**
- * Failures that an older version stored without their workflows. On a server before 3.14 some of them are cancelled runs,
- * which that version could not tell apart. A scan reads the ones that it lists; this finds the others.
+ * Failures that an older version of this program stored without workflows. On a Woodpecker before 3.14 some of them are
+ * cancelled runs, and only their workflows show it. A scan reads the failures in the part of the list that it reads; this
+ * finds the others.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -10,8 +11,8 @@ import { createEventLoopYield } from '../util/clock.ts';
 
 export interface OldFailures {
   /**
-   * Some of a repo that is due, within the history, the latest first; `null`: there are none. Rejects with
-   * `StoreUnavailable`.
+   * At most `most` old failures of one due repo, after its horizon, the latest first; `null`: no due repo has any. Rejects
+   * with `StoreUnavailable`.
    */
   next(isDue: (repo: Repo) => boolean, most: number): Promise<PipelinesToRead | null>;
 }
@@ -22,7 +23,7 @@ export interface PipelinesToRead {
 }
 
 export function createOldFailures(ingest: Ingest): OldFailures {
-  /** Repos that have no more. Nothing stored from now on is an old failure. */
+  /** Keys of the repos without old failures. This version stores no new ones. */
   const finished = new Set<number>();
   const isLeft = ({ key, woodpeckerId, revealed, isGone, fullName }: Repo): boolean =>
     !finished.has(key) &&

@@ -12,7 +12,7 @@ export interface OldTextsDependencies {
   readonly log: Log;
 }
 
-/** Rejects when aborted. */
+/** Runs every six hours until `signal` is aborted, then rejects with its reason. */
 export async function dropOldTexts(
   { ingest, clock, log }: OldTextsDependencies,
   signal: AbortSignal,
@@ -28,7 +28,7 @@ export async function dropOldTexts(
       });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
-      log.debug('Old titles and reasons are deleted later', { error: describeError(error) });
+      log.debug('Old titles and reasons will be deleted later', { error: describeError(error) });
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Finds pending lookups of deployments older than the ones in memory: reads the store in slices, so that nothing waits for
- * long.
+ * Finds pending lookups of the deployments that are older than the ones in memory. Reads the store in slices, so that
+ * webhooks and scrapes do not wait for long.
  */
 
 import type { Deployment } from '../core/deployment.ts';
@@ -17,7 +17,7 @@ export interface Series {
 
 const sliceRows = 1000;
 
-/** At most `most`, the newest first. Rejects with `StoreUnavailable`. */
+/** Returns at most `most` lookups, the newest first. Rejects with `StoreUnavailable`. */
 export async function findOlderLookups(
   ingest: Pick<Ingest, 'mode' | 'read'>,
   { repo, tier }: Series,
@@ -44,14 +44,14 @@ function newest(lookups: readonly Lookup[], most: number): readonly Lookup[] {
   return lookups.slice(-most).reverse();
 }
 
-/** The deployments after one, in order; empty: there are none. */
+/** The next slice of deployments after `after`, in order; empty: there are no more. */
 function readSlice(
   ingest: Pick<Ingest, 'read'>,
   { repo, tier }: Series,
   after: Deployment | null,
 ): Promise<readonly Deployment[]> {
   return ingest.read(async ({ pipelines }) => {
-    // Some deployments of the same second may have been read.
+    // Some deployments of the same second are in the last slice.
     const only = { repo, tier, ...(after && { after: after.at - 1 }) };
     for await (const slice of pipelines.deployments({ only, sliceRows, withoutCommits: true })) {
       const rest = slice

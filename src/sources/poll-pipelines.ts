@@ -1,8 +1,8 @@
 /**
- * Follows unfinished pipelines to their end: asks for each at the times of `core/poll-schedule.ts`.
+ * Polls unfinished pipelines until their end, at the times of `core/poll-schedule.ts`. A follow is a pipeline to poll.
  *
- * Guarantees: follows survive a restart. A follow ends with its pipeline, or if Woodpecker answers 404 for it while it shows
- * the repo; follows of a repo that is gone are dropped after 90 days. While Woodpecker is down, all follows wait together.
+ * Guarantees: follows survive a restart. A follow ends with its pipeline, or if Woodpecker shows the repo and answers 404 for
+ * the pipeline. Follows of a repo that is gone are dropped after 90 days. If all polls fail, all follows pause together.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -17,11 +17,11 @@ import { describeError, type Log } from '../util/log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRepoFacts, toWholeRecord } from '../woodpecker/normalise.ts';
 import type { EventResult, SourceDependencies } from './event-labels.ts';
-import { createNap } from './interruptible-sleep.ts';
+import { createInterruptibleSleep } from './interruptible-sleep.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import { toEventResult } from './store-page.ts';
 
-export interface FollowOptions extends SourceDependencies {
+export interface PollOptions extends SourceDependencies {
   readonly client: WoodpeckerClient;
   readonly clock: Clock;
   readonly log: Log;
@@ -37,18 +37,18 @@ const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
 const forgottenAfterSeconds = 90 * 86_400;
 
-/** Runs until `signal` is aborted, then rejects with its reason. */
-export async function followPipelines(options: FollowOptions, signal: AbortSignal): Promise<never> {
+/** Runs until `signal` is aborted, then rejects with its reason. Rejects earlier with `WoodpeckerReplaced`. */
+export async function pollPipelines(options: PollOptions, signal: AbortSignal): Promise<never> {
   const { ingest, clock, log, onEvent, isOnStream = () => false } = options;
   const dueAt = (follow: Follow, now: number): number => {
-    // The last poll lies in the future: the clock was wrong.
+    // A last poll in the future means that our clock was wrong.
     if (isInFuture(follow.polledAt ?? follow.createdAt, now)) return now;
     return isOnStream(follow)
       ? Math.max(nextPollAt(follow), (follow.polledAt ?? 0) + onStreamSeconds)
       : nextPollAt(follow);
   };
   // The shortest sleep keeps a burst of commits from causing a busy loop.
-  const nap = createNap(options, shortestSleepMs);
+  const sleep = createInterruptibleSleep(options, shortestSleepMs);
   let pauseMs = firstPauseMs;
   for (;;) {
     const now = nowSeconds(clock);
@@ -56,12 +56,12 @@ export async function followPipelines(options: FollowOptions, signal: AbortSigna
     const due = follows.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at);
     if (due.length === 0) {
       const next = Math.min(...follows.map(({ at }) => at));
-      await nap(Math.min(next * 1000 - clock.now(), longestSleepMs), signal);
+      await sleep(Math.min(next * 1000 - clock.now(), longestSleepMs), signal);
       continue;
     }
     const outcomes = await Promise.allSettled(
       due.slice(0, polledAtOnce).map(async ({ follow }) => {
-        const result = await ask(options, follow, signal);
+        const result = await tryPoll(options, follow, signal);
         if (result) onEvent('follow', result);
       }),
     );
@@ -69,20 +69,24 @@ export async function followPipelines(options: FollowOptions, signal: AbortSigna
     const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
     const replaced = failures.find((error) => error instanceof WoodpeckerReplaced);
     if (replaced) throw replaced;
-    // A pipeline that cannot be read delays no other; a pause for all helps only if every one fails.
+    // An unreadable pipeline must not delay others: pause only if every poll failed.
     if (failures.length < outcomes.length) {
       pauseMs = firstPauseMs;
       continue;
     }
-    log.debug('Following waits for Woodpecker', { error: describeError(failures[0]) });
+    log.debug('Polling pauses, since every poll failed', { error: describeError(failures[0]) });
     await clock.sleep(pauseMs, signal);
     pauseMs = Math.min(pauseMs * 2, longestPauseMs);
   }
 }
 
-async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal): Promise<EventResult | null> {
+async function tryPoll(
+  options: PollOptions,
+  follow: Follow,
+  signal: AbortSignal,
+): Promise<EventResult | null> {
   try {
-    const result = await unlessMissing(takeIn(options, follow, signal));
+    const result = await unlessMissing(poll(options, follow, signal));
     return result ?? (await noteMissing(options, follow, signal));
   } catch (error) {
     if (signal.aborted || error instanceof WoodpeckerReplaced) throw error;
@@ -91,8 +95,8 @@ async function ask(options: FollowOptions, follow: Follow, signal: AbortSignal):
   }
 }
 
-/** Reads it and stores the answer. Rejects as the client does. */
-async function takeIn(options: FollowOptions, follow: Follow, signal: AbortSignal): Promise<EventResult> {
+/** Reads the pipeline and stores the answer. Rejects as the client and the store do. */
+async function poll(options: PollOptions, follow: Follow, signal: AbortSignal): Promise<EventResult> {
   const { ingest, client, clock } = options;
   const repoId = await resolveTarget(options, follow, signal);
   if (repoId === null) {
@@ -103,18 +107,21 @@ async function takeIn(options: FollowOptions, follow: Follow, signal: AbortSigna
   const receivedAt = nowSeconds(clock);
   return ingest.submit(async (uow) => {
     const repo = uow.repoById(repoId);
-    const left = onceAsked(uow, follow);
+    const kept = afterPoll(uow, follow);
     await uow.dropFollow(follow);
     if (!repo) return 'ignored';
-    // The observation keeps the follow, by id, as long as it is needed.
-    if (left && !uow.follow(repoId, follow.number)) await uow.putFollow({ ...left, target: repoId });
+    // The target may have been a name. `observe` needs the follow by the repo's id, and drops it if it is no longer needed.
+    if (kept && !uow.follow(repoId, follow.number)) await uow.putFollow({ ...kept, target: repoId });
     return toEventResult(await uow.observe(repo.key, toWholeRecord(wire, receivedAt), 'live'));
   });
 }
 
-/** After a 404. The user may only have lost sight of the repo: then a mere hint is dropped, and nothing else. */
+/**
+ * Handles a 404: drops the follow if Woodpecker shows the repo. If the token's user cannot see the repo, only a follow that
+ * is a mere hint is dropped. Returns `null` if the follow stays.
+ */
 async function noteMissing(
-  options: FollowOptions,
+  options: PollOptions,
   follow: Follow,
   signal: AbortSignal,
 ): Promise<EventResult | null> {
@@ -123,27 +130,24 @@ async function noteMissing(
   if (
     repo?.woodpeckerId &&
     !isForgotten(repo, follow, nowSeconds(clock)) &&
-    (await isMoreThanHintedAt(ingest, repo, follow))
+    (await isMoreThanHint(ingest, repo, follow))
   ) {
     if (!(await unlessMissing(client.repo(repo.woodpeckerId, signal)))) {
       await reschedule(options, follow);
       return null;
     }
-    // The repo may have been invisible for that one request.
-    const result = await unlessMissing(takeIn(options, follow, signal));
+    // The repo may have been invisible only during the first request.
+    const result = await unlessMissing(poll(options, follow, signal));
     if (result) return result;
   }
-  log.debug('Woodpecker does not know a pipeline that it was asked for', describeFollow(follow));
+  log.debug('Woodpecker does not know a polled pipeline', describeFollow(follow));
   await ingest.submit((uow) => uow.dropFollow(follow));
   return 'rejected';
 }
 
-async function isMoreThanHintedAt(
-  ingest: Ingest,
-  repo: Repo,
-  { number, polledAt }: Follow,
-): Promise<boolean> {
-  // A follow that was polled before may come from a scan that could not read the pipeline.
+/** Whether a webhook's hint is not the only sign that the pipeline exists. */
+async function isMoreThanHint(ingest: Ingest, repo: Repo, { number, polledAt }: Follow): Promise<boolean> {
+  // A scan that cannot read a pipeline adds a follow with `polledAt` set.
   return polledAt !== null || (await ingest.read((rows) => rows.pipelines.get(repo.key, number))) !== null;
 }
 
@@ -157,28 +161,31 @@ async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Whether the repo has been gone, and the pipeline silent, for so long that neither will return. */
+/** Whether the repo is gone, and neither its name nor the pipeline is younger than 90 days. */
 function isForgotten(repo: Repo, { createdAt }: Follow, now: number): boolean {
   return repo.isGone && now - Math.max(repo.namedAt, createdAt) > forgottenAfterSeconds;
 }
 
-/** Sets its next poll as if it had been answered. */
-async function reschedule({ ingest, clock }: FollowOptions, follow: Follow): Promise<void> {
+/** Notes a poll that failed, so that the next one is as late as after an answer. */
+async function reschedule({ ingest, clock }: PollOptions, follow: Follow): Promise<void> {
   await ingest.submit(async (uow) => {
-    const left = onceAsked(uow, follow);
-    if (left) await uow.putFollow({ ...left, polledAt: nowSeconds(clock) });
+    const kept = afterPoll(uow, follow);
+    if (kept) await uow.putFollow({ ...kept, polledAt: nowSeconds(clock) });
   });
 }
 
-/** The follow after a poll: without its hint, unless a newer hint has arrived meanwhile. `null`: it was dropped. */
-function onceAsked(uow: UnitOfWork, follow: Follow): Follow | null {
+/** The follow after a poll: without its hint, unless it has changed since. `null`: it no longer exists. */
+function afterPoll(uow: UnitOfWork, follow: Follow): Follow | null {
   const current = uow.follow(follow.target, follow.number);
   return current === follow ? { ...current, hintedAt: null } : current;
 }
 
-/** The repo's id; stores the repo if it is new. `null` if the policy does not watch it, or a limit is reached. */
+/**
+ * Returns Woodpecker's id of the repo, and stores the repo if it is new. `null`: the policy does not watch the repo, or a
+ * limit is reached.
+ */
 async function resolveTarget(
-  { ingest, client, clock }: FollowOptions,
+  { ingest, client, clock }: PollOptions,
   follow: Follow,
   signal: AbortSignal,
 ): Promise<number | null> {

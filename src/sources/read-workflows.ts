@@ -1,9 +1,9 @@
 /**
- * Reads missing workflows of stored pipelines in the background: if a rule on workflows or steps could take the pipeline, or
- * if an older version stored a failure that may have been a cancelled run.
+ * Reads missing workflows of stored pipelines in the background: if a rule on workflows or steps could match the pipeline, or
+ * if an older version of this program stored a failure that may be a cancelled run.
  *
- * Newest first within the history, at most five requests a second. Guarantees: each pipeline is read once; if Woodpecker no
- * longer has it, or has no workflows for it, it counts as one without workflows.
+ * Reads pipelines after the horizon, the newest first, at most five a second. Guarantees: reads each pipeline once; if
+ * Woodpecker has deleted it, or has no workflows for it, it counts as a pipeline without workflows.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -15,8 +15,8 @@ import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
-import { createRetries } from './backoff.ts';
-import { createNap } from './interruptible-sleep.ts';
+import { createBackoff } from './backoff.ts';
+import { createInterruptibleSleep } from './interruptible-sleep.ts';
 import { createOldFailures, type PipelinesToRead } from './old-failures.ts';
 
 export interface ReadWorkflowsOptions {
@@ -27,19 +27,19 @@ export interface ReadWorkflowsOptions {
 }
 
 const readsPerSecond = 5;
-const longestNapMs = 60_000;
+const longestSleepMs = 60_000;
 const firstPauseMs = 5_000;
 const longestPauseMs = 600_000;
 
 /** Runs until `signal` is aborted, then rejects with its reason. */
 export async function readWorkflows(options: ReadWorkflowsOptions, signal: AbortSignal): Promise<never> {
   const { ingest, clock, log } = options;
-  const nap = createNap({ ingest, clock }, 1_000);
+  const sleep = createInterruptibleSleep({ ingest, clock }, 1_000);
   const yieldToEventLoop = createEventLoopYield();
-  const retries = createRetries(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
-  const isDue = ({ key }: Repo): boolean => retries.dueAt(key) <= clock.now();
+  const backoff = createBackoff(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
+  const isDue = ({ key }: Repo): boolean => backoff.dueAt(key) <= clock.now();
   const oldFailures = createOldFailures(ingest);
-  /** Repos without missing workflows, by the version of the state. */
+  /** Version of the state in which a repo had no missing workflows, by key of the repo. */
   const done = new Map<number, number>();
   const next = async (): Promise<PipelinesToRead | null> => {
     for (;;) {
@@ -65,25 +65,28 @@ export async function readWorkflows(options: ReadWorkflowsOptions, signal: Abort
     signal.throwIfAborted();
     const some = await nextUnlessStoreFails();
     if (!some) {
-      await nap(longestNapMs, signal);
+      await sleep(longestSleepMs, signal);
       continue;
     }
     const startedAt = clock.now();
     const { repo, numbers } = some;
     try {
       await readSome(options, repo, numbers, signal);
-      retries.noteSuccess(repo.key);
+      backoff.noteSuccess(repo.key);
     } catch (error) {
       signal.throwIfAborted();
-      log.debug('Workflows of older pipelines wait', { repo: repo.fullName, error: describeError(error) });
-      retries.noteFailure(repo.key);
+      log.debug('Workflows of older pipelines cannot be read; will try again', {
+        repo: repo.fullName,
+        error: describeError(error),
+      });
+      backoff.noteFailure(repo.key);
     }
     const passed = clock.now() - startedAt;
     await clock.sleep(Math.max(0, 1_000 - passed), signal);
   }
 }
 
-/** The repo with the newest pipeline to read. */
+/** The repo with the newest pipeline to read; `null`: there is none. */
 function nextRepo({ state, mode }: Ingest, isDue: (repo: Repo) => boolean): Repo | null {
   let next: { readonly repo: Repo; readonly at: number } | null = null;
   for (const [key, at] of state.unread) {
@@ -103,14 +106,14 @@ async function readSome(
 ): Promise<void> {
   const repoId = woodpeckerId ?? 0;
   const read = await Promise.all(numbers.map((number) => readOne(client, repoId, number, signal)));
-  // Woodpecker also answers 404 if the user may not see the repo.
+  // Woodpecker also answers 404 if the token's user may not see the repo. This request then fails.
   if (read.includes(null)) await client.repo(repoId, signal);
   const receivedAt = nowSeconds(clock);
   await ingest.submit(async (uow) => {
     for (const [index, number] of numbers.entries()) {
       const wire = read[index];
       if (wire) await uow.observe(key, toWholeRecord(wire, receivedAt), 'live');
-      await giveUp(uow, key, number);
+      await noteWithoutWorkflows(uow, key, number);
     }
   });
 }
@@ -124,8 +127,8 @@ async function readOne(client: WoodpeckerClient, repoId: number, number: number,
   }
 }
 
-/** Notes that Woodpecker has no workflows for it, if it is still without. */
-async function giveUp(uow: UnitOfWork, repoKey: number, number: number): Promise<void> {
+/** Marks a pipeline that is still without workflows as one that has none. */
+async function noteWithoutWorkflows(uow: UnitOfWork, repoKey: number, number: number): Promise<void> {
   const stored = await uow.tx.pipelines.get(repoKey, number);
   if (!stored || stored.record.hasWorkflows) return;
   const final: PipelineRecord = { ...stored.record, hasWorkflows: true };

@@ -1,9 +1,9 @@
 /**
- * Reconciliation: finds pipelines that webhook and stream have missed. While nothing happens, its cost does not grow with
- * the number of repos that the token's user may push to.
+ * Reconciliation: finds pipelines that webhook and stream have missed. If nothing happens, its cost does not grow with the
+ * number of repos that the token's user may push to.
  *
- * Two requests list the newest pipeline of each of these repos, and the newest fifty of all of them. A repo is read only if
- * they show something unknown. Repos missing from both lists are visited in turn: a full turn takes at most an hour.
+ * One list contains the newest pipeline of each of these repos, another the newest fifty of all of them. A repo is read only
+ * if they show something unknown. The repos in neither list are visited in turn: a full turn takes at most an hour.
  */
 
 import { isEnded } from '../core/pipeline.ts';
@@ -14,33 +14,33 @@ import { describeError, type Log } from '../util/log.ts';
 import { NotFound, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
 import { createdAt, type WireNewest, type WireRepo } from '../woodpecker/wire.ts';
-import { createFeedNews } from './check-feed.ts';
+import { createFeedChecker } from './check-feed.ts';
 import type { Scans } from './one-scan-per-repo.ts';
 import { WoodpeckerReplaced } from './repo-discovery.ts';
-import { createPresence } from './repo-lifecycle.ts';
-import type { Intake } from './store-page.ts';
+import { createRepoLifecycle } from './repo-lifecycle.ts';
+import type { ScanDependencies } from './store-page.ts';
 import { createStrangers } from './strangers.ts';
 import { createVisitsInTurn } from './visits-in-turn.ts';
 import { isWatchedRepo } from './watched-repos.ts';
 
 export interface Reconciliation {
-  /** Runs round after round until aborted, then rejects with the signal's reason. */
+  /** Runs rounds until aborted, then rejects with the signal's reason. Rejects earlier with `WoodpeckerReplaced`. */
   run(signal: AbortSignal): Promise<never>;
-  /** Starts the next round at once: the stream has reconnected, and may have missed something. */
+  /** Starts the next round at once. Call it after the stream has reconnected, since it may have missed events. */
   runNow(): void;
-  /** Asks for an unknown repo in a round that begins soon. */
+  /** Requests an unknown repo in a round that begins soon. `woodpeckerId`: Woodpecker's id of the repo. */
   lookFor(woodpeckerId: number, signal: AbortSignal): void;
-  /** One round. Rejects as the client does. */
+  /** Runs one round. Rejects as the client and the store do. */
   round(signal: AbortSignal): Promise<void>;
 }
 
-export interface ReconciliationOptions extends Intake {
+export interface ReconciliationOptions extends ScanDependencies {
   readonly scans: Scans;
   readonly clock: Clock;
   readonly log: Log;
-  /** 0: only on demand. */
+  /** 0: rounds run only on `runNow` and `lookFor`. */
   readonly intervalSeconds: number;
-  /** Called if there are new repos: an open stream shows only repos that existed when it was opened. */
+  /** Called if repos are new: an open stream shows only the repos that existed when it was opened. */
   readonly onNewRepos: () => void;
   readonly onRound: () => void;
 }
@@ -48,39 +48,40 @@ export interface ReconciliationOptions extends Intake {
 const retryMs = 30_000;
 /** Shortest time between reconnections of the stream while an administrator's list still grows. */
 const reopenStreamMs = 10 * 60_000;
-/** Timers cannot be much longer. */
+/** About 23 days. Node's timers cannot be much longer. */
 const foreverMs = 2_000_000_000;
 
 export function createReconciliation(options: ReconciliationOptions): Reconciliation {
   const { ingest, client, scans, clock, log, onEvent, intervalSeconds, onNewRepos, onRound } = options;
-  const presence = createPresence({ ingest, client, clock, log, onNewRepos });
-  const takeFeed = createFeedNews({ ingest, client, clock, onEvent });
+  const lifecycle = createRepoLifecycle({ ingest, client, clock, log, onNewRepos });
+  const checkFeed = createFeedChecker({ ingest, client, clock, onEvent });
   const strangers = createStrangers({
     state: ingest.state,
     client,
     clock,
     onDue: () => interruption.abort(),
   });
-  /** Repos whose last scan was cut off: its pipelines stay pending until a scan succeeds. */
+  /** Keys of the repos whose last scan failed: its pipelines stay pending until a scan succeeds. */
   const failing = new Set<number>();
   /** Ids of the repos in the user's list, if it contains newest pipelines. */
   let listedWithNewest: ReadonlySet<number> = new Set();
-  /** By Woodpecker's id of the repo: its newest pipeline, as it was when it needed no reading. */
+  /** The newest pipeline of each repo when it was last found known, as text, by Woodpecker's id of the repo. */
   const knownNewest = new Map<number, string>();
-  /** Whether the list has grown since the stream was opened, and when the stream was last reopened for it, in Unix milliseconds. */
+  /** Whether the user's list has grown since the stream was opened. */
   let isStreamBehind = false;
+  /** When the stream was last reopened for a grown list, in Unix milliseconds. */
   let reopenedAt = 0;
   let interruption = new AbortController();
 
-  /** Reads the unknown pipelines of a repo. A repo that fails does not stop the others. */
+  /** Reads the unknown pipelines of a repo. Logs a failure of the repo; rejects only if aborted or if the store fails. */
   const closeGap = async (repo: Repo, signal: AbortSignal): Promise<void> => {
     try {
-      await scans.catchUp(repo.key, 'reconcile', signal);
+      await scans.syncRepo(repo.key, 'reconcile', signal);
       if (failing.delete(repo.key)) log.info('Repo can be read again', { repo: repo.fullName });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof StoreUnavailable) throw error;
-      if (error instanceof NotFound) presence.miss(repo);
+      if (error instanceof NotFound) lifecycle.noteMissing(repo);
       else if (!failing.has(repo.key)) {
         failing.add(repo.key);
         log.warn('Repo cannot be read now; will keep trying', {
@@ -102,12 +103,12 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     return known.record.status !== last.status || known.record.updatedAt < (last.updated || last.updated_at);
   };
 
-  /** Takes the user's list, and reads the repos whose newest pipelines are news. */
+  /** Notes the user's list, and reads each repo whose newest pipeline is unknown or has changed. */
   const checkListed = async (list: Listed<WireRepo>, signal: AbortSignal): Promise<void> => {
-    isStreamBehind = (await presence.takeList(list)) || isStreamBehind;
+    isStreamBehind = (await lifecycle.noteList(list)) || isStreamBehind;
     const yieldToEventLoop = createEventLoopYield();
     const readable = new Set<number>();
-    // Servers before 3.1 list no newest pipelines; a repo without pipelines has none either.
+    // No row has a newest pipeline if the server is older than 3.1, or if no repo has pipelines.
     let showsNewest = false;
     for (const { id, last_pipeline: last, oddPipeline } of list.rows) {
       await yieldToEventLoop();
@@ -123,7 +124,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
     listedWithNewest = showsNewest ? readable : new Set();
   };
 
-  const visits = createVisitsInTurn({ ingest, clock, presence, intervalSeconds, visit: closeGap });
+  const visits = createVisitsInTurn({ ingest, clock, lifecycle, intervalSeconds, visit: closeGap });
 
   const reopenStream = (): void => {
     if (!isStreamBehind) return;
@@ -135,7 +136,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
 
   const round: Reconciliation['round'] = async (signal) => {
     const { admin } = await client.user(signal);
-    if (!admin) presence.expectKnown();
+    if (!admin) lifecycle.expectKnown();
     await strangers.ask(signal);
     await checkListed(await client.repos(false, signal), signal);
     strangers.noteListed();
@@ -143,7 +144,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
       const repo = ingest.state.repos.get(key);
       if (repo && isWatchedRepo(ingest, repo)) await closeGap(repo, signal);
     }
-    await takeFeed(await client.feed(signal), signal);
+    await checkFeed(await client.feed(signal), signal);
     await visits.round(admin, (id) => listedWithNewest.has(id), signal);
     reopenStream();
     onRound();
@@ -170,12 +171,12 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
         } catch (error) {
           signal.throwIfAborted();
           if (error instanceof WoodpeckerReplaced) throw error;
-          // The health checks of Woodpecker and the store log these once.
-          const isToldElsewhere =
+          // `woodpecker/health.ts` and the store's health check log these once.
+          const isLoggedElsewhere =
             error instanceof Unavailable ||
             error instanceof Unauthorized ||
             error instanceof StoreUnavailable;
-          log[isToldElsewhere ? 'debug' : 'warn']('Reconciliation will be tried again', {
+          log[isLoggedElsewhere ? 'debug' : 'warn']('Reconciliation will be tried again', {
             error: describeError(error),
           });
           pauseMs = Math.min(retryMs, intervalMs);

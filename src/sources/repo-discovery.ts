@@ -1,4 +1,4 @@
-/** Which repos exist: asks Woodpecker, stores changes, and refuses to mix two servers in one database. */
+/** Reads lists of repos from Woodpecker, stores changes, and refuses to mix two servers in one database. */
 
 import { isWatched } from '../core/classification.ts';
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
@@ -10,7 +10,7 @@ import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
 
-/** The server uses ids of other repos: it was rebuilt, or is another server. */
+/** An id means another repo than before: the server was rebuilt, or is another one. */
 export class WoodpeckerReplaced extends Error {
   override name = 'WoodpeckerReplaced';
 }
@@ -21,7 +21,7 @@ export interface Discovery {
   readonly clock: Clock;
 }
 
-/** A repo that a list has changed. */
+/** A repo that is new, or that a list has changed. */
 export interface LearntRepo {
   /** `null`: the repo is new. */
   readonly before: Repo | null;
@@ -31,7 +31,10 @@ export interface LearntRepo {
 /** Most repos in one transaction. */
 const sliceSize = 200;
 
-/** The repos in the token's list that the policy watches. Rejects with `WoodpeckerReplaced`, or as the client does. */
+/**
+ * Reads and stores the list of the token's user, or of the server if the user is an administrator. Returns the watched repos
+ * in it. Rejects with `WoodpeckerReplaced`, or as the client and the store do.
+ */
 export async function discoverRepos(
   { ingest, client, clock }: Discovery,
   signal: AbortSignal,
@@ -44,8 +47,8 @@ export async function discoverRepos(
 }
 
 /**
- * Stores the repos of a list, in slices; writes nothing if nothing is new. Returns the changes. Rejects with
- * `WoodpeckerReplaced` or `StoreUnavailable`.
+ * Stores the watched repos of a list, in slices, and returns the new and changed ones. Writes nothing for an unchanged repo.
+ * Rejects with `WoodpeckerReplaced` or `StoreUnavailable`.
  */
 export async function learnRepos(
   { ingest, clock }: Pick<Discovery, 'ingest' | 'clock'>,
@@ -83,7 +86,7 @@ function isWanted(ingest: Ingest, wire: WireRepo): boolean {
   return Boolean(wire.id) && wire.active !== false && isWatched(ingest.mode.policy, wire.full_name);
 }
 
-/** Throws `WoodpeckerReplaced` if an id now means another repo of the forge, under another name. */
+/** Throws `WoodpeckerReplaced` if a known id now has both another id on the forge and another name. */
 export function refuseReplaced(state: State, found: readonly WireRepo[]): void {
   for (const wire of found) {
     const known = wire.id ? state.repoById(wire.id) : null;

@@ -1,8 +1,8 @@
 /**
- * Notices from lists that a repo is new, renamed, gone or back.
+ * Finds out from lists that a repo is new, renamed, gone or back.
  *
- * A list may leave out a repo that exists but has become invisible. A missing repo is therefore asked for by itself, and is
- * gone only if that fails twice.
+ * A list may omit a repo that exists but is invisible to the token's user. A missing repo is therefore requested by itself,
+ * and is gone only if it was not found twice in a row.
  */
 
 import type { Repo } from '../core/repo.ts';
@@ -13,27 +13,28 @@ import { NotFound, pageSize, Unavailable, type WoodpeckerClient } from '../woodp
 import type { Listed } from '../woodpecker/lists.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
 import { type LearntRepo, learnRepos } from './repo-discovery.ts';
-import { type AskableRepo, eachWatchedRepo, isWatchedRepo, watchedRepos } from './watched-repos.ts';
+import { eachWatchedRepo, isWatchedRepo, type RepoWithId, watchedRepos } from './watched-repos.ts';
 
-export interface Presence {
-  /** Before the first list: known repos that are not in it will be missing. They may have gone while the service was down. */
+export interface RepoLifecycle {
+  /** Before the first list: makes known repos missing that are not in it. They may be gone since the service last ran. */
   expectKnown(): void;
   /**
-   * Takes the user's whole list. Returns whether it contains a repo that the last one did not. Rejects with
-   * `WoodpeckerReplaced`.
+   * Notes the user's whole list, and stores its repos. Returns whether it contains a repo that the last list did not. Rejects
+   * with `WoodpeckerReplaced` or `StoreUnavailable`.
    */
-  takeList(list: Listed<WireRepo>): Promise<boolean>;
-  /** Reads the next page of an administrator's list of all repos. After the last page, repos on no page are missing. */
-  takeNextPage(signal: AbortSignal): Promise<void>;
-  /** The missing repos that must be asked for. */
-  missed(): readonly AskableRepo[];
-  isMissed(repo: Repo): boolean;
-  /** Marks a repo as possibly gone; the next round asks for it. */
-  miss(repo: Repo): void;
-  ask(repo: AskableRepo, signal: AbortSignal): Promise<void>;
+  noteList(list: Listed<WireRepo>): Promise<boolean>;
+  /** Reads the next page of an administrator's list of all repos. After the last page, the repos on no page are missing. */
+  readNextPage(signal: AbortSignal): Promise<void>;
+  /** The missing repos; the next round must check them. */
+  missing(): readonly RepoWithId[];
+  isMissing(repo: Repo): boolean;
+  /** Marks a repo as possibly gone; the next round checks it. */
+  noteMissing(repo: Repo): void;
+  /** Requests a repo: notes that it exists, or that it was not found. Rejects as the client and the store do. */
+  check(repo: RepoWithId, signal: AbortSignal): Promise<void>;
 }
 
-export interface PresenceOptions {
+export interface RepoLifecycleOptions {
   readonly ingest: Ingest;
   readonly client: WoodpeckerClient;
   readonly clock: Clock;
@@ -42,20 +43,27 @@ export interface PresenceOptions {
   readonly onNewRepos: () => void;
 }
 
-const asksThatAgree = 2;
-/** If a list contains more new repos, the log has only their number. */
+const absencesUntilGone = 2;
+/** If a list contains more new repos, only their number is logged. */
 const mostNewNamed = 100;
 
-export function createPresence({ ingest, client, clock, log, onNewRepos }: PresenceOptions): Presence {
-  /** How often in a row each missing repo was not found, by its key. */
+export function createRepoLifecycle({
+  ingest,
+  client,
+  clock,
+  log,
+  onNewRepos,
+}: RepoLifecycleOptions): RepoLifecycle {
+  /** How often in a row each missing repo was not found, by key of the repo. */
   const absences = new Map<number, number>();
-  /** Ids of the repos in the user's last list; `null` before the first. */
+  /** Woodpecker's ids of the repos in the user's last list; `null` before the first. */
   let listed: ReadonlySet<number> | null = null;
-  /** An administrator's list of all repos: the page to read next, and the ids on earlier ones. */
+  /** Number of the next page of an administrator's list of all repos. */
   let nextPage = 1;
+  /** Woodpecker's ids of the repos on its earlier pages. */
   let onPages = new Set<number>();
 
-  const miss = (key: number): void => {
+  const noteMissing = (key: number): void => {
     if (!absences.has(key)) absences.set(key, 0);
   };
 
@@ -75,7 +83,7 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     }
   };
 
-  /** Stores the repos of a list. The backlog then updates new and returned ones. */
+  /** Stores the repos of a list. The sync queue then reads the new ones. */
   const learn = async (wires: readonly WireRepo[]): Promise<void> => {
     const learnt = await learnRepos({ ingest, clock }, wires);
     logLearnt(learnt);
@@ -86,15 +94,15 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     if (learnt.some(({ before }) => !before || before.isGone)) onNewRepos();
   };
 
-  const noteAbsence = async (repo: AskableRepo): Promise<void> => {
-    const asks = (absences.get(repo.key) ?? 0) + 1;
-    absences.set(repo.key, asks);
-    if (asks < asksThatAgree) return;
+  const noteAbsence = async (repo: RepoWithId): Promise<void> => {
+    const absentTimes = (absences.get(repo.key) ?? 0) + 1;
+    absences.set(repo.key, absentTimes);
+    if (absentTimes < absencesUntilGone) return;
     absences.delete(repo.key);
     const namedAt = nowSeconds(clock);
     await ingest.submit(async (uow) => {
       const current = uow.repoById(repo.woodpeckerId);
-      // The time that it is gone counts from the last moment with this name.
+      // For a repo that is gone, `namedAt` is the start of its absence.
       if (current) await uow.putRepo({ ...current, isGone: true, namedAt });
     });
     log.info('Repo is no longer active in Woodpecker: its series end, its totals are kept', {
@@ -106,7 +114,7 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
     expectKnown() {
       listed ??= new Set(watchedRepos(ingest).map((repo) => repo.woodpeckerId));
     },
-    async takeList(list) {
+    async noteList(list) {
       await learn(list.rows);
       const yieldToEventLoop = createEventLoopYield();
       const ids = new Set<number>();
@@ -117,12 +125,12 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
         hasGrown ||= listed !== null && !listed.has(id);
       }
       for await (const { woodpeckerId, key } of eachWatchedRepo(ingest)) {
-        if (listed?.has(woodpeckerId) && !ids.has(woodpeckerId)) miss(key);
+        if (listed?.has(woodpeckerId) && !ids.has(woodpeckerId)) noteMissing(key);
       }
       listed = ids;
       return hasGrown;
     },
-    async takeNextPage(signal) {
+    async readNextPage(signal) {
       const page = await client.allRepos(nextPage, signal);
       await learn(page.rows);
       const before = onPages.size;
@@ -133,29 +141,29 @@ export function createPresence({ ingest, client, clock, log, onNewRepos }: Prese
         return;
       }
       if (isEndless) client.noteEndlessList('/api/repos');
-      // Without all pages, no repo is known to be missing.
+      // Without all pages, no repo is certainly missing.
       else {
         for await (const { woodpeckerId, key } of eachWatchedRepo(ingest)) {
-          if (!onPages.has(woodpeckerId)) miss(key);
+          if (!onPages.has(woodpeckerId)) noteMissing(key);
         }
       }
       nextPage = 1;
       onPages = new Set();
     },
-    missed: () =>
+    missing: () =>
       [...absences.keys()]
         .flatMap((key) => ingest.state.repos.get(key) ?? [])
         .filter((repo) => isWatchedRepo(ingest, repo)),
-    isMissed: (repo) => absences.has(repo.key),
-    miss: (repo) => miss(repo.key),
-    async ask(repo, signal) {
+    isMissing: (repo) => absences.has(repo.key),
+    noteMissing: (repo) => noteMissing(repo.key),
+    async check(repo, signal) {
       try {
         const wire = await client.repo(repo.woodpeckerId, signal);
         if (wire.active === false) await noteAbsence(repo);
         else await learn([wire]);
       } catch (error) {
         if (error instanceof NotFound) await noteAbsence(repo);
-        // The repo exists, though its answer is unreadable.
+        // An unreadable answer with status 200 means that the repo exists.
         else if (error instanceof Unavailable && error.status === 200) {
           log.debug('Repo cannot be read', { repo: repo.fullName, error: describeError(error) });
         } else throw error;

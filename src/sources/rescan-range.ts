@@ -1,4 +1,4 @@
-/** Reads all of a repo's pipelines created in a range, also known ones. */
+/** Reads all pipelines of a repo that were created in a range, also known ones. */
 
 import { createdAt } from '../woodpecker/wire.ts';
 import { pipelinePages } from './list-pipelines.ts';
@@ -7,12 +7,12 @@ import {
   type Counts,
   completeRows,
   countResults,
-  type Intake,
   noCounts,
   preview,
+  type ScanDependencies,
   storePage,
 } from './store-page.ts';
-import { askableRepo } from './watched-repos.ts';
+import { repoWithId } from './watched-repos.ts';
 
 /** Unix seconds, inclusive. */
 export interface Range {
@@ -20,18 +20,18 @@ export interface Range {
   readonly until: number | null;
 }
 
-/** `isDry`: counts, and stores nothing. */
-export async function readRange(
-  intake: Intake,
+/** `isDry`: counts the results that storing would have, and stores nothing. Rejects as the client and the store do. */
+export async function rescanRange(
+  dependencies: ScanDependencies,
   repoKey: number,
   range: Range,
   isDry: boolean,
   signal: AbortSignal,
 ): Promise<Counts> {
-  const { ingest, client } = intake;
-  const repo = askableRepo(ingest.state, repoKey);
+  const { ingest, client } = dependencies;
+  const repo = repoWithId(ingest.state, repoKey);
   const { since, until } = range;
-  // By Woodpecker's clock, as its rows.
+  // Rows and queries use Woodpecker's clock.
   const ahead = ingest.state.clockAhead;
   const isWanted = (at: number) => at - ahead >= since && (until === null || at - ahead <= until);
   let counts = noCounts;
@@ -39,22 +39,25 @@ export async function readRange(
   for await (const rows of pipelinePages(client, repo.woodpeckerId, query, signal)) {
     const wanted = rows.filter((row) => isWanted(createdAt(row)));
     if (isDry) {
-      const { records } = await completeRows(intake, repo, wanted, signal);
-      const results = await preview(intake, repo, records);
+      const { records } = await completeRows(dependencies, repo, wanted, signal);
+      const results = await preview(dependencies, repo, records);
       counts = addCounts(
         counts,
         countResults(() => undefined, 'backfill', results),
       );
     } else {
-      counts = addCounts(counts, (await storePage(intake, repoKey, wanted, 'backfill', null, signal)).counts);
+      counts = addCounts(
+        counts,
+        (await storePage(dependencies, repoKey, wanted, 'backfill', null, signal)).counts,
+      );
     }
-    // Servers before 2.5 do not filter: later rows are older still.
+    // Servers before 2.5 ignore `after`: all further rows are older.
     if (rows.some((row) => createdAt(row) - ahead < since)) break;
   }
   if (isDry) return counts;
   await ingest.submit(async (uow) => {
     const current = uow.repoById(repo.woodpeckerId);
-    // If the range ends in known ground, the known ground grows by it.
+    // If the known range begins within this range, it is extended down to this range's start.
     if (current && current.knownSince !== null && (until === null || until >= current.knownSince)) {
       await uow.putRepo({ ...current, knownSince: Math.min(current.knownSince, since) });
     }

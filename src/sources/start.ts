@@ -1,5 +1,5 @@
 /**
- * Connects and starts all sources that ask Woodpecker: backfill, event stream, reconciliation, following, and reading of
+ * Connects and starts all sources that read from Woodpecker: backfill, event stream, reconciliation, polling, and reading of
  * missing workflows.
  */
 
@@ -17,13 +17,13 @@ import { type BackfillRunner, createBackfill } from './backfill.ts';
 import type { EventResult, OnEvent, Source } from './event-labels.ts';
 import { createListTroubles } from './list-troubles.ts';
 import { createScans } from './one-scan-per-repo.ts';
-import { followPipelines } from './poll-pipelines.ts';
+import { pollPipelines } from './poll-pipelines.ts';
 import { readWorkflows } from './read-workflows.ts';
 import { createReconciliation } from './reconcile.ts';
 import { createEventStream, type EventStream } from './stream.ts';
 import { type ClockWatch, createClockWatch } from './watch-clock.ts';
 
-/** If Woodpecker is down for longer, the service is ready without it. */
+/** If Woodpecker is down for longer than this, the service is ready without it. */
 const unreachablePatienceMs = 120_000;
 
 type SelfMetrics = SelfMetricsOf<Source, EventResult>;
@@ -33,9 +33,9 @@ export interface Asking {
   readonly health: WoodpeckerHealth;
   readonly clocks: ClockWatch;
   readonly stream: EventStream | null;
-  /** Each runs until the service stops; if one rejects before, the service cannot go on. */
+  /** Each runs until the service stops. If one rejects earlier, the service cannot go on. */
   readonly loops: readonly Promise<never>[];
-  /** Why the catch-up at start is not complete; `null`: it is. */
+  /** Why the service is not ready, while the backfill at start runs and Woodpecker is up; `null`: it is ready. */
   notReady(): string | null;
 }
 
@@ -51,10 +51,10 @@ interface AskingOptions {
   readonly onBackfilled: () => void;
 }
 
-/** Starts all sources. Throws if there is no Woodpecker. */
+/** Starts all sources. Throws if no Woodpecker is configured. */
 export function startAsking(options: AskingOptions): Asking {
   const { config, clock, log, ingest, onEvent, metrics, signal, onBackfilled } = options;
-  if (!config.woodpecker) throw new Error('There is no Woodpecker to ask');
+  if (!config.woodpecker) throw new Error('No Woodpecker is configured');
   const health = createWoodpeckerHealth(clock, log, (isUp) => {
     metrics.setWoodpeckerUp(isUp);
     if (health.isTokenRefused) stream.reconnect();
@@ -98,7 +98,7 @@ export function startAsking(options: AskingOptions): Asking {
     onEvent,
     onConnected: metrics.setStreamConnected,
     tokenValidAt: () => health.tokenValidAt,
-    onStanding: () => reconciliation.runNow(),
+    onSubscribed: () => reconciliation.runNow(),
     onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
   });
   const reconciliation = createReconciliation({
@@ -112,14 +112,17 @@ export function startAsking(options: AskingOptions): Asking {
     onNewRepos: () => stream.reconnect(),
     onRound: metrics.noteReconciliation,
   });
-  let isCaughtUp = false;
-  const catchingUp = backfill.atStart().then(() => {
-    isCaughtUp = true;
+  let isBackfilled = false;
+  const backfillAndReconcile = backfill.atStart().then(() => {
+    isBackfilled = true;
     return Promise.race([backfill.inBackground(), reconciliation.run(signal)]);
   });
   const isOnStream = ({ target, number }: Follow) =>
-    typeof target === 'number' && stream.hasToldOf(target, number);
-  const loops = [catchingUp, followPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal)];
+    typeof target === 'number' && stream.hasReported(target, number);
+  const loops = [
+    backfillAndReconcile,
+    pollPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal),
+  ];
   loops.push(readWorkflows({ ingest, client, clock, log }, signal));
   if (config.isStreamEnabled) loops.push(stream.run(signal));
   return {
@@ -130,7 +133,7 @@ export function startAsking(options: AskingOptions): Asking {
     loops,
     notReady() {
       const isUnreachable = health.isUp === false && clock.now() - health.since > unreachablePatienceMs;
-      if (isCaughtUp || isUnreachable) return null;
+      if (isBackfilled || isUnreachable) return null;
       const done = backfill.running?.repos ?? 0;
       return `Catching up with Woodpecker: ${counted(done, 'repo')} gone through so far`;
     },

@@ -1,4 +1,4 @@
-/** From a page of a list to the store: completes rows, stores the page in one transaction, and counts the results. */
+/** Stores a page of a list: completes its rows, stores them in one transaction, and counts the results. */
 
 import { classify } from '../core/classification.ts';
 import { byOurClock } from '../core/our-clock.ts';
@@ -12,9 +12,9 @@ import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/clie
 import { needsDetail, toRecord, toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
 import type { EventResult, OnEvent, Source } from './event-labels.ts';
-import { type AskableRepo, askableRepo } from './watched-repos.ts';
+import { type RepoWithId, repoWithId } from './watched-repos.ts';
 
-/** Each pipeline scanned is exactly one of the other three. */
+/** Numbers of pipelines. Each scanned pipeline is exactly one of the other three. */
 export interface Counts {
   readonly scanned: number;
   /** New or changed; it counts, or has not ended yet. */
@@ -36,7 +36,7 @@ export function addCounts(a: Counts, b: Counts): Counts {
   };
 }
 
-export interface Intake {
+export interface ScanDependencies {
   readonly ingest: Ingest;
   readonly client: WoodpeckerClient;
   readonly clock: Clock;
@@ -49,15 +49,15 @@ interface CompletedRows {
   readonly unread: readonly number[];
 }
 
-/** How many more single pipelines may be requested. */
+/** The number of single pipelines that may still be requested. */
 export interface ReadBudget {
   left: number;
 }
 
-/** When `budget` is used up, rows stay incomplete. */
+/** Requests the pipelines of incomplete rows. When `budget` is used up, rows stay incomplete. Rejects as the client does. */
 export async function completeRows(
-  { ingest, client, clock }: Intake,
-  repo: AskableRepo,
+  { ingest, client, clock }: ScanDependencies,
+  repo: RepoWithId,
   rows: readonly WirePipeline[],
   signal: AbortSignal,
   budget: ReadBudget = { left: Number.POSITIVE_INFINITY },
@@ -78,7 +78,7 @@ export async function completeRows(
       const whole = await client.pipeline(repo.woodpeckerId, row.number, signal);
       return toWholeRecord(whole, nowSeconds(clock));
     } catch (error) {
-      // It was deleted since: the row of the list is all that remains.
+      // The pipeline was deleted since: only the row of the list remains.
       if (error instanceof NotFound) return toWholeRecord(row, receivedAt);
       signal.throwIfAborted();
       if (!(error instanceof Unavailable)) throw error;
@@ -90,7 +90,7 @@ export async function completeRows(
   return { records, unread };
 }
 
-/** Whether a row is not enough to classify its pipeline: its end, or the part that a rule takes, is unknown. */
+/** Whether a row is not enough to classify its pipeline: its end is unknown, or the part that a rule matches. */
 function isIncomplete({ mode }: Ingest, repo: Repo, row: WirePipeline, receivedAt: number): boolean {
   if (needsDetail(row)) return true;
   return isUnread({ classification: classify(mode.policy, repo, toRecord(row, 'rest', receivedAt)) });
@@ -101,9 +101,12 @@ export interface StoredPage {
   readonly pipelines: readonly StoredPipeline[];
 }
 
-/** Stores a page of a repo's list, pending until the repo's release, and the progress of the scan. */
+/**
+ * Stores a page of a repo's list: its pipelines, pending until the repo's release, and `covered`, the progress of the scan.
+ * Rejects as the client and the store do.
+ */
 export async function storePage(
-  intake: Intake,
+  dependencies: ScanDependencies,
   repoKey: number,
   rows: readonly WirePipeline[],
   source: Source,
@@ -111,12 +114,12 @@ export async function storePage(
   signal: AbortSignal,
   budget?: ReadBudget,
 ): Promise<StoredPage> {
-  const { ingest, clock, onEvent } = intake;
-  const repo = askableRepo(ingest.state, repoKey);
-  const { records, unread } = await completeRows(intake, repo, rows, signal, budget);
+  const { ingest, clock, onEvent } = dependencies;
+  const repo = repoWithId(ingest.state, repoKey);
+  const { records, unread } = await completeRows(dependencies, repo, rows, signal, budget);
   const observed = await ingest.submit(async (uow) => {
-    const taken = await takeIn(uow, repo, records);
-    // A pipeline that cannot be read now must not delay its repo: it is followed until it can be read.
+    const results = await observeAll(uow, repo, records);
+    // An unreadable pipeline must not delay its repo: it is polled until it can be read.
     const now = nowSeconds(clock);
     for (const number of unread) {
       await uow.putFollow({
@@ -128,24 +131,30 @@ export async function storePage(
       });
     }
     const current = uow.repoById(repo.woodpeckerId);
-    // Without news, nothing is written: reading the page again is cheap.
-    const isNews = taken.some(({ result }) => result !== 'duplicate' && result !== 'stale');
-    if (covered && current && isNews) await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
-    return taken;
+    // If no pipeline has changed, progress is not written: reading the page again is cheap.
+    const hasChanges = results.some(({ result }) => result !== 'duplicate' && result !== 'stale');
+    if (covered && current && hasChanges) {
+      await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
+    }
+    return results;
   });
   const counts = countResults(onEvent, source, observed.map(toEventResult));
   return { counts, pipelines: observed.map(({ pipeline }) => pipeline) };
 }
 
-async function takeIn(uow: UnitOfWork, repo: Repo, records: readonly PipelineRecord[]): Promise<Observed[]> {
+async function observeAll(
+  uow: UnitOfWork,
+  repo: Repo,
+  records: readonly PipelineRecord[],
+): Promise<Observed[]> {
   const observed: Observed[] = [];
   for (const record of records) observed.push(await uow.observe(repo.key, record, 'scan'));
   return observed;
 }
 
-/** The results that a page would have; stores nothing. */
+/** The results that storing the records would have; stores nothing. */
 export async function preview(
-  { ingest }: Intake,
+  { ingest }: ScanDependencies,
   repo: Repo,
   records: readonly PipelineRecord[],
 ): Promise<EventResult[]> {
@@ -192,7 +201,10 @@ async function lookUp(
   return found;
 }
 
-/** Missing workflows are read in the background, so that a new policy delays nothing. */
+/**
+ * Whether the stored record of an incomplete row is enough, so that no request is needed. Workflows that a new policy needs
+ * are read in the background.
+ */
 function isKnownEnough(known: StoredPipeline | undefined, row: WirePipeline): boolean {
   if (!known || !isEnded(known.record.status)) return false;
   const isAsNew = known.record.updatedAt >= (row.updated || row.updated_at);

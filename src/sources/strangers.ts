@@ -1,9 +1,9 @@
 /**
- * Unknown repos in the stream. Each is requested once: Woodpecker then makes a permission row for the user. Without that
- * row, the user's list never contains a repo that somebody else has activated.
+ * Requests each unknown repo of the stream once: Woodpecker then makes a permission row for the user. Without that row, the
+ * user's list never contains a repo that somebody else has activated.
  *
- * A large server's stream names thousands of public repos that do not concern us: while none of them turns out to be ours,
- * the pauses between requests grow.
+ * The stream of a large server names thousands of public repos that do not concern us. As long as no requested repo appears
+ * in the user's list, the pauses between requests grow.
  */
 
 import type { State } from '../core/series/state.ts';
@@ -11,11 +11,11 @@ import type { Clock } from '../util/clock.ts';
 import { NotFound, Unauthorized, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 
 export interface Strangers {
-  /** Asks for the repo in a round that begins soon. */
+  /** Requests the repo in a round that begins soon. */
   lookFor(woodpeckerId: number, signal: AbortSignal): void;
-  /** Asks for the waiting repos. Rejects as the client does, except for errors of a single repo. */
+  /** Requests at most fifty of the waiting repos. Rejects as the client does; errors of a single repo do not reject. */
   ask(signal: AbortSignal): Promise<void>;
-  /** After reading the user's list: notes whether it contains any of the requested repos. */
+  /** Call it when the user's list is stored: sets the next pause by whether the list contains a requested repo. */
   noteListed(): void;
 }
 
@@ -23,18 +23,18 @@ export interface StrangersOptions {
   readonly state: State;
   readonly client: WoodpeckerClient;
   readonly clock: Clock;
-  /** Starts a round. */
+  /** Must start a round. */
   readonly onDue: () => void;
 }
 
-/** Repos that appear together are requested together. */
+/** Time before the first request: repos that appear together are requested together. */
 const firstPauseMs = 2_000;
 const longestPauseMs = 600_000;
 const mostAtOnce = 50;
 
 export function createStrangers({ state, client, clock, onDue }: StrangersOptions): Strangers {
   const waiting = new Set<number>();
-  let asked: number[] = [];
+  let requested: number[] = [];
   let pauseMs = firstPauseMs;
   let isDueSoon = false;
 
@@ -59,24 +59,24 @@ export function createStrangers({ state, client, clock, onDue }: StrangersOption
       for (const id of [...waiting].slice(0, mostAtOnce)) {
         try {
           await client.repo(id, signal);
-          asked.push(id);
+          requested.push(id);
         } catch (error) {
-          if (!saysOneRepoAlone(error)) throw error;
+          if (!concernsOneRepo(error)) throw error;
         }
         waiting.delete(id);
       }
       begin(signal);
     },
     noteListed() {
-      if (asked.length === 0) return;
-      const isAnyOurs = asked.some((id) => state.repoById(id) !== null);
+      if (requested.length === 0) return;
+      const isAnyOurs = requested.some((id) => state.repoById(id) !== null);
       pauseMs = isAnyOurs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
-      asked = [];
+      requested = [];
     },
   };
 }
 
-function saysOneRepoAlone(error: unknown): boolean {
+function concernsOneRepo(error: unknown): boolean {
   if (error instanceof NotFound || error instanceof Unauthorized) return true;
   return error instanceof Unavailable && error.status === 200;
 }

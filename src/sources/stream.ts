@@ -1,9 +1,9 @@
 /**
- * The events of Woodpecker's stream, stored as they arrive.
+ * Stores the events of Woodpecker's stream as they arrive.
  *
  * Messages may be unordered or stale: the merge of records decides, not the order of arrival. The server does not repeat
- * what it sent while nobody listened: after `onStanding`, it must be read over REST. Guarantees: reconnects, after growing,
- * jittered pauses, until it is aborted.
+ * events that it sent while there was no connection: they must be read over REST after `onSubscribed`. Guarantees: reconnects
+ * until it is aborted, after growing pauses of random length.
  */
 
 import { isWatched } from '../core/classification.ts';
@@ -21,15 +21,15 @@ import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import { toEventResult } from './store-page.ts';
 
 export interface EventStream {
-  /** Runs until aborted, then rejects with the signal's reason. */
+  /** Runs until aborted, then rejects with the signal's reason. Rejects earlier with `WoodpeckerReplaced`. */
   run(signal: AbortSignal): Promise<never>;
   /** Reconnects: a connection shows only the repos that existed when it was opened. */
   reconnect(): void;
   readonly isConnected: boolean;
-  /** A problem that has lasted for long, as logged; `null`: there is none. */
+  /** The problem, as logged, if Woodpecker has been up without the stream for five minutes; else `null`. */
   readonly trouble: string | null;
   /** Whether the current connection has reported this unfinished pipeline. */
-  hasToldOf(repoId: number, number: number): boolean;
+  hasReported(repoId: number, number: number): boolean;
 }
 
 export interface StreamOptions extends SourceDependencies {
@@ -38,24 +38,24 @@ export interface StreamOptions extends SourceDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly onConnected: (isConnected: boolean) => void;
-  /** When Woodpecker last accepted the token, in Unix milliseconds. */
+  /** Time when Woodpecker last accepted the token, in Unix milliseconds. */
   readonly tokenValidAt: () => number;
-  /** Called when the subscription certainly works. Earlier events must be read over REST. */
-  readonly onStanding: () => void;
-  /** Called once for each unknown repo in the stream. `id`: Woodpecker's. */
+  /** Called one second after a connection is open: the server then surely sends all events. Read earlier ones over REST. */
+  readonly onSubscribed: () => void;
+  /** Called once for each unknown repo in the stream that the policy watches. `id`: Woodpecker's. */
   readonly onUnknownRepo: (id: number) => void;
   readonly random?: () => number;
 }
 
-const standsAfterMs = 1_000;
+const subscribedAfterMs = 1_000;
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
-/** After a connection that lasted this long, the next pause is short again. */
-const goodAfterMs = 60_000;
-/** Restarts of the server and time-outs of proxies end connections: only a longer outage deserves a warning. */
+/** A connection that lasts this long ends an outage. The pause after it is short again. */
+const stableAfterMs = 60_000;
+/** A warning is logged after an outage of this length. Restarts of the server and time-outs of proxies are shorter. */
 const troubledAfterMs = 5 * 60_000;
 const trouble =
-  'Event stream does not stand, so ends show only once reconciled: see that nothing before Woodpecker buffers or cuts /api/stream/events';
+  'Event stream does not stay open, so ends appear only after reconciliation: make sure that no proxy before Woodpecker buffers or cuts /api/stream/events';
 const mostRemembered = 10_000;
 /** An open stream outlives its token, so the token is checked this often if no other request does. */
 const tokenCheckMs = 10 * 60_000;
@@ -69,46 +69,48 @@ export function createEventStream(options: StreamOptions): EventStream {
     log,
     onEvent,
     onConnected,
-    onStanding,
+    onSubscribed,
     random = Math.random,
   } = options;
   let isConnected = false;
-  /** Start of the stream's outage while Woodpecker is up, in Unix milliseconds; `null` if connected. */
-  let wantingSince: number | null = clock.now();
+  /** Start of the stream's outage while Woodpecker is up, in Unix milliseconds; `null`: there is no such outage. */
+  let outageSince: number | null = clock.now();
   let isTroubled = false;
   let connection = new AbortController();
-  const told = new Set<string>();
+  /** Keys of the unfinished pipelines that the current connection has reported. */
+  const reported = new Set<string>();
+  /** Woodpecker's ids of the unknown repos that were passed to `onUnknownRepo`. */
   const lookedFor = new Set<number>();
 
   const setConnected = (next: boolean): void => {
-    if (!next) told.clear();
+    if (!next) reported.clear();
     if (next === isConnected) return;
     isConnected = next;
     onConnected(next);
   };
-  const noteStanding = (): void => {
-    wantingSince = null;
-    if (isTroubled) log.info('Event stream stands again');
+  const noteStable = (): void => {
+    outageSince = null;
+    if (isTroubled) log.info('Event stream stays open again');
     isTroubled = false;
   };
   const noteEnd = (isAtFault: boolean, reason: string): void => {
-    // If Woodpecker is down or the store fails, their health checks log it.
-    if (!isAtFault) wantingSince = null;
-    else if (wantingSince === null) wantingSince = clock.now();
-    else if (!isTroubled && clock.now() - wantingSince >= troubledAfterMs) {
+    // An outage of Woodpecker or the store is logged by its own health check.
+    if (!isAtFault) outageSince = null;
+    else if (outageSince === null) outageSince = clock.now();
+    else if (!isTroubled && clock.now() - outageSince >= troubledAfterMs) {
       isTroubled = true;
       log.warn(trouble, { reason });
     }
   };
 
-  /** The stream contains every public repo of the server; ours are the ones that a list contains. */
+  /** The stream contains every public repo of the server. Ours are the repos of the token's lists. */
   const isOurs = (wireRepo: WireEvent['repo']): boolean => {
     const { id, full_name: name } = wireRepo;
     if (!id || !isWatched(ingest.mode.policy, name)) return false;
     const known = ingest.state.repoById(id);
-    // Only a list brings a repo back: its last pipelines may end after its deactivation.
+    // An event does not mean that a repo is back: its last pipelines may end after its deactivation.
     if (known) return !known.isGone;
-    // A repo that we may only read is in no list: one request is enough.
+    // A repo that the token's user may only read is in no list: request it only once.
     if (!lookedFor.has(id) && lookedFor.size < mostRemembered) {
       lookedFor.add(id);
       options.onUnknownRepo(id);
@@ -116,7 +118,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     return false;
   };
 
-  const takeEvent = async ({ repo: wireRepo, pipeline: wire }: WireEvent): Promise<void> => {
+  const storeEvent = async ({ repo: wireRepo, pipeline: wire }: WireEvent): Promise<void> => {
     if (!isOurs(wireRepo)) {
       onEvent('stream', 'ignored');
       return;
@@ -124,7 +126,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     refuseReplaced(ingest.state, [wireRepo]);
     const receivedAt = nowSeconds(clock);
     const result = await ingest.submit<EventResult>(async (uow) => {
-      // Messages may be late: the repo's name is as old as the pipeline's update.
+      // The message may be late: its name of the repo is as old as the pipeline's update.
       const updatedAt = wire.updated || wire.updated_at;
       const repo = await uow.repoOf(toRepoFacts(wireRepo, updatedAt - ingest.state.clockAhead));
       return toEventResult(await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live'));
@@ -132,16 +134,16 @@ export function createEventStream(options: StreamOptions): EventStream {
     onEvent('stream', result);
     if (!wireRepo.id) return;
     const key = followKey({ target: wireRepo.id, number: wire.number });
-    if (isEnded(wire.status)) told.delete(key);
-    else if (told.size < mostRemembered) told.add(key);
+    if (isEnded(wire.status)) reported.delete(key);
+    else if (reported.size < mostRemembered) reported.add(key);
   };
 
-  const takeItem = async (item: StreamItem): Promise<void> => {
-    if (item.kind === 'event') await takeEvent(item.event);
+  const handleItem = async (item: StreamItem): Promise<void> => {
+    if (item.kind === 'event') await storeEvent(item.event);
     else if (item.kind === 'unreadable') onEvent('stream', 'rejected');
   };
 
-  /** Rejects when aborted, or if Woodpecker refuses the token. */
+  /** Rejects when aborted, or with `Unauthorized` if Woodpecker refuses the token. */
   const watchToken = async (signal: AbortSignal): Promise<never> => {
     for (;;) {
       await clock.sleep(Math.max(options.tokenValidAt() + tokenCheckMs - clock.now(), 1_000), signal);
@@ -152,19 +154,22 @@ export function createEventStream(options: StreamOptions): EventStream {
     }
   };
 
-  /** Listens until the connection ends. */
+  /**
+   * Reads the stream until the connection ends. Calls `onAnswer` if Woodpecker answers over REST. Rejects as client, stream
+   * and store do.
+   */
   const listen = async (signal: AbortSignal, onAnswer: () => void): Promise<void> => {
-    // To a bad token the stream answers 200 and stays silent: only this request shows it.
+    // With a bad token the stream answers 200 and sends no events: only this request fails.
     await client.user(signal);
     onAnswer();
     watchToken(signal).catch((error) => connection.abort(error));
     for await (const items of open(signal)) {
       if (!isConnected) {
         setConnected(true);
-        clock.sleep(standsAfterMs, signal).then(onStanding, () => undefined);
-        clock.sleep(goodAfterMs, signal).then(noteStanding, () => undefined);
+        clock.sleep(subscribedAfterMs, signal).then(onSubscribed, () => undefined);
+        clock.sleep(stableAfterMs, signal).then(noteStable, () => undefined);
       }
-      await Promise.all(items.map(takeItem));
+      await Promise.all(items.map(handleItem));
     }
   };
 
@@ -175,8 +180,8 @@ export function createEventStream(options: StreamOptions): EventStream {
     get trouble() {
       return isTroubled ? trouble : null;
     },
-    hasToldOf: (repoId, number) => told.has(followKey({ target: repoId, number })),
-    reconnect: () => connection.abort(new Error('A new connection hears of more repos')),
+    hasReported: (repoId, number) => reported.has(followKey({ target: repoId, number })),
+    reconnect: () => connection.abort(new Error('A new connection shows more repos')),
     async run(signal) {
       let pauseMs = firstPauseMs;
       for (;;) {
@@ -200,7 +205,7 @@ export function createEventStream(options: StreamOptions): EventStream {
         setConnected(false);
         log.debug('Event stream ended; connecting again', { reason });
         noteEnd(hasAnswered && isAtFault, reason);
-        pauseMs = clock.now() - began > goodAfterMs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
+        pauseMs = clock.now() - began > stableAfterMs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
         await clock.sleep(pauseMs * (0.5 + random() / 2), signal);
       }
     },

@@ -1,8 +1,8 @@
 /**
- * Reads a repo's list until it is known without a gap: the first time down to the horizon, later to the watermark.
+ * Reads a repo's list of pipelines until no gap is left: the first time down to the horizon, later down to the watermark.
  *
- * Guarantees: pages are stored at once, but their pipelines are pending until the gap is closed; then they are shown and
- * counted in one transaction, and the watermark moves. A scan that was cut off continues below the rows that it has covered.
+ * Guarantees: pages are stored at once, but their pipelines are pending until the gap is closed. Then one transaction shows
+ * and counts them, and moves the watermark. After an interruption, the next scan skips the rows that this one has covered.
  * Pipelines that ended less than an hour before the last scan are read again, since their ends can change.
  */
 
@@ -14,35 +14,38 @@ import { createdAt, type WirePipeline } from '../woodpecker/wire.ts';
 import type { Source } from './event-labels.ts';
 import { findLastOutcomes } from './last-outcomes.ts';
 import { pipelinePages } from './list-pipelines.ts';
-import { addCounts, type Counts, type Intake, noCounts, storePage } from './store-page.ts';
-import { type AskableRepo, askableRepo } from './watched-repos.ts';
+import { addCounts, type Counts, noCounts, type ScanDependencies, storePage } from './store-page.ts';
+import { type RepoWithId, repoWithId } from './watched-repos.ts';
 
-/** Reads what happened in the repo since the last scan. */
-export type CatchUp = (repoKey: number, source: Source, signal: AbortSignal) => Promise<Counts>;
+/** Reads the pipelines that are new or changed since the last scan. Rejects as the client and the store do. */
+export type SyncRepo = (repoKey: number, source: Source, signal: AbortSignal) => Promise<Counts>;
 
-export interface CatchUpOptions {
-  /** How far a repo's first backfill reaches back, in seconds; `null` for all. */
+export interface SyncRepoOptions {
+  /** Time that a repo's first backfill reaches back, in seconds; `null`: the whole history. */
   readonly historySeconds: number | null;
 }
 
 const settledAfterSeconds = 3600;
 
-export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions): CatchUp {
-  const { ingest, client, clock } = intake;
-  const repoAt = (key: number): AskableRepo => askableRepo(ingest.state, key);
+export function createRepoSync(
+  dependencies: ScanDependencies,
+  { historySeconds }: SyncRepoOptions,
+): SyncRepo {
+  const { ingest, client, clock } = dependencies;
+  const repoAt = (key: number): RepoWithId => repoWithId(ingest.state, key);
 
-  const catchUp: CatchUp = async (repoKey, source, signal) => {
+  const syncRepo: SyncRepo = async (repoKey, source, signal) => {
     const startedAt = nowSeconds(clock);
     await fixHorizon(repoKey, startedAt);
     const { watermark, scannedAt, covered: earlier } = repoAt(repoKey).scan;
     const isFirst = watermark === null;
-    // If our clock was ahead at the last scan, its rows have wrong times and are read again.
+    // If our clock was ahead at the last scan, all rows are read again: their times were corrected wrongly.
     const wasAhead = isInFuture(scannedAt ?? 0, startedAt);
     const floor = wasAhead ? 0 : await floorOf(repoKey, watermark, scannedAt);
     const horizon = repoAt(repoKey).horizon ?? 0;
     // Without a watermark, the scan stops at the horizon.
     const isBounded = horizon > 0 && (!watermark || wasAhead);
-    /** The horizon by Woodpecker's clock, like the rows. */
+    /** The horizon by Woodpecker's clock, as rows and queries use it. */
     const horizonThere = horizon + ingest.state.clockAhead;
     const oldest = isBounded ? { after: horizonThere } : {};
 
@@ -53,7 +56,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     const onEndless = () => {
       isWhole = false;
     };
-    /** Reads down to `until`: the floor, or the rows that an earlier scan has covered. */
+    /** Reads down to the pipeline number `until`: the floor, or the first row that an earlier scan has covered. */
     const read = async (query: { before?: number }, until: number): Promise<void> => {
       const { woodpeckerId } = repoAt(repoKey);
       const pages = pipelinePages(client, woodpeckerId, { ...oldest, ...query }, signal, onEndless);
@@ -62,7 +65,14 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
         highest = Math.max(highest, ...wanted.map((row) => row.number));
         lowest = lowerGround(lowest, wanted, highest);
         const isConnected = earlier === null || query.before !== undefined;
-        const page = await storePage(intake, repoKey, wanted, source, isConnected ? lowest : null, signal);
+        const page = await storePage(
+          dependencies,
+          repoKey,
+          wanted,
+          source,
+          isConnected ? lowest : null,
+          signal,
+        );
         counts = addCounts(counts, page.counts);
         if (rows.some((row) => row.number <= until) || wanted.length < rows.length) return;
       }
@@ -73,10 +83,10 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
       await read({ before: earlier.fromCreatedAt + 1 }, floor);
     }
     if (isFirst && horizon > 0) {
-      counts = addCounts(counts, await findLastOutcomes(intake, repoKey, source, signal));
+      counts = addCounts(counts, await findLastOutcomes(dependencies, repoKey, source, signal));
     }
 
-    // If the list did not show its older rows, only the rows that it showed are known.
+    // If the list ended too early, its older rows are unknown.
     const knownFrom = isWhole
       ? horizon
       : Math.max(horizon, (lowest?.fromCreatedAt ?? horizonThere) - ingest.state.clockAhead);
@@ -99,7 +109,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
           : Math.max(knownBefore, knownFrom);
       const { covered } = current.scan;
       const changesNothing = isQuiet && knownSince === current.knownSince && covered === null;
-      if (changesNothing && (await isNoneHeld(uow, repoKey))) return;
+      if (changesNothing && (await hasNoPending(uow, repoKey))) return;
       const scan = { watermark: highest, scannedAt: startedAt, covered: null };
       await uow.putRepo({ ...current, knownSince, scan });
       await uow.release(repoKey);
@@ -107,14 +117,14 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     return counts;
   };
 
-  /** Pipelines above this number must be read; the others are known, and ended more than an hour before the last scan. */
+  /** Pipelines above this number must be read. The others were written last more than an hour before the last scan. */
   const floorOf = async (
     repoKey: number,
     watermark: number | null,
     scannedAt: number | null,
   ): Promise<number> => {
     if (watermark === null || scannedAt === null) return 0;
-    // Stored rows have the time of their last write by Woodpecker's clock.
+    // `updatedAt` of stored rows uses Woodpecker's clock.
     const since = scannedAt + ingest.state.clockAhead - settledAfterSeconds;
     const unsettled = await ingest.read(({ pipelines }) => pipelines.lowestUpdatedSince(repoKey, since));
     return Math.min(watermark, unsettled === null ? watermark : unsettled - 1);
@@ -123,7 +133,7 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
   const fixHorizon = async (repoKey: number, now: number): Promise<void> => {
     const { woodpeckerId, horizon, scan } = repoAt(repoKey);
     const isMissing = horizon === null && scan.watermark === null;
-    // A horizon in the future comes from a wrong clock: nothing would ever count.
+    // A horizon in the future comes from a wrong clock: no pipeline would ever count.
     if (!isMissing && !isInFuture(horizon ?? 0, now)) return;
     await ingest.submit(async (uow) => {
       const repo = uow.repoById(woodpeckerId);
@@ -131,15 +141,15 @@ export function createCatchUp(intake: Intake, { historySeconds }: CatchUpOptions
     });
   };
 
-  return catchUp;
+  return syncRepo;
 }
 
-async function isNoneHeld(uow: UnitOfWork, repoKey: number): Promise<boolean> {
+async function hasNoPending(uow: UnitOfWork, repoKey: number): Promise<boolean> {
   for await (const slice of uow.tx.pipelines.pending(repoKey)) if (slice.length > 0) return false;
   return true;
 }
 
-/** The covered range: from the highest number down to the lowest row so far. */
+/** Extends the covered range down to the lowest of `rows`, and up to `highest`; `null`: nothing is covered yet. */
 function lowerGround(
   ground: CoveredGround | null,
   rows: readonly WirePipeline[],

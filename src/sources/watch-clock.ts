@@ -1,9 +1,9 @@
 /**
- * Compares Woodpecker's clock with ours, by the date of its answers. A difference of more than a minute is stored, logged
- * and shown, and later times of Woodpecker are corrected by it.
+ * Compares Woodpecker's clock with ours, by the date of its answers. A difference of more than a minute is stored, logged and
+ * shown. All later times from Woodpecker are corrected by it.
  *
- * Guarantees: the correction is submitted before the answer that showed the difference is returned, so it also applies to
- * the rows of that answer.
+ * Guarantees: the correction is submitted before the client returns the answer that shows the difference, so it also applies
+ * to the rows of that answer.
  */
 
 import { correctionFor, measureSkew, startOf2015 } from '../core/clock-skew.ts';
@@ -13,13 +13,14 @@ import type { DatedAnswer } from '../woodpecker/client.ts';
 
 export interface ClockWatch {
   note(answer: DatedAnswer): void;
-  /** The problem and its remedy, as logged; `null` if the clocks agree. */
+  /** The problem and its remedy, as logged; `null`: the clocks agree. */
   readonly trouble: string | null;
 }
 
 export function createClockWatch(ingest: Ingest, log: Log): ClockWatch {
-  /** The correction that was last submitted, or is stored. */
+  /** The last submitted correction, in seconds; the stored one if a submission has failed. */
   let applied = ingest.state.clockAhead;
+  /** The last logged correction, in seconds. */
   let logged = 0;
 
   const submit = async (ahead: number): Promise<void> => {

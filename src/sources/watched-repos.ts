@@ -1,4 +1,4 @@
-/** Repos that can be requested from Woodpecker: their ids are known. */
+/** Repos with an id of Woodpecker, so that they can be requested. */
 
 import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
@@ -6,22 +6,22 @@ import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 
-export type AskableRepo = Repo & { readonly woodpeckerId: number };
+export type RepoWithId = Repo & { readonly woodpeckerId: number };
 
-/** The repo's current state. Throws if its id is unknown. */
-export function askableRepo(state: State, key: number): AskableRepo {
+/** The repo's current state. `key`: the exporter's own. Throws if the repo or its id is unknown. */
+export function repoWithId(state: State, key: number): RepoWithId {
   const repo = state.repos.get(key);
-  if (!repo || !isAskable(repo)) throw new Error(`Repo ${key} is not known to Woodpecker`);
+  if (!repo || !hasId(repo)) throw new Error(`Repo ${key} has no known id of Woodpecker`);
   return repo;
 }
 
-/** The repos that the policy watches and Woodpecker still has, as far as is known. */
-export function watchedRepos(ingest: Pick<Ingest, 'state' | 'mode'>): AskableRepo[] {
+/** The repos that the policy watches and that are not known to be gone. */
+export function watchedRepos(ingest: Pick<Ingest, 'state' | 'mode'>): RepoWithId[] {
   return [...ingest.state.repos.values()].filter((repo) => isWatchedRepo(ingest, repo));
 }
 
-/** The same for long lists of repos; yields to the event loop. */
-export async function* eachWatchedRepo(ingest: Pick<Ingest, 'state' | 'mode'>): AsyncGenerator<AskableRepo> {
+/** As `watchedRepos`, but yields to the event loop, for many repos. */
+export async function* eachWatchedRepo(ingest: Pick<Ingest, 'state' | 'mode'>): AsyncGenerator<RepoWithId> {
   const yieldToEventLoop = createEventLoopYield();
   for (const repo of ingest.state.repos.values()) {
     await yieldToEventLoop();
@@ -29,10 +29,10 @@ export async function* eachWatchedRepo(ingest: Pick<Ingest, 'state' | 'mode'>): 
   }
 }
 
-export function isWatchedRepo({ mode }: Pick<Ingest, 'mode'>, repo: Repo): repo is AskableRepo {
-  return isAskable(repo) && !repo.isGone && isWatched(mode.policy, repo.fullName);
+export function isWatchedRepo({ mode }: Pick<Ingest, 'mode'>, repo: Repo): repo is RepoWithId {
+  return hasId(repo) && !repo.isGone && isWatched(mode.policy, repo.fullName);
 }
 
-function isAskable(repo: Repo): repo is AskableRepo {
+function hasId(repo: Repo): repo is RepoWithId {
   return repo.woodpeckerId !== null;
 }

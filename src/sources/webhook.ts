@@ -1,8 +1,8 @@
 /**
- * Webhooks, after authentication and parsing: finds out their shape, checks them, and stores them.
+ * Stores webhooks after authentication and parsing: finds out their shape, and checks them.
  *
- * With a Woodpecker URL, a body is only a hint to read this pipeline, and nothing else in it is believed. Without one, the
- * body is all that is known, and counts if it reports an end. Guarantees: answers come after the commit.
+ * With a Woodpecker URL, a body is only a hint to read this pipeline, and no other field of it is used. Without a URL, the
+ * body is the only source, and counts if it reports an end. Guarantees: the answer is returned after the commit.
  */
 
 import type { z } from 'zod';
@@ -34,7 +34,7 @@ export type WebhookAnswer =
 interface Message {
   readonly repo: RepoFacts;
   readonly number: number;
-  /** `null`: its status cannot be believed. */
+  /** `null`: the shape's status is unreliable. */
   readonly record: PipelineRecord | null;
   readonly errors: readonly FieldError[];
 }
@@ -59,15 +59,16 @@ export function createWebhook({
       if (!canAsk && message.errors.length > 0) return { kind: 'invalid', errors: message.errors };
 
       const answer = canAsk
-        ? await ingest.submit((uow) => takeHint(uow, message, now, (name) => isWatched(policy, name)))
-        : await ingest.submit((uow) => takeTruth(uow, message));
+        ? await ingest.submit((uow) => storeHint(uow, message, now, (name) => isWatched(policy, name)))
+        : await ingest.submit((uow) => storeReport(uow, message));
       if (answer.kind === 'accepted') onEvent('webhook', answer.result);
       return answer;
     },
   };
 }
 
-async function takeHint(
+/** Stores a follow, so that the pipeline is polled at once. */
+async function storeHint(
   uow: UnitOfWork,
   { repo: facts, number }: Message,
   now: number,
@@ -93,14 +94,15 @@ async function takeHint(
   return { kind: 'accepted', result: 'following' };
 }
 
-/** The id in a body may be of another server: it is believed only if it does not contradict the name. */
+/** The id in a body may be another server's: if id and name mean two known repos, the name counts. */
 function hintedRepo(uow: UnitOfWork, facts: RepoFacts): Repo | null {
   const byId = facts.woodpeckerId === null ? null : uow.repoById(facts.woodpeckerId);
   if (byId && nameKey(byId.fullName) === nameKey(facts.fullName)) return byId;
   return uow.repoByName(facts.fullName) ?? byId;
 }
 
-async function takeTruth(uow: UnitOfWork, { repo: facts, record }: Message): Promise<WebhookAnswer> {
+/** Stores the body as the record of the pipeline. */
+async function storeReport(uow: UnitOfWork, { repo: facts, record }: Message): Promise<WebhookAnswer> {
   if (!record) return { kind: 'accepted', result: 'ignored', reason: 'unverifiable' };
   if (!(await uow.admitsRepo(facts))) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
   const repo = await uow.repoOf(facts);
@@ -120,7 +122,7 @@ type ReadResult =
 const noShape =
   'Expected an event {"repo": {…}, "pipeline": {…}}, a build {"repo": {…}, "build": {…}} or a report {"repo": "owner/name", "number": …}';
 
-/** By hand, since a schema would copy the body only to find out its shape. */
+/** Written by hand, since a schema would copy the body only to find out its shape. `null`: no known shape. */
 function shapeOf(body: unknown): 'event' | 'build' | 'report' | null {
   if (!isObject(body)) return null;
   if (isObject(body['pipeline'])) return 'event';

@@ -7,7 +7,7 @@ import { windowDistributions } from '../../src/core/windows/window-content.ts';
 import { type CommitRange, type Forge, ForgeUnavailable } from '../../src/forge/forge.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
-import { createLeadTimes, type LeadTimes } from '../../src/sources/fetch-commits.ts';
+import { type CommitFetcher, createCommitFetcher } from '../../src/sources/fetch-commits.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Clock } from '../../src/util/clock.ts';
@@ -28,7 +28,7 @@ interface Setting {
   readonly clock: SimulatedClock;
   readonly ingest: Ingest;
   readonly state: State;
-  readonly worker: LeadTimes;
+  readonly worker: CommitFetcher;
   readonly asked: readonly string[];
   readonly lines: readonly string[];
   /** How often the worker has gone to sleep. */
@@ -83,7 +83,7 @@ async function createSetting(
       return clock.sleep(ms, signal);
     },
   };
-  const leadTimes = createLeadTimes({ ingest, forge, clock: counting, log });
+  const leadTimes = createCommitFetcher({ ingest, forge, clock: counting, log });
   if (asksForge) leadTimes.run(aborter.signal).catch(() => undefined);
   onTestFinished(() => aborter.abort(new Error('The test is over')));
   return {
@@ -131,7 +131,7 @@ const bringing = (...times: number[]): CommitRange => ({
 });
 const away = (retryAfterSeconds: number | null = null) => new ForgeUnavailable('Away', { retryAfterSeconds });
 
-describe('createLeadTimes', () => {
+describe('createCommitFetcher', () => {
   it('asks for each step once, the newest deployment first, and stores what it hears', async () => {
     const setting = await createSetting(() => bringing(start - 5000, start - 4000));
     for (const [number, commit] of ['a', 'b', 'b', 'c'].entries()) {
@@ -212,7 +212,7 @@ describe('createLeadTimes', () => {
     await setting.clock.pass(600_000);
     expect(setting.leadTimes().observed).toBe(1);
     expect(setting.lines).toEqual([
-      'warn  Forge cannot be asked now; lead times wait until it can repo=acme/shop error=Away',
+      'warn  Forge gives no usable answer; lead times wait until it does repo=acme/shop error=Away',
       'info  Forge answers again',
     ]);
   });
@@ -262,8 +262,8 @@ describe('createLeadTimes', () => {
       await setting.deploy(site, 1, 'a');
       await setting.clock.pass(60_000);
       expect(setting.lines).toEqual([
-        'warn  Forge cannot be asked now; lead times wait until it can repo=acme/shop error=Away',
-        'warn  Forge cannot be asked now; lead times wait until it can repo=acme/site error=Away',
+        'warn  Forge gives no usable answer; lead times wait until it does repo=acme/shop error=Away',
+        'warn  Forge gives no usable answer; lead times wait until it does repo=acme/site error=Away',
       ]);
     });
 
@@ -418,7 +418,7 @@ describe('createLeadTimes', () => {
       await before.deploy(shop, 1, 'a');
       await before.clock.pass(24 * 3_600_000);
       const asked = before.asked.length;
-      before.worker.askAgain();
+      before.worker.retryMissing();
       await before.clock.pass(60_000);
       expect(before.asked.length).toBe(asked + 1);
       isHidden = false;

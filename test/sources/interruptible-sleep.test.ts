@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { createNap } from '../../src/sources/interruptible-sleep.ts';
+import { createInterruptibleSleep } from '../../src/sources/interruptible-sleep.ts';
 import { createSimulatedClock } from '../support/simulated-clock.ts';
 import { createSmallExporter } from '../support/small-exporter.ts';
 
@@ -8,9 +8,9 @@ async function start() {
   const clock = createSimulatedClock(0);
   const aborter = new AbortController();
   onTestFinished(() => aborter.abort());
-  const nap = createNap({ ingest, clock }, 100);
+  const sleep = createInterruptibleSleep({ ingest, clock }, 100);
   const commit = () => ingest.submit((uow) => uow.tx.meta.put('news', 'true'));
-  const wokenAt = (ms: number) => nap(ms, aborter.signal).then(clock.now);
+  const wokenAt = (ms: number) => sleep(ms, aborter.signal).then(clock.now);
   return { clock, aborter, commit, wokenAt };
 }
 
@@ -45,9 +45,9 @@ it('ends with news, those included that came while its loop was at work', async 
 
 it('rejects with the reason when it is aborted', async () => {
   const { clock, aborter, wokenAt } = await start();
-  const nap = wokenAt(5_000);
+  const sleep = wokenAt(5_000);
   await clock.pass(1_000);
   aborter.abort(new Error('Enough'));
-  await expect(nap).rejects.toThrow('Enough');
+  await expect(sleep).rejects.toThrow('Enough');
   expect(clock.sleepers).toBe(0);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { followPipelines } from '../../src/sources/poll-pipelines.ts';
+import { pollPipelines } from '../../src/sources/poll-pipelines.ts';
 import { createWebhook } from '../../src/sources/webhook.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
@@ -20,7 +20,7 @@ function follow(harness: Harness): { events: string[]; stop(): void } {
   const onEvent = (source: string, result: string) => events.push(`${source} ${result}`);
   const { ingest, client } = harness;
   const log = createLog('error', () => undefined);
-  followPipelines({ ingest, client, clock: systemClock, log, onEvent }, aborter.signal).catch((error) => {
+  pollPipelines({ ingest, client, clock: systemClock, log, onEvent }, aborter.signal).catch((error) => {
     if (!aborter.signal.aborted) throw error;
   });
   const stop = () => aborter.abort(new Error('Test is over'));
@@ -42,7 +42,7 @@ async function caughtUp(woodpecker: FakeWoodpecker): Promise<Harness> {
   return harness;
 }
 
-describe('followPipelines', () => {
+describe('pollPipelines', () => {
   it('takes a hint of a running pipeline and counts it when it has ended', async () => {
     const woodpecker = await start();
     const harness = await caughtUp(woodpecker);

@@ -493,7 +493,7 @@ describe('the event stream', () => {
     expect(linesOfStream(harness)).toEqual([]);
   });
 
-  it('warns once where it does not stand though Woodpecker answers, and says once when it stands again', async () => {
+  it('warns once if it does not stay open though Woodpecker answers, and logs once that it stays open again', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'reconcile');
@@ -508,8 +508,8 @@ describe('the event stream', () => {
     await passWithPings(live, 10 * minute);
 
     const [warning, back, ...more] = linesOfStream(harness);
-    expect(warning).toMatch(/^warn .*does not stand.*502/);
-    expect(back).toBe('info  Event stream stands again');
+    expect(warning).toMatch(/^warn .*does not stay open.*502/);
+    expect(back).toBe('info  Event stream stays open again');
     expect(more).toEqual([]);
     expect(harness.stream.trouble).toBeNull();
   });

@@ -10,7 +10,7 @@ import { loadState } from '../../src/ingest/load-state.ts';
 import { type BackfillRunner, createBackfill } from '../../src/sources/backfill.ts';
 import { createListTroubles } from '../../src/sources/list-troubles.ts';
 import { createScans } from '../../src/sources/one-scan-per-repo.ts';
-import { followPipelines } from '../../src/sources/poll-pipelines.ts';
+import { pollPipelines } from '../../src/sources/poll-pipelines.ts';
 import { readWorkflows } from '../../src/sources/read-workflows.ts';
 import { createReconciliation, type Reconciliation } from '../../src/sources/reconcile.ts';
 import { createEventStream, type EventStream } from '../../src/sources/stream.ts';
@@ -163,7 +163,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
       if (!next) losses++;
     },
     tokenValidAt: () => health.tokenValidAt,
-    onStanding: () => reconciliation.runNow(),
+    onSubscribed: () => reconciliation.runNow(),
     onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
     random,
   });
@@ -181,10 +181,10 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
     },
   });
   const isOnStream = ({ target, number }: { target: number | string; number: number }) =>
-    typeof target === 'number' && stream.hasToldOf(target, number);
+    typeof target === 'number' && stream.hasReported(target, number);
   const begin: Record<Loop, () => Promise<never>> = {
     stream: () => stream.run(signal),
-    follow: () => followPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal),
+    follow: () => pollPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal),
     reconcile: () => reconciliation.run(signal),
     workflows: () => readWorkflows({ ingest, client, clock, log }, signal),
     background: () => backfill.inBackground(),
