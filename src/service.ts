@@ -32,7 +32,7 @@ import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './s
 import { createCommitFetcher } from './sources/fetch-commits.ts';
 import { createIncidents } from './sources/incidents.ts';
 import { dropOldTexts } from './sources/old-texts.ts';
-import { type Asking, startAsking } from './sources/start.ts';
+import { startWoodpeckerSources, type WoodpeckerSources } from './sources/start.ts';
 import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
 import { type Clock, createEventLoopYield, nowSeconds } from './util/clock.ts';
@@ -100,8 +100,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     results: eventResults,
     hasWoodpecker: mode.canAsk,
     hasStream: config.isStreamEnabled,
-    isReady: () => ingest.fault === null && (asking?.notReady() ?? null) === null,
-    backlog: () => asking?.backfill.backlog ?? 0,
+    isReady: () => ingest.fault === null && (woodpecker?.notReady() ?? null) === null,
+    backlog: () => woodpecker?.backfill.backlog ?? 0,
     reconcileIntervalSeconds: config.reconcileIntervalSeconds,
     turnedAway: () => ingest.turnedAway,
     pendingLeadTimes: leadTimes && (() => leadTimes.pending),
@@ -110,8 +110,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   });
   const stopping = new AbortController();
   const onEvent: OnEvent = metrics.countEvent;
-  const asking: Asking | null = config.woodpecker
-    ? startAsking({
+  const woodpecker: WoodpeckerSources | null = config.woodpecker
+    ? startWoodpeckerSources({
         config,
         clock,
         log,
@@ -123,7 +123,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       })
     : null;
   const loops = [
-    ...(asking?.loops ?? []),
+    ...(woodpecker?.loops ?? []),
     ...(leadTimes ? [leadTimes.run(stopping.signal)] : []),
     dropOldTexts({ ingest, clock, log }, stopping.signal),
   ];
@@ -132,7 +132,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const storeFault = createStoreProbe(ingest, clock);
   // The disk may be full from the start.
   await storeFault();
-  const notReady = async (): Promise<string | null> => (await storeFault()) ?? asking?.notReady() ?? null;
+  const notReady = async (): Promise<string | null> => (await storeFault()) ?? woodpecker?.notReady() ?? null;
   const existing = new Set(sourcesIn({ hasWoodpecker: mode.canAsk, hasStream: config.isStreamEnabled }));
   const secretOf = (setting: string, fileName: string, given: readonly string[] | null) =>
     resolveSecret({ setting, given, fileName, databasePath: config.databasePath, log });
@@ -146,12 +146,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       notReady: await notReady(),
       woodpecker: config.woodpecker && {
         url: config.woodpecker.url,
-        isUp: asking?.health.isUp ?? null,
-        isStreaming: asking?.stream?.isConnected ?? null,
-        troubles: [asking?.health.trouble, asking?.stream?.trouble, asking?.clocks.trouble].filter(
-          (trouble) => trouble != null,
-        ),
-        backlog: asking?.backfill.backlog ?? 0,
+        isUp: woodpecker?.health.isUp ?? null,
+        isStreaming: woodpecker?.stream?.isConnected ?? null,
+        troubles: [
+          woodpecker?.health.trouble,
+          woodpecker?.stream?.trouble,
+          woodpecker?.clocks.trouble,
+        ].filter((trouble) => trouble != null),
+        backlog: woodpecker?.backfill.backlog ?? 0,
         reconciledAt: metrics.reconciliation().lastAt,
         missed: metrics.reconciliation().missed,
       },
@@ -159,7 +161,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         leadTimes && { url: config.forge.url, pending: leadTimes.pending, troubles: leadTimes.troubles },
       sources: metrics.activity().filter(({ source }) => existing.has(source as Source)),
       following: state.follows.size,
-      backfills: await newestBackfills(asking?.backfill ?? noBackfill),
+      backfills: await newestBackfills(woodpecker?.backfill ?? noBackfill),
       repos: state.repos.size,
       pairs: projection.at(now).series.length,
       adoption: policies.progress,
@@ -180,7 +182,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     return {
       webhook: createWebhook({ ingest, clock, onEvent }),
       incidents: createIncidents({ ingest, clock, onEvent }),
-      backfill: asking?.backfill ?? noBackfill,
+      backfill: woodpecker?.backfill ?? noBackfill,
       exposition: createExposition({
         projection,
         incidents: createIncidentSamples(state, policy),

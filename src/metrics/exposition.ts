@@ -1,9 +1,8 @@
 /**
- * From samples to the text that Prometheus scrapes.
+ * Renders samples as the text that Prometheus scrapes: the figures, then the exporter's metrics about itself.
  *
- * Guarantees: what has not changed since it was last scraped is neither rendered nor compressed again; scrapes that wait
- * share an answer; a sample is written once; none carries a timestamp of its own. A scrape is the figures' part and a small part about the exporter
- * itself, which is asked for each time.
+ * Guarantees: samples that have not changed since the last scrape are neither rendered nor compressed again. Waiting scrapes
+ * share one answer. Each sample is written once, without a timestamp.
  */
 
 import { promisify } from 'node:util';
@@ -16,13 +15,14 @@ import { joinNext } from '../util/coalesce.ts';
 import { type Family, incidentFamilies, type ShownBy, seriesFamilies, tierFamilies } from './families.ts';
 import { type CompressedText, compressText, toGzip } from './gzip.ts';
 
-/** Samples rendered in one go: the smaller, the less is rendered again for one that has changed. */
+/** Number of samples in a chunk. If a sample changes, its whole chunk is rendered again. */
 const samplesAtOnce = 100;
 
 const gunzip = promisify(gunzipCallback);
 
 export const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
+/** Both reject with the errors of their options. */
 export interface Exposition {
   plain(): Promise<Uint8Array>;
   gzip(): Promise<Uint8Array>;
@@ -30,14 +30,14 @@ export interface Exposition {
 
 export interface ExpositionOptions {
   readonly projection: Projection;
-  /** Nothing is shown of incidents without them. */
+  /** If omitted, incidents have no samples. */
   readonly incidents?: IncidentSamples;
   readonly policy: ShownBy;
-  /** The exporter's own part. */
+  /** Returns the exporter's metrics about itself. */
   readonly renderSelf: () => Promise<string>;
   /** Unix seconds. */
   readonly now: () => number;
-  /** Called between pieces of a long rendering, to give way to the event loop. */
+  /** Called between chunks, so that a long rendering does not block the event loop. */
   readonly yieldToEventLoop: () => Promise<void>;
 }
 
@@ -71,7 +71,7 @@ export function createExposition({
     return rendered;
   };
 
-  /** One rendering at a time: the next begins with what this one leaves. */
+  /** Runs one rendering at a time, since it uses the chunks of the last one. */
   const gzip = joinNext(async (): Promise<Uint8Array> => {
     const figures = await render();
     const self = await renderSelf();
@@ -95,10 +95,10 @@ interface Rendered {
   readonly texts: readonly CompressedText[];
 }
 
-/** Samples as they are rendered together. */
+/** Lists of samples; each list is rendered together. */
 type Chunks<Sample> = readonly (readonly Sample[])[];
 
-/** Cuts samples into chunks, at least one; those that are as they were before stay the same objects. */
+/** Cuts samples into chunks, at least one. An unchanged chunk is the same object as in `before`. */
 function partition<Sample>(before: Chunks<Sample>, samples: readonly Sample[]): Chunks<Sample> {
   return Array.from({ length: Math.max(1, Math.ceil(samples.length / samplesAtOnce)) }, (_, index) => {
     const chunk = samples.slice(index * samplesAtOnce, (index + 1) * samplesAtOnce);
@@ -108,7 +108,7 @@ function partition<Sample>(before: Chunks<Sample>, samples: readonly Sample[]): 
   });
 }
 
-/** Writes one family, and remembers how: chunks that are still the same are not written again. */
+/** Returns a function that renders one family. It keeps the texts, and renders only the chunks that have changed. */
 function createWriter<Sample>(
   family: Family<Sample>,
   yieldToEventLoop: () => Promise<void>,
@@ -135,7 +135,7 @@ function createWriter<Sample>(
   };
 }
 
-/** A registry that holds one family as a collector of constant values: prom-client takes any object of this form. */
+/** A registry with one metric that computes its values when it is rendered. prom-client accepts any object of this form. */
 function createRegistry<Sample>(
   { name, help, type, valuesOf }: Family<Sample>,
   samples: () => readonly Sample[],
@@ -146,7 +146,7 @@ function createRegistry<Sample>(
   return registry;
 }
 
-/** Samples alone: the lines after HELP and TYPE. */
+/** The lines after HELP and TYPE. */
 function withoutHeader(text: string): string {
   return text.slice(text.indexOf('\n', text.indexOf('\n# TYPE ') + 1) + 1);
 }

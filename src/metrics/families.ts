@@ -1,4 +1,4 @@
-/** Every metric of the figures: its name, type and help, and the values that a sample has of it. */
+/** Every metric of the figures: its name, type and help, and the values that it takes from a sample. */
 
 import { causesLookedFor } from '../core/failures/judge.ts';
 import type { CounterMetric, WindowMetric } from '../core/figures/figure.ts';
@@ -22,7 +22,7 @@ import {
   windowQuantiles,
 } from '../core/windows/window-content.ts';
 
-/** The part of the policy that decides which families there are. */
+/** The part of the policy that decides which families exist. */
 export type ShownBy = Pick<Policy, 'windows' | 'rework' | 'tiers' | 'failures' | 'incidents'>;
 
 export interface Family<Sample> {
@@ -30,22 +30,23 @@ export interface Family<Sample> {
   readonly help: string;
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary';
   readonly valuesOf: (sample: Sample) => readonly Value[];
-  /** The values of its label `cause`, if it has that. */
+  /** All values of the label `cause`; absent: the family has no such label. */
   readonly causes?: readonly Cause[];
 }
 
 export interface Value {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
+  /** Name in the text, if it is not the family's. */
   readonly metricName?: string;
 }
 
-/** Of each pair of repo and tier, in the order in which they are written. */
+/** The families of each pair of repo and tier, in the order of the text. */
 export function seriesFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
   return [...plainFamilies(policy), ...seriesWindowFamilies(policy)];
 }
 
-/** Those without a window. */
+/** The families of each pair of repo and tier that have no window. */
 export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
   const metrics = ledgerMetrics.filter((metric) => isShown(metric, policy));
   return [
@@ -79,6 +80,7 @@ export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] 
   ];
 }
 
+/** The families of each pair of repo and tier, by window. */
 export function seriesWindowFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
   return windowFamilies<SeriesSample>(
     'dora_window_',
@@ -88,7 +90,7 @@ export function seriesWindowFamilies(policy: ShownBy): readonly Family<SeriesSam
   );
 }
 
-/** Counters of one name are one family. */
+/** Counters with the same name form one family. */
 function counterFamilies(policy: ShownBy, counters: readonly CounterMetric[]): Family<SeriesSample>[] {
   const causesIn = causesByTier(policy);
   return [...Map.groupBy(counters, ({ name }) => name)].map(([name, metrics]) => ({
@@ -111,7 +113,7 @@ function causesOf(metrics: readonly { readonly cause?: Cause }[]): Pick<Family<n
   return causes.length > 0 ? { causes } : {};
 }
 
-/** What may show that a deployment to a tier has failed. */
+/** Returns the causes that the policy looks for in a tier; a cause shows that a deployment has failed. */
 function causesByTier(policy: ShownBy): (tier: string) => readonly Cause[] {
   const known = new Map<string, readonly Cause[]>();
   return (tier) => {
@@ -121,7 +123,7 @@ function causesByTier(policy: ShownBy): (tier: string) => readonly Cause[] {
   };
 }
 
-/** Of each tier over all its repos. */
+/** The families of each tier over all its repos, by window. */
 export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
   return windowFamilies<TierSample>(
     'dora_tier_window_',
@@ -131,7 +133,7 @@ export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
   );
 }
 
-/** Of incidents. */
+/** The families of incidents, by repo and tier. */
 export const incidentFamilies: readonly Family<IncidentSample>[] = [
   {
     name: incidentsTotal,
@@ -154,7 +156,7 @@ function windowFamilies<Sample>(
   labelsOf: (sample: Sample) => Readonly<Record<string, string>> & { readonly tier: string },
 ): Family<Sample>[] {
   const { windows } = policy;
-  /** A family with what `valuesIn` gives for each window of a sample. */
+  /** A family with the values that `valuesIn` returns for each window of a sample. */
   const family = (
     name: string,
     help: string,
@@ -210,7 +212,7 @@ function windowFamilies<Sample>(
   ];
 }
 
-/** Whether a metric is shown of a tier, or of any. */
+/** Whether a metric is shown for the tier; without `tier`, for any tier. */
 function isShown({ isLookedFor }: LedgerMetric | WindowMetric, policy: ShownBy, tier?: string): boolean {
   return isLookedFor?.(policy, tier) ?? true;
 }

@@ -1,5 +1,5 @@
 /**
- * Texts compressed each by itself, and put together as one gzip file without being compressed again:
+ * Compresses texts separately, and joins them into one gzip file without compressing them again:
  * https://www.rfc-editor.org/rfc/rfc1952 section 2.3.
  */
 
@@ -9,7 +9,7 @@ import { constants, crc32, deflateRaw as deflateRawCallback } from 'node:zlib';
 const deflateRaw = promisify(deflateRawCallback);
 
 export interface CompressedText {
-  /** A deflate stream that ends on a byte's edge and goes on: what follows can be appended. */
+  /** A deflate stream without its last block. It ends at a byte boundary, so another stream can be appended. */
   readonly deflated: Uint8Array;
   /** CRC-32 of the plain bytes. */
   readonly crc: number;
@@ -19,15 +19,15 @@ export interface CompressedText {
 
 export async function compressText(text: string): Promise<CompressedText> {
   const plain = Buffer.from(text);
-  // The fastest level: what is rendered anew at each change is not worth more.
+  // The fastest level, since each change compresses the text again.
   const deflated = await deflateRaw(plain, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
   return { deflated, crc: crc32(plain), length: plain.length };
 }
 
-/** One gzip member that holds `texts` one after the other. */
+/** One gzip member with `texts` in their order. */
 export function toGzip(texts: readonly CompressedText[]): Buffer {
   const header = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
-  // An empty last block, so that the streams before it need not know which of them is the last.
+  // An empty last block: it ends the deflate stream.
   const end = Buffer.from([0x03, 0x00]);
   let crc = 0;
   let length = 0;
@@ -42,17 +42,18 @@ export function toGzip(texts: readonly CompressedText[]): Buffer {
 }
 
 /**
- * CRC-32 of two texts one after the other, from those of each. Appending bytes of 0 multiplies by x^8 modulo the
- * polynomial, once for each: here by its power at once.
+ * The CRC-32 of two joined texts, from the CRC-32 of each. A zero byte after a text multiplies its CRC by x^8 modulo the
+ * polynomial; this multiplies once, by the power for all bytes of the second text.
  */
 export function combineCrc32(first: number, second: number, secondLength: number): number {
   return (multiply(first, powerOfX(8 * secondLength)) ^ second) >>> 0;
 }
 
-/** The CRC-32 polynomial, and x^0, both with the lowest power in the highest bit. */
+/** The CRC-32 polynomial and x^0. Both have the lowest power in the highest bit. */
 const polynomial = 0xedb88320;
 const one = 0x80000000;
 
+/** The product of two polynomials modulo the CRC-32 polynomial. */
 function multiply(a: number, b: number): number {
   let product = 0;
   let shifted = b;

@@ -1,27 +1,27 @@
 /**
- * The lines of OpenMetrics 1.0 (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md) for
- * values that carry their time, which prom-client does not write. Whoever puts them together keeps each family together,
- * in it each set of labels, and of each set the times in order.
+ * Writes lines of OpenMetrics 1.0 (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md) with
+ * timestamps, which prom-client does not write. The caller must write all lines of a family together, within it all lines of
+ * a set of labels, and these in order of time.
  *
- * Numbers, those in `le` and `quantile` included, are written as prom-client writes them in a scrape, so that both make
- * the same series.
+ * Numbers, also in `le` and `quantile`, have the same form as in a scrape by prom-client, so that both belong to the same
+ * series.
  */
 
 import type { Family, Value } from './families.ts';
 
-/** Ends every text; one that was cut off lacks it, and is refused. */
+/** The last line of every text. Prometheus refuses a text without it, so an incomplete one is never imported. */
 export const openMetricsEnd = '# EOF\n';
 
-/** One set of labels at any time: its lines, up to where the time goes. */
+/** The lines of one set of labels at one time, as the pieces of text around each timestamp. */
 export type Point = readonly string[];
 
-/** What stands before the values of a family. */
+/** The TYPE and HELP lines of a family. */
 export function openMetricsHeader({ name, help, type }: Omit<Family<never>, 'valuesOf'>): string {
   const family = type === 'counter' ? name.replace(/_total$/, '') : name;
   return `# TYPE ${family} ${type}\n# HELP ${family} ${escapeText(help)}\n`;
 }
 
-/** `labels` are put on every value beside its own. */
+/** `labels` are added to every value. If a value has a label of the same name, the value's own counts. */
 export function toPoint(
   family: string,
   values: readonly Value[],
@@ -36,7 +36,7 @@ export function toPoint(
   return [...lines.map((line, index) => (index === 0 ? line : `\n${line}`)), '\n'];
 }
 
-/** `at` in Unix seconds. */
+/** The text of a point. `at`: Unix seconds. */
 export function pointAt(point: Point, at: number): string {
   return point.join(String(at));
 }

@@ -1,13 +1,18 @@
 /**
- * The exporter's metrics about itself, and Node's about the process: what operators alert on when the exporter, and not a
- * deployment, is in trouble. They start at 0 with the process. What is told of the process is at most a second old, so that
- * a scrape costs little.
+ * The exporter's metrics about itself, and Node's about the process: operators use them for alerts about the exporter.
+ * Counters start at 0 with the process. The process metrics are computed at most once a second, so that a scrape costs
+ * little.
  */
 
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { ignoreReasons } from '../core/classification.ts';
 import type { State } from '../core/series/state.ts';
-import { codeOf, createAskingMetrics, createForgeMetrics, createStreamMetrics } from './asking-metrics.ts';
+import {
+  codeOf,
+  createForgeMetrics,
+  createStreamMetrics,
+  createWoodpeckerMetrics,
+} from './upstream-metrics.ts';
 
 export interface SelfMetrics<Source extends string, Result extends string> {
   countEvent(source: Source, result: Result, count?: number): void;
@@ -16,18 +21,19 @@ export interface SelfMetrics<Source extends string, Result extends string> {
   setStreamConnected(isConnected: boolean): void;
   countUnreadableRow(): void;
   noteReconciliation(): void;
-  /** `status` is 0 where there was no answer. */
+  /** `status` 0: there was no answer. */
   observeRequest(request: { readonly status: number; readonly ms: number }): void;
   observeForgeRequest(request: { readonly status: number }): void;
-  /** The same counts for a person, by source. */
+  /** The counts of events by source, for the status page. */
   activity(): readonly SourceActivity[];
   reconciliation(): ReconciliationActivity;
+  /** The metrics in Prometheus's text format. */
   render(): Promise<string>;
 }
 
 export interface SourceActivity {
   readonly source: string;
-  /** Unix seconds; `null`: nothing since the start. */
+  /** Unix seconds of the last event; `null`: none since the start. */
   readonly lastAt: number | null;
   readonly results: readonly { readonly result: string; readonly count: number }[];
 }
@@ -35,7 +41,7 @@ export interface SourceActivity {
 export interface ReconciliationActivity {
   /** Unix seconds of the last round; `null`: none since the start. */
   readonly lastAt: number | null;
-  /** Ends that it has found, and webhook and stream had not told. */
+  /** Number of ends that reconciliation has found, and that webhook and stream had missed. */
   readonly missed: number;
 }
 
@@ -44,21 +50,21 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly state: State;
   readonly sources: readonly Source[];
   readonly results: readonly Result[];
-  /** Whether there is a Woodpecker whose health can be told. */
+  /** Whether a Woodpecker is configured. */
   readonly hasWoodpecker: boolean;
-  /** Whether its event stream is listened to; if not, nothing tells of a stream that is down. */
+  /** Whether the event stream is enabled; without it, the stream's metrics do not exist. */
   readonly hasStream?: boolean;
-  /** Whether the store could be written when last tried, and the catch-up at the start is over. */
+  /** Whether the last write to the store succeeded, and the backfill at start is complete. */
   readonly isReady?: () => boolean;
-  /** Repos that wait to be brought up to date. */
+  /** Number of repos that wait for a sync. */
   readonly backlog?: () => number;
-  /** 0: it comes round only when hurried. */
+  /** 0: reconciliation has no regular rounds. */
   readonly reconcileIntervalSeconds?: number;
-  /** What was turned away at a limit, by what it was. */
+  /** Number of repos, pairs and hints that were refused at a limit, by kind. */
   readonly turnedAway?: () => Readonly<Record<string, number>>;
-  /** Deployments that the forge is still to be asked for; `null`: no forge is asked. */
+  /** Number of deployments that still need a lookup in the forge; `null`: no forge is configured. */
   readonly pendingLeadTimes?: (() => number) | null;
-  /** Woodpecker's root; `null`: there is none. */
+  /** Woodpecker's root URL; `null`: no Woodpecker is configured. */
   readonly woodpeckerUrl?: string | null;
   /** Unix seconds. */
   readonly now: () => number;
@@ -129,8 +135,8 @@ export function createSelfMetrics<Source extends string, Result extends string>(
       this.set(Number(isReady()));
     },
   });
-  const asking = hasWoodpecker
-    ? createAskingMetrics(registry, { state, backlog, reconcileIntervalSeconds })
+  const woodpecker = hasWoodpecker
+    ? createWoodpeckerMetrics(registry, { state, backlog, reconcileIntervalSeconds })
     : null;
   const stream = hasWoodpecker && hasStream ? createStreamMetrics(registry) : null;
   const forge = pendingLeadTimes ? createForgeMetrics(registry, pendingLeadTimes) : null;
@@ -142,7 +148,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   }).set({ version, ...(woodpeckerUrl !== null && { woodpecker_url: woodpeckerUrl }) }, 1);
   const processRegistry = new Registry();
   collectDefaultMetrics({ register: processRegistry });
-  // Gauges whose names say that they are counters; the same figures come by type besides.
+  // These gauges are named as counters. Other metrics contain the same numbers by type.
   for (const kind of ['handles', 'requests', 'resources']) {
     processRegistry.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
@@ -152,22 +158,23 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   const counts = new Map<string, number>();
   const countOf = (source: Source, result: Result) => counts.get(`${source} ${result}`) ?? 0;
 
-  let changes = 0;
-  const change = (make: () => void): void => {
+  /** Number of updates; part of the cache's key. */
+  let updates = 0;
+  const update = (make: () => void): void => {
     make();
-    changes++;
+    updates++;
   };
   const ofProcess = createCache(() => processRegistry.metrics());
   const all = createCache(async () => `${await registry.metrics()}\n${await ofProcess(String(now()))}`);
 
   return {
     countEvent: (source, result, count = 1) =>
-      change(() => {
+      update(() => {
         events.inc({ source, result }, count);
         lastEvent.set({ source }, now());
-        // What reconciliation stores, the webhook or the stream should have brought.
+        // Webhook or stream should have reported a pipeline that reconciliation stores.
         if (source === 'reconcile' && result === 'stored') {
-          asking?.missed.inc(count);
+          woodpecker?.missed.inc(count);
           missed += count;
         }
         lastAt.set(source, now());
@@ -181,31 +188,31 @@ export function createSelfMetrics<Source extends string, Result extends string>(
           .map((result) => ({ result, count: countOf(source, result) }))
           .filter(({ count }) => count > 0),
       })),
-    setBackfillRunning: (isRunning) => change(() => backfillRunning.set(Number(isRunning))),
-    setWoodpeckerUp: (isUp) => change(() => asking?.up.set(Number(isUp))),
+    setBackfillRunning: (isRunning) => update(() => backfillRunning.set(Number(isRunning))),
+    setWoodpeckerUp: (isUp) => update(() => woodpecker?.up.set(Number(isUp))),
     setStreamConnected: (isConnected) =>
-      change(() => {
+      update(() => {
         stream?.connected.set(Number(isConnected));
         if (!isConnected) stream?.reconnects.inc();
       }),
-    countUnreadableRow: () => change(() => asking?.unreadableRows.inc()),
+    countUnreadableRow: () => update(() => woodpecker?.unreadableRows.inc()),
     noteReconciliation: () =>
-      change(() => {
+      update(() => {
         reconciledAt = now();
-        asking?.lastReconcile.set(reconciledAt);
+        woodpecker?.lastReconcile.set(reconciledAt);
       }),
     reconciliation: () => ({ lastAt: reconciledAt, missed }),
     observeRequest: ({ status, ms }) =>
-      change(() => {
-        asking?.requests.inc({ code: codeOf(status) });
-        asking?.duration.observe(ms / 1000);
+      update(() => {
+        woodpecker?.requests.inc({ code: codeOf(status) });
+        woodpecker?.duration.observe(ms / 1000);
       }),
-    observeForgeRequest: ({ status }) => change(() => forge?.requests.inc({ code: codeOf(status) })),
-    render: () => all(`${changes} ${state.version} ${now()}`),
+    observeForgeRequest: ({ status }) => update(() => forge?.requests.inc({ code: codeOf(status) })),
+    render: () => all(`${updates} ${state.version} ${now()}`),
   };
 }
 
-/** Remembers what `render` gave last, for as long as the key stays the same. */
+/** Calls `render` only if the key is another one than at the last call. */
 function createCache(render: () => Promise<string>): (key: string) => Promise<string> {
   let lastKey: string | null = null;
   let last: Promise<string> = Promise.resolve('');

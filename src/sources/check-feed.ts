@@ -1,5 +1,6 @@
 /**
- * Checks the feed, a list of the newest fifty pipelines of all repos: reads each pipeline that differs from its stored record.
+ * Checks the feed, a list of the newest fifty pipelines of all repos: reads each pipeline that differs from its stored
+ * record.
  *
  * Guarantees: reads a pipeline once for each state that the feed shows, and again in the next round if that failed.
  */

@@ -1,8 +1,8 @@
 /**
  * Polls unfinished pipelines until their end, at the times of `core/poll-schedule.ts`. A follow is a pipeline to poll.
  *
- * Guarantees: follows survive a restart. A follow ends with its pipeline, or if Woodpecker shows the repo and answers 404 for
- * the pipeline. Follows of a repo that is gone are dropped after 90 days. If all polls fail, all follows pause together.
+ * Guarantees: follows survive a restart. A follow ends with its pipeline, or if Woodpecker shows the repo and answers 404
+ * for the pipeline. Follows of a repo that is gone are dropped after 90 days. If all polls fail, all follows pause together.
  */
 
 import { isWatched } from '../core/classification.ts';

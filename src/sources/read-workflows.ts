@@ -1,6 +1,6 @@
 /**
- * Reads missing workflows of stored pipelines in the background: if a rule on workflows or steps could match the pipeline, or
- * if an older version of this program stored a failure that may be a cancelled run.
+ * Reads missing workflows of stored pipelines in the background: if a rule on workflows or steps could match the pipeline,
+ * or if an older version of this program stored a failure that may be a cancelled run.
  *
  * Reads pipelines after the horizon, the newest first, at most five a second. Guarantees: reads each pipeline once; if
  * Woodpecker has deleted it, or has no workflows for it, it counts as a pipeline without workflows.

@@ -19,8 +19,8 @@ export interface RepoLifecycle {
   /** Before the first list: makes known repos missing that are not in it. They may be gone since the service last ran. */
   expectKnown(): void;
   /**
-   * Notes the user's whole list, and stores its repos. Returns whether it contains a repo that the last list did not. Rejects
-   * with `WoodpeckerReplaced` or `StoreUnavailable`.
+   * Notes the user's whole list, and stores its repos. Returns whether it contains a repo that the last list did not.
+   * Rejects with `WoodpeckerReplaced` or `StoreUnavailable`.
    */
   noteList(list: Listed<WireRepo>): Promise<boolean>;
   /** Reads the next page of an administrator's list of all repos. After the last page, the repos on no page are missing. */

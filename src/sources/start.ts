@@ -28,7 +28,7 @@ const unreachablePatienceMs = 120_000;
 
 type SelfMetrics = SelfMetricsOf<Source, EventResult>;
 
-export interface Asking {
+export interface WoodpeckerSources {
   readonly backfill: BackfillRunner;
   readonly health: WoodpeckerHealth;
   readonly clocks: ClockWatch;
@@ -39,7 +39,7 @@ export interface Asking {
   notReady(): string | null;
 }
 
-interface AskingOptions {
+interface WoodpeckerSourcesOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
@@ -52,7 +52,7 @@ interface AskingOptions {
 }
 
 /** Starts all sources. Throws if no Woodpecker is configured. */
-export function startAsking(options: AskingOptions): Asking {
+export function startWoodpeckerSources(options: WoodpeckerSourcesOptions): WoodpeckerSources {
   const { config, clock, log, ingest, onEvent, metrics, signal, onBackfilled } = options;
   if (!config.woodpecker) throw new Error('No Woodpecker is configured');
   const health = createWoodpeckerHealth(clock, log, (isUp) => {

@@ -2,8 +2,8 @@
  * Stores the events of Woodpecker's stream as they arrive.
  *
  * Messages may be unordered or stale: the merge of records decides, not the order of arrival. The server does not repeat
- * events that it sent while there was no connection: they must be read over REST after `onSubscribed`. Guarantees: reconnects
- * until it is aborted, after growing pauses of random length.
+ * events that it sent while there was no connection: they must be read over REST after `onSubscribed`. Guarantees:
+ * reconnects until it is aborted, after growing pauses of random length.
  */
 
 import { isWatched } from '../core/classification.ts';

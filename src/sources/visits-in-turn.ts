@@ -57,8 +57,8 @@ export function createVisitsInTurn(options: VisitsInTurnOptions): VisitsInTurn {
   };
 
   /**
-   * Requests a repo once. If the forge lets the user see it, Woodpecker then makes a permission row. From then on, the user's
-   * list and the stream contain the repo.
+   * Requests a repo once. If the forge lets the user see it, Woodpecker then makes a permission row. From then on, the
+   * user's list and the stream contain the repo.
    */
   const introduce = async (repo: RepoWithId, signal: AbortSignal): Promise<void> => {
     if (introduced.has(repo.key)) return;

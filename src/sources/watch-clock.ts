@@ -1,6 +1,6 @@
 /**
- * Compares Woodpecker's clock with ours, by the date of its answers. A difference of more than a minute is stored, logged and
- * shown. All later times from Woodpecker are corrected by it.
+ * Compares Woodpecker's clock with ours, by the date of its answers. A difference of more than a minute is stored, logged
+ * and shown. All later times from Woodpecker are corrected by it.
  *
  * Guarantees: the correction is submitted before the client returns the answer that shows the difference, so it also applies
  * to the rows of that answer.

@@ -1,18 +1,19 @@
-/** The exporter's metrics about the servers that it asks: Woodpecker's API and event stream, and a forge. */
+/** The exporter's metrics about the servers that it reads from: Woodpecker's API and event stream, and a forge. */
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { State } from '../core/series/state.ts';
 
-export interface AskingMetricsOptions {
+export interface WoodpeckerMetricsOptions {
   readonly state: State;
+  /** Number of repos that wait for a sync. */
   readonly backlog: () => number;
   readonly reconcileIntervalSeconds: number;
 }
 
-/** What there is to tell only where Woodpecker is asked. */
-export function createAskingMetrics(
+/** Metrics that exist only if a Woodpecker is configured. */
+export function createWoodpeckerMetrics(
   registry: Registry,
-  { state, backlog, reconcileIntervalSeconds }: AskingMetricsOptions,
+  { state, backlog, reconcileIntervalSeconds }: WoodpeckerMetricsOptions,
 ) {
   const registers = [registry];
   new Gauge({
@@ -80,11 +81,12 @@ export function createAskingMetrics(
   };
 }
 
+/** The label `code` of a request; `status` 0: there was no answer. */
 export function codeOf(status: number): string {
   return status === 0 ? 'none' : String(status);
 }
 
-/** What there is to tell only where a forge is asked. */
+/** Metrics that exist only if a forge is configured. `pendingLeadTimes`: number of deployments that need a lookup. */
 export function createForgeMetrics(registry: Registry, pendingLeadTimes: () => number) {
   const registers = [registry];
   new Gauge({
@@ -105,7 +107,7 @@ export function createForgeMetrics(registry: Registry, pendingLeadTimes: () => n
   };
 }
 
-/** What there is to tell only where the event stream is listened to. */
+/** Metrics that exist only if the event stream is enabled. */
 export function createStreamMetrics(registry: Registry) {
   const registers = [registry];
   return {
