@@ -1,12 +1,11 @@
 /**
- * The figures of the past as OpenMetrics text with times, for Prometheus to take in: what `/metrics` would have shown at
- * each moment, had the exporter run then and known what it knows now.
+ * Writes the figures of the past as OpenMetrics text with timestamps, so that Prometheus can import them: the values that
+ * `/metrics` would have had at each time if the exporter had run then with today's knowledge.
  *
- * Guarantees: the series are those that are scraped now, under the same names and labels; each has a sample at every
- * multiple of the step and at every change, so that what was shown at any moment is told by the last sample before it.
- * No counter falls, and where the text reaches up to now, each ends at what is scraped. A series begins at 0, just before
- * its first deployment. Families share what a series showed as long as memory allows; else deployments are read again
- * for each family, so that memory does not grow with history.
+ * Guarantees: the text has the same series as a scrape has now, with the same names and labels. A series has a sample at
+ * every multiple of the step and at every change, so its value at any time is the last sample before. Counters never fall.
+ * If the text ends now, each counter ends at the value of a scrape. A series begins at 0, just before its first deployment.
+ * Memory does not grow with the history: `shared-spans.ts` bounds it.
  */
 
 import type { IntakeMode } from '../ingest/ingest-options.ts';
@@ -16,39 +15,41 @@ import { StoreUnusable, type Transaction } from '../store/store.ts';
 import { type Chapter, planHistory } from './plan.ts';
 
 export interface HistoryRequest {
-  /** Unix seconds; `to` itself is left out, so that one export goes on where another ended. */
+  /** Unix seconds. No sample is at `to` itself, so that the next export can begin there. */
   readonly from: number;
   readonly to: number;
-  /** Between the two, in order: where another text begins. */
+  /** Times between `from` and `to`, in order. A new text begins at each. */
   readonly cuts: readonly number[];
   readonly stepSeconds: number;
-  /** Put on every series: what Prometheus puts on those that it scrapes. */
+  /** Labels for every series: the ones that Prometheus adds at a scrape. */
   readonly labels: Readonly<Record<string, string>>;
   readonly withWindows: boolean;
 }
 
 export interface HistoryProgress {
-  /** From 0 to 1. */
+  /** Share of the work that is done, from 0 to 1. */
   readonly share: number;
+  /** Number of series so far. */
   readonly series: number;
+  /** Number of samples so far. */
   readonly samples: number;
 }
 
-/** About how many characters a piece has. */
+/** Approximate number of characters in a piece. */
 const pieceLength = 64 * 1024;
-/** About how many samples a set of labels has at a time, by the type of its family. */
+/** Approximate number of samples of a set of labels at one time, by the type of its family. */
 const usualSamples = { counter: 1, gauge: 1, summary: 2, histogram: 12 };
 
 /**
- * Writes the texts piece by piece, each told by its place; `write` is called again once what it returned has fulfilled.
- * The transaction must last until then. Rejects with `StoreUnusable` where the store was last used under another policy
- * or by another version.
+ * Writes one text, and one more for each cut, in pieces. `write` gets the index of the text, and is called again when its
+ * promise has fulfilled. The transaction must stay open until this function fulfils. Rejects with `StoreUnusable` if another
+ * policy or another version was the last to use the store, and as `write` does.
  */
 export async function exportHistory(
   tx: Transaction,
   mode: IntakeMode,
   request: HistoryRequest,
-  write: (text: number, piece: string) => Promise<unknown>,
+  write: (textIndex: number, piece: string) => Promise<unknown>,
   onProgress: (progress: HistoryProgress) => void = () => undefined,
 ): Promise<void> {
   if (!(await isUpToDate(tx, mode.policy))) {
@@ -65,32 +66,32 @@ export async function exportHistory(
   let series = 0;
   let samples = 0;
   const nextOnGrid = (at: number) => (Math.floor(at / stepSeconds) + 1) * stepSeconds;
-  const flush = async (text: number): Promise<void> => {
-    const piece = pieces[text] ?? '';
-    pieces[text] = '';
-    await write(text, piece);
+  const flush = async (textIndex: number): Promise<void> => {
+    const piece = pieces[textIndex] ?? '';
+    pieces[textIndex] = '';
+    await write(textIndex, piece);
   };
 
   for (const { family, sections } of chapters) {
-    for (const text of pieces.keys()) pieces[text] += openMetricsHeader(family);
+    for (const textIndex of pieces.keys()) pieces[textIndex] += openMetricsHeader(family);
     for (const { begin, spans } of sections) {
-      let text = 0;
+      let textIndex = 0;
       let widest = 0;
       let latest = '';
       for await (const { from, until, sample } of spans()) {
         const values = sample ?? [];
         const point = toPoint(family.name, values, labels);
-        const isNews = point.join() !== latest;
+        const hasChanged = point.join() !== latest;
         latest = point.join();
         if (values.length === 0) continue;
         widest = Math.max(widest, values.length);
-        let at = isNews || from % stepSeconds === 0 ? from : nextOnGrid(from);
+        let at = hasChanged || from % stepSeconds === 0 ? from : nextOnGrid(from);
         for (; at < until; at = nextOnGrid(at)) {
-          while (at >= (ends[text] ?? to)) text++;
-          pieces[text] += pointAt(point, at);
+          while (at >= (ends[textIndex] ?? to)) textIndex++;
+          pieces[textIndex] += pointAt(point, at);
           samples += values.length;
-          if ((pieces[text]?.length ?? 0) < pieceLength) continue;
-          await flush(text);
+          if ((pieces[textIndex]?.length ?? 0) < pieceLength) continue;
+          await flush(textIndex);
           const share = (done + usualSamples[family.type] * (at - begin)) / effort;
           onProgress({ share, series: series + widest, samples });
         }
@@ -99,14 +100,14 @@ export async function exportHistory(
       done += usualSamples[family.type] * (to - begin);
     }
   }
-  for (const text of pieces.keys()) {
-    pieces[text] += openMetricsEnd;
-    await flush(text);
+  for (const textIndex of pieces.keys()) {
+    pieces[textIndex] += openMetricsEnd;
+    await flush(textIndex);
   }
   onProgress({ share: 1, series, samples });
 }
 
-/** In a unit of its own. */
+/** The total work, for `HistoryProgress.share`: approximate samples times seconds. */
 function effortOf(chapters: readonly Chapter[], to: number): number {
   return chapters.reduce(
     (sum, { family, sections }) =>

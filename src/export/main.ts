@@ -1,7 +1,7 @@
 /**
- * The process behind `npm run export`: arguments and environment in, history out, exit code 0; 1 where it cannot go on, 2
- * where what it was given is wrong. It only reads the database, which the exporter may go on writing meanwhile. A text
- * that was cut off lacks its end, so that promtool refuses it.
+ * The process of `npm run export`: reads arguments and environment, writes the history. Exit code 0: success; 1: it cannot
+ * go on; 2: a mistake in arguments, settings or database. It only reads the database, and the exporter may write it
+ * meanwhile. An incomplete text has no end line, so promtool refuses it.
  */
 
 import { readSettings } from '../config/settings.ts';
@@ -26,25 +26,25 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  const given = readSettings(process.env);
+  const settings = readSettings(process.env);
   const problems = [
     ...(parsed.kind === 'mistaken' ? parsed.problems : []),
-    ...(given.ok ? [] : given.problems),
-    ...(given.ok && given.config.databasePath === ':memory:'
+    ...(settings.ok ? [] : settings.problems),
+    ...(settings.ok && settings.config.databasePath === ':memory:'
       ? ['DORA_DATABASE: expected the file that the exporter writes, given :memory:']
       : []),
   ];
-  if (parsed.kind === 'mistaken' || !given.ok || problems.length > 0) {
-    tell(...problems);
+  if (parsed.kind === 'mistaken' || !settings.ok || problems.length > 0) {
+    printLines(...problems);
     return 2;
   }
-  tell(...[...given.warnings, ...parsed.warnings].map((warning) => `Note: ${warning}`));
-  const { config, policy } = given;
+  printLines(...[...settings.warnings, ...parsed.warnings].map((warning) => `Note: ${warning}`));
+  const { config, policy } = settings;
   try {
     await write(config.databasePath, intakeModeOf(config, policy), parsed.options);
     return 0;
   } catch (error) {
-    tell(`Cannot go on: ${describeError(error)}`);
+    printLines(`Cannot go on: ${describeError(error)}`);
     const unusable = [StoreUnusable, StoreDamaged, NoPlaceForFolder];
     return unusable.some((kind) => error instanceof kind) ? 2 : 1;
   }
@@ -55,14 +55,14 @@ async function write(databasePath: string, mode: IntakeMode, options: ExportOpti
   const began = performance.now();
   const isBarSeen = process.stderr.isTTY && !(path === null && process.stdout.isTTY);
   const bar = isBarSeen ? createProgressBar(process.stderr, () => performance.now()) : null;
-  let reached: HistoryProgress = { share: 0, series: 0, samples: 0 };
+  let progressSoFar: HistoryProgress = { share: 0, series: 0, samples: 0 };
   const store = openSqliteStore(databasePath, { isReadOnly: true });
   try {
     const output = await openOutput(path, from, to);
     try {
       await store.transact((tx) =>
         exportHistory(tx, mode, { ...options, cuts: output.cuts }, output.write, (progress) => {
-          reached = progress;
+          progressSoFar = progress;
           bar?.show(progress.share, describeProgress(progress));
         }),
       );
@@ -73,17 +73,17 @@ async function write(databasePath: string, mode: IntakeMode, options: ExportOpti
     bar?.end();
     await store.close();
   }
-  tell(`${describeProgress(reached)} written in ${describeTime(performance.now() - began)}`);
-  if (reached.samples === 0) tell(...describeNothing(databasePath, to));
+  printLines(`${describeProgress(progressSoFar)} written in ${describeTime(performance.now() - began)}`);
+  if (progressSoFar.samples === 0) printLines(...describeNothing(databasePath, to));
 }
 
-/** A series has samples from its first deployment on, so `--from` never leaves all of them out. */
+/** Explains an export without samples. `--from` cannot be the reason: a series has samples from its first deployment on. */
 function describeNothing(databasePath: string, to: number): string[] {
   const end = new Date(to * 1000).toISOString().replace('.000Z', 'Z');
   return [
     `Nothing matched: these settings count no deployment before ${end} (--to) in the database "${databasePath}"`,
-    'It may be that --to lies before the first deployment; that the policy leaves out all there is (repos, events, branches, tiers); that the first backfill is not over yet; or that DORA_DATABASE names another file',
-    'What the database holds, and what would count of it, is told by npm start -- --check',
+    'Possible reasons: --to is before the first deployment; the policy excludes all pipelines (repos, events, branches, tiers); the first backfill is not complete yet; DORA_DATABASE names another file',
+    'Run npm start -- --check to see what the database contains, and what would count',
   ];
 }
 
@@ -92,6 +92,6 @@ function describeProgress({ samples, series }: HistoryProgress): string {
   return `${many} of ${series} series`;
 }
 
-function tell(...lines: readonly string[]): void {
+function printLines(...lines: readonly string[]): void {
   for (const line of lines) process.stderr.write(`${line}\n`);
 }

@@ -1,6 +1,6 @@
 /**
- * What an export is asked for on its command line. All mistakes are told at once, each by name with what was expected and
- * what was given; warnings are about what can be done, but hardly meant.
+ * Parses the command line of an export. Reports all mistakes at once, each with the option's name, the expected form and the
+ * given value. A warning means that the export is possible, but probably not as intended.
  */
 
 import { parseArgs } from 'node:util';
@@ -9,11 +9,11 @@ import { parseDurationSeconds } from '../util/duration.ts';
 import { momentWords, parseMoment } from '../util/moment.ts';
 
 export interface ExportOptions {
-  /** Unix seconds. */
+  /** Unix seconds, as is `to`. */
   readonly from: number;
   readonly to: number;
   readonly stepSeconds: number;
-  /** Of a file, or with a slash at its end of a folder; `null`: standard output. */
+  /** Path of a file, or of a folder if it ends in a slash; `null`: standard output. */
   readonly output: string | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly withWindows: boolean;
@@ -38,27 +38,26 @@ const daySeconds = 86_400;
 /** Prometheus looks back five minutes for a sample. */
 const safeStepSeconds = 240;
 const defaultStep = '4m';
-/** How far back Prometheus may still be at work on what it scraped. */
+/** Age of the samples that Prometheus may still keep in its open head block. */
 const headSeconds = 3 * 3600;
 
 export const usage = `npm run export -- --from TIME --to TIME [options]
 
-Writes the figures of the past as OpenMetrics, for "promtool tsdb create-blocks-from openmetrics". The database is only
-read, and the exporter may run meanwhile; DORA_DATABASE, DORA_POLICY and DORA_FORGE_URL must be what it was started with.
+Writes the figures of the past as OpenMetrics, for "promtool tsdb create-blocks-from openmetrics". It only reads the
+database, and the exporter may run meanwhile. DORA_DATABASE, DORA_POLICY and DORA_FORGE_URL must be those of the exporter.
 
   --from TIME         2026-01-01, 2026-01-01T12:00:00Z, or an age such as 180d
-  --to TIME           the same; left out itself
-  --step DURATION     a sample this often, and at every change; default ${defaultStep}
-  --output PATH       a file, or a folder/ that gets one for each block of 162 hours; default: standard output
-  --label NAME=VALUE  as Prometheus adds to what it scrapes: job and instance, and others that you have configured
-  --no-windows        without dora_window_… and dora_tier_window_…, two fifths of it
-  --help              says this
+  --to TIME           in the same form; no sample is at this time itself
+  --step DURATION     time between two samples; every change has a sample, too; default ${defaultStep}
+  --output PATH       a file, or a folder/ with one file for each block of 162 hours; default: standard output
+  --label NAME=VALUE  a label that Prometheus adds at a scrape: job and instance, and others that you have configured
+  --no-windows        omits dora_window_… and dora_tier_window_…, two fifths of the text
+  --help              prints this
 
-Exit codes: 0 when all of it was written, 1 where it cannot go on, 2 where an option, a setting or the database is not
-what it should be.
+Exit codes: 0 if everything was written, 1 if it cannot go on, 2 if an option, a setting or the database is wrong.
 `;
 
-/** `now` in Unix seconds. */
+/** `now`: Unix seconds. */
 export function parseOptions(args: readonly string[], now: number): ParsedOptions {
   const { tokens, values } = parseArgs({
     args: [...args],
@@ -106,7 +105,7 @@ export function parseOptions(args: readonly string[], now: number): ParsedOption
   const from = readMoment('from');
   const to = readMoment('to');
   if (from !== null && to !== null && from >= to) problems.push('--to: expected a time after --from');
-  // A block from the future would keep Prometheus from storing what it scrapes.
+  // If Prometheus has a block from the future, it cannot store new scrapes.
   if (to !== null && to > now) problems.push('--to: expected a time that is not in the future');
   const step = read('step', 'a duration from 1s to 1d such as 4m', (text) => {
     const seconds = parseDurationSeconds(text, daySeconds);
@@ -122,13 +121,13 @@ export function parseOptions(args: readonly string[], now: number): ParsedOption
   }
   if (to !== null && to > now - headSeconds) {
     warnings.push(
-      '--to: the last three hours are still open in a Prometheus that runs; end before them, or before its first scrape',
+      '--to: a running Prometheus still writes the last three hours; choose a time before them, or before its first scrape',
     );
   }
   const missing = ['job', 'instance'].filter((name) => labels[name] === undefined);
   if (missing.length > 0) {
     warnings.push(
-      `--label: without ${missing.join(' and ')} these are other series than those that Prometheus scrapes`,
+      `--label: without ${missing.join(' and ')} the series differ from the ones that Prometheus scrapes`,
     );
   }
   if (problems.length > 0 || from === null || to === null) return { kind: 'mistaken', problems };

@@ -1,4 +1,4 @@
-/** Where an export goes: standard output, a file, or a folder with a file for each block that Prometheus makes of it. */
+/** The output of an export: standard output, a file, or a folder with a file for each block that Prometheus makes. */
 
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
@@ -6,20 +6,23 @@ import { join } from 'node:path';
 import { makeFolder } from '../util/folder.ts';
 
 export interface ExportOutput {
-  /** Unix seconds at which another text begins. */
+  /** Unix seconds. A new text begins at each. */
   readonly cuts: readonly number[];
-  /** Fulfils once there is room for more; to be called again only then. */
+  /** Appends to the text with this index. Call it again only when it has fulfilled. Rejects with an error of the system. */
   write(text: number, piece: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * promtool reads its whole input for each block that it makes, and makes them between multiples of this where it is told
- * `--max-block-duration=162h`: one of the lengths that Prometheus itself merges blocks to.
+ * promtool reads its whole input once for each block, so each file contains one block. With `--max-block-duration=162h`, a
+ * length to which Prometheus itself merges blocks, its blocks begin at multiples of this number of seconds.
  */
 export const blockSeconds = 162 * 3600;
 
-/** `path` of `null`: standard output; one that ends in a slash: a folder, made as `makeFolder` does. Times in Unix seconds. */
+/**
+ * `path` `null`: standard output. A path that ends in a slash: a folder, which `makeFolder` creates. Times in Unix seconds.
+ * Rejects with an error of the system, or as `makeFolder` throws.
+ */
 export async function openOutput(path: string | null, from: number, to: number): Promise<ExportOutput> {
   if (path === null) return toStandardOutput();
   if (!path.endsWith('/')) return openFiles([path], []);
@@ -64,7 +67,7 @@ function toStandardOutput(): ExportOutput {
   };
 }
 
-/** In the order of time when sorted by name. */
+/** The start of a text as a name. Sorted names are in the order of time. */
 function fileNameOf(at: number): string {
   return new Date(at * 1000)
     .toISOString()

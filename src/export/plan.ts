@@ -1,7 +1,7 @@
 /**
- * What an export of history writes: which series there are, from when on, and how each is worked out. Reads through all
- * deployments once, and holds of them no more than what it tells of each series; what was before the first moment and
- * the longest window is not read again.
+ * Plans an export of history: which series exist, when each begins, and how its samples are computed. Reads all deployments
+ * once for the plan, and keeps a summary of each series. The samples then need only the deployments since `from` minus the
+ * longest window.
  */
 
 import { compareText } from '../core/compare-text.ts';
@@ -47,28 +47,28 @@ export interface Chapter {
 export interface Section {
   /** Unix seconds. */
   readonly begin: number;
-  /** From there to the end, without a gap. */
+  /** The values from `begin` to the end of the export, without a gap. */
   readonly spans: Spans<readonly Value[]>;
 }
 
 export interface PlanOptions {
-  /** Unix seconds; no section begins before `from`, nor without anything before `to`. */
+  /** Unix seconds. No section begins before `from` or at `to` and later. */
   readonly from: number;
   readonly to: number;
-  /** How long before its first deployment a series begins, at most, in seconds. */
+  /** A series begins at the last multiple of this number of seconds before its first deployment. */
   readonly stepSeconds: number;
   readonly withWindows: boolean;
 }
 
-/** One of the series that are scraped, with what the whole of its history tells. */
+/** A series of the scrape, with a summary of its whole history. */
 interface Series extends WindowMember {
   readonly repo: string;
   readonly tier: string;
-  /** Keys of the repos that share its name. */
+  /** Keys of the repos with this name. */
   readonly repoKeys: readonly number[];
-  /** Of its first deployment, Unix seconds. */
+  /** Time of its first deployment, in Unix seconds. */
   readonly firstAt: number;
-  /** What the ledger holds beyond what its deployments account for. */
+  /** The shown totals minus the totals of its stored deployments. */
   readonly difference: Totals;
 }
 
@@ -78,12 +78,13 @@ type Read = (
   after?: number,
 ) => AsyncIterable<readonly Deployment[]>;
 
-/** Rows held at a time, over all repos that are read together, and the fewest of each. */
+/** Rows in memory at a time, over all repos that are read together. */
 const rowsAtOnce = 20_000;
+/** Fewest and most rows of one repo in memory at a time. */
 const fewestRows = 10;
 const mostRows = 2_000;
 
-/** The chapters in the order of a scrape. */
+/** Returns the chapters in the order of a scrape. Rejects as the transaction does. */
 export async function planHistory(
   tx: Transaction,
   mode: IntakeMode,
@@ -105,7 +106,7 @@ export async function planHistory(
       compareDeployments,
     );
   };
-  // What was shown before the first deployment, so that it is seen to have come.
+  // A sample of 0 before the first deployment, so that Prometheus sees the counter rise.
   const justBefore = (at: number) => (Math.ceil(at / stepSeconds) - 1) * stepSeconds;
   const beginOf = (group: readonly Series[]) =>
     Math.max(from, Math.min(...group.map(({ firstAt }) => justBefore(firstAt))));
@@ -114,7 +115,7 @@ export async function planHistory(
   const all = (await surveySeries(mode, read, state, start)).filter((series) => beginOf([series]) < to);
 
   const shared = createSharedSpans();
-  /** What `createReplay` shows of the group from its beginning. */
+  /** The spans of a group from its beginning, as its replay shows them. */
   const spansFor = <Sample>(
     group: readonly [Series, ...Series[]],
     createReplay: () => Replay<Sample>,
@@ -198,7 +199,10 @@ export async function planHistory(
   ];
 }
 
-/** The series that are scraped and ever had a deployment, sorted by repo and tier; where they start, after `startAt`. */
+/**
+ * Returns the series of the scrape that have a deployment, sorted by repo and tier. `starts`: their standings before the
+ * first deployment after `startAt`, in Unix seconds.
+ */
 async function surveySeries(mode: IntakeMode, read: Read, state: State, startAt: number): Promise<Series[]> {
   const found: Series[] = [];
   const shown = [...shownSeries(state)].sort(([a], [b]) => compareText(a, b));
@@ -214,7 +218,7 @@ async function surveySeries(mode: IntakeMode, read: Read, state: State, startAt:
     for await (const slice of read(repoKeys, tier)) {
       firstAt ??= slice[0]?.at ?? null;
       for (const deployment of slice) {
-        // One moment after the other: an episode that ended may go on later.
+        // Moves on only when the time changes: later deployments of the same second may continue an episode.
         if (deployment.at > latestAt) standings.moveTo(latestAt);
         latestAt = deployment.at;
         if (deployment.at > startAt) starts ??= standings.copy();
@@ -231,7 +235,9 @@ async function surveySeries(mode: IntakeMode, read: Read, state: State, startAt:
   return found;
 }
 
-/** What a family has, by each cause if it has that label: a section is of one set of labels. */
+/**
+ * A function for each section of a family: one for each cause if it has that label, since a section has one set of labels.
+ */
 function partsOf<Sample>({ causes, valuesOf }: Family<Sample>): readonly Family<Sample>['valuesOf'][] {
   if (!causes) return [valuesOf];
   return causes.map(
@@ -239,10 +245,10 @@ function partsOf<Sample>({ causes, valuesOf }: Family<Sample>): readonly Family<
   );
 }
 
-/** Numbers in the totals and gauges of a series, about. */
+/** Approximate number of numbers in the totals and gauges of a series. */
 const ledgerWeight = 60;
 
-/** Numbers in a window, about. */
+/** Approximate number of numbers in a window. */
 function weightOf({ windows }: TierShare): number {
   return windows.reduce(
     (sum, { counts, samples }) => sum + counts.length + samples.reduce((all, { count }) => all + count, 0),

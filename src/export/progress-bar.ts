@@ -1,6 +1,6 @@
 /**
- * How far a long piece of work has come, on a terminal: one line that is drawn over again, at most ten times a second,
- * and goes away in the end.
+ * Shows the progress of long work on a terminal, in one line. Draws the line at most ten times a second, and removes it at
+ * the end.
  */
 
 export interface ProgressBar {
@@ -17,10 +17,10 @@ export interface Terminal {
 
 const barWidth = 30;
 const pauseMs = 100;
-/** No estimate before this: it would jump about. */
+/** Time before the first estimate: earlier ones would change too much. */
 const estimateAfterMs = 2_000;
 
-/** `nowMs` is a clock that only goes forward. */
+/** `nowMs`: milliseconds of a monotonic clock. */
 export function createProgressBar(terminal: Terminal, nowMs: () => number): ProgressBar {
   const began = nowMs();
   let drawnAt = Number.NEGATIVE_INFINITY;
@@ -39,7 +39,7 @@ export function createProgressBar(terminal: Terminal, nowMs: () => number): Prog
           ? ''
           : `, ${describeTime((elapsed * (1 - share)) / share)} left`;
       const line = `${bar} ${String(Math.floor(100 * share)).padStart(3)} %  ${note}${left}`;
-      // A line that wraps could not be drawn over.
+      // A line that wraps could not be overwritten.
       terminal.write(`\r${line.slice(0, (terminal.columns ?? 80) - 1)}\x1b[K`);
     },
     end() {

@@ -1,5 +1,6 @@
 /**
- * What several families show of the same series is worked out once, as long as memory allows; else again for each family.
+ * Keeps the spans of a series, so that several families can use them. Above a limit of memory, spans are not kept, and are
+ * computed again for each family.
  */
 
 import type { Span } from '../core/series/history-replay.ts';
@@ -7,13 +8,13 @@ import type { Span } from '../core/series/history-replay.ts';
 export type Spans<Sample> = () => AsyncIterable<Span<Sample>>;
 
 export interface SharedSpans {
-  /** `weigh`: about how many numbers a sample holds. */
+  /** Returns the same spans, kept after the first complete read. `weigh`: approximate number of numbers in a sample. */
   share<Sample>(spans: Spans<Sample>, weigh: (sample: Sample) => number): Spans<Sample>;
 }
 
-/** About 8 bytes each. */
+/** Most numbers in kept spans; a number takes about 8 bytes. */
 const mostNumbers = 8_000_000;
-/** Of a span without its sample. */
+/** Weight of a span without its sample, in numbers. */
 const spanWeight = 10;
 
 export function createSharedSpans(): SharedSpans {
@@ -42,7 +43,7 @@ export function createSharedSpans(): SharedSpans {
   };
 }
 
-/** The same spans with what `map` makes of their samples. */
+/** The same spans with mapped samples. */
 export function mapSpans<A, B>(spans: Spans<A>, map: (sample: A) => B): Spans<B> {
   return async function* () {
     for await (const { from, until, sample } of spans()) {

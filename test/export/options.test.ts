@@ -91,10 +91,10 @@ describe('the options of an export', () => {
       '--step: graphs will have gaps, since Prometheus looks back only five minutes for a sample',
     ]);
     expect(warningsOf(...range, '--label', 'job=dora')).toEqual([
-      '--label: without instance these are other series than those that Prometheus scrapes',
+      '--label: without instance the series differ from the ones that Prometheus scrapes',
     ]);
     expect(warningsOf(...labelled.with(3, '2h'))).toEqual([
-      '--to: the last three hours are still open in a Prometheus that runs; end before them, or before its first scrape',
+      '--to: a running Prometheus still writes the last three hours; choose a time before them, or before its first scrape',
     ]);
     expect(warningsOf(...labelled.with(3, '3h'))).toEqual([]);
   });
