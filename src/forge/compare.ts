@@ -1,9 +1,9 @@
 /**
  * Compares two commits of one repo.
  *
- * One request is enough for most deployments, which only add commits: if an added commit has the base as its parent,
- * nothing was taken away. Otherwise the other direction is asked, too. What the commits are called costs a request only
- * if no list names the head: it is a tag object then, or nothing was added.
+ * Most deployments only add commits, and need one request: if an added commit has the base as its parent, no commit was
+ * removed. Otherwise another request lists the removed commits. The full id of the head needs a request only if no list
+ * contains it: then the head is a tag object, or no commit was added.
  */
 
 import { Unavailable } from '../util/get-json.ts';
@@ -13,11 +13,11 @@ import { Unknown } from './forge-get.ts';
 
 /** The commits of one repo. Both reject with `Unknown` if a commit is unknown. */
 export interface RepoLog {
-  /** As messages call the forge. */
+  /** The forge's name in messages. */
   readonly server: string;
-  /** The commit that `id` stands for. */
+  /** The commit of an id, which may be a tag object's, or abbreviated. */
   commit(id: string): Promise<LogEntry>;
-  /** Reachable from `head` and not from `base`; `null`: too many. */
+  /** The commits that are reachable from `head` and not from `base`; `null`: too many. */
   between(base: string, head: string): Promise<readonly LogEntry[] | null>;
 }
 
@@ -26,7 +26,7 @@ interface Difference {
   readonly removed: readonly LogEntry[];
 }
 
-/** Ids in lower case. Rejects with `Unknown` if the head is unknown. */
+/** Ids must be in lower case. Rejects with `Unknown` if the head is unknown, or as `log` does. */
 export async function compare(log: RepoLog, base: string | null, head: string): Promise<Comparison> {
   if (base === null) {
     const commit = await log.commit(head);
@@ -36,14 +36,14 @@ export async function compare(log: RepoLog, base: string | null, head: string): 
   const commit = fullIdIn(difference, head) ?? (await log.commit(head)).id;
   if (difference === 'too many') return { commit, range: null };
   if (difference !== 'unknown' && !isEmpty(difference)) return { commit, range: toRange(difference) };
-  // A forge that knows no tag objects, a base that it does not know, or two ids of one commit.
+  // The forge does not accept ids of tag objects, or does not know the base, or both ids mean one commit.
   const from = await commitOrNull(log, base);
   if (from === null) return { commit, range: null };
   if (from === commit) return { commit, range: { added: [], removed: [] } };
   if (from === base && commit === head) return { commit, range: null };
   const second = await differenceOf(log, from, commit);
-  const isTold = second !== 'unknown' && second !== 'too many' && !isEmpty(second);
-  return { commit, range: isTold ? toRange(second) : null };
+  const isUsable = second !== 'unknown' && second !== 'too many' && !isEmpty(second);
+  return { commit, range: isUsable ? toRange(second) : null };
 }
 
 async function differenceOf(
@@ -58,7 +58,7 @@ async function differenceOf(
     const removed = isAncestor ? [] : await log.between(head, base);
     if (removed === null) return 'too many';
     if (!areDisjoint(added, removed, base)) {
-      throw new Unavailable(`${log.server} lists commits that it was asked to leave out: it may be too old`);
+      throw new Unavailable(`${log.server} lists commits that the request excludes: it may be too old`);
     }
     return { added, removed };
   } catch (error) {
@@ -71,7 +71,7 @@ function isEmpty({ added, removed }: Difference): boolean {
   return added.length === 0 && removed.length === 0;
 }
 
-/** The full id of the commit that `head` names, if a list has it, itself or as a parent. */
+/** The full id of the commit `head`, if a list contains it, or contains it as a parent; else `null`. */
 function fullIdIn(difference: Difference | 'too many' | 'unknown', head: string): string | null {
   if (typeof difference === 'string') return null;
   const { added, removed } = difference;
@@ -88,16 +88,18 @@ async function commitOrNull(log: RepoLog, id: string): Promise<string | null> {
   }
 }
 
-/** Either may be abbreviated. */
+/** Whether two ids mean the same commit. Either may be abbreviated. */
 export function isSame(a: string, b: string): boolean {
   return a.startsWith(b) || b.startsWith(a);
 }
 
+/** Whether no commit is in both lists, and the base is not among the added commits. */
 function areDisjoint(added: readonly LogEntry[], removed: readonly LogEntry[], base: string): boolean {
   const removedIds = new Set(removed.map(({ id }) => id));
   return !added.some(({ id }) => isSame(id, base) || removedIds.has(id));
 }
 
+/** `null`: the date of an added commit is unreadable. */
 function toRange({ added, removed }: Difference): CommitRange | null {
   const commits: Commit[] = [];
   for (const { id, parents, committedAt } of added) {

@@ -1,12 +1,12 @@
 /**
- * A forge of any kind, asked over its REST API.
+ * A forge of any kind, read over its REST API.
  *
- * A repo is asked for by its name, since ids of commits are hashes of their content: a repo that knows both commits gives
- * the right answer, whichever repo it is. Only if it does not, its own id shows whether the repo has moved, or is gone, or
- * another one has taken its name. A missing repo says nothing about a commit.
+ * Requests use the name of a repo. Ids of commits are hashes of their content, so any repo that contains both commits gives
+ * the right answer. If the repo does not contain them, a request with the repo's own id shows whether the repo has moved, is
+ * gone, or another repo now has its name. A missing repo does not mean that a commit is unknown.
  */
 
-import { type PatientGet, Unavailable } from '../util/get-json.ts';
+import { type GetJson, Unavailable } from '../util/get-json.ts';
 import { compare, isSame, type RepoLog } from './compare.ts';
 import type { Dialect } from './dialect.ts';
 import { type Comparison, type Forge, type ForgeRepo, ForgeUnavailable } from './forge.ts';
@@ -18,7 +18,7 @@ import { gitlabDialect } from './gitlab.ts';
 export const forgeKinds = ['forgejo', 'gitea', 'github', 'gitlab'] as const;
 export type ForgeKind = (typeof forgeKinds)[number];
 
-/** The kind of the forge on a host that is known for it; `null`: it may be any. */
+/** The kind of the forge on a well-known host; `null`: the host may have any kind. */
 export function kindOfHost(host: string): ForgeKind | null {
   if (/^(?:(?:www|api)\.)?github\.com$|\.ghe\.com$/.test(host)) return 'github';
   if (host === 'gitlab.com') return 'gitlab';
@@ -29,9 +29,9 @@ export interface ForgeOptions extends Pick<ForgeGetOptions, 'fetch' | 'sleep' | 
   readonly kind: ForgeKind;
   /** The forge's root, without a trailing slash. */
   readonly url: string;
-  /** `null`: asked as anybody. */
+  /** `null`: requests are anonymous. */
   readonly token: string | null;
-  /** Told of every request that came to an end; `status` is 0 where there was no answer. */
+  /** Called after every request that was not aborted; `status` 0: there was no answer. */
   readonly onRequest?: (request: { readonly status: number; readonly ms: number }) => void;
 }
 
@@ -59,7 +59,7 @@ export function createForge({ kind, url, token, onRequest, ...rest }: ForgeOptio
       signal.throwIfAborted();
       const path = dialect.repoPath(repo.fullName);
       const [from, to] = [base?.toLowerCase() ?? null, head.toLowerCase()];
-      if (path === null || !isCommitId(to) || (from !== null && !isCommitId(from))) return nothing;
+      if (path === null || !isCommitId(to) || (from !== null && !isCommitId(from))) return nothingKnown;
       if (from !== null && isSame(from, to)) {
         return { commit: longer(from, to), range: { added: [], removed: [] } };
       }
@@ -73,21 +73,21 @@ export function createForge({ kind, url, token, onRequest, ...rest }: ForgeOptio
   };
 }
 
-const nothing: Comparison = { commit: null, range: null };
+const nothingKnown: Comparison = { commit: null, range: null };
 
-interface Asking {
+interface ForgeRequests {
   readonly dialect: Dialect;
-  readonly get: PatientGet;
+  readonly get: GetJson;
   readonly signal: AbortSignal;
 }
 
 async function compareIn(
-  asking: Asking,
+  requests: ForgeRequests,
   repo: ForgeRepo & { readonly path: string },
   base: string | null,
   head: string,
 ): Promise<Comparison> {
-  const { dialect, get, signal } = asking;
+  const { dialect, get, signal } = requests;
   const logOf = (path: string): RepoLog => ({
     server: dialect.server,
     commit: (id) => dialect.commit(get, path, id, signal),
@@ -97,19 +97,22 @@ async function compareIn(
     try {
       return await compare(logOf(path), base, head);
     } catch (error) {
-      if (error instanceof Unknown) return nothing;
+      if (error instanceof Unknown) return nothingKnown;
       throw error;
     }
   };
   const found = await compareAt(repo.path);
   if (found.commit !== null) return found;
-  const moved = await findMoved(asking, repo);
-  return moved === null ? nothing : compareAt(moved);
+  const moved = await findMoved(requests, repo);
+  return moved === null ? nothingKnown : compareAt(moved);
 }
 
-/** Where the repo is now, if it is not at its path; `null`: it is. Rejects if there is no such repo. */
+/**
+ * The path of a repo that has moved; `null`: it has not moved, or its new name cannot be one of this kind of forge. Rejects
+ * with `RepoMissing` if the forge does not show the repo.
+ */
 async function findMoved(
-  { dialect, get, signal }: Asking,
+  { dialect, get, signal }: ForgeRequests,
   { fullName, forgeRemoteId, path }: ForgeRepo & { readonly path: string },
 ): Promise<string | null> {
   const hasId = /^\d{1,18}$/.test(forgeRemoteId ?? '');
@@ -131,7 +134,7 @@ class RepoMissing extends Error {
   override name = 'RepoMissing';
 }
 
-/** Full, or its first seven characters at least. */
+/** Whether a text is a full id of a commit, or at least its first seven characters. */
 function isCommitId(text: string): boolean {
   return /^[0-9a-f]{7,64}$/.test(text);
 }
@@ -140,7 +143,7 @@ function longer(a: string, b: string): string {
   return a.length > b.length ? a : b;
 }
 
-/** Without a cause, which would say the same again. */
+/** Makes a `ForgeUnavailable` of a known error. It has no cause, since its message is the same. */
 function toForgeUnavailable(error: unknown): unknown {
   if (error instanceof TokenRefused) return new ForgeUnavailable(error.message, { obstacle: 'token' });
   if (error instanceof RepoMissing) return new ForgeUnavailable(error.message, { obstacle: 'repo' });

@@ -1,49 +1,50 @@
 /**
- * How any forge is asked for JSON, and what its other answers mean.
+ * Gets JSON from any kind of forge, and makes errors of its other answers.
  *
- * Guarantees: a renamed repo is followed within the forge's own origin, so that a token never gets elsewhere. Rejects with
- * `Unknown`, `TokenRefused` or `Unavailable`.
+ * Guarantees: follows the redirects of renamed repos only within the forge's own origin, so that no other server gets the
+ * token. Rejects with `Unknown`, `TokenRefused` or `Unavailable`.
  */
 
 import {
-  createPatientGet,
-  type PatientGet,
-  type PatientGetOptions,
+  createGetJson,
+  type GetJson,
+  type GetJsonOptions,
   Refused,
   readRetryAfterMs,
   Unavailable,
   withoutQuery,
 } from '../util/get-json.ts';
 
-/** The forge does not know the repo or the commit, or what lies between two of them. */
+/** The forge does not know the repo, the commit, or the range between two commits. */
 export class Unknown extends Refused {
   override name = 'Unknown';
 }
+/** The forge refuses the token, or demands one. */
 export class TokenRefused extends Refused {
   override name = 'TokenRefused';
 }
 
 export type ForgeGetOptions = Pick<
-  PatientGetOptions,
+  GetJsonOptions,
   'server' | 'url' | 'headers' | 'fetch' | 'sleep' | 'random' | 'timeoutMs' | 'onRequest'
 >;
 
-/** A missing repo or commit, an empty repo, an id that names nothing, a repo that was taken down. */
+/** Statuses for a missing repo or commit, an empty repo, an unknown id, a blocked repo. */
 const unknownStatuses = [404, 409, 422, 451];
 const redirectStatuses = [301, 302, 307, 308];
 const mostRedirects = 3;
-/** If a forge says that it is asked too often, and not for how long. */
+/** Length of a rate limit if the forge does not send it. */
 const usualLimitMs = 60_000;
 
-export function createForgeGet(options: ForgeGetOptions): PatientGet {
+export function createForgeGet(options: ForgeGetOptions): GetJson {
   const { server } = options;
-  return createPatientGet({
+  return createGetJson({
     ...options,
-    fetch: followWithinOrigin(options.fetch ?? fetch),
+    fetch: fetchWithinOrigin(options.fetch ?? fetch),
     headers: { 'user-agent': 'woodpecker-dora-exporter', ...options.headers },
     tries: 3,
     longestRetryAfterMs: 10_000,
-    // A limit can last an hour: whoever has other work should do that.
+    // A rate limit can last an hour: the caller may have other work.
     onLongerRetryAfter: 'give up',
     largestAnswerBytes: 16 * 1024 * 1024,
     toError(answer, fullPath) {
@@ -51,7 +52,7 @@ export function createForgeGet(options: ForgeGetOptions): PatientGet {
       const { status, headers } = answer;
       const retryAfterMs = readLimitMs(status, headers);
       if (retryAfterMs !== null) {
-        return new Unavailable(`${server} is asked too often: ${status} to ${path}`, {
+        return new Unavailable(`${server} limits the rate of requests: ${status} to ${path}`, {
           status,
           retryAfterMs,
         });
@@ -63,7 +64,7 @@ export function createForgeGet(options: ForgeGetOptions): PatientGet {
       if (unknownStatuses.includes(status) && isJson) {
         return new Unknown(`${server} answered ${status} to ${path}`);
       }
-      // The forge itself answers in JSON: then this is none, or not its root.
+      // A forge answers in JSON. A 404 without JSON means that the server is no forge, or that the URL is not its root.
       if (status === 404) {
         return new Unavailable(`Nothing answers ${path}: check that the URL is ${server}'s root`, { status });
       }
@@ -72,21 +73,22 @@ export function createForgeGet(options: ForgeGetOptions): PatientGet {
   });
 }
 
-/** How long a limit lasts; `null`: the answer names none. */
+/** Milliseconds until a rate limit ends; `null`: the answer is about no rate limit. */
 function readLimitMs(status: number, headers: Headers): number | null {
-  // GitHub says so with 403, too, which otherwise is about rights.
+  // GitHub also sends 403 for a rate limit; without these headers, it means a missing right.
   const isSpent = headers.has('retry-after') || headers.get('x-ratelimit-remaining') === '0';
   if (status !== 429 && !(status === 403 && isSpent)) return null;
   const retryAfterMs = readRetryAfterMs(headers);
   if (retryAfterMs !== null) return retryAfterMs;
   const reset = headers.get('x-ratelimit-reset') ?? headers.get('ratelimit-reset') ?? '';
   if (!/^\d+$/.test(reset)) return usualLimitMs;
-  // By the forge's own clock, if it sends its time.
+  // `reset` uses the forge's clock, so its own time is better than ours.
   const nowMs = Date.parse(headers.get('date') ?? '') || Date.now();
   return Math.max(0, Number(reset) * 1000 - nowMs);
 }
 
-function followWithinOrigin(fetchAnswer: typeof fetch): typeof fetch {
+/** A `fetch` that follows at most three redirects within the origin. */
+function fetchWithinOrigin(fetchAnswer: typeof fetch): typeof fetch {
   return async (input, init) => {
     let url = String(input);
     for (let followed = 0; ; followed++) {

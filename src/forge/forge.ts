@@ -1,6 +1,6 @@
 /**
- * What the service asks a forge: which commit an id stands for, and which commits a deployment adds to the one before it.
- * Refuses to know how any forge is asked.
+ * The interface of a forge: the commit of an id, and the commits that a deployment adds to the one before it. Independent of
+ * the kind of forge.
  */
 
 import type { CommitRange } from '../core/commit-range.ts';
@@ -15,20 +15,21 @@ export interface ForgeRepo {
 
 export interface Comparison {
   /**
-   * Full id of the head's commit. The id of a tag object, and an abbreviated one, stand for a commit with another id.
-   * `null`: the forge does not know the head.
+   * Full id of the head's commit. It differs from the given id if that is a tag object's, or abbreviated. `null`: the forge
+   * does not know the head.
    */
   readonly commit: string | null;
   /**
-   * `null`: the forge will never be able to tell. It does not know a commit, there are more commits than are read, an id
-   * is no commit id, or an added commit has no date that can be read.
+   * `null`: the range is unknown, and another try would not change that. The forge does not know a commit, the range has too
+   * many commits, an id is no commit id, or the date of an added commit is unreadable.
    */
   readonly range: CommitRange | null;
 }
 
 export interface Forge {
   /**
-   * `base` of `null`: there was no deployment before; then only the head commit itself is in `added`.
+   * Compares the commits of two successive deployments. `base` `null`: there was no deployment before; `added` is then the
+   * head commit alone.
    *
    * Rejects with `ForgeUnavailable` if another try may succeed, or with the signal's reason.
    */
@@ -36,14 +37,15 @@ export interface Forge {
 }
 
 /**
- * `token`: the forge refuses the token, or demands one. `repo`: the forge says that there is no such repo, as it also does
- * to a token without the right to read it. `null`: neither.
+ * `token`: the forge refuses the token, or demands one. `repo`: the forge does not show the repo; it is gone, or the token
+ * may not read it. `null`: another reason.
  */
 export type Obstacle = 'token' | 'repo' | null;
 
+/** The forge gave no usable answer, or refuses the token or the repo. */
 export class ForgeUnavailable extends Error {
   override name = 'ForgeUnavailable';
-  /** How long the forge asks for a pause; `null`: it does not say. */
+  /** Length of the pause that the forge demands, in seconds; `null`: it demands none. */
   readonly retryAfterSeconds: number | null;
   readonly obstacle: Obstacle;
 

@@ -1,26 +1,26 @@
 /**
- * Forgejo and Gitea, from 1.20 on, which both took the `not` of `git log` into their list of commits.
+ * Forgejo and Gitea, from 1.20 on: their list of commits then has the parameter `not`, as `git log` has.
  *
- * That list is asked and not their comparison, which reads a diff for each commit, has no pages, needs pull requests to
- * be enabled, lists too much if two branches were merged both ways, and nothing if they share no commit. Every route
- * takes the id of a tag object for the commit that it points to.
+ * Their comparison is not used: it reads a diff for each commit, has no pages, needs enabled pull requests, lists too many
+ * commits if two branches were merged both ways, and none if they have no common commit. Every route accepts the id of a tag
+ * object as its commit.
  */
 
 import { z } from 'zod';
-import { type PatientGet, Unavailable } from '../util/get-json.ts';
+import { type GetJson, Unavailable } from '../util/get-json.ts';
 import { type Dialect, ownerPath, readPages } from './dialect.ts';
 import { toLogEntry, WireCommit, WireRepo } from './wire-commit.ts';
 
-/** Leaves out what it would have to look into files and signatures for. */
+/** Omits fields for which the server would read files and signatures. */
 const lean = { stat: 'false', verification: 'false', files: 'false' };
-/** The largest that servers give unless they are set otherwise. */
+/** The largest page by the servers' default settings. */
 const pageSize = 50;
 
 export function giteaDialect(server: 'Forgejo' | 'Gitea'): Dialect {
-  async function repo(get: PatientGet, path: string, signal: AbortSignal) {
+  async function repo(get: GetJson, path: string, signal: AbortSignal) {
     return { fullName: (await get(path, WireRepo, signal)).body.full_name };
   }
-  async function commit(get: PatientGet, repoPath: string, id: string, signal: AbortSignal) {
+  async function commit(get: GetJson, repoPath: string, id: string, signal: AbortSignal) {
     const query = new URLSearchParams(lean);
     return toLogEntry((await get(`${repoPath}/git/commits/${id}?${query}`, WireCommit, signal)).body);
   }
@@ -47,7 +47,7 @@ export function giteaDialect(server: 'Forgejo' | 'Gitea'): Dialect {
           };
         });
       } catch (error) {
-        // It answers 500, too, if it does not know one of the commits.
+        // The server also answers 500 if it does not know one of the commits: `commit` then rejects with `Unknown`.
         if (!(error instanceof Unavailable) || error.status !== 500) throw error;
         for (const id of [base, head]) await commit(get, repoPath, id, signal);
         throw error;

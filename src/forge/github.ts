@@ -1,12 +1,12 @@
 /**
- * GitHub, on github.com, under a subdomain of ghe.com, or on a server of one's own.
+ * GitHub, on github.com, on a subdomain of ghe.com, or on another server.
  *
- * Its comparison is what `git log base..head` lists, in pages. It has no answer (404) for commits without a common
- * ancestor, nor for the id of a tag object. The first page holds the changed files, too, which cannot be left out.
+ * Its comparison lists the same commits as `git log base..head`, in pages. It answers 404 for commits without a common
+ * ancestor, and for the id of a tag object. The first page also contains the changed files; no parameter omits them.
  */
 
 import { z } from 'zod';
-import type { PatientGet } from '../util/get-json.ts';
+import type { GetJson } from '../util/get-json.ts';
 import { type Dialect, type LogEntry, ownerPath, readPages, WireCommitId } from './dialect.ts';
 import { Unknown } from './forge-get.ts';
 import { toLogEntry, WireCommit, WireRepo } from './wire-commit.ts';
@@ -19,20 +19,22 @@ const WireComparison = z.object({
 });
 
 const WireTag = z.object({ object: z.object({ type: z.string(), sha: WireCommitId }) });
-/** More tags than this do not point to one another. */
+/** Most tag objects between a tag and its commit: a tag object may point to another. */
 const mostTags = 10;
 
-async function repo(get: PatientGet, path: string, signal: AbortSignal) {
+async function repo(get: GetJson, path: string, signal: AbortSignal) {
   return { fullName: (await get(path, WireRepo, signal)).body.full_name };
 }
 
-async function commit(get: PatientGet, path: string, id: string, signal: AbortSignal): Promise<LogEntry> {
-  // Pages here are of files, of which none is wanted.
+async function commit(get: GetJson, path: string, id: string, signal: AbortSignal): Promise<LogEntry> {
+  // The pages of this route contain files, so the smallest page is enough.
   return toLogEntry((await get(`${path}/commits/${id}?per_page=1`, WireCommit, signal)).body);
 }
 
-/** What a tag object points to in the end. Rejects with `Unknown` if the id is none of a tag object. */
-async function peel(get: PatientGet, path: string, id: string, signal: AbortSignal): Promise<string> {
+/**
+ * The id of the commit behind a tag object. Rejects with `Unknown` if the id is no tag object's, or if there is no commit.
+ */
+async function peel(get: GetJson, path: string, id: string, signal: AbortSignal): Promise<string> {
   let next = id;
   for (let followed = 0; followed < mostTags; followed++) {
     const { object } = (await get(`${path}/git/tags/${next}`, WireTag, signal)).body;

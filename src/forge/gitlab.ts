@@ -1,13 +1,13 @@
 /**
- * GitLab: its list of commits takes a range, which its comparison would weigh down with all diffs.
+ * GitLab: its list of commits accepts a range. Its comparison is not used, since it contains all diffs.
  *
- * A range with an unknown commit is an empty list, the same as one without commits. Every route takes the id of a tag
- * object for the commit that it points to.
+ * For a range with an unknown commit it sends an empty list, as for a range without commits. Every route accepts the id of a
+ * tag object as its commit.
  */
 
 import { z } from 'zod';
 import { revertedBy } from '../core/failures/reverts.ts';
-import type { PatientGet } from '../util/get-json.ts';
+import type { GetJson } from '../util/get-json.ts';
 import {
   type Dialect,
   type LogEntry,
@@ -17,7 +17,7 @@ import {
   WireCommitId,
 } from './dialect.ts';
 
-/** The largest that there is. */
+/** The largest page of the API. */
 const pageSize = 100;
 
 type WireCommit = z.infer<typeof WireCommit>;
@@ -39,7 +39,7 @@ function toLogEntry({ id, committed_date, parent_ids, message }: WireCommit): Lo
 
 const WireProject = z.object({ path_with_namespace: z.string() });
 
-async function project(get: PatientGet, path: string, signal: AbortSignal) {
+async function project(get: GetJson, path: string, signal: AbortSignal) {
   return { fullName: (await get(path, WireProject, signal)).body.path_with_namespace };
 }
 

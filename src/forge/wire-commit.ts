@@ -1,4 +1,4 @@
-/** Commits and repos on the wire of Forgejo, Gitea and GitHub, as far as they are read. */
+/** The fields of commits and repos that are read from the JSON of Forgejo, Gitea and GitHub. */
 
 import { z } from 'zod';
 import { revertedBy } from '../core/failures/reverts.ts';

@@ -16,7 +16,7 @@ import type { OnEvent } from '../sources/event-labels.ts';
 import type { Incidents } from '../sources/incidents.ts';
 import type { Webhook } from '../sources/webhook.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
-import { joinNext } from '../util/coalesce.ts';
+import { coalesce } from '../util/coalesce.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { type ApiDependencies, apiRoutes } from './api-routes.ts';
 import { hasBasicPassword, hasBearer, type Secret, toSecret } from './auth.ts';
@@ -100,7 +100,7 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     const reader = (handler: Handler) => withToken([hasBearer, hasBasicPassword], tokens, refuse, handler);
     route(app, '/metrics', { GET: reader((c) => scrape(deps, c)) });
     for (const page of ['/', '/explain', '/operations']) app.use(page, problemPages);
-    const renderOperations = joinNext(async () => renderOperationsPage(await deps.status()));
+    const renderOperations = coalesce(async () => renderOperationsPage(await deps.status()));
     route(app, '/operations', {
       GET: reader(async (c) => c.body(await renderOperations(), 200, pageHeaders)),
     });

@@ -11,7 +11,7 @@ import { type Metric, Registry } from 'prom-client';
 import type { IncidentSample, IncidentSamples } from '../core/series/incident-samples.ts';
 import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
 import type { TierSample } from '../core/windows/tier-windows.ts';
-import { joinNext } from '../util/coalesce.ts';
+import { coalesce } from '../util/coalesce.ts';
 import { type Family, incidentFamilies, type ShownBy, seriesFamilies, tierFamilies } from './families.ts';
 import { type CompressedText, compressText, toGzip } from './gzip.ts';
 
@@ -72,7 +72,7 @@ export function createExposition({
   };
 
   /** Runs one rendering at a time, since it uses the chunks of the last one. */
-  const gzip = joinNext(async (): Promise<Uint8Array> => {
+  const gzip = coalesce(async (): Promise<Uint8Array> => {
     const figures = await render();
     const self = await renderSelf();
     if (whole?.of !== figures || whole.self !== self) {
@@ -80,7 +80,7 @@ export function createExposition({
     }
     return whole.gzip;
   });
-  return { gzip, plain: joinNext(async () => gunzip(await gzip())) };
+  return { gzip, plain: coalesce(async () => gunzip(await gzip())) };
 }
 
 const none: readonly IncidentSample[] = [];

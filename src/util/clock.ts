@@ -1,4 +1,4 @@
-/** The time, as an argument, so that tests can run a week in a second. */
+/** Time and sleep as a parameter, so that tests can run a week in a second. */
 
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -19,10 +19,10 @@ export function nowSeconds(clock: Clock): number {
   return Math.floor(clock.now() / 1000);
 }
 
-/** How long work may block the event loop, in milliseconds. */
+/** Longest time that work may block the event loop, in milliseconds. */
 const stretchMs = 10;
 
-/** Call it between pieces of long work: it yields to the event loop if it has been blocked for long. */
+/** Returns a function to call between pieces of long work: it yields to the event loop if 10 ms have passed since. */
 export function createEventLoopYield(): () => Promise<void> {
   let began = performance.now();
   return async () => {

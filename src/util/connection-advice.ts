@@ -1,7 +1,7 @@
-/** What is wrong with a connection, in words that say what to change. */
+/** Messages about a failed connection, with the remedy. */
 
 const wrongProtocolCodes = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
-/** Of Node's TLS: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
+/** Codes of Node's TLS: https://nodejs.org/api/tls.html#x509-certificate-error-codes */
 const untrustedCodes = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -24,7 +24,7 @@ export function describeFailedFetch(error: Error): string {
   return reasons === '' ? error.message : `${error.message} (${reasons})`;
 }
 
-/** `null`: the answer to `path` is no redirect. Leaves out the query, which may contain a secret. */
+/** Describes a redirect and the remedy, without the query, which may contain a secret; `null`: the answer is no redirect. */
 export function describeRedirect({ status, headers, url }: Response, path: string): string | null {
   const location = headers.get('location');
   if (status < 300 || status >= 400 || location === null) return null;
@@ -32,12 +32,12 @@ export function describeRedirect({ status, headers, url }: Response, path: strin
   if (!target) return `redirects to an address that cannot be read (${status})`;
   const [pathWithoutQuery = path] = path.split('?');
   const whole = target.origin + target.pathname;
-  const asked = URL.parse(url);
-  if (asked && whole === asked.origin + asked.pathname)
-    return `redirects to itself, ${whole}: check what stands before it`;
+  const requested = URL.parse(url);
+  if (requested && whole === requested.origin + requested.pathname)
+    return `redirects to itself, ${whole}: check the proxy before it`;
   return whole.endsWith(pathWithoutQuery)
     ? `redirects to ${whole.slice(0, -pathWithoutQuery.length)}: set the URL to that`
-    : `redirects to ${whole}: check what stands before it, such as a login`;
+    : `redirects to ${whole}: check the proxy before it, which may demand a login`;
 }
 
 const longestNote = 1024;
@@ -49,12 +49,12 @@ export async function describeOtherType(answer: Response): Promise<string> {
   const type = (answer.headers.get('content-type') ?? '').slice(0, longestTitle);
   const title = type.includes('html') ? await titleOf(answer) : null;
   await answer.body?.cancel().catch(() => undefined);
-  if (title === null) return `"${type}", not JSON: check the URL and what stands before it`;
+  if (title === null) return `"${type}", not JSON: check the URL and the proxy before it`;
   const what = `a page, "${title}", in place of JSON`;
   // Woodpecker's web interface answers every path that it does not know.
   return /^woodpecker/i.test(title)
     ? `${what}: check that the URL is Woodpecker's root`
-    : `${what}: check the URL and what stands before it, such as a login`;
+    : `${what}: check the URL and the proxy before it, which may demand a login`;
 }
 
 async function titleOf(answer: Response): Promise<string | null> {
@@ -68,7 +68,7 @@ async function titleOf(answer: Response): Promise<string | null> {
   );
 }
 
-/** At most a little more than `most` characters. */
+/** The beginning of the body: reads chunks until they have more than `most` characters. */
 async function readStart({ body }: Response, most: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
@@ -82,7 +82,7 @@ async function readStart({ body }: Response, most: number): Promise<string> {
   return text;
 }
 
-/** Whether an https server was asked over http: Go, nginx and Apache then answer 400 with a short text. */
+/** Whether an https server got a request over http: Go, nginx and Apache then answer 400 with a short text. */
 export async function refusesPlainHttp(url: string, answer: Response): Promise<boolean> {
   const length = Number(answer.headers.get('content-length') ?? Number.NaN);
   const isShort = length <= longestNote || answer.headers.get('connection') === 'close';

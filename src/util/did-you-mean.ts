@@ -1,6 +1,6 @@
-/** Guesses the word that somebody mistyped. */
+/** Guesses the meant word from a mistyped one. */
 
-/** The candidate nearest to a mistyped word; `null` if none is near. */
+/** The candidate that needs the fewest edits; `null`: each needs more than three, or than a third of the letters. */
 export function closest(word: string, candidates: readonly string[]): string | null {
   for (let edits = 1; edits <= Math.min(3, Math.ceil(word.length / 3)); edits++) {
     const near = candidates.find((candidate) => isWithin(edits, word, candidate));

@@ -7,19 +7,19 @@ import { accessSync, constants, existsSync, mkdirSync, statfsSync, statSync } fr
 import { dirname, resolve } from 'node:path';
 import { codeOf } from './error-code.ts';
 
-/** Those of Linux itself, proc and sysfs: https://man7.org/linux/man-pages/man2/statfs.2.html */
+/** Types of the file systems proc and sysfs: https://man7.org/linux/man-pages/man2/statfs.2.html */
 const kernelFileSystems = [0x9fa0, 0x62656572];
-/** Errors of a path where nobody can make a folder, whatever the rights and the free space. */
+/** Errors of a path where no user can make a folder, also with all rights and enough space. */
 const futileCodes: readonly unknown[] = ['ENOENT', 'EPERM', 'EEXIST'];
 
-/** The path has no folder to write to, and nobody can make one. */
+/** The folder of the path does not exist, and no user can make it. */
 export class NoPlaceForFolder extends Error {
   override name = 'NoPlaceForFolder';
 }
 
 /** Makes the folder and its missing parents. Throws `NoPlaceForFolder` or an error of the system. */
 export function makeFolder(path: string): void {
-  for (const folder of wayTo(path).missing) {
+  for (const folder of locate(path).missing) {
     try {
       mkdirSync(folder);
     } catch (cause) {
@@ -32,12 +32,12 @@ export function makeFolder(path: string): void {
 }
 
 /**
- * Whether this process may make the folder and files in it, as far as can be seen without trying. Throws
- * `NoPlaceForFolder` if nobody can.
+ * Whether this process has the right to make the folder and files in it. Only reads rights, so making it may still fail.
+ * Throws `NoPlaceForFolder` if no user can make it.
  */
 export function mayMakeFolder(path: string): boolean {
   try {
-    accessSync(wayTo(path).from, constants.W_OK | constants.X_OK);
+    accessSync(locate(path).from, constants.W_OK | constants.X_OK);
     return true;
   } catch (error) {
     if (error instanceof NoPlaceForFolder) throw error;
@@ -45,8 +45,8 @@ export function mayMakeFolder(path: string): boolean {
   }
 }
 
-/** The lowest folder that exists, and the missing ones below it, the highest first. */
-function wayTo(path: string): { readonly from: string; readonly missing: readonly string[] } {
+/** The lowest existing folder of a path, and the missing ones below it, the highest first. Throws `NoPlaceForFolder`. */
+function locate(path: string): { readonly from: string; readonly missing: readonly string[] } {
   const missing: string[] = [];
   let from = resolve(path);
   for (; !existsSync(from) && dirname(from) !== from; from = dirname(from)) missing.unshift(from);

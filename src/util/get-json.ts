@@ -1,10 +1,10 @@
 /**
  * Gets JSON from a server that may be busy, down, or not the right one.
  *
- * Guarantees: every answer is checked against its schema and bounded in size; few requests run at once; passing errors
- * (5xx, 429, a time-out, HTML in place of JSON) are tried again after growing, jittered pauses or `Retry-After`; redirects
- * are not followed, since they could send the token elsewhere. Rejects with `Unavailable`, with the error of `toError`, or
- * with the signal's reason. Does not know whose server it is.
+ * Guarantees: checks every answer against its schema, and bounds its size. Runs at most four requests at once. Tries
+ * temporary errors (5xx, 429, a time-out, HTML in place of JSON) again, after growing pauses of random length or
+ * `Retry-After`. Follows no redirect, since that could send the token to another server. Rejects with `Unavailable`, with
+ * the error of `toError`, or with the signal's reason. Does not know which program the server runs.
  */
 
 import { z } from 'zod';
@@ -16,7 +16,7 @@ import {
 } from './connection-advice.ts';
 import { createSlots } from './slots.ts';
 
-/** An error that another try would not change. */
+/** The server refuses the request: another try would fail, too. */
 export class Refused extends Error {
   override name = 'Refused';
 }
@@ -26,10 +26,10 @@ export class Unexpected extends Error {
   override name = 'Unexpected';
 }
 
-/** Reads the body of an answer as it arrives. Rejects with `Unexpected`. */
+/** Reads the body of an answer while it arrives. Rejects with `Unexpected`. */
 export type ReadBody<T> = (body: AsyncIterable<Uint8Array>) => Promise<T>;
 
-/** No usable answer, after all tries. */
+/** The server gave no usable answer to any try. */
 export class Unavailable extends Error {
   override name = 'Unavailable';
   /** Status of the last answer; 0 if there was none. */
@@ -47,8 +47,8 @@ export class Unavailable extends Error {
   }
 }
 
-export interface PatientGetOptions {
-  /** Its name in messages. */
+export interface GetJsonOptions {
+  /** The server's name in messages. */
   readonly server: string;
   /** Root of all paths, without a trailing slash. */
   readonly url: string;
@@ -60,12 +60,12 @@ export interface PatientGetOptions {
   readonly now?: () => number;
   readonly timeoutMs?: number;
   readonly tries: number;
-  /** The longest `Retry-After` that is obeyed. */
+  /** The longest pause that a `Retry-After` of the server causes. */
   readonly longestRetryAfterMs: number;
-  /** If the server asks for a longer one: wait that long, or let the caller try again later. */
+  /** After a longer `Retry-After`: try again after the longest pause, or reject at once. */
   readonly onLongerRetryAfter: 'wait the longest' | 'give up';
   readonly largestAnswerBytes: number;
-  /** The error for an answer other than 2xx; `null`: the status says all. */
+  /** The error for an answer other than 2xx; `null`: an `Unavailable` with the status. */
   readonly toError: (answer: Response, path: string) => Refused | Unavailable | null;
   /** Called after every request that was not aborted. */
   readonly onRequest?: (request: EndedRequest) => void;
@@ -80,26 +80,27 @@ export interface EndedRequest {
   readonly error: unknown;
 }
 
-export interface PatientAnswer<T> {
+export interface JsonAnswer<T> {
   readonly body: T;
   readonly headers: Headers;
-  /** When the request was sent, and when its headers arrived, in Unix milliseconds. */
+  /** Unix milliseconds when the request was sent. */
   readonly askedAt: number;
+  /** Unix milliseconds when the headers of the answer arrived. */
   readonly answeredAt: number;
 }
 
-export type PatientGet = <T>(
+export type GetJson = <T>(
   path: string,
   /** The schema of the answer, or a reader for it. */
   expected: z.ZodType<T> | ReadBody<T>,
   signal: AbortSignal,
-) => Promise<PatientAnswer<T>>;
+) => Promise<JsonAnswer<T>>;
 
 const concurrentRequests = 4;
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
 
-export function createPatientGet(options: PatientGetOptions): PatientGet {
+export function createGetJson(options: GetJsonOptions): GetJson {
   const { server, url, headers, sleep, random = Math.random, onRequest, timeoutMs = 30_000 } = options;
   const { now = Date.now } = options;
   const fetchAnswer = options.fetch ?? fetch;
@@ -110,7 +111,7 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
     const askedAt = now();
     let status = 0;
     let failure: unknown = null;
-    // A timer of our own, as one of `AbortSignal.timeout` outlives the answer.
+    // The timer of `AbortSignal.timeout` would stay after the answer.
     const timeout = new AbortController();
     const timer = setTimeout(
       () => timeout.abort(new Error(`timeout after ${timeoutMs / 1000} s`)),
@@ -188,14 +189,14 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
     return new Unavailable(`${server} gave no usable answer to ${withoutQuery(path)}: ${reason}`);
   }
 
-  /** `null`: there is no further try. */
+  /** Milliseconds until the next try; `null`: there is none. */
   function pauseMs(failure: Unavailable, attempt: number): number | null {
     const { longestRetryAfterMs, onLongerRetryAfter } = options;
-    const asked = failure.retryAfterMs ?? 0;
+    const retryAfterMs = failure.retryAfterMs ?? 0;
     if (attempt === options.tries) return null;
-    if (asked > longestRetryAfterMs && onLongerRetryAfter === 'give up') return null;
+    if (retryAfterMs > longestRetryAfterMs && onLongerRetryAfter === 'give up') return null;
     const backoff = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs) * (0.5 + random() / 2);
-    return Math.max(Math.min(asked, longestRetryAfterMs), backoff);
+    return Math.max(Math.min(retryAfterMs, longestRetryAfterMs), backoff);
   }
 
   return async (path, expected, signal) => {
@@ -215,17 +216,17 @@ export function createPatientGet(options: PatientGetOptions): PatientGet {
   };
 }
 
-const mostIssuesTold = 3;
+const mostReportedIssues = 3;
 
 function describeMismatch({ issues }: z.ZodError): string {
-  const told = z.prettifyError({ issues: issues.slice(0, mostIssuesTold) });
-  const left = issues.length - mostIssuesTold;
-  return left > 0 ? `${told}\nand ${left} more` : told;
+  const reported = z.prettifyError({ issues: issues.slice(0, mostReportedIssues) });
+  const left = issues.length - mostReportedIssues;
+  return left > 0 ? `${reported}\nand ${left} more` : reported;
 }
 
 async function* emptyBody(): AsyncGenerator<Uint8Array> {}
 
-/** Queries are long and do not help an operator. */
+/** For messages: queries are long and do not help an operator. */
 export function withoutQuery(path: string): string {
   return path.split('?', 1)[0] ?? path;
 }
@@ -242,7 +243,7 @@ export async function readBytes(body: AsyncIterable<Uint8Array>, largestBytes: n
   return Buffer.concat(chunks);
 }
 
-/** `null` if the header is missing or unreadable. */
+/** Milliseconds of `Retry-After`; `null`: the header is missing or unreadable. */
 export function readRetryAfterMs(headers: Headers): number | null {
   const header = headers.get('retry-after');
   if (header === null) return null;

@@ -1,13 +1,13 @@
 /**
  * Reads a JSON list row by row while it arrives.
  *
- * Guarantees: the event loop is not blocked for long, however long the list is, and memory holds one row of its text. A row
- * that is too large is `null`; reading goes on after it.
+ * Guarantees: does not block the event loop for long, also with a long list. Memory holds the text of one row. A row that is
+ * too large is reported as `null`, and the next rows are read.
  */
 
 import { createEventLoopYield } from './clock.ts';
 
-/** The text is not a list in JSON, or is too long. */
+/** The text is not a JSON list, or has too many bytes or rows. */
 export class NotAList extends Error {
   override name = 'NotAList';
 }
@@ -16,11 +16,11 @@ export interface RowLimits {
   readonly listBytes: number;
   readonly rows: number;
   readonly rowBytes: number;
-  /** Most values in a row: they decide how long parsing takes, more than its bytes do. */
+  /** Most values in a row. The time of parsing depends on their number more than on the number of bytes. */
   readonly rowValues: number;
 }
 
-/** The value of a row; `null`: it was too large. */
+/** Gets the value of a row; `null`: the row was too large. */
 export type OnRow = (row: { readonly value: unknown } | null) => void;
 
 /** Bytes of text between two checks of the clock. */
@@ -30,7 +30,9 @@ const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 const isBlank = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** Calls `onRow` for each row; an empty list may be written as `null`. Rejects with `NotAList`, or with what `onRow` throws. */
+/**
+ * Calls `onRow` for each row; an empty list may be written as `null`. Rejects with `NotAList`, or with what `onRow` throws.
+ */
 export async function readRows(
   body: AsyncIterable<Uint8Array>,
   limits: RowLimits,
@@ -81,7 +83,7 @@ function createScanner(limits: RowLimits, onRow: OnRow) {
   /** Reads the rows from `at` on; returns the position after the last one. */
   const readInside = (bytes: Uint8Array, at: number): number => {
     let from = at;
-    // Local, as this loop looks at each byte.
+    // Local variables, since this loop reads each byte.
     let [inText, escaped, level, values] = [isInText, isEscaped, depth, rowValues];
     for (let index = at; index < bytes.length; index++) {
       const byte = bytes[index];

@@ -1,7 +1,7 @@
 /**
- * Log lines: time, level, message, and fields as `key=value`; always one line each.
+ * Writes log lines: time, level, message, and fields as `key=value`. Each entry is one line.
  *
- * Callers never pass secrets, only their names and paths.
+ * Callers must not pass secrets, only their names and paths.
  */
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
@@ -34,7 +34,7 @@ export function createLog(
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
-/** An error and its causes, on one line. */
+/** The message of an error and of its causes; a cause that the message already contains is omitted. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `: ${describeError(error.cause)}`;
@@ -46,7 +46,7 @@ function format(value: string | number | boolean | null): string {
   return /^[\w./:@#*+[\]-]+$/.test(value) ? value : JSON.stringify(oneLine(value));
 }
 
-/** With control characters a sender could forge lines or control a terminal. */
+/** Replaces control characters: with them a sender could forge lines or control a terminal. */
 function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');

@@ -1,4 +1,4 @@
-/** Merges sorted streams. Memory holds one slice of each. */
+/** Merges sorted streams. Memory contains one slice of each. */
 
 const sliceLength = 1000;
 
@@ -8,7 +8,7 @@ interface Cursor<T> {
   place: number;
 }
 
-/** `sources` and the result are in the order of `compare`; the result has slices of its own. */
+/** `sources` must be in the order of `compare`; so is the result. The result is cut into new slices. */
 export async function* mergeSorted<T>(
   sources: readonly AsyncIterable<readonly T[]>[],
   compare: (a: T, b: T) => number,
@@ -21,7 +21,7 @@ export async function* mergeSorted<T>(
   const cursors = sources.map(
     (source): Cursor<T> => ({ slices: source[Symbol.asyncIterator](), slice: [], place: 0 }),
   );
-  /** What comes next stands last. */
+  /** Sorted in reverse: the last element is the next of the result. */
   const waiting: { readonly cursor: Cursor<T>; readonly head: T }[] = [];
   const queueUp = async (cursor: Cursor<T>): Promise<void> => {
     while (cursor.place >= cursor.slice.length) {

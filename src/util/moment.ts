@@ -1,4 +1,4 @@
-/** A moment as people write it: a day, a time, or an age. */
+/** Parses times as people write them: a day, a time, or an age. */
 
 import { z } from 'zod';
 import { parseDurationSeconds } from './duration.ts';
@@ -8,7 +8,7 @@ export const momentWords = 'a time such as 2026-01-01 or 2026-01-01T12:00:00Z, o
 
 const time = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 
-/** Unix seconds, as is `now`; `null` if the text is no moment. A day without a time begins at midnight UTC. */
+/** The Unix seconds of the text; `null`: it is no time. A day means its midnight UTC. `now`: Unix seconds. */
 export function parseMoment(text: string, now: number): number | null {
   const ago = parseDurationSeconds(text);
   if (ago !== null) return now - ago;
@@ -16,7 +16,7 @@ export function parseMoment(text: string, now: number): number | null {
   return Number.isNaN(at) ? null : Math.floor(at / 1000);
 }
 
-/** ISO 8601 of Unix seconds. */
+/** The ISO 8601 form of Unix seconds. */
 export function iso(at: number): string {
   return new Date(at * 1000).toISOString().replace('.000Z', 'Z');
 }

@@ -1,5 +1,5 @@
 /**
- * Parses a body as JSON, unless that would take long.
+ * Parses a body as JSON, but refuses one with too many values.
  *
  * `JSON.parse` blocks the event loop while it runs. Its time depends on the number of values more than on the number of
  * bytes: 1 MiB may be one text (1 ms) or half a million nested lists (80 ms).
@@ -10,13 +10,13 @@ export type ParsedJson =
   | { readonly kind: 'not_json' }
   | { readonly kind: 'too_many_values' };
 
-/** A pipeline of Woodpecker with 3,000 steps. To parse as many takes 30 ms at most, whatever their shape. */
+/** The values of a Woodpecker pipeline with 3,000 steps. Parsing this number of values takes at most 30 ms in any shape. */
 export const mostJsonValues = 40_000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 export function parseJson(bytes: Uint8Array): ParsedJson {
-  // Each value takes at least a byte.
+  // Each value has at least one byte, so a shorter text cannot have too many.
   if (bytes.length > mostJsonValues) {
     const { values, isClosed } = scan(bytes);
     if (!isClosed) return { kind: 'not_json' };

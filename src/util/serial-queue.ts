@@ -1,7 +1,7 @@
-/** Runs asynchronous jobs one after the other, first come, first served. A failed job does not stop the next. */
+/** Runs asynchronous jobs one after the other, in order of their calls. A failed job does not stop the next. */
 export interface Queue {
   run<T>(job: () => Promise<T>): Promise<T>;
-  /** Fulfils when all jobs so far have settled. */
+  /** Fulfils when all jobs so far have ended. */
   idle(): Promise<void>;
 }
 

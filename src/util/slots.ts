@@ -1,6 +1,7 @@
-/** A limit on concurrent work. */
-
-/** At most `size` run at once; the others wait, first come, first served. */
+/**
+ * Limits concurrent work: at most `size` run at once, the others wait in order of their calls. `use` rejects with the
+ * signal's reason if it is aborted before the work begins.
+ */
 export function createSlots(size: number): {
   use<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 } {

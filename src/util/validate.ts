@@ -1,7 +1,7 @@
 /**
  * Checks a value from outside against a schema. Reports every mistake with its path, in words for the sender.
  *
- * Of the value it reports only the type or a short number: the value may be long, or a secret.
+ * It quotes only the type of a value, or a short number: the value may be long, or a secret.
  */
 
 import { z } from 'zod';
@@ -17,17 +17,18 @@ export type ParsedFields<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
-const mostKeysTold = 5;
-const longestKeyTold = 40;
-const longestNumberTold = 12;
+const mostReportedKeys = 5;
+const longestReportedKey = 40;
+const longestReportedNumber = 12;
 
+/** Checks a value. Unlike the schema alone, reports one mistake for a value of a wrong type. */
 export function parseFields<T>(schema: z.ZodType<T>, value: unknown): ParsedFields<T> {
   const parsed = schema.safeParse(value, { error: describeIssue });
   if (parsed.success) return { ok: true, value: parsed.data };
   const ofWrongType = new Set<string>();
   const errors = parsed.error.issues.flatMap(({ code, message, ...issue }) => {
     const path = issue.path.join('.');
-    // A list in place of a text is also reported as too short.
+    // The schema reports a list in place of a text as too short, too.
     if (ofWrongType.has(path)) return [];
     if (code === 'invalid_type') ofWrongType.add(path);
     return [{ path, message }];
@@ -70,7 +71,7 @@ export const describeIssue: z.core.$ZodErrorMap = (issue) => {
   }
 };
 
-/** What the value lacks for the first kind that it is of; all kinds if it is of none. */
+/** The mistake of the value for the kind whose type it has; the names of all kinds if it has none of their types. */
 function describeUnion(kinds: readonly (readonly z.core.$ZodIssue[])[], input: unknown): string {
   const others: string[] = [];
   for (const [issue] of kinds) {
@@ -86,13 +87,13 @@ function describeUnion(kinds: readonly (readonly z.core.$ZodIssue[])[], input: u
 }
 
 function describeUnknown(keys: readonly string[], known: readonly string[]): string {
-  const told = keys.slice(0, mostKeysTold).map((key, index) => {
+  const reported = keys.slice(0, mostReportedKeys).map((key, index) => {
     const meant = closest(key, known);
-    const shown = key.length > longestKeyTold ? `${key.slice(0, longestKeyTold)}…` : key;
+    const shown = key.length > longestReportedKey ? `${key.slice(0, longestReportedKey)}…` : key;
     return `${index === 0 ? 'Unknown' : 'unknown'} key ${shown}${meant === null ? '' : `, did you mean ${meant}?`}`;
   });
-  const more = keys.length - told.length;
-  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+  const more = keys.length - reported.length;
+  return [...reported, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 function expectation(expected: string, input: unknown): string {
@@ -104,7 +105,7 @@ function given(input: unknown): string {
     case 'boolean':
       return String(input);
     case 'number':
-      return String(input).length > longestNumberTold ? 'another' : String(input);
+      return String(input).length > longestReportedNumber ? 'another' : String(input);
     case 'string':
       return 'text';
     default:

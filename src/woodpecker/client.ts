@@ -1,12 +1,12 @@
 /**
  * The part of Woodpecker's REST API that the service uses, with the retries of `util/get-json.ts`.
  *
- * Guarantees: every answer is checked against its schema. Rejects with `NotFound`, `Unauthorized` or `Unavailable`.
- * Knows nothing of the store or of policies.
+ * Guarantees: checks every answer against its schema. Rejects with `NotFound`, `Unauthorized` or `Unavailable`. Does not
+ * know the store or the policy.
  */
 
 import type { z } from 'zod';
-import { createPatientGet, type ReadBody, Refused, Unavailable } from '../util/get-json.ts';
+import { createGetJson, type ReadBody, Refused, Unavailable } from '../util/get-json.ts';
 import { type Listed, listOf, type OddRow, oneOf } from './lists.ts';
 import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
@@ -18,14 +18,14 @@ export interface WoodpeckerClient {
   allRepos(page: number, signal: AbortSignal): Promise<Listed<WireRepo>>;
   /** The newest pipelines of all repos that the user may push to. */
   feed(signal: AbortSignal): Promise<readonly WireFeedItem[]>;
-  /** By name, following renames. */
+  /** The repo with a name; Woodpecker also accepts a former name. */
   lookUpRepo(fullName: string, signal: AbortSignal): Promise<WireRepo>;
   repo(repoId: number, signal: AbortSignal): Promise<WireRepo>;
   /** A page of at most `pageSize`, newest first, without workflows. Pages count from 1. */
   pipelines(repoId: number, query: PipelineQuery, signal: AbortSignal): Promise<Listed<WirePipeline>>;
   /** One pipeline with its workflows. */
   pipeline(repoId: number, number: number, signal: AbortSignal): Promise<WirePipeline>;
-  /** Reports a list that does not end, though its next pages contain nothing new. `path`: of the list. */
+  /** Reports a list whose further pages contain nothing new, but that does not end. `path`: of the list. */
   noteEndlessList(path: string): void;
 }
 
@@ -59,16 +59,19 @@ export interface EndedRequest {
   readonly status: number;
   readonly ms: number;
   readonly isUsable: boolean;
-  /** `null` if the answer does not say: public repos answer everybody. */
+  /** `null`: the answer does not show it, since Woodpecker also answers requests for public repos without a token. */
   readonly isTokenValid: boolean | null;
   /** The error; `null` if there was none. */
   readonly error: unknown;
 }
 
-/** When the server wrote an answer, by its clock; when it was requested and received, by ours. All Unix seconds. */
+/** The times of an answer, in Unix seconds. */
 export interface DatedAnswer {
+  /** When the server wrote the answer, by its clock. */
   readonly writtenAt: number;
+  /** When the request was sent, by our clock. */
   readonly askedAt: number;
+  /** When the headers of the answer arrived, by our clock. */
   readonly answeredAt: number;
 }
 
@@ -92,7 +95,7 @@ export interface ClientOptions {
 
 export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient {
   const { token, onRequest, onDate, onOddRow, onEndlessList, ...rest } = options;
-  const ask = createPatientGet({
+  const ask = createGetJson({
     ...rest,
     server: 'Woodpecker',
     headers: { authorization: `Bearer ${token}` },
@@ -102,7 +105,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     largestAnswerBytes,
     toError,
     onRequest: ({ path, status, ms, error }) => {
-      // For a single repo, these statuses say nothing about Woodpecker.
+      // For a single repo, these errors do not mean that Woodpecker is down.
       const isOdd = error instanceof Unavailable && status === 200 && ofOneRepo.test(path);
       const isOfRepo =
         error instanceof NotFound || isOdd || (error instanceof Unauthorized && path !== '/api/user');
@@ -185,7 +188,7 @@ function toError({ status }: Response, path: string): Refused | Unavailable | nu
   if (status === 404 && path.startsWith('/api/repos/')) {
     return new NotFound(`Woodpecker answered 404 to ${path}`);
   }
-  // Every Woodpecker has this path: without it, the server is no Woodpecker, or this is not its root.
+  // Every Woodpecker has the other paths. A 404 means that the server is no Woodpecker, or that the URL is not its root.
   if (status === 404) {
     return new Unavailable(`Nothing answers ${path}: check that the URL is Woodpecker's root`, { status });
   }
@@ -195,7 +198,7 @@ function toError({ status }: Response, path: string): Refused | Unavailable | nu
   return null;
 }
 
-/** `null` if the answer has no date. A cache in between adds the age of its answer. */
+/** Unix seconds when the server sent the answer; `null`: it has no date. A cache adds the age of a cached answer. */
 function dateOf(headers: Headers): number | null {
   const seconds = Date.parse(headers.get('date') ?? '') / 1000;
   const age = Number(headers.get('age') ?? 0);

@@ -82,7 +82,7 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
       [side, head],
     ] as const) {
       const range = forge.commitsBetween(shop, from, to, signal);
-      await expect(range).rejects.toThrow(/lists commits that it was asked to leave out: it may be too old/);
+      await expect(range).rejects.toThrow(/lists commits that the request excludes: it may be too old/);
       await expect(range).rejects.toThrow(ForgeUnavailable);
     }
     const first = await forge.commitsBetween(shop, null, head, signal);

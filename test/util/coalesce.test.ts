@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { joinNext } from '../../src/util/coalesce.ts';
+import { coalesce } from '../../src/util/coalesce.ts';
 
 /** Work that a test lets go, run by run. */
 function createRuns() {
   const runs: PromiseWithResolvers<number>[] = [];
-  const join = joinNext(() => {
+  const join = coalesce(() => {
     const run = Promise.withResolvers<number>();
     runs.push(run);
     return run.promise;
@@ -14,7 +14,7 @@ function createRuns() {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-describe('joinNext', () => {
+describe('coalesce', () => {
   it('gives all who call in one turn the result of one run', async () => {
     const { runs, join } = createRuns();
     const calls = [join(), join(), join()];

@@ -54,7 +54,7 @@ describe('a request to an address that is nearly right', () => {
       response.writeHead(302, { location: `${request.url}` }).end();
     });
     expect(await troubleAt(`http://${host}/ci`)).toBe(
-      `Woodpecker redirects to itself, http://${host}/ci/api/user: check what stands before it`,
+      `Woodpecker redirects to itself, http://${host}/ci/api/user: check the proxy before it`,
     );
   });
 
@@ -71,7 +71,7 @@ describe('a request to an address that is nearly right', () => {
     [
       'a login',
       '<!DOCTYPE html><html><head><meta charset="utf-8"><title>\n Sign in\n</title></head></html>',
-      'a page, "Sign in", in place of JSON: check the URL and what stands before it, such as a login',
+      'a page, "Sign in", in place of JSON: check the URL and the proxy before it, which may demand a login',
     ],
     [
       "Woodpecker's own web interface",
@@ -81,7 +81,7 @@ describe('a request to an address that is nearly right', () => {
     [
       'a page without end and title',
       '<html>'.repeat(100_000),
-      '"text/html; charset=utf-8", not JSON: check the URL and what stands before it',
+      '"text/html; charset=utf-8", not JSON: check the URL and the proxy before it',
     ],
   ])('names the page that answers with 200: %s', async (_, page, what) => {
     const host = await listen((_request, response) => {
@@ -95,7 +95,7 @@ describe('a request to an address that is nearly right', () => {
       response.writeHead(302, { location: '/oauth2/start?rd=%2Fapi%2Fuser' }).end();
     });
     expect(await troubleAt(`http://${host}`)).toBe(
-      `Woodpecker redirects to http://${host}/oauth2/start: check what stands before it, such as a login`,
+      `Woodpecker redirects to http://${host}/oauth2/start: check the proxy before it, which may demand a login`,
     );
   });
 
