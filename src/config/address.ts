@@ -1,4 +1,4 @@
-/** Listen addresses, as settings contain them. */
+/** Parses the listen addresses of the settings. */
 
 import { isIPv4, isIPv6 } from 'node:net';
 
@@ -25,7 +25,7 @@ function isName(text: string): boolean {
   return text.length <= 253 && /^(?!-)[\w-]{1,63}(?<!-)(\.(?!-)[\w-]{1,63}(?<!-))*\.?$/.test(text);
 }
 
-/** Whether the system would refuse the second one: a wildcard takes the port on every address of its family. */
+/** Whether the system would refuse to listen on both: a wildcard uses the port on every address of its family. */
 export function doCollide(a: Address, b: Address): boolean {
   if (a.port !== b.port || a.port === 0) return false;
   const hosts = [a.host.toLowerCase(), b.host.toLowerCase()];

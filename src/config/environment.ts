@@ -15,7 +15,7 @@ import { areUsable, type Environment, givenSecret, isWeak, splitSecrets } from '
 
 export interface Config {
   readonly listen: Address;
-  /** Address of the figures; `null`: the same as `listen`. */
+  /** Address of figures and pages; `null`: the same as `listen`. */
   readonly metricsListen: Address | null;
   readonly databasePath: string;
   readonly policyPath: string | null;
@@ -23,11 +23,11 @@ export interface Config {
   readonly woodpecker: { readonly url: string; readonly token: string } | null;
   /** `url` has no trailing slash; `token` `null`: requests are anonymous; `null`: there is no forge. */
   readonly forge: { readonly kind: ForgeKind; readonly url: string; readonly token: string | null } | null;
-  /** At least one; `null`: to be generated. */
+  /** At least one; `null`: not set, so one is generated. */
   readonly webhookSecrets: readonly string[] | null;
-  /** At least one; `null`: to be generated. */
+  /** At least one; `null`: not set, so one is generated. */
   readonly incidentSecrets: readonly string[] | null;
-  /** `null`: to be generated. */
+  /** `null`: not set, so one is generated. */
   readonly adminToken: string | null;
   /** `null`: everybody may read the figures. */
   readonly metricsToken: string | null;
@@ -80,10 +80,10 @@ type SettingName = (typeof settings)[number]['name'];
 /** Tokens that another server has issued: their strength is not checked. */
 const foreignTokens: readonly SettingName[] = ['DORA_WOODPECKER_TOKEN', 'DORA_FORGE_TOKEN'];
 
-/** Timers of more than 2^31 - 1 milliseconds fire at once. */
+/** Node's timers of more than 2^31 - 1 milliseconds, about 24.8 days, fire at once. */
 const longestIntervalSeconds = 24 * 86_400;
 
-/** `readFile` throws if it cannot read. */
+/** `readFile` must throw if it cannot read. */
 export function parseConfig(env: Environment, readFile: (path: string) => string): ParsedConfig {
   const problems: string[] = [];
   const warnings = unknownNames(env);
@@ -206,7 +206,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
   return { ok: true, config, warnings };
 }
 
-/** Kubernetes sets similar names (`DORA_EXPORTER_PORT`), which must not be reported as mistakes. */
+/** Warnings about unknown names. No mistakes, since Kubernetes sets similar names, such as `DORA_EXPORTER_PORT`. */
 function unknownNames(env: Environment): string[] {
   const known = settings.flatMap(({ name, isSecret }) => (isSecret ? [name, `${name}_FILE`] : [name]));
   const isOurs = (name: string) => name.startsWith('DORA_') && !name.startsWith('DORA_TEST_');
@@ -241,12 +241,12 @@ function parseLogLevel(text: string): LogLevel | null {
   return logLevels.find((level) => level === text) ?? null;
 }
 
-/** Valid in a header, since tokens are sent in one. */
+/** Whether the text is one word of characters that a header may contain. */
 function isToken(words: readonly string[]): boolean {
   return words.length === 1 && words.every((word) => /^[\x21-\x7e]+$/.test(word));
 }
 
-/** Other parts of a URL may be secrets. */
+/** Quotes a value. User name, query and fragment of a URL may be secrets. */
 function show(text: string): string {
-  return /[@?#]/.test(text) ? 'something that may hold a secret (not shown)' : JSON.stringify(text);
+  return /[@?#]/.test(text) ? 'something that may contain a secret (not shown)' : JSON.stringify(text);
 }

@@ -59,7 +59,7 @@ export function parsePolicy(yamlText: string): ParsedPolicy {
   return { ok: true, policy };
 }
 
-/** `null` switches a cause off, and what is left out has the default. */
+/** The limit of a cause in seconds: `null` switches the cause off; an omitted key has the default. */
 function limitOf(text: string | null | undefined, usual: number | null): number | null {
   if (text === undefined) return usual;
   return text === null ? null : parseDurationSeconds(text);
@@ -70,7 +70,7 @@ function toIncidentRule({ labels, ...place }: z.infer<typeof incidentRule>): Inc
   return { ...place, labels: Object.fromEntries(globs) };
 }
 
-/** Text without a problem. Here and below, zod gets the noun after "expected". */
+/** A text without a problem. Here and below, zod gets the noun that follows "expected" in messages. */
 function text(problemOf: (value: string) => string | null = () => null, noun = 'text') {
   return z.string(noun).superRefine((value, context) => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

@@ -1,13 +1,13 @@
 /**
- * Parses YAML into a value whose parts know their lines, so that messages can quote the line and the writer's words. Does
- * not know what the value means.
+ * Parses YAML into a value, and finds the line and the text of each of its parts for messages. Does not know the meaning of
+ * the value.
  */
 
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, Scalar, visit } from 'yaml';
 import { describeError } from '../util/log.ts';
 
 export interface ReadYaml {
-  /** Empty if there is none. */
+  /** An empty object if the document is empty or unreadable. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
   /** The first mistake that makes its line and the lines after it ambiguous; infinite if there is none. */
@@ -24,10 +24,10 @@ export type Path = readonly PropertyKey[];
 
 /** The value at a path. */
 export interface Found {
-  /** If there is no value, the line of its parent. */
+  /** Line of the value; of its parent if there is no value. */
   readonly line: number;
   readonly isList: boolean;
-  /** For a message: the value in place of `noun`, and how to write it if it was meant as text. */
+  /** The end of a message: the value that was given instead of `noun`, and how to write it if it was meant as `noun`. */
   insteadOf(noun: string): string;
 }
 
@@ -98,7 +98,7 @@ function kindOf(node: unknown): string {
 }
 
 function remedyFor(noun: string, node: unknown): string {
-  if (isMap(node) && noun === 'text') return ', quote what holds ": "';
+  if (isMap(node) && noun === 'text') return ', quote a text that contains ": "';
   if (!isScalar(node) || !node.source) return '';
   if (noun === 'text') return `, quote it: "${node.source}"`;
   return noun === 'a list' && typeof node.value === 'string' ? `, write [${node.source}]` : '';

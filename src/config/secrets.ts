@@ -1,9 +1,10 @@
 /**
- * Secrets: a setting contains the value, or names a file with it. A secret that is not set is generated once, kept in a file
- * beside the database, and read from there at each start.
+ * Secrets: a setting contains the value, or names a file with it. If a secret is not set, the service generates it once,
+ * keeps it in a file beside the database, and reads that file at each start.
  *
- * Guarantees: a kept file is complete, and only its owner can read it; simultaneous starts get the same secret; messages and
- * log never contain a value, except for `:memory:`, where nobody could learn it otherwise. Does not know what a secret opens.
+ * Guarantees: a kept file is complete, and only its owner can read it; simultaneous starts get the same secret. Messages and
+ * log never contain a value, except with the database `:memory:`, since there is no file then. Does not know the use of a
+ * secret.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -31,7 +32,7 @@ export type GivenSecret =
   | { readonly ok: true; readonly value: string | null }
   | { readonly ok: false; readonly problem: string };
 
-/** The value of `name`, or of the file that `name`_FILE names; `null` if neither is set. */
+/** The value of the setting `name`, or the content of the file in `name`_FILE; `null`: neither is set. */
 export function givenSecret(env: Environment, name: string, readFile: (path: string) => string): GivenSecret {
   const value = env[name];
   const path = env[`${name}_FILE`];
@@ -43,7 +44,7 @@ export function givenSecret(env: Environment, name: string, readFile: (path: str
     if (text.trim() !== '') return { ok: true, value: text };
     return {
       ok: false,
-      problem: `${name}_FILE: expected a file that holds a secret, ${given}, which is empty`,
+      problem: `${name}_FILE: expected a file with a secret, ${given}, which is empty`,
     };
   } catch (error) {
     return {
@@ -53,12 +54,12 @@ export function givenSecret(env: Environment, name: string, readFile: (path: str
   }
 }
 
-/** The secrets in a text, one or several. */
+/** The secrets in a text, separated by white space. */
 export function splitSecrets(text: string): readonly string[] {
   return text.split(/\s+/).filter((part) => part !== '');
 }
 
-/** `whsec_` comes before base64. Text that decodes to nothing would be a key that everybody knows, so it is no secret. */
+/** Whether there is a secret, and each with the prefix `whsec_` continues in base64. An empty key would be known to all. */
 export function areUsable(secrets: readonly string[]): boolean {
   return (
     secrets.length > 0 &&
@@ -73,15 +74,16 @@ export function isWeak(secret: string): boolean {
 export interface SecretRequest {
   /** Name of its setting. */
   readonly setting: string;
+  /** Secrets of the setting; `null`: it is not set. */
   readonly given: readonly string[] | null;
   /** Name of the kept file. */
   readonly fileName: string;
-  /** The file is in the same folder; for `:memory:` there is none. */
+  /** The file is kept in the database's folder; for `:memory:` there is no file. */
   readonly databasePath: string;
   readonly log: Log;
 }
 
-/** The valid secrets, at least one. Throws, with the path, if the kept one can be neither read nor written. */
+/** The valid secrets, at least one. Throws, with the path, if the kept file cannot be read, used or written. */
 export function resolveSecret({
   setting,
   given,
@@ -92,7 +94,9 @@ export function resolveSecret({
   if (given !== null) return given;
   if (databasePath === ':memory:') {
     const secret = generate();
-    log.warn(`${setting} is not set and nothing is kept, so this one holds for this run alone`, { secret });
+    log.warn(`${setting} is not set and nothing is kept, so this one is valid for this run alone`, {
+      secret,
+    });
     return [secret];
   }
   const path = resolve(dirname(databasePath), fileName);
@@ -138,8 +142,8 @@ function readKept(path: string, setting: string, log: Log): readonly string[] {
 }
 
 /**
- * Generates a secret; `false` if another start was faster. It is written under a temporary name and then linked, because a
- * new file can be seen, or left behind, empty.
+ * Generates a secret and keeps it in a file; `false`: another start was faster. Writes the file under a temporary name and
+ * then links it, so that no process ever reads an incomplete file.
  */
 function keep(path: string, setting: string, log: Log): boolean {
   try {
@@ -180,7 +184,7 @@ function publish(draft: string, path: string): boolean {
   return true;
 }
 
-/** Makes the file's name survive a power cut. Not every file system can; the secret is valid all the same. */
+/** Makes the file's name survive a power cut. If the file system cannot do this, the secret is still valid. */
 function syncFolder(path: string, log: Log): void {
   try {
     const folder = openSync(path, 'r');

@@ -1,4 +1,4 @@
-/** Environment and policy file, read together, so that all mistakes are reported at once. */
+/** Reads environment and policy file together, so that it can report all mistakes at once. */
 
 import { readFileSync } from 'node:fs';
 import { defaultPolicy, type Policy } from '../core/policy.ts';
@@ -32,7 +32,7 @@ export function readSettings(env: Environment): Settings {
   };
 }
 
-/** The policy of a file; without a file, the default. */
+/** Reads the policy of a file; `path` `null`: the default policy. */
 export function readPolicy(path: string | null): ReturnType<typeof parsePolicy> {
   if (path === null) return { ok: true, policy: defaultPolicy };
   try {

@@ -1,8 +1,8 @@
 /**
- * One connection to Woodpecker's event stream, from bytes to checked events.
+ * Reads one connection to Woodpecker's event stream, and checks its events.
  *
- * Guarantees: messages and lines are bounded in size; a connection that is silent for longer than two of the server's pings
- * ends. Knows neither what events mean nor when to connect again.
+ * Guarantees: bounds the size of messages and lines; ends a connection that is silent for longer than two of the server's
+ * pings. Does not know the meaning of events, and does not reconnect.
  */
 
 import { createParser } from 'eventsource-parser';
@@ -11,7 +11,7 @@ import { Unauthorized, Unavailable } from './client.ts';
 import { WireEvent } from './wire.ts';
 
 export type StreamItem =
-  /** The server has sent its first bytes: it pings at once, but may subscribe us a moment later. */
+  /** The server has sent its headers. It may subscribe us a moment later. */
   | { readonly kind: 'open' }
   | { readonly kind: 'event'; readonly event: WireEvent }
   /** A message that is no known event. */
@@ -29,7 +29,7 @@ export interface EventStreamOptions {
 const defaultIdleMs = 80_000;
 const largestMessageBytes = 4 * 1024 * 1024;
 
-/** Ends when the server ends it; rejects with `Unavailable` or `Unauthorized`, or with the signal's reason. */
+/** Ends if the server ends the connection. Rejects with `Unavailable` or `Unauthorized`, or with the signal's reason. */
 export async function* openEventStream(
   options: EventStreamOptions,
   signal: AbortSignal,
@@ -80,7 +80,7 @@ export async function* openEventStream(
     connection.abort();
   }
 
-  /** Ends the connection if nothing arrives for too long. */
+  /** Rejects with `Unavailable` if `next` takes longer than `idleMs`. */
   async function withinIdle<T>(next: Promise<T>): Promise<T> {
     const timer = new AbortController();
     const idle = clock.sleep(idleMs, timer.signal).then(() => {

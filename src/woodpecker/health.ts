@@ -1,4 +1,4 @@
-/** Whether Woodpecker answers; logged once per change, not once per try. */
+/** Keeps whether Woodpecker answers, and logs each change once. */
 
 import type { Clock } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
@@ -11,7 +11,7 @@ export interface WoodpeckerHealth {
   readonly since: number;
   /** Whether Woodpecker refused the token when it last checked it. */
   readonly isTokenRefused: boolean;
-  /** When Woodpecker last accepted the token, in Unix milliseconds; 0: never. */
+  /** Time when Woodpecker last accepted the token, in Unix milliseconds; 0: never. */
   readonly tokenValidAt: number;
   /** The problem and its remedy, as logged; `null`: there is none. */
   readonly trouble: string | null;
@@ -35,7 +35,7 @@ export function createWoodpeckerHealth(
   let since = clock.now();
   let tokenValidAt = 0;
   let reason = '';
-  /** Reason why its answers are unusable; `null` if it does not answer, or answers well. */
+  /** Path of the last answer with status 200 that was unusable; `null`: there is none. */
   let oddPath: string | null = null;
   return {
     get isUp() {
@@ -56,9 +56,10 @@ export function createWoodpeckerHealth(
     },
     note({ path = '', status, isUsable, isTokenValid, error }) {
       if (isTokenValid) tokenValidAt = clock.now();
-      // Woodpecker still answers public requests; only an answer about the user shows that the token is valid again.
+      // Woodpecker answers public requests without a token: only an answer about the user shows that the token is valid
+      // again.
       if (state === 'refused' && isUsable && isTokenValid === null) return;
-      // A good answer to another request does not repair this one.
+      // A good answer to another path does not mean that this path is usable again.
       if (state === 'silent' && isUsable && oddPath !== null && oddPath !== path) return;
       const next = isTokenValid === false ? 'refused' : isUsable ? 'up' : 'silent';
       if (next === 'silent') reason = cutReason(describeError(error));

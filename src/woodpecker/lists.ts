@@ -1,6 +1,6 @@
 /**
- * Woodpecker's lists, checked row by row: an unreadable row is left out. A list is refused if most of its first hundred rows
- * are unreadable.
+ * Reads Woodpecker's lists row by row, and omits unreadable rows. Refuses a list if a hundred rows are unreadable, and these
+ * are more than the readable ones.
  */
 
 import type { z } from 'zod';
@@ -11,7 +11,7 @@ import { describeIssue } from '../util/validate.ts';
 
 export interface Listed<T> {
   readonly rows: readonly T[];
-  /** Ids of unreadable rows: their repos or pipelines exist. */
+  /** Ids in unreadable rows: their repos or pipelines exist. */
   readonly oddIds: readonly number[];
   /** Number of rows, readable or not. */
   readonly length: number;
@@ -19,7 +19,7 @@ export interface Listed<T> {
 
 /** An unreadable row. */
 export interface OddRow {
-  /** Its name, number or id, or its position. */
+  /** Name, number, id or position of the row. */
   readonly row: string;
   readonly id: number | null;
   readonly problem: string;
@@ -40,7 +40,7 @@ export function oneOf<T>(schema: z.ZodType<T>, largestBytes: number): ReadBody<T
   return async (body) => {
     const json = parseJson(await readBytes(body, largestBytes));
     if (json.kind !== 'value') {
-      throw new Unexpected(json.kind === 'not_json' ? 'It is not JSON' : 'It holds too many values');
+      throw new Unexpected(json.kind === 'not_json' ? 'It is not JSON' : 'It contains too many values');
     }
     const parsed = schema.safeParse(json.value, { error: describeIssue });
     if (parsed.success) return parsed.data;

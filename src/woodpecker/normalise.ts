@@ -1,5 +1,5 @@
 /**
- * From wire to record: one form for all versions, in the time of Woodpecker's clock.
+ * Makes records of Woodpecker's JSON: one form for all versions, with times by Woodpecker's clock.
  *
  * Guarantees: a record depends on the message, its source and its time of receipt alone.
  */
@@ -15,7 +15,7 @@ const longestMessage = 512;
 /** Events whose message is the commit's; for other events REST and stream differ. */
 const messageBearingEvents = new Set(['push', 'manual', 'deployment']);
 
-/** `receivedAt` in Unix seconds. */
+/** `source`: REST, or a message of the stream or a webhook. `receivedAt`: Unix seconds. */
 export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedAt: number): PipelineRecord {
   const { agentCorrection, ...times } = readTimes(wire);
   return {
@@ -46,7 +46,7 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
   };
 }
 
-/** From the answer about one pipeline: it contains all workflows. */
+/** The record of an answer about one pipeline, which contains all workflows. */
 export function toWholeRecord(wire: WirePipeline, receivedAt: number): PipelineRecord {
   return { ...toRecord(wire, 'rest', receivedAt), hasWorkflows: true };
 }
@@ -90,7 +90,7 @@ export function reportToRecord(report: StepReport, receivedAt: number): Pipeline
     createdAt: null,
     updatedAt: 0,
     committedAt: report.commit_time || null,
-    // There is no other place to read workflows from.
+    // A report's workflows cannot be read from elsewhere.
     hasWorkflows: true,
     fromRest: false,
     canceledByStep: null,
@@ -108,7 +108,7 @@ export function reportToRepoFacts(report: StepReport): RepoFacts {
     forgeRemoteId: null,
     fullName: report.repo,
     defaultBranch: report.default_branch,
-    // The best guess of its age; a report without a time renames nothing.
+    // The best guess of the report's age. A report without a time never renames a repo.
     asOf: report.finished || report.started,
   };
 }
@@ -128,7 +128,7 @@ export function needsDetail(wire: WirePipeline): boolean {
   return !hasFinish || mayBeCancelled || Boolean(mayBeCopied);
 }
 
-/** The workflows of a pipeline that may count; none for others, which need none. */
+/** The workflows of a pipeline that may count; empty for other pipelines, since no rule needs them. */
 function workflowsOf(wire: WirePipeline): readonly Workflow[] {
   if (!isEnded(wire.status) || wire.from_fork || isPullRequest(wire.event)) return [];
   return inOrder((wire.workflows ?? []).map((one) => ({ ...partOf(one), steps: stepsOf(one) })));

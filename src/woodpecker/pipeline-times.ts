@@ -1,9 +1,9 @@
 /**
- * When a pipeline started and ended, in the time of Woodpecker's clock.
+ * Reads the start and the end of a pipeline, by Woodpecker's clock.
  *
  * The server writes `created` and `updated`. Agents write starts and finishes by their own clocks. If these contradict the
- * server's times by more than five minutes, the agent's clock is wrong: the server's last write then replaces the finish, and
- * the start moves by the same correction, so that the duration stays.
+ * server's times by more than five minutes, the agent's clock is wrong: the server's last write then replaces the finish,
+ * and the start moves by the same correction, so that the duration stays.
  */
 
 import { clockToleranceSeconds, isInFuture } from '../core/clock-skew.ts';
@@ -26,8 +26,8 @@ export function readTimes(wire: WirePipeline): PipelineTimes {
   const updatedAt = wire.updated || wire.updated_at;
   const startedAt = wire.started || wire.started_at;
   const end = isEnded(wire.status) ? endOf(wire, updatedAt) : null;
-  const told = { createdAt: createdAt || null, startedAt: startedAt || null };
-  if (!end) return { ...told, finishedAt: null, hasOneClock: true, agentCorrection: 0 };
+  const known = { createdAt: createdAt || null, startedAt: startedAt || null };
+  if (!end) return { ...known, finishedAt: null, hasOneClock: true, agentCorrection: 0 };
 
   const isPlausible = (at: number) =>
     at >= createdAt - clockToleranceSeconds && (updatedAt === 0 || at <= updatedAt + clockToleranceSeconds);
@@ -40,7 +40,7 @@ export function readTimes(wire: WirePipeline): PipelineTimes {
   // A start that is still impossible comes from a third clock.
   const isPossible = startedAt > 0 && isPlausible(start) && start <= finishedAt;
   return {
-    ...told,
+    ...known,
     startedAt: isPossible ? start : null,
     finishedAt,
     hasOneClock,
@@ -56,8 +56,8 @@ interface End {
 
 /** `null` if the time of the end is unknown. */
 function endOf(wire: WirePipeline, updatedAt: number): End | null {
-  const told = wire.finished || wire.finished_at;
-  if (told > 0) return { at: told, clock: clockOfFinish(wire, told) };
+  const finishedAt = wire.finished || wire.finished_at;
+  if (finishedAt > 0) return { at: finishedAt, clock: clockOfFinish(wire, finishedAt) };
   // The server writes 0 if the last workflow was skipped.
   const latest = latestFinish(wire);
   if (latest > 0) return { at: latest, clock: 'agent' };
@@ -84,12 +84,12 @@ function clockOfFinish(wire: WirePipeline, finishedAt: number): End['clock'] {
   }
 }
 
-/** 0: no workflow or step has a finish. */
+/** The latest finish of a workflow or step, in Unix seconds; 0: none has a finish. */
 function latestFinish(wire: WirePipeline): number {
   return finishesWithin(wire).reduce((latest, at) => Math.max(latest, at), 0);
 }
 
-/** Of all workflows and steps; 0 for each that has none. */
+/** The finishes of all workflows and steps, in Unix seconds; 0: it has no finish. */
 function finishesWithin({ workflows }: WirePipeline): number[] {
   const parts = (workflows ?? []).flatMap((workflow) => [workflow, ...(workflow.children ?? [])]);
   return parts.map((part) => part.finished || part.end_time);

@@ -41,7 +41,7 @@ export const WirePipeline = z.object({
 });
 export type WirePipeline = z.output<typeof WirePipeline>;
 
-/** A repo's newest pipeline: enough to tell whether it is news. */
+/** The fields of a repo's newest pipeline that show whether it is new or changed. */
 const WireNewest = WirePipeline.pick({
   id: true,
   number: true,
@@ -98,7 +98,7 @@ export type WireRepo = z.output<typeof WireRepo>;
 export const WireEvent = z.object({ repo: WireRepo, pipeline: WirePipeline });
 export type WireEvent = z.output<typeof WireEvent>;
 
-/** A row of the user's feed: too little for a record, enough to detect news. */
+/** A row of the user's feed: too few fields for a record, but enough to detect a new or changed pipeline. */
 export const WireFeedItem = z.object({
   repo_id: count.nullish(),
   id: count.nullish(),

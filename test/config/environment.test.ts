@@ -217,7 +217,7 @@ describe('parseConfig on the database', () => {
     ['data/', '"data/"'],
     ['file:dora.db', '"file:dora.db"'],
     ['File:///data/dora.db', '"File:///data/dora.db"'],
-    ['file:dora.db?mode=memory', 'something that may hold a secret (not shown)'],
+    ['file:dora.db?mode=memory', 'something that may contain a secret (not shown)'],
   ])('refuses %j', (text, shown) => {
     expect(problemsOf({ DORA_DATABASE: text })).toEqual([`${expected}, given ${shown}`]);
   });
@@ -236,7 +236,7 @@ describe("parseConfig on Woodpecker's URL", () => {
     expect(configOf(withToken('HTTP://CI.a.example/b/c//')).woodpecker?.url).toBe('http://ci.a.example/b/c');
   });
 
-  const hidden = 'something that may hold a secret (not shown)';
+  const hidden = 'something that may contain a secret (not shown)';
   it.each([
     ['ftp://a.example', '"ftp://a.example"'],
     ['http:a.example', '"http:a.example"'],

@@ -207,7 +207,7 @@ describe('parsePolicy on kinds of values', () => {
       'line 3: default_tier: expected text, got 5, quote it: "5"',
     ]);
     expect(problemsOf('rework: {message: [^fix: x]}')).toEqual([
-      'line 1: rework.message: expected text, got keys with values, quote what holds ": "',
+      'line 1: rework.message: expected text, got keys with values, quote a text that contains ": "',
     ]);
   });
 

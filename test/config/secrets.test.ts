@@ -149,7 +149,7 @@ describe('resolveSecret', () => {
     const [secret] = resolve(null, ':memory:');
     expect(secret).toMatch(generated);
     expect(lines).toEqual([
-      `1970-01-01T00:00:00.000Z warn  DORA_WEBHOOK_SECRET is not set and nothing is kept, so this one holds for this run alone secret=${secret}`,
+      `1970-01-01T00:00:00.000Z warn  DORA_WEBHOOK_SECRET is not set and nothing is kept, so this one is valid for this run alone secret=${secret}`,
     ]);
     expect(existsSync('webhook-secret')).toBe(false);
     expect(resolve(null, ':memory:')).not.toEqual([secret]);
@@ -202,7 +202,7 @@ describe('givenSecret', () => {
     const path = keep(text);
     expect(givenSecret({ NAME_FILE: path }, 'NAME', readFile)).toEqual({
       ok: false,
-      problem: `NAME_FILE: expected a file that holds a secret, given "${path}", which is empty`,
+      problem: `NAME_FILE: expected a file with a secret, given "${path}", which is empty`,
     });
   });
 
