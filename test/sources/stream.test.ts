@@ -503,7 +503,7 @@ describe('the event stream', () => {
     await clock.pass(4 * minute);
     expect(linesOfStream(harness)).toEqual([]);
     await clock.pass(2 * 60 * minute);
-    expect(harness.stream.trouble).toMatch(/see that nothing before Woodpecker buffers or cuts/);
+    expect(harness.stream.trouble).toMatch(/make sure that no proxy before Woodpecker buffers or cuts/);
     isCut.clear();
     await passWithPings(live, 10 * minute);
 
