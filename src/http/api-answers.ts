@@ -1,4 +1,4 @@
-/** From what the core explains to the JSON that `schemas.ts` describes: names with underscores, times as ISO 8601. */
+/** Converts the core's values to the JSON of `schemas.ts`: names with underscores, times as ISO 8601. */
 
 import type { z } from 'zod';
 import type { Deployment, Place } from '../core/deployment.ts';
@@ -166,7 +166,7 @@ export function windowJson({ name, seconds }: Window, at: number): z.infer<typeo
   return { name, seconds, from: iso(at - seconds), to: iso(at) };
 }
 
-/** The query for the rest of the list, of the same moment, and with the same limit and choice; `null`: it is complete. */
+/** The query of the next page, with the same time, limit and choice; `null`: this page is the last. */
 export function nextOf(
   { repo, tier, window, at, next }: Explanation,
   { show, limit }: { readonly show: Listing; readonly limit: number | undefined },
@@ -180,6 +180,7 @@ export function nextOf(
   })}`;
 }
 
+/** Parses the query's `before`: time, number and key of the repo, separated by dots. */
 export function toPlace(text: string): Place {
   const [at = 0, number = 0, repo = 0] = text.split('.').map(Number);
   return { at, number, repo };

@@ -1,7 +1,7 @@
 /**
- * The routes: who may ask what, and how answers look. A value that is called with requests; it listens to nothing.
+ * The routes: the right that each needs, and its answer. Does not listen on an address.
  *
- * Guarantees: requests are checked from cheap to expensive; nothing that comes in ends in a 500 or tells of the inside.
+ * Guarantees: cheap checks of a request come before expensive ones; no request causes a 500; no answer contains internals.
  */
 
 import { type Context, Hono } from 'hono';
@@ -37,7 +37,7 @@ export interface AppDependencies {
   readonly version: string;
   readonly status: () => Promise<Status>;
   readonly api: ApiDependencies;
-  /** Why the service is not ready; `null` when it is. */
+  /** Why the service is not ready; `null`: it is ready. */
   readonly notReady: () => Promise<string | null>;
   readonly webhookSecrets: readonly string[];
   readonly incidentSecrets: readonly string[];
@@ -48,7 +48,7 @@ export interface AppDependencies {
   readonly onEvent: OnEvent;
 }
 
-/** Which routes an app has besides health: all, or one side of two addresses. */
+/** The routes of an app besides health: all; or with two addresses, those that programs post to, or those with figures. */
 export type AppSide = 'all' | 'intake' | 'metrics';
 
 export function createApp(deps: AppDependencies, side: AppSide): Hono {
@@ -106,7 +106,7 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     });
     const { overview, explain, explainPage, dora, history, incidents } = apiRoutes(deps.api, deps.status);
     route(app, '/', { GET: reader(overview) });
-    // It says nothing of anybody's figures, so no token is asked for.
+    // The script contains no figures, so it needs no token.
     route(app, pageScript.path, { GET: (c) => c.body(pageScript.text, 200, pageScript.headers) });
     route(app, '/explain', { GET: reader(explainPage) });
     route(app, '/api/explain', { GET: reader(explain) });
@@ -124,7 +124,7 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 type Handler = (c: Context) => Promise<Response> | Response;
 
-/** Other methods than those given are answered with 405. */
+/** Adds a route. It answers other methods with 405. */
 function route(app: Hono, path: string, handlers: Readonly<Partial<Record<Method, Handler>>>): void {
   for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler);
   const allow = Object.keys(handlers)
@@ -133,7 +133,7 @@ function route(app: Hono, path: string, handlers: Readonly<Partial<Record<Method
   app.all(path, () => problem(405, { headers: { allow } }));
 }
 
-/** `tokens` of `null` lets anybody in. */
+/** A handler that calls `refuse` unless one of the `ways` finds a valid token. `tokens` `null`: no token is needed. */
 function withToken(
   ways: readonly ((headers: Headers, secrets: readonly Secret[]) => boolean)[],
   tokens: readonly Secret[] | null,
@@ -146,7 +146,7 @@ function withToken(
   };
 }
 
-/** `challenge`: the value of `WWW-Authenticate`. */
+/** Returns a function that counts a refusal and makes the 401. `challenge`: the value of `WWW-Authenticate`. */
 function refuser(
   refusals: Refusals,
   what: RefusedKind,
@@ -188,7 +188,7 @@ function answerError(log: Log, error: Error): Response {
   return problem(500);
 }
 
-/** Hono's types want bytes over a plain ArrayBuffer, which these are. */
+/** For Hono's types: these bytes are always in a plain ArrayBuffer. */
 function bodyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;
 }

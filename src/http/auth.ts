@@ -1,7 +1,7 @@
 /**
- * Who may do what: secrets arrive as a bearer token, as the password of HTTP Basic, or as a signature over the raw body.
+ * Checks the secret of a request: a bearer token, the password of HTTP Basic, or a signature over the raw body.
  *
- * Guarantees: a comparison takes the same time whatever it is given; if several secrets are in force, any of them opens.
+ * Guarantees: the time of a comparison does not depend on the given value; if there are several secrets, each is valid.
  */
 
 import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
@@ -10,8 +10,9 @@ import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqua
 const signatureAgeSeconds = 300;
 const sha256Bytes = 32;
 
-/** A secret in the forms that comparisons need, made once: Node takes three times as long to sign with raw bytes. */
+/** A secret in the forms that comparisons need. Signing with raw bytes would take three times as long in Node. */
 export interface Secret {
+  /** SHA-256 of the text. */
   readonly hash: Uint8Array;
   readonly key: KeyObject;
   /** The key of Standard Webhooks. */
@@ -25,13 +26,13 @@ export function toSecret(text: string): Secret {
   return { hash: hash(text), key: createSecretKey(bytes), standardKey: createSecretKey(standard) };
 }
 
-/** `Authorization: Bearer`. */
+/** Whether `Authorization: Bearer` contains one of the secrets. */
 export function hasBearer(headers: Headers, secrets: readonly Secret[]): boolean {
   const match = /^Bearer +(.+)$/i.exec(headers.get('authorization') ?? '');
   return match?.[1] !== undefined && isAnyOf(secrets, match[1]);
 }
 
-/** `Authorization: Basic`, any user, the secret as password. */
+/** Whether `Authorization: Basic` contains one of the secrets as the password, with any user name. */
 export function hasBasicPassword(headers: Headers, secrets: readonly Secret[]): boolean {
   const match = /^Basic +([A-Za-z0-9+/=_-]+)$/i.exec(headers.get('authorization') ?? '');
   const decoded = Buffer.from(match?.[1] ?? '', 'base64').toString('utf8');
@@ -39,14 +40,14 @@ export function hasBasicPassword(headers: Headers, secrets: readonly Secret[]): 
   return colon >= 0 && isAnyOf(secrets, decoded.slice(colon + 1));
 }
 
-/** What the headers of a webhook prove: the secret itself, or a signature that only the body can confirm. */
+/** The proof in a webhook's headers: the secret itself, or a signature that needs the body for its check. */
 export type WebhookProof =
   | { readonly kind: 'secret' }
   | { readonly kind: 'signature'; confirms(body: Uint8Array): boolean };
 
 /**
- * The proof in the headers of a webhook; `null` if there is none, or none that any body could confirm. So a request
- * without a right can be refused before its body is read. `now` in Unix seconds. Standard Webhooks:
+ * The proof in the headers of a webhook; `null`: there is none, or its signature cannot be valid for any body. The caller
+ * can thus refuse a request before it reads the body. `now`: Unix seconds. Standard Webhooks:
  * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 export function webhookProof(headers: Headers, secrets: readonly Secret[], now: number): WebhookProof | null {
@@ -100,13 +101,13 @@ function hash(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** Compares hashes, which have equal lengths, so that the time does not betray the length of a secret. */
+/** Compares hashes, since they have equal lengths: the time does not show the length of a secret. */
 function isAnyOf(secrets: readonly Secret[], given: string): boolean {
   const givenHash = hash(given);
   return anyOf(secrets, (secret) => timingSafeEqual(secret.hash, givenHash));
 }
 
-/** Compares with all of them, so that the time does not betray which one matched. */
+/** Always compares with all values: the time does not show which one matched. */
 function anyOf<T>(values: readonly T[], matches: (value: T) => boolean): boolean {
   return values.map(matches).includes(true);
 }

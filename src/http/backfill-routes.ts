@@ -1,4 +1,4 @@
-/** `/backfill`: an operator asks for one, and sees how it goes. */
+/** `/backfill`: an operator starts a backfill, and reads its progress. */
 
 import type { Context } from 'hono';
 import { z } from 'zod';
@@ -11,14 +11,14 @@ import { problem } from './problem.ts';
 import { receiveBytes, receiveJson } from './request-body.ts';
 
 const largestBodyBytes = 64 * 1024;
-/** Bodies above 32 KiB at the same time. */
+/** Most bodies above 32 KiB that may arrive at the same time. */
 const seats = 8;
 
-/** What may be asked for. `now` in Unix seconds. */
+/** Schema of the body. `now`: Unix seconds. */
 export const BackfillBody = (now: number) =>
   z
     .strictObject({
-      // As `DORA_BACKFILL_HISTORY` has it: 0 is all.
+      // 0 means all, as in `DORA_BACKFILL_HISTORY`.
       since: moment(now, 0)
         .refine((since) => since <= now, { message: 'Expected a time that is not in the future' })
         .nullish()
@@ -58,7 +58,7 @@ async function waitFor(done: Promise<BackfillSummary>, location: string): Promis
   try {
     return json(await done, 200, { location });
   } catch {
-    const detail = 'Backfill was cut off; what it had read is kept';
+    const detail = 'Backfill was interrupted; the pipelines that it has read are stored';
     return problem(503, { detail, headers: { location, 'retry-after': '5' } });
   }
 }

@@ -1,25 +1,25 @@
 /**
- * Reads the bodies of requests as bytes, within two limits: one for each body, and one for all bodies that are arriving
+ * Reads the bodies of requests as bytes, with two limits: the size of each body, and the number of large bodies that arrive
  * at the same time.
  *
- * A small body always finds room: connections are limited, and with them all small bodies. A larger one needs one of a
- * few seats. If all seats are taken, it is refused at once, unless one was taken long ago: then that body gives way. So
- * neither many nor slow senders of large bodies take up memory, keep a small body out, or hold the seats for long.
+ * Small bodies are limited by the number of connections alone. A large body needs one of a few seats. If all seats are
+ * taken, it is refused, unless the oldest seat was taken at least two seconds ago: then that body is refused in its place.
+ * So many or slow senders of large bodies use bounded memory, never block small bodies, and never keep the seats for long.
  */
 
 export interface BodyReader {
-  /** Returns a word instead of the bytes if the body cannot be had. */
+  /** Returns the bytes of a body of at most `limitBytes`, or a fault. Never rejects. */
   read(request: Request, limitBytes: number): Promise<Uint8Array | BodyFault>;
-  /** How many seats are taken. */
+  /** Number of taken seats. */
   readonly seatsTaken: number;
 }
 
-/** `broken`: the body ends too soon. `no_room`: too many large bodies are arriving. */
+/** `broken`: the body ends too early. `no_room`: too many large bodies arrive. */
 export type BodyFault = 'too_large' | 'broken' | 'no_room';
 
-/** A body up to here needs no seat. Nearly all webhooks are smaller; 800 connections hold 25 MiB of them. */
+/** A body of at most this size needs no seat. Nearly all webhooks are smaller. 800 connections can send 25 MiB of them. */
 const smallBytes = 32 * 1024;
-/** How long a body may hold its seat while others want one. An ordinary sender needs some milliseconds. */
+/** Time after which a body loses its seat if another needs one. An ordinary sender needs some milliseconds. */
 const seatMs = 2_000;
 
 interface Seat {
@@ -27,9 +27,9 @@ interface Seat {
   giveWay(): void;
 }
 
-/** `seats`: how many large bodies may arrive at the same time. `now`: milliseconds on any scale. */
+/** `seats`: most large bodies that may arrive at the same time. `now`: milliseconds of a monotonic clock. */
 export function createBodyReader(seats: number, now = () => performance.now()): BodyReader {
-  /** In the order in which they were taken. */
+  /** The oldest first. */
   const taken = new Set<Seat>();
 
   const takeSeat = (giveWay: () => void): Seat | null => {
@@ -44,7 +44,7 @@ export function createBodyReader(seats: number, now = () => performance.now()): 
     return seat;
   };
 
-  /** `isLarge`: the sender has announced more than a small body. */
+  /** Reads a body chunk by chunk. `isLarge`: the announced length is that of a large body. */
   const readPieces = async (
     request: Request,
     limitBytes: number,
@@ -63,7 +63,7 @@ export function createBodyReader(seats: number, now = () => performance.now()): 
           if (!seat) return 'no_room';
         }
         const { done, value } = await reader.read();
-        // The reader of a body that gives way is cancelled, which looks like the end of the body.
+        // A body that has lost its seat seems to end here, since its reader was cancelled.
         if (seat && !taken.has(seat)) return 'no_room';
         if (done) return Buffer.concat(chunks);
         bytes += value.byteLength;
@@ -82,7 +82,7 @@ export function createBodyReader(seats: number, now = () => performance.now()): 
       const announced = length === null ? null : Number(length);
       if (announced !== null && !(announced <= limitBytes)) return 'too_large';
       try {
-        // The HTTP parser holds a sender to the announced length.
+        // The HTTP parser refuses a body that is longer than its announced length.
         if (announced !== null && announced <= smallBytes) return new Uint8Array(await request.arrayBuffer());
         return await readPieces(request, limitBytes, announced !== null);
       } catch {

@@ -1,11 +1,10 @@
 /**
- * What connections may hold: how many there are at once, how many requests one of them sends ahead of its answers, and how
- * much of answers that nobody takes.
+ * Limits connections: their number, the unanswered requests of each, and the bytes of answers that clients have not read.
  *
- * One connection more than the most, and one is closed for it: one that has asked again before it was answered, which
- * nobody does who has a right to be here, else the one that has been waited for the longest, be it for a request, for the
- * rest of one, or to take an answer. So neither idle connections nor slow senders nor slow readers,
- * however many, keep anybody out who sends at once and reads what is answered.
+ * If a new connection exceeds the number, another one is closed: first a connection with several unanswered requests, since
+ * no ordinary client pipelines requests; else the connection that has waited for its client the longest, for a request, for
+ * the rest of a request, or for the client to read an answer. So idle connections, slow senders and slow readers in any
+ * number cannot block a client that sends its request at once and reads the answer.
  */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -13,29 +12,29 @@ import type { Socket } from 'node:net';
 
 export interface ConnectionLimits {
   readonly connections: number;
-  /** Requests of one connection without an answer; whoever sends more is cut off. */
+  /** Most unanswered requests of a connection. A connection with more is closed. */
   readonly requestsAhead: number;
-  /** Answers that are not taken, all together: beyond it those are cut off that have been waiting for the longest. */
-  readonly untakenBytes: number;
-  /** How long an answer may wait. */
-  readonly untakenMs: number;
-  /** How often the last two are looked at. */
+  /** Most unsent bytes of answers, over all connections. Above it, connections with a complete unread answer are closed. */
+  readonly unreadBytes: number;
+  /** Longest time that a complete answer may stay unread, in milliseconds. Then its connection is closed. */
+  readonly unreadMs: number;
+  /** Milliseconds between two checks of `unreadBytes` and `unreadMs`. */
   readonly sweepMs: number;
 }
 
-/** Where all connections are being answered, a new one is refused. Listens to requests before whoever answers them. */
+/** Refuses a new connection if all are being answered. Call it before the server gets its request handler. */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
-  /** Whose turn it is to go on, for the longest first; with the request that is arriving, if any. */
+  /** Connections that wait for their client, the longest first, each with the request that is arriving, if any. */
   const waiting = new Map<Socket, IncomingMessage | null>();
-  /** What is due to each, in the order of its requests. */
+  /** The open answers of each connection, in the order of its requests. */
   const answering = new Map<Socket, Set<ServerResponse>>();
-  /** Those that several are due to. */
-  const hasty = new Set<Socket>();
-  /** When the first answer of a connection was first seen waiting. */
-  const untakenSince = new WeakMap<ServerResponse, number>();
+  /** Connections with several open answers. */
+  const pipelining = new Set<Socket>();
+  /** When a check first found the answer complete and unread, in milliseconds. */
+  const unreadSince = new WeakMap<ServerResponse, number>();
   let open = 0;
 
-  const waitFor = (socket: Socket, request: IncomingMessage | null): void => {
+  const markWaiting = (socket: Socket, request: IncomingMessage | null): void => {
     waiting.delete(socket);
     if (!socket.destroyed) waiting.set(socket, request);
   };
@@ -52,24 +51,24 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
       open--;
       waiting.delete(socket);
       answering.delete(socket);
-      hasty.delete(socket);
+      pipelining.delete(socket);
     });
-    if (open > limits.connections) (firstOf(hasty) ?? longestWaiting() ?? socket).destroy();
-    waitFor(socket, null);
+    if (open > limits.connections) (firstOf(pipelining) ?? longestWaiting() ?? socket).destroy();
+    markWaiting(socket, null);
   });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
     const responses = answering.get(socket) ?? new Set();
     answering.set(socket, responses.add(response));
-    if (responses.size > 1) hasty.add(socket);
-    waitFor(socket, request);
-    // All of it is with the socket, and only the other side can make it go out.
-    response.once('prefinish', () => waitFor(socket, null));
+    if (responses.size > 1) pipelining.add(socket);
+    markWaiting(socket, request);
+    // The whole answer is in the socket: from now on the connection waits for the client to read it.
+    response.once('prefinish', () => markWaiting(socket, null));
     response.once('close', () => {
       responses.delete(response);
-      if (responses.size < 2) hasty.delete(socket);
+      if (responses.size < 2) pipelining.delete(socket);
       if (responses.size === 0) answering.delete(socket);
-      waitFor(socket, lastOf(responses)?.req ?? null);
+      markWaiting(socket, lastOf(responses)?.req ?? null);
     });
     if (responses.size > limits.requestsAhead) socket.destroy();
   });
@@ -83,10 +82,10 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
     for (const [socket, responses] of answering) {
       const [first] = responses;
       if (!first?.writableEnded) continue;
-      const since = untakenSince.get(first);
+      const since = unreadSince.get(first);
       if (since === undefined) {
-        untakenSince.set(first, now);
-      } else if (bytes > limits.untakenBytes || now - since >= limits.untakenMs) {
+        unreadSince.set(first, now);
+      } else if (bytes > limits.unreadBytes || now - since >= limits.unreadMs) {
         for (const response of responses) bytes -= response.writableLength;
         socket.destroy();
       }

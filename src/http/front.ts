@@ -1,6 +1,6 @@
 /**
- * The addresses that the service listens on, from the first moment on. Until the service can answer, health is answered,
- * and everything else is told to come back; later an app can be exchanged for another without closing a connection.
+ * Listens on the service's addresses from the start of the process. Until the service is ready to serve, it answers health
+ * checks, and other requests with 503 and `Retry-After`. Later it can replace its app without closing a connection.
  */
 
 import { Hono } from 'hono';
@@ -18,16 +18,16 @@ export interface Front {
 
 export interface FrontOptions {
   readonly address: Address;
-  /** Where figures and pages are served instead of on `address`; `null`: there too. */
+  /** The address of figures and pages; `null`: `address` serves them, too. */
   readonly metricsAddress: Address | null;
   readonly log: Log;
-  /** Logs each request at the level "debug": that costs something even if the level is another. */
+  /** Logs each request at the level "debug". It has a cost at every level, so set it only with "debug". */
   readonly logsRequests: boolean;
 }
 
 type Address = Parameters<typeof listen>[1];
 
-/** Rejects with the setting of the address that cannot be listened on, and the reason. */
+/** Rejects if it cannot listen on an address, with the name of the setting and the reason. */
 export async function openFront({
   address,
   metricsAddress,
@@ -37,8 +37,8 @@ export async function openFront({
   const onRequest = logsRequests
     ? ({ method, path, status, ms }: EndedRequest) => log.debug('Request', { method, path, status, ms })
     : undefined;
-  const main = createDoor();
-  const metrics = createDoor();
+  const main = createSwitchableApp();
+  const metrics = createSwitchableApp();
   const servers = [await listenAt('DORA_LISTEN', main, address, onRequest)];
   if (metricsAddress) {
     servers.push(await listenAt('DORA_METRICS_LISTEN', metrics, metricsAddress, onRequest));
@@ -58,8 +58,8 @@ export async function openFront({
   };
 }
 
-/** Passes requests to the app that was opened last. */
-function createDoor(): Pick<Hono, 'fetch'> & { open(app: Hono): void } {
+/** Passes requests to the last app of `open`; before the first, to one that answers 503. */
+function createSwitchableApp(): Pick<Hono, 'fetch'> & { open(app: Hono): void } {
   let app = createStartingApp();
   return {
     fetch: (...request) => app.fetch(...request),

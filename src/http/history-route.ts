@@ -1,4 +1,4 @@
-/** `/api/history`: how the figures of a tier, or of one repo in it, developed. */
+/** `/api/history`: the figures of a tier, or of one repo in it, at several times. */
 
 import type { Context } from 'hono';
 import { z } from 'zod';
@@ -15,10 +15,10 @@ import { readQuery } from './query.ts';
 import type { HistoryJson } from './schemas.ts';
 
 const mostPoints = 100;
-/** How many windows, end to end, are shown if no beginning is given. */
+/** Number of points if the query has no `from`. */
 const usualPoints = 12;
 
-/** `now` in Unix seconds. */
+/** Schema of the query. `now`: Unix seconds. */
 export const HistoryQuery = (windows: readonly Window[], now: number) => {
   const time = pastMoment(now);
   return z.strictObject({
@@ -43,7 +43,7 @@ export interface HistoryRouteDependencies {
   readonly history: FigureHistory;
   readonly windows: readonly Window[];
   readonly nowSeconds: () => number;
-  /** The answer if no such series is shown. */
+  /** Makes the answer if no such series is shown. */
   readonly noSuchSeries: (query: {
     readonly repo?: string | undefined;
     readonly tier: string;

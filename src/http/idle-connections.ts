@@ -1,13 +1,14 @@
-/** Closing the connections of a server that is about to stop, but for those with something under way. */
+/** Closes the idle connections of a server that stops. */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Replaces `closeIdleConnections`, which `close` calls too. Node's own takes a connection for idle as soon as its answer was
- * written, and so cuts off whoever has not read it to its end. Listens to requests before whoever answers them.
+ * Replaces the server's `closeIdleConnections`, which `close` also calls. Node's own treats a connection as idle when its
+ * answer is written, although the client may not have read the whole answer. Call it before the server gets its request
+ * handler.
  */
-export function keepUntakenAnswers(server: Server): void {
+export function keepUnreadAnswers(server: Server): void {
   const connections = new Map<Socket, { answers: number; answeredBytes: number }>();
   server.on('connection', (socket: Socket) => {
     connections.set(socket, { answers: 0, answeredBytes: 0 });
@@ -24,7 +25,7 @@ export function keepUntakenAnswers(server: Server): void {
   });
   server.closeIdleConnections = () => {
     for (const [socket, { answers, answeredBytes }] of connections) {
-      // More bytes than the last request had: the next one is arriving.
+      // More bytes than at the end of the last answer mean that the next request is arriving.
       if (answers === 0 && socket.bytesRead === answeredBytes) socket.destroy();
     }
   };

@@ -1,4 +1,4 @@
-/** `/incidents/{id}` and `/deployments/{repo}/{number}/mark`: an operator withdraws incidents and marks deployments. */
+/** `/incidents/{id}` and `/deployments/{repo}/{number}/mark`: an operator withdraws incidents, and marks deployments. */
 
 import type { Context } from 'hono';
 import { z } from 'zod';
@@ -14,7 +14,7 @@ import { receiveBytes, receiveJson } from './request-body.ts';
 import type { MarkJson } from './schemas.ts';
 
 const largestBodyBytes = 64 * 1024;
-/** Bodies above 32 KiB at the same time. */
+/** Most bodies above 32 KiB that may arrive at the same time. */
 const seats = 8;
 
 export const MarkBody = z

@@ -1,4 +1,6 @@
-/** Routes that programs post to: they check a request from cheap to expensive, then pass its body on. */
+/**
+ * Routes for webhooks and incidents: cheap checks of a request come before expensive ones, then the source gets its body.
+ */
 
 import type { Context } from 'hono';
 import type { OnEvent, Source } from '../sources/event-labels.ts';
@@ -12,15 +14,15 @@ import type { Refusals, RefusedKind } from './refusals.ts';
 import { receiveBytes, receiveJson } from './request-body.ts';
 
 export interface IntakeRoute {
-  /** Under which name refusals and rejections are counted. */
+  /** Label of its refusals and rejections. */
   readonly kind: RefusedKind & Source;
   readonly secrets: readonly string[];
-  /** What the secret is called in an answer. */
+  /** Name of the secret in an answer. */
   readonly secretName: string;
   receive(body: unknown): Promise<IntakeAnswer>;
 }
 
-/** All that is not `kind` becomes the answer. */
+/** The fields besides `kind` are the body of the answer. */
 export type IntakeAnswer =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };
@@ -32,14 +34,14 @@ export interface IntakeOptions {
 }
 
 const largestBodyBytes = 1024 * 1024;
-/** Large bodies at the same time whose sender has shown the secret. */
+/** Most large bodies that may arrive at the same time from senders with the secret. */
 const provenSeats = 32;
-/** The same for bodies that come with a signature. Anybody can send one: only the whole body shows that it is wrong. */
+/** The same with a signature. Anybody can send one, and its check needs the whole body. */
 const unprovenSeats = 8;
-/** A body may have thousands of mistakes of the same kind. */
+/** Most mistakes in an answer. A body may contain thousands of the same kind. */
 const mostErrors = 100;
 
-/** All routes that it makes share the room for large bodies. */
+/** Returns a function that makes the handler of a route. All its routes share the seats for large bodies. */
 export function createIntakeRoutes({ clock, refusals, onEvent }: IntakeOptions) {
   const provenReader = createBodyReader(provenSeats);
   const unprovenReader = createBodyReader(unprovenSeats);

@@ -1,4 +1,4 @@
-/** A problem for a person: the same status and the same facts as its JSON, and the way back to the other pages. */
+/** A problem as a page for browsers: the status and fields of its JSON, and links to the other pages. */
 
 import type { Context, MiddlewareHandler } from 'hono';
 import { html } from 'hono/html';
@@ -7,22 +7,22 @@ import { pageHeaders, renderPage } from '../pages/page.ts';
 import { problemType } from './problem.ts';
 import { ProblemJson } from './schemas.ts';
 
-/** What to say where the problem itself has no detail. */
+/** Texts for problems without a detail, by status. */
 const usualDetails: Readonly<Record<number, string>> = {
   404: 'There is nothing at this address.',
   405: 'This address can only be looked at.',
   500: 'The log of the exporter says more.',
 };
 
-/** Makes `asPage` of every answer of the routes that it is used for. */
+/** Converts every answer of its routes with `asPage`. */
 export const problemPages: MiddlewareHandler = async (c, next) => {
   await next();
   const page = await asPage(c, c.res);
-  // Setting it copies the body, though it is the same: each slow reader would hold a page of its own.
+  // Setting the same response would copy its body, and memory would contain a copy for each slow reader.
   if (page !== c.res) c.res = page;
 };
 
-/** The response; where that is a problem, and a browser asks, a page that says the same. */
+/** The response; but if it is a problem, and the client is a browser, a page with the same content. */
 export async function asPage(c: Context, response: Response): Promise<Response> {
   if (response.headers.get('content-type') !== problemType || !prefersHtml(c.req.header('accept') ?? '')) {
     return response;
@@ -32,13 +32,13 @@ export async function asPage(c: Context, response: Response): Promise<Response> 
   return new Response(page, { status: response.status, headers });
 }
 
-/** Browsers name HTML; whoever takes anything, or JSON too, gets JSON. */
+/** Whether the client is a browser, which accepts HTML by name. A client that also accepts JSON by name gets JSON. */
 function prefersHtml(accept: string): boolean {
   const isHtmlNamed = /\btext\/html\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(accept);
   return isHtmlNamed && !/\bapplication\/(problem\+)?json\b/i.test(accept);
 }
 
-/** Relative, since a proxy may serve all of it below a path. */
+/** The relative path to the root, since a proxy may serve the pages below a path. */
 function rootFrom(path: string): string {
   return '../'.repeat(path.split('/').length - 2) || './';
 }

@@ -1,4 +1,4 @@
-/** Errors as RFC 9457 problem details. They tell what was wrong with the request, and nothing of the inside. */
+/** Errors as RFC 9457 problem details. They describe the mistake in the request, and contain no internals. */
 
 import { STATUS_CODES } from 'node:http';
 

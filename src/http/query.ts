@@ -1,4 +1,4 @@
-/** Queries of requests, checked with a schema. */
+/** Checks the queries of requests with a schema. */
 
 import type { Context } from 'hono';
 import type { z } from 'zod';
@@ -6,8 +6,8 @@ import { parseFields } from '../util/validate.ts';
 import { problem } from './problem.ts';
 
 /**
- * The query as the schema has it; else a problem that says what is wrong, and what there is to choose from. A form sends
- * its empty fields too: `dropsEmpty` leaves them out.
+ * The parsed query, or a problem with each mistake and the allowed values. `dropsEmpty`: omits empty fields, since a form
+ * sends them.
  */
 export function readQuery<T>(
   c: Context,

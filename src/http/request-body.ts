@@ -1,4 +1,4 @@
-/** From a request to its body, as bytes and as JSON; what is wrong with it becomes the answer. */
+/** Reads the body of a request, as bytes or as JSON. A mistake becomes the answer. */
 
 import { mostJsonValues, parseJson } from '../util/parse-json.ts';
 import type { BodyReader } from './body.ts';
@@ -8,7 +8,7 @@ export type Received<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly answer: Response };
 
-/** The bytes as they were sent. A compressed body is refused: a signature is made before or after compression. */
+/** The bytes as sent. Refuses a compressed body, since it is unclear whether a signature is for the compressed bytes. */
 export async function receiveBytes(
   request: Request,
   reader: BodyReader,
@@ -29,11 +29,11 @@ export async function receiveBytes(
         }),
       );
     case 'broken':
-      return refuse(problem(400, { detail: 'Body ends too soon' }));
+      return refuse(problem(400, { detail: 'Body ends too early' }));
     case 'no_room':
       return refuse(
         problem(503, {
-          detail: 'Too many large bodies are arriving at the same time',
+          detail: 'Too many large bodies arrive at the same time',
           headers: { connection: 'close', 'retry-after': '5' },
         }),
       );
@@ -50,7 +50,7 @@ export function receiveJson(bytes: Uint8Array): Received<unknown> {
     case 'not_json':
       return refuse(problem(400, { detail: 'Body is not JSON' }));
     case 'too_many_values':
-      return refuse(problem(422, { detail: `Body holds more than ${mostJsonValues} values` }));
+      return refuse(problem(422, { detail: `Body contains more than ${mostJsonValues} values` }));
     default:
       return parsed satisfies never;
   }

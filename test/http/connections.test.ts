@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ConnectionLimits, limitConnections } from '../../src/http/connections.ts';
 
-const roomy = { requestsAhead: 100, untakenBytes: 1e9, untakenMs: 1e9, sweepMs: 20 };
+const roomy = { requestsAhead: 100, unreadBytes: 1e9, unreadMs: 1e9, sweepMs: 20 };
 
 /** A server that keeps to `most` connections; `/slow` is not answered before `letGo`, `/big` is more than buffers hold. */
 async function start(most: number, limits: Partial<ConnectionLimits> = {}) {
@@ -121,13 +121,13 @@ describe('limitConnections', () => {
   });
 
   it('waits no longer for an answer to be taken than it should, nor for more of them than it can hold', async () => {
-    const slowly = await start(5, { untakenMs: 300 });
+    const slowly = await start(5, { unreadMs: 300 });
     const reader = await slowly.dial();
     reader.socket.pause().write(head('/big'));
     expect(await slowly.openCount()).toBe(1);
     await expect.poll(slowly.openCount, { timeout: 10_000 }).toBe(0);
 
-    const largely = await start(5, { untakenBytes: 50 * 1024 * 1024 });
+    const largely = await start(5, { unreadBytes: 50 * 1024 * 1024 });
     for (let i = 0; i < 3; i++) (await largely.dial()).socket.pause().write(head('/big'));
     await expect.poll(largely.openCount).toBe(1);
   });

@@ -14,8 +14,7 @@ function watch() {
   return { clock, lines, refusals };
 }
 
-const webhooks =
-  'warn  Webhooks were refused: 401 is a wrong secret, others say in their answer what is wrong';
+const webhooks = 'warn  Webhooks were refused: 401 means a wrong secret; for other statuses read the answer';
 
 describe('what is said of refused requests', () => {
   it('is said at once of the first, and of all others once a minute', () => {
