@@ -1,4 +1,7 @@
-/** The process: environment in, exit code out. 0: a clean stop. 1: it cannot go on. 2: a mistake in what it was given. */
+/**
+ * The process. Exit code 0: a clean stop; 1: it cannot go on; 2: a mistake in arguments, settings or policy, or an unusable
+ * database.
+ */
 
 import packageJson from '../package.json' with { type: 'json' };
 import { type Config, type Setting, settings } from './config/environment.ts';
@@ -15,23 +18,23 @@ const longestStopMs = 9_000;
 
 const usage = `npm start [-- --check | --help | --version]
 
-Runs the exporter until SIGTERM or SIGINT; without any settings it takes webhooks and keeps them in data/.
+Runs the exporter until SIGTERM or SIGINT. Without any settings it accepts webhooks and stores them in data/.
 
-  --check    prints what settings and policy would count, and what the database holds of it; asks no network
+  --check    prints what settings and policy would count, and how much of it the database contains; uses no network
   --help     prints this
   --version  prints the version
 
-Settings come from the environment, those marked * from a file too: the same name with _FILE. README.md explains them and
-the policy file. With their defaults they are:
+Settings are environment variables. A setting marked * can also be a file: its name with _FILE contains the path. README.md
+explains the settings and the policy file. The settings and their defaults:
 
 ${settings.map(describeSetting).join('\n')}
 
 Exit codes: 0 after a clean stop, 1 if it cannot go on, 2 if a setting, the policy, an argument or the database is wrong.
 `;
 
-/** Why the process ends although it could go on. */
+/** A reason to end a process that could go on. */
 interface Ending {
-  /** Absent if no signal ends it. */
+  /** The signal that ends it; absent: another reason. */
   readonly signal?: string;
   readonly exitCode: number;
 }
@@ -54,14 +57,14 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${packageJson.version}\n`);
     return 0;
   }
-  const given = readSettings(process.env);
-  if (!given.ok) {
-    process.stderr.write(`${[...given.problems, ...given.warnings].join('\n')}\n`);
+  const read = readSettings(process.env);
+  if (!read.ok) {
+    process.stderr.write(`${[...read.problems, ...read.warnings].join('\n')}\n`);
     return 2;
   }
-  const { config, policy } = given;
+  const { config, policy } = read;
   const log = createLog(config.logLevel);
-  for (const warning of given.warnings) log.warn(warning);
+  for (const warning of read.warnings) log.warn(warning);
   try {
     if (args.includes('--check')) {
       const lines = await describeCheck(config, policy);
@@ -83,7 +86,7 @@ function describeSetting(setting: Setting): string {
 
 async function serve(config: Config, policy: Policy, log: Log, logLost: Promise<Ending>): Promise<number> {
   const { version } = packageJson;
-  const asked = Promise.race([nextSignal(), logLost]);
+  const stopRequested = Promise.race([nextSignal(), logLost]);
   log.info('woodpecker-dora-exporter starts', {
     version,
     database: config.databasePath,
@@ -92,14 +95,14 @@ async function serve(config: Config, policy: Policy, log: Log, logLost: Promise<
   });
   const starting = startService({ config, policy, version, clock: systemClock, log });
   onHangUp(starting, config.policyPath, policy, log);
-  const service = await Promise.race([starting, asked.then(() => null)]);
+  const service = await Promise.race([starting, stopRequested.then(() => null)]);
   if (!service) {
-    // Nothing has been acknowledged yet, and an open transaction is rolled back.
-    const { signal, exitCode } = await asked;
+    // No webhook has been answered yet, and the end of the process rolls back an open transaction.
+    const { signal, exitCode } = await stopRequested;
     log.info('Stopped while starting', { signal });
     return exitCode;
   }
-  const { signal, exitCode } = await Promise.race([asked, service.failed]);
+  const { signal, exitCode } = await Promise.race([stopRequested, service.failed]);
   log.info('Stopping', { signal });
   const tooLong = setTimeout(() => {
     log.error('Stopping took too long');
@@ -111,7 +114,7 @@ async function serve(config: Config, policy: Policy, log: Log, logLost: Promise<
   return exitCode;
 }
 
-/** Reads the policy file again at each SIGHUP. What is wrong in it is logged, and the policy stays as it is. */
+/** Reads the policy file again at each SIGHUP. If it has mistakes, logs them and keeps the current policy. */
 function onHangUp(starting: Promise<Service>, path: string | null, first: Policy, log: Log): void {
   let latest = JSON.stringify(first);
   process.on('SIGHUP', () => {
@@ -137,7 +140,7 @@ function onHangUp(starting: Promise<Service>, path: string | null, first: Policy
   });
 }
 
-/** Later signals change nothing: Ctrl-C under npm arrives twice. */
+/** Fulfils at the first signal. Later ones have no effect, since Ctrl-C under npm arrives twice. */
 function nextSignal(): Promise<Ending> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -147,8 +150,8 @@ function nextSignal(): Promise<Ending> {
 }
 
 /**
- * If nobody can read the log, the process ends, so that its supervisor restarts it. The listeners stay, because each later
- * write fails again.
+ * Fulfils if standard output or standard error cannot be written: the process must then end, so that its supervisor restarts
+ * it. The listeners stay, since each later write fails again.
  */
 function lossOfLog(): Promise<Ending> {
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * The composition root: the only place where store, sources, metrics and HTTP meet. It decides nothing but the order in
- * which they start and stop.
+ * The composition root: connects store, sources, metrics and HTTP. Its only decision is the order in which they start and
+ * stop.
  */
 
 import type { Config } from './config/environment.ts';
@@ -40,11 +40,11 @@ import type { Log } from './util/log.ts';
 
 export interface Service {
   readonly servers: readonly Server[];
-  /** Rejects when the service cannot go on; never fulfils. */
+  /** Rejects if the service cannot go on; never fulfils. */
   readonly failed: Promise<never>;
   /** Adopts another policy in the background. */
   adopt(policy: Policy): void;
-  /** Stops accepting, finishes what is in flight, commits and closes. */
+  /** Accepts no more connections, waits for open requests and running work, and closes the store. */
   stop(): Promise<void>;
 }
 
@@ -57,10 +57,10 @@ export interface ServiceOptions {
 }
 
 const requestGraceMs = 5_000;
-/** How long a start waits for another policy to come into force. */
+/** Longest time that a start waits until another policy is adopted. */
 const headStartMs = 1_000;
 
-/** Rejects with `StoreUnusable` or `StoreUnavailable`, or if an address cannot be listened on. */
+/** Rejects with `StoreUnusable` or `StoreUnavailable`, or if it cannot listen on an address. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, version, clock, log } = options;
   const startedAt = nowSeconds(clock);
@@ -74,12 +74,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const opened = await openState(store, intakeModeOf(config, options.policy), startedAt);
   const { state, mode } = opened;
   const ingest = createIngest({ store, state, mode, clock, onFault: (fault) => logFault(log, fault) });
-  /** Shows figures as a policy has them. */
+  /** Serves figures under a policy. */
   let show: (policy: Policy) => void = () => undefined;
   const policies = createPolicySwitch({ ingest, clock, log, onAdopted: (policy) => show(policy) });
   if (opened.isBehind) {
     policies.adopt(options.policy);
-    // With a small database, nobody sees figures of the old policy.
+    // With a small database, the new policy is adopted before the first answer.
     await Promise.race([policies.idle(), clock.sleep(headStartMs)]);
   } else {
     logWhatCounts(log, state, null);
@@ -130,7 +130,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const stopped = Promise.allSettled(loops);
 
   const storeFault = createStoreProbe(ingest, clock);
-  // The disk may be full from the start.
+  // The disk may already be full, so the first answer about readiness needs a check.
   await storeFault();
   const notReady = async (): Promise<string | null> => (await storeFault()) ?? woodpecker?.notReady() ?? null;
   const existing = new Set(sourcesIn({ hasWoodpecker: mode.canAsk, hasStream: config.isStreamEnabled }));
@@ -173,7 +173,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const incidentSecrets = secretOf('DORA_INCIDENT_SECRET', 'incident-secret', config.incidentSecrets);
   const adminToken = config.adminToken === null ? null : [config.adminToken];
   const adminTokens = secretOf('DORA_ADMIN_TOKEN', 'admin-token', adminToken);
-  /** All that shows figures as a policy has them. */
+  /** The dependencies of the HTTP app under a policy. */
   const dependenciesUnder = (policy: Policy): AppDependencies => {
     const projection = judgedInTime(createProjection(state, policy.windows), ingest);
     const woodpeckerUrl = config.woodpecker?.url ?? null;
@@ -208,7 +208,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       },
       notReady,
       webhookSecrets,
-      // With a Woodpecker, the webhook secret is in every repo's pipelines, and may not tell of incidents.
+      // With a Woodpecker, every repo's pipelines know the webhook secret, so it must not allow reports of incidents.
       incidentSecrets: mode.canAsk ? incidentSecrets : [...incidentSecrets, ...webhookSecrets],
       adminTokens,
       metricsToken: config.metricsToken,
@@ -235,7 +235,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   };
 }
 
-/** None if the store cannot be read: a page about faults must not fail because of one. */
+/** The newest ten backfills. Empty if the store cannot be read: the page about faults must not fail, too. */
 async function newestBackfills(backfill: Backfill): Promise<readonly BackfillSummary[]> {
   try {
     return (await backfill.list()).slice(0, 10);

@@ -1,6 +1,6 @@
 /**
- * What goes over HTTP as JSON, said once: answers are built to these types, and the OpenAPI description is made of them.
- * Names are part of the contract. Times are ISO 8601, durations are seconds, rates and ratios go from 0 to 1.
+ * Schemas of all JSON answers: the types of the answers and the OpenAPI description come from them. Names are part of the
+ * contract. Times are ISO 8601, durations are seconds, rates and ratios are from 0 to 1.
  */
 
 import { z } from 'zod';
@@ -26,7 +26,7 @@ export const ProblemJson = z.strictObject({
   errors: z
     .array(z.strictObject({ path: z.string(), message: z.string() }))
     .optional()
-    .describe('What is wrong with which part of the request'),
+    .describe('The mistakes, each with its part of the request'),
 });
 
 export const WebhookResultJson = z.strictObject({
@@ -34,19 +34,19 @@ export const WebhookResultJson = z.strictObject({
   reason: z
     .enum([...ignoreReasons, 'not_ended', 'unverifiable'])
     .optional()
-    .describe('Why it is ignored'),
+    .describe('Reason why it is ignored'),
 });
 
 const incidentOutcome = {
   result: z.enum(['stored', 'duplicate', 'ignored']),
-  reason: z.enum(['no_rule', 'own_alert', 'limit']).optional().describe('Why it is ignored'),
+  reason: z.enum(['no_rule', 'own_alert', 'limit']).optional().describe('Reason why it is ignored'),
 };
 export const IncidentResultJson = z.strictObject({
   ...incidentOutcome,
   alerts: z
     .array(z.strictObject({ fingerprint: z.string(), ...incidentOutcome }))
     .optional()
-    .describe('Of a body with alerts, each of them; the result is then stored if one of them is'),
+    .describe('Results of the alerts in the body; if one is stored, so is the result of the body'),
 });
 
 export const MarkJson = z.strictObject({
@@ -68,18 +68,20 @@ export const IncidentsJson = z.strictObject({
         kind: z.enum(['alert', 'report']),
         repo: z.string(),
         tier: z.string(),
-        known: z.boolean().describe('Whether there is such a repo and tier; it counts from then on'),
+        known: z.boolean().describe('Whether the repo and tier exist; the incident counts only then'),
         started: instant,
-        resolved: instant.nullable().describe('null while it goes on'),
-        stale: z.boolean().describe('Whether it no longer counts as open, because it was not repeated'),
+        resolved: instant.nullable().describe('null while it is open'),
+        stale: z
+          .boolean()
+          .describe('Whether it no longer counts as open, because the alert was not sent again'),
         received: instant.nullable().describe('When an alert was last received'),
         title: z.string().nullable(),
         url: z.string().nullable(),
         deployment: z.int().nullable().describe('Number of the pipeline that the report names'),
       }),
     )
-    .describe('Newest first; those that were withdrawn are left out'),
-  others: count.describe('How many there are besides'),
+    .describe('Newest first, without withdrawn incidents'),
+  others: count.describe('Number of further incidents'),
 });
 export type IncidentsJson = z.infer<typeof IncidentsJson>;
 
@@ -89,17 +91,17 @@ export const BackfillSummaryJson = z.strictObject({
   started: instant,
   finished: instant.nullable(),
   dry_run: z.boolean(),
-  repos: count.describe('Gone through so far'),
+  repos: count.describe('Number of repos read so far'),
   pipelines: z.strictObject({ scanned: count, stored: count, duplicate: count, ignored: count }),
   errors: z.array(z.strictObject({ repo: z.string(), message: z.string() })),
-  message: z.string().exactOptional().describe('That nothing matched, or what a dry run would have stored'),
+  message: z.string().exactOptional().describe('A note: nothing matched, or the result of a dry run'),
 }) satisfies z.ZodType<BackfillSummary>;
 
 export const WindowJson = z.strictObject({
   name: z.string(),
   seconds: z.int().positive(),
-  from: instant.describe('Not in the window itself'),
-  to: instant.describe('In the window'),
+  from: instant.describe('Start of the window, exclusive'),
+  to: instant.describe('End of the window, inclusive'),
 });
 
 const timeFigure = z.strictObject({
@@ -113,7 +115,7 @@ export const FiguresJson = z.strictObject({
   failed_deployments: count,
   failed_deployments_by_cause: z
     .partialRecord(z.enum(causes), count)
-    .describe('A deployment may have several causes; causes without any are left out'),
+    .describe('A deployment may have several causes; causes without deployments are omitted'),
   rework_deployments: count.nullable().describe('null if the policy does not look for rework'),
   deployments_per_day: z
     .number()
@@ -128,7 +130,7 @@ export const FiguresJson = z.strictObject({
     ),
   change_lead_time_seconds: timeFigure.describe('One sample for each commit with a known lead time'),
   failed_deployment_recovery_time_seconds: timeFigure.describe('One sample for each episode that ended'),
-  coverage_ratio: ratio.describe('How much of the window is known'),
+  coverage_ratio: ratio.describe('Share of the window that is known'),
 });
 export type FiguresJson = z.infer<typeof FiguresJson>;
 
@@ -138,12 +140,12 @@ const figureScore = z
     class: z
       .strictObject({ number: z.int().min(1).max(6), words: z.string() })
       .nullable()
-      .describe('null where the figure is a percentage'),
+      .describe('null if the figure is a percentage'),
   })
   .nullable();
 
 export const ScoreJson = z.strictObject({
-  overall: score.nullable().describe('Mean of those that are known'),
+  overall: score.nullable().describe('Mean of the known scores'),
   missing: z.array(z.enum(scoredFigures)).describe('Figures without a score'),
   change_lead_time: figureScore,
   deployment_frequency: figureScore,
@@ -154,7 +156,7 @@ export const ScoreJson = z.strictObject({
 export type ScoreJson = z.infer<typeof ScoreJson>;
 
 const measured = {
-  figures: FiguresJson.nullable().describe('null where the longest window holds no deployment'),
+  figures: FiguresJson.nullable().describe('null if the longest window contains no deployment'),
   score: ScoreJson.nullable(),
 };
 export const TierFiguresJson = z.strictObject({ tier: z.string(), ...measured });
@@ -169,7 +171,7 @@ export const DoraHeadJson = z.strictObject({
   }),
 });
 export const DoraJson = DoraHeadJson.extend({
-  tiers: z.array(TierFiguresJson).describe('Each over all its repos; empty where one repo is asked for'),
+  tiers: z.array(TierFiguresJson).describe('Each tier over all its repos; empty if the query names a repo'),
   pairs: z.array(PairFiguresJson),
 });
 
@@ -180,7 +182,7 @@ export const HistoryJson = z.strictObject({
   points: z
     .array(
       z.strictObject({
-        end: instant.describe('End of the window, which holds this moment'),
+        end: instant.describe('End of the window, inclusive'),
         figures: FiguresJson.nullable().describe('null if nothing was shown then'),
         score: ScoreJson.nullable(),
       }),
@@ -190,7 +192,7 @@ export const HistoryJson = z.strictObject({
 export type HistoryJson = z.infer<typeof HistoryJson>;
 
 const pipeline = {
-  repo_id: z.int().nullable().describe('Of Woodpecker; tells apart repos that share a name'),
+  repo_id: z.int().nullable().describe('Id in Woodpecker; distinguishes repos with the same name'),
   number: z.int(),
   url: z.string().nullable().describe('Its page in Woodpecker'),
   at: instant.describe('When it ended; of one that does not count, else the last that was told of it'),
@@ -205,11 +207,11 @@ const pipeline = {
 const leadTime = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('known'),
-    source: z.enum(['forge', 'report', 'pipeline']).describe('Where the commit times come from'),
+    source: z.enum(['forge', 'report', 'pipeline']).describe('Source of the commit times'),
     commits: z.array(z.strictObject({ id: z.string(), seconds })),
   }),
   z.strictObject({ kind: z.literal('nothing_new') }).describe('Its commit was deployed before'),
-  z.strictObject({ kind: z.literal('pending') }).describe('The forge is still to be asked'),
+  z.strictObject({ kind: z.literal('pending') }).describe('The commits are not yet looked up in the forge'),
   z.strictObject({ kind: z.literal('unknown') }),
 ]);
 
@@ -241,10 +243,10 @@ export const CountedPipelineJson = z.strictObject({
     })
     .nullable()
     .describe('The deployments that it shows as failed; null if it shows none'),
-  mark: z.enum(['failed', 'fine']).nullable().describe('What an operator said of it'),
+  mark: z.enum(['failed', 'fine']).nullable().describe('Mark by an operator'),
   rework: z.boolean().describe('Whether it is an unplanned repair'),
-  episode: episode.describe('Its part in the recovery time'),
-  lead_time: leadTime.nullable().describe('What it brought; null for one that failed'),
+  episode: episode.describe('Its role in an episode of failed deployments'),
+  lead_time: leadTime.nullable().describe('Lead time of its commits; null for a failed deployment'),
 });
 const globs = z.array(z.string()).nullable();
 const MissedPartJson = z.strictObject({
