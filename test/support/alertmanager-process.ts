@@ -1,4 +1,4 @@
-/** A real Alertmanager as a process of its own, with the receiver from `deploy/`. */
+/** A real Alertmanager process with the receiver from `deploy/`. */
 
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,13 +12,13 @@ export interface Alert {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly startsAt: string;
-  /** In the past: it is resolved. */
+  /** A time in the past means that the alert is resolved. */
   readonly endsAt?: string;
   readonly generatorURL?: string;
 }
 
 export interface Alertmanager {
-  /** Hands alerts to it, as Prometheus does. Rejects while it is not up. */
+  /** Sends alerts to it, as Prometheus does. Rejects if it is not up yet. */
   post(alerts: readonly Alert[]): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ import type { TierReport } from '../../src/core/tier-report.ts';
 import { inOrder, type Workflow } from '../../src/core/workflow.ts';
 import { aDeployment, aRecord, aStep, aWorkflow } from './records.ts';
 
-/** An observation of one and the same pipeline, which may agree with another in anything. */
+/** An observation of one pipeline. Two of them may have any field in common. */
 export function anyObservation(): fc.Arbitrary<PipelineRecord> {
   return fc
     .record({
@@ -23,7 +23,7 @@ export function anyObservation(): fc.Arbitrary<PipelineRecord> {
       committedAt: fc.constantFrom(null, 900, 950),
       fromFork: fc.boolean(),
       updatedAt: fc.constantFrom(0, 1101, 1102),
-      // Times whose order as text is not that of numbers, once they are shifted.
+      // After a shift, the order of these times as text differs from their order as numbers.
       finishedAt: fc.constantFrom(null, 1100, 1200),
       hasOneClock: fc.boolean(),
       clockAhead: fc.constantFrom(0, 60, 150, -70),
@@ -41,7 +41,7 @@ export function anyObservation(): fc.Arbitrary<PipelineRecord> {
     .map((told) => aRecord(told));
 }
 
-/** In any state, some of the same name and pid. */
+/** Steps in any state; some have the same name and pid. */
 function anyWorkflows(): fc.Arbitrary<readonly Workflow[]> {
   const anyState = fc.constantFrom('running', 'success', 'killed', 'failure');
   const anyPart = {
@@ -75,7 +75,7 @@ export function anyObservations(): fc.Arbitrary<PipelineRecord[]> {
   return fc.array(anyObservation(), { minLength: 1, maxLength: 6 });
 }
 
-/** Deployments of one repo, each number once, many in the same second. */
+/** Deployments of one repo with different numbers, many in the same second. */
 export function anyDeployments(maxLength = 12): fc.Arbitrary<Deployment[]> {
   return fc.uniqueArray(
     fc

@@ -1,7 +1,7 @@
 /**
- * Attackers and honest users of the real process, over bare sockets on 127.0.0.1; and what the process holds meanwhile.
+ * Attackers and honest users of the real process, over plain sockets on 127.0.0.1; and measurements of the process.
  *
- * Everything here ends by itself or with the test: sockets, loops, files.
+ * All sockets, loops and files end by themselves, or with the test.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -14,11 +14,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { type ExporterProcess, startExporter, temporaryFolder, webhookSecret } from './exporter-process.ts';
 
-/** In whatever an attacker sends, so that it can be told where it comes out again. */
+/** A word in all texts of attackers, so that tests find these texts in logs and answers. */
 export const canary = 'canary-4f1d9c';
-/** Where nobody has asked for more, a process may open so many files. */
+/** The usual limit of open files for a process. */
 const usualOpenFiles = 1024;
-/** What Node allows itself in a container of 512 MB: who needs more dies of it. */
+/** Heap limit of Node in a container of 512 MB, in MB: a process that needs more crashes. */
 const heapMb = 256;
 
 export interface Target extends ExporterProcess {
@@ -26,13 +26,13 @@ export interface Target extends ExporterProcess {
   /** Resident memory now and at most so far, in MB. */
   memory(): { readonly nowMb: number; readonly peakMb: number };
   openFiles(): number;
-  /** What it has computed since it started. */
+  /** CPU time since its start. */
   cpuMs(): number;
   /** The database with its log, in bytes. */
   databaseBytes(): number;
 }
 
-/** The service as a container would run it, but for a log that tells everything. `through`: as `spawnExporter`. */
+/** Starts the service as in a container, but with the log level "debug". `through`: as in `spawnExporter`. */
 export async function startTarget(
   env: Readonly<Record<string, string>> = {},
   through: readonly string[] = [],
@@ -81,7 +81,7 @@ function cpuMsOf(pid: number | undefined): number {
   }
 }
 
-/** The three ways to show that one knows the secret; `atSeconds` is when a Standard Webhook says it was signed. */
+/** The three proofs of the secret. `atSeconds`: the time of signing in a Standard Webhook. */
 export const signed = {
   bearer: (secret: string = webhookSecret) => ({ authorization: `Bearer ${secret}` }),
   hex: (body: string, secret: string = webhookSecret) => ({
@@ -98,7 +98,7 @@ export const signed = {
   },
 };
 
-/** The bytes of a request; its length is told unless `headers` tell another. */
+/** The bytes of a request, with its Content-Length unless `headers` contain another. */
 export function requestText(
   line: string,
   headers: Readonly<Record<string, string | number>> = {},
@@ -118,7 +118,7 @@ export function webhookText(body: string, secret: string = webhookSecret): strin
 
 export interface Caller {
   readonly socket: Socket;
-  /** All that came back so far, while it is read. */
+  /** All bytes that have arrived so far, while they are read. */
   readonly received: () => string;
   readonly isClosed: () => boolean;
   readonly closed: Promise<void>;
@@ -144,7 +144,7 @@ export async function dial(port: number): Promise<Caller> {
   };
 }
 
-/** So many connections, some at a time. */
+/** Opens this number of connections, some at a time. */
 export async function dialMany(port: number, count: number): Promise<Caller[]> {
   const callers: Caller[] = [];
   while (callers.length < count) {
@@ -154,7 +154,7 @@ export async function dialMany(port: number, count: number): Promise<Caller[]> {
   return callers;
 }
 
-/** Sends these bytes and gives what comes back until the connection ends, or is silent for so long. */
+/** Sends bytes. Returns the answer until the connection ends, or is silent for the given time. */
 export async function exchange(port: number, bytes: string | Buffer, silenceMs = 1_000): Promise<string> {
   const { socket, received, isClosed, closed } = await dial(port);
   socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
@@ -169,12 +169,12 @@ export async function exchange(port: number, bytes: string | Buffer, silenceMs =
   return received();
 }
 
-/** The status codes in what came back, in order. */
+/** The status codes in an answer, in order. */
 export function statusesIn(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
 }
 
-/** Sends requests over a few connections, several at a time on each; how often each status came back. */
+/** Sends requests over a few connections, several at a time on each. Returns the number of answers by status. */
 export async function flood(
   port: number,
   requests: Iterable<string>,
@@ -228,28 +228,28 @@ export async function flood(
   return statuses;
 }
 
-/** How one kind of honest request fared. */
+/** The results of one kind of honest request. */
 export interface Fared {
-  /** Status codes, and what else they met. */
+  /** Number of results, by status code or error. */
   readonly answers: readonly (number | string)[];
   readonly medianMs: number;
-  /** What 99 of 100 took at most. */
+  /** Time in which 99 of 100 requests were answered. */
   readonly p99Ms: number;
   readonly worstMs: number;
-  /** The most that the process computed while one of them waited: other processes on the machine do not add to it. */
+  /** Most CPU time of the process during one request. Other processes of the machine do not add to it. */
   readonly worstCpuMs: number;
 }
 
 export interface HonestUsers {
-  /** Ends them. `accepted`: how many webhooks were. */
+  /** Ends them. `accepted`: number of accepted webhooks. */
   stop(): Promise<{ readonly webhooks: Fared; readonly scrapes: Fared; readonly accepted: number }>;
 }
 
 export const honestRepo = 'honest/site';
 
 /**
- * A sender of webhooks, in each of the three ways in turn, and a scraper; each dials anew for every request, as steps do
- * that run in containers.
+ * A sender of webhooks, with each of the three proofs in turn, and a scraper. Each opens a new connection for every request,
+ * as steps in containers do.
  */
 export function startHonestUsers(
   { port, cpuMs }: Target,
@@ -311,7 +311,7 @@ function createLedger(cpuMs: () => number): Ledger {
   };
 }
 
-/** The status of an answer that was read to its end, or what stood in its way. */
+/** The status of a complete answer, or the error. */
 function ask(
   port: number,
   method: string,

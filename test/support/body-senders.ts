@@ -1,8 +1,8 @@
 /**
- * Attackers as a process of their own: on each of many connections, one request to `/webhook` after the other with a body
+ * A process with attackers: each of many connections sends one request to `/webhook` after the other, with a body
  * of 1 MiB. Ends when its parent ends it.
  *
- * Arguments: the port, how many connections, and a header that each request carries ("-" for none).
+ * Arguments: the port, the number of connections, and a header for each request ("-" for none).
  */
 
 import { connect } from 'node:net';
@@ -15,7 +15,7 @@ const lines = ['POST /webhook HTTP/1.1', 'Host: localhost', ...(header === '-' ?
 const announced = `${[...lines, `Content-Length: ${bodyBytes}`].join('\r\n')}\r\n\r\n`;
 const chunked = `${[...lines, 'Transfer-Encoding: chunked'].join('\r\n')}\r\n\r\n`;
 
-/** In turn: a whole body; one whose last byte never comes; one in chunks; one in chunks that never ends. */
+/** In turn: a whole body; one without its last byte; one in chunks; one in chunks without an end. */
 for (let index = 0; index < Number(connections); index++) send(index);
 
 function send(index: number): void {
@@ -41,6 +41,6 @@ function send(index: number): void {
     .on('drain', write)
     .on('data', () => undefined)
     .on('error', () => undefined)
-    // A pause, or a refused connection would be dialled again at once for ever.
+    // Without a pause, a refused connection would be opened again at once, for ever.
     .on('close', () => setTimeout(send, 20, index));
 }

@@ -1,4 +1,4 @@
-/** The exporter beside a simulated Woodpecker that holds the history of `npm run demo`. */
+/** The exporter with a simulated Woodpecker that contains the history of `npm run demo`. */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export interface DemoExporter {
   scrape(): Promise<string>;
 }
 
-/** Starts both, waits until the history has been read, and posts its incidents. */
+/** Starts both, waits until the exporter has read the history, and posts the history's incidents. */
 export async function startDemoExporter(env: Readonly<Record<string, string>> = {}): Promise<DemoExporter> {
   const folder = temporaryFolder();
   const woodpecker = await startFakeWoodpecker();
@@ -46,7 +46,7 @@ export async function startDemoExporter(env: Readonly<Record<string, string>> = 
   };
 }
 
-/** One deployment of each repo: of the first a failure and its recovery, of the second a failure, of the others successes. */
+/** Deploys each repo once: the first fails and recovers, the second fails, the others succeed. */
 export function runDeployments({ woodpecker }: DemoExporter): void {
   const deploy = (repo: string, status: 'success' | 'failure') =>
     woodpecker.runPipeline(repo, { event: 'deployment', deployTo: 'production' }, { status });

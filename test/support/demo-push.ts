@@ -1,4 +1,4 @@
-/** How a push of the demo goes: its tests, the step that rolls out to staging, and the notice after it. */
+/** A push of the demo: its tests, the step that rolls out to staging, and the notice after it. */
 
 import type { PipelineInput, StepInput, WorkflowInput } from './fake-woodpecker.ts';
 
@@ -8,7 +8,7 @@ export interface PushRun extends Required<Pick<PipelineInput, 'status' | 'finish
   readonly isOnStaging: boolean;
 }
 
-/** `random`, from 0 to 1, says what fails: the tests, the rollout, the notice, or mostly nothing. Unix seconds. */
+/** `random`, from 0 to 1, decides what fails: the tests, the rollout, the notice, or mostly nothing. Times: Unix seconds. */
 export function pushRun(random: number, started: number): PushRun {
   const tested = started + 40 + Math.floor(random * 400);
   const rolledOut = tested + 30 + Math.floor(random * 200);

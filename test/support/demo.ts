@@ -1,7 +1,7 @@
 /**
- * `npm run demo`: a simulated Woodpecker with months of history and a new pipeline every half minute, and the exporter
- * beside it. Incidents are posted as an alerting system would post them. Ctrl-C ends both, and nothing is left behind;
- * only if the demo is killed, its folder stays.
+ * `npm run demo`: a simulated Woodpecker with months of history and a new pipeline every half minute, and the exporter. The
+ * demo posts incidents as an alerting system does. Ctrl-C ends both and removes their folder; a killed demo leaves its
+ * folder.
  */
 
 import { spawn } from 'node:child_process';
@@ -18,11 +18,11 @@ const webhookSecret = 'demo-webhook-secret';
 const incidentSecret = 'demo-incident-secret';
 const adminToken = 'demo-admin-token';
 const preferredPort = 3672;
-/** From the start of one pipeline to that of the next, on average. */
+/** Average time from the start of one pipeline to the start of the next. */
 const paceMs = Number(process.env['DEMO_PACE_SECONDS'] || 30) * 1000;
 
 const stopping = new AbortController();
-// Ctrl-C under npm arrives twice: the second must not cut the end short.
+// Ctrl-C under npm arrives twice: the second one must not interrupt the end.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
 process.stdout.on('error', () => stopping.abort());
 
@@ -46,10 +46,10 @@ const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.me
     DORA_ADMIN_TOKEN: adminToken,
   },
   stdio: ['ignore', 'pipe', 'inherit'],
-  // Ctrl-C in a terminal reaches the whole group: the exporter is told once, by us.
+  // Ctrl-C in a terminal reaches the whole process group: the exporter must get its signal only from us.
   detached: true,
 });
-// It has ended by then, unless something failed that nobody foresaw.
+// It has ended by now, except after an unexpected error.
 process.prependListener('exit', () => exporter.kill('SIGKILL'));
 let address = '';
 exporter.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -86,7 +86,7 @@ const code = await exited;
 await woodpecker.close();
 process.exit(hasFailed ? 1 : code);
 
-/** `port` where nobody listens on it, else any. */
+/** Returns `port` if it is free, else a free one. */
 async function freePort(port: number): Promise<number> {
   const server = createServer();
   const isFree = await new Promise<boolean>((resolve) => {

@@ -1,8 +1,8 @@
 /**
  * Random histories for the oracle of the deployments contract: few repos, tiers and commits, so that rollbacks, reverts,
- * repairs, incidents and marks meet each other. Times come from a small set of gaps, so that many are equal and many lie
- * exactly on a limit. What the contract leaves open (see "Readings" in the oracle) is kept out if a history does not
- * need it: empty globs, slashes and case that would decide, unknown states, steps that end after their pipeline.
+ * repairs, incidents and marks affect each other. Times come from a small set of gaps, so that many are equal, and many are
+ * exactly at a limit. If a history does not need them, cases that the contract does not define (see "Readings" in the
+ * oracle) are omitted: empty globs, slashes and case that would decide, unknown states, steps that end after their pipeline.
  */
 import fc from 'fast-check';
 import { GOOD_SHAPES, ODD_SHAPES, type Shape, type Times } from './deployments-oracle/shapes.ts';

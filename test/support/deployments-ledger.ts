@@ -1,6 +1,6 @@
 /**
- * What the ledger must hold if everything is told as it happens: each deployment once, each failure, cause and repair once
- * as soon as it shows, each episode of failure once as it ends. Worked out from the oracle at each moment.
+ * Computes the ledger if every event is reported when it happens: each deployment counts once; each failure, cause and
+ * repair once, as soon as it is known; each episode of failure once, at its end. Uses the oracle at each of these times.
  */
 
 import type { Totals } from '../../src/core/series/ledger.ts';

@@ -1,6 +1,6 @@
 /**
- * Plays random histories of the deployments contract through ingest and store: pipelines, alerts, reports and marks come
- * in in any order, once or twice, some in one transaction, with restarts in between.
+ * Plays random histories of the deployments contract through ingest and store: pipelines, alerts, reports and marks arrive
+ * in any order, once or twice, some in one transaction, with restarts between them.
  */
 
 import fc from 'fast-check';

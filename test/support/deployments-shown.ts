@@ -1,4 +1,4 @@
-/** What is shown of deployments, now and in the past, in the terms of the contract's oracle; and what the oracle expects. */
+/** The shown values of deployments, now and in the past, and those of the contract's oracle, in the same form. */
 
 import type { DeploymentPart } from '../../src/core/explain.ts';
 import type { SeriesSample } from '../../src/core/series/samples.ts';
@@ -23,7 +23,7 @@ export interface ShownFigures {
   readonly lastSuccess: number;
   readonly lastFailure: number;
   readonly failingSince: number;
-  /** `null`: nothing is shown, since the longest window holds no deployment. */
+  /** `null`: nothing is shown, since the longest window contains no deployment. */
   readonly windows: Readonly<Record<string, ShownWindow>> | null;
 }
 
@@ -74,7 +74,7 @@ function hasAnything({ lastSuccess, lastFailure }: ShownFigures): boolean {
   return lastSuccess + lastFailure > 0;
 }
 
-/** What the metrics show now. */
+/** The values of the metrics now. */
 export function shownNow({ state, ingest, clock }: World): ByPair<ShownFigures> {
   const { windows } = ingest.mode.policy;
   const names = windows.map(({ name }) => name);
@@ -85,14 +85,14 @@ interface PastWindow {
   readonly deployments: number;
   readonly failed: number;
   readonly byCause: Readonly<Record<string, number>>;
-  /** `null`: it is not looked for. */
+  /** `null`: the policy does not look for it. */
   readonly rework: number | null;
   readonly recoveries: { readonly samples: number; readonly median: number | null };
 }
 
 export type PastFigures = Omit<ShownFigures, 'windows'> & { readonly window: PastWindow | null };
 
-/** What is shown of a moment in the past, of one window. */
+/** The shown values of a past time, for one window. */
 export async function shownAt({ ingest }: World, name: string, at: number): Promise<ByPair<PastFigures>> {
   const window = ingest.mode.policy.windows.find((one) => one.name === name);
   if (!window) throw new Error(`No window is named ${name}`);
@@ -117,7 +117,7 @@ export async function shownAt({ ingest }: World, name: string, at: number): Prom
   );
 }
 
-/** What the oracle says is shown of it. */
+/** The same by the oracle. */
 export function expectedOfPast(world: OracleWorld, name: string, at: number): ByPair<PastFigures> {
   const shown = expectedAt(world, at, [name]);
   const { pairs } = figuresAt(world, at);
@@ -136,7 +136,7 @@ export function expectedOfPast(world: OracleWorld, name: string, at: number): By
   );
 }
 
-/** What the oracle says is shown, of some of the windows. */
+/** The shown values by the oracle, for some windows. */
 export function expectedAt(world: OracleWorld, at: number, names: readonly string[]): ByPair<ShownFigures> {
   const { pairs } = figuresAt(world, at);
   return Object.fromEntries(
@@ -172,7 +172,7 @@ function expectedWindows({ windows }: PairFigures, names: readonly string[]): Sh
   );
 }
 
-/** What is explained of one deployment. */
+/** The explanation of one deployment. */
 export interface ExplainedDeployment {
   readonly number: number;
   readonly outcome: string;
@@ -190,7 +190,7 @@ export interface ExplainedDeployment {
 
 const ascending = (a: number, b: number) => a - b;
 
-/** All deployments of the pairs as they are explained at a moment. */
+/** The explanations of all deployments of the pairs at a time. */
 export async function explainedAt(
   world: World,
   pairs: readonly Pick<PairFigures, 'repo' | 'tier'>[],
@@ -272,7 +272,7 @@ function toExpected(pair: PairFigures | undefined): readonly ExplainedDeployment
   });
 }
 
-/** The repo that deployed to a tier last, by time and then by its place among `repos`; `null`: none did. */
+/** The repo with the last deployment to a tier, by time, then by position in `repos`; `null`: there is none. */
 function ownerOf(pairs: readonly PairFigures[], repos: readonly string[], tier: string): string | null {
   const lastOf = (repo: string) =>
     pairs.find((one) => one.repo === repo && one.tier === tier)?.deployments.at(-1)?.finish ?? 0;
@@ -282,7 +282,7 @@ function ownerOf(pairs: readonly PairFigures[], repos: readonly string[], tier: 
   return owner ?? null;
 }
 
-/** What the oracle says is shown if the repos, in the order of their ids, share one name. */
+/** The shown values by the oracle if the repos, in the order of their ids, have one name. */
 export function expectedShared(
   world: OracleWorld,
   repos: readonly string[],

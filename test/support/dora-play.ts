@@ -1,6 +1,6 @@
 /**
- * Plays a random history into a world, with a forge that answers from the commit graph when the history says so, and puts
- * what is shown and what the oracle expects in the same words.
+ * Plays a random history into a world, with a forge that answers from the commit graph at the times of the history. Converts
+ * the shown values and the oracle's values to one form.
  */
 
 import type { Change, CommitRange } from '../../src/core/commit-range.ts';

@@ -1,10 +1,10 @@
-/** An export of a database into memory, as the process behind `npm run export` makes it. */
+/** An export of a database into memory, as the process of `npm run export` makes it. */
 
 import { exportHistory, type HistoryRequest } from '../../src/export/history.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 
-/** The texts, one more than there are cuts. Opens the database beside whoever has it open. */
+/** Returns the texts, one more than cuts. Another process may have the database open. */
 export async function exportedTexts(
   databasePath: string,
   mode: IntakeMode,

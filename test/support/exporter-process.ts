@@ -1,4 +1,4 @@
-/** The real service as a process of its own, started, scraped, killed and started again. */
+/** The real service as a process that tests start, scrape, kill and start again. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,7 +11,7 @@ export const webhookSecret = 'e2e-webhook-secret';
 export const incidentSecret = 'e2e-incident-secret';
 export const adminToken = 'e2e-admin-token';
 
-/** `DORA_TEST_MAIN`: the same of another folder, such as one that an image would hold. */
+/** `DORA_TEST_MAIN`: the main file of another folder, such as that of an image. */
 const main = process.env['DORA_TEST_MAIN'] ?? new URL('../../src/main.ts', import.meta.url).pathname;
 
 export interface ExporterProcess {
@@ -26,17 +26,17 @@ export interface ExporterProcess {
   stop(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-/** Samples by name and labels as written in the text format. */
+/** The values of all samples, by name and labels as in the text format. */
 export type Metrics = ReadonlyMap<string, number>;
 
-/** A folder that goes with the test. */
+/** Makes a folder that is removed at the end of the test. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'dora-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Runs the process to its end; for what ends by itself. */
+/** Runs a process that ends by itself, until its end. */
 export async function runExporter(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
@@ -94,7 +94,7 @@ export function parseMetrics(text: string): Metrics {
   return samples;
 }
 
-/** Counters that are lower in `after`, or gone. */
+/** Counters that are lower in `after`, or missing. */
 export function fallenCounters(before: Metrics, after: Metrics): string[] {
   const isCounter = (name: string) => /^dora_(deployment|change)\w*(_total|_bucket|_count|_sum)\b/.test(name);
   return [...before].flatMap(([name, value]) => {
@@ -104,7 +104,7 @@ export function fallenCounters(before: Metrics, after: Metrics): string[] {
   });
 }
 
-/** Starts the process and waits for nothing; it ends with the test. `through`: words before the command line. */
+/** Starts the process without waiting for it; it ends with the test. `through`: words before the command line. */
 export function spawnExporter(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],

@@ -1,4 +1,4 @@
-/** A clock that stands still until it is told otherwise; who sleeps on it makes the time pass at once. */
+/** A clock whose time passes only if the test sets it, or if code sleeps: a sleep ends at once. */
 
 import type { Clock } from '../../src/util/clock.ts';
 

@@ -1,9 +1,9 @@
 /**
- * A forge for tests: a real HTTP server on 127.0.0.1 that holds graphs of commits and answers, on the routes that the
- * exporter asks, as Forgejo, Gitea, GitHub (a server of one's own) or GitLab does: shapes, pages, errors, tokens, limits,
- * renames, tag objects. Tests write history, break the network, and compare with the graph.
+ * A forge for tests: a real HTTP server on 127.0.0.1 with graphs of commits. On the routes that the exporter uses, it
+ * answers as Forgejo, Gitea, a GitHub server or GitLab does: shapes, pages, errors, tokens, limits, renames, tag objects.
+ * Tests write history, break the network, and compare with the graph.
  *
- * Nothing in it is random. Does not imitate files, diffs, branches, signatures, users, and every route that writes.
+ * It has no randomness. It does not imitate files, diffs, branches, signatures, users, or any route that writes.
  *
  *     await using forge = await startFakeForge({ kind: 'gitlab' });
  *     forge.addRepo('acme/shop');
@@ -27,7 +27,7 @@ export type { Fault, FaultAnswer, FaultHandle } from './fake-woodpecker/faults.t
 
 export interface FakeForgeOptions extends GiteaQuirks {
   readonly kind: ForgeKind;
-  /** Path that everything lives below, such as `/git`; none by default. */
+  /** Root path of all routes, such as `/git`; none by default. */
   readonly rootPath?: string;
 }
 
@@ -51,24 +51,24 @@ export async function startFakeForge({ kind, rootPath = '', ...quirks }: FakeFor
     token,
     /** Forgejo and Gitea answer 403 to it if the repo is private. */
     publicOnlyToken,
-    /** What `DORA_FORGE_URL` is to be. */
+    /** The value for `DORA_FORGE_URL`. */
     url: server.url,
     get requests() {
       return server.requests;
     },
     clearRequests: server.clearRequests,
 
-    /** Private by default: without the token there is no such repo. Returns its id. */
+    /** Adds a repo, private by default: without the token, the forge answers that it does not exist. Returns its id. */
     addRepo(fullName: string, { isPrivate = true }: { readonly isPrivate?: boolean } = {}): number {
       return repos.add(fullName, isPrivate);
     },
-    /** The old name leads to the new one from now on. */
+    /** Renames a repo. The old name redirects to the new one. */
     renameRepo: repos.rename,
     deleteRepo: repos.delete,
-    /** From now on no token may read the repo: every path answers that there is none. */
+    /** Hides a repo from all tokens: every path answers that it does not exist. */
     hideRepo: (fullName: string): void => repos.setHidden(fullName, true),
     showRepo: (fullName: string): void => repos.setHidden(fullName, false),
-    /** Returns its id. */
+    /** Adds a commit, and returns its id. */
     commit(repo: string, input: CommitInput): string {
       return repos.byName(repo).graph.add(input);
     },
@@ -76,16 +76,16 @@ export async function startFakeForge({ kind, rootPath = '', ...quirks }: FakeFor
     tag(repo: string, input: TagInput): string {
       return repos.byName(repo).graph.addTag(input);
     },
-    /** How many commits a repo has. */
+    /** Number of commits of a repo. */
     size: (repo: string): number => repos.byName(repo).graph.size(),
-    /** A commit is no longer there, as after a forced push and a collection of garbage. */
+    /** Removes a commit, as a forced push and a garbage collection do. */
     forget(repo: string, id: string): void {
       repos.byName(repo).graph.forget(id);
     },
-    /** What goes wrong from now on; its order is that in which it was asked for. */
+    /** Adds a fault. Faults apply in the order in which they were added. */
     fault: faults.fault,
     clearFaults: faults.clearFaults,
-    /** The next requests are too many, for so long. */
+    /** Refuses requests as too many, for this time. */
     limitRate({ seconds, times }: { readonly seconds: number; readonly times?: number }): FaultHandle {
       return faults.fault({ answer: answers.limited(seconds), ...(times !== undefined && { times }) });
     },

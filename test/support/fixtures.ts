@@ -1,4 +1,4 @@
-/** The examples of what Woodpecker sends; `fixtures/woodpecker/README.md` says where each comes from. */
+/** Examples of Woodpecker's messages; `fixtures/woodpecker/README.md` names the source of each. */
 
 import { readFileSync } from 'node:fs';
 

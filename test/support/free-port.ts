@@ -1,8 +1,8 @@
-/** A port for programs that cannot be told to pick one and say which. */
+/** A port for programs that cannot pick a free port and report it. */
 
 import { createServer } from 'node:net';
 
-/** Free on loopback now; another program may be faster. */
+/** Returns a port that is free on loopback now; another program may take it first. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,4 +1,4 @@
-/** Gauges of a timeline by what they say, so that tests need not know where a figure stands among the others. */
+/** The gauges of a timeline by name, so that tests do not depend on their positions. */
 
 import type { Timeline } from '../../src/core/series/reducer.ts';
 import { gauges, gaugesOf as gaugesOfAll } from '../../src/core/series/samples.ts';

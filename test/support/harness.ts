@@ -1,6 +1,6 @@
 /**
- * The inside of the service without its process: store, ingest and the sources that ask a fake Woodpecker, wired as
- * `service.ts` wires them. `restart` throws the inside away and builds it anew on the same store.
+ * The service without its process: store, ingest and the sources that read from a fake Woodpecker, connected as
+ * `service.ts` connects them. `restart` drops all parts but the store, and makes new ones.
  */
 
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
@@ -22,7 +22,7 @@ export interface Harness {
   readonly client: WoodpeckerClient;
   readonly backfill: BackfillRunner;
   readonly lines: readonly string[];
-  /** What is shown of a repo: counters and gauges by the part of their names that tells them apart. */
+  /** The shown counters and gauges of a repo, by the distinguishing part of their names. */
   shown(repo: string, tier?: string): ShownPair | null;
   abort(): void;
   restart(): Promise<Harness>;

@@ -1,9 +1,9 @@
 /**
- * Random histories for the laws over ingest: what happened to pipelines, how that was observed, and how the observations
- * came in.
+ * Random histories for the laws over ingest: the events of pipelines, their observations, and the arrival of the
+ * observations.
  *
- * A story holds the truth of one pipeline beside its observations, so that the oracle never has to merge or classify
- * the way the code under test does.
+ * A story contains the truth about one pipeline beside its observations, so that the oracle need not merge or classify as
+ * the code under test does.
  */
 
 import fc from 'fast-check';
@@ -12,12 +12,12 @@ import type { RepoFacts } from '../../src/core/repo.ts';
 import { aRecord, someFacts } from './records.ts';
 
 export const daySeconds = 86_400;
-/** When all stories begin. */
+/** Unix seconds of the start of all stories. */
 export const epoch = 1_700_000_000;
-/** When observations begin to come in: a part of the stories is then older than the longest window. */
+/** Unix seconds of the first arrival of an observation: some stories are then older than the longest window. */
 export const firstReceipt = epoch + 200 * daySeconds;
 
-/** What is true of a pipeline in the end. */
+/** The final truth about a pipeline. */
 export interface Truth {
   readonly event: string;
   readonly branch: string;
@@ -29,7 +29,7 @@ export interface Truth {
 }
 
 export interface Story {
-  /** Repos are told apart by their id; names and default branches may differ between the stories of one. */
+  /** Repos are identified by their id; names and default branches may differ between the stories of one repo. */
   readonly facts: RepoFacts & { readonly woodpeckerId: number };
   readonly number: number;
   readonly truth: Truth;
@@ -37,35 +37,35 @@ export interface Story {
 }
 
 export interface StoryOptions {
-  /** Whether an end may first be told otherwise, by an older observation or a poorer one. */
+  /** Whether an older or less complete observation may report another end first. */
   readonly corrections?: boolean;
-  /** Whether steps report some pipelines, without id, update or time. */
+  /** Whether some pipelines have reports by steps, without id, update or time. */
   readonly reports?: boolean;
-  /** Whether a repo was renamed at some time. */
+  /** Whether repos may be renamed. */
   readonly renames?: boolean;
   /** Whether every pipeline ends. */
   readonly allEnded?: boolean;
-  /** Whether each repo has but one default branch, so that what is in scope follows from the policy alone. */
+  /** Whether each repo has only one default branch, so that the scope depends on the policy alone. */
   readonly oneDefaultBranch?: boolean;
-  /** Whether two repos share a name, and thus their series. */
+  /** Whether two repos have the same name, and thus one series. */
   readonly sharedNames?: boolean;
   readonly maxLength?: number;
-  /** Numbers begin after this one. */
+  /** The highest number before the first pipeline. */
   readonly after?: number;
 }
 
-/** How one observation came in, and what happened next. */
+/** The arrival of an observation, and the next event. */
 export interface Delivery {
   readonly facts: Story['facts'];
   readonly record: PipelineRecord;
   readonly origin: 'live' | 'scan';
-  /** `join`: the next one comes in the same turn of the event loop. `release`: the repo's scan is complete. */
+  /** `join`: the next one arrives in the same turn of the event loop. `release`: the repo's scan is complete. */
   readonly next: 'join' | 'commit' | 'restart' | 'release';
-  /** Time that passes before the next. */
+  /** Seconds before the next one. */
   readonly pauseSeconds: number;
 }
 
-/** Two repos that share a name but for its case, as on two forges, and one apart. */
+/** Two repos whose names differ only in case, as on two forges, and one with another name. */
 const shop = { woodpeckerId: 1, fullName: 'acme/shop', asOf: epoch };
 const twin = { woodpeckerId: 2, fullName: 'Acme/Shop', asOf: epoch + 1 };
 const infra = { woodpeckerId: 3, fullName: 'acme/infra-dns', asOf: epoch + 2 };
@@ -103,7 +103,7 @@ export function anyStories(options: StoryOptions = {}): fc.Arbitrary<Story[]> {
     end: allEnded ? anyEnd() : fc.option(anyEnd(), { freq: 5, nil: null }),
     before: corrections ? fc.array(anyEnd(), { maxLength: 2 }) : fc.constant([]),
     isFirstToldPoorly: corrections ? fc.boolean() : fc.constant(false),
-    /** Another pipeline had the number before, on a server that was set back. */
+    /** Whether another pipeline had the number before, since the server's database was restored. */
     predecessor: corrections ? fc.option(anyEnd(), { freq: 2, nil: null }) : fc.constant(null),
     running: fc.integer({ min: 0, max: 2 }),
     ranFor: fc.constantFrom(-5, 0, 300, 7200, null),
@@ -112,7 +112,7 @@ export function anyStories(options: StoryOptions = {}): fc.Arbitrary<Story[]> {
   });
   return fc.array(anyTelling, { minLength: 1, maxLength }).map((tellings) =>
     tellings.map((telling, index): Story => {
-      // Pipelines of repos that share a series differ in number; those of others may not.
+      // Pipelines of repos with one series have different numbers; those of other repos may have the same.
       const number = after + index + (telling.repo.woodpeckerId === 3 ? 2 : 1);
       const facts = { ...someFacts({ ...telling.repo, forgeRemoteId: null }), ...telling.repo };
       const { event, branch, deployTo, ranFor } = telling;
@@ -127,7 +127,7 @@ export function anyStories(options: StoryOptions = {}): fc.Arbitrary<Story[]> {
           aRecord({
             ...about,
             id: 0,
-            // Among reports of one pipeline failure outranks success: only the first need tell the end that holds.
+            // In reports of one pipeline, failure outranks success: only the first report needs the final end.
             status: place === 0 ? reportedStatus : 'success',
             createdAt: null,
             startedAt: null,
@@ -174,7 +174,7 @@ export function anyStories(options: StoryOptions = {}): fc.Arbitrary<Story[]> {
         }),
       );
       const last = ended.at(-1);
-      // The stream and a list tell less than the detail of a pipeline does, as of the same update.
+      // For the same update, the stream and a list have fewer fields than the pipeline's own answer.
       const poorly =
         last && telling.isFirstToldPoorly
           ? [

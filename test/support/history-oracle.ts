@@ -1,6 +1,6 @@
 /**
- * What was to be seen at a moment of the past, worked out by going through the whole list of pipelines for each number.
- * Written from the definitions alone; shares nothing with `src/core`.
+ * Computes the samples at a past time. Reads the whole list of pipelines for each number. Follows the definitions alone, and
+ * shares no code with `src/core`.
  */
 import { episodesOf, failingSinceOf } from './episodes.ts';
 

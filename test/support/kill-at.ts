@@ -1,6 +1,6 @@
 /**
- * Loaded before a program (`node --import`), kills it at the call with the number `KILL_AT`, counted from 1, among those
- * that touch files: a crash at a chosen point. Without an end by then, the program runs as it is.
+ * Loaded before a program (`node --import`): counts its calls that touch files, and kills the program at the call with the
+ * number `KILL_AT`, counted from 1. If the program makes fewer calls, it runs to its end.
  */
 
 import fs from 'node:fs';

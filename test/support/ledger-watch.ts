@@ -1,8 +1,8 @@
-/** Watches the ledger over the states of a world: what may only grow must never fall. */
+/** Watches the ledger over the states of a world: its numbers may never fall. */
 
 import type { State } from '../../src/core/series/state.ts';
 
-/** Tells what has fallen since the state before; to be given every state in turn. */
+/** Returns the numbers that have fallen since the last state. Call it with every state in order. */
 export function createLedgerWatch(): (state: State) => string[] {
   let before = new Map<string, number>();
   return (state) => {
@@ -13,7 +13,7 @@ export function createLedgerWatch(): (state: State) => string[] {
   };
 }
 
-/** Every number of the ledger, by pair and by what it is. */
+/** Every number of the ledger, by pair and name. */
 function growingNumbers(state: State): Map<string, number> {
   const numbers = new Map<string, number>();
   for (const [key, { totals }] of state.pairs) {

@@ -1,6 +1,6 @@
 /**
- * The live loops of the service without its process: stream, following and reconciliation beside a fake Woodpecker,
- * wired as `service.ts` wires them, on a clock that only the test moves.
+ * The loops of the service without its process: stream, polling and reconciliation with a fake Woodpecker, connected as
+ * `service.ts` connects them, with a clock that only the test moves.
  */
 
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
@@ -26,7 +26,7 @@ import { type FakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
 import { projectPair, type ShownPair } from './projected.ts';
 import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts';
 
-/** When simulated time begins: 2026-06-01. */
+/** Start of simulated time: 2026-06-01. */
 export const dawn = 1_780_272_000;
 
 export interface LiveHarness {
@@ -42,17 +42,17 @@ export interface LiveHarness {
   readonly webhook: Webhook;
   /** Level and text of each line of the log, from `info` on. */
   readonly lines: readonly string[];
-  /** How often each `source result` was counted. */
+  /** Number of events, by `source result`. */
   readonly events: ReadonlyMap<string, number>;
   readonly isConnected: boolean;
-  /** How often the connection was lost. */
+  /** Number of lost connections. */
   readonly losses: number;
   readonly rounds: number;
-  /** Rows of lists that could not be read. */
+  /** Number of unreadable rows. */
   readonly unreadableRows: number;
-  /** Starts these loops, each until `stop`. The background brings new repos up to date. */
+  /** Starts these loops, each until `stop`. The background loop syncs new repos. */
   run(...loops: readonly Loop[]): void;
-  /** One round of reconciliation, for when no loop runs that does them. */
+  /** Runs one round of reconciliation. Call it if the loop of reconciliation does not run. */
   round(): Promise<void>;
   repo(fullName: string): Repo | undefined;
   shown(repo: string, tier?: string): ShownPair | null;
@@ -69,14 +69,14 @@ export interface LiveOptions {
   readonly store?: Store;
   readonly intervalSeconds?: number;
   readonly idleMs?: number;
-  /** After the catch-up at the start, before its requests are forgotten. */
+  /** Called after the backfill at start, before its requests are cleared. */
   readonly onCaughtUp?: () => void;
 }
 
-/** A fake Woodpecker that lives in simulated time; nothing pings unless the test does. */
+/** A fake Woodpecker in simulated time. Its streams ping only if the test does. */
 export async function startSimulatedWoodpecker(
   version = '3.17.0',
-  /** By how many seconds its clock is ahead. */
+  /** Seconds by which its clock is ahead. */
   ahead = () => 0,
 ): Promise<{ clock: SimulatedClock; woodpecker: FakeWoodpecker }> {
   const clock = createSimulatedClock(dawn);
@@ -85,7 +85,7 @@ export async function startSimulatedWoodpecker(
   return { clock, woodpecker };
 }
 
-/** Caught up with Woodpecker already; no loop runs yet. */
+/** A harness whose backfill at start is done. No loop runs yet. */
 export async function createLiveHarness(options: LiveOptions): Promise<LiveHarness> {
   const {
     clock,
@@ -114,7 +114,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
   const listTroubles = createListTroubles(log, () => {
     unreadableRows++;
   });
-  /** Answers are read whole before they are handed on, so that time stands still until they are there. */
+  /** Reads the whole answer before it returns it, so that simulated time waits for the answer. */
   const fetchWhole: typeof fetch = (input, init) =>
     clock.hold(
       fetch(input, init).then(async (answer) => {

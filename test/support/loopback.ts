@@ -1,4 +1,4 @@
-/** Which loopback addresses there are: a container may well be without that of IPv6. */
+/** The loopback addresses of this machine: a container may have none for IPv6. */
 
 import { networkInterfaces } from 'node:os';
 

@@ -11,8 +11,8 @@ const versions = [
 ];
 
 /**
- * The words to put before a command line so that the program runs within `bytes` of memory, beyond which the kernel kills
- * it; none if this user may not make a control group.
+ * The words before a command line that run the program with at most `bytes` of memory; above it, the kernel kills the
+ * program. Empty if this user may not make a control group.
  */
 export function withinMemory(bytes: number): readonly string[] {
   for (const { root, limitFile } of versions) {
@@ -33,7 +33,7 @@ export function withinMemory(bytes: number): readonly string[] {
   return [];
 }
 
-/** A group can be removed once its processes are gone, which takes a moment after they were killed. */
+/** Removes a control group, which is possible only after its killed processes are gone. */
 async function remove(group: string): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
     try {

@@ -1,16 +1,16 @@
-/** Reads OpenMetrics text with times back, as strictly as its specification asks for what we write. */
+/** Parses OpenMetrics text with timestamps, as strictly as the specification demands for our output. */
 
 export interface ReadHistory {
   /** Times and values of each series, by its name and labels as written. */
   readonly series: ReadonlyMap<string, readonly (readonly [at: number, value: number])[]>;
   readonly types: ReadonlyMap<string, string>;
-  /** What a query at `at` finds: the last value up to then; `null` where there is none. */
+  /** The value of a query at `at`: the last one up to then; `null`: there is none. */
   valueAt(series: string, at: number): number | null;
-  /** The value written for exactly `at`. */
+  /** The value with exactly the timestamp `at`. */
   exactlyAt(series: string, at: number): number | null;
 }
 
-/** Throws where the text is not whole, a family or a set of labels is not in one place, or times go backwards. */
+/** Throws if the text is incomplete, if a family or a set of labels is split, or if timestamps decrease. */
 export function readOpenMetrics(text: string): ReadHistory {
   if (!text.endsWith('# EOF\n')) throw new Error('The text does not end as it must');
   const series = new Map<string, [number, number][]>();

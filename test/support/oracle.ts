@@ -1,6 +1,6 @@
 /**
- * What the figures must come to, worked out from the stories by the definitions alone: no merging, no folding, no order
- * of arrival. Shares nothing with `src/core` but the policies as data.
+ * Computes the figures from the stories by the definitions alone: without merging, folding, or an order of arrival. It
+ * shares only the policies, as data, with `src/core`.
  */
 
 import type { Policy } from '../../src/core/policy.ts';
@@ -9,12 +9,12 @@ import { failingSinceOf } from './episodes.ts';
 import type { Story, Truth } from './histories.ts';
 import { aPolicy } from './records.ts';
 
-/** A policy, and the same said in plain code. */
+/** A policy, and the same rules as plain code. */
 export interface Rules {
   readonly policy: Policy;
   /** `null`: out of scope. */
   tierOf(repoName: string, defaultBranches: ReadonlySet<string>, truth: Truth): string | null;
-  /** Tier that a repo's name settles by itself. */
+  /** The tier of a repo if its name alone decides it. */
   tierByName(repoName: string): string | null;
   outcomeOf(end: NonNullable<Truth['end']>): 'success' | 'failure' | null;
 }
@@ -53,7 +53,7 @@ export const rulesByTarget: Rules = {
   },
 };
 
-/** The same, but no name of a repo decides anything. */
+/** The same, but names of repos have no effect. */
 export const rulesWithoutNames: Rules = {
   ...rulesByTarget,
   policy: {
@@ -90,7 +90,7 @@ export interface ExpectedSeries {
   readonly lastSuccess: number;
   readonly lastFailure: number;
   readonly failingSince: number;
-  /** What the ledger holds where every pipeline's end was told in one way only. */
+  /** The content of the ledger if each pipeline had only one reported end. */
   readonly deployments: number;
   readonly failures: number;
   readonly durations: { readonly count: number; readonly sum: number };
@@ -124,7 +124,7 @@ export function expectedSeries(
       deployments.sort((a, b) => a.at - b.at || a.number - b.number);
       const timesOf = (wanted: string) =>
         deployments.filter(({ outcome }) => outcome === wanted).map(({ at }) => at);
-      // Repos that share a name fail each for itself.
+      // Repos with the same name have separate failures.
       const open = [...Map.groupBy(deployments, ({ story }) => story.facts.woodpeckerId).values()].flatMap(
         (ofRepo) => failingSinceOf(ofRepo) || [],
       );

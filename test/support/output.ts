@@ -1,8 +1,8 @@
-/** What a process writes. */
+/** The output of a process. */
 
 import type { Readable } from 'node:stream';
 
-/** All that has come from the streams so far, in the order of its arrival. */
+/** Returns a function for the text of all streams so far, in order of arrival. */
 export function collectOutput(...streams: readonly Readable[]): () => string {
   let text = '';
   for (const stream of streams) {

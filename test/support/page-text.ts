@@ -1,4 +1,4 @@
-/** Text of a page as a reader sees it: without style and tags, white space made one. */
+/** The visible text of a page: without style and tags, with single spaces. */
 export function textOfPage(page: string): string {
   return page
     .replace(/<style>.*?<\/style>/s, '')
@@ -7,5 +7,5 @@ export function textOfPage(page: string): string {
     .replace(/\s+/g, ' ');
 }
 
-/** The one script that pages name. */
+/** The script of the pages. */
 export const ownScript = /<script defer src="[./]*page\.js\?v=[0-9a-f]{12}"><\/script>/;

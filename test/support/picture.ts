@@ -1,4 +1,4 @@
-/** `npm run picture`: what a reader sees of the demo, as the picture in the README. Needs Chromium. */
+/** `npm run picture`: makes the README's picture, a page of the demo. Needs Chromium. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ try {
     args: ['--no-sandbox', '--headless', '--disable-gpu'],
   });
   const page = await browser.newPage({ viewport: { width: 1200, height: 860 }, timezoneId: 'UTC' });
-  // The first visit has the trends worked out.
+  // The first visit computes the trends.
   for (let visit = 0; visit < 2; visit++)
     await page.goto(`${root}?tier=production`, { waitUntil: 'networkidle' });
   await page.screenshot({ path: target });
@@ -33,7 +33,7 @@ try {
   await hasEnded;
 }
 
-/** The root of the pages, once the demo tells it. */
+/** Waits until the demo prints the root of the pages, and returns it. */
 function rootOf(): Promise<string> {
   let output = '';
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** What is shown of a state, for tests that look at it once. */
+/** The shown samples of a state, for tests that need them once. */
 
 import { defaultRules } from '../../src/core/figures/figure.ts';
 import type { Window } from '../../src/core/policy.ts';
@@ -25,7 +25,7 @@ export interface ShownPair extends GaugeValues {
   readonly failures: number;
 }
 
-/** What is shown of one pair, by what it says; `null` where it is not. */
+/** The shown values of one pair, by name; `null`: the pair is not shown. */
 export function projectPair(state: State, repo: string, tier = 'unassigned'): ShownPair | null {
   const sample = project(state).find((one) => one.repo === repo && one.tier === tier);
   if (!sample) return null;

@@ -1,4 +1,4 @@
-/** A real Prometheus as a process of its own, that scrapes a target each second or shows data that is there. */
+/** A real Prometheus process that scrapes a target each second, or serves existing data. */
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { temporaryFolder } from './exporter-process.ts';
 import { freePort } from './free-port.ts';
 
 export interface Prometheus {
-  /** Answers of its API: `get('query', { query: 'up' })`. Rejects while it is not up, and where it refuses. */
+  /** Gets an answer of its API: `get('query', { query: 'up' })`. Rejects if it is not up yet, or refuses the request. */
   get<T>(path: string, parameters?: Readonly<Record<string, string>>): Promise<T>;
   /** `at` in Unix seconds; now by default. */
   query(expression: string, at?: number): Promise<readonly Sample[]>;
@@ -22,7 +22,7 @@ export interface Sample {
 export interface PrometheusOptions {
   /** Path of the program. */
   readonly program: string;
-  /** Host and port; the job is `dora`. Nothing is scraped where it is left out. */
+  /** Host and port of the target; the job is `dora`. If omitted, nothing is scraped. */
   readonly target?: string;
   /** Folder of its data; an empty one by default. */
   readonly data?: string;

@@ -1,9 +1,9 @@
-/** What a PromQL expression is made of, by Prometheus' own grammar. */
+/** The parts of a PromQL expression, by Prometheus's own grammar. */
 
 import { parser } from '@prometheus-io/lezer-promql';
 
 export interface Promql {
-  /** Where it is not PromQL, with what stands there. */
+  /** The text at each place that is not PromQL. */
   readonly errors: readonly string[];
   readonly metrics: readonly string[];
 }

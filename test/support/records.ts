@@ -1,4 +1,4 @@
-/** Values of the core for tests: plain defaults, of which a test overrides what it is about. */
+/** Values of the core for tests, with plain defaults. A test overrides the fields that it is about. */
 
 import type { Classification, IgnoreReason, InTier } from '../../src/core/classification.ts';
 import type { Deployment } from '../../src/core/deployment.ts';
@@ -11,7 +11,7 @@ import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
 import { fine } from '../../src/core/verdict.ts';
 import type { Step, Workflow } from '../../src/core/workflow.ts';
 
-/** A push to main that went well: created at 1000, started at 1010, finished at 1100. */
+/** A successful push to main: created at 1000, started at 1010, finished at 1100. */
 export function aRecord(overrides: Partial<PipelineRecord> = {}): PipelineRecord {
   return {
     number: 1,
@@ -43,7 +43,7 @@ export function aRecord(overrides: Partial<PipelineRecord> = {}): PipelineRecord
   };
 }
 
-/** A step that went well, from 1010 to 1100. */
+/** A successful step from 1010 to 1100. */
 export function aStep(overrides: Partial<Step> = {}): Step {
   return {
     ...{ pid: 0, name: 'ship', state: 'success', exitCode: 0 },
@@ -51,7 +51,7 @@ export function aStep(overrides: Partial<Step> = {}): Step {
   };
 }
 
-/** A workflow of one step that went well, from 1010 to 1100. */
+/** A workflow of one successful step from 1010 to 1100. */
 export function aWorkflow(overrides: Partial<Workflow> = {}): Workflow {
   const { exitCode: _, ...part } = aStep({ name: 'deploy' });
   return { ...part, steps: [aStep()], ...overrides };
@@ -85,7 +85,7 @@ export function someFacts(overrides: Partial<RepoFacts> = {}): RepoFacts {
   };
 }
 
-/** A success without a start, so that nothing but the outcome matters. */
+/** A success without a start, so that only the outcome matters. */
 export function aDeployment(overrides: Partial<Deployment> = {}): Deployment {
   return {
     repo: 1,
@@ -123,7 +123,7 @@ export function aClassification(
   return { tiers: [{ kind: 'deployment', ...found, ...others }], reason: null };
 }
 
-/** Not ended, in one tier. */
+/** A pipeline in one tier that has not ended. */
 export function unfinishedIn(tier: string): Classification {
   return { tiers: [{ tier, kind: 'unfinished' }], reason: null };
 }
@@ -153,7 +153,7 @@ export function aPair(overrides: Partial<Pair> = {}): Pair {
   return { repo: 1, tier: 'production', isKnown: true, totals: zeroTotals, ...overrides };
 }
 
-/** The default policy with some of it said otherwise. */
+/** The default policy with some fields overridden. */
 export function aPolicy(
   overrides: Partial<Omit<Policy, 'deployments'>> & { deployments?: Partial<Policy['deployments']> } = {},
 ): Policy {

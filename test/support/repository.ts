@@ -1,2 +1,2 @@
-/** The folder that the project lies in, with a slash at its end. */
+/** The folder of the project, with a slash at its end. */
 export const repository = new URL('../../', import.meta.url).pathname;

@@ -1,14 +1,14 @@
-/** Programs that some tests need: those tests run where they are, and say so where they are not. */
+/** Programs that some tests need. Without the program, such a test is skipped with a reason, or fails. */
 
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** The program's path; else calls `skip` with the reason, or throws where nothing may be skipped. */
+/** Returns the program's path. If it is missing, calls `skip` with the reason, or throws if no test may be skipped. */
 export function requireProgram(name: string, skip: (reason: string) => never): string {
   return findProgram(name) ?? skip(`${name} is not installed`);
 }
 
-/** For `describe.skipIf`, where several tests share what the program makes. Throws where nothing may be skipped. */
+/** For `describe.skipIf`, if several tests share a program's result. Throws if no test may be skipped. */
 export function isMissing(name: string): boolean {
   return findProgram(name) === undefined;
 }

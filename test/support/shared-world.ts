@@ -1,4 +1,6 @@
-/** A simulated Woodpecker with the repo `acme/shop`, and exporters that come and go on one database. Ends with the test. */
+/**
+ * A simulated Woodpecker with the repo `acme/shop`, and exporters that start and stop on one database. Ends with the test.
+ */
 
 import { onTestFinished } from 'vitest';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
@@ -16,7 +18,7 @@ export const shop = 'acme/shop';
 export interface SharedWorld {
   readonly clock: SimulatedClock;
   readonly woodpecker: FakeWoodpecker;
-  /** An exporter on the database that all of them share. */
+  /** Starts an exporter on the shared database. */
   live(options?: Partial<LiveOptions>): Promise<LiveHarness>;
 }
 

@@ -1,24 +1,23 @@
 /**
- * A clock whose time passes only when a test lets it, and then as fast as the machine can: it goes from one sleeper to the
- * next, and before each lets everything that real sockets still carry come to rest. So a week takes seconds, and nothing
- * happens out of order.
+ * A clock whose time passes only if a test lets it, and then as fast as possible: it wakes one sleeper after the other, and
+ * waits before each until real sockets are quiet. So a week takes seconds, and events keep their order.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../src/util/clock.ts';
 
 export interface SimulatedClock extends Clock {
-  /** Lets so much time pass, and everything happen that falls into it. */
+  /** Lets this time pass, with all events in it. */
   pass(ms: number): Promise<void>;
-  /** Lets everything happen that waits for no time to pass. */
+  /** Waits until all work that needs no further time is done. */
   settle(): Promise<void>;
-  /** The same promise; time stands still until it is settled. */
+  /** Returns the promise. Time does not pass until the promise is settled. */
   hold<T>(work: Promise<T>): Promise<T>;
-  /** How many sleep now. */
+  /** Number of current sleepers. */
   readonly sleepers: number;
 }
 
-/** Turns of the event loop in which nothing is under way, until all is taken to be at rest. */
+/** Number of idle turns of the event loop after which no work is left. */
 const quietTurns = 12;
 
 interface Sleeper {

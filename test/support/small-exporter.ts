@@ -1,6 +1,6 @@
 /**
- * Everything between a webhook's body and the figures, on a store in memory and a clock that stands still: no port, no
- * file, no Woodpecker. Tests of one part see through it what that part does to the others.
+ * All parts from a webhook's body to the figures, with a store in memory and a clock with a constant time: no port, no file,
+ * no Woodpecker. With it, a test of one part sees the effects on the other parts.
  */
 
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
@@ -37,7 +37,7 @@ import { createLog } from '../../src/util/log.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { projectPair, projectWindows, type ShownPair } from './projected.ts';
 
-/** When the clock of a small exporter stands still: a minute after the pipelines of the v3.17.0 fixtures. */
+/** The constant time of a small exporter's clock: a minute after the pipelines of the v3.17.0 fixtures. */
 export const noon = 1_785_500_450;
 
 export const webhookSecret = 'correct-horse-battery';
@@ -52,23 +52,23 @@ export interface SmallExporter {
   readonly state: State;
   /** Lines of the log. */
   readonly lines: readonly string[];
-  /** Lines that tell of more than a request that was refused. */
+  /** Lines of the log, without those about refused requests. */
   readonly faults: readonly string[];
-  /** `source result` of everything counted. */
+  /** `source result` of each counted event. */
   readonly events: readonly string[];
-  /** Hands a parsed body to the webhook. */
+  /** Passes a parsed body to the webhook. */
   receive(body: unknown): Promise<WebhookAnswer>;
   dependencies(overrides?: Partial<AppDependencies>): AppDependencies;
   app(overrides?: Partial<AppDependencies>, side?: AppSide): ReturnType<typeof createApp>;
   repos(): Promise<readonly Repo[]>;
   pipelines(): Promise<readonly StoredPipeline[]>;
   follows(): Promise<readonly Follow[]>;
-  /** What is shown of a repo; `null` where nothing is. */
+  /** The shown values of a repo; `null`: it is not shown. */
   shown(repo: string, tier?: string): ShownPair | null;
 }
 
 export interface SmallExporterOptions {
-  /** Whether there is a Woodpecker to ask, so that bodies are hints; not by default. */
+  /** Whether a Woodpecker is configured, so that bodies are hints; `false` by default. */
   readonly canAsk?: boolean;
   readonly policy?: Policy;
   readonly store?: Store;
@@ -83,7 +83,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
   const mode = { policy, canAsk };
   const { state } = await loadState(store, mode, noon);
   const ingest = createIngest({ store, state, mode, clock });
-  /** Made when first looked at: each has timers and observers of its own. */
+  /** Created at the first use, since each has its own timers and observers. */
   let metrics: SelfMetrics<Source, EventResult> | null = null;
   const selfMetrics = (): SelfMetrics<Source, EventResult> => {
     if (metrics) return metrics;

@@ -1,4 +1,4 @@
-/** What the operations page shows of an exporter that has just begun. */
+/** The status of an exporter that has just started, for the operations page. */
 
 import type { Status, WoodpeckerStatus } from '../../src/pages/status.ts';
 import { noon } from './small-exporter.ts';

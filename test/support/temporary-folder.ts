@@ -1,4 +1,4 @@
-/** A folder for the time of a test. */
+/** A folder that is removed at the end of a test. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** What the databases in `test/fixtures/upgrade/` are of, as a simulated Woodpecker has it. */
+/** The history of the databases in `test/fixtures/upgrade/`, in a simulated Woodpecker. */
 
 import type { FakeWoodpecker, PipelineInput, StepInput, WorkflowInput } from './fake-woodpecker.ts';
 

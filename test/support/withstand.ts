@@ -1,7 +1,7 @@
 /**
- * What must hold of the real process under any attack: while it lasts, honest users are served, every request on a
- * connection of its own; afterwards nothing has stayed behind, no figure but theirs has changed, and the log tells no
- * secret and nothing that attackers sent.
+ * The guarantees of the real process under any attack. During the attack, it serves honest users, each request on a new
+ * connection. After it, no connection or memory is left, only the figures of honest users have changed, and the log contains
+ * no secret and no text of the attackers.
  */
 
 import { appendFileSync } from 'node:fs';
@@ -10,9 +10,9 @@ import { expect } from 'vitest';
 import { canary, type Fared, honestRepo, startHonestUsers, type Target } from './attack.ts';
 import { adminToken, type Metrics, parseMetrics, webhookSecret } from './exporter-process.ts';
 
-/** Far above what was measured (120 to 320), below what a container of 512 MB holds. */
+/** MB. Far above the measured values (120 to 320), below the limit of a container of 512 MB. */
 const mostMb = 420;
-/** Far above what was measured; a user would give up later. Of computing, since the machine may be busy with others. */
+/** Milliseconds of CPU time, since the machine may be busy. Far above the measured values; a user would wait longer. */
 const mostCpuMs = 8_000;
 
 export const report = (repo: string, number: number, rest: object = {}) =>
@@ -25,7 +25,7 @@ export const report = (repo: string, number: number, rest: object = {}) =>
     ...rest,
   });
 
-/** The figures alone: what is about the exporter itself changes under attack, and should. */
+/** The figures alone: an attack must change the exporter's metrics about itself. */
 function figuresIn(metrics: Metrics, isOf: (labels: string) => boolean): Record<string, number> {
   return Object.fromEntries(
     [...metrics].filter(([name]) => /^dora_(?!exporter_|tier_)/.test(name) && isOf(name)),
@@ -34,12 +34,12 @@ function figuresIn(metrics: Metrics, isOf: (labels: string) => boolean): Record<
 const isHonest = (name: string) => name.includes(`repo="${honestRepo}"`);
 
 export interface WithstandOptions {
-  /** Whether webhooks are hints only, so that what honest users post shows in no figure. */
+  /** Whether webhooks are hints only, so that posts of honest users change no figure. */
   readonly areHints?: boolean;
   readonly scrapeHeaders?: Readonly<Record<string, string>>;
 }
 
-/** Lets an attack run beside honest users, and checks that they were served and that nothing is left of it. */
+/** Runs an attack beside honest users. Checks that they were served, and that the attack has left no traces. */
 export async function withstand(
   target: Target,
   attack: () => Promise<void>,
@@ -74,7 +74,7 @@ export async function withstand(
   const log = target.output();
   for (const secret of [canary, webhookSecret, adminToken]) expect(log).not.toContain(secret);
   expect(log).not.toMatch(/unexpectedly|warning|Error:/i);
-  // Each request has a line of its own at this level; all else must not grow with what is thrown at it.
+  // At this level, each request has a line. The number of other lines must not grow with the attack.
   const others = log.split('\n').filter((line) => !/ debug Request method=/.test(line));
   expect(others.join('\n').length).toBeLessThan(20_000);
   noteFigures({ webhooks, scrapes, peakMb, nowMb: target.memory().nowMb });

@@ -1,6 +1,5 @@
 /**
- * A store with ingest before it, which deliveries are played into and which can be restarted at any moment; and what is
- * seen of it from outside.
+ * A store with ingest, for laws: it plays deliveries, can restart at any time, and returns the state as an observer sees it.
  */
 
 import type { CommitSet } from '../../src/core/commit-set.ts';
@@ -20,11 +19,11 @@ import { project } from './projected.ts';
 /** A store that can be closed and opened again. */
 export interface StoreHost {
   open(): Store;
-  /** Closes what is open and opens it anew, as a restart does. */
+  /** Closes and opens the store again, as a restart does. */
   reopen(store: Store): Promise<Store>;
 }
 
-/** Outlives a restart by not being restarted: what is loaded from it is all that counts. */
+/** A store that stays open over restarts: only the data that is loaded from it matters. */
 export function createMemoryHost(): StoreHost {
   return { open: openMemoryStore, reopen: async (store) => store };
 }
@@ -43,11 +42,11 @@ export interface World {
   readonly clock: FakeClock;
   readonly ingest: Ingest;
   readonly state: State;
-  /** Starts again, under another policy where one is given. */
+  /** Restarts; with `policy`, under another one. */
   restart(mode?: IntakeMode): Promise<void>;
-  /** Plays deliveries in; `onCommit` is called after each commit and restart. */
+  /** Plays deliveries. Calls `onCommit` after each commit and restart. */
   play(deliveries: readonly Delivery[], onCommit?: (state: State, delivery: Delivery) => void): Promise<void>;
-  /** Completes the scan of a repo; the first time also fixes its horizon, from which on it is then known. */
+  /** Completes the scan of a repo. The first one also sets its horizon, and the repo is known from then on. */
   release(woodpeckerId: number, horizon: number | null): Promise<void>;
   close(): Promise<void>;
 }
@@ -55,9 +54,9 @@ export interface World {
 export interface WorldOptions {
   readonly mode: IntakeMode;
   readonly host?: StoreHost;
-  /** Unix seconds; fixed for a repo when its first scan is complete. */
+  /** Unix seconds. A repo gets this horizon at its first complete scan. */
   readonly horizon?: number | null;
-  /** What the clock shows at first, Unix seconds. */
+  /** Start time of the clock, in Unix seconds. */
   readonly startsAt?: number;
 }
 
@@ -130,7 +129,7 @@ export async function createWorld({
   return world;
 }
 
-/** All series shown, in the oracle's terms. */
+/** All shown series, in the oracle's terms. */
 export function seriesOf(state: State): Record<string, ExpectedSeries> {
   return Object.fromEntries(
     project(state).map(({ repo, tier, gauges, totals }) => {
@@ -148,7 +147,7 @@ export function seriesOf(state: State): Record<string, ExpectedSeries> {
   );
 }
 
-/** The part of a series that depends on the set of observations alone, however they came in. */
+/** The part of a series that does not depend on the order of the observations. */
 export function exactPart(series: Record<string, ExpectedSeries>): Record<string, Partial<ExpectedSeries>> {
   return Object.fromEntries(
     Object.entries(series).map(([key, { lastSuccess, lastFailure, failingSince }]) => [
@@ -166,7 +165,7 @@ export function snapshotOf(state: State, cutoff: number): unknown {
     repos: sortedEntries(state.repos),
     pairs: sortedEntries(state.pairs),
     timelines: sortedEntries(state.timelines).map(([key, timeline]) => {
-      // Where the base ends depends on when it was cut; what it comes to does not.
+      // The end of the base depends on the time of the cut; the figures do not.
       const { recent, episodes, current } = timeline;
       const since = (at: number) => at > cutoff;
       return [
