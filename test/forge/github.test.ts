@@ -94,7 +94,7 @@ describe('GitHub', () => {
     const body = JSON.stringify({ total_commits: 500, commits: wires });
     const fault = fake.fault({ answer: { status: 200, headers: json, body } });
     const range = forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal);
-    await expect(range).rejects.toThrow('told of 500 commits and showed 3');
+    await expect(range).rejects.toThrow('announced 500 commits and sent 3');
     expect(fault.hits).toBe(2);
     fault.clear();
     expect(idsOf(await forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal))).toEqual(
