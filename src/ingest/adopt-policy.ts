@@ -1,9 +1,9 @@
 /**
- * Another policy is adopted beside the one in force: all that is stored is classified under it, slice by slice, and all
- * series are folded; then one short transaction exchanges the two. Until then nothing that is shown has changed.
+ * Adopts another policy beside the active one: classifies all stored pipelines under it, slice by slice, and folds all
+ * series; then one short transaction exchanges the two. Until then, every figure follows the active policy.
  *
  * Guarantees: series that existed keep their totals and count on; new ones start at their exact totals; those that the
- * policy no longer yields end. What was prepared survives the process: the next one leaves it as it is.
+ * policy no longer yields end. Prepared rows survive the process: the next one does not prepare them again.
  */
 
 import { createTally, type EventCount, sumTallies, type Tally } from '../core/pipeline-counts.ts';
@@ -18,7 +18,7 @@ import { readIncidents, readUnread } from './read-state.ts';
 import type { TouchedPipelines } from './touched-pipelines.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
 
-/** Of deployments per tier, before and after. */
+/** Number of deployments in a tier, before and after. */
 export interface TierChange {
   readonly tier: string;
   readonly before: number;
@@ -26,11 +26,11 @@ export interface TierChange {
 }
 
 export interface AdoptionPort {
-  /** Of the policy in force. Changes only between transactions. */
+  /** The state under the active policy. It changes only between transactions. */
   readonly state: State;
   readonly touched: TouchedPipelines;
   transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** The same for the last transactions: once one is committed, the state takes over its change, and `mode` is in force. */
+  /** For the last transactions: after the commit, applies the change to the state and makes `mode` active. */
   conclude(mode: IntakeMode, work: (tx: Transaction) => Promise<Partial<StateChange>>): Promise<void>;
   /** Unix seconds. */
   now(): number;
@@ -42,13 +42,13 @@ export interface AdoptionOptions {
 }
 
 const sliceRows = 500;
-/** So few repos can be prepared again within the last transaction. */
+/** Up to this many repos can be prepared again within the last transaction. */
 const fewRepos = 3;
 const mostRounds = 10;
 
 type InTransaction = <T>(step: (tx: Transaction) => Promise<T>) => Promise<T>;
 
-/** Fulfils once the policy of `mode` is in force. Rejects when aborted, and as transactions do. */
+/** Fulfils once the policy of `mode` is active. Rejects if aborted, and as transactions do. */
 export async function adoptPolicy(
   port: AdoptionPort,
   mode: IntakeMode,
@@ -80,7 +80,7 @@ export async function adoptPolicy(
     await tx.exchange();
     return change;
   });
-  // Which deployments failed may be another now that incidents belong to other pairs.
+  // Under the next policy, incidents may belong to other pairs, so other deployments may have failed.
   await port.conclude(mode, async (tx) => {
     const uow = createUnitOfWork(tx, state, mode, port.now());
     await uow.incidents.catchUp();
@@ -91,12 +91,12 @@ export async function adoptPolicy(
 }
 
 interface Preparation {
-  /** As it is under the next policy. */
+  /** The state under the next policy. */
   readonly next: State;
   tally(): Tally;
-  /** Keys of repos of which something was written since they were prepared. */
+  /** Keys of the repos that have changed since they were prepared, or have rows that have. */
   outdated(): readonly number[];
-  /** Classifies what is new of a repo, and folds its series. */
+  /** Classifies the changed pipelines of a repo, or all of them at first, and folds its series. */
   prepare(key: number, inTransaction: InTransaction): Promise<void>;
 }
 
@@ -181,7 +181,7 @@ function createPreparation({ state, touched, now }: AdoptionPort, mode: IntakeMo
   };
 }
 
-/** What the state takes over with the next policy. */
+/** The change of state that makes the next policy active. */
 async function exchangedFor(
   { next, tally }: Preparation,
   tx: Transaction,
@@ -191,7 +191,7 @@ async function exchangedFor(
   const pairs = [...new Set([...state.pairs.keys(), ...next.pairs.keys()])].flatMap((key) => {
     const [before, after] = [state.pairs.get(key), next.pairs.get(key)];
     if (!before) return after ?? [];
-    // What came in meanwhile was counted under the policy in force.
+    // Pipelines that arrived meanwhile have counted under the active policy: keep its totals.
     const isKnown = after?.isKnown ?? false;
     return isKnown === before.isKnown ? [] : { ...before, isKnown };
   });
@@ -204,13 +204,13 @@ async function exchangedFor(
   };
 }
 
-/** The change from one map to another; `null` removes. */
+/** The change from one map to another; `null` removes an entry. */
 function replacing<V>(before: ReadonlyMap<string, V>, after: ReadonlyMap<string, V>): Map<string, V | null> {
   const gone = [...before.keys()].filter((key) => !after.has(key));
   return new Map<string, V | null>([...after, ...gone.map((key) => [key, null] as const)]);
 }
 
-/** Whether both are classified, and credited, in the same way. */
+/** Whether pipelines are classified and credited in the same way for both versions of the repo. */
 function isSameScope(a: Repo, b: Repo): boolean {
   return a.fullName === b.fullName && a.defaultBranches === b.defaultBranches && a.horizon === b.horizon;
 }

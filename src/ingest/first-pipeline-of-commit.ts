@@ -1,6 +1,6 @@
 /**
- * When the first pipeline of a commit was created, where the policy lets that stand for a time of the commit that cannot
- * be had. One pipeline can then change what others bring: all that were deployed of the same commit.
+ * Finds the creation of a commit's first pipeline, if the policy lets it replace an unavailable commit time. A new
+ * pipeline can then change the lead times of all deployments of the same commit.
  */
 
 import type { Repo } from '../core/repo.ts';
@@ -8,9 +8,9 @@ import type { Transaction } from '../store/store.ts';
 import type { SeriesChanges } from './series-changes.ts';
 
 export interface CommitFirsts {
-  /** Unix seconds; `null` where it does not matter, or there is none. */
+  /** Unix seconds; `null` if the policy does not need it, or there is none. */
   of(repo: number, commit: string): Promise<number | null>;
-  /** Makes a change to pipelines of the commits; series that it gives another first one are built anew. */
+  /** Makes a change to pipelines of the commits, and rebuilds the series for which it changes a first pipeline. */
   watch(repo: Repo, commits: readonly string[], change: () => Promise<void>): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** What the forge reports of deployments goes into rows, and into the series that it is about. */
+/** Stores the forge's answers about deployments, and folds them into the series. */
 
 import type { Change } from '../core/commit-range.ts';
 import type { Transaction } from '../store/store.ts';
@@ -6,9 +6,12 @@ import type { CommitFirsts } from './first-pipeline-of-commit.ts';
 import type { SeriesChanges } from './series-changes.ts';
 
 export interface ForgeAnswers {
-  /** Stores an answer about a deployment to a tier. `commit`: the commit that the head stands for; `null`, as by default: unknown. */
+  /**
+   * Stores an answer about a deployment to a tier, and folds it. `commit`: the commit to which the forge has resolved
+   * the head; `null`, the default: unknown.
+   */
   learn(repoKey: number, tier: string, number: number, change: Change, commit?: string | null): Promise<void>;
-  /** Stores one about a deployment older than those in memory. The figures take it in with `foldOlder`. */
+  /** Stores an answer about a deployment older than those in memory. It counts only after `foldOlder`. */
   learnOlder(
     repoKey: number,
     tier: string,
@@ -37,7 +40,7 @@ export function createForgeAnswers(
     await tx.pipelines.putChange({ repo: repoKey, number, tier }, change);
     if (commit === null || commit === change.head) return;
     await tx.pipelines.putCommitId(repoKey, change.head, commit);
-    // Any deployment of the repo may have been known by that id, or have followed one.
+    // Any deployment of the repo may have had that id, or followed one that had it.
     rebuildAllOf(repoKey);
   };
   return {

@@ -1,4 +1,4 @@
-/** What one transaction does to incidents: later steps see earlier ones, and the state is only read. */
+/** One transaction's changes to incidents. Later steps see earlier ones; the state is only read. */
 
 import { isSameReport } from '../core/failures/alert-incidents.ts';
 import type { IncidentReport } from '../core/failures/incident-report.ts';
@@ -43,17 +43,20 @@ export interface IncidentChanges {
   receiveReport(id: string, report: IncidentReport): Promise<IncidentResult>;
   /** Withdraws the incident of that id; `false`: there is none. */
   withdraw(id: string): Promise<boolean>;
-  /** Before the repo is renamed: what was reported under its name stays with it. */
+  /** Binds the incidents of the repo's name to the repo. Must be called before the repo is renamed. */
   bindTo(repo: Repo): Promise<void>;
-  /** What was bound to the one repo is bound to the other. */
+  /** Binds the incidents of the repo `from` to the repo `into`. */
   rebind(from: Repo, into: Repo): Promise<void>;
-  /** Deletes titles and links that are too old, and counts what has found its pair under another policy. */
+  /** Deletes titles and links that are too old, and counts the incidents that have a known pair only now. */
   catchUp(): Promise<void>;
-  /** The entries of a pair, as the transaction leaves them. */
+  /** The entries of a pair, with the changes of this transaction. */
   of(repo: Repo, tier: string): readonly BookEntry[];
-  /** Of repos that share a name, the one that deployed last has its incidents: judges the tier of all of them again. */
+  /**
+   * Judges the tier again for all repos that share the repo's name: incidents of the name belong to the one that
+   * deployed last.
+   */
   judgeSharers(repo: Repo, tier: string): void;
-  /** Counts what has newly found its pair, and returns the entries that have changed. */
+  /** Counts the incidents that have a known pair only now, and returns the changed entries. */
   finish(): Promise<readonly BookEntry[]>;
 }
 
@@ -64,14 +67,14 @@ export interface IncidentContext {
   readonly series: SeriesChanges;
   readonly room: Room;
   readonly policy: IncidentPolicy;
-  /** Pairs, and names and tiers without a pair, that are held at most. */
+  /** Most pairs, including reported names and tiers without a pair. */
   readonly mostPairs: number;
-  /** Unix seconds: titles of what was over before are not kept. */
+  /** Unix seconds: titles of incidents that ended before are deleted. */
   readonly textsSince: number;
   readonly now: number;
 }
 
-/** Each takes some hundred bytes of memory. */
+/** A report takes some hundred bytes of memory. */
 const mostReports = 100_000;
 
 export function createIncidentChanges(context: IncidentContext): IncidentChanges {
@@ -94,7 +97,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     changed.set(entry.key, entry);
   };
 
-  /** Entries of a name or a repo, as the transaction leaves them. */
+  /** `stored` entries of a name or a repo, with the changes of this transaction. */
   const current = (stored: readonly BookEntry[], isOf: (place: BookPlace) => boolean): BookEntry[] => [
     ...stored.filter(({ key }) => !changed.has(key)),
     ...[...changed.values()].filter(({ place }) => place !== null && isOf(place)),
@@ -125,12 +128,12 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     if (!place || ownerOf(place) !== null) return true;
     const key = `${place.name}\n${place.tier}`;
     if (newPlaces.has(key) || state.incidents.hasNamed(place.name, place.tier)) return true;
-    const held = series.pairCount + state.unknownIncidentPlaces + newPlaces.size;
-    if (!room.admits('incident', held, mostPairs)) return false;
+    const places = series.pairCount + state.unknownIncidentPlaces + newPlaces.size;
+    if (!room.admits('incident', places, mostPairs)) return false;
     newPlaces.add(key);
     return true;
   };
-  /** Binds what is reported under a name that its repo has lost. */
+  /** Binds a report under a former name to the repo that had the name. */
   const bindLate = <T extends TrackedIncident>(tracked: T, { place }: BookEntry): T => {
     if (!place || place.boundTo !== null || repos.named(place.name).length > 0) return tracked;
     const repo = state.incidents.formerOwner(place.name);
@@ -150,7 +153,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     return Boolean(withdrawn);
   };
 
-  /** Adds to the pair's total what of the entry it has not counted. */
+  /** Adds the entry's uncounted incidents to the total of its pair. */
   const count = async (entry: BookEntry): Promise<void> => {
     const added = entry.incidents.length - entry.counted;
     const owner = entry.place && added > 0 ? ownerOf(entry.place) : null;
@@ -277,7 +280,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
   };
 }
 
-/** Whether both say the same, whenever they said it. */
+/** Whether both have the same values, whatever their times. */
 function saysTheSame(a: IncidentReport, b: IncidentReport): boolean {
   const valuesOf = (report: IncidentReport) =>
     JSON.stringify(

@@ -1,37 +1,37 @@
-/** How observations are taken in: what of the settings decides what they come to. */
+/** The settings on which the processing of observations depends. */
 
 import { createHash } from 'node:crypto';
 import type { Config } from '../config/environment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { failureRulesOf, type Policy } from '../core/policy.ts';
 
-/** Many times what a busy server has under way; each costs some hundred bytes. */
+/** Many times the number of pipelines that run on a busy server; each costs some hundred bytes. */
 const mostHints = 10_000;
 
 export interface IntakeMode {
   readonly policy: Policy;
-  /** Whether Woodpecker can be asked: repos are then shown from their first complete backfill on, and ends followed. */
+  /** Whether there is a Woodpecker to ask: repos are then shown from their first complete backfill on, and polled. */
   readonly canAsk: boolean;
-  /** Whether a forge is asked which commits deployments bring. */
+  /** Whether a forge is configured, to ask for the commits of deployments. */
   readonly asksForge?: boolean;
-  /** Tells the forge and who asks it from any other: what one could not tell, another may. */
+  /** Identifies the forge, its address and its token: another one may know commits that this one does not. */
   readonly forgeIdentity?: string;
-  /** How long titles of incidents are kept; `null`, as by default: for ever. */
+  /** How long titles of incidents are kept, in seconds; `null`, the default: for ever. */
   readonly historySeconds?: number | null;
-  /** How much is held at most, whoever posts it; no end by default. */
+  /** Limits on stored items, whatever their source; none by default. */
   readonly limits?: Limits;
 }
 
 export interface Limits {
   /** Pairs of repo and tier. */
   readonly pairs: number;
-  /** Pipelines that were hinted at and not asked for yet. */
+  /** Follows; beyond this number, a hint makes no further one. */
   readonly hints: number;
 }
 
 export const noLimits: Limits = { pairs: Number.POSITIVE_INFINITY, hints: Number.POSITIVE_INFINITY };
 
-/** How figures read the deployments to a tier under `mode`. */
+/** The rules of the figures for a tier under `mode`. */
 export function rulesOf({ policy, asksForge = false }: IntakeMode, tier: string): FigureRules {
   return { asksForge, leadTimeFallback: policy.leadTime.fallback, failures: failureRulesOf(policy, tier) };
 }
@@ -41,7 +41,7 @@ export function needsFirstSeen({ policy }: IntakeMode): boolean {
   return policy.leadTime.fallback === 'created';
 }
 
-/** How what is given says that observations are taken in, and read. */
+/** The mode that follows from the settings and the policy. */
 export function intakeModeOf(config: Config, policy: Policy): IntakeMode {
   const { woodpecker, forge, maxPairs, backfillHistorySeconds } = config;
   return {
@@ -54,7 +54,7 @@ export function intakeModeOf(config: Config, policy: Policy): IntakeMode {
   };
 }
 
-/** A hash, since what it is stored with must not tell the token. */
+/** A hash, since the store must not contain the token. */
 function identityOf({ kind, url, token }: NonNullable<Config['forge']>): string {
   return createHash('sha256')
     .update(JSON.stringify([kind, url, token]))

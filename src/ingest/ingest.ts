@@ -1,10 +1,10 @@
 /**
- * The one door through which everything comes in, whatever its source.
+ * The one door for all input, whatever its source.
  *
- * What arrives in one turn of the event loop shares a transaction and its commit. Guarantees: a promise fulfils only
- * after the commit that made its work durable; then the state has it too. Work that fails takes nothing else down with
- * it. What only reads finds rows and state of one moment. Rejects with `StoreUnavailable` where the store cannot commit;
- * the state is then what it was.
+ * Work that arrives in one turn of the event loop shares a transaction and its commit. Guarantees: a promise fulfils
+ * only after the commit of its work; the state then contains it, too. Work that fails does not affect other work. A
+ * read finds rows and state of one moment. Rejects with `StoreUnavailable` if the store cannot commit; the state is
+ * then unchanged.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -24,27 +24,27 @@ export interface Ingest {
   readonly state: State;
   readonly mode: IntakeMode;
   /**
-   * Within `work`, rows may be newer than the state: those of work that shares the transaction. It may run again, where
-   * other work of that transaction fails and all is undone: nothing that it does may last but what goes through `uow`.
+   * Within `work`, rows may be newer than the state: other work of the transaction has written them. If other work
+   * fails, the transaction is undone and `work` runs again, so it must have no side effects but those through `uow`.
    */
   submit<T>(work: (uow: UnitOfWork) => Promise<T>): Promise<T>;
   /**
-   * Only to read, past all that waits to come in: no news to anybody, and a read that goes through does not say that the
-   * store can be written. As long as `work` runs, the state is of the same moment as the rows. Rejects as `submit` does.
+   * Reads only, ahead of waiting work. Subscribers are not called, and success does not show that the store can be
+   * written. While `work` runs, state and rows are of the same moment. Rejects as `submit` does.
    */
   read<T>(work: (rows: Reading) => Promise<T>): Promise<T>;
   /**
-   * Brings the policy of `mode` into force, in the background. Aborted, it leaves the policy in force as it is. One at a
-   * time. Rejects with the signal's reason, and as `submit` does.
+   * Adopts the policy of `mode`, in the background. If aborted, the active policy stays. The caller adopts one policy
+   * at a time. Rejects with the signal's reason, and as `submit` does.
    */
   adopt(mode: IntakeMode, options?: AdoptionOptions): Promise<readonly TierChange[]>;
-  /** What was turned away since the start. */
+  /** Number of items turned away since the start. */
   readonly turnedAway: TurnedAway;
-  /** What stood in the way of the last commit; `null` where it went through. */
+  /** The fault that prevented the last commit; `null`: it succeeded. */
   readonly fault: StoreUnavailable | null;
   /** Calls `listener` after every commit. */
   subscribe(listener: () => void): void;
-  /** Fulfils once all that was submitted, or asked to be read, has settled. */
+  /** Fulfils once all submitted work and all reads have settled. */
   idle(): Promise<void>;
 }
 
@@ -64,8 +64,8 @@ export interface IngestDependencies {
 }
 
 /**
- * Lets requests that have arrived meanwhile join the next transaction. A commit costs about the same for one and for many,
- * and a request needs two turns of the event loop: one to be read, one for its body.
+ * Waits, so that requests that have already arrived can join the next transaction. A commit costs about the same for
+ * one and for many. A request needs two turns of the event loop: one for its head, one for its body.
  */
 async function gather(): Promise<void> {
   await nextTurn();
@@ -75,14 +75,14 @@ async function gather(): Promise<void> {
 export function createIngest(dependencies: IngestDependencies): Ingest {
   const { store, state, clock, onFault } = dependencies;
   let { mode } = dependencies;
-  /** While another policy is prepared. */
+  /** `null`: no policy is being prepared. */
   let touched: TouchedPipelines | null = null;
   let waiting: Job[] = [];
   let draining: Promise<void> | null = null;
   let fault: StoreUnavailable | null = null;
   const listeners: (() => void)[] = [];
   const turnedAway = noneTurnedAway();
-  /** After a commit, the state is brought forward before the next transaction begins: so what is read is of one moment. */
+  /** One transaction at a time: after a commit the state changes before the next one begins. */
   const turns = createQueue();
 
   const noteFault = (next: StoreUnavailable | null): void => {
@@ -91,7 +91,7 @@ export function createIngest(dependencies: IngestDependencies): Ingest {
     if (isNews) onFault?.(next);
   };
 
-  /** Runs jobs in one transaction, then brings the state forward; returns their results. */
+  /** Runs jobs in one transaction, then applies their change to the state; returns their results. */
   const transact = async (jobs: readonly Job[]): Promise<readonly unknown[]> => {
     const { results, change, turned } = await store.transact(async (transaction) => {
       const tx = touched?.watch(transaction) ?? transaction;
@@ -105,7 +105,7 @@ export function createIngest(dependencies: IngestDependencies): Ingest {
     return results;
   };
 
-  /** Commits jobs in their turn and tells each its result. */
+  /** Commits jobs in their turn, and resolves each with its result. */
   const commit = async (jobs: readonly Job[]): Promise<void> => {
     const results = await turns.run(() => transact(jobs));
     noteFault(null);
@@ -143,7 +143,7 @@ export function createIngest(dependencies: IngestDependencies): Ingest {
     }
   };
 
-  /** A transaction in its turn; `end` brings the state forward before the next. */
+  /** Runs a transaction in its turn; `end` runs after the commit and before the next transaction. */
   const inTurn = async <T>(
     work: (tx: Transaction) => Promise<T>,
     end: (result: T) => void = () => undefined,

@@ -1,20 +1,20 @@
-/** Judges series again whose judgement changes with time alone: an alert grows stale, a recovery lay ahead. */
+/** Judges series again if time alone changes their judgement: an alert gets stale, a recovery lay in the future. */
 
 import type { Projection } from '../core/series/samples.ts';
 import { type Ingest, StoreUnavailable } from './ingest.ts';
 
-/** The projection, with all that is due judged before it is looked at. */
+/** The projection; its `prepare` first judges the series that are due. */
 export function judgedInTime(projection: Projection, ingest: Ingest): Projection {
   return {
     at: projection.at,
-    async prepare(now, breathe) {
+    async prepare(now, yieldToEventLoop) {
       await judgeDue(ingest, now);
-      await projection.prepare(now, breathe);
+      await projection.prepare(now, yieldToEventLoop);
     },
   };
 }
 
-/** `now` in Unix seconds. If the store fails, the judgement stays as it was. */
+/** Judges the series that are due at `now` (Unix seconds). If the store fails, the judgement stays as it was. */
 async function judgeDue(ingest: Ingest, now: number): Promise<void> {
   if (ingest.state.judgedUntil > now) return;
   try {

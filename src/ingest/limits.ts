@@ -1,4 +1,4 @@
-/** What there is room for of that which comes in within one transaction: repos, pairs of repo and tier, hints. */
+/** Limits on new repos, pairs and hints, per transaction. */
 
 import { type Classification, classify, inTiers, isWatched, withMarks } from '../core/classification.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
@@ -12,36 +12,37 @@ import type { Room } from './room.ts';
 import type { SeriesChanges } from './series-changes.ts';
 
 export interface Admission {
-  /** Each counts what it does not admit as turned away. */
+  /** Whether the limit allows one more repo; if not, counts it as turned away. */
   admitsRepo(): boolean;
+  /** Whether the limit allows one more hint; if not, counts it as turned away. */
   admitsHint(): boolean;
-  /** What a record is, where there is room for its pair; a place is then kept for it. */
+  /** Classifies a record, and reserves its pairs. Tiers beyond the limit of pairs are left out. */
   classify(repo: Repo, record: PipelineRecord): Classification;
-  /** Makes the pairs known that follow from the repo's name alone, if there is room for them. */
+  /** Makes the pairs known that follow from the repo's name alone, up to the limit of pairs. */
   makeKnownByName(repo: Repo): void;
 }
 
-export interface Held {
+export interface AdmissionContext {
   readonly repos: RepoChanges;
   readonly follows: FollowChanges;
   readonly series: SeriesChanges;
-  /** Of a deployment, as of now. */
+  /** The current mark of a deployment. */
   readonly markOf: MarkOf;
-  /** Counts what was turned away. */
+  /** Counts the items turned away. */
   readonly room: Room;
 }
 
 export function createAdmission(
   { policy, canAsk, limits = noLimits }: IntakeMode,
-  { repos, follows, series, markOf, room }: Held,
+  { repos, follows, series, markOf, room }: AdmissionContext,
 ): Admission {
   const admitsPair = (repo: Repo, tier: string): boolean =>
     series.hasPair(repo.key, tier) || room.admits('pair', series.pairCount, limits.pairs);
   return {
     admitsRepo() {
-      // Where anybody's word is taken, a repo without a pair takes room as well; Woodpecker has only so many.
-      const held = canAsk ? series.pairCount : Math.max(series.pairCount, repos.count);
-      return room.admits('repo', held, limits.pairs);
+      // Without a Woodpecker, a body can name any repo, so repos without a pair count, too.
+      const count = canAsk ? series.pairCount : Math.max(series.pairCount, repos.count);
+      return room.admits('repo', count, limits.pairs);
     },
     admitsHint: () => room.admits('hint', follows.count, limits.hints),
     classify(repo, record) {

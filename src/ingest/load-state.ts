@@ -1,4 +1,4 @@
-/** From store to state at start. */
+/** Builds the state from the store at start. */
 
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
 import type { Policy } from '../core/policy.ts';
@@ -14,9 +14,9 @@ import { createUnitOfWork } from './unit-of-work.ts';
 
 export interface Opened {
   readonly state: State;
-  /** As the store was left: with the policy that was in force then. */
+  /** With the policy that the store was last written under. */
   readonly mode: IntakeMode;
-  /** Whether the configured policy is still to be adopted. */
+  /** Whether the configured policy must still be adopted. */
   readonly isBehind: boolean;
 }
 
@@ -29,7 +29,10 @@ export interface Loaded {
 const ledgerKey = 'ledger';
 const forgeKey = 'forge';
 
-/** The state as the store was left. `now` in Unix seconds. Rejects with `StoreUnavailable`. */
+/**
+ * The state under the policy that the store was last written under. `now` in Unix seconds. Rejects with
+ * `StoreUnavailable`.
+ */
 export async function openState(store: Store, configured: IntakeMode, now: number): Promise<Opened> {
   return store.transact(async (tx) => {
     const fingerprint = await storedFingerprint(tx);
@@ -41,8 +44,8 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
 
     const ledger = await tx.meta.get(ledgerKey);
     if (ledger !== ledgerFingerprint) {
-      // Entries that are new to the ledger begin at their exact totals, but for lead times, which a forge that is only now
-      // asked reports bit by bit. Before another policy: what that one finds adds nothing.
+      // New entries of the ledger begin at their exact totals. Lead times do not if there is a forge: its answers arrive
+      // later, one by one, and rates would show a burst. This precedes another policy, under which stored rows add nothing.
       if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
       const uow = createUnitOfWork(tx, state, mode, now);
       uow.rebuildAll(new Set(ledger === null ? [] : JSON.parse(ledger)));
@@ -63,12 +66,12 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
 
     const isAnother = fingerprint !== null && fingerprint !== policyFingerprint(configured.policy);
-    // What there was no room for may find some now.
+    // Pipelines that a limit has turned away may fit now.
     return { state, mode, isBehind: isAnother || state.tally.ignored('limit') > 0 };
   });
 }
 
-/** The same, with the configured policy adopted before anything else can come in. */
+/** As `openState`, and adopts the configured policy before it returns. */
 export async function loadState(store: Store, mode: IntakeMode, now: number): Promise<Loaded> {
   const { state, mode: inForce, isBehind } = await openState(store, mode, now);
   if (!isBehind) return { state, policyChange: null };
@@ -86,13 +89,16 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
   return { state, policyChange: hasChanged ? tiers : null };
 }
 
-/** Whether the store is as `loadState` would leave it under this policy. */
+/** Whether `loadState` would change nothing in the store under this policy. */
 export async function isUpToDate(tx: Transaction, policy: Policy): Promise<boolean> {
   const ledger = await tx.meta.get(ledgerKey);
   return (await storedFingerprint(tx)) === policyFingerprint(policy) && ledger === ledgerFingerprint;
 }
 
-/** Who deployed last, and so has the incidents of a name, is known only now; and time may have shown more since the last stop. */
+/**
+ * Judges again all series with incidents or marks. Only now is it known which repo of a name deployed last and so owns
+ * its incidents; and time may have changed verdicts since the last stop.
+ */
 async function judgeReported(
   tx: Transaction,
   state: State,
@@ -104,7 +110,7 @@ async function judgeReported(
   return uow.finish();
 }
 
-/** Releases everything: without a Woodpecker to ask, no scan will end that holds it back. */
+/** Releases all pending pipelines: without a Woodpecker, no scan will ever end and release them. */
 async function releaseAll(
   tx: Transaction,
   state: State,
@@ -116,5 +122,5 @@ async function releaseAll(
   return uow.finish();
 }
 
-/** Which entries the ledger has. */
+/** Names of the ledger's metrics. */
 const ledgerFingerprint = JSON.stringify([...new Set(ledgerMetrics.map(({ name }) => name))]);

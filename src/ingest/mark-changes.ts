@@ -1,4 +1,4 @@
-/** What one transaction does to operators' marks: later steps see earlier ones, and the state is only read. */
+/** One transaction's changes to operators' marks. Later steps see earlier ones; the state is only read. */
 
 import { type MarkPlace, markKey, type StoredMark } from '../core/failures/operator-mark.ts';
 import type { State } from '../core/series/state.ts';
@@ -6,23 +6,23 @@ import type { Transaction } from '../store/store.ts';
 import type { Room } from './room.ts';
 
 export interface MarkChanges {
-  /** The mark of a deployment, as the transaction leaves it; `null`: none. */
+  /** The mark of a deployment, with the changes of this transaction; `null`: none. */
   get(place: MarkPlace): StoredMark | null;
-  /** Replaces the one of the same pipeline and tier; `false`: there is no room for one more. */
+  /** Replaces the mark of the same pipeline and tier; `false`: the limit allows no further mark. */
   put(mark: StoredMark): Promise<boolean>;
   drop(place: MarkPlace): Promise<void>;
-  /** Moves all marks of one repo to another; a mark that is there already stays. */
+  /** Moves all marks of one repo to another; an existing mark of `into` wins. */
   rebind(from: number, into: number): Promise<void>;
   /** Deletes reasons that are too old. */
   dropOldReasons(): Promise<void>;
-  /** By `markKey`; `null` for one that was dropped. */
+  /** By `markKey`; `null`: dropped. */
   changed(): ReadonlyMap<string, StoredMark | null>;
 }
 
-/** Each takes some hundred bytes of memory. */
+/** A mark takes some hundred bytes of memory. */
 const mostMarks = 100_000;
 
-/** `textsSince`: Unix seconds; reasons of earlier marks are not kept. */
+/** `textsSince`: Unix seconds; reasons of earlier marks are deleted. */
 export function createMarkChanges(
   tx: Transaction,
   state: State,

@@ -1,5 +1,5 @@
 /**
- * Makes one repo of two: reports without an id named a repo before its rename was known, and were taken for another.
+ * Merges two repos that are one: reports without an id used a name before its rename was known, and made a second repo.
  *
  * Guarantees: a pipeline that both had becomes one row and counts once; no total falls below what was shown.
  */
@@ -32,13 +32,13 @@ export interface MergeContext {
   readonly incidents: IncidentChanges;
   readonly marks: MarkChanges;
   readonly admission: Admission;
-  /** Stores what was `before` as `after`, and counts it. */
+  /** Stores `after` in place of `before`, and updates the pipeline counts. */
   readonly putPipeline: (before: StoredPipeline | null, after: StoredPipeline) => Promise<void>;
-  /** Takes one out of the counts. */
+  /** Removes a pipeline from the counts. */
   readonly uncount: (pipeline: StoredPipeline) => void;
 }
 
-/** `nameBefore`: the name of `into` before it was known to be that of `from`. */
+/** Merges `from` into `into`. `nameBefore`: the name of `into` before it got that of `from`. */
 export async function mergeRepos(
   context: MergeContext,
   from: Repo,
@@ -75,7 +75,7 @@ export async function mergeRepos(
   await series.flush();
 }
 
-/** What pipelines that both repos have, and have counted, have added for `from`. */
+/** Additions to `from` of the pipelines that both repos have and have counted. */
 async function countedTwice(
   { tx, series }: MergeContext,
   from: Repo,

@@ -1,9 +1,9 @@
 /**
  * One transaction's work on the next policy: classifies stored pipelines under it, and folds their series, beside the
- * policy in force.
+ * active policy.
  *
- * What it writes is in no figure until the two are exchanged. All of it can be done again: a pipeline that is classified
- * already is left alone, and a series begins at its exact totals however often it is folded.
+ * No figure shows its rows before the two are exchanged. All of it can be repeated: a pipeline that is classified
+ * already is not written again, and a series begins at its exact totals however often it is folded.
  */
 
 import { creditsWhenSettled } from '../core/countable.ts';
@@ -24,22 +24,22 @@ import { createRoom } from './room.ts';
 import { createSeriesChanges } from './series-changes.ts';
 
 export interface NextPolicyWork {
-  /** Classifies a pipeline. `isCounted`: the tally has it as `next`. */
+  /** Classifies a pipeline. `isCounted`: whether the tally contains `compared.next`. */
   classify(compared: Compared, isCounted: boolean): Promise<void>;
   /** Makes the pairs known that follow from the repo's name alone. */
   makeKnownByName(repo: number): void;
   /** Folds all series of a repo. */
   fold(repo: number): Promise<void>;
-  /** Returns what the state of the next policy must take over once the transaction is committed. */
+  /** Returns the change to apply to the next policy's state after the commit. */
   finish(): Promise<Pick<StateChange, 'pairs' | 'timelines'>>;
 }
 
 export interface NextPolicyContext {
-  /** As it is under the policy in force. */
+  /** The state under the active policy. */
   readonly state: State;
-  /** As it is under the next one; has all pairs of the policy in force, unknown until a pipeline makes them known. */
+  /** The state under the next policy. It has all pairs of the active one, unknown until a pipeline makes them known. */
   readonly next: State;
-  /** Of the next policy. */
+  /** Counts under the next policy. */
   readonly tally: Tally;
   readonly mode: IntakeMode;
   /** Unix seconds. */
@@ -50,7 +50,7 @@ export function createNextPolicyWork(
   transaction: Transaction,
   { state, next, tally, mode, now }: NextPolicyContext,
 ): NextPolicyWork {
-  /** What only becomes known bit by bit later would look like news. */
+  /** The forge reports lead times later, one by one: do not count them, or rates would show a burst. */
   const lateBits = mode.asksForge ? leadTimeBit : 0;
   const isNew = (repo: number, tier: string): boolean => !state.pairs.has(pairKey(repo, tier));
   const pipelines = withExactCredits(transaction.next, isNew, lateBits);
@@ -111,8 +111,8 @@ export function createNextPolicyWork(
 }
 
 /**
- * Deployments of new pairs as if they had added nothing yet, so that a fold finds the exact totals, whatever was written
- * by one that was broken off. Credits that are stored already are not written again.
+ * The table, with deployments of new pairs as if they had added nothing yet: a fold then finds the exact totals, even
+ * after an interrupted one. Credits that are stored already are not written again.
  */
 function withExactCredits(
   table: PipelineTable,
@@ -140,7 +140,7 @@ function withExactCredits(
   };
 }
 
-/** Whether a pipeline is stored under the next policy as it should be, but for what a fold has credited since. */
+/** Whether the stored row under the next policy is right, apart from credits that a fold has added to a new pair. */
 function isSame(
   before: StoredPipeline,
   after: StoredPipeline,

@@ -1,4 +1,4 @@
-/** What the log tells an operator about intake: what counts, where there is no room, and whether the store works. */
+/** Log messages for the operator: which pipelines count, which limits are reached, and whether the store works. */
 
 import { cronDominance } from '../core/cron-warning.ts';
 import type { State } from '../core/series/state.ts';
@@ -7,7 +7,7 @@ import type { TierChange } from './adopt-policy.ts';
 import type { Ingest, StoreUnavailable } from './ingest.ts';
 import { turnedAwayKinds } from './room.ts';
 
-/** Says once of each kind that there is no room for more. */
+/** Warns once per kind when its limit turns something away. */
 export function warnOfLimits(ingest: Ingest, log: Log): void {
   const advice = {
     repo: 'Repos are turned away: raise DORA_MAX_PAIRS, or watch fewer repos (deployments.repos in the policy)',
@@ -17,11 +17,11 @@ export function warnOfLimits(ingest: Ingest, log: Log): void {
     mark: 'Marks are turned away: there are too many',
     hint: 'Hints are turned away: more pipelines were posted than can be asked for',
   };
-  const told = new Set<string>();
+  const warned = new Set<string>();
   ingest.subscribe(() => {
     for (const kind of turnedAwayKinds) {
-      if (ingest.turnedAway[kind] === 0 || told.has(kind)) continue;
-      told.add(kind);
+      if (ingest.turnedAway[kind] === 0 || warned.has(kind)) continue;
+      warned.add(kind);
       log.warn(advice[kind], { pairs: ingest.state.pairs.size });
     }
   });

@@ -1,4 +1,4 @@
-/** Which policy the stored pipelines were last classified under. */
+/** The active policy: the one under which the stored pipelines were last classified. */
 
 import { classificationVersion } from '../core/classification.ts';
 import { patternProblem } from '../core/message-patterns.ts';
@@ -7,12 +7,14 @@ import type { Transaction } from '../store/store.ts';
 
 const key = 'policy';
 
-/** The part of a policy, and of how it is applied, that decides what a stored pipeline is, and whether it has failed. */
+/**
+ * Identifies the parts of a policy, and the version of the code, that decide how a pipeline counts and if it failed.
+ */
 export function policyFingerprint({ tiers, defaultTier, deployments, rework, failures }: Policy): string {
   return JSON.stringify([classificationVersion, tiers, defaultTier, deployments, rework, failures]);
 }
 
-/** The fingerprint of the policy in force; `null`: the store is new. */
+/** The fingerprint of the active policy; `null`: the store is new. */
 export function storedFingerprint(tx: Transaction): Promise<string | null> {
   return tx.meta.get(key);
 }
@@ -22,8 +24,8 @@ export function putFingerprint(tx: Transaction, policy: Policy): Promise<void> {
 }
 
 /**
- * The policy in force; what does not decide about stored pipelines comes from the configured one. Patterns that only an
- * earlier version of the exporter could read are left out.
+ * The active policy. Parts that are not in the fingerprint are those of the configured policy. Patterns that only an
+ * earlier version of the exporter accepted are left out.
  */
 export function policyInForce(fingerprint: string, configured: Policy): Policy {
   const [, tiers, defaultTier, deployments, rework, failures = configured.failures] = JSON.parse(

@@ -1,4 +1,4 @@
-/** Brings policies into force in the background: one after the other, the latest instead of one that is not done yet. */
+/** Adopts policies in the background, one at a time. A new one replaces one that is still being adopted. */
 
 import type { Policy } from '../core/policy.ts';
 import type { Clock } from '../util/clock.ts';
@@ -7,13 +7,13 @@ import { type Ingest, StoreUnavailable } from './ingest.ts';
 import { logWhatCounts } from './operator-log.ts';
 
 export interface PolicySwitch {
-  /** Adopts a policy, whether it is another than the one in force or not. */
+  /** Adopts a policy, even if it equals the active one. */
   adopt(policy: Policy): void;
-  /** Repos that are prepared for the next policy; `null`: there is none. */
+  /** Number of repos that are prepared for the next policy; `null`: there is none. */
   readonly progress: AdoptionProgress | null;
-  /** Fulfils once no policy waits to come into force. */
+  /** Fulfils once no policy is being adopted. */
   idle(): Promise<void>;
-  /** Leaves the policy in force as it is; what was prepared is kept for the next start. */
+  /** Stops the adoption; the active policy stays, and prepared rows are kept for the next start. */
   stop(): Promise<void>;
 }
 
@@ -26,27 +26,27 @@ export interface PolicySwitchOptions {
   readonly ingest: Ingest;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called once a policy is in force. */
+  /** Called once a policy is active. */
   readonly onAdopted: (policy: Policy) => void;
 }
 
 const retryMs = 10_000;
-const tellEveryMs = 10_000;
+const logEveryMs = 10_000;
 
 export function createPolicySwitch({ ingest, clock, log, onAdopted }: PolicySwitchOptions): PolicySwitch {
   let running: { readonly abort: AbortController; readonly done: Promise<void> } | null = null;
   let progress: AdoptionProgress | null = null;
 
   const adoptOnce = async (policy: Policy, signal: AbortSignal): Promise<void> => {
-    let tellAt = clock.now() + tellEveryMs;
+    let logAt = clock.now() + logEveryMs;
     const tiers = await ingest.adopt(
       { ...ingest.mode, policy },
       {
         signal,
         onProgress(repos) {
           progress = repos;
-          if (clock.now() < tellAt) return;
-          tellAt = clock.now() + tellEveryMs;
+          if (clock.now() < logAt) return;
+          logAt = clock.now() + logEveryMs;
           log.info('The policy is being adopted; figures stay as they are until then', {
             repos: `${repos.done}/${repos.of}`,
           });

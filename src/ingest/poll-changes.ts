@@ -1,4 +1,4 @@
-/** What one transaction does to follows: later steps see earlier ones, and the state is only read. */
+/** One transaction's changes to follows. Later steps see earlier ones; the state is only read. */
 
 import { awaitsAgent, isCutShort } from '../core/cancellation.ts';
 import { isWatched } from '../core/classification.ts';
@@ -9,12 +9,12 @@ import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
 
-/** A pipeline was seen. */
+/** An observation of a pipeline. */
 export interface Sight {
   readonly observed: PipelineRecord;
-  /** What was stored of it before; `null`: nothing. */
+  /** The stored record before it; `null`: none. */
   readonly known: PipelineRecord | null;
-  /** Both together. */
+  /** Both merged. */
   readonly record: PipelineRecord;
 }
 
@@ -25,14 +25,14 @@ export interface FollowChanges {
   put(follow: Follow): Promise<void>;
   drop(follow: Follow): Promise<void>;
   /**
-   * Follows a pipeline to its end, and beyond if it was cut short. One that no policy can count is not worth asking for.
+   * Follows a pipeline to its end, and beyond if it was cut short. Drops the follow of a pipeline that can never count.
    */
   keepUp(repo: Repo, sight: Sight): Promise<void>;
-  /** All of them, as of now. */
+  /** All follows, with the changes of this transaction. */
   all(): Iterable<Follow>;
-  /** How many there are now. */
+  /** Number of follows, with the changes of this transaction. */
   readonly count: number;
-  /** By `followKey`; `null` for one that was dropped. */
+  /** By `followKey`; `null`: dropped. */
   changed(): ReadonlyMap<string, Follow | null>;
 }
 
@@ -91,21 +91,23 @@ export function createFollowChanges(
   return follows;
 }
 
-/** `before`: the follow of a pipeline that was observed. `null`: it need not be asked for again. */
+/** The next poll of an observed pipeline; `null`: none is needed. `before`: its follow so far. */
 function nextPoll(sight: Sight, before: Follow | null, now: number): Poll | null {
   const { record } = sight;
   if (!isEnded(record.status)) {
     // A server's clock may be ahead.
     const isPast = record.createdAt !== null && record.createdAt <= now;
     const createdAt = isPast ? record.createdAt : Math.min(before?.createdAt ?? now, now);
-    // What was observed may be from before the hint.
+    // Keep the hint: the observation may be older.
     return { createdAt, polledAt: now, hintedAt: before?.hintedAt ?? null };
   }
   if (!isCutShort(record)) return null;
   return awaitsAgent(record) ? untilReported(sight, before, now) : onceSettled(sight, before, now);
 }
 
-/** The agent of a run that was cut short reports last, and may make it a failure, a success, or end it at another time. */
+/**
+ * Polls until the agent of a run that was cut short has reported: it may change the outcome and the time of the end.
+ */
 function untilReported({ record, known }: Sight, before: Follow | null, now: number): Poll | null {
   const seenAt = before && known && isCutShort(known) ? endFollowed(before) : now;
   const endedAt = Math.min(record.updatedAt - record.clockAhead, seenAt);
@@ -113,7 +115,7 @@ function untilReported({ record, known }: Sight, before: Follow | null, now: num
   return { createdAt: createdAtOfEnded(endedAt, now), polledAt: now, hintedAt: before?.hintedAt ?? null };
 }
 
-/** The states of its steps change within seconds after the end, without a new `updated`: it is read once after that. */
+/** Polls once after the states of the steps have settled: they change within seconds, without a new `updated`. */
 function onceSettled({ record, observed, known }: Sight, before: Follow | null, now: number): Poll | null {
   const isKnown =
     known !== null && isCutShort(known) && !awaitsAgent(known) && known.updatedAt === record.updatedAt;

@@ -1,4 +1,4 @@
-/** Reads the deployments of a series from the store, with what operators said of them. */
+/** Reads the deployments of a series from the store, with operators' marks. */
 
 import type { Deployment } from '../core/deployment.ts';
 import type { MarkPlace, StoredMark } from '../core/failures/operator-mark.ts';
@@ -18,7 +18,7 @@ export async function* readDeployments(
   }
 }
 
-/** The same of one series. */
+/** As `readDeployments`, for one series. */
 export async function* readSeries(
   pipelines: Pick<PipelineTable, 'deployments'>,
   markOf: MarkOf,
@@ -29,7 +29,7 @@ export async function* readSeries(
   }
 }
 
-/** What a mark says of a deployment; `null`: nothing. */
+/** The mark that a deployment shows; `null`: none. A deployment with the mark `ignore` is not one. */
 export function shownMark(stored: StoredMark | null): Mark | null {
   return stored === null || stored.mark.kind === 'ignore' ? null : stored.mark;
 }

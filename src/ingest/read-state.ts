@@ -37,7 +37,7 @@ export async function readUnread(pipelines: Transaction['pipelines']): Promise<M
   return new Map(latest.map(({ repo, tier, at }) => [pairKey(repo, tier), at]));
 }
 
-/** Mapped to their pairs as the present policy says. */
+/** All incidents, with the repos and tiers to which `policy` maps them. */
 export async function readIncidents(tx: Transaction, policy: Policy): Promise<BookEntry[]> {
   const entries: BookEntry[] = [];
   for await (const slice of tx.incidents.all()) {
@@ -65,7 +65,7 @@ export async function readTimelines(
   return new Map([...builders].map(([key, builder]) => [key, builder.build()]));
 }
 
-/** Builds the timeline of a pair as it is at `now`, in Unix seconds. */
+/** A builder for the timeline of a pair at `now` (Unix seconds). */
 export function builderFor(
   state: State,
   mode: IntakeMode,

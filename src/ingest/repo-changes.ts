@@ -1,4 +1,4 @@
-/** What one transaction does to repos: later steps see earlier ones, and the state is only read. */
+/** One transaction's changes to repos. Later steps see earlier ones; the state is only read. */
 
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { State, StateChange } from '../core/series/state.ts';
@@ -8,20 +8,20 @@ export interface RepoChanges {
   /** Throws if there is none. */
   at(key: number): Repo;
   byId(woodpeckerId: number): Repo | null;
-  /** Those that share the name as of now, whatever its case; the one named last comes first. */
+  /** Repos that have the name now, in any case; the repo that got it last is first. */
   named(fullName: string): readonly Repo[];
-  /** The one that `facts` are about. */
+  /** The repo that `facts` are about; `null`: it is new. */
   find(facts: Pick<RepoFacts, 'woodpeckerId' | 'fullName'>): Repo | null;
   add(repo: Omit<Repo, 'key'>): Promise<Repo>;
   put(repo: Repo): void;
-  /** Unix seconds: when its name was last confirmed, as far as memory tells. */
+  /** Unix seconds at which its name was last confirmed; 0: not since the start. */
   confirmedAt(key: number): number;
-  /** Keeps in memory alone that the repo still had its name at that time. */
+  /** Notes, in memory only, that the repo had its name at that time. */
   confirm(key: number, at: number): void;
   drop(key: number): Promise<void>;
-  /** How many there are now. */
+  /** Number of repos, with the changes of this transaction. */
   readonly count: number;
-  /** Writes what was put, each repo once: in a burst nearly every event makes its repo's name newer. */
+  /** Writes each changed repo once: in a burst, nearly every event makes its repo's name newer. */
   finish(): Promise<Pick<StateChange, 'repos' | 'confirmations' | 'droppedRepos'>>;
 }
 
@@ -30,7 +30,7 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
   const dropped = new Set<number>();
   const unwritten = new Set<number>();
   const confirmations = new Map<number, number>();
-  /** Keys of changed repos; one that was renamed stays under the name it had as well. */
+  /** Keys of changed repos. A renamed repo is also under its former name. */
   const changedById = new Map<number, number>();
   const changedByName = new Map<string, Set<number>>();
   let count = state.repos.size;
@@ -68,7 +68,7 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
       if (woodpeckerId === null) return repos.named(fullName)[0] ?? null;
       const known = repos.byId(woodpeckerId);
       if (known) return known;
-      // One without an id yet: the first id seen under its name adopts it.
+      // A repo without an id gets the first id that is seen under its name.
       return repos.named(fullName).find((repo) => repo.woodpeckerId === null) ?? null;
     },
     async add(repo) {

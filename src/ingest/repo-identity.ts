@@ -1,6 +1,6 @@
 /**
- * Which stored repo facts are about: by its id, else by the name that it has or had until lately. Adds repos that are
- * new, renames those with a newer name, and merges two that turn out to be one.
+ * Finds the stored repo that facts are about: by its id, else by its name, else by a former name of the last day. Adds
+ * new repos, renames those with a newer name, and merges two that turn out to be one.
  */
 
 import { isInFuture } from '../core/clock-skew.ts';
@@ -11,9 +11,9 @@ import type { IntakeMode } from './ingest-options.ts';
 import { type MergeContext, mergeRepos } from './merge-repos.ts';
 
 export interface RepoIdentity {
-  /** Whether the repo is known, or there is room for it; it is counted as turned away if not. */
+  /** Whether the repo is known, or the limit allows one more; if not, it counts as turned away. */
   admits(facts: RepoFacts): Promise<boolean>;
-  /** The repo that `facts` are about, added if it is new, after it has learnt them. */
+  /** The repo that `facts` are about, updated by them, or added if it is new. */
   repoOf(facts: RepoFacts): Promise<Repo>;
 }
 
@@ -24,7 +24,7 @@ export interface RepoIdentityContext extends MergeContext {
   readonly reclassify: (repoKey: number, additions: 'credited' | 'settled') => Promise<void>;
 }
 
-/** How long a report without an id may name its repo as it was before a rename: pipelines take their time. */
+/** How long after a rename a report without an id may use the former name, since its pipeline was running. */
 const formerNameSeconds = 86_400;
 
 export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
@@ -34,7 +34,7 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
   const formerNameKey = (fullName: string) => `former name: ${nameKey(fullName)}`;
   const noteFormerName = (fullName: string, { key }: Repo): Promise<void> =>
     tx.meta.put(formerNameKey(fullName), JSON.stringify({ repo: key, at: now }));
-  /** The repo that was renamed from the name of late; `null`: there is none, or `facts` are younger. */
+  /** The repo that recently had the name; `null`: there is none, or the rename was too long before `facts`. */
   const findRenamed = async ({ woodpeckerId, fullName, asOf }: RepoFacts): Promise<Repo | null> => {
     if (woodpeckerId !== null || mode.canAsk) return null;
     const former = await tx.meta.get(formerNameKey(fullName));
@@ -62,7 +62,7 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
     return added;
   };
 
-  /** The counters of a name that others have as well must not fall when one of them takes its totals along. */
+  /** If other repos have the name, too, one of them carries the totals of the leaving one: counters must not fall. */
   const leaveTotals = (leaving: Repo): void => {
     const others = repos.named(leaving.fullName).filter(({ key }) => key !== leaving.key);
     for (const tier of series.tiersOf(leaving.key)) {
@@ -85,7 +85,7 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
     await series.flush();
   };
 
-  /** Merges repos without an id into the one that has an id and was given their name by `facts`. */
+  /** Merges repos without an id into the repo with an id whose name in `facts` is theirs. */
   const mergeNamesakes = async (repo: Repo, facts: RepoFacts, nameBefore: string): Promise<void> => {
     if (facts.woodpeckerId === null) return;
     const namesakes = repos.named(facts.fullName).filter(({ woodpeckerId }) => woodpeckerId === null);
@@ -98,35 +98,35 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
     admits: async (facts) => (await find(facts)) !== null || admission.admitsRepo(),
 
     async repoOf(facts) {
-      // Of a long list, most repos are as they were: no other step of theirs would ever give way to the event loop.
+      // Most repos of a long list have not changed: no other step would then yield to the event loop.
       await yieldToEventLoop();
       const known = await find(facts);
       if (!known) return add(facts);
       const isFormerName = facts.woodpeckerId === null && nameKey(facts.fullName) !== nameKey(known.fullName);
-      const told = isFormerName ? { ...facts, fullName: known.fullName, asOf: 0 } : facts;
+      const current = isFormerName ? { ...facts, fullName: known.fullName, asOf: 0 } : facts;
       const namedAt = Math.max(known.namedAt, repos.confirmedAt(known.key));
       const before = { ...known, namedAt: isInFuture(namedAt, now) ? 0 : namedAt };
-      const learnt = learn({ ...before, isGone: false }, told);
+      const learnt = learn({ ...before, isGone: false }, current);
       const isRenamed = learnt.fullName !== known.fullName;
       const isConfirmed = isSameButForItsTime(known, learnt);
       if (isConfirmed && (mode.canAsk || learnt.namedAt === known.namedAt)) {
-        // Lists confirm every name again and again. After a restart, the first of them does so before all else.
+        // Every list confirms every name: memory is enough, since the first list after a restart confirms it again.
         repos.confirm(known.key, learnt.namedAt);
       } else {
-        // A new default branch brings what was not counted before; a new name only moves what was. One after the other,
-        // and after all that came before, so that each finds the series as they stood.
+        // A new default branch makes further pipelines count; a new name only moves them. These are separate steps: each
+        // finds the series as the step before has left them.
         repos.put(isRenamed ? { ...learnt, fullName: known.fullName } : learnt);
         if (learnt.defaultBranches !== known.defaultBranches) await reclassify(known.key, 'credited');
         if (isRenamed) await rename(learnt);
       }
       const repo = repos.at(known.key);
-      await mergeNamesakes(repo, told, known.fullName);
+      await mergeNamesakes(repo, current, known.fullName);
       return repos.at(known.key);
     },
   };
 }
 
-/** Whether facts say nothing but that the repo is still as it was. */
+/** Whether facts have changed nothing but the time of the name. */
 function isSameButForItsTime(known: Repo, learnt: Repo): boolean {
   return (
     learnt.fullName === known.fullName &&

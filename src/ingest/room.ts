@@ -1,13 +1,13 @@
-/** The limits of what is held, and what was turned away at them. */
+/** Checks limits, and counts the items that they turn away. */
 
-/** A repo that is new, a further tier of one that is known, a hint, a report of an incident, a mark. */
+/** A new repo, a further tier of a known repo, a hint, a report of an incident, a mark. */
 export const turnedAwayKinds = ['repo', 'pair', 'hint', 'incident', 'mark'] as const;
 export type TurnedAwayKind = (typeof turnedAwayKinds)[number];
 export type TurnedAway = Readonly<Record<TurnedAwayKind, number>>;
 
 export interface Room {
   readonly turnedAway: TurnedAway;
-  /** Whether one more may be held beside `count` others; counts it as turned away if not. */
+  /** Whether there may be one more beside `count` others; if not, counts it as turned away. */
   admits(kind: TurnedAwayKind, count: number, most: number): boolean;
 }
 

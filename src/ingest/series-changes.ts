@@ -1,8 +1,8 @@
 /**
- * What one transaction does to timelines and ledger: collects which deployments come and go per series, then folds each
- * changed series and writes what that adds to the totals of its pairs.
+ * One transaction's changes to timelines and ledger: collects new and removed deployments per series, then folds each
+ * changed series, and adds its credits to the totals of its pair.
  *
- * Guarantees: a pipeline changed several times between two flushes counts as it ends up; the state is only read.
+ * Guarantees: if a pipeline changes several times between two flushes, its last version counts; the state is only read.
  */
 
 import { type Deployment, identityOf } from '../core/deployment.ts';
@@ -38,60 +38,62 @@ import { createEventLoopYield } from '../util/clock.ts';
 import { type MarkOf, readSeries, shownMark } from './read-deployments.ts';
 
 export interface SeriesChanges {
-  /** Tiers for which the repo has totals, known to the present policy or not. */
+  /** Tiers of the repo's pairs, whether the policy yields the pairs or not. */
   tiersOf(repo: number): readonly string[];
-  /** Whether there is a pair with totals, known to the present policy or not. */
+  /** Whether the pair exists, whether the policy yields it or not. */
   hasPair(repo: number, tier: string): boolean;
-  /** Whether there is such a pair, and the present policy yields it. */
+  /** Whether the pair exists and the policy yields it. */
   isKnown(repo: number, tier: string): boolean;
-  /** Pairs that have become known. */
+  /** Pairs that have become known in this transaction. */
   newlyKnown(): readonly Pick<Pair, 'repo' | 'tier'>[];
   pairOf(repo: number, tier: string): Pair | null;
   /** Replaces the pair's totals, and builds its series from the store at the next flush. */
   takeOver(repo: number, tier: string, totals: Totals): void;
-  /** Adds to what the pair carries of repos that shared its name; nothing without such a pair. */
+  /** Adds to the totals that the pair carries for repos that shared its name; does nothing without such a pair. */
   carry(repo: number, tier: string, totals: Totals): void;
   /** Forgets all series of a repo. */
   drop(repo: number): void;
   /** Adds to the total of the pair's incidents. */
   countIncidents(repo: number, tier: string, count: number): void;
-  /** Pairs that there are now. */
+  /** Number of pairs, with the changes of this transaction. */
   readonly pairCount: number;
-  /** Keeps a place for a pair that is not known yet. */
+  /** Adds the pair, not known yet, if it does not exist. */
   reserve(repo: number, tier: string): void;
-  /** Makes a pair known, with the totals it ever had. */
+  /** Makes a pair known; it keeps the totals that it may have had before. */
   makeKnown(repo: number, tier: string): void;
   /** Ends a pair that the policy no longer yields; its totals stay. */
   retire(repo: number, tier: string): void;
-  /** Notes that one of the repo's pipelines was `before` and is `after`, its commit first seen at `firstSeenAt`. */
+  /**
+   * Notes the change of a pipeline from `before` to `after`. `firstSeenAt`: creation of its commit's first pipeline.
+   */
   replace(
     repo: number,
     before: StoredPipeline | null,
     after: StoredPipeline,
     firstSeenAt: number | null,
   ): void;
-  /** Notes that the pipeline may have become unread, or was read. */
+  /** Notes whether the pipeline was or is unread. */
   noteUnread(before: StoredPipeline | null, after: StoredPipeline): void;
   /** Folds all series of a repo again whose known ground has changed. */
   moveGround(repo: number): void;
   /** Builds the series from the store at the next flush. */
   rebuild(repo: number, tier: string): void;
-  /** What each deployment of the series has added to the ledger, as far as what is known of it today tells. */
+  /** The earlier additions of the series' deployments to the ledger, reconstructed with today's values. */
   addedBy(repo: number, tier: string): Promise<readonly Credit[]>;
-  /** Folds what is in memory of the series again at the next flush, from its base. */
+  /** Folds the series again at the next flush, from the timeline's base. */
   foldAgain(repo: number, tier: string): void;
-  /** Judges the series again at the next flush, from the store if an incident may belong to what memory no longer has. */
+  /** Judges the series again at the next flush; rebuilds it if one of `incidents` may belong to the timeline's base. */
   judgeAgain(repo: number, tier: string, incidents?: readonly BookIncident[]): void;
   /** Unix seconds of the pair's last deployment; 0: there is none. */
   lastAt(repo: number, tier: string): number;
   /**
-   * Until the next `flush`: leaves the pair's totals as they are, whatever a rebuilt series finds. `metrics`: names of those
-   * that are left; all by default.
+   * The next `flush` adds nothing to the pair's totals, but stores the credits. `metrics`: names of the metrics to
+   * which this applies; all by default.
    */
   settle(repo: number, tier: string, metrics?: ReadonlySet<string>): void;
-  /** Folds what has changed so far, writes what that adds to the ledger, and returns the pairs. */
+  /** Folds the changed series, adds their credits to the ledger, and returns their pairs. */
   flush(): Promise<readonly Pick<Pair, 'repo' | 'tier'>[]>;
-  /** Flushes, writes the pairs, and returns what the state must take over. */
+  /** Flushes, writes the pairs, and returns the change of state. */
   finish(): Promise<Pick<StateChange, 'timelines' | 'pairs' | 'unread'>>;
 }
 
@@ -99,7 +101,7 @@ interface SeriesChange {
   /** Key of the repo. */
   readonly repo: number;
   readonly tier: string;
-  /** By identity: the deployment as the timeline has it, and as it is now. */
+  /** By `identityOf`: the deployment in the timeline, and the current one. */
   readonly pipelines: Map<string, { was: Deployment | null; now: Deployment | null }>;
   isRebuilt: boolean;
   isFoldedAgain: boolean;
@@ -108,13 +110,13 @@ interface SeriesChange {
 export interface SeriesOptions {
   readonly rulesOf: (tier: string) => FigureRules;
   readonly withFirstSeen: boolean;
-  /** Unix seconds: where timelines of a tier may begin. */
+  /** Unix seconds: deployments up to this time may be folded into the base of a tier's timelines. */
   readonly cutoffOf: (tier: string) => number;
-  /** Of a repo, as of now. */
+  /** The current known ground of a repo. */
   readonly groundOf: (repo: number) => KnownGround;
-  /** Of a deployment, as of now. */
+  /** The current mark of a deployment. */
   readonly markOf: MarkOf;
-  /** Of a repo and tier, as of now. */
+  /** The current surroundings of a repo and tier. */
   readonly surroundingsOf: (repo: number, tier: string) => Surroundings;
 }
 
@@ -128,7 +130,7 @@ export function createSeriesChanges(
   const changes = new Map<string, SeriesChange>();
   const settled = new Map<string, ReadonlySet<string> | 'all'>();
   let added = 0;
-  /** Repos in which pipelines became unread, or were read. */
+  /** Repos with a pipeline that was or is unread. */
   const withUnread = new Set<number>();
   const timelines = new Map<string, Timeline | null>();
 
@@ -165,7 +167,7 @@ export function createSeriesChanges(
     const known = timelineOf(key);
     const timeline = known && change.isFoldedAgain ? atBase(known) : known;
     const ground = groundOf(change.repo);
-    // The clock was ahead when it was cut: the store alone still has what windows reach back to.
+    // The clock was ahead when the base was made: it contains deployments that windows need. Only the store has them.
     const isCutShort = timeline && timeline.baseEnd > cutoffOf(change.tier);
     if (timeline && (isCutShort || !isSameGround(timeline.base.ground, ground))) return null;
     const inserted = all.flatMap(({ now }) => now ?? []);

@@ -1,4 +1,4 @@
-/** Where a series stands before its first deployment, to go through its history again. */
+/** The start of a series, before its first deployment, for a replay of its history. */
 
 import { knownGroundOf } from '../core/known-ground.ts';
 import { retainedSeconds } from '../core/policy.ts';

@@ -1,12 +1,12 @@
-/** Whether a webhook would be taken in now: tried by a commit, since nothing else finds a full disk or a lost file. */
+/** Checks if the service could store a webhook now. Only a commit finds a full disk or a lost file. */
 
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { type Ingest, StoreUnavailable } from './ingest.ts';
 
-/** Anybody may ask for readiness: each commit costs the disk a write. */
+/** Anybody may ask for readiness, and each commit costs a write. */
 const leastSecondsBetween = 1;
 
-/** Gives a function that tells why the store cannot commit; `null`: it can. A known fault is tried again at once. */
+/** Returns a function that says why the store cannot commit; `null`: it can. A known fault is tried again at once. */
 export function createStoreProbe(ingest: Ingest, clock: Clock): () => Promise<string | null> {
   let triedAt = Number.NEGATIVE_INFINITY;
   return async () => {

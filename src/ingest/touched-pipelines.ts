@@ -1,8 +1,7 @@
 /**
- * What is written about pipelines while another policy is being prepared: what was prepared of them has to be looked at
- * again.
+ * Notes which pipelines are written while another policy is being prepared: they must be prepared again.
  *
- * Work that is undone, or runs twice, touches as well: to look once too often changes nothing.
+ * Work that is undone, or runs twice, is noted, too: preparing a pipeline once too often changes nothing.
  */
 
 import type { PipelineTable, Transaction } from '../store/store.ts';
@@ -10,9 +9,9 @@ import type { PipelineTable, Transaction } from '../store/store.ts';
 export interface TouchedPipelines {
   /** The transaction, with each write noted. */
   watch(tx: Transaction): Transaction;
-  /** Keys of repos with something that was written. */
+  /** Keys of the repos with written pipelines. */
   readonly repos: readonly number[];
-  /** Numbers of the repo's pipelines that were written; `all`: any may have been. Forgets them. */
+  /** Numbers of the repo's written pipelines, which are then forgotten; `all`: any pipeline may have been written. */
   take(repo: number): ReadonlySet<number> | 'all';
   forgetAll(): void;
 }

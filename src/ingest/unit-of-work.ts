@@ -1,8 +1,8 @@
 /**
- * One transaction's work on store and state: what was observed goes into rows, timelines and ledger, all or nothing.
+ * One transaction's work on store and state: it writes observations into rows, timelines and ledger, all or nothing.
  *
- * Within it, later steps see earlier ones. Nothing reaches the state before `finish` has written everything and the
- * store has committed: the caller then applies the change that `finish` returned.
+ * Later steps see earlier ones. The state changes only after the commit: `finish` writes everything and returns a
+ * change, which the caller then applies.
  */
 
 import { creditAtFirst, creditsAfterMove, creditsAtFirst, creditsWhenSettled } from '../core/countable.ts';
@@ -32,7 +32,7 @@ import { createRepoIdentity } from './repo-identity.ts';
 import { createRoom, type TurnedAway } from './room.ts';
 import { createSeriesChanges } from './series-changes.ts';
 
-/** `unfinished`: going on, as far as anybody knows. */
+/** `unfinished`: no end is known. */
 export interface Observed {
   readonly result: 'stored' | 'duplicate' | 'stale' | 'unfinished';
   readonly pipeline: StoredPipeline;
@@ -41,50 +41,50 @@ export interface Observed {
 export interface UnitOfWork {
   readonly tx: Transaction;
   readonly incidents: IncidentChanges;
-  /** Replaces the mark of the same pipeline and tier; `false`: there is no room for one more. */
+  /** Replaces the mark of the same pipeline and tier; `false`: the limit allows no further mark. */
   putMark(mark: StoredMark): Promise<boolean>;
   dropMark(place: MarkPlace): Promise<void>;
   /** Deletes reasons of marks that are too old. */
   dropOldReasons(): Promise<void>;
-  /** Judges the timelines again whose judgement may be another by now. */
+  /** Judges again the timelines that are no longer valid. */
   judgeAgain(): void;
   /**
-   * The same of all that incidents or marks speak of, and of `others`, of which they did before. `additions`: of what is
-   * found now.
+   * Judges again the timelines of all pairs that have incidents or marks, and of `others`, which had some before.
+   * `additions`: `settled`: causes found now add nothing to the ledger.
    */
   judgeReported(additions: 'credited' | 'settled', others?: readonly Pick<Pair, 'repo' | 'tier'>[]): void;
   readonly forge: ForgeAnswers;
   repoById(woodpeckerId: number): Repo | null;
   repoByName(fullName: string): Repo | null;
-  /** Those that share the name, whatever its case; the one named last comes first. */
+  /** Repos that have the name, in any case; the repo that got it last is first. */
   reposByName(fullName: string): readonly Repo[];
-  /** Whether the repo is known, or there is room for it; it is counted as turned away if not. */
+  /** Whether the repo is known, or the limit allows one more; if not, it counts as turned away. */
   admitsRepo(facts: RepoFacts): Promise<boolean>;
-  /** The repo that `facts` are about, added where it is new, and what they bring learnt. */
+  /** The repo that `facts` are about, updated by them, or added if it is new. */
   repoOf(facts: RepoFacts): Promise<Repo>;
   putRepo(repo: Repo): Promise<void>;
-  /** Merges what was observed into what is known. A scan's find is pending until `release`. */
+  /** Merges an observation into the stored record. A pipeline that a scan has found is pending until `release`. */
   observe(repoKey: number, record: PipelineRecord, origin: 'live' | 'scan'): Promise<Observed>;
   /** Adds the pending pipelines of a repo to state and ledger, and shows its series. */
   release(repoKey: number): Promise<void>;
   follow(target: Follow['target'], number: number): Follow | null;
-  /** Whether there is room for one that is only hinted at; it is counted as turned away if not. */
+  /** Whether the limit allows one more hint; if not, it counts as turned away. */
   admitsHint(): boolean;
   putFollow(follow: Follow): Promise<void>;
   dropFollow(follow: Follow): Promise<void>;
-  /** Builds all series anew from the store, and adds to the ledger what they find for metrics other than `known`. */
+  /** Rebuilds all series from the store. Only metrics that are not in `known` (names) add to the ledger. */
   rebuildAll(known: ReadonlySet<string>): void;
-  /** Classifies all stored pipelines of a repo anew. `settled`: what moves into a pair that exists adds nothing to it. */
+  /** Classifies all stored pipelines of a repo again. `settled`: they add nothing to pairs that existed before. */
   reclassify(repoKey: number, additions: 'credited' | 'settled'): Promise<void>;
-  /** Stores by how many seconds Woodpecker's clock is ahead of ours: what is observed next is corrected by it. */
+  /** Stores the lead of Woodpecker's clock over ours, in seconds; later observations are corrected by it. */
   putClockAhead(seconds: number): Promise<void>;
-  /** What was turned away so far. */
+  /** Number of items that this transaction has turned away. */
   readonly turnedAway: TurnedAway;
-  /** Writes what is left to write, and returns what the state must take over once the transaction is committed. */
+  /** Writes the remaining changes, and returns the change to apply to the state after the commit. */
   finish(): Promise<StateChange>;
 }
 
-/** Its place in the store. */
+/** Key in the store's `meta` table. */
 export const clockAheadKey = 'clock_ahead';
 
 /** `now` in Unix seconds. */
@@ -128,7 +128,7 @@ export function createUnitOfWork(
   const firsts = createCommitFirsts(tx, series, withFirstSeen);
   let tally = state.tally;
   let { clockAhead } = state;
-  /** What the forge tells of the time before comes in later, bit by bit: counted then, it would look like news. */
+  /** Lead times of old deployments arrive later, one by one: do not count them, or rates would show a burst. */
   const lateBits = mode.asksForge ? leadTimeBit : 0;
 
   const rebuildSeries = (repo: Repo): void => {
@@ -150,7 +150,7 @@ export function createUnitOfWork(
     tally.count(pipeline, -1);
   };
 
-  /** What a pipeline is after its mark has changed. */
+  /** Classifies a pipeline again after a change of its mark. */
   const markAgain = async ({ repo: key, number }: MarkPlace): Promise<void> => {
     const before = await tx.pipelines.get(key, number);
     if (!before) return;
@@ -186,7 +186,7 @@ export function createUnitOfWork(
         const incidents = state.incidentsOf(repo, tier).flatMap((entry) => entry.incidents);
         const since = now - retainedSeconds(mode.policy, tier);
         series.foldAgain(repo, tier);
-        // What is still open may belong to a deployment that memory let go of before it was known to.
+        // Such an incident may belong to a deployment that is in the base already.
         series.judgeAgain(
           repo,
           tier,
@@ -209,13 +209,13 @@ export function createUnitOfWork(
     async observe(repoKey, observed, origin) {
       const repo = repos.at(repoKey);
       const before = await tx.pipelines.get(repoKey, observed.number);
-      // Only Woodpecker's clock is measured: a step's report, where there is no Woodpecker to ask, has its agent's.
+      // Only Woodpecker's clock is measured. Without a Woodpecker, reports have the times of an agent's clock.
       const seen = byOurClock(observed, mode.canAsk ? clockAhead : 0);
       const record = before ? mergeRecords(before.record, seen) : seen;
       if (mode.canAsk) await follows.keepUp(repo, { observed, known: before?.record ?? null, record });
-      // What a scan holds back and a source now tells by itself need not wait for the scan's end.
-      const isToldOfHeld = before?.isPending && repo.revealed && origin === 'live';
-      if (before && record === before.record && !isToldOfHeld) {
+      // A live report releases a pipeline that a running scan is holding.
+      const isReleased = before?.isPending && repo.revealed && origin === 'live';
+      if (before && record === before.record && !isReleased) {
         if (!isOver(record)) return { result: 'unfinished', pipeline: before };
         const isAsNew = record.id === observed.id && record.updatedAt === observed.updatedAt;
         return { result: isAsNew ? 'duplicate' : 'stale', pipeline: before };
@@ -238,7 +238,7 @@ export function createUnitOfWork(
             : creditsAtFirst(repo, record, classification),
         changes: before?.changes ?? new Map(),
       };
-      // A correction may name another commit: then it is the first pipeline of the one before no longer.
+      // A correction may change the commit: the pipeline is then no longer the first of its former commit.
       const commits = before ? [after.commit, before.commit] : [after.commit];
       await firsts.watch(repo, commits, async () => {
         await putPipeline(before, after);
@@ -258,7 +258,7 @@ export function createUnitOfWork(
       const neverCountAtFirst = before.revealed ? 0 : lateBits;
       for await (const slice of tx.pipelines.pending(repoKey)) {
         for (const pending of slice) {
-          // The horizon may have been fixed after it came in.
+          // The horizon may have been fixed after the pipeline was stored.
           const atFirst = creditAtFirst(repo, pending.record);
           const credited = new Map(pending.credited);
           for (const { tier, kind } of pending.classification.tiers) {
@@ -335,7 +335,7 @@ export function createUnitOfWork(
       return {
         ...(await repos.finish()),
         ...folded,
-        // Without a Woodpecker to ask, nothing more will be read.
+        // Without a Woodpecker, the service never reads workflows later.
         unread: mode.canAsk ? folded.unread : new Map(),
         follows: follows.changed(),
         tally,
@@ -361,7 +361,7 @@ export function createUnitOfWork(
   return uow;
 }
 
-/** A repo that no backfill will ever complete: all that is posted counts, whatever horizon the backfill would have had. */
+/** For a repo that no backfill will ever complete: everything posted counts from now on, without a horizon. */
 function knownFromNow({ horizon, knownSince }: Repo, now: number): Pick<Repo, 'horizon' | 'knownSince'> {
   return knownSince === null ? { horizon: null, knownSince: now } : { horizon, knownSince };
 }
