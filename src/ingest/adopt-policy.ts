@@ -11,9 +11,9 @@ import type { Repo } from '../core/repo.ts';
 import { createState, type State, type StateChange } from '../core/series/state.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
+import { putFingerprint } from './active-policy.ts';
 import type { IntakeMode } from './ingest-options.ts';
 import { createNextPolicyWork, type NextPolicyWork } from './next-policy.ts';
-import { putFingerprint } from './policy-in-force.ts';
 import { readIncidents, readUnread } from './read-state.ts';
 import type { TouchedPipelines } from './touched-pipelines.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
@@ -126,7 +126,7 @@ function createPreparation({ state, touched, now }: AdoptionPort, mode: IntakeMo
         await work(tx, tally, async (one) => {
           for (const compared of slice) await one.classify(compared, false);
         });
-        return slice.at(-1)?.inForce.record.number;
+        return slice.at(-1)?.active.record.number;
       });
     }
   };
@@ -139,7 +139,7 @@ function createPreparation({ state, touched, now }: AdoptionPort, mode: IntakeMo
     await work(tx, tally, async (one) => {
       for (const number of numbers) {
         const [compared] = await tx.next.compare({ repo: key, number: number - 1 }, 1);
-        if (compared?.inForce.record.number !== number) continue;
+        if (compared?.active.record.number !== number) continue;
         await one.classify(compared, isClassified(compared.next));
       }
     });

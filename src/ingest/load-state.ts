@@ -5,9 +5,9 @@ import type { Policy } from '../core/policy.ts';
 import { ledgerMetrics } from '../core/series/ledger.ts';
 import { createState, type State, type StateChange } from '../core/series/state.ts';
 import type { Store, Transaction } from '../store/store.ts';
+import { activePolicy, policyFingerprint, putFingerprint, storedFingerprint } from './active-policy.ts';
 import { adoptPolicy, type TierChange } from './adopt-policy.ts';
 import type { IntakeMode } from './ingest-options.ts';
-import { policyFingerprint, policyInForce, putFingerprint, storedFingerprint } from './policy-in-force.ts';
 import { readBasics, readTimelines } from './read-state.ts';
 import { createTouchedPipelines } from './touched-pipelines.ts';
 import { createUnitOfWork } from './unit-of-work.ts';
@@ -37,15 +37,15 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
   return store.transact(async (tx) => {
     const fingerprint = await storedFingerprint(tx);
     if (fingerprint === null) await putFingerprint(tx, configured.policy);
-    const policy = fingerprint === null ? configured.policy : policyInForce(fingerprint, configured.policy);
+    const policy = fingerprint === null ? configured.policy : activePolicy(fingerprint, configured.policy);
     const mode = { ...configured, policy };
     const state = createState();
     state.apply(await readBasics(tx, mode));
 
     const ledger = await tx.meta.get(ledgerKey);
     if (ledger !== ledgerFingerprint) {
-      // New entries of the ledger begin at their exact totals. Lead times do not if there is a forge: its answers arrive
-      // later, one by one, and rates would show a burst. This precedes another policy, under which stored rows add nothing.
+      // New entries of the ledger begin at their exact totals. With a forge, lead times do not: its answers arrive later,
+      // one by one, and rates would show a burst. This precedes a new policy: stored rows add nothing under that.
       if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
       const uow = createUnitOfWork(tx, state, mode, now);
       uow.rebuildAll(new Set(ledger === null ? [] : JSON.parse(ledger)));
@@ -73,7 +73,7 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
 
 /** As `openState`, and adopts the configured policy before it returns. */
 export async function loadState(store: Store, mode: IntakeMode, now: number): Promise<Loaded> {
-  const { state, mode: inForce, isBehind } = await openState(store, mode, now);
+  const { state, mode: active, isBehind } = await openState(store, mode, now);
   if (!isBehind) return { state, policyChange: null };
   const tiers = await adoptPolicy(
     {
@@ -85,7 +85,7 @@ export async function loadState(store: Store, mode: IntakeMode, now: number): Pr
     },
     mode,
   );
-  const hasChanged = policyFingerprint(inForce.policy) !== policyFingerprint(mode.policy);
+  const hasChanged = policyFingerprint(active.policy) !== policyFingerprint(mode.policy);
   return { state, policyChange: hasChanged ? tiers : null };
 }
 

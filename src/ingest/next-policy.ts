@@ -75,17 +75,17 @@ export function createNextPolicyWork(
   });
 
   return {
-    async classify({ inForce, next: before }, isCounted) {
-      const repo = repos.at(inForce.repo);
-      const classification = admission.classify(repo, inForce.record);
+    async classify({ active, next: before }, isCounted) {
+      const repo = repos.at(active.repo);
+      const classification = admission.classify(repo, active.record);
       const existing = new Set(state.tiersOf(repo.key));
-      const credited = creditsWhenSettled(repo, inForce, classification, existing, lateBits);
-      const changes = changesFor(inForce.changes, classification);
-      const after: StoredPipeline = { ...inForce, classification, credited, changes };
+      const credited = creditsWhenSettled(repo, active, classification, existing, lateBits);
+      const changes = changesFor(active.changes, classification);
+      const after: StoredPipeline = { ...active, classification, credited, changes };
       if (!isSame(before, after, (tier) => isNew(repo.key, tier))) await tx.next.reclassify(after);
       for (const [tier, change] of changes) {
-        const place = { repo: repo.key, number: inForce.record.number, tier };
-        if (inForce.changes.get(tier) !== change) await tx.next.putChange(place, change);
+        const place = { repo: repo.key, number: active.record.number, tier };
+        if (active.changes.get(tier) !== change) await tx.next.putChange(place, change);
       }
       if (isCounted) tally.count(before, -1);
       tally.count(after, 1);

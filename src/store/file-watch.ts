@@ -1,12 +1,12 @@
 /**
  * Notices changes that other programs make to the files of an open database.
  *
- * SQLite keeps using the files that it has opened. If somebody removes the log, commits go into a nameless file and are lost
- * with the process: they must not be acknowledged. Nor does SQLite notice that another program, such as `cp backup.db
- * dora.db`, has written into a file. A check takes some ten microseconds, a commit hundreds.
+ * SQLite keeps using the files that it has opened. If somebody removes the log, commits go into a nameless file and are
+ * lost with the process: they must not be acknowledged. Nor does SQLite notice that another program, such as `cp
+ * backup.db dora.db`, has written into a file. A check takes some ten microseconds, a commit hundreds.
  *
- * The header of the index says what the files must look like, https://www.sqlite.org/walformat.html#walidxfmt. All
- * connections keep it up to date, so other programs may read, write and checkpoint through SQLite.
+ * The header of the index describes the files, see https://www.sqlite.org/walformat.html#walidxfmt. All connections
+ * keep it up to date, so other programs may read, write and checkpoint through SQLite.
  */
 
 import { closeSync, openSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
@@ -26,7 +26,9 @@ export interface FileFault {
 }
 
 export interface FileWatch {
-  /** A change to the files that forbids commits; `null`: there was none. `isCheckpointing`: a thread of this process is. */
+  /**
+   * A change to the files that forbids commits; `null`: there was none. `isCheckpointing`: a thread of this process is.
+   */
   fault(isCheckpointing: boolean): FileFault | null;
   /** Pages that are in the log alone after the last commit. */
   logPages(): number;

@@ -1,8 +1,7 @@
 /**
- * What is certain about a database's rows without a look at them. Only the one exporter writes them, through one
- * connection.
+ * Facts about a database's rows that save reading them. Only the one exporter writes the rows, through one connection.
  *
- * Guarantee: a row that is said to be absent is absent. A transaction that is rolled back only makes for looks in vain.
+ * Guarantee: a row is absent if this says so. After a rollback it may say that an absent row may exist.
  */
 
 import type { Sql } from './sqlite-statements.ts';
@@ -10,11 +9,11 @@ import type { Sql } from './sqlite-statements.ts';
 export interface KnownRows {
   /** Whether the number is above all numbers of the repo, as that of a new pipeline is. */
   isAboveAll(repo: number, number: number): Promise<boolean>;
-  /** To be called with each pipeline that is written. */
+  /** Call it for each written pipeline. */
   noteNumber(repo: number, number: number): void;
   /** Whether there may be a commit with two ids. */
   mayHaveCommitIds(): Promise<boolean>;
-  /** To be called with each id of a commit that is written. */
+  /** Call it for each written id of a commit. */
   noteCommitId(): void;
 }
 

@@ -13,8 +13,8 @@ import { numberOrNull, type SqlRow, type SqlValue, textOrNull } from './sql-valu
 import type { TieredDeployment, Uncounted } from './store.ts';
 
 /**
- * What pipelines are under a policy is kept in two places: the policy in force has one, the next policy is prepared in
- * the other. The suffix of the place's columns and tables.
+ * Classifications are stored in two places: one for the active policy, the other for the next policy while it is
+ * prepared. A place is the suffix of its columns and tables.
  */
 export const verdictPlaces = ['', '_b'] as const;
 export type VerdictPlace = (typeof verdictPlaces)[number];
@@ -124,7 +124,7 @@ export function toPipeline(
   };
 }
 
-/** What a pipeline is under the policy that has the place. */
+/** The classification and the ledger bits of a pipeline under the policy that has the place. */
 export function toVerdict(
   row: SqlRow,
   place: VerdictPlace,
@@ -212,7 +212,7 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
 const mostShared = 10_000;
 const sharedTexts = new Map<string, string>();
 
-/** One string for all equal ones: a million deployments may have few branches. */
+/** Returns the same string for equal values, to save memory: a million deployments may have few branches. */
 function shared(value: SqlValue | undefined): string | null {
   if (typeof value !== 'string') return null;
   const known = sharedTexts.get(value);
@@ -228,7 +228,7 @@ function toReverts(value: SqlValue | undefined): readonly string[] {
   return typeof value === 'string' ? value.split(' ') : noReverts;
 }
 
-/** The core's `lastReportedAt`, as in the index. */
+/** `lastReportedAt` of `core/pipeline.ts` as an SQL expression, exactly as in the index. */
 export const lastReportedAt =
   'COALESCE(finished_at, first_end_report_at, NULLIF(updated_at, 0) - clock_ahead, started_at, created_at, 0)';
 

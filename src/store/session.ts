@@ -1,6 +1,6 @@
 /**
- * The database during the life of a store: reopens it when it becomes writable, and closes it for good when its files can no
- * longer be trusted.
+ * The database during the life of a store: reopens it when it becomes writable, and closes it for good when its files
+ * can no longer be trusted.
  */
 
 import type { DatabaseSync } from 'node:sqlite';
@@ -27,7 +27,7 @@ export function createSession(first: Connection, log = createLogKeeper()): Sessi
   let refusal: StoreUnavailable | null = null;
   /** Why nothing works until the next start. */
   let end: StoreUnavailable | null = null;
-  /** Faults of the files so far: the log is saved once for each. */
+  /** Errors so far, by fault of the files: the log is saved once per fault. */
   const met = new Map<string, StoreUnavailable>();
 
   const meet = (fault: FileFault): StoreUnavailable => {

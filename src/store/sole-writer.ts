@@ -1,16 +1,16 @@
 /**
  * Allows one exporter per database: each keeps totals in memory, and would overwrite those of another.
  *
- * A lock file alone is not enough: it can be removed, and each hard link of the database has its own. SQLite has two locks
- * for a database in WAL mode. The exclusive one excludes readers too (`--check`, export, backup, an open `sqlite3`), so it
- * cannot be kept. Everybody who has the database open has the shared one, so it does not tell exporters from readers. Hence
- * three rules:
+ * A lock file alone is not enough: it can be removed, and each hard link of the database has its own. SQLite has two
+ * locks for a database in WAL mode. The exclusive one excludes readers too (`--check`, export, backup, an open
+ * `sqlite3`), so it cannot be kept. Every process that has the database open has the shared one, so it does not
+ * distinguish exporters from readers. Hence three rules:
  *
- * - A database has one name. SQLite finds the log by the name of the database, so a hard link, or a file mounted alone, has
- *   its own log: two logs ruin a database, at the same time or one after the other.
- * - The exporter locks `dora.db.lock` while it runs. The system releases the lock with the process.
- * - If that file is missing, somebody may have removed it while an exporter runs. Then nobody else may have the database
- *   open, which taking its exclusive lock proves; it is released at once.
+ * - A database has one name. SQLite finds the log by the name of the database, so a hard link, or a file mounted alone,
+ * has its own log: two logs ruin a database, at the same time or one after the other. - The exporter locks
+ * `dora.db.lock` while it runs. The system releases the lock with the process. - If that file is missing, somebody may
+ * have removed it while an exporter runs. Then nobody else may have the database open, which taking its exclusive lock
+ * proves; it is released at once.
  *
  * `file-watch.ts` notices later changes to these files.
  */

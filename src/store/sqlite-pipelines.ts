@@ -31,13 +31,13 @@ import type { Sql } from './sqlite-statements.ts';
 import type { NextPipelines } from './store.ts';
 
 const sliceRows = 1000;
-/** Without it, SQLite would read all deployments of the repo, since the rows are sorted by repo and tier. */
+/** Without `INDEXED BY`, SQLite would read all deployments of the repo, since the rows are sorted by repo and tier. */
 export const deploymentsByPipeline = (place: VerdictPlace) =>
   `deployments${place} AS deployments INDEXED BY deployments${place}_pipeline`;
 /** Rows in one grouped query: SQLite joins and groups a row in some two microseconds. */
 const groupedRows = 10_000;
 
-/** The pipelines, and what they are under the policy that has the place. */
+/** The pipelines, with their classification under the policy that has the place. */
 export function createPipelineTable(
   { run, get, all, allArrays }: Sql,
   known: KnownRows,
@@ -46,7 +46,7 @@ export function createPipelineTable(
   const insert = (table: string, columns: readonly string[]) =>
     `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
   const columns = [...pipelineColumns, ...verdictColumns(place)];
-  // A replaced row would lose what the pipeline is in the other place.
+  // `INSERT OR REPLACE` would delete the classification in the other place.
   const putSql = `${insert('pipelines', columns)} ON CONFLICT (repo, number) DO UPDATE SET
     ${columns.map((column) => `${column} = excluded.${column}`).join(', ')}`;
   const reclassifySql = `UPDATE pipelines SET ${verdictColumns(place)
@@ -62,7 +62,7 @@ export function createPipelineTable(
     for (const row of fromDeployments(pipeline)) await run(putDeploymentSql, ...row);
   };
   const isDeployment = 'outcome IS NOT NULL AND is_held = 0';
-  /** Of rows of one repo, or of several, by repo and number: what they count as deployments, by pipeline. */
+  /** The deployments of the pipelines in `rows`, which are sorted by repo and number; grouped by pipeline. */
   const countedOf = async (rows: readonly SqlRow[], from: VerdictPlace) =>
     groupByPipeline(
       await all(
@@ -116,12 +116,12 @@ export function createPipelineTable(
         number,
         limit,
       );
-      const inForce = await toPipelines(rows, place === '' ? '_b' : '');
+      const active = await toPipelines(rows, place === '' ? '_b' : '');
       const here = await countedOf(rows, place);
-      return inForce.map((pipeline, index) => {
+      return active.map((pipeline, index) => {
         const row = rows[index] ?? {};
         return {
-          inForce: pipeline,
+          active: pipeline,
           next: { ...pipeline, ...toVerdict(row, place, here.get(keyOf(row)) ?? []) },
         };
       });

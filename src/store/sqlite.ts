@@ -24,9 +24,9 @@ import {
 } from './store.ts';
 
 /**
- * Opens or creates the database at `path`, and migrates it. Throws `StoreUnusable` for a file of a newer version, of another
- * program, or in use by another exporter, and `StoreUnavailable` if it cannot be opened. Read-only, the file must exist and
- * have the current schema, and is never written.
+ * Opens or creates the database at `path`, and migrates it. Throws `StoreUnusable` for a file of a newer version, of
+ * another program, or in use by another exporter, and `StoreUnavailable` if it cannot be opened. Read-only, the file
+ * must exist and have the current schema, and is never written.
  */
 export function openSqliteStore(path: string, { isReadOnly = false } = {}): Store {
   return createStore(isReadOnly ? openToRead(path) : openForExporter(path));
@@ -75,7 +75,9 @@ const rowsAtOnce = 2000;
 
 const placeKey = 'verdicts';
 
-/** Gives the transaction as it is under the policy in force: which of two places has it may change with each commit. */
+/**
+ * Returns the transaction for the active policy. The active policy's place is read each time: a commit may change it.
+ */
 function prepare(sql: Sql): () => Promise<Transaction> {
   const known = createKnownRows(sql);
   const [first, second] = verdictPlaces.map((place) => createPipelineTable(sql, known, place));

@@ -42,9 +42,11 @@ export interface Transaction {
     /** Deletes a repo with its pipelines, pairs and marks. */
     drop(key: number): Promise<void>;
   };
-  /** Pipelines, and what they are under the policy in force. */
+  /** The pipelines, with their classification under the active policy. */
   readonly pipelines: PipelineTable;
-  /** The same pipelines under the next policy, as far as they were classified under it. */
+  /**
+   * The same pipelines under the next policy. Those that are not classified under it yet have neither tiers nor reason.
+   */
   readonly next: NextPipelines;
   /** With the commit of this transaction, `pipelines` becomes `next`, and `next` becomes `pipelines`. */
   exchange(): Promise<void>;
@@ -54,21 +56,21 @@ export interface Transaction {
   };
   readonly follows: {
     all(): Promise<readonly Follow[]>;
-    /** Replaces the one with the same target and number. */
+    /** Replaces the follow with the same target and number. */
     put(follow: Follow): Promise<void>;
     drop(follow: Follow): Promise<void>;
   };
   readonly incidents: IncidentTable;
   readonly marks: {
     all(): Promise<readonly StoredMark[]>;
-    /** Replaces the one of the same pipeline and tier. */
+    /** Replaces the mark of the same pipeline and tier. */
     put(mark: StoredMark): Promise<void>;
     drop(place: MarkPlace): Promise<void>;
   };
   readonly backfills: {
-    /** The newest `limit`, newest first. */
+    /** The newest `limit` backfills, newest first. */
     newest(limit: number): Promise<readonly StoredBackfill[]>;
-    /** Replaces the one with the same id. */
+    /** Replaces the backfill with the same id. */
     put(backfill: StoredBackfill): Promise<void>;
     /** Deletes all but the newest `limit`. */
     keepNewest(limit: number): Promise<void>;
@@ -85,31 +87,31 @@ export interface Reading {
   readonly backfills: Pick<Transaction['backfills'], 'newest'>;
 }
 
-/** One row per alert, and per id of plain reports; keys are those of `trackedKey`. */
+/** One row per alert, and per id of plain reports. Keys are results of `trackedKey`. */
 export interface IncidentTable {
   get(key: string): Promise<TrackedIncident | null>;
-  /** Replaces the one with the same key. */
+  /** Replaces the incident with the same key. */
   put(incident: TrackedIncident): Promise<void>;
-  /** All of them, by key, in slices. */
+  /** All incidents, by key, in slices. */
   all(): AsyncIterable<readonly TrackedIncident[]>;
 }
 
 /** One row per repo and number. Iterations yield slices; a concurrent write is seen whole or not at all. */
 export interface PipelineTable {
   get(repo: number, number: number): Promise<StoredPipeline | null>;
-  /** Replaces the one with the same repo and number. */
+  /** Replaces the pipeline with the same repo and number. */
   put(pipeline: StoredPipeline): Promise<void>;
-  /** Sets only the bits of what a deployment has added to the ledger of its tier. */
+  /** Sets only the ledger bits of a deployment in its tier. */
   setCredited(deployment: DeploymentPlace, credited: number): Promise<void>;
-  /** Sets the given bits of what they have added to the ledger, for all deployments, pending ones too. */
+  /** Sets the given ledger bits of all deployments, pending ones too. */
   creditAll(bits: number): Promise<void>;
-  /** Sets only the forge's answer for it, which `put` does not change. Does nothing if the pipeline is not stored. */
+  /** Sets only the forge's answer for a deployment; `put` does not change it. Does nothing for an unknown pipeline. */
   putChange(deployment: DeploymentPlace, change: Change): Promise<void>;
   /** The commit of an id; the id itself if it has no other. */
   commitOf(repo: number, id: string): Promise<string>;
   /** Notes that an id is another name of a commit. Reads of pipelines and changes then contain the commit. */
   putCommitId(repo: number, id: string, commit: string): Promise<void>;
-  /** Copies these notes from one repo to another, without replacing any. */
+  /** Copies the other names of commits from one repo to another, without replacing any. */
   copyCommitIds(from: number, into: number): Promise<void>;
   /** Deletes the changes that the forge did not know. */
   dropUnknownChanges(): Promise<void>;
@@ -128,13 +130,13 @@ export interface PipelineTable {
   tiersOfCommit(repo: number, commit: string): Promise<readonly string[]>;
   /** `lastReportedAt` of the latest pipeline that is unread in the tier, pending or not; Unix seconds. */
   latestUnread(repo: number, tier: string): Promise<number | null>;
-  /** The same for all repos and tiers with an unread pipeline. */
+  /** `latestUnread` for all repos and tiers with an unread pipeline. */
   latestUnreadOfAll(): Promise<readonly (Pick<DeploymentPlace, 'repo' | 'tier'> & { readonly at: number })[]>;
   /** Numbers of a repo's pipelines that are unread in a tier and ended after `after` (Unix seconds), newest first. */
   unread(repo: number, after: number, limit: number): Promise<readonly number[]>;
   /**
-   * Numbers of a repo's failures that ended after `after` (Unix seconds), and that a version without workflows stored,
-   * newest first.
+   * Numbers of a repo's failures that ended after `after` (Unix seconds), and were stored by a version of the exporter
+   * that did not store workflows; newest first.
    */
   oldFailures(repo: number, after: number, limit: number): Promise<readonly number[]>;
   /** The pending pipelines of a repo, by number. */
@@ -153,7 +155,7 @@ export interface PipelineTable {
 }
 
 export interface NextPipelines extends PipelineTable {
-  /** Sets only what a stored pipeline is under the next policy, and what it has added to the ledger there. */
+  /** Sets only a stored pipeline's classification and ledger bits under the next policy. */
   reclassify(pipeline: StoredPipeline): Promise<void>;
   /** The repo's pipelines with higher numbers, by number, `limit` at most. */
   compare(
@@ -162,9 +164,9 @@ export interface NextPipelines extends PipelineTable {
   ): Promise<readonly Compared[]>;
 }
 
-/** A pipeline as it is under the policy in force, and under the next one: without tier and reason if it never was. */
+/** A pipeline under the active policy and under the next one; there without tiers and reason if not classified yet. */
 export interface Compared {
-  readonly inForce: StoredPipeline;
+  readonly active: StoredPipeline;
   readonly next: StoredPipeline;
 }
 
@@ -194,7 +196,7 @@ export interface UncountedSelection {
   readonly repo: number;
   /** Pipelines of this tier, or of none. */
   readonly tier: string;
-  /** Bounds of `lastReportedAt`, Unix seconds: after the one, up to the other. */
+  /** Bounds of `lastReportedAt`, Unix seconds: above `after`, at most `until`. */
   readonly after: number;
   readonly until: number;
 }

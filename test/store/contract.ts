@@ -1346,16 +1346,16 @@ export function describeStore(
         (await collect(table.deployments())).map(({ tier }) => tier);
 
       it('keeps what a pipeline is under it beside the policy in force, until they are exchanged', async () => {
-        const inForce = (repo: number) => pipelineOf(repo, 1, { credited: 5 });
+        const underActive = (repo: number) => pipelineOf(repo, 1, { credited: 5 });
         const next = (repo: number) => pipelineOf(repo, 1, { classification: inStaging, credited: 9 });
         const repo = await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
-          await tx.pipelines.put(inForce(repo));
+          await tx.pipelines.put(underActive(repo));
           await tx.next.reclassify(next(repo));
           return repo;
         });
         await store.transact(async (tx) => {
-          expect(await tx.pipelines.get(repo, 1)).toEqual(inForce(repo));
+          expect(await tx.pipelines.get(repo, 1)).toEqual(underActive(repo));
           expect(await tx.next.get(repo, 1)).toEqual(next(repo));
           expect(await tiersIn(tx.pipelines)).toEqual(['production']);
           expect(await tiersIn(tx.next)).toEqual(['staging']);
@@ -1363,7 +1363,7 @@ export function describeStore(
         });
         await store.transact(async (tx) => {
           expect(await tx.pipelines.get(repo, 1)).toEqual(next(repo));
-          expect(await tx.next.get(repo, 1)).toEqual(inForce(repo));
+          expect(await tx.next.get(repo, 1)).toEqual(underActive(repo));
           expect((await tx.pipelines.eventCounts()).map(({ tier }) => tier)).toEqual(['staging']);
         });
       });
@@ -1384,7 +1384,7 @@ export function describeStore(
           for (const number of [1, 2, 3]) await tx.pipelines.put(pipelineOf(repo, number));
           await tx.next.reclassify(pipelineOf(repo, 2, { classification: ignoredIn(null, 'branch') }));
           const compared = await tx.next.compare({ repo, number: -1 }, 2);
-          expect(compared.map(({ inForce }) => inForce)).toEqual([pipelineOf(repo, 1), pipelineOf(repo, 2)]);
+          expect(compared.map(({ active }) => active)).toEqual([pipelineOf(repo, 1), pipelineOf(repo, 2)]);
           expect(compared.map(({ next }) => next.classification)).toEqual([
             { tiers: [], reason: null },
             { tiers: [], reason: 'branch' },

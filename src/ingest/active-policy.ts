@@ -27,7 +27,7 @@ export function putFingerprint(tx: Transaction, policy: Policy): Promise<void> {
  * The active policy. Parts that are not in the fingerprint are those of the configured policy. Patterns that only an
  * earlier version of the exporter accepted are left out.
  */
-export function policyInForce(fingerprint: string, configured: Policy): Policy {
+export function activePolicy(fingerprint: string, configured: Policy): Policy {
   const [, tiers, defaultTier, deployments, rework, failures = configured.failures] = JSON.parse(
     fingerprint,
   ) as [
