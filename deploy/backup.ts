@@ -1,12 +1,12 @@
 /**
- * Writes a copy of the database to standard output while the exporter goes on: `node deploy/backup.ts > dora-backup.db`.
+ * Writes a copy of the database to standard output; the exporter may run: `node deploy/backup.ts > dora-backup.db`.
  *
- * The copy is of one moment, however much is written meanwhile. Until it is written out, it takes as much room again
- * beside the database. It does not hold the generated secrets, which are files of their own. The exit code is 0 only if
- * all of it was written.
+ * The copy is consistent, also if the exporter writes meanwhile. Until it is written to standard output, it needs as much disk
+ * space as the database. It does not contain the generated secrets, which are separate files. The exit code is 0 only if the
+ * whole copy was written.
  *
- * The file of the copy has no name any more once it is complete, so that it goes with the process. A process that is
- * killed earlier leaves it behind, and the next backup removes it.
+ * The complete copy is a file without a name, so that it is removed when the process ends. If the process is killed before,
+ * the file stays, and the next backup removes it.
  */
 
 import { closeSync, createReadStream, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -23,11 +23,11 @@ if (databasePath === ':memory:') fail('DORA_DATABASE keeps nothing, so there is 
 if (process.stdout.isTTY) fail('Expected standard output to be a file or a pipe, given a terminal');
 
 const copyPath = `${databasePath}.copy-${process.pid}`;
-// The copy is its owner's alone, as the database is.
+// Only the owner may read the copy, as with the database.
 process.umask(0o077);
 try {
   removeLeftovers();
-  // Not SQLite's backup interface: that begins anew whenever another process has written.
+  // SQLite's backup interface would start again at each write of another process.
   const database = new DatabaseSync(databasePath, { readOnly: true, timeout: 10_000 });
   database.prepare('VACUUM INTO ?').run(copyPath);
   const fd = openSync(copyPath, 'r');
@@ -50,7 +50,7 @@ function removeLeftovers(): void {
   }
 }
 
-/** Another backup may run: SQLite keeps its copy locked. */
+/** Whether another backup is using the copy: SQLite then has it locked. */
 function isBeingWritten(path: string): boolean {
   const copy = new DatabaseSync(path, { timeout: 0 });
   try {

@@ -1,8 +1,8 @@
 /**
- * Tells a container engine by its exit code whether the exporter in the same container answers: 0 if so, else 1 with the
- * reason. It reads the same settings as the exporter to find where that listens, so it can follow no port 0.
+ * The health check of the image. Exit code 0: the exporter in the same container answers; 1: it does not, with the reason. It
+ * reads the exporter's settings to find its address, so it does not work with port 0.
  *
- * It asks for liveness, not for readiness: an exporter that catches up with Woodpecker is not to be restarted.
+ * It checks liveness, not readiness: an engine must not restart an exporter that is still reading from Woodpecker.
  */
 
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const parsed = parseConfig(process.env, (path) => readFileSync(path, 'utf8'));
 if (!parsed.ok) fail(parsed.problems.join('\n'));
 const { host, port } = parsed.config.listen;
 const request = get(
-  // An agent of its own: the default one would ask a proxy where the environment names one.
+  // A separate agent: the default one would use a proxy if the environment names one.
   { host: loopbackOf[host] ?? host, port, path: '/healthz', agent: new Agent(), timeout: timeoutMs },
   (answer) => {
     if (answer.statusCode !== 200) fail(`/healthz answered ${answer.statusCode}`);

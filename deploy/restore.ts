@@ -1,12 +1,12 @@
 /**
- * Puts a copy from standard input in the place of the database: `node deploy/restore.ts < dora-backup.db`.
+ * Replaces the database with a copy from standard input: `node deploy/restore.ts < dora-backup.db`.
  *
- * The exporter must not run. If one does, or if the copy is broken, of another program or of a newer exporter, all stays
- * as it is and the exit code is 1. The copy becomes this user's, with mode 0600. Generated secrets are files of their
- * own and stay.
+ * The exporter must not run. If it runs, or if the copy is damaged, from another program or from a newer exporter, nothing
+ * changes and the exit code is 1. The new file belongs to this user and has mode 0600. Generated secrets are separate files,
+ * and do not change.
  *
- * Whenever it is killed, the old database or the new one is there, whole: everything from the log of the old one is in
- * its file before the log is removed. What is left behind is removed by the next restore.
+ * If it is killed, either the old or the new database is complete: the old log is written into the old file before the log
+ * is removed. The next restore removes left files.
  */
 
 import {
@@ -47,7 +47,7 @@ try {
   refuseBroken(draftPath);
   if (old) complete(old);
   old?.close();
-  // An old log beside a new file would bring wrong totals.
+  // An old log beside a new file would cause wrong totals.
   for (const end of ['-wal', '-shm']) rmSync(path + end, { force: true });
   renameSync(draftPath, path);
   lock.close();
@@ -57,7 +57,7 @@ try {
   fail(`Cannot restore "${databasePath}": ${error instanceof Error ? error.message : String(error)}`);
 }
 
-/** The database that is to be replaced; `null`: there is none, or it is too damaged to be read. */
+/** Opens the database to replace; `null`: there is none, or it is too damaged to be read. */
 function openOld(): DatabaseSync | null {
   if (!existsSync(path) || statSync(path).size === 0) return null;
   const database = new DatabaseSync(path, { timeout: 1_000 });
@@ -71,17 +71,17 @@ function openOld(): DatabaseSync | null {
   }
 }
 
-/** Until the copy is in its place, the old file must have all that was acknowledged. */
+/** Writes the log into the old file, which must contain all acknowledged data until the copy replaces it. */
 function complete(database: DatabaseSync): void {
   try {
     if (!checkpoint(database)) throw new Error('another process reads the old database: wait until it ends');
   } catch (error) {
-    // Then a log does not help either.
+    // If the file is too damaged, its log is of no use.
     if (!isDamage(error)) throw error;
   }
 }
 
-/** Removes what restores left behind that were killed: none runs but this one, which has the lock. */
+/** Removes the files of killed restores. No other restore runs, since this one has the lock. */
 function removeLeftovers(): void {
   const prefix = `${basename(path)}.restore-`;
   for (const name of readdirSync(dirname(path))) {
@@ -89,7 +89,7 @@ function removeLeftovers(): void {
   }
 }
 
-/** Throws unless the file is a whole database that this exporter takes. */
+/** Throws unless the file is a complete database that this exporter can open. */
 function refuseBroken(copyPath: string): void {
   if (statSync(copyPath).size === 0) throw new Error('the copy is empty');
   const copy = new DatabaseSync(copyPath);
