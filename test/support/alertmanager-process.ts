@@ -25,7 +25,7 @@ export interface Alertmanager {
 /** The file in `deploy/` with the receiver. */
 export const receiverPath = new URL('../../deploy/prometheus/alertmanager.yaml', import.meta.url).pathname;
 
-/** `exporterUrl`: where the pasted receiver posts to. It groups as the file says, but does not wait. */
+/** `exporterUrl`: target of the receiver. Alerts are grouped as in the file, but without waiting. */
 export async function startAlertmanager(program: string, exporterUrl: string): Promise<Alertmanager> {
   const folder = temporaryFolder();
   const secretPath = join(folder, 'dora-incident-secret');

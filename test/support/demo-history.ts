@@ -35,7 +35,7 @@ export interface DemoRepo {
   readonly repo: Repo;
   /** Commits that are on staging and wait for production, oldest first. */
   readonly waiting: string[];
-  /** Its production fails or has an incident, which is to stay in sight. */
+  /** Whether its production fails or has an open incident at the end. */
   readonly isInTrouble: boolean;
 }
 
@@ -44,13 +44,13 @@ export interface DemoHistory {
   readonly incidents: readonly DemoIncident[];
 }
 
-/** What becomes of a release to production. */
+/** The fate of a release to production. */
 type Fate = 'succeeds' | 'fails' | 'is rolled back' | 'is reverted' | 'is repaired' | 'causes an incident';
 
 const names = ['acme/shop', 'acme/billing', 'acme/search', 'acme/website', 'acme/infra-dns'];
 const failing = 'acme/billing';
 const withIncident = 'acme/search';
-/** Each cause once in the last week, so that every window shows it. */
+/** Each cause happens once in the last week, so that every window shows it. */
 const lastWeek: readonly Fate[] = [
   'is rolled back',
   'succeeds',
@@ -60,7 +60,7 @@ const lastWeek: readonly Fate[] = [
   'is repaired',
 ];
 
-/** Fills the server with the past up to now. `random` gives numbers from 0 to 1. */
+/** Fills the server with the past up to now. `random` returns numbers from 0 to 1. */
 export function fillHistory(target: FakeWoodpecker, random: () => number): DemoHistory {
   const now = Math.floor(Date.now() / 1000);
   const incidents: DemoIncident[] = [];
@@ -75,7 +75,7 @@ export function fillHistory(target: FakeWoodpecker, random: () => number): DemoH
   return { repos, incidents };
 }
 
-/** `commitsPerDay`: on average. */
+/** `commitsPerDay`: the average. */
 function imagine(repo: string, commitsPerDay: number, random: () => number, now: number) {
   const pipelines: (PipelineInput & { readonly created: number })[] = [];
   const incidents: DemoIncident[] = [];
@@ -89,7 +89,7 @@ function imagine(repo: string, commitsPerDay: number, random: () => number, now:
     pipelines.push({ event: 'push', commit, branch, message, created, started: created + 5, ...run });
     return run.isOnStaging;
   };
-  /** Gives the finish. */
+  /** Returns the finish. */
   const release = (commit: string, finished: number, more: PipelineInput = {}): number => {
     const created = finished - between(2 * minute, 8 * minute);
     const message = 'feat: another step';
@@ -98,7 +98,7 @@ function imagine(repo: string, commitsPerDay: number, random: () => number, now:
     return finished;
   };
 
-  /** Releases a commit at a time, and lets its fate take its course. Gives when that is over, and what then runs. */
+  /** Releases a commit at a time, with its fate. Returns the time of the end, and the commit that then runs. */
   const live = (commit: string, at: number, fate: Fate, before: string) => {
     const later = at + between(40 * minute, 4 * hour);
     switch (fate) {

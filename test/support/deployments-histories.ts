@@ -16,7 +16,7 @@ const T0 = 1_790_000_000;
 const REPOS = ['acme/shop', 'acme/api'];
 const TIERS = ['production', 'staging', 'rest'];
 
-/** A request to set a mark, or to take it back, in order of arrival. */
+/** A request to set or to remove a mark, in order of arrival. */
 export interface MarkRequest {
   repo: string;
   number: number;
@@ -26,13 +26,13 @@ export interface MarkRequest {
 }
 
 export interface History extends World {
-  /** The requests from which the standing marks come. */
+  /** The requests that set or remove the marks. */
   markRequests: MarkRequest[];
-  /** Moments worth asking about, in order; the last one is after everything that ended. */
+  /** Times for checks, in order; the last one is after all ends. */
   moments: number[];
 }
 
-/** The marks that stand after all requests. */
+/** The marks after all requests. */
 export function standingMarks(requests: MarkRequest[]): Mark[] {
   const standing = new Map<string, Mark>();
   for (const { repo, number, tier, mark, recovered } of requests) {
@@ -135,7 +135,7 @@ interface Draft {
   noCommit: boolean;
   event: Trigger;
   restart: boolean;
-  /** Which earlier pipeline a restart or a deployment is of. */
+  /** The earlier pipeline that a restart or a deployment copies. */
   parent: number;
   shape: Shape;
   fork: boolean;
@@ -295,7 +295,7 @@ const markDrafts = fc.array(
 
 type MarkDraft = (typeof markDrafts extends fc.Arbitrary<infer List> ? List : never)[number];
 
-/** Only a mark "failed" may say when it was over. */
+/** Only a mark "failed" may have a time of recovery. */
 function markRequestsOf(list: MarkDraft[], pipelines: Pipeline[]): MarkRequest[] {
   return list.map(({ index, tier, mark, recovered }) => {
     const { repo = '', number = 0 } = pipelines[index % pipelines.length] ?? {};
@@ -304,7 +304,7 @@ function markRequestsOf(list: MarkDraft[], pipelines: Pipeline[]): MarkRequest[]
   });
 }
 
-/** Everything that happens in a history, and the seconds around it. */
+/** The times of all events in a history, and the seconds before and after each. */
 function momentsOf(world: World, picks: number[], ages: number[]): number[] {
   const times = [
     ...world.pipelines.flatMap((one) => [one.created, one.finished, one.updated]),

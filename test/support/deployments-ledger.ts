@@ -16,7 +16,7 @@ import {
 } from './deployments-oracle.ts';
 import type { Told } from './deployments-play.ts';
 
-/** What becomes known at one moment. */
+/** The events that are reported at one time. */
 export interface Happening {
   /** Unix seconds. */
   readonly at: number;
@@ -25,7 +25,7 @@ export interface Happening {
 
 const markEvery = 1_800;
 
-/** All that happened, in order. */
+/** All events, in order. */
 export function happeningsOf({ pipelines, incidents, markRequests }: History): Happening[] {
   const ends = pipelines.flatMap((pipeline) => {
     const end = endOf(pipeline);
@@ -54,7 +54,7 @@ function reportsOf(incident: Incident): { at: number; told: Told }[] {
   ];
 }
 
-/** The world as far as it is known after some happenings. */
+/** The known world after some events. */
 export function worldAfter(history: History, happenings: readonly Happening[]): OracleWorld {
   const all = happenings.flatMap(({ told }) => told);
   const incidents = new Map<string, Incident>();
@@ -72,13 +72,13 @@ export interface ExpectedLedger {
   readonly failures: number;
   readonly byCause: Readonly<Record<string, number>>;
   readonly reworks: number;
-  /** How many recoveries, and how long all of them took. */
+  /** Number of recoveries, and the sum of their seconds. */
   readonly recoveries: { readonly count: number; readonly sum: number };
 }
 
 const causes: readonly Cause[] = ['pipeline', 'rollback', 'fix', 'incident', 'operator'];
 
-/** Adds up, of one pair, what shows at moment after moment. */
+/** Adds the known failures, causes and recoveries of one pair, time after time. */
 function createExpected() {
   const deployments = new Set<number>();
   const failures = new Set<number>();
@@ -119,7 +119,7 @@ function createExpected() {
 }
 
 export interface LedgerOracle {
-  /** Takes in what the world says at a moment. */
+  /** Adds the new facts of the world at a time. */
   look(world: OracleWorld, at: number): void;
   /** By repo and tier. */
   expected(): Readonly<Record<string, ExpectedLedger>>;
@@ -140,7 +140,7 @@ export function createLedgerOracle(): LedgerOracle {
   };
 }
 
-/** A ledger in the same terms. */
+/** The service's ledger in the same form. */
 export function ledgerOf({ counters, histograms }: Totals): ExpectedLedger {
   const { counts = [], sum = 0 } = histograms['dora_deployment_recovery_time_seconds'] ?? {};
   return {

@@ -2,10 +2,10 @@
  * An oracle of the contract "From pipelines to deployments": every figure of every pair at any moment, worked out from
  * the full list of pipelines, incidents and marks at each call. It keeps no state and shares no code with the service.
  *
- * Left out: lead times, the search beyond the history, counters and histograms, corrections of clocks, how alerts become
+ * Not included: lead times, the search before the history, counters and histograms, corrections of clocks, how alerts become
  * intervals, how a label finds its pair, messages that a forge knows, and repos that share a name.
  *
- * Readings. The contract leaves these places open; each is taken as follows.
+ * Readings. The contract does not define the following places; the oracle reads them so:
  *
  * Section 1
  * 1.1 "globs": `*` takes any text, a slash too; `?` takes one character. Case counts, except in repos and `deploy_to`.
@@ -15,17 +15,17 @@
  * 1.4 "ignored once, with one reason": the first of fork, pull_request, the status, no_timestamp, then what rules say.
  * 1.5 "`killed` comes first only if another tier's part was killed": a whole pipeline that was killed is such a part.
  *     Then no_parts, then not_reached. A mark "ignore" comes before all of these.
- * 1.6 "Failure if something in the part failed": only what ran is asked.
- * 1.7 "The workflow's own state is killed": a workflow with error `Canceled` is killed whatever its state says.
+ * 1.6 "Failure if something in the part failed": only workflows and steps that ran count.
+ * 1.7 "The workflow's own state is killed": a workflow with error `Canceled` is killed in any state.
  * 1.8 "`running` in an ended pipeline is killed": so is any other state of something that ran, except `success`,
  *     `failure` and `error`; `error` counts as failed.
- * 1.9 "on the oldest servers only the step says it" (N1): a step's error `Canceled`, if its workflow has no error.
- * 1.10 "It is a failure only if another workflow failed with another error" (N1): no error at all is another error.
- * 1.11 "the latest finish in the part": of workflows if the part is workflows, of steps if it is steps; of what ran.
+ * 1.9 "on the oldest servers only the step says it": a step's error `Canceled`, if its workflow has no error.
+ * 1.10 "It is a failure only if another workflow failed with another error": no error at all is another error.
+ * 1.11 "the latest finish in the part": the latest of the workflows that ran, or of the steps that ran if the part is steps.
  * 1.12 "finished not before its workflow": if the workflow has no finish, every step finished not before it.
  * 1.13 "A rule for whole pipelines takes the pipeline, and reading ends": not if its tier was already decided.
  * 1.14 "a failing step ended it" (whole pipelines): some step of that name has an exit code other than 0. A row
- *     without workflows is believed.
+ *     without workflows counts as such.
  *
  * Section 2
  * 2.1 "later", "just before", "next", "first": by finish, then number.
@@ -71,7 +71,7 @@ import type { Deployment, Mark, Pipeline, Reason, World } from './deployments-or
 export type { DeploymentFacts, PairFigures, WindowFigures } from './deployments-oracle/pair.ts';
 export type * from './deployments-oracle/types.ts';
 
-/** What became of one pipeline: the tiers in which it is a deployment, or the reason why in none. */
+/** The result of one pipeline: the tiers in which it is a deployment, or the reason why it is a deployment in none. */
 export interface Classified {
   repo: string;
   number: number;
@@ -84,7 +84,7 @@ export interface Answer {
   pairs: PairFigures[];
 }
 
-/** Everything that the world says at the moment t. */
+/** All results of the world at the time t. */
 export function figuresAt(world: World, t: number): Answer {
   const judged = world.pipelines.map((pipeline) => judge(pipeline, world, t));
   const deployments = judged.flatMap((one) => one.deployments);

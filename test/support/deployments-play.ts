@@ -16,7 +16,7 @@ import type { Incident, Policy as OraclePolicy, Pipeline } from './deployments-o
 import { aPolicy, someFacts } from './records.ts';
 import type { World } from './world.ts';
 
-/** `alertTier`: to which the policy maps those alerts that name neither repo nor tier. */
+/** `alertTier`: the tier to which the policy maps alerts without repo and tier. */
 export function policyOf(
   { tiers, default_tier, killed_is_failure, failures, rework, incidents, windows }: OraclePolicy,
   alertTier = 'production',
@@ -44,10 +44,10 @@ export function policyOf(
   });
 }
 
-/** Events whose pipelines tell the message of their commit; of others Woodpecker writes one of its own. */
+/** Events whose pipelines have the message of their commit; for others Woodpecker writes its own. */
 const eventsWithMessage = new Set(['push', 'manual', 'deployment']);
 
-/** The history, with the messages alone that are those of commits. */
+/** The history with only the messages that are those of commits. */
 export function withCommitMessages(history: History): History {
   const pipelines = history.pipelines.map((one) =>
     eventsWithMessage.has(one.event) ? one : { ...one, message: '' },
@@ -55,7 +55,7 @@ export function withCommitMessages(history: History): History {
   return { ...history, pipelines };
 }
 
-/** The history as another policy sees it. */
+/** The same history under another policy. */
 export function underPolicy(history: History, policy: OraclePolicy, alertTier: string): History {
   const incidents = history.incidents.map((one) =>
     one.lastReceipt !== null && one.tier === 'production' ? { ...one, tier: alertTier } : one,
@@ -63,7 +63,7 @@ export function underPolicy(history: History, policy: OraclePolicy, alertTier: s
   return { ...history, policy, incidents };
 }
 
-/** One thing that comes in. */
+/** One arriving message or request. */
 export type Told =
   | { readonly kind: 'pipeline'; readonly pipeline: Pipeline }
   | { readonly kind: 'incident'; readonly incident: Incident }
@@ -71,7 +71,7 @@ export type Told =
 
 export interface Telling {
   readonly told: Told;
-  /** `join`: the next comes in the same turn of the event loop. */
+  /** `join`: the next one arrives in the same turn of the event loop. */
   readonly next: 'join' | 'commit' | 'restart';
   readonly pauseSeconds: number;
 }
@@ -81,7 +81,7 @@ export function lastEndOf({ pipelines }: Pick<History, 'pipelines'>): number {
   return Math.max(...pipelines.map((one) => Math.max(endOf(one)?.at ?? 0, one.updated, one.created)));
 }
 
-/** What may be told of a pipeline before its end. */
+/** The possible reports of a pipeline before its end. */
 function earlierOf(pipeline: Pipeline): Pipeline[] {
   const { workflows: _, created, updated, status } = pipeline;
   if (updated === 0 || status === 'running' || status === 'pending' || status === 'blocked') return [];
@@ -90,7 +90,7 @@ function earlierOf(pipeline: Pipeline): Pipeline[] {
   return [running];
 }
 
-/** Another end that was told first, and turned out wrong. */
+/** Another end, which is reported first and is wrong. */
 function wrongEndOf(pipeline: Pipeline, wrong: Pick<Pipeline, 'status' | 'workflows'>): Pipeline[] {
   if (pipeline.updated === 0 || pipeline.finished === 0) return [];
   return [{ ...pipeline, ...wrong, updated: pipeline.updated - 1, finished: pipeline.finished - 1 }];
@@ -109,11 +109,11 @@ const anyManner = fc.record({
 });
 
 export interface TellingOptions {
-  /** Whether pipelines are told while they run, and with ends that turn out wrong. */
+  /** Whether there are reports of running pipelines, and of wrong ends. */
   readonly corrections?: boolean;
 }
 
-/** Everything in a history once or twice, in any order; of marks, the order of the requests holds. */
+/** Every message of a history once or twice, in any order; requests for marks keep their order. */
 export function anyTellings(
   { pipelines, incidents, markRequests }: History,
   { corrections = true }: TellingOptions = {},
@@ -160,7 +160,7 @@ const ids = new Map([
 
 const idOf = (repo: string): number => ids.get(repo) ?? 19;
 
-/** By which name a repo of a history is known. */
+/** The names of a history's repos. */
 type NameOf = (repo: string) => string;
 
 function factsOf(repo: string, nameOf: NameOf) {
@@ -215,7 +215,7 @@ async function tellOne(uow: UnitOfWork, told: Told, nameOf = ownName): Promise<v
 
 const keyOf = ({ repo, number }: { repo: string; number: number }) => `${repo}/${number}`;
 
-/** Puts marks of pipelines that are not known yet right after the first telling of the pipeline. */
+/** Moves the request for a mark of an unknown pipeline to just after the first report of the pipeline. */
 function marksAfterPipelines(tellings: readonly Telling[]): Telling[] {
   const known = new Set<string>();
   const early: Telling[] = [];
@@ -235,7 +235,7 @@ function marksAfterPipelines(tellings: readonly Telling[]): Telling[] {
   return inOrder;
 }
 
-/** Plays tellings in. */
+/** Plays messages and requests. */
 export async function tell(
   world: World,
   tellings: readonly Telling[],
@@ -259,12 +259,12 @@ export async function tell(
   onCommit();
 }
 
-/** Tells all that becomes known at one moment, in one transaction. */
+/** Plays the messages of one time in one transaction. */
 export async function tellTogether(world: World, all: readonly Told[]): Promise<void> {
   await Promise.all(all.map((told) => world.ingest.submit((uow) => tellOne(uow, told))));
 }
 
-/** Judges again what time alone has changed. */
+/** Judges again the deployments that the passing of time has changed. */
 export async function judgeAgain(world: World): Promise<void> {
   await world.ingest.submit(async (uow) => uow.judgeAgain());
 }

@@ -1,9 +1,9 @@
 /**
  * Random histories for the laws over the five figures: pipelines of several repos and tiers, the commits that they deploy,
- * how all that was told and corrected, and when the forge answered what.
+ * their observations and corrections, and the times of the forge's answers.
  *
- * Of each pipeline any telling outranks those before it, so that what is true at a moment follows from which were told,
- * without merging. Domains are small, so that ties are frequent.
+ * Each observation of a pipeline outranks the earlier ones, so that the truth at a time follows from the delivered
+ * observations, without merging. Domains are small, so that ties are frequent.
  */
 
 import fc from 'fast-check';
@@ -13,14 +13,14 @@ import type { RepoFacts } from '../../src/core/repo.ts';
 import type { CommitGraph, ForgeAnswer, GraphCommit, TrueDeployment, Truth } from './dora-oracle.ts';
 import { aPolicy, aRecord, someFacts } from './records.ts';
 
-/** When the clock of a history begins to run, Unix seconds. */
+/** Start time of a history's clock, in Unix seconds. */
 export const dawn = 1_700_000_000;
 const hour = 3600;
 const day = 24 * hour;
-/** Pipelines begin and end on this grid, counted from a while before `dawn`. */
+/** Pipelines begin and end on this grid, which starts some time before `dawn`. */
 const gridSeconds = 6 * hour;
 
-/** What one observation tells of a pipeline. */
+/** The content of one observation of a pipeline. */
 export interface Telling {
   readonly status: 'success' | 'failure' | 'running' | 'canceled';
   readonly event: 'push' | 'pull_request';
@@ -37,19 +37,19 @@ export interface Telling {
 export interface ToldPipeline {
   readonly repo: number;
   readonly number: number;
-  /** Each outranks those before it. */
+  /** Each outranks the earlier ones. */
   readonly tellings: readonly Telling[];
-  /** Whether the first telling is of another pipeline, which had the number on a server that was set back. */
+  /** Whether the first observation is of another pipeline with the number, before the server's database was restored. */
   readonly hasPredecessor: boolean;
 }
 
 export interface Name {
   readonly fullName: string;
-  /** Unix seconds; the latest that was told holds. */
+  /** Unix seconds; the latest one counts. */
   readonly asOf: number;
 }
 
-/** Those joined to the one before share its transaction. */
+/** A joined one shares the transaction of the one before. */
 export type Step = { readonly isJoined: boolean } & (
   | {
       readonly kind: 'tell';
@@ -58,39 +58,39 @@ export type Step = { readonly isJoined: boolean } & (
       readonly name: Name;
       readonly origin: 'live' | 'scan';
     }
-  /** Notes what is to be asked; the answers come later. */
+  /** Notes the pending lookups; the answers arrive later. */
   | { readonly kind: 'ask' }
-  /** One of those that were asked, counted around. */
+  /** Index of a noted lookup, modulo their number. */
   | { readonly kind: 'answer'; readonly which: number }
   | { readonly kind: 'wait'; readonly seconds: number }
   | { readonly kind: 'restart' }
   | { readonly kind: 'release'; readonly repo: number }
-  /** A backfill by hand makes more of a repo known. */
+  /** A backfill on request extends the known time of a repo. */
   | { readonly kind: 'cover'; readonly repo: number; readonly since: number }
 );
 
 export interface History {
   readonly pipelines: readonly ToldPipeline[];
   readonly graph: CommitGraph;
-  /** Commits that the forge no longer has. */
+  /** Commits that the forge has removed. */
   readonly lost: ReadonlySet<string>;
   readonly steps: readonly Step[];
   readonly policy: Policy;
-  /** Random numbers to pick moments with, each from 0 to below 1. */
+  /** Random numbers for the choice of times, each from 0 to below 1. */
   readonly picks: readonly number[];
 }
 
 export interface HistoryOptions {
-  /** Whether what was told of a pipeline may be corrected, and a repo renamed. */
+  /** Whether observations may be corrected, and repos renamed. */
   readonly corrections?: boolean;
-  /** Whether each pipeline is told once, in order of time, and the forge never at a loss. */
+  /** Whether each pipeline has one observation, in order of time, and the forge knows all commits. */
   readonly inOrder?: boolean;
-  /** Whether scans share the work, held until their release. */
+  /** Whether there are scans, whose pipelines are pending until the release. */
   readonly scans?: boolean;
   readonly maxPipelines?: number;
 }
 
-/** Two that share a name but for its case, and one apart that comes to share it where renames are allowed. */
+/** Two repos whose names differ only in case, and a third one that may be renamed to that name. */
 const names: Readonly<Record<number, readonly [Name, Name]>> = {
   1: [
     { fullName: 'acme/shop', asOf: dawn },
@@ -115,7 +115,7 @@ const anyGraph = (): fc.Arbitrary<Map<string, GraphCommit>> =>
   fc
     .array(
       fc.record({
-        /** How far back each parent lies. */
+        /** Number of commits back to each parent. */
         parents: fc.oneof(
           { weight: 8, arbitrary: fc.constant<number[]>([1]) },
           { weight: 2, arbitrary: fc.constant<number[]>([2]) },
@@ -150,7 +150,7 @@ const anyWindows = (): fc.Arbitrary<Window[]> =>
     )
     .map((lengths) => lengths.map((seconds, index) => ({ name: `w${index}`, seconds })));
 
-/** `isFocused`: successful deployments of one tier, mostly. */
+/** `isFocused`: mostly successful deployments to one tier. */
 const anyTelling = (
   commits: readonly string[],
   inOrder: boolean,
@@ -188,7 +188,7 @@ const anyTelling = (
       }),
     );
 
-/** Where the order of the numbers is that of time, a later one never ends before an earlier one. */
+/** Makes each pipeline end no earlier than those with lower numbers, if numbers follow the order of time. */
 function inOrderOfTime(pipelines: readonly ToldPipeline[]): ToldPipeline[] {
   const byTime = [...pipelines].sort((a, b) => (a.tellings[0]?.at ?? 0) - (b.tellings[0]?.at ?? 0));
   return byTime.map((pipeline, index) => ({ ...pipeline, number: index + 1 }));
@@ -206,7 +206,7 @@ export function anyHistory(options: HistoryOptions = {}): fc.Arbitrary<History> 
           maxLength: corrections ? (isFocused ? 2 : 3) : 1,
         }),
         hasPredecessor: corrections ? fc.constantFrom(true, false, false) : fc.constant(false),
-        /** Most corrections are about how it ended. */
+        /** Most corrections change the end. */
         isSteady: fc.constantFrom(true, true, false),
       })
       .map(({ isSteady, tellings, ...told }) => {
@@ -218,7 +218,7 @@ export function anyHistory(options: HistoryOptions = {}): fc.Arbitrary<History> 
       .record({
         pipelines: fc
           .array(anyPipeline, { minLength: isFocused ? 4 : 1, maxLength: maxPipelines, size: 'max' })
-          // No number is used twice, even in another repo: of two that end in one second it alone decides.
+          // Numbers are unique over all repos: of two pipelines that end in the same second, the number decides.
           .map((drafts) => drafts.map((draft, index): ToldPipeline => ({ ...draft, number: index + 1 })))
           .map((pipelines) => (inOrder ? inOrderOfTime(pipelines) : pipelines)),
         lost: inOrder
@@ -251,7 +251,7 @@ export function anyHistory(options: HistoryOptions = {}): fc.Arbitrary<History> 
 function policyOf(windows: readonly Window[]): Policy {
   return aPolicy({
     tiers: [{ tier: 'production', deployTo: ['production'] }],
-    // The oracle of these laws knows pipelines alone.
+    // The oracle of these laws only knows pipelines.
     failures: { ...defaultPolicy.failures, tiers: [] },
     defaultTier: 'staging',
     deployments: { branches: ['*'] },
@@ -274,7 +274,7 @@ function stepsInOrder(pipelines: readonly ToldPipeline[]): Step[] {
   });
 }
 
-/** Every telling once or twice, in any order, and what else happens in between. */
+/** Every observation once or twice, in any order, with the other events between them. */
 function anySteps(
   pipelines: readonly ToldPipeline[],
   { corrections, scans }: { corrections: boolean; scans: boolean },
@@ -394,7 +394,7 @@ export function recordOf({ number, tellings, hasPredecessor }: ToldPipeline, pla
   });
 }
 
-/** Which tellings were delivered, and which names told. */
+/** The observations and names that were delivered. */
 export interface Heard {
   readonly tellings: ReadonlySet<string>;
   readonly names: ReadonlyMap<number, Name>;
@@ -404,7 +404,9 @@ export function keyOfTelling(pipeline: number, telling: number): string {
   return `${pipeline}/${telling}`;
 }
 
-/** What is true as far as was heard: of each pipeline the highest telling, of each repo the latest name. */
+/**
+ * The truth that follows from the delivered observations: the highest one of each pipeline, the latest name of each repo.
+ */
 export function truthOf(
   { pipelines, graph }: History,
   heard: Heard,

@@ -1,23 +1,23 @@
 /**
- * The five figures worked out from the true list of deployments by the definitions alone: every question is answered by
- * going through the whole list again. No folding, no merging, no order of arrival; slow, and meant to be.
+ * Computes the five figures from the true list of deployments by the definitions alone: reads the whole list for every
+ * question, without folding, merging, or an order of arrival. It is slow on purpose.
  *
- * Knows the truth of each deployment, and the commit graph as the forge has it. What the exporter cannot know is left out
- * by rule: an answer that the forge has not given yet, or cannot give, is no answer here either.
+ * It knows the truth of each deployment, and the forge's commit graph. It only uses what the exporter can know: a lookup
+ * that the forge has not answered, or cannot answer, has no answer here either.
  */
 import { episodesOf, failingSinceOf } from './episodes.ts';
 
 export interface TrueDeployment {
   readonly repo: number;
   readonly number: number;
-  /** Present name of the repo in lower case: repos that share one share a series. */
+  /** Current name of the repo in lower case: repos with the same name have one series. */
   readonly series: string;
   readonly tier: string;
   /** Unix seconds. */
   readonly at: number;
   readonly outcome: 'success' | 'failure';
   readonly isRework: boolean;
-  /** Empty where nobody told it. */
+  /** Empty if unknown. */
   readonly commit: string;
   /** Unix seconds, as a step reported it. */
   readonly reportedCommitTime: number | null;
@@ -39,36 +39,36 @@ export interface GraphCommit {
 
 export type CommitGraph = ReadonlyMap<string, GraphCommit>;
 
-/** That the forge was asked of a deployment to a tier what lies between two commits. */
+/** A lookup in the forge: the commits between two commits, for a deployment to a tier. */
 export interface ForgeAnswer {
   readonly repo: number;
   readonly tier: string;
   readonly number: number;
   readonly base: string | null;
   readonly head: string;
-  /** `false`: it said that it never can. */
+  /** `false`: the forge answered that it does not know them. */
   readonly canTell: boolean;
 }
 
 export interface Truth {
   readonly deployments: readonly TrueDeployment[];
   readonly pipelines: readonly TruePipeline[];
-  /** `null`: no forge is asked. Of several answers for one deployment the last one holds. */
+  /** `null`: no forge is configured. The last of several answers for one deployment counts. */
   readonly forge: { readonly graph: CommitGraph; readonly answers: readonly ForgeAnswer[] } | null;
-  /** What the policy lets stand in for a commit time that cannot be had. */
+  /** The policy's replacement for an unknown commit time. */
   readonly fallback: 'created' | null;
-  /** Present names of all repos, in lower case. */
+  /** Current names of all repos, in lower case. */
   readonly names: ReadonlyMap<number, string>;
   /** Unix seconds from which on a repo is known without a gap. */
   readonly knownSince: ReadonlyMap<number, number>;
   /**
-   * Whether deployments up to then count. If not, only the last outcomes and the open failure know of them, and what was
-   * delivered.
+   * Whether deployments before that time count. If not, they only affect the last outcomes, the open failure, and the
+   * delivered commits.
    */
   readonly countsBeyond: boolean;
 }
 
-/** What a successful deployment brings: lead times in seconds, or why there are none. */
+/** The lead times of a successful deployment in seconds, or why there are none. */
 export type Brought =
   | { readonly kind: 'known'; readonly leadTimes: readonly number[] }
   | { readonly kind: 'unknown' }
@@ -95,7 +95,7 @@ export interface ExpectedTimes {
   readonly failingSince: number;
 }
 
-/** A value and the deployment's time that it belongs to, in Unix seconds. */
+/** A value, and the time of its deployment. */
 interface Sample {
   readonly at: number;
   readonly seconds: number;
@@ -103,7 +103,7 @@ interface Sample {
 
 export interface ExpectedLookup {
   readonly number: number;
-  /** Of the deployment, Unix seconds. */
+  /** Time of the deployment, in Unix seconds. */
   readonly at: number;
   readonly base: string | null;
   readonly head: string;
@@ -114,22 +114,22 @@ export interface ExpectedSeries {
   readonly series: string;
   readonly tier: string;
   readonly repos: readonly number[];
-  /** Whether several repos have its name. */
+  /** Whether several repos have this name. */
   readonly isShared: boolean;
   readonly times: ExpectedTimes;
   readonly leadTimes: readonly Sample[];
   readonly recoveries: readonly Sample[];
-  /** Deployments whose lead time cannot be known. */
+  /** Number of deployments with an unknowable lead time. */
   readonly unknown: readonly TrueDeployment[];
-  /** Steps that the forge has not been asked for, or not as they stand now. */
+  /** Lookups that are still pending, or that have changed since. */
   readonly unanswered: readonly ExpectedLookup[];
-  /** Those that count, in order: by time, and by number within a second. */
+  /** Deployments that count, by time, then by number. */
   readonly deployments: readonly TrueDeployment[];
-  /** Those of them in the time of which their repo is known. */
+  /** The ones in the known time of their repo. */
   readonly known: ReadonlySet<TrueDeployment>;
 }
 
-/** All that `truth` comes to, whatever the moment. */
+/** The results of `truth` that do not depend on the time. */
 export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
   const keys = new Set(truth.deployments.map(({ series, tier }) => JSON.stringify([series, tier])));
   return [...keys].sort().map((key) => {
@@ -156,7 +156,7 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
       unanswered: counted.flatMap((deployment) => {
         const chain = chainTo(counted, deployment);
         const { number, at, commit: head } = deployment;
-        const isAsked = !isStandstill(chain) && standingOf(truth, chain) === 'unanswered';
+        const isAsked = !isStandstill(chain) && lookupStateOf(truth, chain) === 'unanswered';
         return isAsked ? [{ number, at, base: chain.at(-2)?.commit ?? null, head }] : [];
       }),
       deployments: counted,
@@ -165,7 +165,7 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
   });
 }
 
-/** The figures over (now - seconds, now] of one series, or of all of a tier taken together. */
+/** The figures over (now - seconds, now] of one series, or of all series of a tier together. */
 export function expectWindow(all: readonly ExpectedSeries[], seconds: number, now: number): ExpectedWindow {
   const isInside = ({ at }: { at: number }) => at > now - seconds && at <= now;
   const inside = all.flatMap(({ deployments }) => deployments).filter(isInside);
@@ -180,12 +180,12 @@ export function expectWindow(all: readonly ExpectedSeries[], seconds: number, no
   };
 }
 
-/** How many deployments of (now - seconds, now] lie in the time of which their repo is known. */
+/** Number of deployments in (now - seconds, now] and in the known time of their repo. */
 export function expectKnown(all: readonly ExpectedSeries[], seconds: number, now: number): number {
   return all.flatMap(({ known }) => [...known]).filter(({ at }) => at > now - seconds && at <= now).length;
 }
 
-/** How much of (now - seconds, now] lies after `knownSince`, from 0 to 1. */
+/** Share of (now - seconds, now] after `knownSince`, from 0 to 1. */
 export function expectCoverage(knownSince: number, seconds: number, now: number): number {
   return Math.min(1, Math.max(0, (now - knownSince) / seconds));
 }
@@ -221,12 +221,12 @@ function distributionOf(values: readonly number[]): Distribution {
   };
 }
 
-/** Repos that share a name recover each for itself. */
+/** Repos with the same name have separate recoveries. */
 function reposOf(deployments: readonly TrueDeployment[]): (readonly TrueDeployment[])[] {
   return [...Map.groupBy(deployments, ({ repo }) => repo).values()];
 }
 
-/** Of all repos that share a name: the latest outcomes, and the earliest failure that is still open. */
+/** The latest outcomes and the earliest open failure of all repos with one name. */
 function timesOf(
   repos: readonly (readonly TrueDeployment[])[],
   counted: readonly TrueDeployment[],
@@ -253,7 +253,7 @@ function timesOf(
   };
 }
 
-/** For each episode that ended: when, and how long it took. */
+/** The end and the seconds of each ended episode. */
 function recoveriesOf(deployments: readonly TrueDeployment[]): Sample[] {
   return episodesOf(deployments).flatMap(({ start, end }) =>
     end === null ? [] : [{ at: end, seconds: end - start }],
@@ -269,8 +269,8 @@ function isCounted(truth: Truth, deployment: TrueDeployment): boolean {
 }
 
 /**
- * What a successful deployment that counts is the first to bring to its tier. `all`: those of its series and tier, in
- * order, whether they count or not.
+ * The commits that a counting successful deployment is the first to deliver to its tier. `all`: all deployments of its
+ * series and tier, in order, also those that do not count.
  */
 export function broughtBy(truth: Truth, all: readonly TrueDeployment[], deployment: TrueDeployment): Brought {
   const { commit, at, repo } = deployment;
@@ -282,16 +282,16 @@ export function broughtBy(truth: Truth, all: readonly TrueDeployment[], deployme
   const beyond = all.filter(
     (one) => one.repo === repo && one.outcome === 'success' && !isCounted(truth, one),
   );
-  const told = toldToBeDelivered(truth, beyond, chain.slice(0, -1));
+  const told = knownDelivered(truth, beyond, chain.slice(0, -1));
   if (told.has(commit)) return { kind: 'known', leadTimes: [] };
 
-  const standing = standingOf(truth, chain);
+  const standing = lookupStateOf(truth, chain);
   if (standing === 'unanswered') return { kind: 'pending' };
   if (standing === 'answered' && truth.forge) {
     const { graph } = truth.forge;
     const base = chain.at(-2);
     const brought = base ? minus(reachableFrom(graph, commit), reachableFrom(graph, base.commit)) : [commit];
-    // If the forge has told every step, all is known that was ever delivered.
+    // If the forge has answered every lookup, all delivered commits are known.
     const before = everDelivered(truth, graph, chain.slice(0, -1)) ?? new Set<string>();
     const leadTimes = brought
       .filter((id) => !told.has(id) && !before.has(id) && commitAt(graph, id).parents.length < 2)
@@ -303,25 +303,25 @@ export function broughtBy(truth: Truth, all: readonly TrueDeployment[], deployme
 }
 
 /**
- * The successes of a pair up to and including one of them; none for a failure. A pair is a repo and a tier: what another
- * repo of the same name delivers is another matter.
+ * The successes of a pair up to and including one of them; none for a failure. A pair is a repo and a tier: another repo of
+ * the same name is another pair.
  */
 function chainTo(all: readonly TrueDeployment[], deployment: TrueDeployment): readonly TrueDeployment[] {
   const successes = all.filter(({ repo, outcome }) => repo === deployment.repo && outcome === 'success');
   return successes.slice(0, successes.indexOf(deployment) + 1);
 }
 
-/** Whether the last of `chain` deployed what was deployed already. */
+/** Whether the last of `chain` deployed the same commit as the success before it. */
 function isStandstill(chain: readonly TrueDeployment[]): boolean {
   const last = chain.at(-1);
   return last !== undefined && last.commit !== '' && last.commit === chain.at(-2)?.commit;
 }
 
 /**
- * How the forge stands to the step that the last of `chain` takes: from the commit of the success before it to its own. A
- * step from or to a commit that nobody told can never be told, nor any where no forge is asked.
+ * The state of the lookup for the last of `chain`: the range from the commit of the success before it to its own. It can
+ * never be answered if one of the commits is unknown, or if no forge is configured.
  */
-function standingOf(
+function lookupStateOf(
   truth: Truth,
   chain: readonly TrueDeployment[],
 ): 'answered' | 'unanswered' | 'cannot tell' {
@@ -335,23 +335,23 @@ function standingOf(
   return answer.canTell ? 'answered' : 'cannot tell';
 }
 
-/** All that the successes of a pair have delivered; `null` where the forge has not told every step between them. */
+/** All commits that the successes of a pair have delivered; `null`: the forge has not answered every lookup. */
 function everDelivered(
   truth: Truth,
   graph: CommitGraph,
   successes: readonly TrueDeployment[],
 ): ReadonlySet<string> | null {
   const isTold = chainsOf(successes).every(
-    (chain) => isStandstill(chain) || standingOf(truth, chain) === 'answered',
+    (chain) => isStandstill(chain) || lookupStateOf(truth, chain) === 'answered',
   );
   return isTold ? new Set(successes.flatMap(({ commit }) => [...reachableFrom(graph, commit)])) : null;
 }
 
 /**
- * What was delivered once never counts again, whoever told it: every commit that was deployed, and of each step that the
- * forge told, all that lies between its two ends, on either side.
+ * The commits that are known to be delivered, and never count again: every deployed commit, and all commits in the ranges
+ * that the forge has answered, on either side.
  */
-function toldToBeDelivered(
+function knownDelivered(
   truth: Truth,
   beyond: readonly TrueDeployment[],
   successes: readonly TrueDeployment[],
@@ -359,7 +359,7 @@ function toldToBeDelivered(
   const delivered = new Set([...beyond, ...successes].map(({ commit }) => commit));
   for (const chain of chainsOf(successes)) {
     const [before, after] = [chain.at(-2), chain.at(-1)];
-    if (!truth.forge || !before || !after || standingOf(truth, chain) !== 'answered') continue;
+    if (!truth.forge || !before || !after || lookupStateOf(truth, chain) !== 'answered') continue;
     const { graph } = truth.forge;
     const [from, to] = [reachableFrom(graph, before.commit), reachableFrom(graph, after.commit)];
     for (const id of [...minus(from, to), ...minus(to, from)]) delivered.add(id);
@@ -373,7 +373,7 @@ function chainsOf(successes: readonly TrueDeployment[]): (readonly TrueDeploymen
   return successes.map((_, index) => successes.slice(0, index + 1));
 }
 
-/** What stands for a commit's time where the forge cannot tell: a report's word, else what the policy allows. */
+/** The time of a commit that the forge does not know: the time in a report, else the policy's replacement. */
 function ownTime(truth: Truth, deployment: TrueDeployment): number | null {
   return deployment.reportedCommitTime ?? firstSeen(truth, deployment);
 }

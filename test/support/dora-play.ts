@@ -29,20 +29,20 @@ import {
 import { nameGauges } from './gauges.ts';
 import type { World } from './world.ts';
 
-/** What lead times are read by. */
+/** The rules for lead times. */
 export interface LeadTimeRules {
   readonly asksForge: boolean;
   readonly fallback: 'created' | null;
 }
 
 export interface Play extends LeadTimeRules {
-  /** Unix seconds: where scans share the work, the horizon of every repo. */
+  /** Unix seconds: the horizon of every repo if there are scans. */
   readonly horizon?: number;
-  /** Called after each commit and restart with what is true so far, and what the forge is to be asked. */
+  /** Called after each commit and restart, with the truth so far and the pending lookups. */
   readonly onSettled?: (truth: Truth, lookups: readonly Lookup[]) => void;
 }
 
-/** Plays all steps of `history`; returns how to go on. */
+/** Plays all steps of `history`; returns functions for further steps. */
 export async function playHistory(history: History, world: World, play: Play): Promise<Played> {
   const heard = { tellings: new Set<string>(), names: new Map<number, Name>() };
   const knownSince = new Map<number, number>();
@@ -71,7 +71,7 @@ export async function playHistory(history: History, world: World, play: Play): P
       }),
     );
   };
-  /** Of deployments older than those in memory; `false`: nothing is left to ask. */
+  /** Answers lookups of deployments older than the ones in memory; `false`: none is left. */
   const answerOlder = async (): Promise<boolean> => {
     const unanswered = [...world.state.pairs.values()].flatMap(({ repo, tier }) => {
       const timeline = world.state.timelines.get(pairKey(repo, tier));
@@ -169,17 +169,17 @@ export async function playHistory(history: History, world: World, play: Play): P
 }
 
 export interface Played {
-  /** What is true of all that was heard. */
+  /** The truth that follows from all observations so far. */
   truth(): Truth;
-  /** What the forge is to be asked. */
+  /** The pending lookups. */
   lookups(): readonly Lookup[];
-  /** Reads what is true by other rules from now on. */
+  /** Uses other rules for the truth from now on. */
   turnTo(rules: LeadTimeRules): void;
-  /** Completes every scan, and has the forge answer all that it is still to be asked. */
+  /** Completes every scan, and answers all pending lookups. */
   finish(): Promise<void>;
 }
 
-/** What the forge says of a step between two commits. */
+/** The forge's answer about the range between two commits. */
 function answerOf({ graph, lost }: History, { base, head }: Lookup): Change {
   const isThere = (id: string) => graph.has(id) && !lost.has(id);
   const canTell = isThere(head) && (base === null || isThere(base));
@@ -201,14 +201,14 @@ export function rangeOf(graph: CommitGraph, base: string | null, head: string): 
   };
 }
 
-/** What a window says, in the oracle's words. */
+/** The content of a window, in the oracle's form. */
 interface Shown {
   readonly series: Readonly<Record<string, ExpectedTimes & { windows: Windows | null }>>;
   readonly tiers: Readonly<Record<string, Windows>>;
 }
 type Windows = Readonly<Record<string, ExpectedWindow>>;
 
-/** What is shown, but for series that never had a deployment; see `idleSeries`. */
+/** The shown values, without series that have no deployment; see `idleSeries`. */
 export function shownOf({ series, tiers }: Projected, windows: readonly Window[], expected: Shown): Shown {
   const isExpected = (sample: SeriesSample) => keyOf(sample) in expected.series;
   return {
@@ -225,7 +225,7 @@ export function shownOf({ series, tiers }: Projected, windows: readonly Window[]
   };
 }
 
-/** Series shown that the oracle has no deployment of: nothing ever happened there. */
+/** Shown series without a deployment in the oracle. */
 export function idleSeries({ series }: Projected, expected: Shown): readonly SeriesSample[] {
   return series.filter((sample) => !(keyOf(sample) in expected.series));
 }
@@ -247,7 +247,7 @@ export function expectShown(all: readonly ExpectedSeries[], windows: readonly Wi
   };
 }
 
-/** Lookups wanted that the oracle does not want, or the other way round; of what has left every window none need be. */
+/** Differences between pending lookups and the oracle's; a deployment older than every window needs none. */
 export function wrongLookups(
   lookups: readonly Lookup[],
   windows: readonly Window[],
@@ -269,14 +269,14 @@ export function wrongLookups(
   ];
 }
 
-/** Coverages shown that are not what is known of the window, rounded down to a thousandth. */
+/** Shown coverages that differ from the known share of the window, rounded down to a thousandth. */
 export function wrongCoverages(
   { series, tiers }: Projected,
   windows: readonly Window[],
   { truth, all, now }: { truth: Truth; all: readonly ExpectedSeries[]; now: number },
 ): string[] {
   const shown = all.filter((one) => expectWindow([one], longestOf(windows), now).deployments > 0);
-  /** Where repos share a name, what is known of the one and of the other. */
+  /** The known time of each repo with the name. */
   const boundsOf = ({ repos, isShared }: ExpectedSeries, seconds: number): [number, number] => {
     const since = repos.map((repo) => truth.knownSince.get(repo) ?? Number.NaN);
     const latest = isShared ? Math.max(...truth.knownSince.values()) : Math.max(...since);
@@ -304,7 +304,7 @@ export function wrongCoverages(
   return wrong;
 }
 
-/** Windows whose share of deployments in known time is another than that of the truth. */
+/** Windows whose share of deployments in known time differs from the truth. */
 export function wrongKnown(
   { series, tiers }: Projected,
   windows: readonly Window[],
@@ -371,7 +371,7 @@ function namedWindows(share: TierShare, windows: readonly Window[]): Windows {
   );
 }
 
-/** Quantiles to the thousandth of a second: there are several ways to round on the way to them. */
+/** Quantiles to the thousandth of a second, since rounding errors may differ. */
 function rounded(window: ExpectedWindow): ExpectedWindow {
   const round = (value: number | null) => (value === null ? null : Math.round(value * 1000) / 1000);
   const roundAll = ({ samples, p50, p95 }: Distribution) => ({ samples, p50: round(p50), p95: round(p95) });

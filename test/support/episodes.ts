@@ -1,4 +1,4 @@
-/** Episodes of failure by the definition alone, where nothing but pipelines shows failures. */
+/** Episodes of failure by the definition alone, if only pipelines show failures. */
 
 interface Ended {
   /** `success` or `failure`. */
@@ -6,7 +6,9 @@ interface Ended {
   readonly at: number;
 }
 
-/** A failure lasts up to the next success; failures that overlap or touch are one episode. `ended`: of one repo, in order. */
+/**
+ * A failure lasts up to the next success; failures that overlap or touch are one episode. `ended`: of one repo, in order.
+ */
 export function episodesOf(ended: readonly Ended[]): readonly { start: number; end: number | null }[] {
   const failures = ended.flatMap(({ outcome, at }, index) => {
     const next = ended.slice(index).find((later) => later.outcome === 'success');
@@ -25,7 +27,7 @@ export function episodesOf(ended: readonly Ended[]): readonly { start: number; e
   });
 }
 
-/** Start of the episode that is open; 0: none is. `known`: those of `ended` that open episodes and are timed. */
+/** Start of the open episode; 0: none is open. `known`: the ones of `ended` with a time that may start episodes. */
 export function failingSinceOf(ended: readonly Ended[], known: readonly Ended[] = ended): number {
   const lastSuccess = ended.findLastIndex(({ outcome }) => outcome === 'success');
   const first = ended[lastSuccess + 1];

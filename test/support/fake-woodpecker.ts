@@ -1,11 +1,11 @@
 /**
- * A Woodpecker server for tests: a real HTTP server on 127.0.0.1 that behaves, on the routes the exporter uses, as the
- * given version of Woodpecker does, backed by tables in memory that outlive its restarts. Tests write history and let
- * pipelines live through it, break it in every way a network can, and read the tables as the truth to compare with.
+ * A Woodpecker server for tests: a real HTTP server on 127.0.0.1. On the routes that the exporter uses, it behaves as the
+ * given version of Woodpecker, with tables in memory that outlive its restarts. Tests write history, run pipelines, break
+ * the network in many ways, and compare with the tables as the truth.
  *
- * Guarantees: wire shapes, permissions, paging, stream bytes and the odd ends of pipelines are those of the version;
- * nothing is random and no time but the injected clock enters the data. Does not imitate what the parts in
- * `fake-woodpecker/` say they leave out: above all agents, queues, forges, and every route that writes.
+ * Guarantees: wire shapes, permissions, paging, stream bytes and the odd ends of pipelines are those of the version; there
+ * is no randomness, and all times in the data are of the injected clock. The files in `fake-woodpecker/` say what they do
+ * not imitate: above all agents, queues, forges, and every route that writes.
  *
  *     await using woodpecker = await startFakeWoodpecker({ version: '3.17.0' });
  *     const repo = woodpecker.addRepo({ fullName: 'acme/shop', private: true, access: { alice: 'push' } });
@@ -50,9 +50,9 @@ export interface FakeWoodpeckerOptions {
   readonly version?: string;
   /** Unix seconds; the real clock by default. */
   readonly now?: () => number;
-  /** Path that everything lives below, such as `/ci`; none by default. */
+  /** Root path of all routes, such as `/ci`; none by default. */
   readonly rootPath?: string;
-  /** 0, for one that the system picks, by default. */
+  /** By default 0: the system picks a port. */
   readonly port?: number;
   /** Silence on a stream before a ping; 30 s by default, as in Woodpecker. */
   readonly pingIntervalMs?: number;
@@ -100,11 +100,11 @@ export function createFakeWoodpecker(options: FakeWoodpeckerOptions = {}) {
     get version(): string {
       return current.text;
     },
-    /** Of `root`, a server administrator. */
+    /** Token of `root`, a server administrator. */
     get adminToken(): string {
       return database.user('root')?.token ?? '';
     },
-    /** Of `alice`, who sees what she is granted. */
+    /** Token of `alice`, who sees only the repos on which she has a right. */
     get userToken(): string {
       return database.user('alice')?.token ?? '';
     },
@@ -123,7 +123,7 @@ export function createFakeWoodpecker(options: FakeWoodpeckerOptions = {}) {
     },
 
     start: server.start,
-    /** Breaks all connections off at once; the tables stay. */
+    /** Breaks all connections at once; the tables stay. */
     stop: server.stop,
     /** The same port and tables, perhaps another version; streams are lost. */
     async restart(change: { readonly version?: string } = {}): Promise<void> {
@@ -136,7 +136,7 @@ export function createFakeWoodpecker(options: FakeWoodpeckerOptions = {}) {
   };
 }
 
-/** Makes a fake Woodpecker that is listening already. */
+/** Starts a fake Woodpecker; it listens when this fulfils. */
 export async function startFakeWoodpecker(options: FakeWoodpeckerOptions = {}): Promise<FakeWoodpecker> {
   const woodpecker = createFakeWoodpecker(options);
   await woodpecker.start();

@@ -5,7 +5,7 @@
 import { episodesOf, failingSinceOf } from './episodes.ts';
 
 export interface TruePipeline {
-  /** Repos that share a name differ in its case. */
+  /** Repos with the same name differ in its case. */
   readonly repo: string;
   readonly tier: string;
   readonly number: number;
@@ -16,17 +16,17 @@ export interface TruePipeline {
   readonly outcome: 'success' | 'failure';
   readonly isRework: boolean;
   readonly commit: string;
-  /** As its report told. */
+  /** By its report. */
   readonly committedAt: number | null;
 }
 
 export interface OracleOptions {
-  /** What was created up to then is in no counter and in no histogram; Unix seconds. */
+  /** Unix seconds. A pipeline created up to then is in no counter and no histogram. */
   readonly horizon: number;
   /** Seconds, by the name of the window. */
   readonly windows: Readonly<Record<string, number>>;
   readonly buckets: Readonly<Record<string, readonly number[]>>;
-  /** Unix seconds from which on the repos are known: what was deployed up to then is in no window and no recovery. */
+  /** Unix seconds since when the repos are known: an earlier deployment is in no window and no recovery. */
   readonly knownSince: number;
 }
 
@@ -124,7 +124,7 @@ export function seenAt(pipelines: readonly TruePipeline[], now: number, options:
   return seen;
 }
 
-/** The earliest failure that is still open; 0 if none is. Repos that share a name fail and recover each for itself. */
+/** The earliest open failure; 0: there is none. Repos with the same name have separate failures and recoveries. */
 function failingSince(list: readonly TruePipeline[], isKnown: (one: TruePipeline) => boolean): number {
   const open = ofRepos(list)
     .map((ofRepo) => failingSinceOf(ofRepo, ofRepo.filter(isKnown)))
@@ -132,7 +132,7 @@ function failingSince(list: readonly TruePipeline[], isKnown: (one: TruePipeline
   return open.length === 0 ? 0 : Math.min(...open);
 }
 
-/** Seconds of the episodes that ended within a time. */
+/** Seconds of the episodes that ended between two times. */
 function recoveriesOf(list: readonly TruePipeline[], isIn: (end: number) => boolean): number[] {
   return ofRepos(list)
     .flatMap(episodesOf)
@@ -143,15 +143,15 @@ function ofRepos(list: readonly TruePipeline[]): (readonly TruePipeline[])[] {
   return [...Map.groupBy(list, ({ repo }) => repo).values()];
 }
 
-/** `nothing`: a failure, or a commit that was there before. */
+/** `nothing`: a failure, or a commit that was deployed before. */
 function leadTimeOf(list: readonly TruePipeline[], one: TruePipeline): number | 'unknown' | 'nothing' {
   if (one.outcome === 'failure') return 'nothing';
-  // What lies between two commits is a question within a repo, also where two that share a name share their series.
+  // The range between two commits is of one repo, also if two repos with one name have one series.
   const before = list
     .slice(0, list.indexOf(one))
     .filter(({ outcome, repo }) => outcome === 'success' && repo === one.repo);
   const isThere = before.at(-1)?.commit === one.commit;
-  // Where nobody could tell when it was made, it was not taken as delivered.
+  // A commit without a known time does not count as delivered.
   const wasThere = before.some(
     (other) => other.commit === one.commit && knownLeadTime(list, other).length > 0,
   );

@@ -157,7 +157,7 @@ export function exactPart(series: Record<string, ExpectedSeries>): Record<string
   );
 }
 
-/** All of a state as plain values in an order of its own, timelines beginning after `cutoff` (Unix seconds). */
+/** A whole state as plain values in a fixed order. Timelines begin after `cutoff`, in Unix seconds. */
 export function snapshotOf(state: State, cutoff: number): unknown {
   const sortedEntries = <V>(map: ReadonlyMap<string | number, V>) =>
     [...map].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
@@ -182,7 +182,7 @@ export function snapshotOf(state: State, cutoff: number): unknown {
   };
 }
 
-/** Sets of commits as what they hold: tables that are shared hold more, in an order of their own. */
+/** The commits in a set. Its shared table may contain more, in another order. */
 function plainFold({ ground, states }: Fold): unknown {
   const isSet = (value: unknown): value is CommitSet =>
     typeof value === 'object' && value !== null && 'table' in value && 'size' in value;

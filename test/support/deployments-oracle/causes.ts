@@ -1,4 +1,6 @@
-/** Section 2: what shows that a deployment of one pair has failed. All lists are in order of finish, then number. */
+/**
+ * Section 2: the causes that show that a deployment of one pair has failed. All lists are in order of finish, then number.
+ */
 import { matches } from './globs.ts';
 import type { Deployment, Incident, Policy } from './types.ts';
 
@@ -34,7 +36,7 @@ export function rollbacksOf(deployments: Deployment[], limit: number | null): Ma
   return rollbacks;
 }
 
-/** A rollback repeats an earlier deployment, or somebody asked for it. */
+/** Whether a deployment repeats an earlier one, or was requested as a rollback. */
 function mayGoBack(candidate: Deployment, same: Deployment[]): boolean {
   const { event, parent } = candidate.pipeline;
   if (event === 'cron') return false;
@@ -54,7 +56,7 @@ function sameBranch(one: Deployment, other: Deployment): boolean {
   return branch === '' || otherBranch === '' || branch === otherBranch;
 }
 
-/** The commits that a message says it reverts. */
+/** The commits that are reverted by a message. */
 export function revertedBy(message: string): string[] {
   if (/^\s*(revert "revert|reapply|revert revert)/iu.test(message)) return [];
   const said = message.matchAll(/\b(?:this reverts commit|revert) ([0-9a-f]{7,})\b/giu);

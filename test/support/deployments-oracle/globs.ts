@@ -8,7 +8,7 @@ function glob(pattern: string, value: string): boolean {
   return new RegExp(`^${source}$`, 'u').test(value);
 }
 
-/** A value is in if no negated glob takes it, and a plain one does. Negated globs alone mean: all but these. */
+/** A value matches if no negated glob matches it, and a plain one does. With negated globs alone, all other values match. */
 export function matches(patterns: string[], value: string): boolean {
   const excluded = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1));
   const included = patterns.filter((pattern) => !pattern.startsWith('!'));

@@ -6,7 +6,7 @@ import type { Cause, Deployment, Incident, Policy, World } from './types.ts';
 
 const CAUSES: Cause[] = ['pipeline', 'rollback', 'fix', 'incident', 'operator'];
 
-/** What is known of one deployment. */
+/** The facts of one deployment. */
 export interface DeploymentFacts {
   number: number;
   outcome: 'success' | 'failure';
@@ -15,13 +15,13 @@ export interface DeploymentFacts {
   duration: number | null;
   /** In the order of the contract's table. The deployment has failed if there is one. */
   causes: Cause[];
-  /** Numbers of what it goes back behind, reverts or repairs by rule. */
+  /** Numbers of the deployments that it rolls back, reverts, or repairs by rule. */
   rollsBack: number | null;
   revertsLinked: number[];
   repairsByRule: number | null;
   rework: boolean;
   incidents: string[];
-  /** When a failed deployment was over; null: open, or not failed, or held by stale alerts alone. */
+  /** End of the failure; null: it is open, the deployment has not failed, or its only incidents are stale alerts. */
   end: number | null;
   endedBy: 'mark' | 'incident' | 'deployment' | null;
   repairedBy: number | null;
@@ -31,7 +31,7 @@ export interface WindowFigures {
   deployments: number;
   failed: number;
   failedByCause: Record<Cause, number>;
-  /** null: nothing is looked for. */
+  /** null: the policy does not look for it. */
   rework: number | null;
   /** Seconds of each episode that closed in the window, in order of closing. */
   recoveries: number[];
@@ -55,7 +55,7 @@ export interface PairFigures {
 const inOrder = (a: Deployment, b: Deployment) =>
   a.finish - b.finish || a.pipeline.number - b.pipeline.number;
 
-/** The policy as it holds in one tier: with everything off if failures are not looked for there. */
+/** The policy of one tier: all causes are off if the policy does not look for failures there. */
 function policyIn(policy: Policy, tier: string): Policy {
   const { tiers } = policy.failures;
   const lookedFor = tiers ? matches(tiers, tier) : policy.tiers.some((rule) => rule.tier === tier);

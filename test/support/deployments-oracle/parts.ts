@@ -5,7 +5,7 @@ import type { Pipeline, Policy, Reason, Rule, Step, Workflow } from './types.ts'
 const START_OF_2015 = 1_420_070_400;
 const THIRTY_DAYS = 30 * 86_400;
 
-/** What a rule makes of one pipeline in one tier. */
+/** The result of a rule for one pipeline in one tier. */
 export interface TierVerdict {
   tier: string;
   verdict: 'success' | 'failure' | 'killed' | 'not_reached' | 'no_parts';
@@ -21,7 +21,7 @@ interface Moment {
 
 type State = 'success' | 'failed' | 'killed';
 
-/** Something that a part holds: one workflow or one step. */
+/** An element of a part: one workflow or one step. */
 interface Item {
   started: number;
   finished: number;
@@ -31,7 +31,7 @@ interface Item {
 
 const latest = (times: (number | undefined)[]) => Math.max(0, ...times.map((time) => time ?? 0));
 
-/** When a pipeline ended; null: nothing tells it. */
+/** When a pipeline ended; null: unknown. */
 export function endOf(pipeline: Pipeline): Moment | null {
   if (pipeline.finished > 0) return { at: pipeline.finished, clock: 'agent' };
   const inside = (pipeline.workflows ?? []).flatMap((workflow) => [
@@ -43,7 +43,7 @@ export function endOf(pipeline: Pipeline): Moment | null {
   return null;
 }
 
-/** Why a pipeline counts in no tier, if that can be said before any rule is read. */
+/** Why a pipeline counts in no tier, if that does not depend on a rule; else null. */
 export function reasonBeforeRules(pipeline: Pipeline, t: number): Reason | null {
   if (pipeline.from_fork) return 'fork';
   if (pipeline.event.startsWith('pull_request')) return 'pull_request';
@@ -111,7 +111,7 @@ function wholeOutcome(pipeline: Pipeline, policy: Policy): 'success' | 'failure'
   return policy.killed_is_failure || aStepEnded(pipeline) ? 'failure' : 'killed';
 }
 
-/** True if a failing step of this run ended it, and the word of it is not a copy of the parent's. */
+/** Whether a failing step of this run ended it, and its name is not a copy of the parent's. */
 function aStepEnded(pipeline: Pipeline): boolean {
   if (pipeline.cancel_info?.canceled_by_step === undefined) return false;
   if (pipeline.workflows === undefined) return true;
@@ -187,7 +187,7 @@ function stepState(step: Step, workflow: Workflow, pipeline: Pipeline): State {
   return state === 'failed' && workflowState(workflow) === 'success' ? 'success' : state;
 }
 
-/** The state of something that ran in an ended pipeline. What has not come to an end was killed. */
+/** The state of a workflow or step that ran in an ended pipeline. If it has not ended, it was killed. */
 function plainState(state: string): State {
   if (state === 'success') return 'success';
   return state === 'failure' || state === 'error' ? 'failed' : 'killed';
@@ -197,13 +197,13 @@ const ran = (one: { started?: number }) => (one.started ?? 0) > 0;
 
 const saysCanceled = (error: string | undefined) => (error ?? '').trimEnd().split('\n').at(-1) === 'Canceled';
 
-/** Fault N1: the workflow's error says it, or, on the oldest servers, a step's. */
+/** Whether a workflow was cancelled: by its error, or on the oldest servers by a step's error. */
 function isCancelled(workflow: Workflow): boolean {
   if (workflow.error) return saysCanceled(workflow.error);
   return (workflow.children ?? []).some((step) => saysCanceled(step.error));
 }
 
-/** The step that ended the run. With exit code 0 the name is a copy of the parent's. */
+/** The step that ended the run. If its exit code is 0, the name is a copy of the parent's. */
 function isFailingStep(step: Step, pipeline: Pipeline): boolean {
   return step.name === pipeline.cancel_info?.canceled_by_step && (step.exit_code ?? 0) !== 0;
 }

@@ -2,7 +2,7 @@
 import { isStale } from './causes.ts';
 import type { Cause, Deployment, Incident, Policy } from './types.ts';
 
-/** When a failed deployment was over, and what said so. */
+/** The end of a failed deployment, and its reason. */
 export interface End {
   /** null: open. */
   at: number | null;
@@ -25,7 +25,7 @@ export interface Episode {
   end: number | null;
 }
 
-/** The end as known at t. null: nothing tells one, and nothing holds it open: stale alerts alone. */
+/** The end as known at t. null: there is neither an end nor an open failure, since all incidents are stale alerts. */
 export function endOfFailure(
   failed: Failed,
   deployments: Deployment[],

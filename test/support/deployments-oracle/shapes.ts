@@ -1,4 +1,4 @@
-/** How one pipeline may have gone: its status, its times, and what ran in it, as Woodpecker tells it. */
+/** Possible runs of one pipeline: status, times, workflows and steps, as Woodpecker sends them. */
 import type { Pipeline, Step, Workflow } from './types.ts';
 
 export interface Times {
@@ -190,7 +190,7 @@ const running: Shape = (times) => ({
   finished: 0,
 });
 
-/** Ended, with something in it that never came to an end. */
+/** An ended pipeline with a workflow or step that has not ended. */
 const deployNeverEnded: Shape = (times) =>
   ended('killed', times, [
     {
@@ -202,7 +202,7 @@ const deployNeverEnded: Shape = (times) =>
     simple('test', 'success', times, 'unit'),
   ]);
 
-/** Everything went well. */
+/** Successful runs. */
 export const GOOD_SHAPES: Shape[] = [
   testAndDeploy,
   testAndDeploy,

@@ -1,4 +1,4 @@
-/** The oracle's own types. They share nothing with the service, so that both can only agree by being right. */
+/** The oracle's own types. They share nothing with the service, so that an error cannot be in both. */
 
 export interface Step {
   name: string;
@@ -18,7 +18,7 @@ export interface Workflow {
   children?: Step[];
 }
 
-/** One pipeline as Woodpecker 3 tells it, and the name of its repo. */
+/** One pipeline as Woodpecker 3 sends it, and the name of its repo. */
 export interface Pipeline {
   repo: string;
   number: number;
@@ -39,7 +39,7 @@ export interface Pipeline {
   workflows?: Workflow[];
 }
 
-/** One tier rule. A key that is absent asks for nothing. */
+/** One tier rule. An absent key has no condition. */
 export interface Rule {
   tier: string;
   repos?: string[];
@@ -75,13 +75,13 @@ export interface Incident {
   repo: string;
   tier: string;
   start: number;
-  /** When it was resolved; null: nobody said so. */
+  /** When it was resolved; null: it was not. */
   end: number | null;
   /** When the alert was last received, firing or resolved; null: a plain report, which is never stale. */
   lastReceipt: number | null;
 }
 
-/** A mark that stands. One that was taken back is absent. */
+/** A current mark. A removed mark is absent. */
 export interface Mark {
   repo: string;
   number: number;
@@ -119,7 +119,7 @@ export interface Deployment {
   repo: string;
   tier: string;
   pipeline: Pipeline;
-  /** What the part, or the whole pipeline, came to. Causes do not change it. */
+  /** The outcome of the part, or of the whole pipeline. Causes do not change it. */
   outcome: 'success' | 'failure';
   start: number | null;
   finish: number;

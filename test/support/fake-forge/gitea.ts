@@ -1,8 +1,8 @@
 /**
- * What Forgejo and Gitea answer, from 1.20 on, on the routes below `/api/v1` that `routes` lists. The recorded answers of
- * a Forgejo 11.0.1 hold it to the truth.
+ * The answers of Forgejo and Gitea, from 1.20 on, on the routes below `/api/v1` that `routes` lists. A test compares them
+ * with recorded answers of a Forgejo 11.0.1.
  *
- * A renamed repo is a 307 to the path with its new name. Neither limits requests; what stands before them may.
+ * A renamed repo is a 307 to the path with its new name. Neither limits requests, but a proxy before them may.
  */
 
 import { type FakeCommit, type FakeTag, type Graph, toDate } from './graph.ts';
@@ -12,9 +12,9 @@ import { type Answer, type Answers, boundedNumber, pageNotFound, type Question }
 export interface GiteaQuirks {
   /** The largest page, `[git] COMMITS_RANGE_SIZE`; 50 by default. */
   readonly commitsRangeSize?: number;
-  /** As before 1.20, the list knows no `not`. */
+  /** As before 1.20: the list ignores `not`. */
   readonly isWithoutNot?: boolean;
-  /** `[service] REQUIRE_SIGNIN_VIEW`: nobody reads anything without a token. */
+  /** `[service] REQUIRE_SIGNIN_VIEW`: every request needs a token. */
   readonly requiresSignIn?: boolean;
 }
 
@@ -65,7 +65,7 @@ export function giteaAnswers(quirks: GiteaQuirks): Answers {
     };
   }
 
-  /** What the path after the repo's name asks for. */
+  /** Answers the part of the path after the repo's name. */
   const routes: readonly (readonly [
     RegExp,
     (repo: FakeRepo, question: Question, argument: string) => Answer,
@@ -189,7 +189,7 @@ function toWireTag({ id, name, target, taggedAt }: FakeTag, graph: Graph, fullNa
   };
 }
 
-/** Of the many fields of a repo those that say which one it is. */
+/** The fields of a repo that identify it. */
 function toWireRepo({ id, fullName, isPrivate }: FakeRepo, url: string) {
   const [owner = '', name = ''] = fullName.split('/');
   return {

@@ -1,8 +1,9 @@
 /**
- * What GitHub says: `GET /repos/{owner}/{repo}`, `…/compare/{base}...{head}`, `…/commits/{sha}` and `…/git/tags/{sha}`,
+ * GitHub's answers to `GET /repos/{owner}/{repo}`, `…/compare/{base}...{head}`, `…/commits/{sha}` and `…/git/tags/{sha}`,
  * below `/api/v3`, also by the repo's id.
  *
- * The id of a tag object is none of a commit's. A renamed repo is a 301 to a path with its id. Too many requests are a 403.
+ * The id of a tag object is not accepted as a commit's. A renamed repo is a 301 to a path with its id. Too many requests are
+ * a 403.
  */
 
 import { type FakeCommit, type Graph, toDate } from './graph.ts';
@@ -20,7 +21,7 @@ export const githubAnswers: Answers = {
   answer(question) {
     const { path, query, headers, repos, token, url } = question;
     if (!path.startsWith(`${root}/`)) return pageNotFound;
-    // Its gateway lets nobody in who does not say what they are.
+    // GitHub refuses requests without a User-Agent.
     if (!headers['user-agent']) return { status: 403, body: 'Request forbidden by administrative rules.' };
     const given = /^(?:token|bearer) (.*)$/i.exec(headers.authorization ?? '')?.[1];
     if (given !== undefined && given !== token) return failure(401, 'Bad credentials');
@@ -129,7 +130,7 @@ function newestCommon(graph: Graph, a: FakeCommit, b: FakeCommit): FakeCommit | 
 
 function toWire(commit: FakeCommit, repo: FakeRepo, url: string) {
   const { id, parents, authoredAt } = commit;
-  // GitHub tells every date in UTC.
+  // GitHub sends every date in UTC.
   const date = toDate({ ...commit, zoneMinutes: 0 });
   const authored = toDate({ ...commit, zoneMinutes: 0, committedAt: authoredAt });
   const urlOf = (sha: string) => `${url}${root}/repos/${repo.fullName}/commits/${sha}`;

@@ -1,5 +1,5 @@
 /**
- * What GitLab says: `GET /projects/{id or path}`, `…/repository/commits` with a range for `ref_name`, and
+ * GitLab's answers to `GET /projects/{id or path}`, `…/repository/commits` with a range for `ref_name`, and
  * `…/repository/commits/{sha}`.
  *
  * A renamed project is a 301 to a path with its id. Too many requests are a 429 in plain text.
@@ -63,14 +63,14 @@ function list(repo: FakeRepo, { query, url }: Question): Answer {
     headers: {
       'x-page': String(page),
       'x-per-page': String(size),
-      // It does not look whether there is anything on it.
+      // GitLab does not check whether the next page is empty.
       'x-next-page': commits.length === size ? String(page + 1) : '',
     },
     body: commits.map((commit) => toWire(commit, repo, url)),
   };
 }
 
-/** Empty where `git log` fails, as for revisions that are not there. */
+/** Empty if `git log` fails, as for missing revisions. */
 function logOf(graph: Graph, range: string): readonly FakeCommit[] {
   const [from = '', to] = range.split('..');
   const head = graph.find(to ?? from);

@@ -1,4 +1,4 @@
-/** The commits of a repo, and what `git log` and `git rev-parse` would say of them. */
+/** The commits of a repo, with the results of `git log` and `git rev-parse`. */
 
 import { createHash } from 'node:crypto';
 
@@ -7,9 +7,9 @@ export interface FakeCommit {
   readonly parents: readonly string[];
   /** Unix seconds. */
   readonly committedAt: number;
-  /** Of the committer's clock, ahead of UTC. */
+  /** Offset of the committer's clock, ahead of UTC. */
   readonly zoneMinutes: number;
-  /** Unix seconds. An author's date says when a change was written: a day before, by default. */
+  /** Unix seconds. An author's date is when a change was written: a day before, by default. */
   readonly authoredAt: number;
   readonly message: string;
 }
@@ -112,7 +112,7 @@ export function createGraph() {
 
     isTag: (id: string): boolean => tags.has(id),
 
-    /** What is reachable from `head` and not from `not`, the newest first. */
+    /** The commits that are reachable from `head` and not from `not`, the newest first. */
     log(head: string, not: string | null): readonly FakeCommit[] {
       const key = `${not}..${head}`;
       const known = logs.get(key);

@@ -18,7 +18,7 @@ export function createRepos() {
   const ids = new Map<string, number>();
   let lastId = 0;
 
-  /** By a name that it has or had. */
+  /** The repo with a current or former name. */
   function find(name: string): FakeRepo | null {
     return repos.get(ids.get(name.toLowerCase()) ?? 0) ?? null;
   }
@@ -33,7 +33,7 @@ export function createRepos() {
     find,
     byName,
     byId: (id: number): FakeRepo | null => repos.get(id) ?? null,
-    /** A name that another repo had belongs to the new one from now on. */
+    /** A former name of another repo now belongs to the new one. */
     add(fullName: string, isPrivate: boolean): number {
       const id = ++lastId;
       repos.set(id, { id, fullName, isPrivate, isHidden: false, graph: createGraph() });
@@ -55,7 +55,7 @@ export function createRepos() {
   };
 }
 
-/** Whether the forge says to the bearer of `token` that there is such a repo. */
+/** Whether the forge shows the repo to the bearer of `token`. */
 export function isShown(repo: FakeRepo | null, token: string | undefined): repo is FakeRepo {
   return repo !== null && !repo.isHidden && !(repo.isPrivate && token === undefined);
 }

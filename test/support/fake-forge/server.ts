@@ -1,6 +1,6 @@
 /**
- * The HTTP side of the fake: one `node:http` server on 127.0.0.1 that lets faults have their say, asks the kind of forge
- * for its answer, and keeps a record of every request.
+ * The HTTP side of the fake: one `node:http` server on 127.0.0.1 that applies faults, calls the kind of forge
+ * for its answer, and records every request.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -19,11 +19,11 @@ export interface Question {
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
   readonly repos: Repos;
-  /** The one that opens private repos. */
+  /** The token with the right to read private repos. */
   readonly token: string;
-  /** Its scope is limited to public repos. */
+  /** A token whose scope is limited to public repos. */
   readonly publicOnlyToken: string;
-  /** Of the forge, with its root path. */
+  /** URL of the forge, with its root path. */
   readonly url: string;
 }
 
@@ -34,10 +34,10 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** What one kind of forge says. */
+/** The answers of one kind of forge. */
 export interface Answers {
   answer(question: Question): Answer;
-  /** To a request too many, for so long. */
+  /** The answer to a request above the rate limit. */
   limited(seconds: number): Exclude<FaultAnswer, string> & { readonly status: number };
 }
 
@@ -50,7 +50,7 @@ export async function startServer(deps: {
   readonly answers: Answers;
 }) {
   const { rootPath, faults, answers, ...world } = deps;
-  const bornAt = performance.now();
+  const startedAt = performance.now();
   const closing = new AbortController();
   let requests: MutableRequest[] = [];
 
@@ -63,13 +63,13 @@ export async function startServer(deps: {
       query: search,
       user: null,
       headers: request.headers,
-      startedAtMs: performance.now() - bornAt,
+      startedAtMs: performance.now() - startedAt,
       status: null,
       durationMs: null,
     };
     requests.push(record);
     response.on('close', () => {
-      record.durationMs = performance.now() - bornAt - record.startedAtMs;
+      record.durationMs = performance.now() - startedAt - record.startedAtMs;
     });
     request.resume();
     const { delayMs, answer: fault } = faults.judge(record);
@@ -116,14 +116,14 @@ export async function startServer(deps: {
   };
 }
 
-/** What a forge's web interface says to a path that nobody knows. */
+/** The web interface's answer to an unknown path. */
 export const pageNotFound: Answer = {
   status: 404,
   headers: { 'content-type': 'text/html; charset=utf-8' },
   body: '<!DOCTYPE html><title>Page not found</title>',
 };
 
-/** `null` for `cutAfterBytes`: whole. */
+/** `cutAfterBytes` `null`: the whole body. */
 function send(response: ServerResponse, answer: Answer, cutAfterBytes: number | null): void {
   const isText = typeof answer.body === 'string';
   const bytes = Buffer.from(isText ? (answer.body as string) : JSON.stringify(answer.body));
@@ -136,7 +136,7 @@ function send(response: ServerResponse, answer: Answer, cutAfterBytes: number | 
   else response.write(bytes.subarray(0, cutAfterBytes), () => response.destroy());
 }
 
-/** Of a question's query, within bounds as forges mend it silently. */
+/** A number of the query, limited to the bounds, as forges do silently. */
 export function boundedNumber(text: string | null, usual: number, largest: number): number {
   const value = Number(text ?? usual);
   return value >= 1 ? Math.min(Math.trunc(value), largest) : usual;

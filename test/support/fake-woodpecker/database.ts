@@ -1,9 +1,8 @@
 /**
  * The fake Woodpecker's tables: users, permissions, repos, pipelines. They outlive restarts of the server, and are the
- * oracle of a test: what they hold is what truly happened, whatever the wire made of it.
+ * oracle of a test: they contain the truth, also if the wire showed something else.
  *
- * Guarantees: what is handed out never changes afterwards. Writing here publishes nothing on the stream, as history does
- * not: see `life-cycle.ts` for what does.
+ * Guarantees: returned rows never change. Writing here publishes nothing on the stream; `life-cycle.ts` does.
  */
 
 import type { IdSource, PipelineInput } from './history.ts';
@@ -19,14 +18,14 @@ export interface RepoInput {
   /** The next free one by default. */
   readonly id?: number | undefined;
   readonly private?: boolean | undefined;
-  /** What `private` says by default. */
+  /** The value of `private` by default. */
   readonly visibility?: Repo['visibility'] | undefined;
   readonly defaultBranch?: string | undefined;
   readonly active?: boolean | undefined;
   readonly forgeRemoteId?: string | undefined;
   /** Rights on the forge, each with its row in the permission table, by login. */
   readonly access?: Readonly<Record<string, Access>> | undefined;
-  /** Rights on the forge without a row: as of a repo that somebody else has activated. */
+  /** Rights on the forge without a row, as for a repo that somebody else has activated. */
   readonly forgeAccess?: Readonly<Record<string, Access>> | undefined;
 }
 
@@ -53,7 +52,7 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-/** A plain object but for its workflows, which are built when somebody looks. */
+/** A plain object, except that its workflows are built at the first use. */
 function toPipeline({ row, workflows }: PipelineEntry): Pipeline {
   return {
     ...row,
@@ -92,7 +91,7 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     return entry;
   }
 
-  /** Changes what the forge or an administrator would: default branch, privacy, visibility, forge id. */
+  /** Changes fields that the forge or an administrator can change: default branch, privacy, visibility, forge id. */
   function changeRepo(ref: RepoRef, changes: Partial<Omit<Repo, 'id'>>): Repo {
     const entry = entryOf(ref);
     entry.repo = { ...entry.repo, ...changes };
@@ -120,7 +119,7 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     return repo;
   }
 
-  /** The old name leads to the repo from now on, until another repo takes it. */
+  /** Renames a repo. The old name redirects to it until another repo gets that name. */
   function renameRepo(ref: RepoRef, fullName: string): Repo {
     const { repo } = entryOf(ref);
     redirections.set(repo.full_name.toLowerCase(), repo.id);
@@ -157,7 +156,7 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     if (right !== null) users.setRow(login, repo.id, right);
   }
 
-  /** Writes the rows of all active repos that the user has a right of her own on. */
+  /** Writes the rows of all active repos on which the user herself has a right. */
   function syncPermissions({ login }: Pick<User, 'login'>): void {
     for (const { repo } of repos.values()) {
       if (repo.active && users.right(login, repo.id) !== null) syncPermission({ login }, repo);
@@ -176,7 +175,7 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     return toPipeline(entry);
   }
 
-  /** Ids for the workflows of this input, taken now, so that they do not depend on when somebody looks. */
+  /** Reserves ids for the workflows of this input, so that they do not depend on the time of the first use. */
   function takeIds({ workflows }: PipelineInput): IdSource {
     let workflowId = lastWorkflowId;
     let stepId = lastStepId;
@@ -232,11 +231,11 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     resetToken,
     user,
     userByToken,
-    /** Gives a right on the forge, and its row in the permission table. Topics of open streams stay as they are. */
+    /** Grants a right on the forge, with its row in the permission table. Open streams keep their topics. */
     grant: (login: string, repo: RepoRef, given: Access = 'push'): void =>
       setAccess(login, entryOf(repo).repo.id, given),
     revoke: (login: string, repo: RepoRef): void => setAccess(login, entryOf(repo).repo.id, null),
-    /** Gives a right on the forge alone. */
+    /** Grants a right on the forge alone. */
     grantOnForge: (login: string, repo: RepoRef, given: Access = 'push'): void =>
       users.setRight(login, entryOf(repo).repo.id, given),
     /** A login copies the user's rights on the forge into the permission table. */
@@ -250,7 +249,7 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
     changeRepo,
     renameRepo,
     deactivateRepo: (ref: RepoRef): Repo => changeRepo(ref, { active: false }),
-    /** Whoever activates it gets a row in the permission table, and nobody else. */
+    /** Only the user who activates it gets a row in the permission table. */
     activateRepo,
     deleteRepo,
     reAddRepo,
@@ -292,7 +291,7 @@ export function createDatabase(deps: { readonly now: () => number; readonly vers
         row: { ...before.row, updated: deps.now(), ...changes },
         workflows: workflows ? () => workflows : before.workflows,
       })),
-    /** Replaces workflows and steps alone: their tables are not the pipeline's, so `updated` stays. */
+    /** Replaces workflows and steps. They have other tables than the pipeline, so `updated` stays. */
     updateWorkflows: (ref: RepoRef, number: number, workflows: readonly Workflow[]): Pipeline =>
       replace(ref, number, ({ row }) => ({ row, workflows: () => workflows })),
     /** Puts a row under the next number and id. */

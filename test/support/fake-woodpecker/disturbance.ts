@@ -1,19 +1,19 @@
 /**
- * What goes wrong with messages between Woodpecker's publisher and the event streams, on demand. A disturbance stays until
- * it is used up or the post is calmed, and draws chance only from the random function it is given. It acts on a message
- * once, for all streams alike; who receives it was settled when it was published.
+ * Faults of messages between Woodpecker's publisher and the event streams, on demand. A disturbance stays until it is used
+ * up or `calm` is called. It is random only by the given random function. It affects a message once, for all streams; the
+ * recipients are determined when the message is published.
  */
 
-/** What happens to messages on their way to the streams. Chances are between 0 and 1. */
+/** Changes to messages on their way to the streams. Chances are between 0 and 1. */
 export interface Disturbance {
-  /** For the next so many messages; until cleared by default. */
+  /** Number of messages that it affects; by default, all until it is cleared. */
   readonly messages?: number;
   readonly delayMs?: number | (() => number);
   /** Chance of a message to arrive twice; `true` is always. */
   readonly duplicate?: number | boolean;
   /** Chance of a message to be lost. */
   readonly lose?: number | boolean;
-  /** Collects so many messages, then sends them in random order. */
+  /** Collects this number of messages, then sends them in random order. */
   readonly shuffle?: number;
   /** Needed for chances between 0 and 1 and for `shuffle`; without it a shuffle reverses. */
   readonly random?: () => number;
@@ -23,7 +23,7 @@ interface Letter {
   readonly send: () => void;
 }
 
-/** Stands between the publisher and the streams. */
+/** Passes messages from the publisher to the streams. */
 export function createPost() {
   let disturbance: Disturbance = {};
   let left = 0;
@@ -76,7 +76,7 @@ export function createPost() {
       disturbance = next;
       left = next.messages ?? Infinity;
     },
-    /** Sends what is held back and leaves later messages alone. */
+    /** Sends the collected messages, and does not affect later ones. */
     calm,
     accept(letter: Letter): void {
       if (left <= 0) {
@@ -89,7 +89,7 @@ export function createPost() {
       if (held.length >= (disturbance.shuffle ?? 1) || left <= 0) flush();
       if (left <= 0) calm();
     },
-    /** Forgets everything under way. */
+    /** Drops all delayed messages. */
     discard(): void {
       held = [];
       for (const timer of timers) clearTimeout(timer);

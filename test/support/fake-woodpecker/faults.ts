@@ -1,27 +1,27 @@
 /**
- * What goes wrong between Woodpecker and its client, on demand: a fault says which requests it hits, how often, and what
- * becomes of them. It stays until it is used up or cleared, and nothing about it is random unless its own functions are.
+ * Faults between Woodpecker and its client, on demand: a fault selects requests and their number, and changes their answers.
+ * It stays until it is used up or cleared. It is random only if its own functions are.
  */
 
 import type { RecordedRequest } from './server.ts';
 
 export type FaultAnswer =
   | { readonly status: number; readonly body?: string; readonly headers?: Readonly<Record<string, string>> }
-  /** The true answer, cut off after so many bytes of its body, as its Content-Length tells. */
+  /** The true answer with its Content-Length, but cut off after this number of bytes of its body. */
   | { readonly truncateAfterBytes: number }
   /** The connection is closed without an answer. */
   | 'drop'
-  /** No answer ever comes. */
+  /** There is never an answer. */
   | 'hang';
 
 export interface Fault {
   /** The beginning of the path below the root path, a pattern for path and query, or a test; all by default. */
   readonly match?: string | RegExp | ((request: RecordedRequest) => boolean);
-  /** For the next so many requests that match; until cleared by default. */
+  /** Number of matching requests that it affects; by default, all until it is cleared. */
   readonly times?: number;
-  /** How long the answer waits. Delays of several faults add up. */
+  /** Delay of the answer. Delays of several faults are added. */
   readonly delayMs?: number | (() => number);
-  /** Instead of the true answer. Of several faults the oldest decides, and only it is used up. */
+  /** Replaces the true answer. Of several faults only the oldest applies, and only it is used up. */
   readonly answer?: FaultAnswer;
 }
 
@@ -35,7 +35,7 @@ export interface Verdict {
   readonly answer: FaultAnswer | null;
 }
 
-/** Called for each request before it is answered; whoever writes to the database here shifts pages. */
+/** Called for each request before its answer. A hook can write to the database, and thus shift pages. */
 export type RequestHook = (request: RecordedRequest) => void | Promise<void>;
 
 function matches(match: Fault['match'], request: RecordedRequest): boolean {
@@ -68,7 +68,7 @@ export function createFaults() {
 
     clearFaults: () => active.clear(),
 
-    /** Runs before each request is answered; returns what takes the hook away again. */
+    /** Adds a hook that runs before each answer; returns a function that removes the hook. */
     onRequest(hook: RequestHook): () => void {
       hooks.add(hook);
       return () => void hooks.delete(hook);

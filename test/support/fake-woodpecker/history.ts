@@ -1,7 +1,7 @@
 /**
- * Fills in what a test leaves out when it puts a pipeline straight into the database: a row whose times, workflows and
- * steps agree with its status, as a Woodpecker that ran it would have left them. What is given is taken as it is, even
- * where no Woodpecker would write it. Pure but for the clock and the ids handed in.
+ * Adds the fields that a test omits when it puts a pipeline directly into the database: times, workflows and steps agree
+ * with the status, as if a Woodpecker had run the pipeline. Given fields stay unchanged, even if no Woodpecker would write
+ * them. Pure, except for the given clock and ids.
  */
 
 import { createHash } from 'node:crypto';
@@ -43,7 +43,7 @@ export type WorkflowInput = { readonly name: string } & Optional<{
 }>;
 
 export type PipelineInput = Optional<{
-  /** Over all repos; the next free one by default. */
+  /** Unique over all repos; the next free one by default. */
   id: number;
   /** MAX(number) + 1 of the repo by default. */
   number: number;
@@ -83,7 +83,7 @@ export type PipelineInput = Optional<{
   workflows: readonly WorkflowInput[];
 }>;
 
-/** How long a default run takes, in seconds. */
+/** Length of a default run, in seconds. */
 const runSeconds = 60;
 
 const ranStatuses: readonly Status[] = ['success', 'failure', 'killed', 'running'];
@@ -159,7 +159,7 @@ function forgeUrlOf(repo: Repo, event: Event, ref: string, commit: string): stri
   return `${url}/commit/${commit}`;
 }
 
-/** Looks like one of git's, and is the same in every run. */
+/** A commit id in git's form, the same in every run. */
 function commitOf(id: number): string {
   return createHash('sha1').update(`pipeline ${id}`).digest('hex');
 }
@@ -231,7 +231,7 @@ function lintMessage(version: Version): string {
     : 'Please set an event filter for all steps or the whole workflow on all items of the when block';
 }
 
-/** What the linter says of nearly every configuration; it shows on runs that succeed, too. */
+/** The linter's warning about nearly every configuration; successful runs have it, too. */
 export function lintWarning(version: Version): PipelineError {
   return {
     type: 'bad_habit',
@@ -315,13 +315,13 @@ function defaultSteps(
 
 const idleStates: readonly Status[] = ['skipped', 'pending', 'canceled', 'blocked', 'declined', 'created'];
 
-/** Where the ids of workflows and steps come from. */
+/** The source of ids for workflows and steps. */
 export interface IdSource {
   nextWorkflow(): number;
   nextStep(): number;
 }
 
-/** The workflows of a pipeline with their steps. Their `pid`s go by name, and those of the steps come after them. */
+/** The workflows of a pipeline with their steps. Their `pid`s follow the order of names; the steps have the next ones. */
 export function toWorkflows(
   row: PipelineRow,
   input: PipelineInput,

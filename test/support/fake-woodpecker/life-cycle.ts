@@ -1,7 +1,7 @@
 /**
- * Lets pipelines live: each function does what the server does when a hook, a user or an agent acts, with the writes and
- * the stream messages of the imitated version, in its order. That includes what surprises clients: a finish of 0 where
- * the workflow finalised last was skipped, ends that change afterwards, and messages older than the one before.
+ * Runs pipelines: each function imitates the server when a hook, a user or an agent acts, with the writes and the stream
+ * messages of the version, in its order. That includes surprises for clients: a finish of 0 if the workflow finalised last
+ * was skipped, ends that change later, and messages older than the one before.
  *
  * Does not imitate: the queue, several agents, concurrency limits, superseding by itself (cancel the older pipeline
  * with `by: { supersededBy }`). An action that Woodpecker refuses throws.
@@ -27,7 +27,7 @@ import {
 } from './transitions.ts';
 import type { Version } from './version.ts';
 
-/** What a hook brings. Times, states and ids come from the life of the pipeline. */
+/** The fields of a hook. Times, states and ids follow from the life of the pipeline. */
 export type CreateInput = Omit<
   PipelineInput,
   | 'id'
@@ -214,7 +214,7 @@ export function createLifeCycle(deps: {
     return endsStepsLast ? endSteps(pipeline, workflow, end) : pipeline;
   }
 
-  /** The server's own end of steps before 3.14: whatever runs counts as a success until its agent reports. */
+  /** The server's own end of steps before 3.14: a running step counts as a success until its agent reports. */
   function endSteps(pipeline: Pipeline, workflow: Workflow, end: Parameters<typeof endStep>[2]): Pipeline {
     let last = pipeline;
     for (const step of workflow.children) {
@@ -281,8 +281,8 @@ export function createLifeCycle(deps: {
   }
 
   /**
-   * The agents report what they broke off; an end that was there already changes with it. With `reportsSteps: false`
-   * their late words on the steps are still to come, by `reportBrokenOffSteps`.
+   * The agents report the steps that they broke off; this changes an earlier end. With `reportsSteps: false` their late
+   * reports of the steps follow with `reportBrokenOffSteps`.
    */
   function settleCanceled(
     ref: RepoRef,
@@ -327,7 +327,7 @@ export function createLifeCycle(deps: {
     return settle ? settleCanceled(ref, number) : database.pipeline(ref, number);
   }
 
-  /** The step's own report comes after the cancel it caused, and shows the pipeline as it was before. */
+  /** The step's own report arrives after the cancel that it caused, and contains the pipeline as it was before. */
   function failStepAfterCancel(before: Pipeline, canceled: Pipeline, name: string): void {
     const steps = canceled.workflows.flatMap(({ children }) => children);
     const step = steps.find((one) => one.name === name) ?? steps.find(({ state }) => state === 'running');
@@ -365,7 +365,7 @@ export function createLifeCycle(deps: {
 
   /**
    * Runs a pipeline again under a new number, or deploys it elsewhere. Nearly everything is copied, stale cancel
-   * information too. With `error` it ends at once, and the stream is not told.
+   * information too. With `error` it ends at once, without a message on the stream.
    */
   function restartPipeline(
     ref: RepoRef,

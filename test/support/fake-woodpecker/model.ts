@@ -1,6 +1,6 @@
 /**
- * The rows of the fake Woodpecker, with the field names of Woodpecker 3 whatever version is imitated; `wire.ts` alone
- * knows how they look to a client. Rows are never edited, only replaced, so what a test holds stays as it was.
+ * The rows of the fake Woodpecker, with the field names of Woodpecker 3 for every imitated version; only `wire.ts` knows
+ * their form for a client. Rows are never edited, only replaced, so a test's row never changes.
  *
  * All times are Unix seconds, and 0 means "not set", as in Woodpecker itself.
  */
@@ -80,7 +80,7 @@ export interface CancelInfo {
   readonly canceled_by_step?: string;
 }
 
-/** A pipeline without its workflows, as Woodpecker's table holds it. */
+/** A pipeline without its workflows, as in Woodpecker's table. */
 export interface PipelineRow {
   readonly id: number;
   readonly repo_id: number;
@@ -154,7 +154,7 @@ export type RepoRef = number | string | { readonly id: number };
 
 const activeStatuses: readonly Status[] = ['created', 'blocked', 'pending', 'running'];
 
-/** Whether Woodpecker may still run something of it. */
+/** Whether Woodpecker may still run a part of it. */
 export function isActive(status: Status): boolean {
   return activeStatuses.includes(status);
 }

@@ -7,11 +7,11 @@ import type { Event, PipelineRow, Status, Workflow } from './model.ts';
 
 export interface PipelineEntry {
   readonly row: PipelineRow;
-  /** Built at the first look, so that a hundred thousand pipelines stay small. */
+  /** Built at the first use, so that a hundred thousand pipelines need little memory. */
   readonly workflows: () => readonly Workflow[];
 }
 
-/** What the list of pipelines can be narrowed by; `before` and `after` compare `created` strictly. */
+/** Filters of the list of pipelines; `before` and `after` compare `created` strictly. */
 export interface PipelineFilter {
   readonly before?: number;
   readonly after?: number;
@@ -32,9 +32,9 @@ export interface PipelineTable {
   /** By number, ascending. */
   entries(): readonly PipelineEntry[];
   find(number: number): PipelineEntry | null;
-  /** Throws where the number is taken. */
+  /** Throws if the number is taken. */
   insert(entry: PipelineEntry): void;
-  /** Puts an entry in the place of the one with its number. */
+  /** Replaces the entry with the same number. */
   replace(entry: PipelineEntry): void;
   remove(number: number): void;
   /** By number, descending. */
@@ -57,7 +57,7 @@ function toTest(filter: PipelineFilter): ((row: PipelineRow) => boolean) | null 
 export function createPipelineTable(): PipelineTable {
   const entries: PipelineEntry[] = [];
 
-  /** Where `number` is, or would be put. */
+  /** The index of `number`, or the index to insert it. */
   function indexOf(number: number): number {
     let low = 0;
     let high = entries.length;

@@ -18,7 +18,7 @@ import { toWireFeed, toWirePipeline, toWireRepo, toWireUser } from './wire.ts';
 export interface Answer {
   readonly status: number;
   readonly contentType?: string;
-  /** What REST answers have, by default. */
+  /** The default fields of REST answers. */
   readonly cacheControl?: string;
   readonly body?: string;
 }
@@ -60,7 +60,7 @@ function parseInteger(value: string | null): number | null {
   return value !== null && /^[+-]?\d+$/.test(value) ? Number(value) : null;
 }
 
-/** Go's `strconv.ParseBool`; what it refuses counts as false. */
+/** Go's `strconv.ParseBool`; a text that it refuses counts as false. */
 function parseFlag(value: string | null): boolean {
   return value !== null && ['1', 't', 'T', 'TRUE', 'true', 'True'].includes(value);
 }
@@ -76,14 +76,14 @@ function parsePage(query: URLSearchParams): { page: number; perPage: number } {
 
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-/** In Unix seconds; `null` for what Go's `time.RFC3339` refuses. */
+/** Unix seconds; `null`: Go's `time.RFC3339` refuses the text. */
 function parseTime(value: string): number | null {
   if (!rfc3339.test(value)) return null;
   const milliseconds = Date.parse(value.replace(',', '.'));
   return Number.isNaN(milliseconds) ? null : Math.floor(milliseconds / 1000);
 }
 
-/** `null` where a value is not one; what the version does not know yet is passed over. */
+/** `null`: a value is invalid. Parameters that the version does not have yet are ignored. */
 function parseFilter(query: URLSearchParams, version: Version): PipelineFilter | null {
   const filter: { -readonly [K in keyof PipelineFilter]: PipelineFilter[K] } = {};
   if (version.atLeast(2, 5)) {

@@ -1,7 +1,7 @@
 /**
- * The HTTP side of the fake: one `node:http` server on 127.0.0.1 that tells users by their tokens, lets faults and hooks
- * have their say, answers, and keeps a record of every request. It can be stopped, which breaks all connections off at
- * once, and started again on the same port.
+ * The HTTP side of the fake: one `node:http` server on 127.0.0.1 that identifies users by their tokens, applies faults and
+ * hooks, answers, and records every request. It can be stopped, which breaks all connections at once, and started again on
+ * the same port.
  */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -26,20 +26,20 @@ export interface RecordedRequest {
   readonly startedAtMs: number;
   /** `null` while there is no answer. */
   readonly status: number | null;
-  /** How long the answer took, a stream's until its end; `null` before. */
+  /** Duration of the answer, for a stream until its end; `null` before. */
   readonly durationMs: number | null;
 }
 
 type MutableRecord = { -readonly [K in keyof RecordedRequest]: RecordedRequest[K] };
 
 export interface Concurrency {
-  /** Requests being answered now, streams aside. */
+  /** Number of requests without an answer yet, except streams. */
   readonly current: number;
-  /** The most there were since the record was cleared. */
+  /** The highest number since the record was cleared. */
   readonly peak: number;
 }
 
-/** Where Woodpecker looks for a token, in its order. */
+/** The places in which Woodpecker looks for a token, in its order. */
 function tokenOf(headers: IncomingMessage['headers'], query: URLSearchParams): string {
   const bearer = /^Bearer (.*)$/i.exec(headers.authorization ?? '')?.[1];
   const gitlab = headers['x-gitlab-token'];
@@ -48,7 +48,7 @@ function tokenOf(headers: IncomingMessage['headers'], query: URLSearchParams): s
 }
 
 const restCacheControl = 'no-cache, no-store, max-age=0, must-revalidate, value';
-/** Go tells the length of short answers, and sends longer ones in chunks. */
+/** Go sends the length of short answers, and sends longer ones in chunks. */
 const largestUnchunkedBytes = 2048;
 
 function send(response: ServerResponse, answer: Answer): void {
@@ -87,7 +87,7 @@ export function createFakeServer(deps: {
   readonly answer: (question: Question) => Answer;
 }) {
   const { rootPath, faults, streams } = deps;
-  const bornAt = performance.now();
+  const startedAt = performance.now();
   let server: Server | null = null;
   let port = deps.port;
   /** Ends the waits of requests whose server has stopped. */
@@ -108,7 +108,7 @@ export function createFakeServer(deps: {
       query: url.search,
       user: user?.login ?? null,
       headers: request.headers,
-      startedAtMs: performance.now() - bornAt,
+      startedAtMs: performance.now() - startedAt,
       status: null,
       durationMs: null,
     };
@@ -144,7 +144,7 @@ export function createFakeServer(deps: {
     response.on('close', () => {
       if (!isStream) current -= 1;
       if (response.headersSent) record.status = response.statusCode;
-      record.durationMs = performance.now() - bornAt - record.startedAtMs;
+      record.durationMs = performance.now() - startedAt - record.startedAtMs;
     });
     response.setHeaders(
       new Headers({
@@ -169,7 +169,7 @@ export function createFakeServer(deps: {
     if (server) return;
     const started = createServer((request, response) => {
       handle(request, response).catch((error: unknown) => {
-        // A hook or a fault of the test threw: tell it loudly, as a client could only guess.
+        // A hook or a fault of the test threw: print it, since a client cannot know it.
         process.stderr.write(`The fake Woodpecker failed: ${error instanceof Error ? error.stack : error}\n`);
         response.destroy();
       });

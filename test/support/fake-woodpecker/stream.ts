@@ -70,7 +70,7 @@ export function createStreams(deps: {
     write(stream, ': ping\n\n');
   }
 
-  /** Sends a pipeline, as it is now, to all who may see it. */
+  /** Sends the current state of a pipeline to all streams that may see it. */
   function publish(repo: Repo, pipeline: Pipeline): void {
     const topic = topicOf(repo);
     const readers = [...open].filter((stream) => !repo.private || stream.topics.has(topic));
@@ -93,7 +93,7 @@ export function createStreams(deps: {
     /** Delays, doubles, loses or shuffles the messages that follow. */
     disturb: post.disturb,
     calm: post.calm,
-    /** `null` for a stream that falls silent between messages. */
+    /** `null`: streams send no pings between messages. */
     setPingInterval(intervalMs: number | null): void {
       pingIntervalMs = intervalMs;
       for (const stream of open) schedulePing(stream);
@@ -102,7 +102,7 @@ export function createStreams(deps: {
     writeRaw(bytes: string | Uint8Array): void {
       for (const stream of [...open]) write(stream, bytes);
     },
-    /** Breaks all streams off; `end` closes them in good order instead. */
+    /** Breaks all streams; with `end`, closes them properly instead. */
     dropAll(how: 'break' | 'end' = 'break'): void {
       post.discard();
       for (const stream of [...open]) {

@@ -1,6 +1,6 @@
 /**
- * How workflows and steps change, and what that makes of their pipeline: the pure half of a pipeline's life. Knows the
- * rules of the versions, no clock and no table.
+ * The changes of workflows and steps, and the resulting changes of their pipeline: the pure half of a pipeline's life. Knows
+ * the rules of the versions, but no clock and no table.
  */
 
 import type { CancelInfo, Pipeline, Status, Step, Workflow } from './model.ts';
@@ -16,7 +16,7 @@ export type CanceledBy =
 type StepEnd = Pick<Step, 'state' | 'error' | 'exit_code'>;
 
 export interface DoneInput {
-  /** What became of the workflow; `skipped` only if it never started. */
+  /** The end of the workflow; `skipped` only if it never started. */
   readonly state: 'success' | 'failure' | 'killed' | 'skipped';
   /** The agent's clock; now by default. */
   readonly finished?: number | undefined;
@@ -139,7 +139,7 @@ export function toCancelInfo(by: CanceledBy): CancelInfo {
   return { superseded_by: by.supersededBy };
 }
 
-/** What a cancel makes of the workflows: what waits ends at once, what runs goes on until the agents report. */
+/** The workflows after a cancel: waiting ones end at once, running ones go on until the agents report. */
 export function cancelPending(workflows: readonly Workflow[], version: Version): readonly Workflow[] {
   const endedState = version.atLeast(3, 14) ? 'canceled' : 'skipped';
   return workflows.map((workflow) => ({

@@ -1,5 +1,5 @@
 /**
- * Users, their tokens, what the forge lets them do, and Woodpecker's table of permissions. Woodpecker reads its table
+ * Users, their tokens, their rights on the forge, and Woodpecker's table of permissions. Woodpecker reads its table
  * alone and copies a right of the forge into it on few occasions, so the two differ. A user has one token at a time.
  */
 
@@ -14,7 +14,7 @@ export interface Users {
   /** Changes the right on the forge alone; `null` removes it. */
   setRight(login: string, repoId: number, right: Access | null): void;
   right(login: string, repoId: number): Access | null;
-  /** Changes the right on the forge and the row; `null` removes both. Topics of open streams stay as they are. */
+  /** Changes the right on the forge and the row; `null` removes both. Open streams keep their topics. */
   setAccess(login: string, repoId: number, access: Access | null): void;
   /** Writes the row alone. */
   setRow(login: string, repoId: number, access: Access): void;
@@ -29,7 +29,7 @@ export function createUsers(): Users {
   const users = new Map<string, User>();
   /** Login to repo id to access. */
   const perms = new Map<string, Map<number, Access>>();
-  /** The same, as the forge has it. */
+  /** The same on the forge. */
   const rights = new Map<string, Map<number, Access>>();
   let tokensMade = 0;
 

@@ -1,6 +1,6 @@
 /**
- * Which Woodpecker is imitated, and what it knows. A version that is not three numbers (`next-0a1b2c`, `dev`) counts as
- * newer than every release, as such builds come from the main branch. Versions before 2.0 are refused.
+ * The imitated version of Woodpecker, and its features. A version that is not three numbers (`next-0a1b2c`, `dev`) counts as
+ * newer than every release, since such builds are of the main branch. Refuses versions before 2.0.
  */
 
 import type { Event, Status } from './model.ts';

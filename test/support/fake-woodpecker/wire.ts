@@ -1,7 +1,6 @@
 /**
- * How rows look to a client of a given Woodpecker version: field names, fields that a version does not have yet, and
- * Go's `omitempty`. Guarantees that nothing leaves the fake in a shape that this version's API description lacks. Knows
- * nothing of who may see what.
+ * The form of rows for a client of a given Woodpecker version: field names, fields that a version does not have yet, and
+ * Go's `omitempty`. Guarantees that every message has a shape of this version's API description. Does not know rights.
  */
 
 import type { Pipeline, PipelineRow, Repo, Step, User, Workflow } from './model.ts';
@@ -10,7 +9,7 @@ import { releaseTitleOf, tagOf } from './words.ts';
 
 export type Json = Record<string, unknown>;
 
-/** Where it goes: REST rewrites some fields that the stream sends as they are stored. */
+/** The target: REST rewrites some fields that the stream sends as they are stored. */
 export type Channel = 'rest' | 'stream';
 
 function isZero(value: unknown): boolean {
@@ -61,7 +60,7 @@ function toWireWorkflow(workflow: Workflow, version: Version): Json {
   };
 }
 
-/** What REST says instead of the stored words if the event has no commit message of its own (3.14 and later). */
+/** REST's text in place of the stored one if the event has no commit message (3.14 and later). */
 function rewrittenWords(row: PipelineRow): Json {
   if (row.event === 'cron') return { message: row.cron, sender: row.cron };
   if (row.event === 'tag') return { message: `created tag ${tagOf(row)}` };
@@ -70,7 +69,7 @@ function rewrittenWords(row: PipelineRow): Json {
   return {};
 }
 
-/** What 3.17 tells of a tag or release beside the words. */
+/** Further fields of a tag or release in 3.17. */
 function tagWords(row: PipelineRow): Json {
   if (row.event === 'tag') return { tag_title: tagOf(row) };
   if (row.event !== 'release') return {};

@@ -19,7 +19,7 @@ export function releaseTitleOf(row: Tagged): string {
   return row.title || `Release ${tagOf(row)}`;
 }
 
-/** What the row of a pipeline has as its message if a test gives none. */
+/** The message in the row of a pipeline if a test sets none. */
 export function defaultMessage(
   row: Tagged & { readonly event: Event; readonly branch: string; readonly cron: string },
   version: Version,
