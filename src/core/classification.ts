@@ -20,7 +20,7 @@ import type { Repo } from './repo.ts';
 import type { TierReport } from './tier-report.ts';
 import { isPartRule, rulesFor, type Taken } from './tiers.ts';
 
-/** Raise it whenever the meaning of a record changes: stored pipelines are then classified anew at the next start. */
+/** Raise it if the meaning of a record changes: the next start then classifies all stored pipelines again. */
 export const classificationVersion = 4;
 
 export const ignoreReasons = [
@@ -55,7 +55,7 @@ export type InTier = { readonly tier: string } & (
       /** `null`: not observed. */
       readonly durationSeconds: number | null;
       readonly isRework: boolean;
-      /** Commits that the message says it reverts. */
+      /** Ids of the commits that it reverts, according to its message. */
       readonly reverts: readonly string[];
     }
   /** The pipeline has not ended. */
@@ -66,7 +66,7 @@ export type InTier = { readonly tier: string } & (
 );
 
 export interface Classification {
-  /** One for each tier that takes the pipeline, sorted by tier; empty if none does. */
+  /** One entry for each tier that takes the pipeline, sorted by tier. */
   readonly tiers: readonly InTier[];
   /** The reason why it is a deployment in no tier; `null`: it is one, or may become one. */
   readonly reason: IgnoreReason | null;

@@ -1,4 +1,4 @@
-/** Counts the deployments of a window per hour, day or week of UTC, whichever gives a legible chart. */
+/** Counts the deployments of a window per hour, day or week of UTC, depending on the length of the window. */
 
 import type { Deployment } from './deployment.ts';
 import type { DeploymentBar } from './overview.ts';
@@ -19,7 +19,7 @@ export interface BarCounts {
   readonly barSeconds: number;
   /** Ignores deployments outside of the window. */
   add(deployment: Deployment): void;
-  /** In order of time, empty stretches too. */
+  /** In order of time, empty bars too. */
   bars(): readonly DeploymentBar[];
 }
 

@@ -24,7 +24,7 @@ export interface Deployment {
   readonly durationSeconds: number | null;
   /** Whether the policy's rework rules match it. */
   readonly isRework: boolean;
-  /** Id of the commit, never that of a tag object if the forge has resolved it; empty: nobody reported it. */
+  /** Id of the commit; of a tag object until the forge has resolved it; empty: unknown. */
   readonly commit: string;
   /** `null`: unknown. */
   readonly event: string | null;
@@ -32,7 +32,7 @@ export interface Deployment {
   readonly ref: string | null;
   /** Whether it repeats an earlier pipeline. */
   readonly isRestart: boolean;
-  /** Commits that its message says it reverts: lower-case hexadecimal, at least seven digits. */
+  /** Ids of the commits that it reverts, according to its message: lower-case hexadecimal, at least seven digits. */
   readonly reverts: readonly string[];
   /** An operator's mark on it; `null`: none. */
   readonly mark: Mark | null;

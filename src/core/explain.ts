@@ -38,7 +38,7 @@ export interface ExplainRequest {
   readonly window: Window;
   /** End of the window, Unix seconds. */
   readonly at: number;
-  /** Lists only pipelines before this one; `null`: begins with the latest. */
+  /** Lists only pipelines before this place; `null`: begins with the latest. */
   readonly before: Place | null;
   /** Most pipelines to list, at least one. */
   readonly limit: number;
@@ -63,7 +63,7 @@ export interface Explanation {
   readonly uncounted: readonly { readonly reason: UncountedReason; readonly pipelines: number }[];
   /** Counted or not, latest first. */
   readonly pipelines: readonly ExplainedPipeline[];
-  /** Where the list continues; `null`: it is complete. */
+  /** Place of the last listed pipeline, for `before` of the next request; `null`: the list is complete. */
   readonly next: Place | null;
   /** The window's deployments for a chart, in order of time; the latest `mostDrawn` if there are more. */
   readonly drawn: readonly DrawnDeployment[];

@@ -14,7 +14,7 @@ export const longestPattern = 1000;
  */
 export const largestProgram = 500;
 
-/** Says what is wrong with one pattern; null if it can be used. */
+/** The mistake in one pattern; `null`: there is none. */
 export function patternProblem(source: string): string | null {
   if (source.length > longestPattern) return `expected at most ${longestPattern} characters`;
   try {
@@ -28,7 +28,7 @@ export function patternProblem(source: string): string | null {
   }
 }
 
-/** Says what is wrong with a list of patterns that have no problem of their own; null if it can be used. */
+/** The mistake in a list of patterns that are valid on their own; `null`: there is none. */
 export function patternListProblem(sources: readonly string[]): string | null {
   const size = sources.reduce((sum, source) => sum + compile(source).programSize(), 0);
   if (size <= largestProgram) return null;
@@ -40,7 +40,7 @@ export function matchesAnyPattern(sources: readonly string[], text: string): boo
   return compiledList(sources).some((pattern) => pattern.test(text));
 }
 
-/** A policy's list is compiled once, on its first use, and forgotten with its policy. */
+/** A cache: the first use of a policy's list compiles it; it is garbage-collected with its policy. */
 const compiledLists = new WeakMap<readonly string[], readonly RE2JS[]>();
 
 function compiledList(sources: readonly string[]): readonly RE2JS[] {

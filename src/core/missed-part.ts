@@ -1,4 +1,6 @@
-/** Explains `not_reached`: which part of the pipeline did not run, and where the pipeline stopped. */
+/**
+ * Explains `not_reached`: finds the part of the pipeline that did not run, and the place where the pipeline stopped.
+ */
 
 import { endOfPart, hasPart, type Stop, stopOf } from './parts.ts';
 import type { PipelineRecord } from './pipeline.ts';
@@ -10,7 +12,7 @@ export interface MissedPart {
   readonly workflows: readonly string[] | null;
   /** Globs on the names of steps; `null`: the whole workflow. */
   readonly steps: readonly string[] | null;
-  /** Whether the pipeline has such a part; it was then skipped. */
+  /** Whether the pipeline has the part; if so, the pipeline skipped it. */
   readonly isPresent: boolean;
   /** `null`: nothing failed or was killed. */
   readonly stop: Stop | null;

@@ -1,4 +1,4 @@
-/** What is failing, how each tier and repo does, and how that developed: of one moment, over one window. */
+/** The overview: open failures, the figures of tiers and repos, and their history, at one moment over one window. */
 
 import type { ListedIncident } from './failures/listed-incident.ts';
 import type { FigurePoint } from './figure-history.ts';
@@ -36,18 +36,20 @@ export type ShowOverview = (request: OverviewRequest) => Promise<Overview>;
 export interface Overview {
   /** Unix seconds. */
   readonly at: number;
-  /** Every tier that is shown, whatever is asked for. */
+  /** All tiers with a series, even if the request is for one tier. */
   readonly tierNames: readonly string[];
   readonly tiers: readonly TierOverview[];
-  /** The first of those that are failing, and how many there are in each tier. */
+  /** Pairs with an open failure, up to a limit. */
   readonly failing: readonly FailingPair[];
+  /** Number of all pairs with an open failure, per tier. */
   readonly failingIn: readonly { readonly tier: string; readonly pairs: number }[];
   readonly incidents: readonly ListedIncident[];
-  /** Open incidents that are not listed. */
+  /** Number of open incidents that are not listed. */
   readonly otherIncidents: number;
   readonly rows: readonly PairRow[];
-  /** How many there would be without a limit. */
+  /** Number of rows without a limit. */
   readonly matching: number;
+  /** Number of all pairs, whether they match or not. */
   readonly pairs: number;
 }
 
@@ -56,12 +58,12 @@ export interface TierOverview {
   readonly repos: number;
   readonly failing: number;
   readonly figures: WindowFigures | null;
-  /** At the ends of earlier windows, the latest last; `null`: being worked out. */
+  /** The figures at the ends of earlier windows, the latest last; `null`: not computed yet. */
   readonly history: readonly FigurePoint[] | null;
   readonly bars: readonly DeploymentBar[];
-  /** Seconds of each bar. */
+  /** Length of a bar in seconds. */
   readonly barSeconds: number;
-  /** The latest of them, latest first. */
+  /** The latest failed deployments, latest first. */
   readonly failed: readonly FailedDeployment[];
 }
 
@@ -93,7 +95,7 @@ export interface FailingPair {
   readonly tier: string;
   /** Unix seconds. */
   readonly since: number;
-  /** The last that failed; `null` if memory holds none. */
+  /** The last failed deployment; `null`: none is in memory. */
   readonly last: FailedDeployment | null;
 }
 

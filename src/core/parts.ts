@@ -63,7 +63,7 @@ export interface Stop {
   readonly end: 'failure' | 'killed';
 }
 
-/** Where a pipeline stopped: the first failed step or workflow, else the first killed one; `null`: it did not stop. */
+/** The place where a pipeline stopped: its first failed step or workflow, else its first killed one; `null`: none. */
 export function stopOf(record: PipelineRecord): Stop | null {
   const stops = record.workflows.flatMap((workflow) => {
     const end = endOfWorkflow(workflow);

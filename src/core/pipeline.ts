@@ -16,7 +16,7 @@ const endedStatuses = new Set(['success', 'failure', 'error', 'killed', 'cancele
 
 /** All times are Unix seconds, and by our clock unless they say otherwise. */
 export interface PipelineRecord {
-  /** Counts within the repo, from 1. */
+  /** Number within the repo, from 1. */
   readonly number: number;
   /** Woodpecker's id over all repos; 0: not in the observation. */
   readonly id: number;
@@ -76,7 +76,7 @@ export function isEnded(status: string): boolean {
   return endedStatuses.has(status);
 }
 
-/** Whether the event is one of a pull request's; those never count. */
+/** Whether the event is that of a pull request. Pull requests never count. */
 export function isPullRequest(event: string | null): boolean {
   return event?.startsWith('pull_request') ?? false;
 }

@@ -104,7 +104,7 @@ export const defaultPolicy: Policy = {
   ],
 };
 
-/** The part of the policy that decides where it looks for failures and rework. */
+/** The part of the policy that decides in which tiers to look for failures and rework. */
 export type LooksFor = Pick<Policy, 'rework' | 'tiers' | 'failures'>;
 
 /**

@@ -10,7 +10,7 @@ export interface StoredPipeline {
   /** Key of the repo. */
   readonly repo: number;
   readonly record: PipelineRecord;
-  /** Id of its commit. The record may have that of a tag object, or an abbreviated one. */
+  /** Id of its commit. The id in the record may be that of a tag object, or abbreviated. */
   readonly commit: string;
   readonly classification: Classification;
   /** Whether a scan has found it that is not complete yet: until then, it is not in state and ledger. */

@@ -2,11 +2,11 @@
 
 import type { Incident } from './incident.ts';
 
-/** What may show that a deployment has failed, in the order in which causes are listed everywhere. */
+/** Causes of failure, in the order of every list of causes. */
 export const causes = ['pipeline', 'rollback', 'fix', 'incident', 'operator'] as const;
 export type Cause = (typeof causes)[number];
 
-/** `failed`: an operator saw it fail. `fine`: nothing but its pipeline may show it as failed. Unix seconds. */
+/** `failed`: an operator saw it fail. `fine`: only its own pipeline can show it as failed. Unix seconds. */
 export type Mark =
   | { readonly kind: 'failed'; readonly recoveredAt: number | null }
   | { readonly kind: 'fine' };

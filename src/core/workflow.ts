@@ -1,5 +1,5 @@
 /**
- * The workflows and steps of a pipeline, and how two observations of them become one.
+ * The workflows and steps of a pipeline, and the join of two observations of them.
  *
  * Guarantees: `joinWorkflows` is associative, commutative and idempotent. Woodpecker changes the state of a step within
  * seconds after the pipeline's end, without a new `updated`: the state of higher rank then wins.

@@ -41,7 +41,7 @@ export function logWhatCounts(log: Log, state: State, policyChange: readonly Tie
     log.info('Deployments stored', { tier, event, deployments });
   }
   for (const { tier, share, remedy } of cronDominance(state.tally.events())) {
-    log.warn('Cron brings most deployments of a tier; to leave them out, change the policy', {
+    log.warn('Most deployments of a tier are cron runs: change the policy to exclude them', {
       tier,
       percent: Math.round(share * 100),
       policy: remedy,

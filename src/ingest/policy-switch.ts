@@ -58,7 +58,7 @@ export function createPolicySwitch({ ingest, clock, log, onAdopted }: PolicySwit
       await uow.incidents.catchUp();
       uow.judgeReported('settled');
     });
-    log.info('The policy is in force');
+    log.info('The policy is active');
     logWhatCounts(log, ingest.state, tiers);
   };
   const untilAdopted = async (policy: Policy, signal: AbortSignal): Promise<void> => {

@@ -1,4 +1,6 @@
-/** Checks the path of a database before the file is opened: whether a database can exist there, and who may write it. */
+/**
+ * Checks the path of a database before the file is opened: whether a database can exist there, and who may write it.
+ */
 
 import { accessSync, constants, existsSync, lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -10,8 +12,8 @@ import { StoreUnusable } from './store.ts';
 const fileSuffixes = ['', '-wal', '-shm', '.lock', '.lock-journal'];
 
 /**
- * Whether this process may make a database at the path, as far as can be seen without trying. Throws `StoreUnusable` if
- * nobody can.
+ * Whether this process may make a database at the path, without trying it: a full disk is not noticed. Throws
+ * `StoreUnusable` if nobody can.
  */
 export function mayMakeDatabase(path: string): boolean {
   try {
@@ -29,8 +31,8 @@ export interface Denied {
 }
 
 /**
- * Why this process cannot write the database at the path, as far as can be seen without trying; `null`: it can. SQLite
- * would open an unwritable file for reading, and take no lock on it.
+ * The missing right to write the database at the path, found without trying it; `null`: none is missing. SQLite would
+ * open an unwritable file for reading, and take no lock on it.
  */
 export function findDenied(path: string): Denied | null {
   const file = realpathSync(path);
@@ -78,7 +80,7 @@ function kindAt(path: string): string | null {
   try {
     stat = statSync(path);
   } catch (error) {
-    // Opening it will give the error.
+    // The attempt to open the path reports this error.
     if (!isLost(error)) return null;
     return lstatSync(path, { throwIfNoEntry: false }) ? 'a link that leads nowhere' : null;
   }

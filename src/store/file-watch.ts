@@ -15,7 +15,7 @@ import { describeLinks, lockPathOf } from './sole-writer.ts';
 
 const indexHeadBytes = 136;
 const [logHeadBytes, frameHeadBytes] = [32, 24];
-/** Where `readIndex` puts the number of checkpointed pages. */
+/** Offset of the number of checkpointed pages in the result of `readIndex`. */
 const checkpointedAt = 48;
 const isLittle = endianness() === 'LE';
 
@@ -27,7 +27,8 @@ export interface FileFault {
 
 export interface FileWatch {
   /**
-   * A change to the files that forbids commits; `null`: there was none. `isCheckpointing`: a thread of this process is.
+   * A change to the files that forbids commits; `null`: there was none. `isCheckpointing`: whether a thread of this
+   * process is writing to the database file.
    */
   fault(isCheckpointing: boolean): FileFault | null;
   /** Pages that are in the log alone after the last commit. */

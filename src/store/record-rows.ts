@@ -1,11 +1,11 @@
-/** Between a pipeline's record and the columns of its row. */
+/** Converts between a pipeline's record and the columns of its row. */
 
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { TierReport } from '../core/tier-report.ts';
 import type { Step, Workflow } from '../core/workflow.ts';
 import { numberOrNull, type SqlRow, type SqlValue, textOrNull } from './sql-values.ts';
 
-/** The column of each field of a record, without exception. */
+/** The column of each field of a record. */
 const columns = {
   number: 'number',
   id: 'id',

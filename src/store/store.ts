@@ -120,8 +120,8 @@ export interface PipelineTable {
   /** All deployments that are not pending, by repo, tier, time and number. */
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;
   /**
-   * A repo's pipelines within a time that are not pending and no deployments in a tier, newest first, then highest
-   * number first.
+   * A repo's pipelines in a time span that are neither pending nor deployments in the tier. The newest is first, then
+   * the highest number.
    */
   uncounted(selection: UncountedSelection): AsyncIterable<readonly Uncounted[]>;
   /** Creation of the repo's first pipeline of the commit, by any id, that is not pending; Unix seconds. */

@@ -141,7 +141,7 @@ describe('a start under another policy, with a long history', () => {
       const { child, output, exited } = start();
       await expect.poll(isUp, soon).toBe(true);
       await expect.poll(() => preparedIn(path), soon).toBeGreaterThanOrEqual(share * deployments);
-      expect(output()).not.toContain('The policy is in force');
+      expect(output()).not.toContain('The policy is active');
       child.kill('SIGKILL');
       await exited;
       expect(preparedIn(path)).toBeGreaterThanOrEqual(share * deployments);
@@ -151,7 +151,7 @@ describe('a start under another policy, with a long history', () => {
     const seen: Record<string, number>[] = [];
     const isInForce = async () => {
       // Before the figures are asked for: the last ones seen are then those of the new policy.
-      const isLast = output().includes('The policy is in force');
+      const isLast = output().includes('The policy is active');
       const response = await fetch(`${url}/metrics`).catch(() => null);
       if (response?.status !== 200) return false;
       seen.push(byTier(parseMetrics(await response.text())));

@@ -187,7 +187,7 @@ describe('a start on a disk that cannot be written', () => {
       expect((await exporter.post(report(3))).status).toBe(503);
 
       mendIt();
-      await expect.poll(exporter.output, soon).toContain('The policy is in force');
+      await expect.poll(exporter.output, soon).toContain('The policy is active');
       expect(both(await exporter.metrics())).toEqual([undefined, 2]);
       expect((await exporter.post(report(3))).status).toBe(202);
       expect(both(await exporter.metrics())).toEqual([undefined, 3]);

@@ -48,7 +48,7 @@ async function bothStates(world: World): Promise<readonly [unknown, unknown]> {
 }
 
 describe('a policy that is adopted while events come in', () => {
-  it('yields the exact state of all events, and of the store, once it is in force', async () => {
+  it('yields the exact state of all events, and of the store, once it is active', async () => {
     await fc.assert(
       fc.asyncProperty(anyBook, async ([first, second]) => {
         const world = await createWorld({ mode: modeOf(before) });
@@ -91,7 +91,7 @@ describe('a policy that is adopted while events come in', () => {
     );
   }, 60_000);
 
-  it('shows what the policy before it shows until it is in force, and goes on after it was broken off', async () => {
+  it('shows what the policy before it shows until it is active, and goes on after it was broken off', async () => {
     await fc.assert(
       fc.asyncProperty(anyBook, fc.nat(6), async ([first, second], steps) => {
         const world = await createWorld({ mode: modeOf(before) });

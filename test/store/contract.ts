@@ -1345,7 +1345,7 @@ export function describeStore(
       const tiersIn = async (table: Transaction['pipelines']) =>
         (await collect(table.deployments())).map(({ tier }) => tier);
 
-      it('keeps what a pipeline is under it beside the policy in force, until they are exchanged', async () => {
+      it('keeps what a pipeline is under it beside the active policy, until they are exchanged', async () => {
         const underActive = (repo: number) => pipelineOf(repo, 1, { credited: 5 });
         const next = (repo: number) => pipelineOf(repo, 1, { classification: inStaging, credited: 9 });
         const repo = await store.transact(async (tx) => {

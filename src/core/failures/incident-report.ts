@@ -18,7 +18,7 @@ export interface IncidentFields {
   readonly resolved: number | null;
   readonly title: string | null;
   readonly url: string | null;
-  /** Number of the pipeline whose deployment it belongs to. */
+  /** Number of the pipeline whose deployment the incident belongs to, as reported. */
   readonly deployment: number | null;
   readonly dismissed: boolean;
 }

@@ -1,13 +1,13 @@
-/** Incidents as a list shows them. */
+/** Request and answer for a list of incidents. */
 
 /** All times are Unix seconds. */
 export interface ListedIncident {
   readonly id: string;
   readonly kind: 'alert' | 'report';
-  /** Current name of its repo; the reported one if no pair has it. */
+  /** Current name of its repo; the reported name if the incident has no known pair. */
   readonly repo: string;
   readonly tier: string;
-  /** Whether it has found its pair. */
+  /** Whether it has a known pair. */
   readonly isOfPair: boolean;
   readonly start: number;
   /** `null`: open. */

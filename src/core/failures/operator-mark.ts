@@ -2,7 +2,7 @@
 
 import type { Mark } from '../verdict.ts';
 
-/** `ignore`: it is no deployment at all, because something else than the change failed. */
+/** `ignore`: it does not count as a deployment, since not the change failed but the infrastructure, for example. */
 export type OperatorMark = Mark | { readonly kind: 'ignore' };
 
 export const markKinds = ['failed', 'fine', 'ignore'] as const satisfies readonly OperatorMark['kind'][];
@@ -10,7 +10,7 @@ export const markKinds = ['failed', 'fine', 'ignore'] as const satisfies readonl
 export interface StoredMark {
   /** Key of the repo. */
   readonly repo: number;
-  /** Of the pipeline. */
+  /** Number of the pipeline. */
   readonly number: number;
   readonly tier: string;
   readonly mark: OperatorMark;

@@ -32,7 +32,7 @@ export interface RepairSearch {
   next(deployments: readonly Searched[], index: number, first: number): Repair | null;
   /** Takes back the last `count` deployments. */
   rewind(count: number): void;
-  /** Replaces the past. Its new part is in the search already; those deployments are no longer in memory. */
+  /** Replaces the past by one that includes deployments of this search, since they are no longer in memory. */
   settle(past: Past): void;
   /** Number of deployments that it has taken in. */
   readonly size: number;

@@ -92,7 +92,7 @@ export function incidentsOf(tracked: TrackedIncident, { staleSeconds }: Incident
   }));
 }
 
-/** Far more than an alert that fires and ends every hour has in a week. */
+/** More than enough for an alert that fires and ends every hour of a week. */
 export const mostReportsPerAlert = 500;
 
 /** The alert with one more report. Only the `mostReportsPerAlert` reports with the latest start are kept. */

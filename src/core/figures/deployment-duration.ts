@@ -1,4 +1,4 @@
-/** How long a deployment's pipeline ran, from its start to its end. */
+/** Duration of a deployment's pipeline, or of its part, from start to end. */
 
 import { type Figure, nothing, stateless } from './figure.ts';
 

@@ -1,4 +1,4 @@
-/** All figures. A further one is a file beside this and a line below. */
+/** All figures. To add one, write a file beside this one and a line below. */
 
 import { changeFailRate } from './change-fail-rate.ts';
 import { changeLeadTime } from './change-lead-time.ts';

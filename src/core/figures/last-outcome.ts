@@ -1,4 +1,4 @@
-/** When a deployment last succeeded and when one last failed, each on its own. */
+/** Times of the last successful and of the last failed deployment, independent of each other. */
 
 import { type Figure, latest } from './figure.ts';
 

@@ -18,7 +18,7 @@ import type { Timeline } from './reducer.ts';
 
 /** The part of a tracked incident that is kept in memory. */
 export interface BookEntry {
-  /** `trackedKey`. */
+  /** Result of `trackedKey`. */
   readonly key: string;
   /** `null`: no rule of the policy maps the alert. */
   readonly place: BookPlace | null;

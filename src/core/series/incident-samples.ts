@@ -23,7 +23,7 @@ export interface IncidentSample {
 }
 
 export interface IncidentSamples {
-  /** Sorted by repo and tier. `yieldToEventLoop` is called between pieces of the work; `now` in Unix seconds. */
+  /** Sorted by repo and tier. Calls `yieldToEventLoop` between pieces of the work; `now` in Unix seconds. */
   at(now: number, yieldToEventLoop: () => Promise<void>): Promise<readonly IncidentSample[]>;
 }
 

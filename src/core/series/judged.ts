@@ -1,6 +1,5 @@
 /**
- * Judges the deployments of a timeline after a change: what each repairs, which have failed, and the episodes of
- * failure.
+ * Judges the deployments of a timeline after a change: finds repairs, failed deployments, and episodes of failure.
  *
  * Guarantees: the result follows from the deployments, the incidents and the moment alone. A deployment whose verdict
  * and repair do not change stays the same object. Deployments beyond known ground are not judged, since only some of
@@ -38,7 +37,7 @@ export interface Judged {
   readonly judgedBy: JudgedBy | null;
 }
 
-/** The deployments of a timeline after a change; from index `from` on they may differ from those before. */
+/** The deployments of a timeline after a change; from index `from` on they may differ from the old ones. */
 export interface Merged {
   /** Judged in place. */
   readonly deployments: Deployment[];
@@ -117,7 +116,7 @@ interface SearchedRepairs {
   readonly shown: ReadonlySet<number>;
 }
 
-/** Writes into `deployments` what each repairs. */
+/** Writes each deployment's repair into `deployments`. */
 function* searchRepairs(
   timeline: Timeline,
   deployments: Deployment[],

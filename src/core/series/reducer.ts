@@ -161,7 +161,9 @@ interface OpenChunk extends Chunk {
   readonly deployments: Deployment[];
 }
 
-/** Where folding begins again if all from index `from` on may have changed: the start of a chunk, or the end. */
+/**
+ * The place to fold again from, if deployments from index `from` on may have changed: the start of a chunk, or the end.
+ */
 function placeOf(timeline: Timeline, from: number) {
   const chunks = chunksOf(timeline);
   const kept: Chunk[] = [];

@@ -70,7 +70,7 @@ export function gaugesOf(timelines: readonly Timeline[]): number[] {
 export interface Ingredients {
   readonly repo: Repo;
   readonly pairs: readonly Pair[];
-  /** Timelines of those pairs that have one. */
+  /** Timelines of the pairs; a pair may have none. */
   readonly timelines: readonly Timeline[];
   readonly knownSince: number | null;
 }
@@ -202,7 +202,7 @@ function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
   // If repos share a name, their series is known only from the latest `knownSince` on.
   const since = Math.max(
     ...repos.map((one) => one.knownSince ?? Number.POSITIVE_INFINITY),
-    // The tiers of a pipeline are unknown until the service reads its workflows. It reads those of the newest first.
+    // The tiers of a pipeline are unknown until the service reads its workflows. It reads the newest pipelines first.
     ...pairs.flatMap((pair) => state.unread.get(pairKey(pair.repo, pair.tier)) ?? []),
   );
   const knownSince = Number.isFinite(since) ? since : null;
