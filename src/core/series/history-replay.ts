@@ -3,7 +3,7 @@
  * have shown then, if it had had all pipelines that are stored now.
  *
  * Guarantees: the sample at a moment follows from the deployments up to it. Memory contains the state of the figures
- * and the deployments of one window, however long the history is.
+ * and the deployments of `retainedSeconds`, however long the history is.
  */
 
 import { type Deployment, knownAt } from '../deployment.ts';

@@ -317,7 +317,7 @@ export interface TimelineBuilder {
 
 /**
  * Builds a timeline from a whole series, which is read in order. Deployments up to `cutoff` (Unix seconds) are folded
- * into the base on the way, so that memory never contains the whole series.
+ * into the base on the way, so that memory never contains much more than the result.
  */
 export function createTimelineBuilder(
   rules: FigureRules,
