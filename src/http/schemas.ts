@@ -195,7 +195,7 @@ const pipeline = {
   repo_id: z.int().nullable().describe('Id in Woodpecker; distinguishes repos with the same name'),
   number: z.int(),
   url: z.string().nullable().describe('Its page in Woodpecker'),
-  at: instant.describe('When it ended; of one that does not count, else the last that was told of it'),
+  at: instant.describe('When it ended; if it does not count, the latest known time of it'),
   status: z.string(),
   event: z.string().nullable(),
   branch: z.string().nullable(),
@@ -283,13 +283,15 @@ export const ExplanationJson = z.strictObject({
     .describe('Successful deployments of the window without a lead time'),
   not_counted: z
     .array(z.strictObject({ reason: z.enum(uncountedReasons), pipelines: count }))
-    .describe('How many of the window do not count, by reason'),
+    .describe('Numbers of pipelines in the window that do not count, by reason'),
   pipelines: z
     .array(z.discriminatedUnion('counted', [CountedPipelineJson, UncountedPipelineJson]))
-    .describe('Counted or not, latest first; those out of scope have no tier and stand in each'),
+    .describe(
+      'Counted or not, latest first; a pipeline out of scope has no tier, and is in the list of every tier',
+    ),
   truncated: z
     .boolean()
-    .describe('Whether the window holds earlier ones; figures and counts are of all of it'),
+    .describe('Whether the window contains earlier pipelines; figures and counts are of the whole window'),
   next: z.string().nullable().describe('Query for the rest of the list, of the same moment'),
 });
 export type ExplanationJson = z.infer<typeof ExplanationJson>;

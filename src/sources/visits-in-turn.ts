@@ -57,7 +57,7 @@ export function createVisitsInTurn(options: VisitsInTurnOptions): VisitsInTurn {
   };
 
   /**
-   * Requests a repo once. If the forge lets the user see it, Woodpecker then makes a permission row. From then on, the
+   * Requests a repo once. If the user may see it on the forge, Woodpecker then makes a permission row. From then on, the
    * user's list and the stream contain the repo.
    */
   const introduce = async (repo: RepoWithId, signal: AbortSignal): Promise<void> => {

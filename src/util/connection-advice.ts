@@ -44,7 +44,7 @@ const longestNote = 1024;
 const longestHead = 16 * 1024;
 const longestTitle = 80;
 
-/** Describes an answer that is not JSON, and what to change. */
+/** Describes an answer that is not JSON, and the remedy. */
 export async function describeOtherType(answer: Response): Promise<string> {
   const type = (answer.headers.get('content-type') ?? '').slice(0, longestTitle);
   const title = type.includes('html') ? await titleOf(answer) : null;

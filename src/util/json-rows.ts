@@ -1,8 +1,8 @@
 /**
  * Reads a JSON list row by row while it arrives.
  *
- * Guarantees: does not block the event loop for long, also with a long list. Memory holds the text of one row. A row that is
- * too large is reported as `null`, and the next rows are read.
+ * Guarantees: does not block the event loop for long, also with a long list. Memory contains the text of one row. A row that
+ * is too large is reported as `null`, and the next rows are read.
  */
 
 import { createEventLoopYield } from './clock.ts';
