@@ -178,7 +178,7 @@ describe('an export', () => {
     expect(before.err).toMatch(/^0 samples of 0 series written in \d+s\nNothing matched: /);
     expect(before.err).toMatch(/no deployment before \d{4}-\d\d-\d\dT[\d:]+Z \(--to\) in the database "/);
     expect(before.err).toContain(`"${database}"`);
-    expect(before.err).toContain('that the policy leaves out all there is');
+    expect(before.err).toContain('the policy excludes all pipelines');
     const after = await runExport(database, '--from', ago(2), '--to', ago(1), ...labels);
     expect(after.err).toMatch(/^[1-9]\d* samples of \d+ series written in \d+s\n$/);
 
