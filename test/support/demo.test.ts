@@ -10,14 +10,14 @@ const soon = { timeout: 20_000 };
 interface Demo {
   readonly child: ChildProcess;
   readonly output: () => string;
-  /** Of the status page, once it is told. */
+  /** URL of the status page; `undefined` until the demo prints it. */
   readonly url: () => string | undefined;
   readonly exited: Promise<number | null>;
-  /** What lies where it keeps its folder. */
+  /** Names of the entries in the demo's temporary folder. */
   readonly left: () => string[];
 }
 
-/** `flaw`: what runs in the demo before its own code. */
+/** `flaw`: code that runs in the demo before its own. */
 function startDemo(listen: string, flaw = ''): Demo {
   const folder = temporaryFolder();
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
@@ -27,7 +27,7 @@ function startDemo(listen: string, flaw = ''): Demo {
       ...Object.fromEntries(inherited),
       TMPDIR: folder,
       DORA_LISTEN: listen,
-      // So that something happens soon.
+      // A pipeline starts every second.
       DEMO_PACE_SECONDS: '1',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -43,7 +43,7 @@ function startDemo(listen: string, flaw = ''): Demo {
   };
 }
 
-/** Starts it, and waits until its exporter answers. */
+/** Starts the demo, and waits until its exporter answers. */
 async function startAnsweringDemo(listen = '127.0.0.1:0', flaw = ''): Promise<Demo> {
   const demo = startDemo(listen, flaw);
   await expect.poll(demo.url, soon).toBeDefined();

@@ -1,4 +1,4 @@
-/** Random histories are worth something only if they reach every cause and reason, and the oracle is a function. */
+/** Checks the random histories: they reach every cause and reason, and the oracle is a function. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type History, histories, standingMarks } from './deployments-histories.ts';
@@ -6,7 +6,7 @@ import { type Answer, figuresAt, type World } from './deployments-oracle.ts';
 
 const drawn = fc.sample(histories(), { seed: 7, numRuns: 1500 });
 
-/** What one answer shows, in words. */
+/** The causes and reasons in one answer, as words. */
 function seenIn({ pairs, pipelines }: Answer): string[] {
   const deployments = pairs.flatMap((pair) => pair.deployments);
   return [

@@ -1,4 +1,4 @@
-/** Holds the oracle to each literal example that the contract gives. */
+/** Compares the oracle with each literal example of the contract. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
@@ -80,7 +80,7 @@ function push(number: number, at: number, changes: Partial<Pipeline> = {}): Pipe
   };
 }
 
-/** One deployment an hour, numbered from 1; a name that comes again is a restart. */
+/** One deployment an hour, numbered from 1; a repeated name is a restart. */
 function hourly(names: string, changes: Record<number, Partial<Pipeline>> = {}): Pipeline[] {
   const list = names.split(' ');
   return list.map((name, index) =>
@@ -104,7 +104,7 @@ function windowAt(world: World, at = 10 * DAY) {
   return figures;
 }
 
-/** Numbers of the deployments for which the test holds. */
+/** Numbers of the deployments for which the test is true. */
 const numbers = (pair: PairFigures, holds: (one: DeploymentFacts) => boolean) =>
   pair.deployments.filter(holds).map((one) => one.number);
 
@@ -561,13 +561,13 @@ describe('rules', () => {
   });
 });
 
-/** A recorded answer of a running server, at the end of which everything in it has ended. */
+/** A recorded answer of a running server, in which every workflow and step has ended. */
 function recorded(name: string): Pipeline {
   const file = new URL(`../fixtures/woodpecker/recorded/${name}`, import.meta.url);
   return { repo: 'acme/shop', ...JSON.parse(readFileSync(file, 'utf8')) };
 }
 
-/** What one part rule makes of a recorded pipeline: outcome, start and finish, or the reason why nothing. */
+/** The result of one part rule for a recorded pipeline: outcome, start and finish, or the reason why it has none. */
 function partOf(name: string, rule: Omit<Rule, 'tier'>) {
   const world = worldOf([recorded(name)], { rules: [{ tier: 'production', ...rule }] });
   const { pipelines, pairs } = figuresAt(world, 1795880000);

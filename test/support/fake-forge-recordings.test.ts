@@ -1,4 +1,4 @@
-/** Holds the fake forge to the recorded answers of a Forgejo 11.0.1, field by field. */
+/** Compares the fake forge with the recorded answers of a Forgejo 11.0.1, field by field. */
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished } from 'vitest';

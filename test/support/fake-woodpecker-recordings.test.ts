@@ -1,6 +1,6 @@
 /**
- * Holds the fake Woodpecker to answers of running servers, field by field. Ids, hashes and times of day differ from run to
- * run: of these only whether they are set is compared.
+ * Compares the fake Woodpecker with answers of running servers, field by field. Ids, hashes and times differ from run to
+ * run: for these, it only compares whether they are set.
  */
 
 import { readFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ async function recorded(version: string, name: string): Promise<unknown> {
 const ids = /^(id|pipeline_id|agent_id|number|parent|org_id|repo_id|forge_remote_id)$/;
 const times = /^(created|updated|started|finished|reviewed|timestamp)(_at)?$|^(start|end)_time$/;
 
-/** Keeps what does not depend on when and in which order things happened. */
+/** Removes the fields that depend on time and order. */
 function comparable(value: unknown, key = ''): unknown {
   if (Array.isArray(value)) {
     const items = value.map((item) => comparable(item));
@@ -170,7 +170,7 @@ const yaml2 = "yaml: line 2: did not find expected '-' indicator";
 const yaml3 =
   "go-yaml load error in parser (while parsing a block collection) at L3.C3-L5.C3: did not find expected '-' indicator";
 
-/** What an agent alone decides: put into the table as it leaves it. */
+/** The fields that only an agent decides, for the table. */
 const ended =
   (steps: readonly StepInput[], status: 'success' | 'failure'): Play =>
   ({ woodpecker }) =>

@@ -1,5 +1,5 @@
 /**
- * Holds the fake Woodpecker to what Woodpecker itself sends: the examples and API descriptions in
+ * Compares the fake Woodpecker with Woodpecker itself: the examples and API descriptions in
  * `fixtures/woodpecker/`, its rules of permission and paging, the bytes of its stream, and the ends of its pipelines.
  */
 
@@ -52,7 +52,7 @@ async function numbersOf(path: string): Promise<number[]> {
   return (await getJson(path)).map((pipeline: { number: number }) => pipeline.number);
 }
 
-/** A stream under test: what it has received, and how to wait for it. */
+/** A stream under test: its received messages, and functions to wait for them. */
 async function openStream(token: string | null = woodpecker.userToken) {
   const controller = new AbortController();
   const response = await fetch(`${woodpecker.url}/api/stream/events`, {
@@ -66,7 +66,7 @@ async function openStream(token: string | null = woodpecker.userToken) {
     try {
       for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true });
     } catch {
-      // Broken off: what has been read counts.
+      // The stream broke off: the messages read so far count.
     }
     isOpen = false;
   })();
