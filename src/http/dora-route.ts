@@ -1,4 +1,4 @@
-/** `/api/dora`: the five figures of all tiers and pairs over a window, as `/metrics` has them, with their scores. */
+/** `/api/dora`: the five figures of all tiers and pairs over a window, as in `/metrics`, with their scores. */
 
 import type { Context } from 'hono';
 import { z } from 'zod';

@@ -1,4 +1,4 @@
-/** `/api/explain` and `/explain`: why the figures of a repo and tier are what they are, as JSON and as a page. */
+/** `/api/explain` and `/explain`: the pipelines behind the figures of a repo and tier, as JSON and as a page. */
 
 import type { Context } from 'hono';
 import { z } from 'zod';
@@ -13,10 +13,10 @@ import { windowEnd } from './moment.ts';
 import { problem } from './problem.ts';
 import { readQuery } from './query.ts';
 
-/** How many pipelines the page lists. */
+/** Number of pipelines on the page. */
 const pageLimit = 200;
 
-/** The first window by default. `now` in Unix seconds. */
+/** Schema of the query; the default is the first window. `now`: Unix seconds. */
 export const ExplainQuery = (windows: readonly Window[], now: number) =>
   z.strictObject({
     repo: z.string().min(1),

@@ -1,4 +1,4 @@
-/** How many items a list has at most, in a request. */
+/** Schema of the most items of a list, in a request. */
 
 import { z } from 'zod';
 

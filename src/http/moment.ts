@@ -24,7 +24,7 @@ export const windowEnd = (now: number) =>
     pastMoment(now).optional(),
   );
 
-/** A day means its end: whoever picks one wants to see it. Today goes on: `undefined`. Other moments stay as they are. */
+/** Replaces a day by its end, so that the window contains the day; today by `undefined`. Returns other texts unchanged. */
 function endOfDay(text: string, now: number): string | undefined {
   if (text === '') return undefined;
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return text;

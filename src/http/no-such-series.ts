@@ -1,4 +1,4 @@
-/** The answer to whoever asks for a repo or tier that is not shown: what there is to choose from. */
+/** The answer to a query for a repo or tier that is not shown, with the possible choices. */
 
 import { nameKey } from '../core/repo.ts';
 import type { Projected } from '../core/series/samples.ts';
