@@ -169,7 +169,7 @@ describe('resolveSecret', () => {
     expect(starts[0]).toMatch(generated);
     expect(new Set(starts).size).toBe(1);
     expect(readdirSync(join(folder, 'data'))).toEqual(['admin-token']);
-  }, 30_000);
+  });
 });
 
 /** What the program prints: its output, else its complaint. */

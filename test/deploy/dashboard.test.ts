@@ -222,7 +222,7 @@ describe('the dashboard for Grafana', () => {
     expect(changed(({ options }) => Object.assign(options ?? {}, { textMode: 'all' })).join()).toContain(
       '"all"',
     );
-  }, 60_000);
+  });
 });
 
 describe('the queries of the dashboard', () => {
@@ -262,7 +262,7 @@ describe('the queries of the dashboard', () => {
         return 'not up yet';
       }
     };
-    await expect.poll(isScraped, { timeout: 30_000, interval: 300 }).toBe(true);
+    await expect.poll(isScraped, { interval: 300 }).toBe(true);
     runDeployments(demo);
 
     const empty = async () => {
@@ -277,7 +277,7 @@ describe('the queries of the dashboard', () => {
       );
       return answers.filter(({ found }) => found.length === 0).map(({ name }) => name);
     };
-    await expect.poll(empty, { timeout: 20_000, interval: 500 }).toEqual(Object.keys(reasons));
+    await expect.poll(empty, { interval: 500 }).toEqual(Object.keys(reasons));
 
     for (const variable of variables.filter(({ type }) => type === 'query')) {
       const [, selector = '', label = ''] = /^label_values\((.*), (\w+)\)$/.exec(queryOf(variable)) ?? [];

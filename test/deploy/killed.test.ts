@@ -106,7 +106,7 @@ describe('a restore that is killed', () => {
     });
     onTestFinished(() => void child.kill('SIGKILL'));
     child.stdin.write(copy.subarray(0, 5000));
-    await expect.poll(() => leftovers(folder), { timeout: 30_000 }).toHaveLength(1);
+    await expect.poll(() => leftovers(folder)).toHaveLength(1);
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('close', resolve));
     expect(leftovers(folder)).toHaveLength(1);

@@ -119,7 +119,7 @@ describe('a backup', () => {
     const database = join(folder, 'dora.db');
     const exporter = await startExporter({ DORA_DATABASE: database });
     const loading = load(exporter);
-    await expect.poll(() => loading.acknowledged(), { timeout: 20_000 }).toBeGreaterThan(300);
+    await expect.poll(() => loading.acknowledged()).toBeGreaterThan(300);
 
     const before = loading.acknowledged();
     const target = join(folder, 'busy.db');
@@ -235,7 +235,7 @@ describe('a backup', () => {
     onTestFinished(() => void child.kill('SIGKILL'));
     const openFiles = () =>
       readlinks(`/proc/${child.pid}/fd`).filter(([, target]) => target.includes('.copy-'));
-    await expect.poll(openFiles, { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(openFiles).toHaveLength(1);
     expect(openFiles()[0]?.[1]).toMatch(/ \(deleted\)$/);
     expect(statSync(openFiles()[0]?.[0] ?? '').mode & 0o777).toBe(0o600);
     expect(readdirSync(folder).filter((name) => name.includes('copy'))).toEqual([]);
@@ -297,15 +297,13 @@ const asking = (url: string, woodpecker: FakeWoodpecker) => ({
 async function expectInTouch(exporter: ExporterProcess): Promise<void> {
   const metric = async (name: string) => (await exporter.metrics()).get(name);
   const counted = 'dora_deployments_total{repo="acme/shop",tier="unassigned"}';
-  await expect.poll(() => metric(counted), { timeout: 15_000 }).toBe(1);
-  await expect.poll(() => metric('dora_exporter_stream_connected'), { timeout: 15_000 }).toBe(1);
+  await expect.poll(() => metric(counted)).toBe(1);
+  await expect.poll(() => metric('dora_exporter_stream_connected')).toBe(1);
   expect(await metric('dora_exporter_woodpecker_up')).toBe(1);
 }
 
 async function expectOutOfTouch(exporter: ExporterProcess, reason: RegExp): Promise<void> {
-  await expect
-    .poll(async () => (await exporter.metrics()).get('dora_exporter_woodpecker_up'), { timeout: 15_000 })
-    .toBe(0);
+  await expect.poll(async () => (await exporter.metrics()).get('dora_exporter_woodpecker_up')).toBe(0);
   expect(exporter.output()).toMatch(reason);
 }
 

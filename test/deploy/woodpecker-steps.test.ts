@@ -121,9 +121,7 @@ async function expectCountedAfter(
 ) {
   expect((await exporter.metrics()).get(counted('dora_deployments_total'))).toBe(0);
   woodpecker.finishPipeline('acme/shop', number, { status });
-  await expect
-    .poll(async () => (await exporter.metrics()).get(counted('dora_deployments_total')), { timeout: 15_000 })
-    .toBe(1);
+  await expect.poll(async () => (await exporter.metrics()).get(counted('dora_deployments_total'))).toBe(1);
 }
 
 const counted = (name: string) => `${name}{repo="acme/shop",tier="unassigned"}`;

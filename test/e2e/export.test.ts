@@ -22,7 +22,7 @@ async function run(
     cwd: new URL('../..', import.meta.url),
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: 300_000,
   });
   const texts = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -94,7 +94,7 @@ describe('an export', () => {
     };
     await expect
       .poll(() => countedAt('dora_deployments_total', now - daySeconds).catch(() => null), {
-        timeout: 30_000,
+        timeout: 300_000,
       })
       .toEqual({ 'acme/cart': 20, 'acme/shop': 40 });
 

@@ -14,7 +14,6 @@ import { startFakeForge } from '../support/fake-forge.ts';
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
 
 const longestStopMs = 10_000;
-const soon = { timeout: 15_000 };
 
 const reportOf = (number: number, repo = `acme/repo-${number % 7}`) =>
   JSON.stringify({ repo, number, status: 'success', event: 'push', finished: 1_785_000_000 + number });
@@ -40,9 +39,9 @@ describe('SIGTERM to npm', () => {
       output += chunk;
     });
     const address = () => /Listening address=(\S+)/.exec(output)?.[1];
-    await expect.poll(address, soon).toBeDefined();
+    await expect.poll(address).toBeDefined();
     npm.kill('SIGTERM');
-    await expect.poll(() => output, soon).toContain('Stopped');
+    await expect.poll(() => output).toContain('Stopped');
     await expect(fetch(`http://${address()}/healthz`)).rejects.toThrow();
   });
 });
@@ -76,7 +75,7 @@ describe('SIGTERM', () => {
     await delay(500);
 
     const stopped = stop(exporter);
-    await expect.poll(() => exporter.output(), soon).toContain('Stopping');
+    await expect.poll(() => exporter.output()).toContain('Stopping');
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGINT'] as const) exporter.child.kill(signal);
     await delay(300);
     arriving.socket.write(late.slice(-20));
@@ -118,23 +117,23 @@ describe('SIGTERM', () => {
     };
     const exporter = await startExporter(env);
     const metric = async (name: string, from = exporter) => (await from.metrics()).get(name);
-    await expect.poll(async () => (await fetch(`${exporter.url}/readyz`)).status, soon).toBe(200);
-    await expect.poll(() => woodpecker.streams.openCount, soon).toBe(1);
+    await expect.poll(async () => (await fetch(`${exporter.url}/readyz`)).status).toBe(200);
+    await expect.poll(() => woodpecker.streams.openCount).toBe(1);
 
     const hanging = [
       forge.fault({ answer: 'hang' }),
       woodpecker.fault({ match: /\/pipelines/, answer: 'hang' }),
     ];
     for (const commit of [first, second]) woodpecker.runPipeline('acme/shop', { commit });
-    await expect.poll(() => metric('dora_exporter_lead_times_pending'), soon).toBeGreaterThan(0);
-    await expect.poll(() => forge.requests.length, soon).toBeGreaterThan(0);
+    await expect.poll(() => metric('dora_exporter_lead_times_pending')).toBeGreaterThan(0);
+    await expect.poll(() => forge.requests.length).toBeGreaterThan(0);
     const { number } = woodpecker.createPipeline('acme/shop');
     const hint = await exporter.post({ repo: 'acme/shop', number });
     expect(await hint.json()).toEqual({ result: 'following' });
     const asked = requestText('POST /backfill?wait=true', { authorization: `Bearer ${adminToken}` }, '{}');
     const callers = [asked, 'POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{', 'GET /', ''];
     for (const text of callers) (await dial(portOf(exporter))).socket.write(text);
-    await expect.poll(() => metric('dora_exporter_backfill_running'), soon).toBe(1);
+    await expect.poll(() => metric('dora_exporter_backfill_running')).toBe(1);
 
     const { code, ms } = await stop(exporter);
 
@@ -146,8 +145,8 @@ describe('SIGTERM', () => {
     woodpecker.finishPipeline('acme/shop', number);
     const again = await startExporter(env);
     const total = 'dora_deployments_total{repo="acme/shop",tier="unassigned"}';
-    await expect.poll(() => metric(total, again), soon).toBe(3);
-    await expect.poll(() => metric('dora_exporter_lead_times_pending', again), soon).toBe(0);
+    await expect.poll(() => metric(total, again)).toBe(3);
+    await expect.poll(() => metric('dora_exporter_lead_times_pending', again)).toBe(0);
     const backfills = await fetch(`${again.url}/backfill`, {
       headers: { authorization: `Bearer ${adminToken}` },
     });
@@ -169,7 +168,7 @@ describe('SIGTERM', () => {
       seen.add(String(code));
     }
     const begun = spawnExporter(env);
-    await expect.poll(begun.output, { ...soon, interval: 1 }).toContain('exporter starts');
+    await expect.poll(begun.output, { interval: 1 }).toContain('exporter starts');
     begun.child.kill('SIGTERM');
     expect((await begun.exited).code).toBe(0);
 

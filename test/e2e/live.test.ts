@@ -50,10 +50,10 @@ describe('the service with an event stream', () => {
     woodpecker.runPipeline('acme/shop');
     woodpecker.runPipeline('acme/shop', {}, { status: 'failure' });
 
-    await expect.poll(() => metric(exporter, deployments()), { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => metric(exporter, deployments())).toBe(2);
     expect(await metric(exporter, 'dora_exporter_missed_events_total')).toBe(2);
     woodpecker.clearFaults();
-    await expect.poll(() => metric(exporter, 'dora_exporter_stream_connected'), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => metric(exporter, 'dora_exporter_stream_connected')).toBe(1);
     expect(await metric(exporter, 'dora_exporter_stream_reconnects_total')).toBe(1);
   });
 
@@ -63,16 +63,16 @@ describe('the service with an event stream', () => {
     await expect.poll(() => metric(exporter, deployments())).toBe(1);
 
     woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
-    await expect.poll(() => metric(exporter, deployments('acme/new')), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => metric(exporter, deployments('acme/new'))).toBe(0);
     woodpecker.renameRepo('acme/shop', 'acme/store');
-    await expect.poll(() => metric(exporter, deployments('acme/store')), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => metric(exporter, deployments('acme/store'))).toBe(1);
     expect(await metric(exporter, deployments())).toBeUndefined();
 
     woodpecker.deactivateRepo('acme/store');
-    await expect.poll(() => metric(exporter, deployments('acme/store')), { timeout: 15_000 }).toBeUndefined();
+    await expect.poll(() => metric(exporter, deployments('acme/store'))).toBeUndefined();
     expect(exporter.output()).toContain('Repo is no longer active in Woodpecker');
     woodpecker.activateRepo('acme/store');
-    await expect.poll(() => metric(exporter, deployments('acme/store')), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => metric(exporter, deployments('acme/store'))).toBe(1);
     expect(exporter.output()).toContain('Repo is back, and its series with it');
   });
 
@@ -80,7 +80,7 @@ describe('the service with an event stream', () => {
     const { woodpecker, exporter } = await start({ DORA_STREAM: 'false', DORA_RECONCILE_INTERVAL: '1s' });
     const { id } = woodpecker.repo('acme/shop');
     const numbers = Array.from({ length: 60 }, () => woodpecker.createPipeline('acme/shop', {}).number);
-    await expect.poll(() => metric(exporter, 'dora_exporter_following'), { timeout: 10_000 }).toBe(60);
+    await expect.poll(() => metric(exporter, 'dora_exporter_following')).toBe(60);
     const fault = woodpecker.fault({
       match: (request) => request.query.includes('page=2') || /\/pipelines\/\d+$/.test(request.path),
       answer: { status: 500 },
@@ -89,10 +89,10 @@ describe('the service with an event stream', () => {
       woodpecker.startPipeline(id, number);
       woodpecker.finishPipeline(id, number);
     }
-    await expect.poll(() => exporter.output(), { timeout: 30_000 }).toContain('Repo cannot be read now');
+    await expect.poll(() => exporter.output()).toContain('Repo cannot be read now');
     fault.clear();
 
-    await expect.poll(() => metric(exporter, deployments()), { timeout: 30_000 }).toBe(60);
+    await expect.poll(() => metric(exporter, deployments())).toBe(60);
   });
 
   it('goes no further once Woodpecker is another under the same ids', async () => {

@@ -15,7 +15,7 @@ import {
   temporaryFolder,
 } from '../support/exporter-process.ts';
 
-const soon = { timeout: 60_000, interval: 20 };
+const soon = { interval: 20 };
 const byName = 'tiers: [{tier: production, repos: ["acme/shop-1*"]}]\ndefault_tier: rest\n';
 
 /** Deployments by tier. */
@@ -169,5 +169,5 @@ describe('a start under another policy, with a long history', () => {
     for (const tiers of seen) expect([old, latest]).toContainEqual(tiers);
     child.kill('SIGTERM');
     expect((await exited).code).toBe(0);
-  }, 180_000);
+  });
 });

@@ -165,7 +165,7 @@ describe('the service with a Woodpecker', () => {
     const hint = await exporter.post({ repo: 'acme/shop', number, status: 'success' });
     expect(await hint.json()).toEqual({ result: 'following' });
     const { finished } = woodpecker.finishPipeline(repo, number);
-    await expect.poll(async () => (await exporter.metrics()).get(success), { timeout: 8_000 }).toBe(finished);
+    await expect.poll(async () => (await exporter.metrics()).get(success)).toBe(finished);
 
     const backfill = await fetch(`${exporter.url}/backfill?wait=true`, {
       method: 'POST',

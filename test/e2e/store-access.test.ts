@@ -15,7 +15,7 @@ function run(args: readonly string[], databasePath: string): { code: number | nu
     ...user,
     env: { DORA_DATABASE: databasePath, DORA_LISTEN: '127.0.0.1:0' },
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 300_000,
   });
   return { code: status, output: stdout + stderr };
 }

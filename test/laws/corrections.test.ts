@@ -41,7 +41,7 @@ describe('counters and histograms, while what was told of pipelines is corrected
       }),
       { numRuns: runs(250) },
     );
-  }, 30_000);
+  });
 
   it('never fall, nor do failures exceed deployments, after any step of live events and scans', async () => {
     const anyCase = anyStories({ corrections: true }).chain((stories) =>
@@ -60,7 +60,7 @@ describe('counters and histograms, while what was told of pipelines is corrected
       }),
       { numRuns: runs(250) },
     );
-  }, 30_000);
+  });
 
   it('hold every deployment of the end, and each pipeline at most once', async () => {
     const anyCase = anyStories({ corrections: true }).chain((stories) =>
@@ -95,5 +95,5 @@ describe('counters and histograms, while what was told of pipelines is corrected
       }),
       { numRuns: runs(150) },
     );
-  }, 30_000);
+  });
 });

@@ -115,7 +115,7 @@ describe('deployments, as the contract has them', () => {
       }),
       { numRuns: runs(1000) },
     );
-  }, 300_000);
+  });
 
   it('are what the oracle says of repos that share a name: the one that deployed last has the incidents', async () => {
     await fc.assert(
@@ -135,7 +135,7 @@ describe('deployments, as the contract has them', () => {
       }),
       { numRuns: runs(300) },
     );
-  }, 300_000);
+  });
 
   it('are what the oracle says, from a SQLite file', async () => {
     await fc.assert(
@@ -152,7 +152,7 @@ describe('deployments, as the contract has them', () => {
       }),
       { numRuns: runs(50) },
     );
-  }, 300_000);
+  });
 
   it('are the same after a restart, which reads them from the store', async () => {
     await fc.assert(
@@ -170,7 +170,7 @@ describe('deployments, as the contract has them', () => {
       }),
       { numRuns: runs(1000) },
     );
-  }, 300_000);
+  });
 });
 
 const anySwitch = fc
@@ -219,7 +219,7 @@ describe('deployments under a policy that is adopted', () => {
       }),
       { numRuns: runs(300) },
     );
-  }, 300_000);
+  });
 });
 
 /** Every number of the ledgers, by what it counts. */
@@ -265,7 +265,7 @@ describe('the ledger of deployments', () => {
       }),
       { numRuns: runs(500) },
     );
-  }, 300_000);
+  });
 
   it('counts each deployment once, if none is corrected', async () => {
     const anyPlain = histories({ pipelines: 10 })
@@ -289,7 +289,7 @@ describe('the ledger of deployments', () => {
       }),
       { numRuns: runs(500) },
     );
-  }, 300_000);
+  });
 
   it('holds each deployment, failure, cause, repair and recovery once, as soon as it shows', async () => {
     await fc.assert(
@@ -317,5 +317,5 @@ describe('the ledger of deployments', () => {
       }),
       { numRuns: runs(500) },
     );
-  }, 300_000);
+  });
 });

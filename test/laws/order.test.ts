@@ -80,7 +80,7 @@ describe('what comes in live', () => {
       }),
       { numRuns: runs(300) },
     );
-  }, 30_000);
+  });
 
   it('gives the same totals where each end was told in one way', async () => {
     await fc.assert(
@@ -89,7 +89,7 @@ describe('what comes in live', () => {
       }),
       { numRuns: runs(300) },
     );
-  }, 30_000);
+  });
 
   it('gives the same totals while repos are renamed, where no name decides', async () => {
     await fc.assert(
@@ -99,7 +99,7 @@ describe('what comes in live', () => {
       }),
       { numRuns: runs(300) },
     );
-  }, 30_000);
+  });
 });
 
 describe('what comes in live and by scans', () => {
@@ -111,7 +111,7 @@ describe('what comes in live and by scans', () => {
       }),
       { numRuns: runs(300) },
     );
-  }, 30_000);
+  });
 
   it('gives the same totals, of what was created after the horizon', async () => {
     await fc.assert(
@@ -121,7 +121,7 @@ describe('what comes in live and by scans', () => {
       }),
       { numRuns: runs(300) },
     );
-  }, 30_000);
+  });
 });
 
 describe('the same on a SQLite file that is closed and opened at each restart', () => {
@@ -135,7 +135,7 @@ describe('the same on a SQLite file that is closed and opened at each restart', 
       }),
       { numRuns: runs(25) },
     );
-  }, 30_000);
+  });
 
   it('holds for what comes in live and by scans', async () => {
     await fc.assert(
@@ -147,5 +147,5 @@ describe('the same on a SQLite file that is closed and opened at each restart', 
       }),
       { numRuns: runs(25) },
     );
-  }, 30_000);
+  });
 });

@@ -64,7 +64,7 @@ describe('a policy that is adopted while events come in', () => {
       }),
       { numRuns: runs(150) },
     );
-  }, 60_000);
+  });
 
   it('lets no counter fall, and starts new series at their exact totals', async () => {
     await fc.assert(
@@ -89,7 +89,7 @@ describe('a policy that is adopted while events come in', () => {
       }),
       { numRuns: runs(150) },
     );
-  }, 60_000);
+  });
 
   it('shows what the policy before it shows until it is active, and goes on after it was broken off', async () => {
     await fc.assert(
@@ -118,5 +118,5 @@ describe('a policy that is adopted while events come in', () => {
       }),
       { numRuns: runs(150) },
     );
-  }, 60_000);
+  });
 });

@@ -63,7 +63,7 @@ describe('a changed policy', () => {
       }),
       { numRuns: runs(150) },
     );
-  }, 30_000);
+  });
 
   it('leaves the totals of series that existed alone', async () => {
     await fc.assert(
@@ -79,7 +79,7 @@ describe('a changed policy', () => {
       }),
       { numRuns: runs(150) },
     );
-  }, 30_000);
+  });
 
   it('starts series that are new at their exact totals', async () => {
     await fc.assert(
@@ -95,7 +95,7 @@ describe('a changed policy', () => {
       }),
       { numRuns: runs(150) },
     );
-  }, 30_000);
+  });
 
   /** Plays a chapter in and expects what it brought to be added to the totals, those of series that had ended too. */
   async function expectCountedOn(
@@ -134,7 +134,7 @@ describe('a changed policy', () => {
       }),
       { numRuns: runs(150) },
     );
-  }, 30_000);
+  });
 
   it('counts what was running meanwhile, once, where it ends', async () => {
     await fc.assert(
@@ -149,5 +149,5 @@ describe('a changed policy', () => {
       }),
       { numRuns: runs(150) },
     );
-  }, 30_000);
+  });
 });

@@ -167,5 +167,5 @@ describe('the state after a restart', () => {
       }),
       { numRuns: runs(30) },
     );
-  }, 30_000);
+  });
 });

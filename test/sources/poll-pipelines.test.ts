@@ -58,7 +58,7 @@ describe('pollPipelines', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(0);
 
     woodpecker.finishPipeline('acme/shop', number, { status: 'failure' });
-    await expect.poll(() => harness.shown('acme/shop')?.failures, { timeout: 8_000 }).toBe(1);
+    await expect.poll(() => harness.shown('acme/shop')?.failures).toBe(1);
     expect(harness.ingest.state.follows.size).toBe(0);
     expect(await hint(harness, { repo: 'acme/shop', number })).toEqual({
       kind: 'accepted',
@@ -85,7 +85,7 @@ describe('pollPipelines', () => {
     }
     follow(restarted);
 
-    await expect.poll(() => restarted.shown('acme/shop')?.deployments, { timeout: 8_000 }).toBe(2);
+    await expect.poll(() => restarted.shown('acme/shop')?.deployments).toBe(2);
   });
 
   it('drops a hint of what Woodpecker does not know, be it the pipeline or the repo', async () => {
@@ -111,7 +111,7 @@ describe('pollPipelines', () => {
 
     await hint(harness, { repo: 'acme/new', number });
 
-    await expect.poll(() => harness.shown('acme/new')?.deployments, { timeout: 8_000 }).toBe(1);
+    await expect.poll(() => harness.shown('acme/new')?.deployments).toBe(1);
   });
 
   it('does not ask more often than every two seconds, however many hints come', async () => {
@@ -138,7 +138,7 @@ describe('pollPipelines', () => {
     for (const number of numbers) await hint(harness, { repo: 'acme/shop', number });
     follow(harness);
 
-    await expect.poll(() => harness.shown('acme/shop')?.deployments, { timeout: 15_000 }).toBe(1);
+    await expect.poll(() => harness.shown('acme/shop')?.deployments).toBe(1);
     expect(harness.ingest.state.follows.size).toBe(4);
   });
 
@@ -154,6 +154,6 @@ describe('pollPipelines', () => {
 
     await woodpecker.start();
 
-    await expect.poll(() => harness.shown('acme/shop')?.deployments, { timeout: 8_000 }).toBe(1);
+    await expect.poll(() => harness.shown('acme/shop')?.deployments).toBe(1);
   });
 });

@@ -28,9 +28,7 @@ export async function startDemoExporter(env: Readonly<Record<string, string>> = 
     DORA_RECONCILE_INTERVAL: '1s',
     ...env,
   });
-  await expect
-    .poll(async () => (await fetch(`${exporter.url}/readyz`)).status, { timeout: 30_000 })
-    .toBe(200);
+  await expect.poll(async () => (await fetch(`${exporter.url}/readyz`)).status).toBe(200);
   for (const incident of incidents) {
     const answer = await fetch(`${exporter.url}/incidents`, {
       method: 'POST',

@@ -5,8 +5,6 @@ import { type Metrics, parseMetrics, temporaryFolder } from './exporter-process.
 import { hasIpv6Loopback } from './loopback.ts';
 import { collectOutput } from './output.ts';
 
-const soon = { timeout: 20_000 };
-
 interface Demo {
   readonly child: ChildProcess;
   readonly output: () => string;
@@ -46,7 +44,7 @@ function startDemo(listen: string, flaw = ''): Demo {
 /** Starts the demo, and waits until its exporter answers. */
 async function startAnsweringDemo(listen = '127.0.0.1:0', flaw = ''): Promise<Demo> {
   const demo = startDemo(listen, flaw);
-  await expect.poll(demo.url, soon).toBeDefined();
+  await expect.poll(demo.url).toBeDefined();
   expect(await isAnswering(demo)).toBe(true);
   expect(demo.left()).toEqual([expect.stringMatching(/^dora-demo-/)]);
   return demo;
@@ -107,7 +105,7 @@ describe('the demo', () => {
     const demo = await startAnsweringDemo('[::1]:0');
     expect(demo.url()).toMatch(/^http:\/\/\[::1\]:\d+\/$/);
     await expect
-      .poll(async () => (await fetch(`${demo.url()}operations`)).text(), soon)
+      .poll(async () => (await fetch(`${demo.url()}operations`)).text())
       .toMatch(/webhook<\/th>.*\d+ following/s);
     demo.child.kill('SIGTERM');
     expect(await demo.exited).toBe(0);
@@ -154,6 +152,6 @@ describe('the demo', () => {
     const demo = await startAnsweringDemo();
     demo.child.kill('SIGKILL');
     await demo.exited;
-    await expect.poll(() => isAnswering(demo), soon).toBe(false);
+    await expect.poll(() => isAnswering(demo)).toBe(false);
   });
 });

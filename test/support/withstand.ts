@@ -68,7 +68,7 @@ export async function withstand(
     const honestTotal = `dora_deployments_total{repo="${honestRepo}",tier="unassigned"}`;
     expect((metrics.get(honestTotal) ?? 0) - (metricsBefore.get(honestTotal) ?? 0)).toBe(accepted);
   }
-  await expect.poll(target.openFiles, { timeout: 10_000 }).toBeLessThanOrEqual(filesBefore + 2);
+  await expect.poll(target.openFiles).toBeLessThanOrEqual(filesBefore + 2);
   const { peakMb } = target.memory();
   expect(peakMb).toBeLessThan(mostMb);
   const log = target.output();

@@ -91,7 +91,7 @@ describe('connections', () => {
       await Promise.race([delay(15_000), Promise.all([...metrics, ...page].map(({ closed }) => closed))]);
       expect([...metrics, ...page].filter(({ isClosed }) => !isClosed()).length).toBe(0);
       for (const { received } of posts) {
-        await expect.poll(() => statusesIn(received()).length, { timeout: 15_000 }).toBe(1_000);
+        await expect.poll(() => statusesIn(received()).length).toBe(1_000);
         expect(new Set(statusesIn(received()))).toEqual(new Set([401]));
       }
       for (const { socket } of callers) socket.destroy();
