@@ -8,7 +8,7 @@
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,6 +17,11 @@ import type { Held, Probed } from './probe.ts';
 export const webhookSecret = 'bench-webhook-secret';
 
 const main = new URL('../../src/main.ts', import.meta.url).pathname;
+const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  readonly scripts: { readonly start: string };
+};
+/** The options with which `npm start` runs Node. */
+const nodeOptions = /exec node (.*) src/.exec(scripts.start)?.[1]?.split(' ') ?? [];
 const probe = new URL('probe.ts', import.meta.url).href;
 /** No benchmark waits longer for anything. */
 const patienceMs = 300_000;
@@ -58,7 +63,7 @@ export interface Exporter {
 export async function startExporter(env: Readonly<Record<string, string>>): Promise<Exporter> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
   const began = performance.now();
-  const child = spawn(process.execPath, ['--import', probe, main], {
+  const child = spawn(process.execPath, [...nodeOptions, '--import', probe, main], {
     env: {
       ...Object.fromEntries(inherited),
       DORA_LISTEN: '127.0.0.1:0',
