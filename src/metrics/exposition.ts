@@ -7,15 +7,15 @@
 
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
-import { type Metric, Registry } from 'prom-client';
 import type { IncidentSample, IncidentSamples } from '../core/series/incident-samples.ts';
 import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
 import type { TierSample } from '../core/windows/tier-windows.ts';
 import { coalesce } from '../util/coalesce.ts';
-import { type Family, incidentFamilies, type ShownBy, seriesFamilies, tierFamilies } from './families.ts';
+import { incidentFamilies, type ShownBy, seriesFamilies, tierFamilies } from './families.ts';
+import { type Chunks, createFamilyWriter } from './family-writer.ts';
 import { type CompressedText, compressText, toGzip } from './gzip.ts';
 
-/** Number of samples in a chunk. If a sample changes, its whole chunk is rendered again. */
+/** Number of samples in a chunk. If a sample changes, its whole chunk is compressed again. */
 const samplesAtOnce = 100;
 
 const gunzip = promisify(gunzipCallback);
@@ -49,9 +49,9 @@ export function createExposition({
   now,
   yieldToEventLoop,
 }: ExpositionOptions): Exposition {
-  const writeSeries = seriesFamilies(policy).map((family) => createWriter(family, yieldToEventLoop));
-  const writeTiers = tierFamilies(policy).map((family) => createWriter(family, yieldToEventLoop));
-  const writeIncidents = incidentFamilies.map((family) => createWriter(family, yieldToEventLoop));
+  const writeSeries = seriesFamilies(policy).map((family) => createFamilyWriter(family, yieldToEventLoop));
+  const writeTiers = tierFamilies(policy).map((family) => createFamilyWriter(family, yieldToEventLoop));
+  const writeIncidents = incidentFamilies.map((family) => createFamilyWriter(family, yieldToEventLoop));
   let rendered: Rendered | null = null;
   let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
 
@@ -95,9 +95,6 @@ interface Rendered {
   readonly texts: readonly CompressedText[];
 }
 
-/** Lists of samples; each list is rendered together. */
-type Chunks<Sample> = readonly (readonly Sample[])[];
-
 /** Cuts samples into chunks, at least one. An unchanged chunk is the same object as in `before`. */
 function partition<Sample>(before: Chunks<Sample>, samples: readonly Sample[]): Chunks<Sample> {
   return Array.from({ length: Math.max(1, Math.ceil(samples.length / samplesAtOnce)) }, (_, index) => {
@@ -106,47 +103,4 @@ function partition<Sample>(before: Chunks<Sample>, samples: readonly Sample[]): 
     const isSame = known?.length === chunk.length && chunk.every((sample, place) => sample === known[place]);
     return known && isSame ? known : chunk;
   });
-}
-
-/** Returns a function that renders one family. It keeps the texts, and renders only the chunks that have changed. */
-function createWriter<Sample>(
-  family: Family<Sample>,
-  yieldToEventLoop: () => Promise<void>,
-): (chunks: Chunks<Sample>) => Promise<readonly CompressedText[]> {
-  let samples: readonly Sample[] = [];
-  const registry = createRegistry(family, () => samples);
-  let written: Chunks<Sample> = [];
-  let texts: readonly CompressedText[] = [];
-  return async (chunks) => {
-    const next: CompressedText[] = [];
-    for (const [index, chunk] of chunks.entries()) {
-      const known = written[index] === chunk ? texts[index] : undefined;
-      if (known) {
-        next.push(known);
-        continue;
-      }
-      samples = chunk;
-      const text = await registry.metrics();
-      next.push(await compressText(index === 0 ? text : withoutHeader(text)));
-      await yieldToEventLoop();
-    }
-    [written, texts] = [chunks, next];
-    return texts;
-  };
-}
-
-/** A registry with one metric that computes its values when it is rendered. prom-client accepts any object of this form. */
-function createRegistry<Sample>(
-  { name, help, type, valuesOf }: Family<Sample>,
-  samples: () => readonly Sample[],
-): Registry {
-  const collect = async () => ({ name, help, type, aggregator: 'sum', values: samples().flatMap(valuesOf) });
-  const registry = new Registry();
-  registry.registerMetric({ name, help, type, aggregator: 'sum', get: collect } as unknown as Metric);
-  return registry;
-}
-
-/** The lines after HELP and TYPE. */
-function withoutHeader(text: string): string {
-  return text.slice(text.indexOf('\n', text.indexOf('\n# TYPE ') + 1) + 1);
 }
