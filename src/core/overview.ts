@@ -65,6 +65,9 @@ export interface TierOverview {
   readonly barSeconds: number;
   /** The latest failed deployments, latest first. */
   readonly failed: readonly FailedDeployment[];
+  /** How many have failed of each repo, most first: the first of those repos, and how many other repos have some. */
+  readonly failedIn: readonly { readonly repo: string; readonly deployments: number }[];
+  readonly otherFailedRepos: number;
 }
 
 /** The deployments of one hour, day or week. All times are Unix seconds. */

@@ -7,8 +7,8 @@ import type { DrawnDeployment, Explanation } from '../core/explain.ts';
 import { iso } from '../util/moment.ts';
 import { causeWords, inOrder, legend, markPath } from './causes.ts';
 import { besideScale, gridLines, type Level, timeTicks } from './chart.ts';
-import { type ExplainView, explainFields } from './explain-view.ts';
-import { explainLink, type Html } from './page.ts';
+import { type ExplainView, explainLink } from './explain-view.ts';
+import type { Html } from './page.ts';
 import { dayWords, duration, percentOf } from './words.ts';
 
 /** The row of a pipeline in the table below. */
@@ -26,8 +26,7 @@ function linksOf({ pipelines }: Explanation, view: ExplainView): LinkTo {
     if (listed.has(id)) return `#${id}`;
     const before = `${deployment.at}.${deployment.number + 1}.${deployment.repo}`;
     const isShown = view.show !== 'failed' || deployment.causes.length > 0;
-    const fields = explainFields(isShown ? view : { ...view, show: 'everything' });
-    return `${explainLink({ ...fields, before })}#${id}`;
+    return `${explainLink(isShown ? view : { ...view, show: 'everything' }, before)}#${id}`;
   };
 }
 

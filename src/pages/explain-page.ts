@@ -7,9 +7,9 @@ import type { TimeFigure } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
 import { asOfForm, choices } from './controls.ts';
 import { leadTimeChart, rowId, timeline } from './explain-charts.ts';
-import { type ExplainView, explainFields } from './explain-view.ts';
+import { type ExplainView, explainFields, explainLink, listLink } from './explain-view.ts';
 import { missedPartWords } from './missed-part-words.ts';
-import { explainLink, type Html, renderPage } from './page.ts';
+import { type Html, renderPage } from './page.ts';
 import { partWords } from './part-words.ts';
 import { reasonWords } from './reason-words.ts';
 import { age, duration, medianOf, moment, percent } from './words.ts';
@@ -30,19 +30,19 @@ export async function renderExplanation(
 ): Promise<string> {
   const { repo, tier, window, at } = explanation;
   const asOf = isOfNow ? null : at;
-  const view: ExplainView = { repo, tier, window: window.name, show, at: asOf };
+  const view = { repo, tier, window: window.name, show, at: asOf };
   const { at: _, ...kept } = explainFields(view);
   const ofWindows = windows.map(({ name }) => ({
     words: name,
     isChosen: name === window.name,
-    link: explainLink(explainFields({ ...view, window: name })),
+    link: explainLink({ ...view, window: name }),
   }));
-  const json = `api/${explainLink(explainFields({ ...view, at }))}`;
+  const json = `api/${explainLink({ ...view, at })}`;
   return renderPage(
     { title: `${repo} (${tier}), ${window.name}` },
     html`<h1>${repo} <span class="dim">${tier}</span></h1>
 <div class="controls">${choices('Window', ofWindows)}
-${asOfForm({ page: 'explain', kept, at: asOf, nowLink: explainLink(kept) })}</div>
+${asOfForm({ page: 'explain', kept, at: asOf, nowLink: explainLink({ ...view, at: null }) })}</div>
 <p>After ${moment(at - window.seconds)}, up to ${moment(at)} (UTC).${coverageNote(explanation)}${failingNote(explanation)}</p>
 ${cards(explanation)}
 ${timeline(explanation, view)}
@@ -132,13 +132,15 @@ function uncountedSection({ uncounted }: Explanation): Html {
   )}</table>`;
 }
 
+type ListView = Required<ExplainView>;
+
 const listingWords: Readonly<Record<Listing, string>> = {
   everything: 'Pipelines',
   deployments: 'Deployments',
   failed: 'Failed deployments',
 };
 
-function pipelinesSection({ pipelines, at }: Explanation, view: ExplainView, older: string | null): Html {
+function pipelinesSection({ pipelines, at }: Explanation, view: ListView, older: string | null): Html {
   const words = listingWords[view.show];
   if (pipelines.length === 0) {
     const others = view.show === 'everything' ? '' : listingChoices(view);
@@ -150,11 +152,11 @@ function pipelinesSection({ pipelines, at }: Explanation, view: ExplainView, old
 ${older === null ? '' : html`<p><a href="explain${older}">Earlier ones</a></p>`}`;
 }
 
-function listingChoices(view: ExplainView): Html {
+function listingChoices(view: ListView): Html {
   const ofListings = listings.map((show) => ({
     words: show === 'everything' ? 'everything' : listingWords[show].toLowerCase(),
     isChosen: show === view.show,
-    link: `${explainLink(explainFields({ ...view, show }))}#pipelines`,
+    link: listLink({ ...view, show }),
   }));
   return choices('Show', ofListings);
 }

@@ -8,7 +8,8 @@ export interface ExplainView {
   readonly tier: string;
   /** Its name. */
   readonly window: string;
-  readonly show: Listing;
+  /** By default everything. */
+  readonly show?: Listing;
   /** Unix seconds; `null`: now. */
   readonly at: number | null;
 }
@@ -23,7 +24,18 @@ export function explainFields({
 }: ExplainView): Readonly<Record<string, string>> {
   return {
     ...{ repo, tier, window },
-    ...(show !== 'everything' && { show }),
+    ...(show !== undefined && show !== 'everything' && { show }),
     ...(at !== null && { at: iso(at) }),
   };
+}
+
+/** Relative to the root. `before`: the place in its list that the page begins with. */
+export function explainLink(view: ExplainView, before?: string): string {
+  const fields = { ...explainFields(view), ...(before !== undefined && { before }) };
+  return `explain?${new URLSearchParams(fields)}`;
+}
+
+/** To the list of its pipelines. */
+export function listLink(view: ExplainView): string {
+  return `${explainLink(view)}#pipelines`;
 }

@@ -9,12 +9,13 @@ import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
 import { causeWords, inlineMark } from './causes.ts';
 import { asOfForm, choices } from './controls.ts';
+import { explainLink } from './explain-view.ts';
 import { firstSteps } from './first-steps.ts';
-import { explainLink, type Html, pipelineLink, renderPage } from './page.ts';
+import { type Html, renderPage } from './page.ts';
 import { repoTable } from './repo-table.ts';
 import { type Status, troublesOf } from './status.ts';
 import { tierSection } from './tier-section.ts';
-import { fieldsOf, type View, viewLink } from './view.ts';
+import { deploymentLink, explainViewOf, fieldsOf, type View, viewLink } from './view.ts';
 import { age, moment } from './words.ts';
 
 export interface OverviewPageOptions {
@@ -79,15 +80,7 @@ ${count > failing.length ? html`<p><a href="${viewLink(view, { order: 'failing',
 }
 
 function failingItem({ repo, tier, since, last }: FailingPair, view: View, at: number): Html {
-  const { window } = view;
-  const why = last
-    ? pipelineLink(last, view)
-    : explainLink({
-        repo,
-        tier,
-        window: window.name,
-        ...(view.at !== null && { at: fieldsOf(view)['at'] ?? '' }),
-      });
+  const why = last ? deploymentLink(view, last) : explainLink(explainViewOf(view, repo, tier));
   return html`<li><strong>${repo}</strong> ${tier} <span class="nb">for <strong>${age(at - since)}</strong></span>, since ${moment(since, at)}${
     last
       ? html`, last ${last.url === null ? `#${last.number}` : html`<a href="${last.url}">#${last.number}</a>`}${last.commit === '' ? '' : html` <code>${last.commit.slice(0, 8)}</code>`}: <span class="nb">${last.causes.map(inlineMark)} ${causeWords(last.causes)}</span>`

@@ -8,9 +8,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { html, raw } from 'hono/html';
-import type { FailedDeployment } from '../core/overview.ts';
-import { iso } from '../util/moment.ts';
-import type { View } from './view.ts';
 
 const style = readFileSync(new URL('page.css', import.meta.url), 'utf8');
 const script = readFileSync(new URL('page.js', import.meta.url), 'utf8');
@@ -68,18 +65,4 @@ ${body}
 </body></html>
 `;
   return String(await page);
-}
-
-/** The row of a deployment in its explanation. */
-export function pipelineLink(
-  { repo, tier, number, at }: Pick<FailedDeployment, 'repo' | 'tier' | 'number' | 'at'>,
-  { window, at: asOf }: View,
-): string {
-  const query = { repo, tier, window: window.name, ...(asOf !== null && { at: iso(asOf) }) };
-  return `${explainLink(query)}#p${number}-${at}`;
-}
-
-/** `explain` with its query, relative to the root. */
-export function explainLink(query: Readonly<Record<string, string>>): string {
-  return `explain?${new URLSearchParams(query)}`;
 }

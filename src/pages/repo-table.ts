@@ -5,9 +5,10 @@ import type { Overview, PairRow, RowOrder } from '../core/overview.ts';
 import { type FigureScore, type ScoredFigure, scoreOf } from '../core/quick-check-score.ts';
 import { counted } from '../util/pluralize.ts';
 import { hiddenFields } from './controls.ts';
+import { explainLink } from './explain-view.ts';
 import { levelOf, perTime, scoreWords } from './figure-words.ts';
-import { explainLink, type Html } from './page.ts';
-import { fieldsOf, startsDescending, type View, viewLink } from './view.ts';
+import type { Html } from './page.ts';
+import { explainViewOf, fieldsOf, startsDescending, type View, viewLink } from './view.ts';
 import { age, ago, medianOf, percent } from './words.ts';
 
 interface Column {
@@ -101,12 +102,7 @@ function heading({ order, words }: Column, view: View): Html {
 function repoRow(row: PairRow, view: View, at: number): Html {
   const { repo, tier, failingSince, lastAt, figures } = row;
   const scores = figures && scoreOf(figures, view.window).figures;
-  const link = explainLink({
-    repo,
-    tier,
-    window: view.window.name,
-    ...(view.at !== null && { at: fieldsOf(view)['at'] ?? '' }),
-  });
+  const link = explainLink(explainViewOf(view, repo, tier));
   return html`<tr${failingSince > 0 ? raw(' class="failing"') : ''}><th scope="row">${failingSince > 0 ? raw('<span class="bad" aria-hidden="true">✕ </span>') : ''}<a href="${link}">${repo}</a> <span class="dim small">${tier}</span>${failingSince > 0 ? html` <span class="bad small nb">failing for ${age(at - failingSince)}</span>` : ''}</th>
 ${columns.map(({ words, figure, cell }) => (figure && cell ? figureCell(words, figures ? cell(figures) : '–', scores?.[figure] ?? null) : ''))}<td class="n" data-label="Last deployment">${ago(lastAt, at)}</td></tr>`;
 }

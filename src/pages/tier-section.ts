@@ -1,21 +1,22 @@
 /** One tier: its five figures with trend, class and change, its deployments over time, and the tables behind both. */
 
 import { html } from 'hono/html';
-import type { FailedDeployment, TierOverview } from '../core/overview.ts';
+import type { TierOverview } from '../core/overview.ts';
 import type { Window } from '../core/policy.ts';
 import { type FigureScore, publishedMeans, type ScoredFigure, scoreOf } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
 import { barChart, barTable } from './bar-chart.ts';
 import { causeWords, inlineMark } from './causes.ts';
+import { listLink } from './explain-view.ts';
 import { classWords, compare, levelOf, type ShownFigure, scoreWords, shownFigures } from './figure-words.ts';
-import { type Html, pipelineLink } from './page.ts';
+import type { Html } from './page.ts';
 import { sparkline, type TrendPoint } from './sparkline.ts';
-import type { View } from './view.ts';
+import { deploymentLink, explainViewOf, type View, viewLink } from './view.ts';
 import { dayWords, moment, percent } from './words.ts';
 
 export function tierSection(tier: TierOverview, view: View, at: number, index: number): Html {
-  const { figures, bars, barSeconds, failed, history } = tier;
+  const { figures, bars, barSeconds, history } = tier;
   const { window } = view;
   const id = `tier-${index}`;
   return html`<section class="tier" aria-labelledby="${id}"><header><h2 id="${id}">${tier.tier}</h2>
@@ -24,7 +25,7 @@ ${
   figures
     ? html`<div class="tiles">${shownFigures.map((figure) => tile(figure, figures, tier, window, at))}</div>
 ${barChart(bars, barSeconds)}
-<div class="behind">${failedDetails(failed, view)}
+<div class="behind">${failedDetails(tier, view)}
 <details><summary>As tables</summary>${barTable(bars, barSeconds)}${historyTable(tier, figures, at)}</details></div>`
     : html`<p class="panel">No deployment in any window.</p>`
 }${history === null ? html`<p class="small dim">The trend is being worked out; it shows at one of the next visits.</p>` : ''}</section>`;
@@ -87,16 +88,29 @@ function badge(key: ScoredFigure, score: FigureScore | null): Html {
   return html`<p class="small" title="${title}"><span class="score ${levelOf(score)}">${scoreWords(score)}</span> ${classWords(key, score) ?? `mean of all: ${mean}`}</p>`;
 }
 
-function failedDetails(failed: readonly FailedDeployment[], view: View): Html {
+function failedDetails(tier: TierOverview, view: View): Html {
+  const { failed } = tier;
   if (failed.length === 0) return html``;
   return html`<details><summary>The latest ${counted(failed.length, 'failed deployment')}</summary>
 <div class="wide" tabindex="0"><table class="narrow"><thead><tr><th scope="col">When</th><th scope="col">Repo</th><th scope="col">Pipeline</th><th scope="col">Why</th></tr></thead>
 <tbody>${failed.map(
     (
       one,
-    ) => html`<tr><td>${moment(one.at)}</td><th scope="row"><a href="${pipelineLink(one, view)}">${one.repo}</a></th>
+    ) => html`<tr><td>${moment(one.at)}</td><th scope="row"><a href="${deploymentLink(view, one)}">${one.repo}</a></th>
 <td>${one.url === null ? `#${one.number}` : html`<a href="${one.url}">#${one.number}</a>`}</td><td class="nb">${one.causes.map(inlineMark)} ${causeWords(one.causes)}</td></tr>`,
-  )}</tbody></table></div></details>`;
+  )}</tbody></table></div>
+${allFailed(tier, view)}</details>`;
+}
+
+/** Leads to all failed deployments, repo by repo, since each explanation is of one. */
+function allFailed({ tier, figures, failedIn, otherFailedRepos }: TierOverview, view: View): Html {
+  const links = failedIn.map(({ repo, deployments }, place) => {
+    const link = listLink({ ...explainViewOf(view, repo, tier), show: 'failed' });
+    return html`${place === 0 ? '' : ', '}<a href="${link}">${deployments} of ${repo}</a>`;
+  });
+  const table = viewLink(view, { tier, search: '', order: 'fail_rate', isDescending: true });
+  const others = html`, and those of <a href="${`${table}#repos`}">${counted(otherFailedRepos, 'other repo')}</a>`;
+  return html`<p>All ${counted(figures?.failedDeployments ?? 0, 'failed deployment')} of the ${view.window.name}, with their causes and ends: ${links}${otherFailedRepos > 0 ? others : ''}.</p>`;
 }
 
 function historyTable({ history, tier }: TierOverview, figures: WindowFigures, at: number): Html {

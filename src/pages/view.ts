@@ -1,7 +1,8 @@
 /** What an overview shows, as its address says it: window, tier, search, order and moment. */
 
-import type { OverviewRequest, RowOrder } from '../core/overview.ts';
+import type { FailedDeployment, OverviewRequest, RowOrder } from '../core/overview.ts';
 import { iso } from '../util/moment.ts';
+import { type ExplainView, explainLink } from './explain-view.ts';
 
 export type View = OverviewRequest;
 
@@ -45,4 +46,17 @@ export function fieldsOf(view: View): Readonly<Record<string, string>> {
 /** Relative to the overview. */
 export function viewLink(view: View, change: Partial<View> = {}): string {
   return `./?${new URLSearchParams(fieldsOf({ ...view, ...change }))}`;
+}
+
+/** What explains a repo's figures of this view. */
+export function explainViewOf({ window, at }: View, repo: string, tier: string): ExplainView {
+  return { repo, tier, window: window.name, at };
+}
+
+/** The row of a deployment in its explanation. */
+export function deploymentLink(
+  view: View,
+  { repo, tier, number, at }: Pick<FailedDeployment, 'repo' | 'tier' | 'number' | 'at'>,
+): string {
+  return `${explainLink(explainViewOf(view, repo, tier))}#p${number}-${at}`;
 }

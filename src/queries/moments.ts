@@ -29,7 +29,7 @@ import {
   type TierShare,
   type TierWindows,
 } from '../core/windows/tier-windows.ts';
-import { windowsOf } from '../core/windows/window-content.ts';
+import { isWithin, windowsOf } from '../core/windows/window-content.ts';
 import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
@@ -51,7 +51,9 @@ export interface Moment {
 export interface TierDeployments {
   readonly counts: BarCounts;
   /** The latest, in order of time. */
-  failed: readonly NamedDeployment[];
+  readonly failed: readonly NamedDeployment[];
+  /** How many have failed, by repo. */
+  readonly failedByRepo: ReadonlyMap<string, number>;
 }
 
 export interface NamedDeployment {
@@ -64,19 +66,19 @@ export const mostFailed = 20;
 
 /** Collects the deployments of a window, of all tiers. */
 function createCollector(window: Window, at: number) {
-  const tiers = new Map<string, { counts: BarCounts; failed: readonly NamedDeployment[] }>();
+  const create = () => ({
+    counts: createBarCounts(window, at),
+    failed: [] as readonly NamedDeployment[],
+    failedByRepo: new Map<string, number>(),
+  });
+  const tiers = new Map<string, ReturnType<typeof create>>();
   return {
-    tiers,
     add(repo: string, tier: string, deployment: Deployment): void {
-      const found = tiers.get(tier) ?? { counts: createBarCounts(window, at), failed: [] };
+      const found = tiers.get(tier) ?? create();
       tiers.set(tier, found);
       found.counts.add(deployment);
-      if (
-        deployment.verdict.causes.length === 0 ||
-        deployment.at <= at - window.seconds ||
-        deployment.at > at
-      )
-        return;
+      if (deployment.verdict.causes.length === 0 || !isWithin(deployment, window, at)) return;
+      found.failedByRepo.set(repo, (found.failedByRepo.get(repo) ?? 0) + 1);
       found.failed = [...found.failed, { repo, deployment }];
       if (found.failed.length >= 4 * mostFailed) found.failed = latestOf(found.failed);
     },

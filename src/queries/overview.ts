@@ -43,6 +43,7 @@ export interface OverviewOptions {
 
 const mostRows = 500;
 const mostFailing = 5;
+const mostFailedRepos = 10;
 const mostIncidents = 5;
 const mostPast = 4;
 /** Windows before the present one that a trend shows. */
@@ -112,6 +113,9 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       (_, place) => end - (earlierWindows - place) * window.seconds,
     ).filter((one) => one > 0);
     const deployments = tiers.get(tier);
+    const failedIn = [...(deployments?.failedByRepo ?? [])]
+      .map(([repo, failed]) => ({ repo, deployments: failed }))
+      .sort((a, b) => b.deployments - a.deployments || compareText(a.repo, b.repo));
     return {
       tier,
       repos: ofTier.length,
@@ -123,6 +127,8 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       failed: (deployments?.failed ?? [])
         .map(({ repo, deployment }) => describe(repo, tier, deployment))
         .reverse(),
+      failedIn: failedIn.slice(0, mostFailedRepos),
+      otherFailedRepos: Math.max(0, failedIn.length - mostFailedRepos),
     };
   };
 

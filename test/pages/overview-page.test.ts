@@ -213,6 +213,40 @@ describe('the overview', () => {
     expect(await pageOf(exporter, '?window=30d')).toContain('<figcaption>Deployments per day</figcaption>');
   });
 
+  it('ends the latest failed deployments with how many there are, and leads to all of them, repo by repo', async () => {
+    const exporter = await createExporter(
+      ...Array.from({ length: 23 }, (_, index): Told => ['acme/shop', 20 - index / 2, 'failure']),
+      ...Array.from({ length: 3 }, (_, index): Told => ['acme/cart', 3 - index, 'failure']),
+      ['acme/shop', 40, 'failure'],
+      ['acme/blog', 2, 'success'],
+      ['acme/site', 2, 'failure', 'stage'],
+    );
+    const page = await pageOf(exporter, '?tier=production&at=36h');
+    const text = textOfPage(page);
+    expect(text).toContain('The latest 20 failed deployments When');
+    expect(text).toContain(
+      'All 25 failed deployments of the 30d, with their causes and ends: 23 of acme/shop , 2 of acme/cart .',
+    );
+    const link = (repo: string) =>
+      `<a href="explain?repo=acme%2F${repo}&amp;tier=production&amp;window=30d&amp;show=failed&amp;at=2026-07-30T00%3A20%3A00Z#pipelines">`;
+    expect(page).toContain(`${link('shop')}23 of acme/shop</a>, ${link('cart')}2 of acme/cart</a>.`);
+    expect(await textOf(exporter, '?tier=staging')).toContain(
+      'The latest 1 failed deployment When Repo Pipeline Why 2026-07-29 12:20 acme/site #29 pipeline failed ' +
+        'All 1 failed deployment of the 30d, with their causes and ends: 1 of acme/site .',
+    );
+  });
+
+  it('leads to the table if more repos have failed deployments than it lists', async () => {
+    const exporter = await createExporter(
+      ...Array.from({ length: 12 }, (_, index): Told => [`acme/r${index + 10}`, 2, 'failure']),
+    );
+    const page = await pageOf(exporter, '?window=7d&repo=r1');
+    expect(textOfPage(page)).toContain('1 of acme/r19 , and those of 2 other repos .');
+    expect(page).toContain(
+      '<a href="./?window=7d&amp;tier=production&amp;sort=fail_rate#repos">2 other repos</a>',
+    );
+  });
+
   it('shows no more rows than one can read, and says how many there are', async () => {
     const exporter = await createExporter(
       ...Array.from(
