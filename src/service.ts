@@ -26,6 +26,7 @@ import type { Status } from './pages/status.ts';
 import { createExplain } from './queries/explain.ts';
 import { createFigureHistory } from './queries/figure-history.ts';
 import { createListIncidents } from './queries/incidents.ts';
+import { createMoments } from './queries/moment-cache.ts';
 import { createOverview } from './queries/overview.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './sources/event-labels.ts';
@@ -179,6 +180,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const woodpeckerUrl = config.woodpecker?.url ?? null;
     const history = createFigureHistory(ingest);
     const listIncidents = createListIncidents(ingest);
+    const moments = createMoments({ ingest, policy, projection, now: () => nowSeconds(clock) });
     return {
       webhook: createWebhook({ ingest, clock, onEvent }),
       incidents: createIncidents({ ingest, clock, onEvent }),
@@ -197,10 +199,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         projection,
         explain: createExplain({ ingest, woodpeckerUrl }),
         history,
-        overview: createOverview({
-          ...{ ingest, policy, projection, history, listIncidents, woodpeckerUrl },
-          now: () => nowSeconds(clock),
-        }),
+        overview: createOverview({ state, policy, moments, history, listIncidents, woodpeckerUrl }),
+        pastFigures: moments.past,
         listIncidents,
         policy,
         nowSeconds: () => nowSeconds(clock),

@@ -7,6 +7,7 @@
 
 import { type IgnoreReason, ignoreReasons } from './classification.ts';
 import { compareDeployments, type Deployment, type Place } from './deployment.ts';
+import { asOf } from './failures/incidents.ts';
 import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
 import { earliest, type Figure } from './figures/figure.ts';
 import { type Fold, stepFold } from './figures/fold.ts';
@@ -190,7 +191,11 @@ export function createExplaining(
       if (drawn.length >= 2 * mostDrawn) drawn = drawn.slice(-mostDrawn);
       const isFailed = deployment.verdict.causes.length > 0;
       if (!isListed(deployment) || (show === 'failed' && !isFailed)) return;
-      parts.push({ deployment, episode: episodePartOf(episodes, deployment), delivery });
+      parts.push({
+        deployment: withIncidentsAsOf(deployment, at),
+        episode: episodePartOf(episodes, deployment),
+        delivery,
+      });
       if (parts.length >= 2 * most) parts = parts.slice(-most);
     },
     finish() {
@@ -212,37 +217,11 @@ export function createExplaining(
   };
 }
 
-/** Combines the explanations of repos that share a name; keeps the latest `most` parts. */
-export function combineExplained(all: readonly Explained[], most: number): Explained {
-  const [first, ...others] = all;
-  if (first && others.length === 0) return first;
-  const draft = createContentDraft();
-  const withoutLeadTime = { nothing_new: 0, pending: 0, unknown: 0 };
-  for (const { content, withoutLeadTime: missing } of all) {
-    draft.add(content);
-    for (const kind of ['nothing_new', 'pending', 'unknown'] as const) withoutLeadTime[kind] += missing[kind];
-  }
-  return {
-    content: draft.finish(),
-    withoutLeadTime,
-    failingSince: earliest(all.map(({ failingSince }) => failingSince)),
-    parts: all
-      .flatMap(({ parts }) => parts)
-      .sort((a, b) => compareDeployments(a.deployment, b.deployment))
-      .slice(-most),
-    beyond: {
-      count: all.reduce((sum, { beyond }) => sum + beyond.count, 0),
-      latest: all
-        .flatMap(({ beyond }) => beyond.latest)
-        .sort(compareDeployments)
-        .slice(-most),
-    },
-    drawn: all
-      .flatMap((one) => one.drawn)
-      .sort(compareDeployments)
-      .slice(-mostDrawn),
-    episodes: all.flatMap(({ episodes }) => episodes).sort((a, b) => a.start - b.start),
-  };
+/** An incident that ended after the window was open at its end. */
+function withIncidentsAsOf(deployment: Deployment, at: number): Deployment {
+  const { verdict } = deployment;
+  const incidents = verdict.incidents.map((incident) => asOf(incident, at));
+  return { ...deployment, verdict: { ...verdict, incidents } };
 }
 
 function toDrawn({ at, number, repo, verdict }: Deployment, delivery: Delivery | null): DrawnDeployment {

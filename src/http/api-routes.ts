@@ -12,6 +12,7 @@ import type { FigureHistory } from '../core/figure-history.ts';
 import type { ShowOverview } from '../core/overview.ts';
 import type { LooksFor, Policy } from '../core/policy.ts';
 import type { Projected, Projection } from '../core/series/samples.ts';
+import type { ShowPastFigures } from '../core/shown-figures.ts';
 import type { Status } from '../pages/status.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { incidentsJson } from './api-answers.ts';
@@ -29,6 +30,7 @@ export interface ApiDependencies {
   readonly explain: Explain;
   readonly history: FigureHistory;
   readonly overview: ShowOverview;
+  readonly pastFigures: ShowPastFigures;
   readonly listIncidents: ListIncidents;
   readonly policy: LooksFor & Pick<Policy, 'windows'>;
   readonly nowSeconds: () => number;
@@ -50,6 +52,7 @@ export function apiRoutes(
     explain,
     history,
     overview,
+    pastFigures,
     listIncidents,
     policy,
     nowSeconds,
@@ -74,7 +77,7 @@ export function apiRoutes(
       noSuchTier: (tier) => noSuchSeries({ tier }),
     }),
     history: historyRoute({ history, windows, nowSeconds, noSuchSeries }),
-    dora: doraRoute({ project, policy, nowSeconds }),
+    dora: doraRoute({ project, pastFigures, policy, nowSeconds }),
 
     async incidents(c: Context): Promise<Response> {
       const query = readQuery(c, IncidentsQuery);

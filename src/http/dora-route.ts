@@ -1,4 +1,4 @@
-/** `/api/dora`: the five figures of all tiers and pairs over a window, as in `/metrics`, with their scores. */
+/** `/api/dora`: the five figures of all tiers and pairs over a window, now or as they were, with their scores. */
 
 import type { Context } from 'hono';
 import { z } from 'zod';
@@ -6,10 +6,12 @@ import type { LooksFor, Policy, Window } from '../core/policy.ts';
 import { edition, publishedMeans, scoreOf } from '../core/quick-check-score.ts';
 import { nameKey } from '../core/repo.ts';
 import type { Projected, SeriesSample } from '../core/series/samples.ts';
-import type { TierShare } from '../core/windows/tier-windows.ts';
+import type { ShownFigures, ShowPastFigures } from '../core/shown-figures.ts';
+import type { TierSample } from '../core/windows/tier-windows.ts';
 import { figuresIn } from '../core/windows/window-figures.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { figuresJson, scoreJson, windowJson } from './api-answers.ts';
+import { toMinute, windowEnd } from './moment.ts';
 import { noSuchSeries } from './no-such-series.ts';
 import { problem } from './problem.ts';
 import { readQuery } from './query.ts';
@@ -17,52 +19,66 @@ import type { DoraHeadJson, PairFiguresJson, TierFiguresJson } from './schemas.t
 
 const pairsAtOnce = 100;
 
-export const DoraQuery = (windows: readonly Window[]) =>
+/** `now` in Unix seconds. */
+export const DoraQuery = (windows: readonly Window[], now: number) =>
   z.strictObject({
     window: z.enum(windows.map(({ name }) => name)),
+    at: windowEnd(now),
     tier: z.string().min(1).optional(),
     repo: z.string().min(1).optional(),
   });
 
 export interface DoraRouteDependencies {
   readonly project: (now: number) => Promise<Projected>;
+  readonly pastFigures: ShowPastFigures;
   readonly policy: LooksFor & Pick<Policy, 'windows'>;
   readonly nowSeconds: () => number;
 }
 
-export function doraRoute({ project, policy, nowSeconds }: DoraRouteDependencies) {
+export function doraRoute({ project, pastFigures, policy, nowSeconds }: DoraRouteDependencies) {
   const { windows } = policy;
+
+  const presentFigures = async (window: Window, now: number): Promise<ShownFigures> => ({
+    projected: await project(now),
+    figuresOf: (sample) =>
+      figuresIn('repo' in sample ? sample.windows : sample, policy, sample.tier, window, now),
+  });
+
   return async (c: Context): Promise<Response> => {
-    const query = readQuery(c, DoraQuery(windows));
+    const now = nowSeconds();
+    const query = readQuery(c, DoraQuery(windows, now));
     if (query instanceof Response) return query;
     const window = windows.find(({ name }) => name === query.window);
     if (!window) return problem(422);
-    const now = nowSeconds();
-    const projected = await project(now);
+    const at = query.at === undefined ? now : toMinute(query.at);
+    const { projected, figuresOf } = await (query.at === undefined
+      ? presentFigures(window, now)
+      : pastFigures(window, at));
     const isWanted = ({ repo, tier }: { readonly repo?: string; readonly tier: string }) =>
       (query.tier === undefined || query.tier === tier) &&
       (query.repo === undefined || (repo !== undefined && nameKey(repo) === nameKey(query.repo)));
     const pairs = projected.series.filter(isWanted);
-    if (pairs.length === 0 && (query.repo ?? query.tier) !== undefined) return noSuchSeries(projected, query);
-    const measure = (share: TierShare | null, tier: string): Pick<PairFiguresJson, 'figures' | 'score'> => {
-      const figures = figuresIn(share, policy, tier, window, now);
+    if (pairs.length === 0 && (query.repo ?? query.tier) !== undefined) {
+      // What is known now may have had nothing then.
+      const known = query.at === undefined ? projected : await project(now);
+      if (!known.series.some(isWanted)) return noSuchSeries(known, query);
+    }
+    const measure = (sample: SeriesSample | TierSample): Pick<PairFiguresJson, 'figures' | 'score'> => {
+      const figures = figuresOf(sample);
       if (!figures) return { figures: null, score: null };
       return { figures: figuresJson(figures), score: scoreJson(scoreOf(figures, window)) };
     };
     const head: z.infer<typeof DoraHeadJson> = {
-      window: windowJson(window, now),
+      window: windowJson(window, at),
       quick_check: { edition, published_means: publishedMeans },
     };
-    const tiers = projected.tiers.filter(isWanted).map(
-      (sample): z.infer<typeof TierFiguresJson> => ({
-        tier: sample.tier,
-        ...measure(sample, sample.tier),
-      }),
-    );
-    const pairOf = ({ repo, tier, windows: share }: SeriesSample): PairFiguresJson => ({
-      repo,
-      tier,
-      ...measure(share, tier),
+    const tiers = projected.tiers
+      .filter(isWanted)
+      .map((sample): z.infer<typeof TierFiguresJson> => ({ tier: sample.tier, ...measure(sample) }));
+    const pairOf = (sample: SeriesSample): PairFiguresJson => ({
+      repo: sample.repo,
+      tier: sample.tier,
+      ...measure(sample),
     });
     const body = ReadableStream.from(writeInPieces({ ...head, tiers }, 'pairs', pairs, pairOf));
     return new Response(body, { headers: { 'content-type': 'application/json' } });

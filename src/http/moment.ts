@@ -32,3 +32,8 @@ function endOfDay(text: string, now: number): string | undefined {
   if (start === undefined || end === undefined || !(start <= now)) return text;
   return end <= now ? `${text}T23:59:59Z` : undefined;
 }
+
+/** To the minute, as pages write moments: a link with an age is then worked out once a minute. */
+export function toMinute(at: number): number {
+  return Math.floor(at / 60) * 60;
+}

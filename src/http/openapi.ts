@@ -115,11 +115,14 @@ export function openApi(version: string, windows: readonly Window[]): Json {
           ...figures,
           operationId: 'listFigures',
           summary: 'The five figures of all tiers and pairs over a window, with their scores',
-          parameters: parametersOf(DoraQuery(windows)),
+          description:
+            'With `at`, as they were shown at that moment, to the minute: later deployments, incidents and ends change nothing',
+          parameters: parametersOf(DoraQuery(windows, 0)),
           responses: {
-            200: json('The same figures as the metrics', 'Dora'),
+            200: json('The same figures as the metrics, or as a page of that moment', 'Dora'),
             ...unread,
             ...unanswerable,
+            503: unavailable,
           },
         },
       },

@@ -8,7 +8,7 @@ import { renderOverviewPage } from '../pages/overview-page.ts';
 import { pageHeaders } from '../pages/page.ts';
 import type { Status } from '../pages/status.ts';
 import { readSort, usualOrder, type View } from '../pages/view.ts';
-import { windowEnd } from './moment.ts';
+import { toMinute, windowEnd } from './moment.ts';
 import { problem } from './problem.ts';
 import { readQuery } from './query.ts';
 
@@ -83,8 +83,7 @@ export function overviewRoute({
     const window = windows.find(({ name }) => name === query.window);
     if (!window) return problem(422);
     const { tier = null, repo: search = '' } = query;
-    // To the minute, as pages write it: so that a link with an age is worked out once a minute.
-    const at = query.at === undefined ? null : Math.floor(query.at / 60) * 60;
+    const at = query.at === undefined ? null : toMinute(query.at);
     const page = await share({ window, tier, search, at, ...readSort(query.sort) });
     return page === null ? noSuchTier(tier ?? '') : c.body(page, 200, pageHeaders);
   };

@@ -71,11 +71,16 @@ export async function repoTable(
   return html`<section aria-labelledby="repos"><header class="bar"><h2 id="repos">Repos</h2>${searchForm(view)}</header>
 ${
   rows.length === 0
-    ? html`<p class="panel">No repo matches “${view.search}”. <a href="${viewLink(view, { search: '' })}">Show all</a></p>`
+    ? noneFound(view)
     : html`<div class="wide panel"><table class="repos"><caption>${caption(rows.length, matching, view)}</caption>
 <thead><tr>${columns.map((column) => heading(column, view))}</tr></thead>
 <tbody>${written}</tbody></table></div>`
 }</section>`;
+}
+
+function noneFound(view: View): Html {
+  if (view.search === '') return html`<p class="panel">None had a deployment yet.</p>`;
+  return html`<p class="panel">No repo matches “${view.search}”. <a href="${viewLink(view, { search: '' })}">Show all</a></p>`;
 }
 
 function searchForm(view: View): Html {

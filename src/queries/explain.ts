@@ -1,14 +1,13 @@
 /**
  * Explanations: the figures of one series over one window, and their pipelines, read from state and store.
  *
- * Recent windows are computed from memory, as metrics are; for older ones the whole series is read from the store.
  * Guarantees: state and rows are of one moment; long work yields to the event loop; memory is bounded by the length of the
- * list and by the samples of the window.
+ * list and by what the live state holds of one series.
  */
 
-import { compareDeployments, type Deployment, knownAt, type Place } from '../core/deployment.ts';
+import { combineExplained } from '../core/combine-explained.ts';
+import { compareDeployments, type Place } from '../core/deployment.ts';
 import {
-  combineExplained,
   createExplaining,
   type Explain,
   type Explained,
@@ -17,21 +16,16 @@ import {
   type Explanation,
   type UncountedReason,
 } from '../core/explain.ts';
-import { longestLimit } from '../core/failures/repair-search.ts';
-import { knownGroundOf } from '../core/known-ground.ts';
+import { asOf } from '../core/failures/incidents.ts';
 import { missedPart } from '../core/missed-part.ts';
-import type { Surroundings } from '../core/series/judged.ts';
-import { pairKey } from '../core/series/pair.ts';
-import { atBase, compact, createTimeline, reduceInSteps, type Timeline } from '../core/series/reducer.ts';
+import type { Timeline } from '../core/series/reducer.ts';
 import { findSeries } from '../core/series/samples.ts';
-import { runWithPauses } from '../core/steps.ts';
 import { coverageOf, knownSeconds, knownTimeOf } from '../core/windows/coverage.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
-import { needsFirstSeen, rulesOf } from '../ingest/ingest-options.ts';
-import { readSeries } from '../ingest/read-deployments.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
+import { timelineAt } from './timeline-at.ts';
 
 export interface ExplainOptions {
   readonly ingest: Ingest;
@@ -59,7 +53,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
       const repos = state.reposByName(request.repo).map(({ key }) => key);
       const ofRepos: Explained[] = [];
       for (const repo of repos) {
-        const timeline = await timelineAt(ingest, repo, request, pipelines);
+        const timeline = await timelineAt(ingest, { repo, tier, window, at }, pipelines);
         if (timeline) ofRepos.push(await explainTimeline(timeline, request));
       }
       const explained = combineExplained(ofRepos, request.limit + 1);
@@ -98,6 +92,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         incidents: repos
           .flatMap((repo) => state.surroundingsOf(repo, tier, at).incidents)
           .filter(({ start, end }) => start <= at && (end === null || end > at - window.seconds))
+          .map((incident) => asOf(incident, at))
           .toSorted((a, b) => a.start - b.start)
           .slice(-mostIncidents),
       };
@@ -105,45 +100,6 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
   // One after the other, so that a transaction waits for one of them at most.
   const queue = createQueue();
   return (request) => queue.run(() => answer(request));
-}
-
-/** The series as it was known at the window's end: later deployments show nothing of earlier ones yet. */
-async function timelineAt(
-  { mode, state }: Ingest,
-  repo: number,
-  { tier, window, at }: ExplainRequest,
-  pipelines: Reading['pipelines'],
-): Promise<Timeline | null> {
-  const timeline = state.timelines.get(pairKey(repo, tier));
-  if (!timeline) return null;
-  const surroundings = state.surroundingsOf(repo, tier, at);
-  const isUpToEnd = (deployment: Deployment) => knownAt(deployment) <= at;
-  const yieldToEventLoop = createEventLoopYield();
-  const begin = at - window.seconds - longestLimit(timeline.rules.failures);
-  if (begin >= timeline.baseEnd) {
-    const inserted = timeline.recent.filter(isUpToEnd);
-    return reduceSlice(atBase(timeline), inserted, surroundings, yieldToEventLoop);
-  }
-  const known = state.repos.get(repo);
-  let read = createTimeline(rulesOf(mode, tier), known && knownGroundOf(known));
-  const only = { repo, tier };
-  const withFirstSeen = needsFirstSeen(mode);
-  for await (const slice of readSeries(pipelines, state.markOf, { only, withFirstSeen })) {
-    const inserted = slice.filter(isUpToEnd);
-    read = compact(await reduceSlice(read, inserted, surroundings, yieldToEventLoop), begin);
-    if ((slice.at(-1)?.at ?? 0) > at) break;
-  }
-  return read;
-}
-
-async function reduceSlice(
-  timeline: Timeline,
-  inserted: readonly Deployment[],
-  surroundings: Surroundings,
-  yieldToEventLoop: () => Promise<void>,
-): Promise<Timeline> {
-  const steps = reduceInSteps(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
-  return (await runWithPauses(steps, yieldToEventLoop))?.timeline ?? timeline;
 }
 
 async function explainTimeline(

@@ -1,7 +1,7 @@
 /** The list of incidents: which ones from the state, their titles from the store. */
 
 import { compareText } from '../core/compare-text.ts';
-import { isStale } from '../core/failures/incidents.ts';
+import { asOf, isStale } from '../core/failures/incidents.ts';
 import type { IncidentListRequest, ListedIncident, ListIncidents } from '../core/failures/listed-incident.ts';
 import { incidentsOf, placeOf, type TrackedIncident } from '../core/failures/tracked-incident.ts';
 import { nameKey } from '../core/repo.ts';
@@ -39,14 +39,16 @@ export function createListIncidents({ state, mode, read }: Ingest): ListIncident
       const { key, place } = entry;
       if (!place || !isWanted(entry, request)) continue;
       for (const incident of entry.incidents) {
-        if (request.isOpen && (incident.end !== null || isStaleNow(incident, request.now))) continue;
+        if (request.isOpen && !isOpenAt(incident, request.now)) continue;
         count++;
-        newest.push({ key, place, incident });
+        newest.push({ key, place, incident: request.isOpen ? asOf(incident, request.now) : incident });
       }
       if (newest.length > 2 * request.limit) newest = firstOf(newest, request.limit);
     }
     return { newest: firstOf(newest, request.limit), count };
   };
+  const isOpenAt = (incident: BookIncident, now: number): boolean =>
+    incident.start <= now && asOf(incident, now).end === null && !isStale(incident, now, policy.staleSeconds);
   const isStaleNow = (incident: BookIncident, now: number): boolean =>
     incident.end === null && isStale(incident, now, policy.staleSeconds);
 

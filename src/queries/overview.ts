@@ -7,7 +7,7 @@
 
 import { compareText } from '../core/compare-text.ts';
 import type { Deployment } from '../core/deployment.ts';
-import type { ListedIncident, ListIncidents } from '../core/failures/listed-incident.ts';
+import type { ListIncidents } from '../core/failures/listed-incident.ts';
 import type { FigureHistory } from '../core/figure-history.ts';
 import type {
   FailedDeployment,
@@ -18,73 +18,38 @@ import type {
   ShowOverview,
   TierOverview,
 } from '../core/overview.ts';
-import type { Policy, Window } from '../core/policy.ts';
+import type { Policy } from '../core/policy.ts';
 import { nameKey } from '../core/repo.ts';
-import { gauges, type Projection, type SeriesSample } from '../core/series/samples.ts';
-import type { Ingest } from '../ingest/ingest.ts';
+import { type SeriesSample, shownSeries } from '../core/series/samples.ts';
+import type { State } from '../core/series/state.ts';
 import { createEventLoopYield } from '../util/clock.ts';
-import { createQueue } from '../util/serial-queue.ts';
-import { type Moment, pastMoment, presentMoment } from './moments.ts';
+import type { Moments } from './moment-cache.ts';
+import type { Moment } from './moments.ts';
 import { orderRows } from './row-order.ts';
+import { failingSince, lastAt } from './shown-gauges.ts';
 import { createTrends } from './trends.ts';
 
 export interface OverviewOptions {
-  readonly ingest: Ingest;
-  /** Its windows are those of the projection. */
-  readonly policy: Policy;
-  readonly projection: Projection;
+  readonly state: State;
+  readonly policy: Pick<Policy, 'tiers'>;
+  readonly moments: Moments;
   readonly history: FigureHistory;
   readonly listIncidents: ListIncidents;
   /** Woodpecker's root, to link to its pages; `null`: there is none. */
   readonly woodpeckerUrl: string | null;
-  /** Unix seconds. */
-  readonly now: () => number;
 }
 
 const mostRows = 500;
 const mostFailing = 5;
 const mostFailedRepos = 10;
 const mostIncidents = 5;
-const mostPast = 4;
 /** Windows before the present one that a trend shows. */
 const earlierWindows = 11;
 const trendGridSeconds = 3600;
 
 export function createOverview(options: OverviewOptions): ShowOverview {
-  const { ingest, policy, projection, listIncidents, woodpeckerUrl, now } = options;
-  const { state } = ingest;
+  const { state, policy, moments, listIncidents, woodpeckerUrl } = options;
   const trends = createTrends(options.history, () => performance.now());
-  const present = new Map<string, Moment>();
-  const past = new Map<string, Promise<Moment>>();
-  let pastVersion = -1;
-  // One after the other: each holds the deployments of a series at a time, and the figures of all.
-  const queue = createQueue();
-
-  const momentAt = async (window: Window, at: number | null): Promise<Moment> => {
-    if (at === null) {
-      const moment = await presentMoment({
-        state,
-        projection,
-        policy,
-        window,
-        now: now(),
-        before: present.get(window.name),
-      });
-      present.set(window.name, moment);
-      return moment;
-    }
-    if (pastVersion !== state.version) past.clear();
-    pastVersion = state.version;
-    const key = `${window.name} ${at}`;
-    const known = past.get(key);
-    if (known) return known;
-    const moment = queue.run(() => pastMoment(ingest, window, at));
-    past.set(key, moment);
-    moment.catch(() => past.delete(key));
-    const [oldest] = past.keys();
-    if (past.size > mostPast && oldest !== undefined) past.delete(oldest);
-    return moment;
-  };
 
   const describe = (repo: string, tier: string, deployment: Deployment): FailedDeployment => {
     const { at, number, commit } = deployment;
@@ -99,7 +64,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
   const failingOf = (moment: Moment, sample: SeriesSample): FailingPair => {
     const { repo, tier } = sample;
     const last = moment.lastFailed(sample);
-    return { repo, tier, since: failingSince(sample), last: last && describe(repo, tier, last) };
+    return { repo, tier, since: failingSince(sample.gauges), last: last && describe(repo, tier, last) };
   };
 
   const tierOf = async (tier: string, moment: Moment, request: OverviewRequest): Promise<TierOverview> => {
@@ -119,7 +84,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     return {
       tier,
       repos: ofTier.length,
-      failing: ofTier.filter((one) => failingSince(one) > 0).length,
+      failing: ofTier.filter((one) => failingSince(one.gauges) > 0).length,
       figures: sample && moment.figuresOf(sample),
       history: await trends(tier, window, ends, request.at !== null),
       bars: deployments?.counts.bars() ?? [],
@@ -132,16 +97,25 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     };
   };
 
+  const isShownNow = (tier: string): boolean =>
+    [...shownSeries(state).values()].some(({ pairs }) => pairs[0]?.tier === tier);
+
   return async (request): Promise<Overview> => {
     const { window } = request;
-    const moment = await momentAt(window, request.at);
+    const moment = await (request.at === null ? moments.now(window) : moments.past(window, request.at));
     const { at, projected } = moment;
     const search = nameKey(request.search);
     const isWanted = ({ tier }: { readonly tier: string }) => request.tier === null || request.tier === tier;
-    const tierNames = inPolicyOrder([...new Set(projected.series.map(({ tier }) => tier))], policy);
-    const failing = projected.series.filter((sample) => failingSince(sample) > 0);
+    const shownTiers = new Set(projected.series.map(({ tier }) => tier));
+    // Whoever asks for a tier's past may ask for a time before it had anything.
+    if (request.at !== null && request.tier !== null && isShownNow(request.tier))
+      shownTiers.add(request.tier);
+    const tierNames = inPolicyOrder([...shownTiers], policy);
+    const failing = projected.series.filter((sample) => failingSince(sample.gauges) > 0);
     failing.sort(
-      (a, b) => tierNames.indexOf(a.tier) - tierNames.indexOf(b.tier) || failingSince(b) - failingSince(a),
+      (a, b) =>
+        tierNames.indexOf(a.tier) - tierNames.indexOf(b.tier) ||
+        failingSince(b.gauges) - failingSince(a.gauges),
     );
     const matching = projected.series.filter(
       (sample) => isWanted(sample) && nameKey(sample.repo).includes(search),
@@ -149,14 +123,14 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     const rowOf = (sample: SeriesSample): PairRow => ({
       repo: sample.repo,
       tier: sample.tier,
-      failingSince: failingSince(sample),
-      lastAt: lastAt(sample),
+      failingSince: failingSince(sample.gauges),
+      lastAt: lastAt(sample.gauges),
       figures: moment.figuresOf(sample),
     });
     const tiers = await Promise.all(
       tierNames.filter((tier) => isWanted({ tier })).map((tier) => tierOf(tier, moment, request)),
     );
-    const incidents = request.at === null ? await openIncidents(listIncidents, at) : noIncidents;
+    const incidents = await listIncidents({ isOpen: true, limit: mostIncidents, now: at });
     return {
       at,
       tierNames,
@@ -177,30 +151,6 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       pairs: projected.series.length,
     };
   };
-}
-
-const noIncidents: { readonly incidents: readonly ListedIncident[]; readonly others: number } = {
-  incidents: [],
-  others: 0,
-};
-
-function openIncidents(listIncidents: ListIncidents, now: number) {
-  return listIncidents({ isOpen: true, limit: mostIncidents, now });
-}
-
-const placeOf = (name: string) => gauges.findIndex((gauge) => gauge.name === name);
-const failingSincePlace = placeOf('dora_deployment_failing_since_timestamp');
-const lastPlaces = [
-  placeOf('dora_deployment_last_success_timestamp'),
-  placeOf('dora_deployment_last_failure_timestamp'),
-];
-
-function failingSince({ gauges: values }: Pick<SeriesSample, 'gauges'>): number {
-  return values[failingSincePlace] ?? 0;
-}
-
-function lastAt({ gauges: values }: Pick<SeriesSample, 'gauges'>): number {
-  return Math.max(...lastPlaces.map((place) => values[place] ?? 0));
 }
 
 /** Production first, then as the policy's rules name them, the default tier last. */

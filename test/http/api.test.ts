@@ -668,6 +668,66 @@ describe('GET /api/dora', () => {
     expect((await app.request('/api/dora?window=1y')).status).toBe(422);
   });
 
+  it('gives the figures of a moment of the past as they were shown then, those that its page shows', async () => {
+    // One holds the moment in memory; the other has to read the store.
+    const long = await createSmallExporter({ policy });
+    const windows = [{ name: '7d', seconds: 7 * day }];
+    const short = await createSmallExporter({ policy: { ...policy, windows } });
+    const all: readonly Told[] = [110, 100, 99, 80, 79, 78, 40, 12, 11, 9, 8, 3].flatMap((daysAgo, index) => [
+      {
+        number: index + 1,
+        at: noon - daysAgo * day,
+        status: index % 3 === 0 ? 'failure' : 'success',
+        commit_time: noon - daysAgo * day - hour,
+      },
+      { number: index + 1, repo: 'acme/api', at: noon - daysAgo * day - hour, branch: 'hotfix/x' },
+    ]);
+    for (const exporter of [long, short]) await tell(exporter, ...all);
+    for (const [index, daysAgo] of [0, 2, 10, 39, 77, 105, 120].entries()) {
+      const at = Math.floor((noon - daysAgo * day) / 60) * 60;
+      for (const [exporter, window] of [
+        [long, '7d'],
+        [long, '30d'],
+        [long, '90d'],
+        [short, '7d'],
+      ] as const) {
+        const earlier = await createSmallExporter({ policy: exporter.ingest.mode.policy });
+        earlier.clock.advance(at - noon);
+        await tell(earlier, ...all.filter((one) => one.at <= at));
+        const then = await get<Dora>(earlier.app(), `/api/dora?window=${window}`);
+        const name = `${index} ${window}`;
+        expect
+          .soft(await get<Dora>(exporter.app(), `/api/dora?window=${window}&at=${iso(at)}`), name)
+          .toEqual(then);
+      }
+    }
+    const dora = await get<Dora>(long.app(), '/api/dora?window=30d&at=10d');
+    const page = await (await long.app().request('/?window=30d&at=10d')).text();
+    const [production] = dora.tiers;
+    expect(production?.figures).toMatchObject({ deployments: 5, failed_deployments: 2 });
+    expect(page).toContain('>2 of 5 failed<');
+    expect(dora.window.to).toBe('2026-07-21T12:20:00Z');
+  });
+
+  it('takes a day as its end, knows nothing of what came later, and refuses the future', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await tell(exporter, ...told);
+    const app = exporter.app();
+    const at = async (query: string) => {
+      const { window, pairs } = await get<Dora>(app, `/api/dora?window=7d&${query}`);
+      return [window.to, pairs.map(({ repo, figures }) => `${repo} ${figures?.deployments}`)];
+    };
+    expect(await at('at=2026-07-25&tier=production')).toEqual([
+      '2026-07-25T23:59:00Z',
+      ['acme/old 0', 'acme/older 0', 'acme/shop 2'],
+    ]);
+    expect(await at('at=2026-07-31&repo=acme/api')).toEqual([iso(noon), ['acme/api 1']]);
+    // It is known, and was not yet.
+    expect(await at('at=2026-07-25&repo=acme/api')).toEqual(['2026-07-25T23:59:00Z', []]);
+    expect((await app.request('/api/dora?window=7d&at=2026-07-25&repo=acme/none')).status).toBe(404);
+    expect((await app.request('/api/dora?window=7d&at=2999-01-01')).status).toBe(422);
+  });
+
   it('is empty, and not an error, before anything is known', async () => {
     const app = (await createSmallExporter()).app();
     expect(await get<Dora>(app, '/api/dora?window=30d')).toMatchObject({ tiers: [], pairs: [] });

@@ -96,6 +96,7 @@ describe('a problem in a browser', () => {
         explain: fail,
         history: fail,
         overview: fail,
+        pastFigures: fail,
         listIncidents: fail,
         policy,
         nowSeconds,

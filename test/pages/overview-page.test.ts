@@ -106,6 +106,48 @@ describe('the overview', () => {
     expect(page).toContain('<a href="https://pager.example.com/1">“Checkout &lt;fails&gt;”</a>');
   });
 
+  it('shows the incidents that were open at a moment of the past, without hindsight', async () => {
+    const exporter = await createExporter(
+      ['acme/shop', 9, 'success'],
+      ['acme/cart', 8, 'success'],
+      ['acme/shop', 6, 'success'],
+    );
+    const report = async (id: string, from: number, to: number | null, more: object = {}) => {
+      const times = { started: noon - from * day, resolved: to === null ? null : noon - to * day };
+      const response = await exporter.app().request('/incidents', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${incidentSecret}` },
+        body: JSON.stringify({ id, repo: 'acme/shop', tier: 'production', title: id, ...times, ...more }),
+      });
+      expect(response.status).toBe(202);
+    };
+    await report('resolved', 5.55, 3);
+    await report('open', 4.05, null, { repo: 'acme/cart' });
+    await report('withdrawn', 5, null, { dismissed: true });
+    const bannerAt = async (at: string) => {
+      const text = await textOf(exporter, `?at=${at}`);
+      return text.slice(text.search(/[✓✕]/), text.indexOf(' Window'));
+    };
+    expect(await bannerAt('6d')).toBe('✓ Nothing was failing on 2026-07-25 12:20 UTC');
+    expect(await bannerAt('5d')).toContain('1 open incident “resolved”: acme/shop production, open for 13 h');
+    expect(await bannerAt('84h')).toContain(
+      '2 open incidents “open”: acme/cart production, open for 13 h “resolved”: acme/shop production, open for 2 d',
+    );
+    expect(await bannerAt('2d')).toContain('1 open incident “open”: acme/cart production, open for 2 d');
+    expect(await bannerAt('')).toContain('1 open incident “open”: acme/cart production, open for 4 d');
+    const response = await exporter.app().request('/explain?repo=acme/shop&tier=production&window=7d&at=5d');
+    const page = await response.text();
+    expect(page).toContain('<title>Incident since 2026-07-25 23:08, still open</title>');
+  });
+
+  it('says of a tier that had nothing yet that it had nothing yet', async () => {
+    const exporter = await createExporter(['acme/shop', 9, 'success'], ['acme/shop', 2, 'success', 'stage']);
+    const text = await textOf(exporter, '?tier=staging&at=5d');
+    expect(text).toContain('staging 0 repos over 30d. No deployment in any window.');
+    expect(text).toContain('None had a deployment yet.');
+    expect((await exporter.app().request('/?tier=qa&at=5d')).status).toBe(404);
+  });
+
   it('means the end of a day that is over, and says so if nothing was known yet', async () => {
     const exporter = await createExporter(['acme/shop', 3, 'failure']);
     const textOf = async (at: string) => (await exporter.app().request(`/?at=${at}`)).text();

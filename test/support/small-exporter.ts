@@ -19,6 +19,7 @@ import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metr
 import { createExplain } from '../../src/queries/explain.ts';
 import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { createListIncidents } from '../../src/queries/incidents.ts';
+import { createMoments } from '../../src/queries/moment-cache.ts';
 import { createOverview } from '../../src/queries/overview.ts';
 import { noBackfill } from '../../src/sources/backfill.ts';
 import {
@@ -115,14 +116,16 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
     const listIncidents = createListIncidents(ingest);
     const linkRoot = canAsk ? woodpeckerUrl : null;
     const now = () => clock.now() / 1000;
+    const moments = createMoments({ ingest, policy, projection, now });
     return {
       projection,
       history,
       listIncidents,
       overview: createOverview({
-        ...{ ingest, policy, projection, history, listIncidents, now },
+        ...{ state, policy, moments, history, listIncidents },
         woodpeckerUrl: linkRoot,
       }),
+      pastFigures: moments.past,
       explain: createExplain({ ingest, woodpeckerUrl: linkRoot }),
       policy,
       nowSeconds: now,

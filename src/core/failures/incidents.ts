@@ -48,6 +48,11 @@ export function assignIncidents(
   return assigned;
 }
 
+/** The incident as it was known at a moment after its start: one that ended later was open. */
+export function asOf<T extends Incident>(incident: T, moment: number): T {
+  return incident.end !== null && incident.end > moment ? { ...incident, end: null } : incident;
+}
+
 /** Whether the alert is stale at `moment`: its last receipt is so long ago that it no longer counts as open. */
 export function isStale({ receivedAt }: Incident, moment: number, staleSeconds: number): boolean {
   return receivedAt !== null && moment - receivedAt > staleSeconds;

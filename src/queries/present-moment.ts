@@ -1,0 +1,66 @@
+/** What is shown now, from memory. */
+
+import { compareDeployments } from '../core/deployment.ts';
+import { counts } from '../core/known-ground.ts';
+import type { LooksFor, Policy, Window } from '../core/policy.ts';
+import { countBefore } from '../core/series/chunks.ts';
+import { findSeries, type Projection, shownSeries } from '../core/series/samples.ts';
+import type { State } from '../core/series/state.ts';
+import { figuresIn } from '../core/windows/window-figures.ts';
+import { createEventLoopYield } from '../util/clock.ts';
+import type { Moment } from './moments.ts';
+import { createCollector } from './tier-deployments.ts';
+
+export interface PresentOptions {
+  readonly state: State;
+  readonly projection: Projection;
+  /** Its windows are those of the projection. */
+  readonly policy: Pick<Policy, 'windows'> & LooksFor;
+  readonly window: Window;
+  /** Unix seconds. */
+  readonly now: number;
+  /** What was shown of the window last. */
+  readonly before: Moment | undefined;
+}
+
+/** The projection stays the same object as long as nothing enters or leaves a window. */
+export async function presentMoment({
+  state,
+  projection,
+  policy,
+  window,
+  now,
+  before,
+}: PresentOptions): Promise<Moment> {
+  const yieldToEventLoop = createEventLoopYield();
+  await projection.prepare(now, yieldToEventLoop);
+  const projected = projection.at(now);
+  const figuresOf: Moment['figuresOf'] = (sample) =>
+    figuresIn('repo' in sample ? sample.windows : sample, policy, sample.tier, window, now);
+  if (before?.projected === projected) return { ...before, at: now, figuresOf };
+  const collector = createCollector(window, now);
+  for (const { repo, pairs, timelines } of shownSeries(state).values()) {
+    const tier = pairs[0]?.tier ?? '';
+    for (const { base, recent } of timelines) {
+      const first = countBefore(recent, (one) => one.at > now - window.seconds && counts(base.ground, one));
+      for (let place = first; place < recent.length; place++) {
+        const deployment = recent[place];
+        if (deployment) collector.add(repo.fullName, tier, deployment);
+      }
+      await yieldToEventLoop();
+    }
+  }
+  return {
+    at: now,
+    projected,
+    figuresOf,
+    tiers: collector.finish(),
+    lastFailed({ repo, tier }) {
+      const timelines = findSeries(state, repo, tier)?.timelines ?? [];
+      const last = timelines.flatMap(
+        ({ recent }) => recent.findLast(({ verdict }) => verdict.causes.length > 0) ?? [],
+      );
+      return last.toSorted(compareDeployments).at(-1) ?? null;
+    },
+  };
+}

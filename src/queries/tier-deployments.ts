@@ -1,0 +1,52 @@
+/** The deployments of each tier in a window, for its chart and its list of failed ones. */
+
+import { compareDeployments, type Deployment } from '../core/deployment.ts';
+import { type BarCounts, createBarCounts } from '../core/deployment-bars.ts';
+import type { Window } from '../core/policy.ts';
+import { isWithin } from '../core/windows/window-content.ts';
+
+/** The deployments of one tier in the window. */
+export interface TierDeployments {
+  readonly counts: BarCounts;
+  /** The latest, in order of time. */
+  readonly failed: readonly NamedDeployment[];
+  /** How many have failed, by repo. */
+  readonly failedByRepo: ReadonlyMap<string, number>;
+}
+
+export interface NamedDeployment {
+  readonly repo: string;
+  readonly deployment: Deployment;
+}
+
+/** How many failed deployments of a tier are kept. */
+const mostFailed = 20;
+
+/** Collects the deployments of a window that ends at `at`, Unix seconds. */
+export function createCollector(window: Window, at: number) {
+  const create = () => ({
+    counts: createBarCounts(window, at),
+    failed: [] as readonly NamedDeployment[],
+    failedByRepo: new Map<string, number>(),
+  });
+  const tiers = new Map<string, ReturnType<typeof create>>();
+  return {
+    add(repo: string, tier: string, deployment: Deployment): void {
+      const found = tiers.get(tier) ?? create();
+      tiers.set(tier, found);
+      found.counts.add(deployment);
+      if (deployment.verdict.causes.length === 0 || !isWithin(deployment, window, at)) return;
+      found.failedByRepo.set(repo, (found.failedByRepo.get(repo) ?? 0) + 1);
+      found.failed = [...found.failed, { repo, deployment }];
+      if (found.failed.length >= 4 * mostFailed) found.failed = latestOf(found.failed);
+    },
+    finish(): ReadonlyMap<string, TierDeployments> {
+      for (const found of tiers.values()) found.failed = latestOf(found.failed);
+      return tiers;
+    },
+  };
+}
+
+function latestOf(failed: readonly NamedDeployment[]): readonly NamedDeployment[] {
+  return failed.toSorted((a, b) => compareDeployments(a.deployment, b.deployment)).slice(-mostFailed);
+}
