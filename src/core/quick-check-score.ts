@@ -4,8 +4,8 @@
  *
  * The classes, their words and their points are the Quick Check's own; this file decides the class of a measured value.
  * It is the best one whose words are true of the value: "between once per hour and once per day" and "multiple deploys
- * per day" are both true of two a day. Scores of times use medians. An unknown figure has no score; the overall score
- * is the mean of the known ones.
+ * per day" are both true of two a day. Scores of times use medians. An unknown figure has no score. If nothing of the
+ * window is known, no figure has one. The overall score is the mean of the known ones.
  */
 
 import type { Window } from './policy.ts';
@@ -87,13 +87,7 @@ export interface FigureScore {
 }
 
 export function scoreOf(figures: WindowFigures, window: Window): Score {
-  const scores: Record<ScoredFigure, FigureScore | null> = {
-    change_lead_time: scoreTime(figures.changeLeadTime),
-    deployment_frequency: scoreFrequency(figures, window),
-    failed_deployment_recovery_time: scoreTime(figures.recoveryTime),
-    change_fail_rate: scoreRate(figures.changeFailRate),
-    deployment_rework_rate: scoreRate(figures.reworkRate),
-  };
+  const scores = figures.coverage === 0 ? noScores : scoresOf(figures, window);
   const known = scoredFigures.flatMap((figure) => scores[figure]?.score ?? []);
   return {
     overall: known.length === 0 ? null : known.reduce((sum, score) => sum + score, 0) / known.length,
@@ -102,16 +96,38 @@ export function scoreOf(figures: WindowFigures, window: Window): Score {
   };
 }
 
+const noScores: Score['figures'] = {
+  change_lead_time: null,
+  deployment_frequency: null,
+  failed_deployment_recovery_time: null,
+  change_fail_rate: null,
+  deployment_rework_rate: null,
+};
+
+function scoresOf(figures: WindowFigures, window: Window): Score['figures'] {
+  return {
+    change_lead_time: scoreTime(figures.changeLeadTime),
+    deployment_frequency: scoreFrequency(figures, window),
+    failed_deployment_recovery_time: scoreTime(figures.recoveryTime),
+    change_fail_rate: scoreRate(figures.changeFailRate),
+    deployment_rework_rate: scoreRate(figures.reworkRate),
+  };
+}
+
 function scoreTime({ median }: TimeFigure): FigureScore | null {
   return median === null ? null : scoreClass(timeClasses, median);
 }
 
 /**
- * `null` if the window is not wholly known, or if it is empty and shorter than six months: several classes are then
- * true.
+ * `null` if the frequency is unknown, if the window is not wholly known, or if it is empty and shorter than six months:
+ * several classes are then true.
  */
-function scoreFrequency({ deployments, coverage }: WindowFigures, { seconds }: Window): FigureScore | null {
-  if (coverage < 1 || (deployments === 0 && seconds < sixMonths)) return null;
+function scoreFrequency(
+  { deployments, deploymentsPerDay, coverage }: WindowFigures,
+  { seconds }: Window,
+): FigureScore | null {
+  const isKnown = coverage === 1 && deploymentsPerDay !== null;
+  if (!isKnown || (deployments === 0 && seconds < sixMonths)) return null;
   return scoreClass(frequencyClasses, deployments / seconds);
 }
 

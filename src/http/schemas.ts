@@ -145,8 +145,10 @@ const figureScore = z
   .nullable();
 
 export const ScoreJson = z.strictObject({
-  overall: score.nullable().describe('Mean of the known scores'),
-  missing: z.array(z.enum(scoredFigures)).describe('Figures without a score'),
+  overall: score.nullable().describe('Mean of the known scores: those of all figures but the missing ones'),
+  missing: z
+    .array(z.enum(scoredFigures))
+    .describe('Figures without a score: unknown, or nothing of the window is known'),
   change_lead_time: figureScore,
   deployment_frequency: figureScore,
   failed_deployment_recovery_time: figureScore,

@@ -55,6 +55,8 @@ ${pipelinesSection(explanation, view, older)}
 
 function coverageNote({ figures: { coverage } }: Explanation): Html {
   if (coverage === 1) return html``;
+  if (coverage === 0)
+    return html` <strong>Nothing</strong> of that time is known for certain: the figures are of what was reported.`;
   return html` Only <strong>${percent(coverage)}</strong> of that time is known: the figures are of what was seen of it.`;
 }
 

@@ -94,7 +94,7 @@ export function perTime(perDay: number): string {
 export type Level = 'high' | 'middle' | 'low';
 
 /** Three levels of the Quick Check's score, for colours; the score itself is always written beside. */
-export function levelOf({ score }: FigureScore): Level {
+export function levelOf({ score }: Pick<FigureScore, 'score'>): Level {
   return score >= 8 ? 'high' : score >= 5 ? 'middle' : 'low';
 }
 
@@ -116,7 +116,7 @@ export function classWords(key: ScoredFigure, { class: found }: FigureScore): st
     : found.words.toLowerCase();
 }
 
-export function scoreWords({ score }: FigureScore): string {
+export function scoreWords({ score }: Pick<FigureScore, 'score'>): string {
   return String(Number(score.toFixed(1)));
 }
 

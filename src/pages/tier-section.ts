@@ -3,7 +3,13 @@
 import { html } from 'hono/html';
 import type { TierOverview } from '../core/overview.ts';
 import type { Window } from '../core/policy.ts';
-import { type FigureScore, publishedMeans, type ScoredFigure, scoreOf } from '../core/quick-check-score.ts';
+import {
+  type FigureScore,
+  publishedMeans,
+  type ScoredFigure,
+  scoredFigures,
+  scoreOf,
+} from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
 import { barChart, barTable } from './bar-chart.ts';
@@ -20,7 +26,7 @@ export function tierSection(tier: TierOverview, view: View, at: number, index: n
   const { window } = view;
   const id = `tier-${index}`;
   return html`<section class="tier" aria-labelledby="${id}"><header><h2 id="${id}">${tier.tier}</h2>
-<p class="small dim">${counted(tier.repos, 'repo')} over ${window.name}. ${coverageWords(figures)}</p></header>
+<p class="small dim">${counted(tier.repos, 'repo')} over ${window.name}. ${coverageWords(figures)}</p>${figures ? overallWords(figures, window) : ''}</header>
 ${
   figures
     ? html`<div class="tiles">${shownFigures.map((figure) => tile(figure, figures, tier, window, at))}</div>
@@ -33,9 +39,20 @@ ${barChart(bars, barSeconds)}
 
 function coverageWords(figures: WindowFigures | null): Html {
   if (!figures) return html``;
-  return figures.coverage === 1
-    ? html`All of that time is known.`
-    : html`<strong class="warn">Only ${percent(figures.coverage)} of that time is known:</strong> the figures are of that part.`;
+  const { coverage } = figures;
+  if (coverage === 1) return html`All of that time is known.`;
+  return coverage === 0
+    ? html`<strong class="warn">Nothing of that time is known for certain:</strong> the figures are of what was reported, and have no score.`
+    : html`<strong class="warn">Only ${percent(coverage)} of that time is known:</strong> the figures are of that part.`;
+}
+
+/** The mean of the tier's scores, and of how many figures it is. */
+function overallWords(figures: WindowFigures, window: Window): Html {
+  const { overall, missing } = scoreOf(figures, window);
+  if (overall === null) return html``;
+  const all = scoredFigures.length;
+  const scored = missing.length === 0 ? `all ${all}` : `${all - missing.length} of ${all}`;
+  return html`<p class="small">Quick Check <span class="score ${levelOf({ score: overall })}">${scoreWords({ score: overall })}</span> <span class="dim">mean of ${scored} figures</span></p>`;
 }
 
 function tile(
@@ -84,8 +101,8 @@ function change(
 function badge(key: ScoredFigure, score: FigureScore | null): Html {
   if (!score) return html`<p class="small dim">no score</p>`;
   const mean = publishedMeans[key];
-  const title = `Quick Check: ${scoreWords(score)} of 10${score.class ? `, ${score.class.words}` : ''}. The mean of all who answered is ${mean}.`;
-  return html`<p class="small" title="${title}"><span class="score ${levelOf(score)}">${scoreWords(score)}</span> ${classWords(key, score) ?? `mean of all: ${mean}`}</p>`;
+  const title = `Quick Check: ${scoreWords(score)} of 10${score.class ? `, ${score.class.words}` : ''}. All who answered it have ${mean} on average.`;
+  return html`<p class="small" title="${title}"><span class="score ${levelOf(score)}">${scoreWords(score)}</span> ${classWords(key, score) ?? `others average ${mean}`}</p>`;
 }
 
 function failedDetails(tier: TierOverview, view: View): Html {
@@ -110,7 +127,7 @@ function allFailed({ tier, figures, failedIn, otherFailedRepos }: TierOverview, 
   });
   const table = viewLink(view, { tier, search: '', order: 'fail_rate', isDescending: true });
   const others = html`, and those of <a href="${`${table}#repos`}">${counted(otherFailedRepos, 'other repo')}</a>`;
-  return html`<p>All ${counted(figures?.failedDeployments ?? 0, 'failed deployment')} of the ${view.window.name}, with their causes and ends: ${links}${otherFailedRepos > 0 ? others : ''}.</p>`;
+  return html`<p>${counted(figures?.failedDeployments ?? 0, 'failed deployment')} in the whole ${view.window.name}, with causes and ends: ${links}${otherFailedRepos > 0 ? others : ''}.</p>`;
 }
 
 function historyTable({ history, tier }: TierOverview, figures: WindowFigures, at: number): Html {

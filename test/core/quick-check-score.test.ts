@@ -101,6 +101,22 @@ describe('scoreOf', () => {
     expect(scored({ deployments: 100 })?.score).toBe(10);
   });
 
+  it('scores no frequency in a window too short to have one', () => {
+    const figures = someFigures({ deployments: 3, deploymentsPerDay: null });
+    expect(scoreOf(figures, { name: '12h', seconds: 12 * hour }).figures.deployment_frequency).toBeNull();
+  });
+
+  it('scores nothing of a window of which nothing is known', () => {
+    const figures = someFigures({
+      ...{ deployments: 40, deploymentsPerDay: null, changeFailRate: 0.1, reworkRate: 0 },
+      ...{ changeLeadTime: time(60), recoveryTime: time(60), coverage: 0 },
+    });
+    const { overall, missing, figures: scores } = scoreOf(figures, window30);
+    expect([overall, missing]).toEqual([null, scoredFigures]);
+    expect(Object.values(scores)).toEqual([null, null, null, null, null]);
+    expect(scoreOf({ ...figures, coverage: 0.001 }, window30).overall).toBe((10 + 10 + 9 + 10) / 4);
+  });
+
   it('says which figures it has no score for, and takes the mean of the others', () => {
     const figures = someFigures({ deployments: 2, changeFailRate: 0.5, reworkRate: 0 });
     expect(scoreOf(figures, window30)).toMatchObject({

@@ -6,7 +6,7 @@ import type { DoraJson, ExplanationJson } from '../../src/http/schemas.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { parseMetrics } from '../support/exporter-process.ts';
 import { aPolicy, aRecord } from '../support/records.ts';
-import { createSmallExporter, noon, type SmallExporter } from '../support/small-exporter.ts';
+import { createSmallExporter, knowSince, noon, type SmallExporter } from '../support/small-exporter.ts';
 
 type App = ReturnType<SmallExporter['app']>;
 type Dora = z.infer<typeof DoraJson>;
@@ -573,6 +573,7 @@ describe('GET /api/dora', () => {
 
   it('gives the figures and scores of all tiers and pairs, with the edition of the scores', async () => {
     const exporter = await createSmallExporter({ policy });
+    await knowSince(exporter, 3.5, 'acme/shop');
     await tell(exporter, ...told);
     const { window, quick_check, tiers, pairs } = await get<Dora>(exporter.app(), '/api/dora?window=7d');
     expect(window).toEqual({ name: '7d', seconds: 604_800, from: iso(noon - 7 * day), to: iso(noon) });
@@ -605,12 +606,12 @@ describe('GET /api/dora', () => {
         failed_deployments: 1,
         failed_deployments_by_cause: { pipeline: 1 },
         rework_deployments: 0,
-        deployments_per_day: null,
+        deployments_per_day: expect.closeTo(1 / 3.5),
         change_fail_rate: 1 / 3,
         deployment_rework_rate: 0,
         change_lead_time_seconds: { samples: 2, median: 87_330, p95: 165_873 },
         failed_deployment_recovery_time_seconds: { samples: 1, median: 1800, p95: 1800 },
-        coverage_ratio: 0,
+        coverage_ratio: 0.5,
       },
       score: {
         overall: expect.closeTo((6 + 10 + 20 / 3 + 10) / 4),
@@ -623,6 +624,18 @@ describe('GET /api/dora', () => {
       },
     });
     expect(pairs[2]).toEqual({ repo: 'acme/older', tier: 'production', figures: null, score: null });
+    // Nothing of that time is known without a gap.
+    expect(pairs[0]).toMatchObject({
+      figures: { deployments: 1, change_fail_rate: 0, coverage_ratio: 0 },
+      score: {
+        overall: null,
+        missing: [
+          ...['change_lead_time', 'deployment_frequency', 'failed_deployment_recovery_time'],
+          ...['change_fail_rate', 'deployment_rework_rate'],
+        ],
+        change_fail_rate: null,
+      },
+    });
   });
 
   it('has neither a rate nor a score of rework if the policy has no rules for it', async () => {
@@ -633,6 +646,7 @@ describe('GET /api/dora', () => {
         failures: { ...policy.failures, tiers: [] },
       },
     });
+    await knowSince(exporter, 3.5, 'acme/shop');
     await tell(exporter, ...told);
     const { pairs } = await get<Dora>(exporter.app(), '/api/dora?window=7d&repo=acme/shop&tier=production');
     expect(pairs[0]?.figures).toMatchObject({ rework_deployments: null, deployment_rework_rate: null });

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { ownScript, textOfPage } from '../support/page-text.ts';
 import { aPolicy } from '../support/records.ts';
-import { createSmallExporter, incidentSecret, noon, type SmallExporter } from '../support/small-exporter.ts';
+import {
+  createSmallExporter,
+  incidentSecret,
+  knowSince,
+  noon,
+  type SmallExporter,
+} from '../support/small-exporter.ts';
 
 const day = 86_400;
 const policy = aPolicy({
@@ -16,6 +22,11 @@ type Told = readonly [repo: string, daysAgo: number, status: string, deployTo?: 
 /** Deploys, in order; each has a commit of its own, made two hours before. */
 async function createExporter(...told: readonly Told[]): Promise<SmallExporter> {
   const exporter = await createSmallExporter({ policy });
+  await deploy(exporter, ...told);
+  return exporter;
+}
+
+async function deploy(exporter: SmallExporter, ...told: readonly Told[]): Promise<void> {
   for (const [index, [repo, daysAgo, status, deployTo = 'prod']] of told.entries()) {
     const finished = noon - daysAgo * day;
     const event = { event: 'deployment', deploy_to: deployTo, commit: `c${index}` };
@@ -24,7 +35,6 @@ async function createExporter(...told: readonly Told[]): Promise<SmallExporter> 
       ...event,
     });
   }
-  return exporter;
 }
 
 async function pageOf(exporter: SmallExporter, query = ''): Promise<string> {
@@ -45,23 +55,58 @@ const rowsOf = (page: string) =>
 
 describe('the overview', () => {
   it('shows the five figures of the middle window, of each tier and pair, and leads to where they come from', async () => {
-    const exporter = await createExporter(
+    const exporter = await createSmallExporter({ policy });
+    await knowSince(exporter, 100, 'acme/shop');
+    await deploy(
+      exporter,
       ['acme/shop', 40, 'success'],
       ['acme/shop', 20, 'failure'],
       ['acme/shop', 19, 'success'],
       ['acme/shop', 8, 'success'],
     );
     const text = await textOf(exporter);
-    expect(text).toContain('production 1 repo over 30d.');
+    expect(text).toContain('production 1 repo over 30d. All of that time is known.');
     expect(text).toContain('Change lead time 2 h median of 2, p95 2 h → as before 2 h in the 30d before');
     expect(text).toContain(
       'Change fail rate 33.3 % 1 of 3 failed ↑ 33.3 points, worse 0 % in the 30d before',
     );
     expect(text).toContain('Recovery time 24 h median of 1, p95 24 h nothing to compare with');
     expect(text).toContain('Rework rate 0 % 0 of 3 unplanned');
-    expect(text).toContain('acme/shop production 3 2 h 8 33.3 % 6.7 24 h 6 0 % 10 8 d ago');
+    expect(text).toContain('acme/shop production 3 · 3 a month 4 2 h 8 33.3 % 6.7 24 h 6 0 % 10 8 d ago');
     expect(await pageOf(exporter)).toContain(
       '<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=30d">acme/shop</a>',
+    );
+  });
+
+  it('shows no score where nothing is known for certain, and says of how many figures the mean is', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await knowSince(exporter, 100, 'acme/shop');
+    await knowSince(exporter, 3, 'acme/cart');
+    await deploy(
+      exporter,
+      ['acme/shop', 2, 'failure'],
+      ['acme/shop', 1, 'success'],
+      ['acme/cart', 1, 'success'],
+      ['acme/new', 1, 'failure', 'stage'],
+    );
+    const page = await pageOf(exporter, '?window=7d');
+    const text = textOfPage(page);
+    // Lead time 8, recovery 6, fail rate 6.7, rework 10; the frequency is of a window known in part.
+    expect(text).toContain(
+      'production 2 repos over 7d. Only 71.4 % of that time is known: the figures are of that part. ' +
+        'Quick Check 7.7 mean of 4 of 5 figures Deployment frequency',
+    );
+    expect(text).toContain(
+      'staging 1 repo over 7d. Nothing of that time is known for certain: ' +
+        'the figures are of what was reported, and have no score. Deployment frequency 1',
+    );
+    const staging = page.slice(page.indexOf('>staging</h2>'), page.indexOf('id="repos"'));
+    expect(staging).toContain('100 %');
+    expect(staging).not.toContain('class="score');
+    expect(text).toContain('acme/new staging failing for 24 h 1 – 100 % – 0 % 24 h ago');
+    // What has no deployment has no rate, and no score.
+    expect(await textOf(exporter, '?window=7d&repo=cart')).toContain(
+      'acme/cart production 1 2 h 8 0 % 10 – 0 % 10',
     );
   });
 
@@ -267,14 +312,14 @@ describe('the overview', () => {
     const text = textOfPage(page);
     expect(text).toContain('The latest 20 failed deployments When');
     expect(text).toContain(
-      'All 25 failed deployments of the 30d, with their causes and ends: 23 of acme/shop , 2 of acme/cart .',
+      '25 failed deployments in the whole 30d, with causes and ends: 23 of acme/shop , 2 of acme/cart .',
     );
     const link = (repo: string) =>
       `<a href="explain?repo=acme%2F${repo}&amp;tier=production&amp;window=30d&amp;show=failed&amp;at=2026-07-30T00%3A20%3A00Z#pipelines">`;
     expect(page).toContain(`${link('shop')}23 of acme/shop</a>, ${link('cart')}2 of acme/cart</a>.`);
     expect(await textOf(exporter, '?tier=staging')).toContain(
       'The latest 1 failed deployment When Repo Pipeline Why 2026-07-29 12:20 acme/site #29 pipeline failed ' +
-        'All 1 failed deployment of the 30d, with their causes and ends: 1 of acme/site .',
+        '1 failed deployment in the whole 30d, with causes and ends: 1 of acme/site .',
     );
   });
 

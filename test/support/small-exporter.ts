@@ -201,3 +201,18 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
     shown: (repo, tier) => projectPair(state, repo, tier),
   };
 }
+
+/** Lets the exporter know repos since some days before noon, by a pipeline of each that is no deployment. */
+export async function knowSince(
+  { clock, receive }: SmallExporter,
+  daysAgo: number,
+  ...repos: readonly string[]
+): Promise<void> {
+  const seconds = daysAgo * 86_400;
+  clock.advance(-seconds);
+  const finished = noon - seconds;
+  for (const repo of repos) {
+    await receive({ repo, number: 1_000_000, status: 'success', event: 'pull_request', finished });
+  }
+  clock.advance(seconds);
+}
