@@ -9,7 +9,7 @@ import { counted } from '../util/pluralize.ts';
 import { inOrder, legend, type Mark, markPath, markWords } from './causes.ts';
 import { besideScale, gridLines, timeTicks } from './chart.ts';
 import type { Html } from './page.ts';
-import { type BarUnit, barWords, dayWords, hourWords, percentOf, unitOf } from './words.ts';
+import { type BarUnit, barWords, percentOf, tickWords, unitOf } from './words.ts';
 
 /** Pixels. Widths are shares, so that the chart is as wide as the screen has room for. */
 const barsHeight = 100;
@@ -57,7 +57,7 @@ export function barChart(bars: readonly DeploymentBar[], barSeconds: number): Ht
     .filter((tick) => tick.getTime() <= last.to * 1000)
     .map((tick) => ({
       share: x(tick) + shift,
-      words: (unit === 'hour' ? hourWords : dayWords)(tick.getTime() / 1000),
+      words: tickWords(tick.getTime() / 1000),
     }));
   const found = inOrder(bars.flatMap(causesOf));
   return html`<figure class="chart"><figcaption>Deployments per ${unit}</figcaption>

@@ -69,14 +69,18 @@ export function barWords(
   { start, from, to }: Pick<DeploymentBar, 'start' | 'from' | 'to'>,
   unit: BarUnit,
 ): string {
-  if (unit === 'hour') return hourWords(start);
+  if (unit === 'hour') return `${dayWords(start)} ${timeWords(start)}`;
   const [first, last] = [dayWords(from), dayWords(to)];
   return first === last ? first : `${first} – ${last}`;
 }
 
-/** An hour of UTC. */
-export function hourWords(at: number): string {
-  return `${dayWords(at)} ${iso(at).slice(11, 16)}`;
+/** A tick of an axis of time: the day at midnight, else the time, since a phone has no room for both. */
+export function tickWords(at: number): string {
+  return at % 86_400 === 0 ? dayWords(at) : timeWords(at);
+}
+
+function timeWords(at: number): string {
+  return iso(at).slice(11, 16);
 }
 
 export type BarUnit = 'hour' | 'day' | 'week';

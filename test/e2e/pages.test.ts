@@ -153,6 +153,7 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
         `${root}explain?repo=acme/shop&tier=production&show=failed&at=1d`,
         `${root}no/such/page`,
       );
+    if (state === 'one incident open') pages.push(`${root}?at=1h`, `${root}?at=1d`);
     for (const url of pages) {
       const faults = await faultsOf(url);
       expect
@@ -275,6 +276,23 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
       await page.click('a:text-is("Now")');
       await page.waitForURL((url) => !url.searchParams.has('at'));
       expect(await listed()).toEqual(['#3 failure', '#2 failure']);
+    },
+  );
+
+  it.each([true, false])(
+    'lead from a tier to all its failed deployments, with script: %s',
+    async (javaScriptEnabled) => {
+      const page = await openPage({ javaScriptEnabled, viewport: { width: 390, height: 844 } });
+      await page.goto(`${await serve('failures every day')}?window=30d`);
+      await page.click('summary:has-text("The latest 20 failed deployments")');
+      const rest = page.locator('.behind details p');
+      expect(await rest.innerText()).toBe(
+        '58 failed deployments in the whole 30d, with causes and ends: 29 of acme/cart, 29 of acme/shop.',
+      );
+      await rest.locator('a:text-is("29 of acme/shop")').click();
+      await page.waitForURL(/show=failed#pipelines/);
+      expect(await page.locator('.story tbody tr').count()).toBe(29);
+      expect(await page.locator('.story .bad:text-is("Failed")').count()).toBe(29);
     },
   );
 

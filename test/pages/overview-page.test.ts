@@ -300,6 +300,20 @@ describe('the overview', () => {
     expect(await pageOf(exporter, '?window=30d')).toContain('<figcaption>Deployments per day</figcaption>');
   });
 
+  it('counts per hour in a window of a day, and names the hours briefly', async () => {
+    const exporter = await createSmallExporter({
+      policy: { ...policy, windows: [{ name: '1d', seconds: day }] },
+    });
+    await deploy(exporter, ['acme/shop', 0.5, 'success']);
+    const page = await pageOf(exporter);
+    expect(page).toContain('<figcaption>Deployments per hour</figcaption>');
+    expect(page).toContain('<title>31 Jul 00:00: 1 deployment, 0 failed</title>');
+    const axis = page.slice(page.indexOf('class="axis"'), page.indexOf('<title>31 Jul 00:00'));
+    expect([...axis.matchAll(/text-anchor="\w+">([^<]*)</g)].map(([, words]) => words)).toEqual([
+      ...['12:00', '18:00', '31 Jul', '06:00', '12:00'],
+    ]);
+  });
+
   it('ends the latest failed deployments with how many there are, and leads to all of them, repo by repo', async () => {
     const exporter = await createExporter(
       ...Array.from({ length: 23 }, (_, index): Told => ['acme/shop', 20 - index / 2, 'failure']),
