@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { pastMoment } from '../../src/queries/moments.ts';
+import { openMemoryStore } from '../../src/store/sqlite.ts';
+import type { Store } from '../../src/store/store.ts';
+import { aPolicy } from '../support/records.ts';
+import { createSmallExporter, noon } from '../support/small-exporter.ts';
+
+const day = 86_400;
+const window = { name: '7d', seconds: 7 * day };
+const policy = aPolicy({
+  tiers: [{ tier: 'production' }],
+  windows: [window, { name: '90d', seconds: 90 * day }],
+});
+
+/** A store in memory, and how often a series was read from it. */
+function countReads(): { readonly store: Store; readonly reads: () => number } {
+  const store = openMemoryStore();
+  let reads = 0;
+  const counting: Store = {
+    close: () => store.close(),
+    transact: (work) =>
+      store.transact((rows) => {
+        const pipelines = Object.create(rows.pipelines, {
+          deployments: {
+            value: (...selection: Parameters<typeof rows.pipelines.deployments>) => {
+              reads++;
+              return rows.pipelines.deployments(...selection);
+            },
+          },
+        });
+        return work({ ...rows, pipelines });
+      }),
+  };
+  return { store: counting, reads: () => reads };
+}
+
+describe('a moment of the past', () => {
+  it('is read from the store only if memory does not reach back to it', async () => {
+    const { store, reads } = countReads();
+    const { ingest, receive } = await createSmallExporter({ policy, store });
+    for (const [index, daysAgo] of [200, 190, 180, 100, 12, 5, 3, 1].entries()) {
+      const finished = noon - daysAgo * day;
+      const status = index % 2 === 0 ? 'failure' : 'success';
+      await receive({ repo: 'acme/shop', number: index + 1, status, finished, event: 'push' });
+    }
+    // Memory holds the longest window, and a week in which a deployment may turn out to have failed.
+    const [timeline] = ingest.state.timelines.values();
+    expect(timeline?.baseEnd).toBeGreaterThanOrEqual(noon - 100 * day);
+    const shownAt = async (at: number) => {
+      const before = reads();
+      const { projected, figuresOf } = await pastMoment(ingest, window, at);
+      const [sample] = projected.series;
+      const figures = sample ? figuresOf(sample) : null;
+      return [reads() - before, figures?.deployments, figures?.failedDeployments];
+    };
+    expect(await shownAt(noon)).toEqual([0, 3, 1]);
+    expect(await shownAt(noon - 2 * day)).toEqual([0, 2, 1]);
+    expect(await shownAt(noon - 11 * day)).toEqual([0, 1, 1]);
+    // Memory has forgotten the only one of the longest window, but not when it was: figures are shown.
+    expect(await shownAt(noon - 40 * day)).toEqual([0, 0, 0]);
+    expect(await shownAt(noon - 178 * day)).toEqual([1, 1, 1]);
+    expect(await shownAt(noon - 201 * day)).toEqual([1, undefined, undefined]);
+  });
+});
