@@ -4,12 +4,17 @@ import { html } from 'hono/html';
 import type { Html } from './page.ts';
 import { percentOf } from './words.ts';
 
+/** As many labels as a phone has room for. */
+const mostTicks = 5;
+
 /** Labels below an axis, kept within the chart; `share`: their place from left to right, 0 to 100. */
 export function timeTicks(
   ticks: readonly { readonly share: number; readonly words: string }[],
   y: number,
 ): Html {
-  return html`${ticks.map(({ share, words }) => {
+  const step = Math.ceil(ticks.length / mostTicks);
+  const shown = ticks.filter((_, place) => place % step === 0);
+  return html`${shown.map(({ share, words }) => {
     const anchor = share < 4 ? 'start' : share > 96 ? 'end' : 'middle';
     return html`<text class="tick" x="${percentOf(share)}" y="${y}" text-anchor="${anchor}">${words}</text>`;
   })}`;

@@ -89,8 +89,8 @@ const states: Readonly<Record<string, (exporter: SmallExporter) => Promise<void>
 };
 
 /** Serves the pages of an exporter in some state; returns their root. */
-async function serve(state: string): Promise<string> {
-  const exporter = await createSmallExporter({ policy });
+async function serve(state: string, windows = policy.windows): Promise<string> {
+  const exporter = await createSmallExporter({ policy: { ...policy, windows } });
   await states[state]?.(exporter);
   const server = await listen(exporter.app(), { host: '127.0.0.1', port: 0 });
   onTestFinished(() => server.close(1000));
@@ -359,26 +359,33 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
     );
   });
 
-  it('draw the marks of causes beside each other, at any length of the window, also on a phone', async () => {
-    const root = await serve('failures every day');
+  it('draw marks of causes and words beside each other, at any length of the window, also on a phone', async () => {
+    const windows = [7, 30, 60, 90].map((days) => ({ name: `${days}d`, seconds: days * day }));
+    const root = await serve('failures every day', windows);
     const page = await openPage({ viewport: { width: 390, height: 844 } });
     for (const [window, title, marks] of [
       ['7d', 'Deployments per day', 12],
       ['30d', 'Deployments per day', 58],
+      ['60d', 'Deployments per day', 118],
       ['90d', 'Deployments per week', 28],
     ] as const) {
       await page.goto(`${root}?window=${window}`);
       expect(await page.locator('.tier figcaption').innerText()).toBe(title);
-      const boxes = (await page.evaluate(
-        "[...document.querySelectorAll('figure.chart .plot .mark')].map((one) => one.getBoundingClientRect().toJSON())",
-      )) as { left: number; right: number; top: number; bottom: number }[];
-      expect(boxes.length, window).toBe(marks);
-      const overlapping = boxes.flatMap((a, index) =>
-        boxes
-          .slice(index + 1)
-          .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
-      );
-      expect.soft(overlapping, window).toEqual([]);
+      for (const [what, selector] of [
+        ['marks', '.mark'],
+        ['words', 'text'],
+      ] as const) {
+        const boxes = (await page.evaluate(
+          `[...document.querySelectorAll('figure.chart .plot ${selector}')].map((one) => one.getBoundingClientRect().toJSON())`,
+        )) as { left: number; right: number; top: number; bottom: number }[];
+        if (what === 'marks') expect(boxes.length, window).toBe(marks);
+        const overlapping = boxes.flatMap((a, index) =>
+          boxes
+            .slice(index + 1)
+            .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
+        );
+        expect.soft(overlapping, `${what} of ${window}`).toEqual([]);
+      }
     }
     await page.hover('svg.plot rect.failed >> nth=-1');
     expect(await page.locator('.tip').innerText()).toBe(
