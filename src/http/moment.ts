@@ -24,12 +24,18 @@ export const windowEnd = (now: number) =>
     pastMoment(now).optional(),
   );
 
-/** Replaces a day by its end, so that the window contains the day; today by `undefined`. Returns other texts unchanged. */
+/** Where a day begins first, it begins this long before it does in UTC. */
+const earliestZoneSeconds = 14 * 3600;
+
+/**
+ * Replaces a day by its end, so that the window contains the day. Replaces a day that has not ended in UTC by `undefined`,
+ * if it has begun in some zone. Returns other texts unchanged.
+ */
 function endOfDay(text: string, now: number): string | undefined {
   if (text === '') return undefined;
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return text;
   const [start, end] = ['00:00:00', '23:59:59'].map((time) => Date.parse(`${text}T${time}Z`) / 1000);
-  if (start === undefined || end === undefined || !(start <= now)) return text;
+  if (start === undefined || end === undefined || !(start <= now + earliestZoneSeconds)) return text;
   return end <= now ? `${text}T23:59:59Z` : undefined;
 }
 

@@ -461,8 +461,10 @@ describe('GET /api/explain', () => {
     };
     expect(await numbersAndEnd('2026-07-28')).toEqual([[1], '2026-07-28T23:59:59Z']);
     expect(await numbersAndEnd('2026-07-31')).toEqual([[2, 1], iso(noon)]);
+    // Where a reader may be, tomorrow has begun.
+    expect(await numbersAndEnd('2026-08-01')).toEqual([[2, 1], iso(noon)]);
     expect(await numbersAndEnd('')).toEqual([[2, 1], iso(noon)]);
-    expect((await exporter.app().request(`/api/explain?${series}&at=2999-01-01`)).status).toBe(422);
+    expect((await exporter.app().request(`/api/explain?${series}&at=2026-08-02`)).status).toBe(422);
     const page = await (await exporter.app().request(`/explain?${series}&at=2026-07-28`)).text();
     expect(page).toContain('value="2026-07-28"');
     expect(page).toContain('window=30d&amp;at=2026-07-28T23%3A59%3A59Z');
