@@ -137,7 +137,7 @@ export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
 export const incidentFamilies: readonly Family<IncidentSample>[] = [
   {
     name: incidentsTotal,
-    help: 'Incidents that alerts or reports have told of.',
+    help: 'Incidents from alerts and reports.',
     type: 'counter',
     valuesOf: ({ repo, tier, total }) => (total === null ? [] : [{ labels: { repo, tier }, value: total }]),
   },

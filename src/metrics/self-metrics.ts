@@ -89,13 +89,13 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   const registers = [registry];
   const events = new Counter({
     name: 'dora_exporter_events_total',
-    help: 'What came in by source, and what became of it.',
+    help: 'Events by source and result.',
     labelNames: ['source', 'result'],
     registers,
   });
   const lastEvent = new Gauge({
     name: 'dora_exporter_last_event_timestamp',
-    help: 'When a source last brought something, in Unix seconds; 0 if not since the start.',
+    help: 'Time of the last event of a source, in Unix seconds; 0 if there was none since the start.',
     labelNames: ['source'],
     registers,
   });
@@ -114,7 +114,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   });
   new Counter({
     name: 'dora_exporter_turned_away_total',
-    help: 'Repos, pairs of repo and tier, and hints that there was no room for.',
+    help: 'Repos, pairs of repo and tier, and hints that were refused at a limit.',
     labelNames: ['kind'],
     registers,
     collect() {
@@ -142,7 +142,7 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   const forge = pendingLeadTimes ? createForgeMetrics(registry, pendingLeadTimes) : null;
   new Gauge({
     name: 'dora_exporter_build_info',
-    help: 'Always 1; the labels tell the version, and the address of Woodpecker, if there is one.',
+    help: 'Always 1; the labels contain the version, and the address of Woodpecker, if there is one.',
     labelNames: ['version', 'woodpecker_url'],
     registers,
   }).set({ version, ...(woodpeckerUrl !== null && { woodpecker_url: woodpeckerUrl }) }, 1);

@@ -18,7 +18,7 @@ export function createWoodpeckerMetrics(
   const registers = [registry];
   new Gauge({
     name: 'dora_exporter_following',
-    help: 'Pipelines that are followed to their end.',
+    help: 'Pipelines that are polled until they end.',
     registers,
     collect() {
       this.set(state.follows.size);
@@ -26,7 +26,7 @@ export function createWoodpeckerMetrics(
   });
   new Gauge({
     name: 'dora_exporter_backlog',
-    help: 'Repos that wait to be brought up to date.',
+    help: 'Repos that wait for their pipelines to be read.',
     registers,
     collect() {
       this.set(backlog());
@@ -42,7 +42,7 @@ export function createWoodpeckerMetrics(
   });
   new Gauge({
     name: 'dora_exporter_reconcile_interval_seconds',
-    help: 'How often reconciliation is to come round, in seconds; 0 if only after a lost stream.',
+    help: 'Interval of reconciliation, in seconds; 0 if it runs only after a lost stream.',
     registers,
   }).set(reconcileIntervalSeconds);
   return {
@@ -53,7 +53,7 @@ export function createWoodpeckerMetrics(
     }),
     missed: new Counter({
       name: 'dora_exporter_missed_events_total',
-      help: 'Ends that reconciliation found, and neither webhook nor stream had told.',
+      help: 'Ended pipelines that reconciliation found, and neither webhook nor stream had reported.',
       registers,
     }),
     unreadableRows: new Counter({
@@ -63,7 +63,7 @@ export function createWoodpeckerMetrics(
     }),
     requests: new Counter({
       name: 'dora_exporter_woodpecker_requests_total',
-      help: "Requests to Woodpecker's REST API by status code; none where there was no answer.",
+      help: "Requests to Woodpecker's REST API by status code, or none if no answer arrived.",
       labelNames: ['code'],
       registers,
     }),
@@ -75,7 +75,7 @@ export function createWoodpeckerMetrics(
     }),
     lastReconcile: new Gauge({
       name: 'dora_exporter_last_reconcile_timestamp',
-      help: 'When a round of reconciliation was last completed, in Unix seconds; 0 if not since the start.',
+      help: 'Time of the last completed reconciliation, in Unix seconds; 0 if there was none since the start.',
       registers,
     }),
   };
@@ -91,7 +91,7 @@ export function createForgeMetrics(registry: Registry, pendingLeadTimes: () => n
   const registers = [registry];
   new Gauge({
     name: 'dora_exporter_lead_times_pending',
-    help: 'Deployments that the forge is still to be asked for.',
+    help: 'Deployments whose commits the forge was not asked for yet.',
     registers,
     collect() {
       this.set(pendingLeadTimes());
@@ -100,7 +100,7 @@ export function createForgeMetrics(registry: Registry, pendingLeadTimes: () => n
   return {
     requests: new Counter({
       name: 'dora_exporter_forge_requests_total',
-      help: "Requests to the forge's API by status code; none where there was no answer.",
+      help: "Requests to the forge's API by status code, or none if no answer arrived.",
       labelNames: ['code'],
       registers,
     }),
@@ -113,12 +113,12 @@ export function createStreamMetrics(registry: Registry) {
   return {
     connected: new Gauge({
       name: 'dora_exporter_stream_connected',
-      help: "1 while the connection to Woodpecker's event stream stands, else 0.",
+      help: "1 while Woodpecker's event stream is connected, else 0.",
       registers,
     }),
     reconnects: new Counter({
       name: 'dora_exporter_stream_reconnects_total',
-      help: 'Connections to the event stream that were lost and made again.',
+      help: 'Reconnections of the event stream.',
       registers,
     }),
   };

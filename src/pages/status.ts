@@ -43,7 +43,7 @@ export interface WoodpeckerStatus {
   readonly isStreaming: boolean | null;
   /** What is wrong and what to do, as it was logged. */
   readonly troubles: readonly string[];
-  /** Repos that wait to be brought up to date. */
+  /** Repos that wait for their pipelines to be read. */
   readonly backlog: number;
   /** Unix seconds of the last round; `null`: none since the start. */
   readonly reconciledAt: number | null;
