@@ -73,11 +73,11 @@ export function* judgeChange(
   const { base, rules } = timeline;
   const { deployments } = merged;
   const firstJudged = countBefore(deployments, (deployment) => counts(base.ground, deployment));
-  const { search, shown } = yield* searchRepairs(timeline, deployments, merged, firstJudged);
+  const { search, repairedNumbers } = yield* searchRepairs(timeline, deployments, merged, firstJudged);
 
   // The clock of Woodpecker or of an agent may be ahead of ours: then the last deployment lies in the future.
   const now = Math.max(clock, deployments.at(-1)?.at ?? 0);
-  const change = { ...merged, shown, incidents, now };
+  const change = { ...merged, repairedNumbers, incidents, now };
   const begin = Math.max(firstJudged, beginOfJudgement(timeline, change));
   const beginAt = deployments[begin]?.at ?? Number.POSITIVE_INFINITY;
   const earlier = timeline.episodes.filter(({ start }) => start < beginAt);
@@ -113,7 +113,7 @@ export function* judgeChange(
 interface SearchedRepairs {
   readonly search: RepairSearch | null;
   /** Numbers of the deployments that a changed, new or removed deployment repairs, or repaired before. */
-  readonly shown: ReadonlySet<number>;
+  readonly repairedNumbers: ReadonlySet<number>;
 }
 
 /** Writes each deployment's repair into `deployments`. */
@@ -124,10 +124,10 @@ function* searchRepairs(
   firstJudged: number,
 ): Steps<SearchedRepairs> {
   const { rules, past, recent, base } = timeline;
-  const shown = new Set(moved.flatMap(repairedBy));
-  if (!looksForRepairs(rules.failures)) return { search: null, shown };
+  const repairedNumbers = new Set(moved.flatMap(repairedBy));
+  if (!looksForRepairs(rules.failures)) return { search: null, repairedNumbers };
   const known = takeSearch(timeline);
-  if (known && keepsRepairs && !known.usesCommits) return { search: known, shown };
+  if (known && keepsRepairs && !known.usesCommits) return { search: known, repairedNumbers };
   const kept = Math.max(0, from - firstJudged);
   const search = known && kept > 0 ? known : createRepairSearch(rules.failures, past);
   if (search === known) {
@@ -139,12 +139,12 @@ function* searchRepairs(
     const repair = search.next(deployments, index, firstJudged);
     const searched = repair === deployment.repair ? deployment : withRepair(deployment, repair);
     if (searched !== deployment) {
-      for (const number of [...repairedBy(deployment), ...repairedBy(searched)]) shown.add(number);
+      for (const number of [...repairedBy(deployment), ...repairedBy(searched)]) repairedNumbers.add(number);
       deployments[index] = searched;
     }
     if (index % deploymentsAtOnce === 0) yield;
   }
-  return { search, shown };
+  return { search, repairedNumbers };
 }
 
 /** Whether a chunk that ends by index `end` contains the deployment `number`, and that is marked as fine. */

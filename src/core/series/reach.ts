@@ -27,7 +27,7 @@ export interface Change {
   /** The removed and the inserted deployments. */
   readonly moved: readonly Deployment[];
   /** Numbers of the deployments that a changed, new or removed deployment repairs, or repaired before. */
-  readonly shown: ReadonlySet<number>;
+  readonly repairedNumbers: ReadonlySet<number>;
   readonly incidents: readonly Incident[];
   /** Unix seconds. */
   readonly now: number;
@@ -63,10 +63,10 @@ export function beginOfJudgement(timeline: Timeline, change: Change): number {
 
 /** Unix seconds: the change cannot alter the verdict of a deployment that finished before. */
 function reachOf(timeline: Timeline, change: Change): number {
-  const { deployments, from, moved, shown, incidents, now } = change;
+  const { deployments, from, moved, repairedNumbers, incidents, now } = change;
   const { judgedBy: before } = timeline;
   if (before === null) return Number.NEGATIVE_INFINITY;
-  let reach = timeOfShown(deployments, from, shown);
+  let reach = timeOfRepaired(deployments, from, repairedNumbers);
   if (before.incidents.length + incidents.length === 0) return reach;
   const { withinSeconds, staleSeconds } = timeline.rules.failures.incident;
   const judgedAt = Math.min(before.now, now);
@@ -79,9 +79,13 @@ function reachOf(timeline: Timeline, change: Change): number {
   return reach;
 }
 
-/** Earliest finish of the deployments before index `end` that have the numbers `shown`; infinite: none has. */
-function timeOfShown(deployments: readonly Deployment[], end: number, shown: ReadonlySet<number>): number {
-  const left = new Set(shown);
+/** Earliest finish of the deployments before index `end` that have the numbers `repairedNumbers`; infinite: none has. */
+function timeOfRepaired(
+  deployments: readonly Deployment[],
+  end: number,
+  repairedNumbers: ReadonlySet<number>,
+): number {
+  const left = new Set(repairedNumbers);
   let earliest = Number.POSITIVE_INFINITY;
   for (let index = end - 1; index >= 0 && left.size > 0; index--) {
     const { number, at } = deployments[index] as Deployment;
