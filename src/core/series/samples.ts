@@ -101,7 +101,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   /** The series to show, looked up once per version of the state. */
   const lookUpShown = (): ReadonlyMap<string, Ingredients> => {
     if (shownVersion !== state.version) {
-      shown = shownSeries(state);
+      shown = shownSeries(state, shown);
       shownVersion = state.version;
     }
     return shown;
@@ -109,10 +109,14 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   const isCurrent = (now: number): boolean =>
     state.version === latestVersion && now >= asOf && now < validUntil;
 
+  const isValid = (key: string, from: Ingredients, now: number): boolean => {
+    const known = made.get(key);
+    return known !== undefined && now >= known.asOf && now < known.validUntil && isSame(known.from, from);
+  };
   /** Updates the sample of one series; returns how many deployments that read, 0 if the sample is still valid. */
   const refresh = (key: string, from: Ingredients, now: number): number => {
+    if (isValid(key, from, now)) return 0;
     const before = made.get(key);
-    if (before && now >= before.asOf && now < before.validUntil && isSame(before.from, from)) return 0;
     const after = makeSample(from, windows, now);
     made.set(key, after);
     exchangeInTier(before?.sample ?? null, after.sample);
@@ -152,9 +156,12 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
       if (isCurrent(now)) return;
       let sinceYield = 0;
       for (const [key, from] of lookUpShown()) {
-        for (const timeline of from.timelines)
-          for (const _ of prepareWindows(timeline)) await yieldToEventLoop();
-        sinceYield += 1 + refresh(key, from, now);
+        sinceYield++;
+        if (!isValid(key, from, now)) {
+          for (const timeline of from.timelines)
+            for (const _ of prepareWindows(timeline)) await yieldToEventLoop();
+          sinceYield += refresh(key, from, now);
+        }
         if (sinceYield < deploymentsAtOnce) continue;
         sinceYield = 0;
         await yieldToEventLoop();
@@ -167,8 +174,11 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   };
 }
 
-/** All series to show, by `seriesKey`. */
-export function shownSeries(state: State): Map<string, Ingredients> {
+/** All series to show, by `seriesKey`. A series that has not changed since `before` is the same object. */
+export function shownSeries(
+  state: State,
+  before: ReadonlyMap<string, Ingredients> = new Map(),
+): Map<string, Ingredients> {
   const groups = new Map<string, Pair[]>();
   for (const pair of state.pairs.values()) {
     const repo = state.repos.get(pair.repo);
@@ -180,7 +190,8 @@ export function shownSeries(state: State): Map<string, Ingredients> {
   }
   const shown = new Map<string, Ingredients>();
   for (const [key, pairs] of groups) {
-    const ingredients = gather(state, pairs);
+    const known = before.get(key);
+    const ingredients = known && isUnchanged(state, pairs, known) ? known : gather(state, pairs);
     if (ingredients) shown.set(key, ingredients);
   }
   return shown;
@@ -199,15 +210,33 @@ function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
   const repos = pairs.flatMap((pair) => state.repos.get(pair.repo) ?? []);
   if (!isShown || repos.length === 0) return null;
   const repo = repos.reduce((latest, other) => (other.namedAt > latest.namedAt ? other : latest));
-  // If repos share a name, their series is known only from the latest `knownSince` on.
-  const since = Math.max(
-    ...repos.map((one) => one.knownSince ?? Number.POSITIVE_INFINITY),
-    // The tiers of a pipeline are unknown until the service reads its workflows. It reads the newest pipelines first.
-    ...pairs.flatMap((pair) => state.unread.get(pairKey(pair.repo, pair.tier)) ?? []),
-  );
-  const knownSince = Number.isFinite(since) ? since : null;
   const timelines = pairs.flatMap((pair) => state.timelines.get(pairKey(pair.repo, pair.tier)) ?? []);
-  return { repo, pairs, timelines, knownSince };
+  return { repo, pairs, timelines, knownSince: knownSinceOf(state, pairs) };
+}
+
+/** If repos share a name, their series is known only from the latest `knownSince` on. */
+function knownSinceOf(state: State, pairs: readonly Pair[]): number | null {
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const { repo, tier } of pairs) {
+    const since = state.repos.get(repo)?.knownSince ?? Number.POSITIVE_INFINITY;
+    // The tiers of a pipeline are unknown until the service reads its workflows. It reads the newest pipelines first.
+    latest = Math.max(latest, since, state.unread.get(pairKey(repo, tier)) ?? latest);
+  }
+  return Number.isFinite(latest) ? latest : null;
+}
+
+/** Only a series of one repo can be unchanged: others are gathered anew. */
+function isUnchanged(state: State, pairs: readonly Pair[], { repo, ...before }: Ingredients): boolean {
+  const [pair] = pairs;
+  return (
+    pair !== undefined &&
+    pairs.length === 1 &&
+    before.pairs.length === 1 &&
+    before.pairs[0] === pair &&
+    repo === state.repos.get(pair.repo) &&
+    before.timelines[0] === state.timelines.get(pairKey(pair.repo, pair.tier)) &&
+    before.knownSince === knownSinceOf(state, pairs)
+  );
 }
 
 function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
