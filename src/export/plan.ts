@@ -19,7 +19,7 @@ import {
 import { inKnownOrder } from '../core/series/known-order.ts';
 import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
 import { shownTotals } from '../core/series/pair.ts';
-import { shownSeries } from '../core/series/samples.ts';
+import { shownSeries } from '../core/series/shown-series.ts';
 import { createState, type State } from '../core/series/state.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
 import { type IntakeMode, needsFirstSeen } from '../ingest/ingest-options.ts';

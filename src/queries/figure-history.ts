@@ -11,7 +11,7 @@ import type { FigureHistory, FigureHistoryRequest, FigurePoint } from '../core/f
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
 import { createWindowReplay } from '../core/series/history-replay.ts';
 import { inKnownOrder } from '../core/series/known-order.ts';
-import { findSeries, type Ingredients, shownSeries } from '../core/series/samples.ts';
+import { findSeries, type Ingredients, shownSeries } from '../core/series/shown-series.ts';
 import { knownSeconds } from '../core/windows/coverage.ts';
 import { createTierWindows, type TierWindows } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';

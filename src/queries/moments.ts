@@ -6,7 +6,8 @@ import { counts } from '../core/known-ground.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
 import { zeroTotals } from '../core/series/ledger.ts';
 import type { Timeline } from '../core/series/reducer.ts';
-import { gaugesOf, type Ingredients, type SeriesSample, shownSeries } from '../core/series/samples.ts';
+import { gaugesOf, type SeriesSample } from '../core/series/samples.ts';
+import { type Ingredients, shownSeries } from '../core/series/shown-series.ts';
 import type { ShownFigures } from '../core/shown-figures.ts';
 import { coverageOf, knownTimeOf } from '../core/windows/coverage.ts';
 import {

@@ -20,7 +20,8 @@ import type {
 } from '../core/overview.ts';
 import type { Policy } from '../core/policy.ts';
 import { nameKey } from '../core/repo.ts';
-import { type SeriesSample, shownSeries } from '../core/series/samples.ts';
+import type { SeriesSample } from '../core/series/samples.ts';
+import { shownSeries } from '../core/series/shown-series.ts';
 import type { State } from '../core/series/state.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import type { Moments } from './moment-cache.ts';

@@ -3,7 +3,7 @@
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import type { Window } from '../core/policy.ts';
 import type { WindowMember } from '../core/series/history-replay.ts';
-import type { Ingredients } from '../core/series/samples.ts';
+import type { Ingredients } from '../core/series/shown-series.ts';
 import { knownTimeOf } from '../core/windows/coverage.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';

@@ -10,7 +10,7 @@ import { isStale } from '../failures/incidents.ts';
 import { failureRulesOf, type Policy } from '../policy.ts';
 import type { BookEntry } from './incident-book.ts';
 import { incidentsTotal } from './ledger.ts';
-import { type Ingredients, shownSeries } from './samples.ts';
+import { type Ingredients, shownSeries } from './shown-series.ts';
 import type { State } from './state.ts';
 
 export interface IncidentSample {

@@ -10,7 +10,6 @@ import { compareText } from '../compare-text.ts';
 import { defaultRules } from '../figures/figure.ts';
 import { figures } from '../figures/index.ts';
 import type { Window } from '../policy.ts';
-import type { Repo } from '../repo.ts';
 import { isEnded } from '../verdict.ts';
 import { coverageOf, knownTimeOf } from '../windows/coverage.ts';
 import {
@@ -21,8 +20,9 @@ import {
 } from '../windows/tier-windows.ts';
 import { prepareWindows, windowsOf } from '../windows/window-content.ts';
 import { sumTotals, type Totals } from './ledger.ts';
-import { type Pair, pairKey, seriesKey, shownTotals } from './pair.ts';
+import { shownTotals } from './pair.ts';
 import { createTimeline, type Timeline } from './reducer.ts';
+import { type Ingredients, shownSeries } from './shown-series.ts';
 import type { State } from './state.ts';
 
 export interface SeriesSample {
@@ -64,15 +64,6 @@ export function gaugesOf(timelines: readonly Timeline[]): number[] {
   return gauges.map(({ index, value, combine }) =>
     combine(ends.map(({ states, open }) => value(states[index], open))),
   );
-}
-
-/** Input of a sample: usually one pair, several if repos share a name. */
-export interface Ingredients {
-  readonly repo: Repo;
-  readonly pairs: readonly Pair[];
-  /** Timelines of the pairs; a pair may have none. */
-  readonly timelines: readonly Timeline[];
-  readonly knownSince: number | null;
 }
 
 interface Made {
@@ -172,71 +163,6 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
       }
     },
   };
-}
-
-/** All series to show, by `seriesKey`. A series that has not changed since `before` is the same object. */
-export function shownSeries(
-  state: State,
-  before: ReadonlyMap<string, Ingredients> = new Map(),
-): Map<string, Ingredients> {
-  const groups = new Map<string, Pair[]>();
-  for (const pair of state.pairs.values()) {
-    const repo = state.repos.get(pair.repo);
-    if (!repo?.revealed) continue;
-    const key = seriesKey(repo, pair.tier);
-    const group = groups.get(key);
-    if (group) group.push(pair);
-    else groups.set(key, [pair]);
-  }
-  const shown = new Map<string, Ingredients>();
-  for (const [key, pairs] of groups) {
-    const known = before.get(key);
-    const ingredients = known && isUnchanged(state, pairs, known) ? known : gather(state, pairs);
-    if (ingredients) shown.set(key, ingredients);
-  }
-  return shown;
-}
-
-/** The series of a repo's name, in any case, and a tier; `null` if none is shown. */
-export function findSeries(state: State, fullName: string, tier: string): Ingredients | null {
-  const repos = state.reposByName(fullName).filter(({ revealed }) => revealed);
-  const pairs = repos.flatMap((repo) => state.pairs.get(pairKey(repo.key, tier)) ?? []);
-  return pairs.length > 0 ? gather(state, pairs) : null;
-}
-
-/** Ingredients of the series of these pairs; `null` if none of them may be shown. */
-function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
-  const isShown = pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone);
-  const repos = pairs.flatMap((pair) => state.repos.get(pair.repo) ?? []);
-  if (!isShown || repos.length === 0) return null;
-  const repo = repos.reduce((latest, other) => (other.namedAt > latest.namedAt ? other : latest));
-  const timelines = pairs.flatMap((pair) => state.timelines.get(pairKey(pair.repo, pair.tier)) ?? []);
-  return { repo, pairs, timelines, knownSince: knownSinceOf(state, pairs) };
-}
-
-/** If repos share a name, their series is known only from the latest `knownSince` on. */
-function knownSinceOf(state: State, pairs: readonly Pair[]): number | null {
-  let latest = Number.NEGATIVE_INFINITY;
-  for (const { repo, tier } of pairs) {
-    const since = state.repos.get(repo)?.knownSince ?? Number.POSITIVE_INFINITY;
-    // The tiers of a pipeline are unknown until the service reads its workflows. It reads the newest pipelines first.
-    latest = Math.max(latest, since, state.unread.get(pairKey(repo, tier)) ?? latest);
-  }
-  return Number.isFinite(latest) ? latest : null;
-}
-
-/** Only a series of one repo can be unchanged: others are gathered anew. */
-function isUnchanged(state: State, pairs: readonly Pair[], { repo, ...before }: Ingredients): boolean {
-  const [pair] = pairs;
-  return (
-    pair !== undefined &&
-    pairs.length === 1 &&
-    before.pairs.length === 1 &&
-    before.pairs[0] === pair &&
-    repo === state.repos.get(pair.repo) &&
-    before.timelines[0] === state.timelines.get(pairKey(pair.repo, pair.tier)) &&
-    before.knownSince === knownSinceOf(state, pairs)
-  );
 }
 
 function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
