@@ -33,7 +33,10 @@ const woodpecker = await startFakeWoodpecker();
 const { repos, incidents } = fillHistory(woodpecker, random);
 writeFileSync(join(folder, 'policy.yaml'), demoPolicy);
 
-const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.meta.url).pathname], {
+const [endWithParent, main] = ['end-with-parent.ts', '../../src/main.ts'].map(
+  (path) => new URL(path, import.meta.url).pathname,
+) as [string, string];
+const exporter = spawn(process.execPath, ['--import', endWithParent, main], {
   env: {
     ...process.env,
     DORA_LISTEN: process.env['DORA_LISTEN'] || `127.0.0.1:${await freePort(preferredPort)}`,
@@ -45,7 +48,8 @@ const exporter = spawn(process.execPath, [new URL('../../src/main.ts', import.me
     DORA_INCIDENT_SECRET: incidentSecret,
     DORA_ADMIN_TOKEN: adminToken,
   },
-  stdio: ['ignore', 'pipe', 'inherit'],
+  // Its standard input ends with the demo, however that ends.
+  stdio: ['pipe', 'pipe', 'inherit'],
   // Ctrl-C in a terminal reaches the whole process group: the exporter must get its signal only from us.
   detached: true,
 });
