@@ -1,6 +1,7 @@
 /** Cases that the law of deployments has found, or meets too seldom, with literal values. */
 
 import { describe, expect, it } from 'vitest';
+import { saidAt } from '../../src/core/failures/incident-report.ts';
 import type { OperatorMark } from '../../src/core/failures/operator-mark.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
@@ -91,6 +92,21 @@ const failingIn = ({ state }: World) =>
   Object.fromEntries(
     project(state).map(({ tier, gauges }) => [tier, nameGauges(gauges).failingSince] as const),
   );
+
+describe('an incident of one second', () => {
+  it('gives a recovery to the deployment that it turns out to belong to, though the other one had one', async () => {
+    const world = await worldUnder(production);
+    await deploy(world, 1, noon);
+    const fields = { repo: 'acme/shop', tier: 'production', started: noon, resolved: noon };
+    await world.ingest.submit((uow) => uow.incidents.receiveReport('INC-1', saidAt(fields, noon)));
+    expect(recoveriesOf(world)).toEqual({ count: 1, sum: 0 });
+    // It started in the second of the incident, so the incident is its own.
+    await deploy(world, 2, noon, { createdAt: noon, startedAt: noon });
+    expect(recoveriesOf(world)).toEqual({ count: 2, sum: 0 });
+    await world.restart();
+    expect(recoveriesOf(world)).toEqual({ count: 2, sum: 0 });
+  });
+});
 
 describe('an alert under a policy that is adopted', () => {
   const twoTiers = {

@@ -63,9 +63,10 @@ function creditsFor(
   const carriers = [...new Set([...failed, last])].filter(
     (index) => deployments[index]?.credited !== neverCount,
   );
-  // Several deployments may finish in the episode's last second: another one may have got the bit before.
+  // If failed ones have left memory, any deployment of the episode's last second may have got the bit with them.
+  const isWhole = deployments[failed[0] ?? -1]?.at === episode.start;
   const enders = members.flatMap(({ at, credited }, place) =>
-    at === episode.end && credited !== neverCount ? [first + place] : [],
+    !isWhole && at === episode.end && credited !== neverCount ? [first + place] : [],
   );
   const credit = (index: number, more: Credit): void => {
     credits.set(index, joinCredits(credits.get(index), more));
