@@ -18,6 +18,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     maxWorkers: '100%',
+    setupFiles: ['test/support/seed.ts'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
     // A busy machine may take long to reach a state; a wait ends as soon as it is reached.

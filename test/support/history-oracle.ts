@@ -150,12 +150,9 @@ function leadTimeOf(list: readonly TruePipeline[], one: TruePipeline): number | 
   const before = list
     .slice(0, list.indexOf(one))
     .filter(({ outcome, repo }) => outcome === 'success' && repo === one.repo);
-  const isThere = before.at(-1)?.commit === one.commit;
-  // A commit without a known time does not count as delivered.
-  const wasThere = before.some(
-    (other) => other.commit === one.commit && knownLeadTime(list, other).length > 0,
-  );
-  if (isThere || wasThere) return 'nothing';
+  // Also if its own lead time was unknown.
+  const wasThere = before.some(({ commit }) => commit === one.commit);
+  if (wasThere) return 'nothing';
   return one.committedAt === null ? 'unknown' : Math.max(0, one.at - one.committedAt);
 }
 

@@ -63,10 +63,14 @@ function creditsFor(
   const carriers = [...new Set([...failed, last])].filter(
     (index) => deployments[index]?.credited !== neverCount,
   );
-  // If failed ones have left memory, any deployment of the episode's last second may have got the bit with them.
-  const isWhole = deployments[failed[0] ?? -1]?.at === episode.start;
+  // Failed deployments that have left memory ended with a deployment, too.
+  const endings = members.flatMap(({ verdict: { failure } }) =>
+    failure?.end === episode.end ? failure.endedBy : [],
+  );
+  const endsWithDeployment = endings.length === 0 || endings.includes('deployment');
+  // Several deployments may finish in the episode's last second: another one may have got the bit before.
   const enders = members.flatMap(({ at, credited }, place) =>
-    !isWhole && at === episode.end && credited !== neverCount ? [first + place] : [],
+    endsWithDeployment && at === episode.end && credited !== neverCount ? [first + place] : [],
   );
   const credit = (index: number, more: Credit): void => {
     credits.set(index, joinCredits(credits.get(index), more));
