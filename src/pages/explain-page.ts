@@ -1,7 +1,13 @@
 /** The explanation of a series for a person: its figures, and pipeline by pipeline what came of it. */
 
 import { html } from 'hono/html';
-import { type ExplainedPipeline, type Explanation, type Listing, listings } from '../core/explain.ts';
+import {
+  type DeploymentPart,
+  type ExplainedPipeline,
+  type Explanation,
+  type Listing,
+  listings,
+} from '../core/explain.ts';
 import type { Window } from '../core/policy.ts';
 import type { TimeFigure } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
@@ -172,14 +178,20 @@ function pipelineRow({ place, record, url, verdict, missedPart }: ExplainedPipel
   return html`<tr id="${rowId(place)}"${isCounted ? '' : html` class="dim"`}><td>${moment(place.at, now)}</td>
 <td class="nb">${url === null ? name : html`<a href="${url}">${name}</a>`} ${outcome(record.status, verdict)}</td>
 <td class="what">${what}</td>
-<td class="part">${isCounted ? partWords(verdict.part, url) : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;
+<td class="part">${isCounted ? html`${partSucceeded(record.status, verdict.part)}${partWords(verdict.part, url)}` : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;
 }
 
+/** The status has the colour of the deployment only if both say the same. */
 function outcome(status: string, verdict: ExplainedPipeline['verdict']): Html {
-  if (verdict.kind === 'uncounted') return html`${status}`;
-  return verdict.part.deployment.verdict.causes.length > 0
-    ? html`<span class="bad">${status}</span>`
-    : html`<span class="good">${status}</span>`;
+  const hasFailed = verdict.kind === 'deployment' && verdict.part.deployment.verdict.causes.length > 0;
+  if (verdict.kind === 'uncounted' || hasFailed === (status === 'success')) return html`${status}`;
+  return html`<span class="${hasFailed ? 'bad' : 'good'}">${status}</span>`;
+}
+
+/** Why a pipeline that did not succeed is a successful deployment. */
+function partSucceeded(status: string, { deployment }: DeploymentPart): Html | string {
+  const isOtherwise = status !== 'success' && deployment.outcome === 'success';
+  return isOtherwise ? html`<div>Deployed: the part that deploys succeeded.</div>` : '';
 }
 
 function firstLine(message: string): string {

@@ -81,7 +81,7 @@ ${count > failing.length ? html`<p><a href="${viewLink(view, { order: 'failing',
 
 function failingItem({ repo, tier, since, last }: FailingPair, view: View, at: number): Html {
   const why = last ? deploymentLink(view, last) : explainLink(explainViewOf(view, repo, tier));
-  return html`<li><strong>${repo}</strong> ${tier} <span class="nb">for <strong>${age(at - since)}</strong></span>, since ${moment(since, at)}${
+  return html`<li><strong>${repo}</strong> ${tier} <span class="nb">for <strong>${age(at - since)}</strong></span>, since the deployment of ${moment(since, at)}${
     last
       ? html`, last ${last.url === null ? `#${last.number}` : html`<a href="${last.url}">#${last.number}</a>`}${last.commit === '' ? '' : html` <code>${last.commit.slice(0, 8)}</code>`}: <span class="nb">${last.causes.map(inlineMark)} ${causeWords(last.causes)}</span>`
       : ''
@@ -90,7 +90,7 @@ function failingItem({ repo, tier, since, last }: FailingPair, view: View, at: n
 
 function incidentItem({ repo, tier, title, url, start, id }: ListedIncident, at: number): Html {
   const name = title ?? id;
-  return html`<li>${inlineMark('incident')} ${url === null ? html`“${name}”` : html`<a href="${url}">“${name}”</a>`}: <strong>${repo}</strong> ${tier}, open for ${age(at - start)}</li>`;
+  return html`<li>${inlineMark('incident')} ${url === null ? html`“${name}”` : html`<a href="${url}">“${name}”</a>`}: <strong>${repo}</strong> ${tier}, open for ${age(at - start)}, since ${moment(start, at)}</li>`;
 }
 
 function controls({ tierNames }: Overview, view: View, windows: readonly Window[]): Html {

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Explanation, Listing } from '../../src/core/explain.ts';
 import type { Delivery } from '../../src/core/figures/change-lead-time.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
+import { fine } from '../../src/core/verdict.ts';
 import { listen } from '../../src/http/server.ts';
 import { renderExplanation } from '../../src/pages/explain-page.ts';
 import { ownScript, textOfPage } from '../support/page-text.ts';
@@ -295,6 +296,41 @@ describe('the page of an explanation', () => {
     expect(page.replace(ownScript, '')).not.toMatch(/<(script|img|link|iframe|object)/i);
     expect(page.match(/<form[^>]*>/g)).toEqual(['<form method="get" action="explain">']);
     expect(page.split('&lt;script&gt;').length - 1).toBeGreaterThan(7);
+  });
+});
+
+describe('the status of a pipeline', () => {
+  const row = (
+    status: string,
+    outcome: 'success' | 'failure',
+    causes: readonly ('incident' | 'pipeline')[],
+  ) => {
+    const known = success(1, { kind: 'nothing_new' });
+    const verdict = { ...fine, causes };
+    const part = {
+      deployment: aDeployment({ outcome, verdict }),
+      episode: { kind: 'none' },
+      delivery: null,
+    } as const;
+    return render(
+      anExplanation({
+        pipelines: [{ ...known, record: aRecord({ status }), verdict: { kind: 'deployment', part } }],
+      }),
+    );
+  };
+
+  it('is green or red if the deployment did the same', async () => {
+    expect(await row('success', 'success', [])).toContain('<span class="good">success</span>');
+    expect(await row('failure', 'failure', ['pipeline'])).toContain('<span class="bad">failure</span>');
+  });
+
+  it('has no colour if the deployment did otherwise, and the page says why', async () => {
+    const incident = await row('success', 'success', ['incident']);
+    expect(incident).not.toContain('>success</span>');
+    expect(incident).toContain('<span class="bad">Failed</span>');
+    const deployed = await row('failure', 'success', []);
+    expect(deployed).not.toContain('>failure</span>');
+    expect(deployed).toContain('Deployed: the part that deploys succeeded.');
   });
 });
 

@@ -119,7 +119,7 @@ describe('the overview', () => {
     );
     const page = await pageOf(exporter);
     expect(textOfPage(page)).toContain(
-      '✕ Failing: 1 in production acme/shop production for 2 d , since 07-29 12:20 , last #3 c2 : pipeline failed . Why',
+      '✕ Failing: 1 in production acme/shop production for 2 d , since the deployment of 07-29 12:20 , last #3 c2 : pipeline failed . Why',
     );
     expect(page).toContain(
       `<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=30d#p3-${noon - day}">Why`,
@@ -176,7 +176,7 @@ describe('the overview', () => {
     expect(await bannerAt('6d')).toBe('✓ Nothing was failing on 2026-07-25 12:20 UTC');
     expect(await bannerAt('5d')).toContain('1 open incident “resolved”: acme/shop production, open for 13 h');
     expect(await bannerAt('84h')).toContain(
-      '2 open incidents “open”: acme/cart production, open for 13 h “resolved”: acme/shop production, open for 2 d',
+      '2 open incidents “open”: acme/cart production, open for 13 h, since 07-27 11:08 “resolved”: acme/shop production, open for 2 d, since 07-25 23:08',
     );
     expect(await bannerAt('2d')).toContain('1 open incident “open”: acme/cart production, open for 2 d');
     expect(await bannerAt('')).toContain('1 open incident “open”: acme/cart production, open for 4 d');
