@@ -85,18 +85,8 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   let latestVersion = -1;
   let asOf = 0;
   let validUntil = 0;
-  let shown: ReadonlyMap<string, Ingredients> = new Map();
-  let shownVersion = -1;
   let order: readonly string[] = [];
 
-  /** The series to show, looked up once per version of the state. */
-  const lookUpShown = (): ReadonlyMap<string, Ingredients> => {
-    if (shownVersion !== state.version) {
-      shown = shownSeries(state, shown);
-      shownVersion = state.version;
-    }
-    return shown;
-  };
   const isCurrent = (now: number): boolean =>
     state.version === latestVersion && now >= asOf && now < validUntil;
 
@@ -124,7 +114,8 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   return {
     at(now) {
       if (isCurrent(now)) return latest;
-      for (const [key, from] of lookUpShown()) refresh(key, from, now);
+      const shown = shownSeries(state);
+      for (const [key, from] of shown) refresh(key, from, now);
       if (made.size > shown.size || order.length !== shown.size || order.some((key) => !shown.has(key))) {
         for (const [key, { sample }] of made) {
           if (shown.has(key)) continue;
@@ -146,7 +137,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
     async prepare(now, yieldToEventLoop) {
       if (isCurrent(now)) return;
       let sinceYield = 0;
-      for (const [key, from] of lookUpShown()) {
+      for (const [key, from] of shownSeries(state)) {
         sinceYield++;
         if (!isValid(key, from, now)) {
           for (const timeline of from.timelines)

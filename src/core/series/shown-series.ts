@@ -14,11 +14,23 @@ export interface Ingredients {
   readonly knownSince: number | null;
 }
 
-/** All series to show, by `seriesKey`. A series that has not changed since `before` is the same object. */
-export function shownSeries(
-  state: State,
-  before: ReadonlyMap<string, Ingredients> = new Map(),
-): Map<string, Ingredients> {
+type ShownSeries = ReadonlyMap<string, Ingredients>;
+
+const shownByState = new WeakMap<State, { readonly version: number; readonly shown: ShownSeries }>();
+
+/**
+ * All series to show, by `seriesKey`, gathered once for each version of the state. A series that has not changed since
+ * the last call is the same object.
+ */
+export function shownSeries(state: State): ShownSeries {
+  const known = shownByState.get(state);
+  if (known?.version === state.version) return known.shown;
+  const shown = gatherAll(state, known?.shown ?? new Map());
+  shownByState.set(state, { version: state.version, shown });
+  return shown;
+}
+
+function gatherAll(state: State, before: ShownSeries): ShownSeries {
   const groups = new Map<string, Pair[]>();
   for (const pair of state.pairs.values()) {
     const repo = state.repos.get(pair.repo);
