@@ -54,6 +54,11 @@ export function knownAt({ at, knownAfterSeconds }: Pick<Deployment, 'at' | 'know
   return at + knownAfterSeconds;
 }
 
+/** Unix seconds at which a deployment started; its finish if the start is unknown. */
+export function startOf({ startedAt, at }: Pick<Deployment, 'startedAt' | 'at'>): number {
+  return startedAt ?? at;
+}
+
 /** The position of a deployment in its series. */
 export type Place = Pick<Deployment, 'at' | 'number' | 'repo'>;
 

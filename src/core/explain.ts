@@ -6,6 +6,7 @@
  */
 
 import { type IgnoreReason, ignoreReasons } from './classification.ts';
+import { countBefore } from './count-before.ts';
 import { compareDeployments, type Deployment, type Place } from './deployment.ts';
 import { asOf } from './failures/incidents.ts';
 import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
@@ -17,7 +18,6 @@ import type { Incident } from './incident.ts';
 import type { MissedPart } from './missed-part.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Window } from './policy.ts';
-import { countBefore } from './series/chunks.ts';
 import { type Cause, type Episode, isEnded } from './verdict.ts';
 import {
   contributionOf,

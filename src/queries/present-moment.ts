@@ -1,9 +1,9 @@
 /** What is shown now, from memory. */
 
+import { countBefore } from '../core/count-before.ts';
 import { compareDeployments } from '../core/deployment.ts';
 import { counts } from '../core/known-ground.ts';
 import type { LooksFor, Policy, Window } from '../core/policy.ts';
-import { countBefore } from '../core/series/chunks.ts';
 import type { Projection } from '../core/series/samples.ts';
 import { findSeries, shownSeries } from '../core/series/shown-series.ts';
 import type { State } from '../core/series/state.ts';

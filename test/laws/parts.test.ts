@@ -3,7 +3,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { classify, type InTier } from '../../src/core/classification.ts';
-import { deploymentEvents, type Policy } from '../../src/core/policy.ts';
 import { toWholeRecord } from '../../src/woodpecker/normalise.ts';
 import { WirePipeline } from '../../src/woodpecker/wire.ts';
 import { histories } from '../support/deployments-histories.ts';
@@ -14,22 +13,11 @@ import {
   verdictsOf,
 } from '../support/deployments-oracle/parts.ts';
 import type { Policy as OraclePolicy, Pipeline } from '../support/deployments-oracle/types.ts';
-import { aPolicy, aRepo } from '../support/records.ts';
+import { policyOf } from '../support/deployments-play.ts';
+import { aRepo } from '../support/records.ts';
 import { runs } from '../support/runs.ts';
 
 const later = 1_900_000_000;
-
-function policyOf({ tiers, default_tier, killed_is_failure }: OraclePolicy): Policy {
-  return aPolicy({
-    tiers: tiers.map(({ deploy_to, ...rule }) => (deploy_to ? { ...rule, deployTo: deploy_to } : rule)),
-    defaultTier: default_tier,
-    deployments: {
-      events: deploymentEvents,
-      branches: ['*'],
-      failure: killed_is_failure ? ['failure', 'killed'] : ['failure'],
-    },
-  });
-}
 
 /** Whether a tier takes it, however it ended. */
 function isTaken(pipeline: Pipeline, policy: OraclePolicy): boolean {

@@ -6,6 +6,7 @@
  * the set of reports and their last receipts alone, whatever the order of arrival.
  */
 
+import { countBefore } from '../count-before.ts';
 import type { Incident } from '../incident.ts';
 
 /** All times are Unix seconds. */
@@ -107,14 +108,7 @@ function doesReach(
 
 /** The least of `sorted` that is not below `from`; infinite if there is none. */
 function leastFrom(sorted: readonly number[], from: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) < from) low = middle + 1;
-    else high = middle;
-  }
-  return sorted[low] ?? Number.POSITIVE_INFINITY;
+  return sorted[countBefore(sorted, (one) => one >= from)] ?? Number.POSITIVE_INFINITY;
 }
 
 function compareReports(a: AlertReport, b: AlertReport): number {

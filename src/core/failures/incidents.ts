@@ -5,6 +5,8 @@
  */
 
 import { compareText } from '../compare-text.ts';
+import { countBefore } from '../count-before.ts';
+import { startOf } from '../deployment.ts';
 import type { Incident } from '../incident.ts';
 import type { Candidate } from './candidate.ts';
 
@@ -65,7 +67,6 @@ export function isStale({ receivedAt }: Incident, moment: number, staleSeconds: 
 function createStartSearch(
   deployments: readonly Candidate[],
 ): (moment: number, withinSeconds: number) => number | null {
-  const startOf = ({ startedAt, at }: Candidate) => startedAt ?? at;
   /** For each index, the earliest start from there on: a search for an earlier moment can stop. */
   const earliestFrom = new Float64Array(deployments.length + 1).fill(Number.POSITIVE_INFINITY);
   for (let index = deployments.length - 1; index >= 0; index--) {
@@ -86,24 +87,14 @@ function createStartSearch(
   };
   return (moment, withinSeconds) => {
     const oldest = moment - withinSeconds;
-    const recent = searchFrom(firstSince(deployments, oldest), moment);
+    const recent = searchFrom(
+      countBefore(deployments, ({ at }) => at >= oldest),
+      moment,
+    );
     if (recent === null) return null;
-    const { startedAt, at } = deployments[recent] as Candidate;
     // A deployment that finished before `oldest` also started before it, so `recent` is the last one.
-    if ((startedAt ?? at) >= oldest) return recent;
+    if (startOf(deployments[recent] as Candidate) >= oldest) return recent;
     // `recent` started before `oldest`: one that finished before may have started later.
     return searchFrom(0, moment) === recent ? recent : null;
   };
-}
-
-/** The first index whose deployment finished at `since` or later. */
-function firstSince(deployments: readonly Candidate[], since: number): number {
-  let low = 0;
-  let high = deployments.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((deployments[middle]?.at ?? 0) < since) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

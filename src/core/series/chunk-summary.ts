@@ -1,6 +1,6 @@
 /** Facts about the deployments of a chunk that the judge needs, computed once per chunk. */
 
-import type { Deployment } from '../deployment.ts';
+import { type Deployment, startOf } from '../deployment.ts';
 import type { Chunk } from './chunks.ts';
 
 export interface ChunkSummary {
@@ -31,9 +31,4 @@ export function summarize(deployments: readonly Deployment[]): ChunkSummary {
     if (mark?.kind === 'fine') fineNumbers.add(number);
   }
   return { earliestStart, latestStart, fineNumbers };
-}
-
-/** Unix seconds at which a deployment started; its finish if the start is unknown. */
-export function startOf({ startedAt, at }: Deployment): number {
-  return startedAt ?? at;
 }

@@ -55,16 +55,3 @@ export function withReplaced(
     return next > first ? { before: chunk.before, deployments: deployments.slice(start, end) } : chunk;
   });
 }
-
-/** Number of items before the first for which `isBeyond` is true; it must be true for all items after that, too. */
-export function countBefore<T>(items: readonly T[], isBeyond: (item: T) => boolean): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const item = items[middle];
-    if (item !== undefined && isBeyond(item)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}

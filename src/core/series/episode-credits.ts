@@ -1,10 +1,10 @@
 /** Additions of ended episodes of failure to the ledger: each episode adds once, even if it changes later. */
 
+import { countBefore } from '../count-before.ts';
 import type { Deployment } from '../deployment.ts';
 import { episodeMeasures } from '../figures/index.ts';
 import type { Steps } from '../steps.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
-import { countBefore } from './chunks.ts';
 import { type Credit, neverCount } from './ledger.ts';
 import type { Timeline } from './reducer.ts';
 

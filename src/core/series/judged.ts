@@ -6,6 +6,7 @@
  * them are known.
  */
 
+import { countBefore } from '../count-before.ts';
 import type { Deployment } from '../deployment.ts';
 import { type Circumstances, judgeInSteps } from '../failures/judge.ts';
 import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failures/repair-search.ts';
@@ -13,7 +14,7 @@ import { counts } from '../known-ground.ts';
 import type { Steps } from '../steps.ts';
 import { type Episode, fine, isSameVerdict } from '../verdict.ts';
 import { summaryOf } from './chunk-summary.ts';
-import { chunksOf, countBefore } from './chunks.ts';
+import { chunksOf } from './chunks.ts';
 import { beginOfJudgement, type JudgedBy } from './reach.ts';
 import type { Timeline } from './reducer.ts';
 

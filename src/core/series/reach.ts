@@ -3,13 +3,14 @@
  * again.
  */
 
-import type { Deployment } from '../deployment.ts';
+import { countBefore } from '../count-before.ts';
+import { type Deployment, startOf } from '../deployment.ts';
 import { isStale } from '../failures/incidents.ts';
 import { longestWaitSeconds } from '../failures/judge.ts';
 import type { Incident } from '../incident.ts';
 import type { Episode } from '../verdict.ts';
-import { startOf, summarize, summaryOf } from './chunk-summary.ts';
-import { type Chunk, chunksOf, countBefore } from './chunks.ts';
+import { summarize, summaryOf } from './chunk-summary.ts';
+import { type Chunk, chunksOf } from './chunks.ts';
 import type { Timeline } from './reducer.ts';
 
 /** Input of the last judgement of a timeline. */

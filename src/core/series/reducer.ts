@@ -9,6 +9,7 @@
  * timeline anew.
  */
 
+import { countBefore } from '../count-before.ts';
 import { compareDeployments, type Deployment, identityOf } from '../deployment.ts';
 import { revertsOf } from '../failures/candidate.ts';
 import { emptyPast, type Past } from '../failures/deployed-history.ts';
@@ -18,7 +19,7 @@ import { type Fold, shareFold, startFold, stepFold } from '../figures/fold.ts';
 import { counts, type KnownGround } from '../known-ground.ts';
 import { runToEnd, type Steps } from '../steps.ts';
 import type { Episode } from '../verdict.ts';
-import { type Chunk, chunkSize, chunksOf, countBefore, keepChunks, withReplaced } from './chunks.ts';
+import { type Chunk, chunkSize, chunksOf, keepChunks, withReplaced } from './chunks.ts';
 import { type CreditsByPlace, creditEpisodes, joinCredits } from './episode-credits.ts';
 import { judgeChange, keepSearch, type Surroundings, takeSearch } from './judged.ts';
 import { type Credit, creditFor } from './ledger.ts';

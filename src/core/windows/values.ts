@@ -3,6 +3,8 @@
  * can share runs.
  */
 
+import { countBefore } from '../count-before.ts';
+
 export interface Values {
   /** No run is empty. */
   readonly runs: readonly Run[];
@@ -83,12 +85,16 @@ function valueAt(runs: readonly Run[], place: number): number {
   for (;;) {
     const widest = indexOfWidest(froms, tos);
     const pivot = runs[widest]?.[((froms[widest] ?? 0) + (tos[widest] ?? 0)) >> 1] ?? 0;
-    const lower = runs.map((run, index) => countBelow(run, pivot, froms[index] ?? 0, tos[index] ?? 0));
+    const lower = runs.map((run, index) =>
+      countBefore(run, (value) => value >= pivot, froms[index], tos[index]),
+    );
     if (place < sum(lower)) {
       for (const [index, bound] of lower.entries()) tos[index] = bound;
       continue;
     }
-    const upper = runs.map((run, index) => countUpTo(run, pivot, lower[index] ?? 0, tos[index] ?? 0));
+    const upper = runs.map((run, index) =>
+      countBefore(run, (value) => value > pivot, lower[index], tos[index]),
+    );
     if (place < sum(upper)) return pivot;
     for (const [index, bound] of upper.entries()) froms[index] = bound;
   }
@@ -104,28 +110,6 @@ function indexOfWidest(froms: readonly number[], tos: readonly number[]): number
     width = own;
   }
   return widest;
-}
-
-/** Number of values of `run` below `bound`; the caller knows that it is at least `from` and at most `to`. */
-function countBelow(run: Run, bound: number, from: number, to: number): number {
-  let [low, high] = [from, to];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((run[middle] ?? 0) < bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** As `countBelow`, for values up to and including `bound`. */
-function countUpTo(run: Run, bound: number, from: number, to: number): number {
-  let [low, high] = [from, to];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((run[middle] ?? 0) <= bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function sum(numbers: readonly number[]): number {

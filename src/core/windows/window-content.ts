@@ -5,13 +5,14 @@
  * every later `now` before `validUntil`.
  */
 
+import { countBefore } from '../count-before.ts';
 import type { Deployment } from '../deployment.ts';
 import type { WindowMetric } from '../figures/figure.ts';
 import { type Fold, stepFold } from '../figures/fold.ts';
 import { episodeMeasures, figures } from '../figures/index.ts';
 import { counts, isOnKnownGround } from '../known-ground.ts';
 import type { Window } from '../policy.ts';
-import { type Chunk, chunksOf, countBefore } from '../series/chunks.ts';
+import { type Chunk, chunksOf } from '../series/chunks.ts';
 import type { Timeline } from '../series/reducer.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
 import { createValuesDraft, noValues, toValues, type Values } from './values.ts';
