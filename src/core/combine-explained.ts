@@ -1,4 +1,4 @@
-/** One explanation of a series from those of several repos that share its name. */
+/** Joins the explanations of repos that share a name into one. */
 
 import { compareDeployments } from './deployment.ts';
 import { type Explained, mostDrawn } from './explain.ts';

@@ -9,7 +9,7 @@ export interface Change {
   readonly range: CommitRange | null;
 }
 
-/** The commits that a deployment adds to those of the deployment before it, and the commits that it removes. */
+/** The commits that a deployment adds and removes, compared with the deployment before it. */
 export interface CommitRange {
   /** Commits reachable from the head and not from the base, each once; without a base the head alone. */
   readonly added: readonly Commit[];

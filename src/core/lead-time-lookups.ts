@@ -32,7 +32,7 @@ function deliveredAt({ states }: Fold): Delivered {
   return states[place] as Delivered;
 }
 
-/** Missing lookups of the timeline's recent deployments, in order of time. `pendingBefore` counts those of its base. */
+/** Missing lookups of the timeline's recent deployments, in order of time. `pendingBefore` counts the missing lookups of its base. */
 export function lookupsOf({ base, recent }: Timeline, tier: string): readonly Lookup[] {
   const finder = createLookupFinder(deliveredAt(base), base.ground, tier);
   return recent.flatMap((deployment) => finder.next(deployment) ?? []);

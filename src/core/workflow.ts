@@ -56,7 +56,7 @@ function joinWorkflow(a: Workflow, b: Workflow): Workflow {
   const winner = compareParts(a, b) >= 0 ? a : b;
   const steps = joinLists(a.steps, b.steps, (one, other) => (compareSteps(one, other) >= 0 ? one : other));
   if (winner.steps === steps) return winner;
-  // All but the steps is equal, and the steps are those of `b`.
+  // `a` and `b` differ only in their steps, and the joined steps equal the steps of `b`.
   if (compareParts(a, b) === 0 && steps === b.steps) return b;
   return { ...winner, steps };
 }

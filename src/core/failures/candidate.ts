@@ -19,7 +19,7 @@ export type Candidate = Pick<
   | 'mark'
 >;
 
-/** Ids of the reverted commits, from the deployment's own message and from those of the commits that it delivers. */
+/** Ids of the reverted commits, from the deployment's message and the messages of its commits. */
 export function revertsOf({ reverts, change, commit }: Candidate): readonly string[] {
   const others = change?.head === commit ? change.range?.reverts : undefined;
   return others && others.length > 0 ? [...reverts, ...others] : reverts;

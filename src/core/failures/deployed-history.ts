@@ -55,7 +55,7 @@ interface Step {
   readonly pastPopped: number;
 }
 
-/** The step of nearly all deployments: those of a new commit. */
+/** The step of a deployment of a new commit. Nearly all deployments share it. */
 const plainStep: Step = { manners: null, undone: [], popped: [], pastPopped: 0 };
 
 export function createDeployedHistory(past: Past): DeployedHistory {

@@ -24,7 +24,7 @@ export interface IncidentListRequest {
   /** Full name in any case; `undefined`: all repos. */
   readonly repo?: string | undefined;
   readonly tier?: string | undefined;
-  /** Whether to list only those that are or were open at `now`. */
+  /** Whether to list only incidents that are open at `now`. */
   readonly isOpen?: boolean | undefined;
   readonly limit: number;
   /** Unix seconds; an earlier moment shows what was open then. */

@@ -56,7 +56,7 @@ export function trackedKey({ kind, id }: Pick<TrackedIncident, 'kind' | 'id'>): 
   return `${kind}/${id}`;
 }
 
-/** Reported repo and tier, or those of the policy's rule for an alert; `null`: no rule maps the alert. */
+/** Repo and tier from the report, or from the policy's rule for an alert; `null`: no rule maps the alert. */
 export function placeOf(tracked: TrackedIncident, { rules }: IncidentPolicy): IncidentPlace | null {
   if (tracked.kind === 'report') {
     return { repo: tracked.report.repo.value, tier: tracked.report.tier.value };

@@ -5,7 +5,7 @@ import type { Follow } from '../poll-schedule.ts';
 import type { BookEntry } from './incident-book.ts';
 import type { Surroundings } from './judged.ts';
 
-/** `follows`: those of all repos, searched only if there are incidents. `targets`: the repo's. `now`: Unix seconds. */
+/** `follows`: follows of all repos, searched only if there are incidents. `targets`: the repo's. `now`: Unix seconds. */
 export function surroundingsOf(
   entries: readonly BookEntry[],
   follows: Iterable<Follow>,
