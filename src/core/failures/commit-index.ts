@@ -12,6 +12,10 @@ export interface CommitIndex {
   add(candidate: Candidate): void;
   /** Takes back the last `count` deployments. */
   rewind(count: number): void;
+  /** Whether it knows the commit, or another one whose id begins alike. */
+  knowsLike(commit: string): boolean;
+  /** Takes in a deployment before the last `later` ones. It delivers one commit, which is not known. */
+  insert(candidate: Candidate, later: number): void;
 }
 
 const shortestFullId = 40;
@@ -34,14 +38,15 @@ export function createCommitIndex(past: Past, deployments: readonly Candidate[])
     if (others) others.push(id);
     else byPrefix.set(prefix, [id]);
   };
-  const add = ({ number, at, outcome, commit, change }: Candidate): void => {
+  const noteAll = ({ number, at, outcome, commit, change }: Candidate): string[] => {
     const noted: string[] = [];
-    notedByDeployment.push(noted);
-    if (outcome !== 'success') return;
+    if (outcome !== 'success') return noted;
     const first = { number, at };
     note(commit, first, noted);
     if (change?.head === commit) for (const { id } of change.range?.added ?? []) note(id, first, noted);
+    return noted;
   };
+  const add = (candidate: Candidate): void => void notedByDeployment.push(noteAll(candidate));
   for (const commit of past.commits.keys()) note(commit, inThePast);
   for (const deployment of deployments) add(deployment);
   return {
@@ -54,6 +59,10 @@ export function createCommitIndex(past: Past, deployments: readonly Candidate[])
           byPrefix.get(id.slice(0, prefixLength))?.pop();
         }
       }
+    },
+    knowsLike: (commit) => byPrefix.has(commit.toLowerCase().slice(0, prefixLength)),
+    insert(candidate, later) {
+      notedByDeployment.splice(notedByDeployment.length - later, 0, noteAll(candidate));
     },
     firstDeploymentOf(id) {
       if (id.length >= shortestFullId) return firsts.get(id) ?? null;

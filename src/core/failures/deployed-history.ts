@@ -39,6 +39,12 @@ export interface DeployedHistory {
   readonly size: number;
   /** Takes back the last `count` deployments, and the rollbacks among them. */
   rewind(count: number): void;
+  /**
+   * Adds the first deployment of a commit before the last `later` deployments. Adds nothing and returns `false` if it
+   * may change what these have repeated or undone. `isClose`: whether a rollback among these, the last one is 1, may
+   * still undo it.
+   */
+  insert(candidate: Candidate, later: number, isClose: (fromEnd: number) => boolean): boolean;
   /** The whole history as a value. Copies the past. */
   toPast(): Past;
 }
@@ -138,6 +144,34 @@ export function createDeployedHistory(past: Past): DeployedHistory {
         const taken = steps.pop();
         if (taken) takeBack(taken);
       }
+    },
+    insert(candidate, later, isClose) {
+      const { commit, outcome } = candidate;
+      const place = steps.length - later;
+      if (outcome !== 'success') {
+        steps.splice(place, 0, null);
+        return true;
+      }
+      if (commit === '' || commits.has(commit) || past.commits.has(commit)) return false;
+      let height = standing.length;
+      let lowest = Number.POSITIVE_INFINITY;
+      let next: Step | null = null;
+      for (let fromEnd = 1; fromEnd <= later; fromEnd++) {
+        const step = steps[steps.length - fromEnd];
+        if (!step) continue;
+        const { manners, popped } = step;
+        if (step.pastPopped > 0) return false;
+        if (popped.length > 0) lowest = Math.min(lowest, height - 1);
+        else if (manners !== null && isClose(fromEnd)) return false;
+        height += popped.length - 1;
+        next = step;
+      }
+      // A rollback that reaches down to it would undo it, too. The next commit, if not new, would go back from it.
+      if (lowest <= height || (next !== null && next.manners !== null)) return false;
+      commits.set(commit, [candidate]);
+      standing.splice(height, 0, commit);
+      steps.splice(place, 0, plainStep);
+      return true;
     },
     toPast() {
       const manners = new Map(past.manners);

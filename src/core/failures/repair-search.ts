@@ -6,6 +6,7 @@
  */
 
 import type { Repair } from '../verdict.ts';
+import { revertsOf } from './candidate.ts';
 import { type CommitIndex, createCommitIndex } from './commit-index.ts';
 import { createDeployedHistory, type Past } from './deployed-history.ts';
 import { type FixLimits, findFix, mayFix } from './fixes.ts';
@@ -32,6 +33,11 @@ export interface RepairSearch {
   next(deployments: readonly Searched[], index: number, first: number): Repair | null;
   /** Takes back the last `count` deployments. */
   rewind(count: number): void;
+  /**
+   * Takes in the deployment at `index` before the later ones, which it has taken in already, if that changes no repair
+   * and the deployment repairs nothing. Else it takes in nothing and returns `false`.
+   */
+  insert(deployments: readonly Searched[], index: number): boolean;
   /** Replaces the past by one that includes deployments of this search, since they are no longer in memory. */
   settle(past: Past): void;
   /** Number of deployments that it has taken in. */
@@ -89,6 +95,23 @@ export function createRepairSearch(
     rewind(count) {
       history.rewind(count);
       commits?.rewind(count);
+    },
+    insert(deployments, index) {
+      const candidate = deployments[index] as Searched;
+      const { at, commit, change, repair } = candidate;
+      // A fix by rule repairs the deployment just before it.
+      if (mayFix(candidate) || deployments[index + 1]?.isRework) return false;
+      if (change !== null || repair !== null) return false;
+      const isReverted = (one: Searched) =>
+        revertsOf(one).some((id) => commit.toLowerCase().startsWith(id.toLowerCase()));
+      if (commits?.knowsLike(commit) || (commits && deployments.slice(index + 1).some(isReverted)))
+        return false;
+      const later = deployments.length - 1 - index;
+      const isClose = (fromEnd: number) =>
+        rollbackSeconds !== null && Number(deployments.at(-fromEnd)?.at) - at <= rollbackSeconds;
+      if (!history.insert(candidate, later, isClose)) return false;
+      commits?.insert(candidate, later);
+      return true;
     },
     settle(settled) {
       past = settled;

@@ -12,6 +12,8 @@ import type { Timeline } from './reducer.ts';
 export type CreditsByPlace = ReadonlyMap<number, Credit>;
 
 const episodesAtOnce = 500;
+/** `neverCount` contains it. */
+const everyBit = episodeMeasures.reduce((bits, { ledger }) => bits | ledger.bit, 0);
 
 /**
  * Credits for the ended episodes that end at or after the deployment at index `start`. The failed deployments of an
@@ -55,7 +57,8 @@ function creditsFor(
   const credits = new Map<number, Credit>();
   const last = countBefore(deployments, ({ at }) => at > episode.end) - 1;
   const lastOne = deployments[last];
-  if (!lastOne || (mode === 'add' && lastOne.credited === neverCount)) return credits;
+  // Nearly all episodes have been added already.
+  if (!lastOne || (mode === 'add' && (lastOne.credited & everyBit) === everyBit)) return credits;
   const first = countBefore(deployments, ({ at }) => at >= episode.start);
   const members = deployments.slice(first, last + 1);
   if (members.some(({ verdict }) => verdict.isProvisional)) return credits;

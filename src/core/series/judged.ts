@@ -129,6 +129,8 @@ function* searchRepairs(
   if (!looksForRepairs(rules.failures)) return { search: null, repairedNumbers };
   const known = takeSearch(timeline);
   if (known && keepsRepairs && !known.usesCommits) return { search: known, repairedNumbers };
+  const isInsertion = moved.length === 1 && deployments.length === recent.length + 1 && from >= firstJudged;
+  if (known && isInsertion && known.insert(deployments, from)) return { search: known, repairedNumbers };
   const kept = Math.max(0, from - firstJudged);
   const search = known && kept > 0 ? known : createRepairSearch(rules.failures, past);
   if (search === known) {

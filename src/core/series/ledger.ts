@@ -72,19 +72,22 @@ export const zeroTotals: Totals = {
   ),
 };
 
+/** The measures with an entry in the ledger, each with the index of its figure. */
+const entries = figures.flatMap(({ measures }, index) =>
+  measures.flatMap(({ ledger, values }) => (ledger ? [{ index, ledger, values }] : [])),
+);
+
 /** New additions of `deployment`; `null`: it adds nothing. `before`: the state just before it. */
 export function creditFor(before: Fold, deployment: Deployment): Credit | null {
   if (deployment.credited === neverCount || !counts(before.ground, deployment)) return null;
   let credited = deployment.credited;
   let additions: Addition[] | null = null;
-  for (const [index, figure] of figures.entries()) {
-    for (const { ledger, values } of figure.measures) {
-      if (!ledger || credited & ledger.bit || ledger.waits?.(before.states[index], deployment)) continue;
-      for (const amount of values(before.states[index], deployment)) {
-        credited |= ledger.bit;
-        additions ??= [];
-        additions.push({ metric: ledger.metric, amount });
-      }
+  for (const { index, ledger, values } of entries) {
+    if (credited & ledger.bit || ledger.waits?.(before.states[index], deployment)) continue;
+    for (const amount of values(before.states[index], deployment)) {
+      credited |= ledger.bit;
+      additions ??= [];
+      additions.push({ metric: ledger.metric, amount });
     }
   }
   return additions && { deployment: { ...deployment, credited }, additions };

@@ -111,35 +111,35 @@ export function* reduceInSteps(
   const keepsRepairs = first !== undefined && areAlike(gone, added);
   const deployments = recent
     .slice(0, from)
-    .concat(merge(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added));
+    .concat(
+      withInserted(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
+    );
   const { episodes, validUntil, changedFrom, search, judgedBy } = yield* judgeChange(
     timeline,
     { deployments, from, moved: [...gone, ...added], keepsRepairs },
     surroundings,
   );
-  const place = placeOf(timeline, Math.min(from, changedFrom));
-  const { kept, open, start } = place;
-  let { fold } = place;
+  const { kept, open, start, current } = placeOf(timeline, Math.min(from, changedFrom), deployments.length);
+  let fold = current;
 
   const credits = new Map<number, Credit>();
-  const refolded: OpenChunk[] = [];
-  let chunk: OpenChunk = open ?? { before: fold, deployments: [] };
+  const refolded: Chunk[] = [];
+  let before = open?.before ?? fold;
+  let chunkStart = start - (open?.deployments.length ?? 0);
   for (let index = start; index < deployments.length; index++) {
     const deployment = deployments[index] as Deployment;
-    if (chunk.deployments.length === chunkSize) {
-      refolded.push(chunk);
-      chunk = { before: fold, deployments: [] };
-      yield;
-    }
     const credit = ledger === 'keep' ? null : creditFor(fold, deployment);
     if (credit) {
       credits.set(index, credit);
       deployments[index] = credit.deployment;
     }
-    chunk.deployments.push(deployments[index] as Deployment);
     fold = stepFold(fold, deployment);
+    if (index + 1 - chunkStart < chunkSize && index + 1 < deployments.length) continue;
+    refolded.push({ before, deployments: deployments.slice(chunkStart, index + 1) });
+    before = fold;
+    chunkStart = index + 1;
+    yield;
   }
-  if (chunk.deployments.length > 0) refolded.push(chunk);
   const ended = ledger === 'keep' ? none : yield* creditEpisodes(episodes, deployments, start, ledger);
   for (const [index, credit] of ended) credits.set(index, joinCredits(credits.get(index), credit));
   yield;
@@ -158,14 +158,11 @@ export function* reduceInSteps(
 
 const none: CreditsByPlace = new Map();
 
-interface OpenChunk extends Chunk {
-  readonly deployments: Deployment[];
-}
-
 /**
- * The place to fold again from, if deployments from index `from` on may have changed: the start of a chunk, or the end.
+ * The place to fold again from, if deployments from index `from` up to `end` may have changed: the start of a chunk, or
+ * the end. `kept`: the chunks before it. `open`: the last chunk, if deployments that follow it find room in it.
  */
-function placeOf(timeline: Timeline, from: number) {
+function placeOf(timeline: Timeline, from: number, end: number) {
   const chunks = chunksOf(timeline);
   const kept: Chunk[] = [];
   let start = 0;
@@ -174,13 +171,12 @@ function placeOf(timeline: Timeline, from: number) {
     kept.push(chunk);
     start += chunk.deployments.length;
   }
-  const isAppend = kept.length === chunks.length;
-  const last = isAppend ? kept.at(-1) : undefined;
-  const isOpen = last !== undefined && last.deployments.length < chunkSize;
-  if (isOpen) kept.pop();
-  const open: OpenChunk | null = isOpen ? { before: last.before, deployments: [...last.deployments] } : null;
-  const fold = isAppend ? timeline.current : (chunks[kept.length]?.before ?? timeline.base);
-  return { kept, open, start, fold };
+  const next = chunks[kept.length];
+  const last = kept.at(-1);
+  const open = start < end && !next && last && last.deployments.length < chunkSize ? last : null;
+  if (open) kept.pop();
+  const current = next?.before ?? timeline.current;
+  return { kept, open, start, current };
 }
 
 /**
@@ -303,8 +299,19 @@ function without(deployments: readonly Deployment[], removed: readonly Deploymen
   return copied === 0 ? deployments : left.concat(deployments.slice(copied));
 }
 
-function merge(a: readonly Deployment[], b: readonly Deployment[]): readonly Deployment[] {
-  return a.length === 0 ? b : [...a, ...b].sort(compareDeployments);
+/** `deployments` and `inserted`; both lists are in order. */
+function withInserted(
+  deployments: readonly Deployment[],
+  inserted: readonly Deployment[],
+): readonly Deployment[] {
+  const all: Deployment[] = [];
+  let copied = 0;
+  for (const one of inserted) {
+    const place = countBefore(deployments, (other) => isAfter(other, one), copied);
+    for (; copied < place; copied++) all.push(deployments[copied] as Deployment);
+    all.push(one);
+  }
+  return all.concat(deployments.slice(copied));
 }
 
 /** Number of deployments that are folded together while a series is read. */
