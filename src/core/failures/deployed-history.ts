@@ -40,9 +40,8 @@ export interface DeployedHistory {
   /** Takes back the last `count` deployments, and the rollbacks among them. */
   rewind(count: number): void;
   /**
-   * Adds the first deployment of a commit before the last `later` deployments. Adds nothing and returns `false` if it
-   * may change what these have repeated or undone. `isClose`: whether a rollback among these, the last one is 1, may
-   * still undo it.
+   * Adds the first deployment of a commit before the last `later` deployments. Adds nothing and returns `false` if one
+   * of these may undo it. `isClose`: whether one of them, counted from the end (1: the last), is early enough for that.
    */
   insert(candidate: Candidate, later: number, isClose: (fromEnd: number) => boolean): boolean;
   /** The whole history as a value. Copies the past. */
@@ -155,19 +154,16 @@ export function createDeployedHistory(past: Past): DeployedHistory {
       if (commit === '' || commits.has(commit) || past.commits.has(commit)) return false;
       let height = standing.length;
       let lowest = Number.POSITIVE_INFINITY;
-      let next: Step | null = null;
       for (let fromEnd = 1; fromEnd <= later; fromEnd++) {
         const step = steps[steps.length - fromEnd];
         if (!step) continue;
-        const { manners, popped } = step;
-        if (step.pastPopped > 0) return false;
-        if (popped.length > 0) lowest = Math.min(lowest, height - 1);
+        const { manners, popped, pastPopped } = step;
+        if (popped.length + pastPopped > 0) lowest = Math.min(lowest, height - 1);
         else if (manners !== null && isClose(fromEnd)) return false;
         height += popped.length - 1;
-        next = step;
       }
-      // A rollback that reaches down to it would undo it, too. The next commit, if not new, would go back from it.
-      if (lowest <= height || (next !== null && next.manners !== null)) return false;
+      // A rollback that reaches down to it would undo it, too.
+      if (lowest <= height) return false;
       commits.set(commit, [candidate]);
       standing.splice(height, 0, commit);
       steps.splice(place, 0, plainStep);
