@@ -12,7 +12,7 @@ import type { Figure, FigureRules } from './figures/figure.ts';
 import type { Fold } from './figures/fold.ts';
 import { figures } from './figures/index.ts';
 import { counts, type KnownGround } from './known-ground.ts';
-import type { Timeline } from './series/reducer.ts';
+import type { Timeline } from './series/timeline.ts';
 
 export interface Lookup {
   /** Key of the repo. */

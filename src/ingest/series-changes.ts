@@ -21,16 +21,14 @@ import {
 } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
 import {
-  atBase,
-  compact,
-  createTimeline,
   type LedgerMode,
   type Reduction,
   reduceInSteps,
-  type Timeline,
   type TimelineChange,
 } from '../core/series/reducer.ts';
+import { compact } from '../core/series/settle.ts';
 import { lastIn, type State, type StateChange } from '../core/series/state.ts';
+import { atBase, createTimeline, type Timeline } from '../core/series/timeline.ts';
 import { runWithPauses } from '../core/steps.ts';
 import { isUnread, type StoredPipeline, tiersOf as tiersIn, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';

@@ -5,8 +5,8 @@ import { retainedSeconds } from '../core/policy.ts';
 import type { Repo } from '../core/repo.ts';
 import type { Standing, StandingsOptions } from '../core/series/history-replay.ts';
 import { zeroTotals } from '../core/series/ledger.ts';
-import { createTimeline } from '../core/series/reducer.ts';
 import type { State } from '../core/series/state.ts';
+import { createTimeline } from '../core/series/timeline.ts';
 import { type IntakeMode, rulesOf } from './ingest-options.ts';
 
 /** `repos`: all that have the series' name. */

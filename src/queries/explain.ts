@@ -18,8 +18,8 @@ import {
 } from '../core/explain.ts';
 import { asOf } from '../core/failures/incidents.ts';
 import { missedPart } from '../core/missed-part.ts';
-import type { Timeline } from '../core/series/reducer.ts';
 import { findSeries } from '../core/series/shown-series.ts';
+import type { Timeline } from '../core/series/timeline.ts';
 import { coverageOf, knownSeconds, knownTimeOf } from '../core/windows/coverage.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';

@@ -5,9 +5,9 @@ import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import { counts } from '../core/known-ground.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
 import { zeroTotals } from '../core/series/ledger.ts';
-import type { Timeline } from '../core/series/reducer.ts';
 import { gaugesOf, type SeriesSample } from '../core/series/samples.ts';
 import { type Ingredients, shownSeries } from '../core/series/shown-series.ts';
+import type { Timeline } from '../core/series/timeline.ts';
 import type { ShownFigures } from '../core/shown-figures.ts';
 import { coverageOf, knownTimeOf } from '../core/windows/coverage.ts';
 import {

@@ -8,7 +8,7 @@
 import { isWatched } from '../core/classification.ts';
 import { type Lookup, lookupsOf, pendingBefore } from '../core/lead-time-lookups.ts';
 import { pairKey } from '../core/series/pair.ts';
-import type { Timeline } from '../core/series/reducer.ts';
+import type { Timeline } from '../core/series/timeline.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { findOlderLookups, type Series } from './older-lookups.ts';
 

@@ -5,7 +5,7 @@
 
 import type { Deployment } from '../core/deployment.ts';
 import { beforeAll, createLookupFinder, type Lookup } from '../core/lead-time-lookups.ts';
-import type { Timeline } from '../core/series/reducer.ts';
+import type { Timeline } from '../core/series/timeline.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { rulesOf } from '../ingest/ingest-options.ts';
 

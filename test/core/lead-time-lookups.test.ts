@@ -3,7 +3,9 @@ import type { Deployment } from '../../src/core/deployment.ts';
 import { defaultRules } from '../../src/core/figures/figure.ts';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
 import { nothingAround } from '../../src/core/series/judged.ts';
-import { createTimeline, reduce, settle, type Timeline } from '../../src/core/series/reducer.ts';
+import { reduce } from '../../src/core/series/reducer.ts';
+import { settle } from '../../src/core/series/settle.ts';
+import { createTimeline, type Timeline } from '../../src/core/series/timeline.ts';
 import { aDeployment } from '../support/records.ts';
 
 const asking = { ...defaultRules, asksForge: true };

@@ -1,7 +1,7 @@
 /** The gauges of a timeline by name, so that tests do not depend on their positions. */
 
-import type { Timeline } from '../../src/core/series/reducer.ts';
 import { gauges, gaugesOf as gaugesOfAll } from '../../src/core/series/samples.ts';
+import type { Timeline } from '../../src/core/series/timeline.ts';
 
 export interface GaugeValues {
   readonly lastSuccess: number;

@@ -2,9 +2,9 @@
 
 import { defaultRules } from '../../src/core/figures/figure.ts';
 import type { Window } from '../../src/core/policy.ts';
-import { createTimeline } from '../../src/core/series/reducer.ts';
 import { createProjection, type Projected, type SeriesSample } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
+import { createTimeline } from '../../src/core/series/timeline.ts';
 import { type GaugeValues, nameGauges } from './gauges.ts';
 
 /** A timeline before any deployment, under the default rules. */

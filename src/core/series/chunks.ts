@@ -7,7 +7,7 @@
 
 import type { Deployment } from '../deployment.ts';
 import { type Fold, stepFold } from '../figures/fold.ts';
-import type { Timeline } from './reducer.ts';
+import type { Timeline } from './timeline.ts';
 
 export interface Chunk {
   /** Not readonly: the reducer replaces it by an equal fold that shares memory with later states. */

@@ -6,7 +6,7 @@ import { episodeMeasures } from '../figures/index.ts';
 import type { Steps } from '../steps.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
 import { type Credit, neverCount } from './ledger.ts';
-import type { Timeline } from './reducer.ts';
+import type { Timeline } from './timeline.ts';
 
 /** By index of the deployment. */
 export type CreditsByPlace = ReadonlyMap<number, Credit>;

@@ -13,8 +13,10 @@ import { createTierWindows, type TierShare } from '../windows/tier-windows.ts';
 import { windowsOf } from '../windows/window-content.ts';
 import type { Surroundings } from './judged.ts';
 import { addDifference, addToTotals, sumTotals, type Totals, toReplay } from './ledger.ts';
-import { compact, reduce, type Timeline } from './reducer.ts';
+import { reduce } from './reducer.ts';
 import { gaugesOf, type SeriesSample } from './samples.ts';
+import { compact } from './settle.ts';
+import type { Timeline } from './timeline.ts';
 
 export interface Replay<Sample> {
   /** Takes in the next deployment. */

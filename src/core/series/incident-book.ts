@@ -14,7 +14,7 @@ import {
 } from '../failures/tracked-incident.ts';
 import type { Incident } from '../incident.ts';
 import { nameKey } from '../repo.ts';
-import type { Timeline } from './reducer.ts';
+import type { Timeline } from './timeline.ts';
 
 /** The part of a tracked incident that is kept in memory. */
 export interface BookEntry {

@@ -16,7 +16,7 @@ import { type Episode, fine, isSameVerdict } from '../verdict.ts';
 import { summaryOf } from './chunk-summary.ts';
 import { chunksOf } from './chunks.ts';
 import { beginOfJudgement, type JudgedBy } from './reach.ts';
-import type { Timeline } from './reducer.ts';
+import type { Timeline } from './timeline.ts';
 
 /** Facts beside the deployments of a repo and tier that their verdicts depend on. */
 export type Surroundings = Pick<Circumstances, 'incidents' | 'runningSince' | 'now'>;

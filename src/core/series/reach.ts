@@ -11,7 +11,7 @@ import type { Incident } from '../incident.ts';
 import type { Episode } from '../verdict.ts';
 import { summarize, summaryOf } from './chunk-summary.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
-import type { Timeline } from './reducer.ts';
+import type { Timeline } from './timeline.ts';
 
 /** Input of the last judgement of a timeline. */
 export interface JudgedBy {

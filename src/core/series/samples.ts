@@ -21,9 +21,9 @@ import {
 import { prepareWindows, windowsOf } from '../windows/window-content.ts';
 import { sumTotals, type Totals } from './ledger.ts';
 import { shownTotals } from './pair.ts';
-import { createTimeline, type Timeline } from './reducer.ts';
 import { type Ingredients, shownSeries } from './shown-series.ts';
 import type { State } from './state.ts';
+import { createTimeline, type Timeline } from './timeline.ts';
 
 export interface SeriesSample {
   /** Current full name of the repo. */

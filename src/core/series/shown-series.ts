@@ -2,8 +2,8 @@
 
 import type { Repo } from '../repo.ts';
 import { type Pair, pairKey, seriesKey } from './pair.ts';
-import type { Timeline } from './reducer.ts';
 import type { State } from './state.ts';
+import type { Timeline } from './timeline.ts';
 
 /** Input of a sample: usually one pair, several if repos share a name. */
 export interface Ingredients {

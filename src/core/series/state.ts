@@ -13,8 +13,8 @@ import { type BookEntry, type BookPlace, createIncidentBook, type IncidentBook }
 import type { Surroundings } from './judged.ts';
 import { lastDeployedOf } from './last-deployed.ts';
 import { type Pair, pairKey } from './pair.ts';
-import type { Timeline } from './reducer.ts';
 import { surroundingsOf } from './surroundings.ts';
+import type { Timeline } from './timeline.ts';
 
 export interface State {
   readonly repos: ReadonlyMap<number, Repo>;

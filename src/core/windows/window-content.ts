@@ -13,7 +13,7 @@ import { episodeMeasures, figures } from '../figures/index.ts';
 import { counts, isOnKnownGround } from '../known-ground.ts';
 import type { Window } from '../policy.ts';
 import { type Chunk, chunksOf } from '../series/chunks.ts';
-import type { Timeline } from '../series/reducer.ts';
+import type { Timeline } from '../series/timeline.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
 import { createValuesDraft, noValues, toValues, type Values } from './values.ts';
 

@@ -5,7 +5,10 @@ import { defaultRules, type FigureRules } from '../../../src/core/figures/figure
 import type { Incident } from '../../../src/core/incident.ts';
 import { chunkSize } from '../../../src/core/series/chunks.ts';
 import type { Surroundings } from '../../../src/core/series/judged.ts';
-import { createTimelineBuilder, reduce, settle, type Timeline } from '../../../src/core/series/reducer.ts';
+import { reduce } from '../../../src/core/series/reducer.ts';
+import { settle } from '../../../src/core/series/settle.ts';
+import type { Timeline } from '../../../src/core/series/timeline.ts';
+import { createTimelineBuilder } from '../../../src/core/series/timeline-builder.ts';
 import { aDeployment } from '../../support/records.ts';
 import { runs } from '../../support/runs.ts';
 
@@ -231,7 +234,7 @@ describe('a long series', () => {
           }
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: runs(100) },
     );
   });
 });

@@ -11,14 +11,10 @@ import {
   type Totals,
   zeroTotals,
 } from '../../../src/core/series/ledger.ts';
-import {
-  atBase,
-  createTimelineBuilder,
-  reduce,
-  settle,
-  type Timeline,
-  type TimelineChange,
-} from '../../../src/core/series/reducer.ts';
+import { reduce, type TimelineChange } from '../../../src/core/series/reducer.ts';
+import { settle } from '../../../src/core/series/settle.ts';
+import { atBase, type Timeline } from '../../../src/core/series/timeline.ts';
+import { createTimelineBuilder } from '../../../src/core/series/timeline-builder.ts';
 import { anyDeployments } from '../../support/arbitraries.ts';
 import { gaugesOf } from '../../support/gauges.ts';
 import { emptyTimeline } from '../../support/projected.ts';

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { compareDeployments, type Deployment } from '../../../src/core/deployment.ts';
 import type { Window } from '../../../src/core/policy.ts';
 import { nothingAround } from '../../../src/core/series/judged.ts';
-import { reduce, settle, type Timeline } from '../../../src/core/series/reducer.ts';
+import { reduce } from '../../../src/core/series/reducer.ts';
+import { settle } from '../../../src/core/series/settle.ts';
+import type { Timeline } from '../../../src/core/series/timeline.ts';
 import { inAscendingOrder, noValues } from '../../../src/core/windows/values.ts';
 import {
   isWithin,
