@@ -3,8 +3,9 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { markKinds, type OperatorMark, type StoredMark } from '../core/failures/operator-mark.ts';
+import type { MarkedPlace } from '../ingest/requests/marks.ts';
 import { aheadErrors, TierName, Time, toTitle } from '../sources/incident-bodies.ts';
-import type { Incidents, MarkRequest } from '../sources/incidents.ts';
+import type { Incidents } from '../sources/incidents.ts';
 import { iso } from '../util/moment.ts';
 import { parseFields } from '../util/validate.ts';
 import { createBodyReader } from './body.ts';
@@ -66,7 +67,7 @@ export function incidentRoutes(incidents: Incidents, nowSeconds: () => number) {
   };
 }
 
-function readMarkRequest(c: Context): MarkRequest | Response {
+function readMarkRequest(c: Context): MarkedPlace | Response {
   const number = Number(c.req.param('number'));
   if (!Number.isSafeInteger(number)) return noPipeline();
   const query = parseFields(MarkQuery, c.req.query());
@@ -74,7 +75,7 @@ function readMarkRequest(c: Context): MarkRequest | Response {
   return { repo: c.req.param('repo') ?? '', number, tier: query.value.tier };
 }
 
-function markJson({ repo, number, tier }: MarkRequest, { mark, reason, markedAt }: StoredMark): MarkJson {
+function markJson({ repo, number, tier }: MarkedPlace, { mark, reason, markedAt }: StoredMark): MarkJson {
   const recoveredAt = mark.kind === 'failed' ? mark.recoveredAt : null;
   return {
     repo,

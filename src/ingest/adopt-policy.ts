@@ -13,6 +13,7 @@ import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import { putFingerprint } from './active-policy.ts';
 import type { IntakeMode } from './ingest-options.ts';
+import { judgeReported } from './judge-reported.ts';
 import { createNextPolicyWork, type NextPolicyWork } from './next-policy.ts';
 import { readIncidents, readUnread } from './read-state.ts';
 import type { TouchedPipelines } from './touched-pipelines.ts';
@@ -84,7 +85,7 @@ export async function adoptPolicy(
   await port.conclude(mode, async (tx) => {
     const uow = createUnitOfWork(tx, state, mode, port.now());
     await uow.incidents.catchUp();
-    uow.judgeReported('settled', reportedBefore);
+    judgeReported(uow, 'settled', reportedBefore);
     return uow.finish();
   });
   return compareTiers(eventsBefore, state.tally.events());

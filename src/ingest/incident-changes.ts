@@ -1,19 +1,12 @@
 /** One transaction's changes to incidents. Later steps see earlier ones; the state is only read. */
 
-import { isSameReport } from '../core/failures/alert-incidents.ts';
-import type { IncidentReport } from '../core/failures/incident-report.ts';
-import { type Labels, labelsToKeep, placeOfAlert } from '../core/failures/incident-rules.ts';
 import {
   type IncidentPolicy,
-  type TitledReport,
   type TrackedAlert,
   type TrackedIncident,
   type TrackedReport,
   trackedKey,
-  withAlertReport,
-  withdraw,
   withoutOldTexts,
-  withPlainReport,
 } from '../core/failures/tracked-incident.ts';
 import { nameKey, type Repo } from '../core/repo.ts';
 import {
@@ -26,23 +19,21 @@ import {
 import { lastDeployedOf } from '../core/series/last-deployed.ts';
 import type { State } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
+import type { PairChanges } from './pair-changes.ts';
 import type { RepoChanges } from './repo-changes.ts';
 import type { Room } from './room.ts';
 import type { SeriesChanges } from './series-changes.ts';
 
-export type IncidentResult = 'stored' | 'duplicate' | 'own_alert' | 'no_rule' | 'limit';
-
-export interface ReceivedAlert {
-  readonly fingerprint: string;
-  readonly labels: Labels;
-  readonly report: TitledReport;
-}
-
 export interface IncidentChanges {
-  receiveAlert(alert: ReceivedAlert): Promise<IncidentResult>;
-  receiveReport(id: string, report: IncidentReport): Promise<IncidentResult>;
-  /** Withdraws the incident of that id; `false`: there is none. */
-  withdraw(id: string): Promise<boolean>;
+  /** The stored alert; `null`: there is none. */
+  alert(fingerprint: string): Promise<TrackedAlert | null>;
+  /** The stored plain report; `null`: there is none. */
+  report(id: string): Promise<TrackedReport | null>;
+  /** Whether the limit allows one more report; if not, it counts as turned away. */
+  admitsReport(): boolean;
+  /** Stores an incident that is new, if the limits allow it. */
+  putNew(tracked: TrackedIncident): Promise<'stored' | 'limit'>;
+  put(tracked: TrackedIncident): Promise<void>;
   /** Binds the incidents of the repo's name to the repo. Must be called before the repo is renamed. */
   bindTo(repo: Repo): Promise<void>;
   /** Binds the incidents of the repo `from` to the repo `into`. */
@@ -64,6 +55,7 @@ export interface IncidentContext {
   readonly tx: Transaction;
   readonly state: State;
   readonly repos: RepoChanges;
+  readonly pairs: PairChanges;
   readonly series: SeriesChanges;
   readonly room: Room;
   readonly policy: IncidentPolicy;
@@ -71,14 +63,13 @@ export interface IncidentContext {
   readonly mostPairs: number;
   /** Unix seconds: titles of incidents that ended before are deleted. */
   readonly textsSince: number;
-  readonly now: number;
 }
 
 /** A report takes some hundred bytes of memory. */
 const mostReports = 100_000;
 
 export function createIncidentChanges(context: IncidentContext): IncidentChanges {
-  const { tx, state, repos, series, room, policy, mostPairs, textsSince, now } = context;
+  const { tx, state, repos, pairs, series, room, policy, mostPairs, textsSince } = context;
   const changed = new Map<string, BookEntry>();
   const newPlaces = new Set<string>();
   const renamed = new Set<number>();
@@ -86,10 +77,18 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
   let addedReports = 0;
 
   const entryAt = (key: string): BookEntry | null => changed.get(key) ?? state.incidents.get(key);
+  const entryOf = (tracked: TrackedIncident): BookEntry => toBookEntry(trackedKey(tracked), tracked, policy);
+  const find = async <K extends TrackedIncident['kind']>(incident: {
+    readonly kind: K;
+    readonly id: string;
+  }) => {
+    const key = trackedKey(incident);
+    return (entryAt(key) && (await tx.incidents.get(key))) as Extract<TrackedIncident, { kind: K }> | null;
+  };
   const put = async (tracked: TrackedIncident): Promise<void> => {
     const kept = withoutOldTexts(tracked, policy, textsSince);
     await tx.incidents.put(kept);
-    const entry = toBookEntry(trackedKey(kept), kept, policy);
+    const entry = entryOf(kept);
     const before = entryAt(entry.key);
     const changes = changedIncidents(before, entry);
     for (const place of [before?.place, entry.place]) if (place) judgeAgain(place, changes);
@@ -111,8 +110,8 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     current(state.incidents.boundTo(repo, tier), (place) => place.boundTo === repo && place.tier === tier);
   /** Key of the repo with a known pair that the place belongs to; `null`: none yet. */
   const ownerOf = ({ name, tier, boundTo: bound }: BookPlace): number | null => {
-    if (bound !== null) return series.isKnown(bound, tier) ? bound : null;
-    const owners = repos.named(name).filter(({ key }) => series.isKnown(key, tier));
+    if (bound !== null) return pairs.isKnown(bound, tier) ? bound : null;
+    const owners = repos.named(name).filter(({ key }) => pairs.isKnown(key, tier));
     return lastDeployedOf(owners, ({ key }) => series.lastAt(key, tier))?.key ?? null;
   };
   const judgeAgain = (
@@ -123,36 +122,25 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     for (const key of keys) series.judgeAgain(key, tier, incidents);
   };
 
+  const admitsReport = (): boolean =>
+    room.admits('incident', state.incidents.reportCount + addedReports, mostReports);
   const admits = ({ place }: BookEntry): boolean => {
-    if (!room.admits('incident', state.incidents.reportCount + addedReports, mostReports)) return false;
+    if (!admitsReport()) return false;
     if (!place || ownerOf(place) !== null) return true;
     const key = `${place.name}\n${place.tier}`;
     if (newPlaces.has(key) || state.incidents.hasNamed(place.name, place.tier)) return true;
-    const places = series.pairCount + state.unknownIncidentPlaces + newPlaces.size;
+    const places = pairs.count + state.unknownIncidentPlaces + newPlaces.size;
     if (!room.admits('incident', places, mostPairs)) return false;
     newPlaces.add(key);
     return true;
   };
   /** Binds a report under a former name to the repo that had the name. */
-  const bindLate = <T extends TrackedIncident>(tracked: T, { place }: BookEntry): T => {
+  const bindLate = (tracked: TrackedIncident): TrackedIncident => {
+    const { place } = entryOf(tracked);
     if (!place || place.boundTo !== null || repos.named(place.name).length > 0) return tracked;
     const repo = state.incidents.formerOwner(place.name);
     return repo === null ? tracked : { ...tracked, bound: { name: place.name, repo } };
   };
-  const putNew = async (tracked: TrackedIncident): Promise<IncidentResult> => {
-    const bound = bindLate(tracked, toBookEntry(trackedKey(tracked), tracked, policy));
-    if (!admits(toBookEntry(trackedKey(bound), bound, policy))) return 'limit';
-    await put(bound);
-    return 'stored';
-  };
-
-  const withdrawFrom = async (key: string, id: string): Promise<boolean> => {
-    const tracked = entryAt(key) && (await tx.incidents.get(key));
-    const withdrawn = tracked && withdraw(tracked, id, policy, now);
-    if (withdrawn) await put(withdrawn);
-    return Boolean(withdrawn);
-  };
-
   /** Adds the entry's uncounted incidents to the total of its pair. */
   const count = async (entry: BookEntry): Promise<void> => {
     const added = entry.incidents.length - entry.counted;
@@ -160,53 +148,21 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     if (owner === null || !entry.place) return;
     const tracked = await tx.incidents.get(entry.key);
     if (!tracked) return;
-    series.countIncidents(owner, entry.place.tier, added);
+    pairs.countIncidents(owner, entry.place.tier, added);
     await put({ ...tracked, counted: entry.incidents.length });
   };
 
   return {
-    async receiveAlert({ fingerprint, labels, report }) {
-      const kept = labelsToKeep(labels);
-      const place = placeOfAlert(kept, policy.rules);
-      if (place === 'own_alert') return place;
-      const key = trackedKey({ kind: 'alert', id: fingerprint });
-      const known = entryAt(key) && ((await tx.incidents.get(key)) as TrackedAlert | null);
-      if (!known) {
-        if (place === 'no_rule') return place;
-        return putNew({
-          kind: 'alert',
-          id: fingerprint,
-          labels: kept,
-          labelsAt: report.receivedAt,
-          reports: [report],
-          bound: null,
-          counted: 0,
-        });
-      }
-      const after = withAlertReport(known, report, kept, policy);
-      const isNews = !known.reports.some((one) => isSameReport(one, report));
-      if (isNews && !room.admits('incident', state.incidents.reportCount + addedReports, mostReports)) {
-        return 'limit';
-      }
-      await put(after);
-      return isNews ? 'stored' : 'duplicate';
-    },
-
-    async receiveReport(id, report) {
-      const key = trackedKey({ kind: 'report', id });
-      const known = entryAt(key) && ((await tx.incidents.get(key)) as TrackedReport | null);
-      if (!known) return putNew({ kind: 'report', id, report, bound: null, counted: 0 });
-      const after = withPlainReport(known, report);
-      if (saysTheSame(known.report, after.report)) return 'duplicate';
-      await put(after);
+    alert: (id) => find({ kind: 'alert', id }),
+    report: (id) => find({ kind: 'report', id }),
+    admitsReport,
+    async putNew(tracked) {
+      const bound = bindLate(tracked);
+      if (!admits(entryOf(bound))) return 'limit';
+      await put(bound);
       return 'stored';
     },
-
-    async withdraw(id) {
-      if (await withdrawFrom(trackedKey({ kind: 'report', id }), id)) return true;
-      const fingerprint = id.slice(0, Math.max(0, id.lastIndexOf('-')));
-      return withdrawFrom(trackedKey({ kind: 'alert', id: fingerprint }), id);
-    },
+    put,
 
     async bindTo(repo) {
       renamed.add(repo.key);
@@ -226,7 +182,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     },
 
     async rebind(from, into) {
-      for (const tier of series.tiersOf(from.key)) {
+      for (const tier of pairs.tiersOf(from.key)) {
         for (const { key } of boundTo(from.key, tier)) {
           const tracked = await tx.incidents.get(key);
           if (tracked?.bound) await put({ ...tracked, bound: { ...tracked.bound, repo: into.key } });
@@ -263,12 +219,12 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
         ...boundTo(repo, tier),
         ...named(nameKey(repos.at(repo).fullName), tier),
       ];
-      const ofRenamed = [...renamed].flatMap((repo) => series.tiersOf(repo).map((tier) => ({ repo, tier })));
+      const ofRenamed = [...renamed].flatMap((repo) => pairs.tiersOf(repo).map((tier) => ({ repo, tier })));
       for (const pair of ofRenamed) {
         const incidents = around(pair).flatMap((entry) => entry.incidents);
         series.judgeAgain(pair.repo, pair.tier, incidents);
       }
-      for (const pair of [...series.newlyKnown(), ...ofRenamed]) {
+      for (const pair of [...pairs.newlyKnown(), ...ofRenamed]) {
         for (const entry of around(pair)) await count(entry);
       }
       for (const key of [...uncounted, ...changed.keys()]) {
@@ -278,15 +234,4 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
       return [...changed.values()];
     },
   };
-}
-
-/** Whether both have the same values, whatever their times. */
-function saysTheSame(a: IncidentReport, b: IncidentReport): boolean {
-  const valuesOf = (report: IncidentReport) =>
-    JSON.stringify(
-      Object.entries(report)
-        .map(([field, { value }]) => [field, value])
-        .sort(),
-    );
-  return valuesOf(a) === valuesOf(b);
 }

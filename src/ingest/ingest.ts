@@ -1,8 +1,8 @@
 /**
  * The one door for all input, whatever its source.
  *
- * Work that arrives in one turn of the event loop shares a transaction and its commit. Guarantees: a promise fulfils
- * only after the commit of its work; the state then contains it, too. Work that fails does not affect other work. A
+ * Requests that arrive in one turn of the event loop share a transaction and its commit. Guarantees: a promise fulfils
+ * only after the commit of its request; the state then contains it, too. A request that fails affects no other. A
  * read finds rows and state of one moment. Rejects with `StoreUnavailable` if the store cannot commit; the state is
  * then unchanged.
  */
@@ -14,20 +14,22 @@ import { type Clock, nowSeconds } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
 import { type AdoptionOptions, adoptPolicy, type TierChange } from './adopt-policy.ts';
 import type { IntakeMode } from './ingest-options.ts';
+import { type Answer, carryOut, type Request, type RequestKind } from './requests.ts';
 import { noneTurnedAway, type TurnedAway, turnedAwayKinds } from './room.ts';
 import { createTouchedPipelines, type TouchedPipelines } from './touched-pipelines.ts';
-import { createUnitOfWork, type UnitOfWork } from './unit-of-work.ts';
+import { createUnitOfWork } from './unit-of-work.ts';
 
+export type { Observed } from './pipeline-changes.ts';
 export { type Reading, StoreUnavailable };
 
 export interface Ingest {
   readonly state: State;
   readonly mode: IntakeMode;
   /**
-   * Within `work`, rows may be newer than the state: other work of the transaction has written them. If other work
-   * fails, the transaction is undone and `work` runs again, so it must have no side effects but those through `uow`.
+   * Carries out a request, and returns its answer. If another request of the transaction fails, the transaction is
+   * undone, and the request is carried out again.
    */
-  submit<T>(work: (uow: UnitOfWork) => Promise<T>): Promise<T>;
+  submit<K extends RequestKind>(request: Request<K>): Promise<Answer<K>>;
   /**
    * Reads only, ahead of waiting work. Subscribers are not called, and success does not show that the store can be
    * written. While `work` runs, state and rows are of the same moment. Rejects as `submit` does.
@@ -49,7 +51,7 @@ export interface Ingest {
 }
 
 interface Job {
-  readonly work: (uow: UnitOfWork) => Promise<unknown>;
+  readonly request: Request;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -91,13 +93,13 @@ export function createIngest(dependencies: IngestDependencies): Ingest {
     if (isNews) onFault?.(next);
   };
 
-  /** Runs jobs in one transaction, then applies their change to the state; returns their results. */
+  /** Carries out jobs in one transaction, then applies their change to the state; returns their results. */
   const transact = async (jobs: readonly Job[]): Promise<readonly unknown[]> => {
     const { results, change, turned } = await store.transact(async (transaction) => {
       const tx = touched?.watch(transaction) ?? transaction;
       const uow = createUnitOfWork(tx, state, mode, nowSeconds(clock));
       const results: unknown[] = [];
-      for (const job of jobs) results.push(await job.work(uow));
+      for (const job of jobs) results.push(await carryOut(uow, job.request));
       return { results, change: await uow.finish(), turned: uow.turnedAway };
     });
     state.apply(change);
@@ -169,9 +171,9 @@ export function createIngest(dependencies: IngestDependencies): Ingest {
     get fault() {
       return fault;
     },
-    submit<T>(work: (uow: UnitOfWork) => Promise<T>): Promise<T> {
-      return new Promise<T>((resolve, reject) => {
-        waiting.push({ work, resolve: resolve as Job['resolve'], reject });
+    submit<K extends RequestKind>(request: Request<K>): Promise<Answer<K>> {
+      return new Promise<Answer<K>>((resolve, reject) => {
+        waiting.push({ request: request as Request, resolve: resolve as Job['resolve'], reject });
         draining ??= drain();
       });
     },

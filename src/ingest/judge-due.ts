@@ -18,7 +18,7 @@ export function judgedInTime(projection: Projection, ingest: Ingest): Projection
 async function judgeDue(ingest: Ingest, now: number): Promise<void> {
   if (ingest.state.judgedUntil > now) return;
   try {
-    await ingest.submit(async (uow) => uow.judgeAgain());
+    await ingest.submit({ kind: 'judgeDue' });
   } catch (error) {
     if (!(error instanceof StoreUnavailable)) throw error;
   }

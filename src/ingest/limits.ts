@@ -5,11 +5,11 @@ import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import { tiersByNameAlone } from '../core/tiers.ts';
 import { type IntakeMode, noLimits } from './ingest-options.ts';
+import type { PairChanges } from './pair-changes.ts';
 import type { FollowChanges } from './poll-changes.ts';
 import type { MarkOf } from './read-deployments.ts';
 import type { RepoChanges } from './repo-changes.ts';
 import type { Room } from './room.ts';
-import type { SeriesChanges } from './series-changes.ts';
 
 export interface Admission {
   /** Whether the limit allows one more repo; if not, counts it as turned away. */
@@ -25,7 +25,7 @@ export interface Admission {
 export interface AdmissionContext {
   readonly repos: RepoChanges;
   readonly follows: FollowChanges;
-  readonly series: SeriesChanges;
+  readonly pairs: PairChanges;
   /** The current mark of a deployment. */
   readonly markOf: MarkOf;
   /** Counts the items turned away. */
@@ -34,14 +34,14 @@ export interface AdmissionContext {
 
 export function createAdmission(
   { policy, canAsk, limits = noLimits }: IntakeMode,
-  { repos, follows, series, markOf, room }: AdmissionContext,
+  { repos, follows, pairs, markOf, room }: AdmissionContext,
 ): Admission {
   const admitsPair = (repo: Repo, tier: string): boolean =>
-    series.hasPair(repo.key, tier) || room.admits('pair', series.pairCount, limits.pairs);
+    pairs.at(repo.key, tier) !== null || room.admits('pair', pairs.count, limits.pairs);
   return {
     admitsRepo() {
       // Without a Woodpecker, a body can name any repo, so repos without a pair count, too.
-      const count = canAsk ? series.pairCount : Math.max(series.pairCount, repos.count);
+      const count = canAsk ? pairs.count : Math.max(pairs.count, repos.count);
       return room.admits('repo', count, limits.pairs);
     },
     admitsHint: () => room.admits('hint', follows.count, limits.hints),
@@ -53,7 +53,7 @@ export function createAdmission(
       );
       const admitted = tiers.filter(({ tier }) => {
         if (!admitsPair(repo, tier)) return false;
-        series.reserve(repo.key, tier);
+        pairs.reserve(repo.key, tier);
         return true;
       });
       return admitted.length === tiers.length ? { tiers, reason } : inTiers(admitted, 'limit');
@@ -61,7 +61,7 @@ export function createAdmission(
     makeKnownByName(repo) {
       if (!isWatched(policy, repo.fullName)) return;
       for (const tier of tiersByNameAlone(policy, repo.fullName)) {
-        if (admitsPair(repo, tier)) series.makeKnown(repo.key, tier);
+        if (admitsPair(repo, tier)) pairs.makeKnown(repo.key, tier);
       }
     },
   };

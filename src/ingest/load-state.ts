@@ -8,9 +8,11 @@ import type { Store, Transaction } from '../store/store.ts';
 import { activePolicy, policyFingerprint, putFingerprint, storedFingerprint } from './active-policy.ts';
 import { adoptPolicy, type TierChange } from './adopt-policy.ts';
 import type { IntakeMode } from './ingest-options.ts';
+import { judgeReported } from './judge-reported.ts';
 import { readBasics, readTimelines } from './read-state.ts';
+import { dropOldTexts } from './requests/upkeep.ts';
 import { createTouchedPipelines } from './touched-pipelines.ts';
-import { createUnitOfWork } from './unit-of-work.ts';
+import { createUnitOfWork, type UnitOfWork } from './unit-of-work.ts';
 
 export interface Opened {
   readonly state: State;
@@ -48,7 +50,7 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
       // one by one, and rates would show a burst. This precedes a new policy: stored rows add nothing under that.
       if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
       const uow = createUnitOfWork(tx, state, mode, now);
-      uow.rebuildAll(new Set(ledger === null ? [] : JSON.parse(ledger)));
+      rebuildAll(uow, new Set(ledger === null ? [] : JSON.parse(ledger)));
       state.apply({ ...(await uow.finish()), timelines: new Map() });
       await tx.meta.put(ledgerKey, ledgerFingerprint);
     }
@@ -58,11 +60,10 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
       await tx.meta.put(forgeKey, forgeIdentity);
     }
     const uow = createUnitOfWork(tx, state, mode, now);
-    await uow.incidents.catchUp();
-    await uow.dropOldReasons();
+    await dropOldTexts(uow);
     state.apply({ ...(await uow.finish()), timelines: new Map() });
     state.apply({ timelines: await readTimelines(tx, state, mode, now) });
-    state.apply(await judgeReported(tx, state, mode, now));
+    state.apply(await judgeAllReported(tx, state, mode, now));
     if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
 
     const isAnother = fingerprint !== null && fingerprint !== policyFingerprint(configured.policy);
@@ -95,18 +96,28 @@ export async function isUpToDate(tx: Transaction, policy: Policy): Promise<boole
   return (await storedFingerprint(tx)) === policyFingerprint(policy) && ledger === ledgerFingerprint;
 }
 
+/** Rebuilds all series from the store. Only metrics that are not in `known` (names) add to the ledger. */
+function rebuildAll({ state, pairs, series }: UnitOfWork, known: ReadonlySet<string>): void {
+  for (const { key } of state.repos.values()) {
+    for (const tier of pairs.tiersOf(key)) {
+      series.rebuild(key, tier);
+      series.settle(key, tier, known);
+    }
+  }
+}
+
 /**
  * Judges again all series with incidents or marks. Only now is it known which repo of a name deployed last and so owns
  * its incidents; and time may have changed verdicts since the last stop.
  */
-async function judgeReported(
+async function judgeAllReported(
   tx: Transaction,
   state: State,
   mode: IntakeMode,
   now: number,
 ): Promise<StateChange> {
   const uow = createUnitOfWork(tx, state, mode, now);
-  uow.judgeReported('credited');
+  judgeReported(uow, 'credited');
   return uow.finish();
 }
 
@@ -118,7 +129,7 @@ async function releaseAll(
   now: number,
 ): Promise<StateChange> {
   const uow = createUnitOfWork(tx, state, mode, now);
-  for (const repo of state.repos.values()) await uow.release(repo.key);
+  for (const repo of state.repos.values()) await uow.pipelines.release(repo.key);
   return uow.finish();
 }
 

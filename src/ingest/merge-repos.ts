@@ -22,20 +22,20 @@ import type { Transaction } from '../store/store.ts';
 import type { IncidentChanges } from './incident-changes.ts';
 import type { Admission } from './limits.ts';
 import type { MarkChanges } from './mark-changes.ts';
+import type { PairChanges } from './pair-changes.ts';
+import type { PipelineChanges } from './pipeline-changes.ts';
 import type { RepoChanges } from './repo-changes.ts';
 import type { SeriesChanges } from './series-changes.ts';
 
 export interface MergeContext {
   readonly tx: Transaction;
   readonly repos: RepoChanges;
+  readonly pairs: PairChanges;
   readonly series: SeriesChanges;
   readonly incidents: IncidentChanges;
   readonly marks: MarkChanges;
   readonly admission: Admission;
-  /** Stores `after` in place of `before`, and updates the pipeline counts. */
-  readonly putPipeline: (before: StoredPipeline | null, after: StoredPipeline) => Promise<void>;
-  /** Removes a pipeline from the counts. */
-  readonly uncount: (pipeline: StoredPipeline) => void;
+  readonly pipelines: PipelineChanges;
 }
 
 /** Merges `from` into `into`. `nameBefore`: the name of `into` before it got that of `from`. */
@@ -45,13 +45,13 @@ export async function mergeRepos(
   into: Repo,
   nameBefore: string,
 ): Promise<void> {
-  const { tx, repos, series, incidents, marks } = context;
+  const { tx, repos, pairs, series, incidents, marks } = context;
   await series.flush();
   const wereOneSeries = nameKey(nameBefore) === nameKey(from.fullName);
   const shares = new Map<string, Totals>();
-  for (const tier of series.tiersOf(from.key)) {
-    const ofFrom = series.pairOf(from.key, tier)?.totals ?? zeroTotals;
-    const ofInto = series.pairOf(into.key, tier)?.totals ?? zeroTotals;
+  for (const tier of pairs.tiersOf(from.key)) {
+    const ofFrom = pairs.at(from.key, tier)?.totals ?? zeroTotals;
+    const ofInto = pairs.at(into.key, tier)?.totals ?? zeroTotals;
     const sum = sumTotals(ofInto, ofFrom);
     const twice = wereOneSeries ? zeroTotals : await countedTwice(context, from, into, tier);
     const once = addDifference(sum, differenceOf(zeroTotals, twice));
@@ -63,12 +63,13 @@ export async function mergeRepos(
   }
   await incidents.rebind(from, into);
   await marks.rebind(from.key, into.key);
-  for (const tier of series.tiersOf(into.key)) series.rebuild(into.key, tier);
+  for (const tier of pairs.tiersOf(into.key)) series.rebuild(into.key, tier);
   for (const [tier, totals] of shares) {
-    const pair = series.pairOf(from.key, tier);
-    series.takeOver(into.key, tier, totals);
-    if (pair?.isKnown) series.makeKnown(into.key, tier);
-    if (pair?.carried) series.carry(into.key, tier, pair.carried);
+    const pair = pairs.at(from.key, tier);
+    pairs.putTotals(into.key, tier, totals);
+    series.rebuild(into.key, tier);
+    if (pair?.isKnown) pairs.makeKnown(into.key, tier);
+    if (pair?.carried) pairs.carry(into.key, tier, pair.carried);
   }
   series.drop(from.key);
   await repos.drop(from.key);
@@ -96,7 +97,7 @@ function hasCounted({ credited }: StoredPipeline, tier: string): boolean {
 }
 
 async function movePipeline(
-  { tx, admission, putPipeline, uncount }: MergeContext,
+  { tx, admission, pipelines }: MergeContext,
   moved: StoredPipeline,
   into: Repo,
 ): Promise<void> {
@@ -107,8 +108,8 @@ async function movePipeline(
   const counted = [...(known?.credited ?? [])].filter(([, bits]) => bits !== 0);
   const credited = new Map([...(known?.credited ?? []), ...moved.credited, ...counted]);
   const changes = new Map([...moved.changes, ...(known?.changes ?? [])]);
-  uncount(moved);
-  await putPipeline(known, {
+  pipelines.uncount(moved);
+  await pipelines.put(known, {
     repo: into.key,
     record,
     commit: await tx.pipelines.commitOf(into.key, record.commit),

@@ -18,6 +18,7 @@ import { changesFor, type StoredPipeline, tiersOf } from '../core/stored-pipelin
 import type { Compared, PipelineTable, Transaction } from '../store/store.ts';
 import { type IntakeMode, needsFirstSeen, rulesOf } from './ingest-options.ts';
 import { createAdmission } from './limits.ts';
+import { createPairChanges } from './pair-changes.ts';
 import { createFollowChanges } from './poll-changes.ts';
 import { createRepoChanges } from './repo-changes.ts';
 import { createRoom } from './room.ts';
@@ -57,7 +58,9 @@ export function createNextPolicyWork(
   const noPairs = { all: async () => [], put: async () => undefined };
   const tx: Transaction = { ...transaction, pipelines, pairs: noPairs };
   const repos = createRepoChanges(tx, next);
+  const pairs = createPairChanges(next);
   const series = createSeriesChanges(tx, next, {
+    pairs,
     rulesOf: (tier) => rulesOf(mode, tier),
     withFirstSeen: needsFirstSeen(mode),
     cutoffOf: (tier) => now - retainedSeconds(mode.policy, tier),
@@ -69,7 +72,7 @@ export function createNextPolicyWork(
   const admission = createAdmission(mode, {
     repos,
     follows,
-    series,
+    pairs,
     markOf: state.markOf,
     room: createRoom(),
   });
@@ -89,23 +92,20 @@ export function createNextPolicyWork(
       }
       if (isCounted) tally.count(before, -1);
       tally.count(after, 1);
-      for (const tier of tiersOf(after)) series.makeKnown(repo.key, tier);
+      for (const tier of tiersOf(after)) pairs.makeKnown(repo.key, tier);
     },
     makeKnownByName: (repo) => admission.makeKnownByName(repos.at(repo)),
     async fold(repo) {
-      for (const tier of series.tiersOf(repo)) {
-        if (isNew(repo, tier)) {
-          series.takeOver(repo, tier, zeroTotals);
-        } else {
-          series.rebuild(repo, tier);
-          series.settle(repo, tier);
-        }
+      for (const tier of pairs.tiersOf(repo)) {
+        series.rebuild(repo, tier);
+        if (isNew(repo, tier)) pairs.putTotals(repo, tier, zeroTotals);
+        else series.settle(repo, tier);
       }
       await series.flush();
     },
     async finish() {
-      const { pairs, timelines } = await series.finish();
-      return { pairs, timelines };
+      const change = await series.finish();
+      return { pairs: change.pairs, timelines: change.timelines };
     },
   };
 }

@@ -54,10 +54,6 @@ export function createPolicySwitch({ ingest, clock, log, onAdopted }: PolicySwit
       },
     );
     onAdopted(policy);
-    await ingest.submit(async (uow) => {
-      await uow.incidents.catchUp();
-      uow.judgeReported('settled');
-    });
     log.info('The policy is active');
     logWhatCounts(log, ingest.state, tiers);
   };

@@ -13,8 +13,8 @@ import type { Timeline } from '../core/series/timeline.ts';
 import { createTimelineBuilder, type TimelineBuilder } from '../core/series/timeline-builder.ts';
 import type { Transaction } from '../store/store.ts';
 import { type IntakeMode, needsFirstSeen, rulesOf } from './ingest-options.ts';
+import { clockAheadKey } from './pipeline-changes.ts';
 import { readDeployments } from './read-deployments.ts';
-import { clockAheadKey } from './unit-of-work.ts';
 
 export async function readBasics(tx: Transaction, { policy, canAsk }: IntakeMode): Promise<StateChange> {
   const follows = await tx.follows.all();

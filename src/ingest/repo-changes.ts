@@ -1,5 +1,6 @@
 /** One transaction's changes to repos. Later steps see earlier ones; the state is only read. */
 
+import { isSameGround, knownGroundOf } from '../core/known-ground.ts';
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
@@ -8,6 +9,8 @@ export interface RepoChanges {
   /** Throws if there is none. */
   at(key: number): Repo;
   byId(woodpeckerId: number): Repo | null;
+  /** As `byId`; throws if there is none. */
+  withId(woodpeckerId: number): Repo;
   /** Repos that have the name now, in any case; the repo that got it last is first. */
   named(fullName: string): readonly Repo[];
   /** The repo that `facts` are about; `null`: it is new. */
@@ -25,7 +28,12 @@ export interface RepoChanges {
   finish(): Promise<Pick<StateChange, 'repos' | 'confirmations' | 'droppedRepos'>>;
 }
 
-export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
+/** `onNewGround`: called with the key of a repo whose known ground changes. */
+export function createRepoChanges(
+  tx: Transaction,
+  state: State,
+  onNewGround: (key: number) => void = () => undefined,
+): RepoChanges {
   const changed = new Map<number, Repo>();
   const dropped = new Set<number>();
   const unwritten = new Set<number>();
@@ -51,6 +59,11 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
     byId(woodpeckerId) {
       const key = changedById.get(woodpeckerId) ?? state.repoById(woodpeckerId)?.key;
       return key === undefined ? null : repos.at(key);
+    },
+    withId(woodpeckerId) {
+      const repo = repos.byId(woodpeckerId);
+      if (!repo) throw new Error(`No repo has the id ${woodpeckerId}`);
+      return repo;
     },
     named(fullName) {
       const name = nameKey(fullName);
@@ -78,6 +91,7 @@ export function createRepoChanges(tx: Transaction, state: State): RepoChanges {
       return added;
     },
     put(repo) {
+      if (!isSameGround(knownGroundOf(repos.at(repo.key)), knownGroundOf(repo))) onNewGround(repo.key);
       note(repo);
       unwritten.add(repo.key);
     },

@@ -21,14 +21,13 @@ export interface RepoIdentityContext extends MergeContext {
   readonly mode: Pick<IntakeMode, 'canAsk'>;
   /** Unix seconds. */
   readonly now: number;
-  readonly reclassify: (repoKey: number, additions: 'credited' | 'settled') => Promise<void>;
 }
 
 /** How long after a rename a report without an id may use the former name, since its pipeline was running. */
 const formerNameSeconds = 86_400;
 
 export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
-  const { tx, repos, series, incidents, admission, mode, now, reclassify } = context;
+  const { tx, repos, pairs, series, incidents, admission, pipelines, mode, now } = context;
   const yieldToEventLoop = createEventLoopYield();
 
   const formerNameKey = (fullName: string) => `former name: ${nameKey(fullName)}`;
@@ -65,10 +64,10 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
   /** If other repos have the name, too, one of them carries the totals of the leaving one: counters must not fall. */
   const leaveTotals = (leaving: Repo): void => {
     const others = repos.named(leaving.fullName).filter(({ key }) => key !== leaving.key);
-    for (const tier of series.tiersOf(leaving.key)) {
-      const heir = others.find(({ key }) => series.pairOf(key, tier) !== null);
-      const pair = series.pairOf(leaving.key, tier);
-      if (heir && pair) series.carry(heir.key, tier, shownTotals(pair));
+    for (const tier of pairs.tiersOf(leaving.key)) {
+      const heir = others.find(({ key }) => pairs.at(key, tier) !== null);
+      const pair = pairs.at(leaving.key, tier);
+      if (heir && pair) pairs.carry(heir.key, tier, shownTotals(pair));
     }
   };
 
@@ -81,7 +80,7 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
       leaveTotals(before);
     }
     repos.put(renamed);
-    await reclassify(renamed.key, 'settled');
+    await pipelines.reclassify(renamed.key, 'settled');
     await series.flush();
   };
 
@@ -116,7 +115,8 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
         // A new default branch makes further pipelines count; a new name only moves them. These are separate steps: each
         // finds the series as the step before has left them.
         repos.put(isRenamed ? { ...learnt, fullName: known.fullName } : learnt);
-        if (learnt.defaultBranches !== known.defaultBranches) await reclassify(known.key, 'credited');
+        if (learnt.defaultBranches !== known.defaultBranches)
+          await pipelines.reclassify(known.key, 'credited');
         if (isRenamed) await rename(learnt);
       }
       const repo = repos.at(known.key);

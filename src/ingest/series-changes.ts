@@ -10,15 +10,7 @@ import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
 import { type BookIncident, mayBelongBefore } from '../core/series/incident-book.ts';
 import type { Surroundings } from '../core/series/judged.ts';
-import {
-  addIncidents,
-  addToTotals,
-  type Credit,
-  sumTotals,
-  type Totals,
-  toReplay,
-  zeroTotals,
-} from '../core/series/ledger.ts';
+import { addToTotals, type Credit, toReplay, zeroTotals } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
 import {
   type LedgerMode,
@@ -30,37 +22,15 @@ import { compact } from '../core/series/settle.ts';
 import { lastIn, type State, type StateChange } from '../core/series/state.ts';
 import { atBase, createTimeline, type Timeline } from '../core/series/timeline.ts';
 import { runWithPauses } from '../core/steps.ts';
-import { isUnread, type StoredPipeline, tiersOf as tiersIn, toDeployment } from '../core/stored-pipeline.ts';
+import { isUnread, type StoredPipeline, tiersOf, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import { createEventLoopYield } from '../util/clock.ts';
+import type { PairChanges } from './pair-changes.ts';
 import { type MarkOf, readSeries, shownMark } from './read-deployments.ts';
 
 export interface SeriesChanges {
-  /** Tiers of the repo's pairs, whether the policy yields the pairs or not. */
-  tiersOf(repo: number): readonly string[];
-  /** Whether the pair exists, whether the policy yields it or not. */
-  hasPair(repo: number, tier: string): boolean;
-  /** Whether the pair exists and the policy yields it. */
-  isKnown(repo: number, tier: string): boolean;
-  /** Pairs that have become known in this transaction. */
-  newlyKnown(): readonly Pick<Pair, 'repo' | 'tier'>[];
-  pairOf(repo: number, tier: string): Pair | null;
-  /** Replaces the pair's totals, and builds its series from the store at the next flush. */
-  takeOver(repo: number, tier: string, totals: Totals): void;
-  /** Adds to the totals that the pair carries for repos that shared its name; does nothing without such a pair. */
-  carry(repo: number, tier: string, totals: Totals): void;
-  /** Forgets all series of a repo. */
+  /** Forgets all series and pairs of a repo. */
   drop(repo: number): void;
-  /** Adds to the total of the pair's incidents. */
-  countIncidents(repo: number, tier: string, count: number): void;
-  /** Number of pairs, with the changes of this transaction. */
-  readonly pairCount: number;
-  /** Adds the pair, not known yet, if it does not exist. */
-  reserve(repo: number, tier: string): void;
-  /** Makes a pair known; it keeps the totals that it may have had before. */
-  makeKnown(repo: number, tier: string): void;
-  /** Ends a pair that the policy no longer yields; its totals stay. */
-  retire(repo: number, tier: string): void;
   /**
    * Notes the change of a pipeline from `before` to `after`. `firstSeenAt`: creation of its commit's first pipeline.
    */
@@ -106,6 +76,7 @@ interface SeriesChange {
 }
 
 export interface SeriesOptions {
+  readonly pairs: PairChanges;
   readonly rulesOf: (tier: string) => FigureRules;
   readonly withFirstSeen: boolean;
   /** Unix seconds: deployments up to this time may be folded into the base of a tier's timelines. */
@@ -121,26 +92,16 @@ export interface SeriesOptions {
 export function createSeriesChanges(
   tx: Transaction,
   state: State,
-  { rulesOf, withFirstSeen, cutoffOf, groundOf, markOf, surroundingsOf }: SeriesOptions,
+  { pairs, rulesOf, withFirstSeen, cutoffOf, groundOf, markOf, surroundingsOf }: SeriesOptions,
 ): SeriesChanges {
-  const pairs = new Map<string, Pair>();
-  const changedTiers = new Map<number, Set<string>>();
   const changes = new Map<string, SeriesChange>();
   const settled = new Map<string, ReadonlySet<string> | 'all'>();
-  let added = 0;
   /** Repos with a pipeline that was or is unread. */
   const withUnread = new Set<number>();
   const timelines = new Map<string, Timeline | null>();
 
   const timelineOf = (key: string): Timeline | null =>
     (timelines.has(key) ? timelines.get(key) : state.timelines.get(key)) ?? null;
-  const pairAt = (repo: number, tier: string): Pair | undefined =>
-    pairs.get(pairKey(repo, tier)) ?? state.pairs.get(pairKey(repo, tier));
-  const setPair = (pair: Pair): void => {
-    if (!pairAt(pair.repo, pair.tier)) added++;
-    pairs.set(pairKey(pair.repo, pair.tier), pair);
-    changedTiers.set(pair.repo, (changedTiers.get(pair.repo) ?? new Set()).add(pair.tier));
-  };
   const changeOf = (repo: number, tier: string): SeriesChange => {
     const key = pairKey(repo, tier);
     const known = changes.get(key);
@@ -199,8 +160,8 @@ export function createSeriesChanges(
       const left = settled.get(pairKey(deployment.repo, tier));
       if (left === 'all') continue;
       const added = left ? additions.filter(({ metric }) => !left.has(metric.name)) : additions;
-      const pair = pairAt(deployment.repo, tier);
-      setPair({
+      const pair = pairs.at(deployment.repo, tier);
+      pairs.put({
         isKnown: true,
         ...pair,
         repo: deployment.repo,
@@ -216,7 +177,8 @@ export function createSeriesChanges(
         (change.isRebuilt ? null : await reduceChange(key, change)) ?? (await foldFromStore(change));
       await writeCredits(reduction.credits, change.tier);
       const timeline = compact(reduction.timeline, cutoffOf(change.tier));
-      timelines.set(key, isEmpty(timeline) ? null : timeline);
+      const isEmpty = timeline.recent.length === 0 && timeline.baseEnd === 0;
+      timelines.set(key, isEmpty ? null : timeline);
     }
     const folded = [...changes.values()];
     changes.clear();
@@ -224,62 +186,21 @@ export function createSeriesChanges(
     return folded;
   };
 
-  const tiersOf = (repo: number): readonly string[] => [
-    ...new Set([...state.tiersOf(repo), ...(changedTiers.get(repo) ?? [])]),
-  ];
-
   const noteUnread = (before: StoredPipeline | null, after: StoredPipeline): void => {
     if ((before && isUnread(before)) || isUnread(after)) withUnread.add(after.repo);
   };
 
   return {
-    tiersOf,
     noteUnread,
-    hasPair: (repo, tier) => pairAt(repo, tier) !== undefined,
-    isKnown: (repo, tier) => pairAt(repo, tier)?.isKnown ?? false,
-    newlyKnown: () =>
-      [...pairs.values()].filter(
-        ({ repo, tier, isKnown }) => isKnown && !state.pairs.get(pairKey(repo, tier))?.isKnown,
-      ),
-    pairOf: (repo, tier) => pairAt(repo, tier) ?? null,
-    takeOver(repo, tier, totals) {
-      setPair({ isKnown: false, ...pairAt(repo, tier), repo, tier, totals });
-      changeOf(repo, tier).isRebuilt = true;
-    },
-    carry(repo, tier, totals) {
-      const pair = pairAt(repo, tier);
-      if (pair) setPair({ ...pair, carried: sumTotals(pair.carried ?? zeroTotals, totals) });
-    },
     drop(repo) {
-      for (const tier of tiersOf(repo)) {
-        const key = pairKey(repo, tier);
-        if (pairAt(repo, tier)) added--;
-        pairs.delete(key);
-        changes.delete(key);
-        timelines.set(key, null);
+      for (const tier of pairs.tiersOf(repo)) {
+        changes.delete(pairKey(repo, tier));
+        timelines.set(pairKey(repo, tier), null);
       }
-      changedTiers.delete(repo);
-    },
-    countIncidents(repo, tier, count) {
-      const pair = pairAt(repo, tier);
-      if (pair) setPair({ ...pair, totals: addIncidents(pair.totals, count) });
-    },
-    get pairCount() {
-      return state.pairs.size + added;
-    },
-    reserve(repo, tier) {
-      if (!pairAt(repo, tier)) setPair({ repo, tier, totals: zeroTotals, isKnown: false });
-    },
-    makeKnown(repo, tier) {
-      const pair = pairAt(repo, tier);
-      if (!pair?.isKnown) setPair({ totals: zeroTotals, ...pair, repo, tier, isKnown: true });
-    },
-    retire(repo, tier) {
-      const pair = pairAt(repo, tier);
-      if (pair?.isKnown) setPair({ ...pair, isKnown: false });
+      pairs.drop(repo);
     },
     replace(repo, before, after, firstSeenAt) {
-      for (const tier of new Set([...(before ? tiersIn(before) : []), ...tiersIn(after)])) {
+      for (const tier of new Set([...(before ? tiersOf(before) : []), ...tiersOf(after)])) {
         const was = before && toDeployment(before, tier);
         const mark = shownMark(markOf({ repo, number: after.record.number, tier }));
         const now = toDeployment(after, tier, firstSeenAt, mark);
@@ -288,7 +209,7 @@ export function createSeriesChanges(
       noteUnread(before, after);
     },
     moveGround(repo) {
-      for (const tier of tiersOf(repo)) changeOf(repo, tier);
+      for (const tier of pairs.tiersOf(repo)) changeOf(repo, tier);
     },
     rebuild(repo, tier) {
       changeOf(repo, tier).isRebuilt = true;
@@ -312,17 +233,15 @@ export function createSeriesChanges(
     flush,
     async finish() {
       await flush();
-      for (const pair of pairs.values()) await tx.pairs.put(pair);
+      const changedPairs = pairs.changed();
+      for (const pair of changedPairs) await tx.pairs.put(pair);
       const unread = new Map<string, number | null>();
       for (const repo of withUnread) {
-        for (const tier of tiersOf(repo))
+        for (const tier of pairs.tiersOf(repo)) {
           unread.set(pairKey(repo, tier), await tx.pipelines.latestUnread(repo, tier));
+        }
       }
-      return { timelines, pairs: [...pairs.values()], unread };
+      return { timelines, pairs: changedPairs, unread };
     },
   };
-}
-
-function isEmpty({ recent, baseEnd }: Timeline): boolean {
-  return recent.length === 0 && baseEnd === 0;
 }

@@ -14,7 +14,7 @@ export function createStoreProbe(ingest: Ingest, clock: Clock): () => Promise<st
     if (ingest.fault === null && now - triedAt < leastSecondsBetween) return null;
     triedAt = now;
     try {
-      await ingest.submit((uow) => uow.tx.meta.put('probed', 'true'));
+      await ingest.submit({ kind: 'probe' });
       return null;
     } catch (error) {
       if (error instanceof StoreUnavailable) return error.message;

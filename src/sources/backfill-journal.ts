@@ -62,12 +62,9 @@ export function createBackfillJournal({ ingest, clock, log, onRunning }: Journal
 
   const save = async (summary: BackfillSummary): Promise<void> => {
     const { id, started } = summary;
-    const stored = { id, startedAtMs: Date.parse(started), summary: JSON.stringify(summary) };
+    const backfill = { id, startedAtMs: Date.parse(started), summary: JSON.stringify(summary) };
     try {
-      await ingest.submit(async ({ tx }) => {
-        await tx.backfills.put(stored);
-        await tx.backfills.keepNewest(rememberedBackfills);
-      });
+      await ingest.submit({ kind: 'backfill', backfill, kept: rememberedBackfills });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       log.debug('Summary of a backfill could not be stored', { id, error: describeError(error) });

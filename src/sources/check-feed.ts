@@ -34,7 +34,7 @@ export function createFeedChecker({ ingest, client, clock, onEvent }: ScanDepend
     if (isKnown) return;
     try {
       const record = toWholeRecord(await client.pipeline(repoId, number, signal), nowSeconds(clock));
-      const observed = await ingest.submit((uow) => uow.observe(repo.key, record, 'live'));
+      const observed = await ingest.submit({ kind: 'observe', repo: repo.key, record });
       onEvent('reconcile', toEventResult(observed));
     } catch (error) {
       if (!(error instanceof NotFound)) throw error;

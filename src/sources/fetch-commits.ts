@@ -8,6 +8,7 @@
 
 import { type Comparison, type Forge, ForgeUnavailable } from '../forge/forge.ts';
 import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
+import type { ForgeAnswer } from '../ingest/requests/commits.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { createForgeTroubles } from './forge-troubles.ts';
@@ -116,13 +117,7 @@ export function createCommitFetcher({ ingest, forge, clock, log }: CommitFetcher
     answers = [];
     let isStored = false;
     try {
-      await ingest.submit(async ({ forge: { learn, learnOlder } }) => {
-        for (const { lookup, comparison } of stored) {
-          const { repo, tier, number, base, head, batch } = lookup;
-          const learnThis = batch ? learnOlder : learn;
-          await learnThis(repo, tier, number, { base, head, range: comparison.range }, comparison.commit);
-        }
-      });
+      await ingest.submit({ kind: 'commits', answers: stored.map(toForgeAnswer) });
       isStored = true;
     } finally {
       for (const { lookup } of stored) release(lookup, isStored);
@@ -188,6 +183,11 @@ export function createCommitFetcher({ ingest, forge, clock, log }: CommitFetcher
       }
     },
   };
+}
+
+function toForgeAnswer({ lookup, comparison: { range, commit } }: Answer): ForgeAnswer {
+  const { repo, tier, number, base, head, batch } = lookup;
+  return { repo, tier, number, change: { base, head, range }, commit, isOlder: batch !== null };
 }
 
 function keyOf({ repo, tier, number }: Pick<QueuedLookup, 'repo' | 'tier' | 'number'>): string {

@@ -6,7 +6,7 @@ import { isInFuture } from '../core/clock-skew.ts';
 import { compareText } from '../core/compare-text.ts';
 import { type IncidentReport, saidAt } from '../core/failures/incident-report.ts';
 import { longestTierName } from '../core/failures/incident-rules.ts';
-import type { ReceivedAlert } from '../ingest/incident-changes.ts';
+import type { ReceivedAlert } from '../ingest/requests/incidents.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { type FieldError, parseFields } from '../util/validate.ts';
 import { cutText, RepoName } from '../woodpecker/wire.ts';

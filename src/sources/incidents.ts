@@ -5,12 +5,11 @@
  */
 
 import type { AlertIgnoreReason } from '../core/failures/incident-rules.ts';
-import type { OperatorMark, StoredMark } from '../core/failures/operator-mark.ts';
+import type { OperatorMark } from '../core/failures/operator-mark.ts';
 import { trackedKey } from '../core/failures/tracked-incident.ts';
-import type { Repo } from '../core/repo.ts';
-import type { IncidentResult } from '../ingest/incident-changes.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import type { UnitOfWork } from '../ingest/unit-of-work.ts';
+import type { IncidentResult } from '../ingest/requests/incidents.ts';
+import type { MarkedPlace, MarkResult } from '../ingest/requests/marks.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import type { FieldError } from '../util/validate.ts';
 import type { SourceDependencies } from './event-labels.ts';
@@ -30,25 +29,16 @@ export interface IncidentOutcome {
   readonly reason?: AlertIgnoreReason | 'limit';
 }
 
-export interface MarkRequest {
-  readonly repo: string;
-  /** The pipeline's number. */
-  readonly number: number;
-  readonly tier: string;
-}
-
 export interface Incidents {
   /** Stores a parsed body. Rejects with `StoreUnavailable`; nothing is then stored. */
   receive(body: unknown): Promise<IncidentAnswer>;
   /** `false`: there is no such incident. */
   withdraw(id: string): Promise<boolean>;
   /** Rejects with `StoreUnavailable`, as the others do. */
-  mark(request: MarkRequest, mark: OperatorMark, reason: string | null): Promise<MarkAnswer>;
+  mark(place: MarkedPlace, mark: OperatorMark, reason: string | null): Promise<MarkResult>;
   /** `false`: there is no such pipeline. */
-  unmark(request: MarkRequest): Promise<boolean>;
+  unmark(place: MarkedPlace): Promise<boolean>;
 }
-
-export type MarkAnswer = StoredMark | 'no_pipeline' | 'limit';
 
 export function createIncidents({
   ingest,
@@ -59,34 +49,17 @@ export function createIncidents({
     async receive(body) {
       const read = await readIncident(await withStoredFields(ingest, body), nowSeconds(clock));
       if (!read.ok) return { kind: 'invalid', errors: read.errors };
-      const answer = await ingest.submit((uow) => receiveMessage(uow, read.message));
+      const answer = await store(ingest, read.message);
       for (const { result } of answer.alerts ?? [answer]) onEvent('incident', result);
       return answer;
     },
 
-    withdraw: (id) => ingest.submit((uow) => uow.incidents.withdraw(id)),
+    withdraw: (id) => ingest.submit({ kind: 'withdrawal', id }),
 
-    mark: ({ repo: name, number, tier }, mark, reason) =>
-      ingest.submit(async (uow): Promise<MarkAnswer> => {
-        const repo = await repoOfPipeline(uow, name, number);
-        if (!repo) return 'no_pipeline';
-        const stored: StoredMark = {
-          repo: repo.key,
-          number,
-          tier,
-          mark,
-          reason,
-          markedAt: nowSeconds(clock),
-        };
-        return (await uow.putMark(stored)) ? stored : 'limit';
-      }),
+    mark: (place, mark, reason) =>
+      ingest.submit({ ...place, kind: 'mark', mark, reason, markedAt: nowSeconds(clock) }),
 
-    unmark: ({ repo: name, number, tier }) =>
-      ingest.submit(async (uow) => {
-        const repo = await repoOfPipeline(uow, name, number);
-        if (repo) await uow.dropMark({ repo: repo.key, number, tier });
-        return repo !== null;
-      }),
+    unmark: (place) => ingest.submit({ ...place, kind: 'dropMark' }),
   };
 }
 
@@ -105,15 +78,16 @@ const requiredFields = ['repo', 'tier', 'started'];
 
 type Accepted = Extract<IncidentAnswer, { kind: 'accepted' }>;
 
-async function receiveMessage({ incidents }: UnitOfWork, message: IncidentMessage): Promise<Accepted> {
+async function store({ submit }: Pick<Ingest, 'submit'>, message: IncidentMessage): Promise<Accepted> {
   if (message.kind === 'report') {
-    return { kind: 'accepted', ...outcomeOf(await incidents.receiveReport(message.id, message.report)) };
+    const { id, report } = message;
+    return { kind: 'accepted', ...outcomeOf(await submit({ kind: 'incident', id, report })) };
   }
-  const alerts = [];
-  for (const alert of message.alerts) {
-    const { fingerprint } = alert;
-    alerts.push({ fingerprint, ...outcomeOf(await incidents.receiveAlert(alert)) });
-  }
+  const results = await submit({ kind: 'alerts', alerts: message.alerts });
+  const alerts = message.alerts.map(({ fingerprint }, index) => ({
+    fingerprint,
+    ...outcomeOf(results[index] ?? 'duplicate'),
+  }));
   const first =
     alerts.find(({ result }) => result === 'stored') ??
     alerts.find(({ result }) => result === 'duplicate') ??
@@ -124,12 +98,4 @@ async function receiveMessage({ incidents }: UnitOfWork, message: IncidentMessag
 
 function outcomeOf(result: IncidentResult): IncidentOutcome {
   return result === 'stored' || result === 'duplicate' ? { result } : { result: 'ignored', reason: result };
-}
-
-/** The repo of this name that contains the pipeline; of several, the one named last. `null`: there is none. */
-async function repoOfPipeline(uow: UnitOfWork, name: string, number: number): Promise<Repo | null> {
-  for (const repo of uow.reposByName(name)) {
-    if (await uow.tx.pipelines.get(repo.key, number)) return repo;
-  }
-  return null;
 }

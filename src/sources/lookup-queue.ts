@@ -108,7 +108,7 @@ export function createLookupQueue(ingest: Ingest): LookupQueue {
   };
   const applyAnswers = async (key: string, batch: Batch): Promise<void> => {
     const { repo, tier } = batch.series;
-    await ingest.submit(async (uow) => uow.forge.foldOlder(repo, tier));
+    await ingest.submit({ kind: 'foldOlder', repo, tier });
     batch.answered = 0;
     if (batch.waiting.length === 0) batches.delete(key);
   };

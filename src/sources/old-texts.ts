@@ -22,10 +22,7 @@ export async function dropOldTexts(
     const { incidents, marks } = ingest.state;
     if (incidents.isEmpty && marks.size === 0) continue;
     try {
-      await ingest.submit(async (uow) => {
-        await uow.incidents.catchUp();
-        await uow.dropOldReasons();
-      });
+      await ingest.submit({ kind: 'dropOldTexts' });
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       log.debug('Old titles and reasons will be deleted later', { error: describeError(error) });

@@ -11,7 +11,6 @@ import { type Follow, nextPollAt } from '../core/poll-schedule.ts';
 import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import type { UnitOfWork } from '../ingest/unit-of-work.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
@@ -100,20 +99,12 @@ async function poll(options: PollOptions, follow: Follow, signal: AbortSignal): 
   const { ingest, client, clock } = options;
   const repoId = await resolveTarget(options, follow, signal);
   if (repoId === null) {
-    await ingest.submit((uow) => uow.dropFollow(follow));
+    await ingest.submit({ kind: 'dropFollow', follow });
     return 'ignored';
   }
   const wire = await client.pipeline(repoId, follow.number, signal);
-  const receivedAt = nowSeconds(clock);
-  return ingest.submit(async (uow) => {
-    const repo = uow.repoById(repoId);
-    const kept = afterPoll(uow, follow);
-    await uow.dropFollow(follow);
-    if (!repo) return 'ignored';
-    // The target may have been a name. `observe` needs the follow by the repo's id, and drops it if it is no longer needed.
-    if (kept && !uow.follow(repoId, follow.number)) await uow.putFollow({ ...kept, target: repoId });
-    return toEventResult(await uow.observe(repo.key, toWholeRecord(wire, receivedAt), 'live'));
-  });
+  const record = toWholeRecord(wire, nowSeconds(clock));
+  return toEventResult(await ingest.submit({ kind: 'pollAnswer', follow, repo: repoId, record }));
 }
 
 /**
@@ -141,7 +132,7 @@ async function noteMissing(
     if (result) return result;
   }
   log.debug('Woodpecker does not know a polled pipeline', describeFollow(follow));
-  await ingest.submit((uow) => uow.dropFollow(follow));
+  await ingest.submit({ kind: 'dropFollow', follow });
   return 'rejected';
 }
 
@@ -168,16 +159,7 @@ function isForgotten(repo: Repo, { createdAt }: Follow, now: number): boolean {
 
 /** Notes a poll that failed, so that the next one is as late as after an answer. */
 async function reschedule({ ingest, clock }: PollOptions, follow: Follow): Promise<void> {
-  await ingest.submit(async (uow) => {
-    const kept = afterPoll(uow, follow);
-    if (kept) await uow.putFollow({ ...kept, polledAt: nowSeconds(clock) });
-  });
-}
-
-/** The follow after a poll: without its hint, unless it has changed since. `null`: it no longer exists. */
-function afterPoll(uow: UnitOfWork, follow: Follow): Follow | null {
-  const current = uow.follow(follow.target, follow.number);
-  return current === follow ? { ...current, hintedAt: null } : current;
+  await ingest.submit({ kind: 'failedPoll', follow, at: nowSeconds(clock) });
 }
 
 /**
@@ -200,11 +182,8 @@ async function resolveTarget(
   if (id === null || !isWatched(mode.policy, wire.full_name)) return null;
   refuseReplaced(state, [wire]);
   const facts = toRepoFacts(wire, nowSeconds(clock));
-  return ingest.submit(async (uow) => {
-    if (!(await uow.admitsRepo(facts))) return null;
-    await uow.repoOf(facts);
-    return id;
-  });
+  const stored = await ingest.submit({ kind: 'repos', repos: [facts] });
+  return stored.length > 0 ? id : null;
 }
 
 function knownRepo(state: State, { target }: Follow): Repo | null {

@@ -7,10 +7,8 @@
  */
 
 import { isWatched } from '../core/classification.ts';
-import type { PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
-import type { UnitOfWork } from '../ingest/unit-of-work.ts';
 import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
@@ -109,13 +107,11 @@ async function readSome(
   // Woodpecker also answers 404 if the token's user may not see the repo. This request then fails.
   if (read.includes(null)) await client.repo(repoId, signal);
   const receivedAt = nowSeconds(clock);
-  await ingest.submit(async (uow) => {
-    for (const [index, number] of numbers.entries()) {
-      const wire = read[index];
-      if (wire) await uow.observe(key, toWholeRecord(wire, receivedAt), 'live');
-      await noteWithoutWorkflows(uow, key, number);
-    }
+  const pipelines = numbers.map((number, index) => {
+    const wire = read[index];
+    return { number, record: wire ? toWholeRecord(wire, receivedAt) : null };
   });
+  await ingest.submit({ kind: 'workflows', repo: key, pipelines });
 }
 
 async function readOne(client: WoodpeckerClient, repoId: number, number: number, signal: AbortSignal) {
@@ -125,12 +121,4 @@ async function readOne(client: WoodpeckerClient, repoId: number, number: number,
     if (error instanceof NotFound) return null;
     throw error;
   }
-}
-
-/** Marks a pipeline that is still without workflows as one that has none. */
-async function noteWithoutWorkflows(uow: UnitOfWork, repoKey: number, number: number): Promise<void> {
-  const stored = await uow.tx.pipelines.get(repoKey, number);
-  if (!stored || stored.record.hasWorkflows) return;
-  const final: PipelineRecord = { ...stored.record, hasWorkflows: true };
-  await uow.observe(repoKey, final, 'live');
 }

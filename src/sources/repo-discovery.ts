@@ -4,7 +4,7 @@ import { isWatched } from '../core/classification.ts';
 import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import type { UnitOfWork } from '../ingest/unit-of-work.ts';
+import type { LearntRepo } from '../ingest/requests/repos.ts';
 import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import { toRepoFacts } from '../woodpecker/normalise.ts';
@@ -19,13 +19,6 @@ export interface Discovery {
   readonly ingest: Ingest;
   readonly client: WoodpeckerClient;
   readonly clock: Clock;
-}
-
-/** A repo that is new, or that a list has changed. */
-export interface LearntRepo {
-  /** `null`: the repo is new. */
-  readonly before: Repo | null;
-  readonly after: Repo;
 }
 
 /** Most repos in one transaction. */
@@ -66,20 +59,9 @@ export async function learnRepos(
   const learnt: LearntRepo[] = [];
   for (let at = 0; at < listed.length; at += sliceSize) {
     const slice = listed.slice(at, at + sliceSize);
-    learnt.push(...(await ingest.submit((uow) => learnSlice(uow, slice))));
+    learnt.push(...(await ingest.submit({ kind: 'repos', repos: slice })));
   }
-  return learnt;
-}
-
-async function learnSlice(uow: UnitOfWork, slice: readonly RepoFacts[]): Promise<LearntRepo[]> {
-  const learnt: LearntRepo[] = [];
-  for (const facts of slice) {
-    if (!(await uow.admitsRepo(facts))) continue;
-    const before = facts.woodpeckerId === null ? null : uow.repoById(facts.woodpeckerId);
-    const after = await uow.repoOf(facts);
-    if (after !== before) learnt.push({ before, after });
-  }
-  return learnt;
+  return learnt.filter(({ before, after }) => after !== before);
 }
 
 function isWanted(ingest: Ingest, wire: WireRepo): boolean {

@@ -7,12 +7,13 @@
 
 import type { Repo } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
+import type { LearntRepo } from '../ingest/requests/repos.ts';
 import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import { describeError, type Log } from '../util/log.ts';
 import { NotFound, pageSize, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
-import { type LearntRepo, learnRepos } from './repo-discovery.ts';
+import { learnRepos } from './repo-discovery.ts';
 import { eachWatchedRepo, isWatchedRepo, type RepoWithId, watchedRepos } from './watched-repos.ts';
 
 export interface RepoLifecycle {
@@ -99,12 +100,7 @@ export function createRepoLifecycle({
     absences.set(repo.key, absentTimes);
     if (absentTimes < absencesUntilGone) return;
     absences.delete(repo.key);
-    const namedAt = nowSeconds(clock);
-    await ingest.submit(async (uow) => {
-      const current = uow.repoById(repo.woodpeckerId);
-      // For a repo that is gone, `namedAt` is the start of its absence.
-      if (current) await uow.putRepo({ ...current, isGone: true, namedAt });
-    });
+    await ingest.submit({ kind: 'repoGone', repo: repo.woodpeckerId, since: nowSeconds(clock) });
     log.info('Repo is no longer active in Woodpecker: its series end, its totals are kept', {
       repo: repo.fullName,
     });

@@ -55,13 +55,6 @@ export async function rescanRange(
     if (rows.some((row) => createdAt(row) - ahead < since)) break;
   }
   if (isDry) return counts;
-  await ingest.submit(async (uow) => {
-    const current = uow.repoById(repo.woodpeckerId);
-    // If the known range begins within this range, it is extended down to this range's start.
-    if (current && current.knownSince !== null && (until === null || until >= current.knownSince)) {
-      await uow.putRepo({ ...current, knownSince: Math.min(current.knownSince, since) });
-    }
-    await uow.release(repoKey);
-  });
+  await ingest.submit({ kind: 'endOfRescan', repo: repo.woodpeckerId, since, until });
   return counts;
 }

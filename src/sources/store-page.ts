@@ -5,8 +5,7 @@ import { byOurClock } from '../core/our-clock.ts';
 import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
 import type { CoveredGround, Repo } from '../core/repo.ts';
 import { isUnread, type StoredPipeline } from '../core/stored-pipeline.ts';
-import type { Ingest, Reading } from '../ingest/ingest.ts';
-import type { Observed, UnitOfWork } from '../ingest/unit-of-work.ts';
+import type { Ingest, Observed, Reading } from '../ingest/ingest.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { needsDetail, toRecord, toWholeRecord } from '../woodpecker/normalise.ts';
@@ -114,42 +113,12 @@ export async function storePage(
   signal: AbortSignal,
   budget?: ReadBudget,
 ): Promise<StoredPage> {
-  const { ingest, clock, onEvent } = dependencies;
+  const { ingest, onEvent } = dependencies;
   const repo = repoWithId(ingest.state, repoKey);
   const { records, unread } = await completeRows(dependencies, repo, rows, signal, budget);
-  const observed = await ingest.submit(async (uow) => {
-    const results = await observeAll(uow, repo, records);
-    // An unreadable pipeline must not delay its repo: it is polled until it can be read.
-    const now = nowSeconds(clock);
-    for (const number of unread) {
-      await uow.putFollow({
-        target: repo.woodpeckerId,
-        number,
-        createdAt: now,
-        polledAt: now,
-        hintedAt: null,
-      });
-    }
-    const current = uow.repoById(repo.woodpeckerId);
-    // If no pipeline has changed, progress is not written: reading the page again is cheap.
-    const hasChanges = results.some(({ result }) => result !== 'duplicate' && result !== 'stale');
-    if (covered && current && hasChanges) {
-      await uow.putRepo({ ...current, scan: { ...current.scan, covered } });
-    }
-    return results;
-  });
+  const observed = await ingest.submit({ kind: 'page', repo: repo.woodpeckerId, records, unread, covered });
   const counts = countResults(onEvent, source, observed.map(toEventResult));
   return { counts, pipelines: observed.map(({ pipeline }) => pipeline) };
-}
-
-async function observeAll(
-  uow: UnitOfWork,
-  repo: Repo,
-  records: readonly PipelineRecord[],
-): Promise<Observed[]> {
-  const observed: Observed[] = [];
-  for (const record of records) observed.push(await uow.observe(repo.key, record, 'scan'));
-  return observed;
 }
 
 /** The results that storing the records would have; stores nothing. */
@@ -181,8 +150,10 @@ export function countResults(onEvent: OnEvent, source: Source, results: readonly
   return counts;
 }
 
-/** The result of an observation, as an event's label. */
-export function toEventResult({ result, pipeline }: Observed): EventResult {
+/** The result of a report, as an event's label. */
+export function toEventResult(observed: Observed | 'limit'): EventResult {
+  if (observed === 'limit') return 'ignored';
+  const { result, pipeline } = observed;
   if (result === 'duplicate' || result === 'stale') return result;
   if (pipeline.classification.reason !== null) return 'ignored';
   return result === 'unfinished' ? 'following' : 'stored';

@@ -16,7 +16,7 @@ import { Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
 import type { StreamItem } from '../woodpecker/event-stream.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireEvent } from '../woodpecker/wire.ts';
-import type { EventResult, SourceDependencies } from './event-labels.ts';
+import type { SourceDependencies } from './event-labels.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import { toEventResult } from './store-page.ts';
 
@@ -125,13 +125,11 @@ export function createEventStream(options: StreamOptions): EventStream {
     }
     refuseReplaced(ingest.state, [wireRepo]);
     const receivedAt = nowSeconds(clock);
-    const result = await ingest.submit<EventResult>(async (uow) => {
-      // The message may be late: its name of the repo is as old as the pipeline's update.
-      const updatedAt = wire.updated || wire.updated_at;
-      const repo = await uow.repoOf(toRepoFacts(wireRepo, updatedAt - ingest.state.clockAhead));
-      return toEventResult(await uow.observe(repo.key, toRecord(wire, 'other', receivedAt), 'live'));
-    });
-    onEvent('stream', result);
+    // The message may be late: its name of the repo is as old as the pipeline's update.
+    const updatedAt = wire.updated || wire.updated_at;
+    const repo = toRepoFacts(wireRepo, updatedAt - ingest.state.clockAhead);
+    const record = toRecord(wire, 'other', receivedAt);
+    onEvent('stream', toEventResult(await ingest.submit({ kind: 'report', repo, record })));
     if (!wireRepo.id) return;
     const key = followKey({ target: wireRepo.id, number: wire.number });
     if (isEnded(wire.status)) reported.delete(key);

@@ -8,7 +8,6 @@
 
 import { isInFuture } from '../core/clock-skew.ts';
 import type { CoveredGround } from '../core/repo.ts';
-import type { UnitOfWork } from '../ingest/unit-of-work.ts';
 import { nowSeconds } from '../util/clock.ts';
 import { createdAt, type WirePipeline } from '../woodpecker/wire.ts';
 import type { Source } from './event-labels.ts';
@@ -97,22 +96,15 @@ export function createRepoSync(
       counts.duplicate === counts.scanned &&
       !wasAhead &&
       (await floorOf(repoKey, watermark, startedAt)) === floor;
-    await ingest.submit(async (uow) => {
-      const current = uow.repoById(repoAt(repoKey).woodpeckerId);
-      if (!current) return;
-      const hasReachedHorizon = isFirst || isBounded;
-      const knownBefore = current.knownSince ?? knownFrom;
-      const knownSince = hasReachedHorizon
-        ? Math.min(knownBefore, knownFrom)
-        : isWhole
-          ? current.knownSince
-          : Math.max(knownBefore, knownFrom);
-      const { covered } = current.scan;
-      const changesNothing = isQuiet && knownSince === current.knownSince && covered === null;
-      if (changesNothing && (await hasNoPending(uow, repoKey))) return;
-      const scan = { watermark: highest, scannedAt: startedAt, covered: null };
-      await uow.putRepo({ ...current, knownSince, scan });
-      await uow.release(repoKey);
+    await ingest.submit({
+      kind: 'endOfScan',
+      repo: repoAt(repoKey).woodpeckerId,
+      watermark: highest,
+      startedAt,
+      knownFrom,
+      hasReachedHorizon: isFirst || isBounded,
+      isWhole,
+      isQuiet,
     });
     return counts;
   };
@@ -135,18 +127,11 @@ export function createRepoSync(
     const isMissing = horizon === null && scan.watermark === null;
     // A horizon in the future comes from a wrong clock: no pipeline would ever count.
     if (!isMissing && !isInFuture(horizon ?? 0, now)) return;
-    await ingest.submit(async (uow) => {
-      const repo = uow.repoById(woodpeckerId);
-      if (repo) await uow.putRepo({ ...repo, horizon: historySeconds === null ? 0 : now - historySeconds });
-    });
+    const next = historySeconds === null ? 0 : now - historySeconds;
+    await ingest.submit({ kind: 'horizon', repo: woodpeckerId, horizon: next });
   };
 
   return syncRepo;
-}
-
-async function hasNoPending(uow: UnitOfWork, repoKey: number): Promise<boolean> {
-  for await (const slice of uow.tx.pipelines.pending(repoKey)) if (slice.length > 0) return false;
-  return true;
 }
 
 /** Extends the covered range down to the lowest of `rows`, and up to `highest`; `null`: nothing is covered yet. */

@@ -25,7 +25,7 @@ export function createClockWatch(ingest: Ingest, log: Log): ClockWatch {
 
   const submit = async (ahead: number): Promise<void> => {
     try {
-      await ingest.submit((uow) => uow.putClockAhead(ahead));
+      await ingest.submit({ kind: 'clock', ahead });
     } catch (error) {
       // The next answer shows the difference again.
       applied = ingest.state.clockAhead;

@@ -6,11 +6,10 @@
  */
 
 import type { z } from 'zod';
-import { type IgnoreReason, isWatched } from '../core/classification.ts';
-import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
-import type { Follow } from '../core/poll-schedule.ts';
-import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
-import type { UnitOfWork } from '../ingest/unit-of-work.ts';
+import type { IgnoreReason } from '../core/classification.ts';
+import type { PipelineRecord } from '../core/pipeline.ts';
+import type { RepoFacts } from '../core/repo.ts';
+import type { Ingest } from '../ingest/ingest.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { type FieldError, parseFields } from '../util/validate.ts';
 import { reportToRecord, reportToRepoFacts, toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
@@ -22,13 +21,14 @@ import type { EventResult, SourceDependencies } from './event-labels.ts';
 export const webhookBodies = { event: WireEvent, build: WireBuild, report: StepReport };
 
 export type WebhookAnswer =
-  | { readonly kind: 'accepted'; readonly result: Exclude<EventResult, 'rejected' | 'ignored'> }
-  | {
-      readonly kind: 'accepted';
-      readonly result: 'ignored';
-      readonly reason: IgnoreReason | 'not_ended' | 'unverifiable';
-    }
+  | AcceptedWebhook
   | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };
+
+type AcceptedWebhook = { readonly kind: 'accepted' } & (
+  | { readonly result: Exclude<EventResult, 'rejected' | 'ignored'> }
+  | { readonly result: 'ignored'; readonly reason: WebhookIgnoreReason }
+);
+type WebhookIgnoreReason = IgnoreReason | 'not_ended' | 'unverifiable';
 
 /** The content of a body of any shape. */
 interface Message {
@@ -55,64 +55,40 @@ export function createWebhook({
       const read = readMessage(body, now);
       if (!read.ok) return { kind: 'invalid', errors: read.errors };
       const { message } = read;
-      const { canAsk, policy } = ingest.mode;
+      const { canAsk } = ingest.mode;
       if (!canAsk && message.errors.length > 0) return { kind: 'invalid', errors: message.errors };
 
-      const answer = canAsk
-        ? await ingest.submit((uow) => storeHint(uow, message, now, (name) => isWatched(policy, name)))
-        : await ingest.submit((uow) => storeReport(uow, message));
-      if (answer.kind === 'accepted') onEvent('webhook', answer.result);
+      const answer = canAsk ? await storeHint(ingest, message, now) : await storeReport(ingest, message);
+      onEvent('webhook', answer.result);
       return answer;
     },
   };
 }
 
-/** Stores a follow, so that the pipeline is polled at once. */
+/** Stores a hint, so that the pipeline is polled at once. */
 async function storeHint(
-  uow: UnitOfWork,
-  { repo: facts, number }: Message,
-  now: number,
-  isWatchedName: (name: string) => boolean,
-): Promise<WebhookAnswer> {
-  const repo = hintedRepo(uow, facts);
-  if (!isWatchedName(repo?.fullName ?? facts.fullName)) {
-    return { kind: 'accepted', result: 'ignored', reason: 'repo' };
-  }
-  const known = repo && (await uow.tx.pipelines.get(repo.key, number));
-  if (known && isEnded(known.record.status)) return { kind: 'accepted', result: 'duplicate' };
-  const target = repo?.woodpeckerId ?? facts.woodpeckerId ?? facts.fullName;
-  const followed = uow.follow(target, number);
-  if (!followed && !uow.admitsHint()) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
-  const follow: Follow = followed ?? {
-    target,
-    number,
-    createdAt: known?.record.createdAt ?? now,
-    polledAt: null,
-    hintedAt: null,
-  };
-  await uow.putFollow({ ...follow, hintedAt: now });
-  return { kind: 'accepted', result: 'following' };
-}
-
-/** The id in a body may be another server's: if id and name mean two known repos, the name counts. */
-function hintedRepo(uow: UnitOfWork, facts: RepoFacts): Repo | null {
-  const byId = facts.woodpeckerId === null ? null : uow.repoById(facts.woodpeckerId);
-  if (byId && nameKey(byId.fullName) === nameKey(facts.fullName)) return byId;
-  return uow.repoByName(facts.fullName) ?? byId;
+  ingest: Ingest,
+  { repo, number }: Message,
+  receivedAt: number,
+): Promise<AcceptedWebhook> {
+  const result = await ingest.submit({ kind: 'hint', repo, number, receivedAt });
+  const isIgnored = result === 'repo' || result === 'limit';
+  return isIgnored ? ignored(result) : { kind: 'accepted', result };
 }
 
 /** Stores the body as the record of the pipeline. */
-async function storeReport(uow: UnitOfWork, { repo: facts, record }: Message): Promise<WebhookAnswer> {
-  if (!record) return { kind: 'accepted', result: 'ignored', reason: 'unverifiable' };
-  if (!(await uow.admitsRepo(facts))) return { kind: 'accepted', result: 'ignored', reason: 'limit' };
-  const repo = await uow.repoOf(facts);
-  const { result, pipeline } = await uow.observe(repo.key, record, 'live');
-  if (result === 'unfinished') return { kind: 'accepted', result: 'ignored', reason: 'not_ended' };
-  const { classification } = pipeline;
-  if (result === 'stored' && classification.reason !== null) {
-    return { kind: 'accepted', result: 'ignored', reason: classification.reason };
-  }
-  return { kind: 'accepted', result };
+async function storeReport(ingest: Ingest, { repo, record }: Message): Promise<AcceptedWebhook> {
+  if (!record) return ignored('unverifiable');
+  const observed = await ingest.submit({ kind: 'report', repo, record });
+  if (observed === 'limit') return ignored('limit');
+  const { result, pipeline } = observed;
+  if (result === 'unfinished') return ignored('not_ended');
+  const { reason } = pipeline.classification;
+  return result === 'stored' && reason !== null ? ignored(reason) : { kind: 'accepted', result };
+}
+
+function ignored(reason: WebhookIgnoreReason): AcceptedWebhook {
+  return { kind: 'accepted', result: 'ignored', reason };
 }
 
 type ReadResult =

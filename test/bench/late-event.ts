@@ -13,6 +13,7 @@ import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { createProjection } from '../../src/core/series/samples.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createEventLoopYield } from '../../src/util/clock.ts';
+import { deliver, deliverPage, endFirstScan } from '../support/deliver.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createSqliteHost, createWorld } from '../support/world.ts';
 import { median, print, printTable, runBench, temporaryFolder } from './support.ts';
@@ -55,16 +56,11 @@ await runBench(async () => {
     });
   };
   const observe = (facts: typeof full, number: number, place: number, more?: Partial<PipelineRecord>) =>
-    world.ingest.submit(async (uow) => {
-      const { key } = await uow.repoOf(facts);
-      await uow.observe(key, recordAt(number, place, more), 'live');
-    });
-  const release = (facts: typeof full) =>
-    world.ingest.submit(async (uow) => {
-      const repo = await uow.repoOf(facts);
-      await uow.putRepo({ ...repo, horizon: 0, knownSince: 0 });
-      await uow.release(repo.key);
-    });
+    deliver(world.ingest, facts, recordAt(number, place, more));
+  const release = async (facts: typeof full) => {
+    await world.ingest.submit({ kind: 'repos', repos: [facts] });
+    await endFirstScan(world.ingest, facts);
+  };
 
   const rows: (string | number)[][] = [];
   const note = async (title: string, floorMs: number, work: () => Promise<unknown>, times = rounds) => {
@@ -84,10 +80,8 @@ await runBench(async () => {
     return exposition.gzip();
   });
   for (let from = 0; from < deployments; from += 50) {
-    await world.ingest.submit(async (uow) => {
-      const { key } = await uow.repoOf(full);
-      for (let i = from; i < from + 50; i++) await uow.observe(key, recordAt(deployments - i, i), 'scan');
-    });
+    const page = Array.from({ length: 50 }, (_, i) => recordAt(deployments - from - i, from + i));
+    await deliverPage(world.ingest, full, page);
   }
   await note('first scan shown', 0, () => release(full), 1);
   await note('first scrape after it', 0, () => exposition.gzip(), 1);
@@ -112,7 +106,7 @@ await runBench(async () => {
   let incidents = 0;
   const report = (id: number, more: { resolved?: number } = {}) => {
     const fields = { repo: 'acme/full', tier: 'production', started: now - 600, ...more };
-    return world.ingest.submit((uow) => uow.incidents.receiveReport(`INC-${id}`, saidAt(fields, now)));
+    return world.ingest.submit({ kind: 'incident', id: `INC-${id}`, report: saidAt(fields, now) });
   };
   await note('incident opens', floorEvent, () => report(++incidents));
   await note('incident ends', floorEvent, () => report(incidents--, { resolved: now - 60 }));

@@ -1,7 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Commit } from '../../src/core/commit-range.ts';
 import { exportHistory } from '../../src/export/history.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnusable } from '../../src/store/store.ts';
+import { deliver, deliverPage, endFirstScan } from '../support/deliver.ts';
 import { exportedTexts } from '../support/exported-history.ts';
 import { readOpenMetrics } from '../support/openmetrics-reader.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
@@ -36,12 +38,8 @@ async function scanned(
   given = mode,
 ): Promise<World> {
   const world = await createWorld({ mode: given, host: createSqliteHost(path) });
-  await world.ingest.submit(async (uow) => {
-    const repo = await uow.repoOf(facts);
-    await uow.putRepo({ ...repo, knownSince: 0 });
-    for (const record of records) await uow.observe(repo.key, record, 'scan');
-    await uow.release(repo.key);
-  });
+  await deliverPage(world.ingest, facts, records);
+  await endFirstScan(world.ingest, facts);
   onTestFinished(() => world.close());
   return world;
 }
@@ -103,10 +101,7 @@ describe('an exported history', () => {
     };
     expect(await seriesIn(2400)).toBe(0);
     expect(await seriesIn(2401)).toBeGreaterThan(0);
-    await world.ingest.submit(async (uow) => {
-      const repo = await uow.repoOf(facts);
-      await uow.putRepo({ ...repo, isGone: true });
-    });
+    await world.ingest.submit({ kind: 'repoGone', repo: 1, since: 9000 });
     expect(await seriesIn(9000)).toBe(0);
   });
 
@@ -119,19 +114,15 @@ describe('an exported history', () => {
       asking,
     );
     const commit = (id: string, committedAt: number) => ({ id, committedAt, isMerge: false });
-    await world.ingest.submit(async (uow) => {
-      const { key } = await uow.repoOf(facts);
-      await uow.forge.learn(key, 'unassigned', 1, {
-        base: null,
-        head: 'a',
-        range: { added: [], removed: [] },
-      });
-      const range = { added: [commit('b', 2400), commit('b0', 2300)], removed: [] };
-      await uow.forge.learn(key, 'unassigned', 2, { base: 'a', head: 'b', range });
-      await uow.observe(key, success(3, 2700, { commit: 'c' }), 'live');
-      const change = { base: 'b', head: 'c', range: { added: [commit('c', 2650)], removed: [] } };
-      await uow.forge.learn(key, 'unassigned', 3, change);
-    });
+    const learn = (number: number, base: string | null, head: string, ...added: Commit[]) => {
+      const change = { base, head, range: { added, removed: [] } };
+      const answer = { repo: 1, tier: 'unassigned', number, change, commit: null, isOlder: false };
+      return world.ingest.submit({ kind: 'commits', answers: [answer] });
+    };
+    await learn(1, null, 'a');
+    await learn(2, 'a', 'b', commit('b', 2400), commit('b0', 2300));
+    await deliver(world.ingest, facts, success(3, 2700, { commit: 'c' }));
+    await learn(3, 'b', 'c', commit('c', 2650));
     const [text = ''] = await exportedTexts(path, asking, { from: 1000, to: 3000, stepSeconds: 300 });
     const labels = 'repo="acme/shop",tier="unassigned"';
     const history = readOpenMetrics(text);
@@ -172,9 +163,7 @@ describe('an exported history', () => {
     await store.transact((tx) =>
       exportHistory(tx, mode, request, async (_, piece) => {
         if (pieces++ === 0) {
-          await world.ingest.submit(async (uow) => {
-            await uow.observe((await uow.repoOf(facts)).key, success(2, 2600), 'live');
-          });
+          await deliver(world.ingest, facts, success(2, 2600));
         }
         text += piece;
       }),

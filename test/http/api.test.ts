@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { type Cause, causes } from '../../src/core/verdict.ts';
 import type { DoraJson, ExplanationJson } from '../../src/http/schemas.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
+import { deliverPage, endFirstScan } from '../support/deliver.ts';
 import { parseMetrics } from '../support/exporter-process.ts';
 import { aPolicy, aRecord } from '../support/records.ts';
 import { createSmallExporter, knowSince, noon, type SmallExporter } from '../support/small-exporter.ts';
@@ -348,27 +349,25 @@ describe('GET /api/explain', () => {
       [7, ['failure', 'success']],
       [8, ['success', 'failure']],
     ] as const) {
-      await exporter.ingest.submit(async (uow) => {
-        const repo = await uow.repoOf({
-          woodpeckerId: id,
-          forgeRemoteId: String(id),
-          fullName: id === 7 ? 'Acme/Shop' : 'acme/shop',
-          defaultBranch: 'main',
-          asOf: noon + id,
-        });
-        for (const [index, status] of outcomes.entries()) {
-          const record = aRecord({
-            number: index + 1,
-            id: id * 100 + index,
-            status,
-            event: 'deployment',
-            deployTo: 'production',
-            finishedAt: noon - 5000 + id * 10 + index * 1000,
-          });
-          await uow.observe(repo.key, record, 'scan');
-        }
-        await uow.release(repo.key);
-      });
+      const facts = {
+        woodpeckerId: id,
+        forgeRemoteId: String(id),
+        fullName: id === 7 ? 'Acme/Shop' : 'acme/shop',
+        defaultBranch: 'main',
+        asOf: noon + id,
+      };
+      const records = outcomes.map((status, index) =>
+        aRecord({
+          number: index + 1,
+          id: id * 100 + index,
+          status,
+          event: 'deployment',
+          deployTo: 'production',
+          finishedAt: noon - 5000 + id * 10 + index * 1000,
+        }),
+      );
+      await deliverPage(exporter.ingest, facts, records);
+      await endFirstScan(exporter.ingest, facts);
     }
     const ask = (at: number) =>
       explain(exporter.app(), `repo=ACME/SHOP&tier=production&window=${name}&at=${iso(at)}`);

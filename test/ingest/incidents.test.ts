@@ -11,6 +11,7 @@ import { dropOldTexts } from '../../src/sources/old-texts.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createLog } from '../../src/util/log.ts';
+import { deliver } from '../support/deliver.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 
@@ -47,37 +48,27 @@ async function start({
     state,
     ingest,
     /** Deploys a repo at a time, and so makes its pair. */
-    deploy: (fullName: string, woodpeckerId: number, finishedAt = now - 100) =>
-      ingest.submit(async (uow) => {
-        const repo = await uow.repoOf(someFacts({ fullName, woodpeckerId, asOf: finishedAt }));
-        const number = ++deployed;
-        await uow.observe(repo.key, aRecord({ number, id: 0, finishedAt, updatedAt: finishedAt }), 'live');
-        return repo.key;
-      }),
+    deploy: async (fullName: string, woodpeckerId: number, finishedAt = now - 100) => {
+      const record = aRecord({ number: ++deployed, id: 0, finishedAt, updatedAt: finishedAt });
+      await deliver(ingest, someFacts({ fullName, woodpeckerId, asOf: finishedAt }), record);
+      return state.repoById(woodpeckerId)?.key ?? 0;
+    },
     rename: (fullName: string, woodpeckerId: number) =>
-      ingest.submit((uow) => uow.repoOf(someFacts({ fullName, woodpeckerId, asOf: now }))),
-    report: (id: string, fields: Partial<IncidentFields> = {}) =>
-      ingest.submit((uow) =>
-        uow.incidents.receiveReport(
-          id,
-          saidAt({ repo: 'acme/shop', tier, started: now - 50, ...fields }, at),
-        ),
-      ),
-    alert: (fingerprint: string, labels: Readonly<Record<string, string>>, end: number | null = null) =>
-      ingest.submit((uow) =>
-        uow.incidents.receiveAlert({
-          fingerprint,
-          labels,
-          report: {
-            start: now - 50,
-            end,
-            receivedAt: at,
-            isDismissed: false,
-            title: 'Checkout fails',
-            url: null,
-          },
-        }),
-      ),
+      ingest.submit({ kind: 'repos', repos: [someFacts({ fullName, woodpeckerId, asOf: now })] }),
+    report: (id: string, fields: Partial<IncidentFields> = {}) => {
+      const report = saidAt({ repo: 'acme/shop', tier, started: now - 50, ...fields }, at);
+      return ingest.submit({ kind: 'incident', id, report });
+    },
+    alert: async (
+      fingerprint: string,
+      labels: Readonly<Record<string, string>>,
+      end: number | null = null,
+    ) => {
+      const receipt = { receivedAt: at, isDismissed: false, title: 'Checkout fails', url: null };
+      const report = { start: now - 50, end, ...receipt };
+      const [result] = await ingest.submit({ kind: 'alerts', alerts: [{ fingerprint, labels, report }] });
+      return result;
+    },
   };
 }
 
@@ -180,7 +171,7 @@ describe('an incident', () => {
     const shop = await exporter.deploy('acme/shop', 11);
     await exporter.report('INC-1', { title: 'Checkout fails' });
     await exporter.alert('f1', { dora_repo: 'acme/shop', dora_tier: tier });
-    const withdraw = (id: string) => exporter.ingest.submit((uow) => uow.incidents.withdraw(id));
+    const withdraw = (id: string) => exporter.ingest.submit({ kind: 'withdrawal', id });
     expect(await withdraw('INC-1')).toBe(true);
     expect(await withdraw(`f1-${now - 50}`)).toBe(true);
     expect(await withdraw('INC-2')).toBe(false);
@@ -263,7 +254,7 @@ describe('a mark', () => {
     const repo = await exporter.deploy('acme/shop', 11);
     const place = { repo, number: 1, tier };
     const mark = { ...place, mark: { kind: 'fine' }, reason: 'Known', markedAt: now } as const;
-    await exporter.ingest.submit((uow) => uow.putMark(mark));
+    await exporter.ingest.submit({ ...mark, kind: 'mark', repo: 'acme/shop' });
     const stop = new AbortController();
     const clock = createFakeClock(now);
     const ingest = createIngest({ ...exporter, mode: { ...exporter.ingest.mode, ...settings }, clock });
@@ -281,11 +272,11 @@ describe('a mark', () => {
     const repo = await exporter.deploy('acme/shop', 11);
     const place = { repo, number: 1, tier };
     const mark = { ...place, mark: { kind: 'ignore' }, reason: 'Registry was down', markedAt: now } as const;
-    expect(await exporter.ingest.submit((uow) => uow.putMark(mark))).toBe(true);
+    expect(await exporter.ingest.submit({ ...mark, kind: 'mark', repo: 'acme/shop' })).toEqual(mark);
     expect(exporter.state.markOf(place)).toEqual(mark);
     expect((await again(exporter)).markOf(place)).toEqual(mark);
     expect(exporter.state.markOf({ ...place, tier: 'staging' })).toBeNull();
-    await exporter.ingest.submit((uow) => uow.dropMark(place));
+    expect(await exporter.ingest.submit({ ...place, kind: 'dropMark', repo: 'acme/shop' })).toBe(true);
     expect(exporter.state.markOf(place)).toBeNull();
     expect((await again(exporter)).markOf(place)).toBeNull();
   });

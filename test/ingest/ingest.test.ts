@@ -5,6 +5,7 @@ import { createState } from '../../src/core/series/state.ts';
 import { createIngest, StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
+import { deliver } from '../support/deliver.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { aRecord, someFacts } from '../support/records.ts';
 
@@ -42,7 +43,7 @@ function start() {
   const { store, ...faults } = createFallibleStore();
   const mode = { policy: defaultPolicy, canAsk: false };
   const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(now) });
-  const write = () => ingest.submit((uow) => uow.tx.meta.put('probed', 'true'));
+  const write = () => ingest.submit({ kind: 'probe' });
   const read = () => ingest.read((rows) => rows.backfills.newest(1));
   return { ingest, write, read, ...faults };
 }
@@ -89,10 +90,7 @@ describe('what only reads', () => {
     const mode = { policy: defaultPolicy, canAsk: false };
     const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(now) });
     const tell = (number: number) =>
-      ingest.submit(async (uow) => {
-        const { key } = await uow.repoOf(someFacts());
-        await uow.observe(key, aRecord({ number, createdAt: now - 60, finishedAt: now - 50 }), 'live');
-      });
+      deliver(ingest, someFacts(), aRecord({ number, createdAt: now - 60, finishedAt: now - 50 }));
     const folded = () =>
       [...ingest.state.timelines.values()].reduce((sum, { recent }) => sum + recent.length, 0);
     const look = () =>
@@ -138,7 +136,7 @@ describe('what only reads', () => {
   it('sees what was committed before', async () => {
     const { ingest, read } = start();
     const backfill = { id: 'a', startedAtMs: 1000, summary: '{}' };
-    await ingest.submit(({ tx }) => tx.backfills.put(backfill));
+    await ingest.submit({ kind: 'backfill', backfill, kept: 1 });
 
     expect(await read()).toEqual([backfill]);
   });

@@ -32,7 +32,7 @@ function start() {
   const mode = { policy: defaultPolicy, canAsk: true };
   const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(now) });
   const told = (facts: Parameters<typeof someFacts>[0]) =>
-    ingest.submit((uow) => uow.repoOf(someFacts(facts)));
+    ingest.submit({ kind: 'repos', repos: [someFacts(facts)] });
   return { ingest, writes, told };
 }
 

@@ -8,6 +8,7 @@ import type { Policy } from '../../src/core/policy.ts';
 import { createExplain } from '../../src/queries/explain.ts';
 import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { pastMoment } from '../../src/queries/moments.ts';
+import { deliver } from '../support/deliver.ts';
 import { nameGauges } from '../support/gauges.ts';
 import { project } from '../support/projected.ts';
 import { aPolicy, aRecord, aStep, aWorkflow, someFacts } from '../support/records.ts';
@@ -22,25 +23,17 @@ const worldUnder = (policy: Partial<Policy>) =>
   createWorld({ mode: { policy: aPolicy(policy), canAsk: false }, startsAt: noon + 100 * hour });
 
 /** A push to main whose commit is named after its number, and which ended at `at`. */
-const deploy = (world: World, number: number, at: number, told: Partial<PipelineRecord> = {}) =>
-  world.ingest.submit(async (uow) => {
-    const repo = await uow.repoOf(someFacts());
-    const times = { createdAt: at - 60, startedAt: at - 50, finishedAt: at, updatedAt: at };
-    const commit = String(number).repeat(40);
-    await uow.observe(
-      repo.key,
-      aRecord({ number, id: number, commit, message: '', ...times, ...told }),
-      'live',
-    );
-  });
+const deploy = (world: World, number: number, at: number, told: Partial<PipelineRecord> = {}) => {
+  const times = { createdAt: at - 60, startedAt: at - 50, finishedAt: at, updatedAt: at };
+  const commit = String(number).repeat(40);
+  const record = aRecord({ number, id: number, commit, message: '', ...times, ...told });
+  return deliver(world.ingest, someFacts(), record);
+};
 
 const mark = (world: World, number: number, said: OperatorMark) =>
-  world.ingest.submit(async (uow) => {
-    const repo = await uow.repoOf(someFacts());
-    await uow.putMark({
-      ...{ repo: repo.key, number, tier: 'production' },
-      ...{ mark: said, reason: null, markedAt: noon },
-    });
+  world.ingest.submit({
+    ...{ kind: 'mark', repo: 'acme/shop', number, tier: 'production' },
+    ...{ mark: said, reason: null, markedAt: noon },
   });
 
 const recoveriesOf = ({ state }: World) => {
@@ -74,13 +67,16 @@ describe('a recovery that was observed', () => {
 });
 
 const alert = (world: World, fingerprint: string, labels: Record<string, string>, start: number) =>
-  world.ingest.submit((uow) =>
-    uow.incidents.receiveAlert({
-      fingerprint,
-      labels,
-      report: { start, end: null, receivedAt: start, isDismissed: false, title: null, url: null },
-    }),
-  );
+  world.ingest.submit({
+    kind: 'alerts',
+    alerts: [
+      {
+        fingerprint,
+        labels,
+        report: { start, end: null, receivedAt: start, isDismissed: false, title: null, url: null },
+      },
+    ],
+  });
 
 const incidentRules = (tier: string) => ({
   staleSeconds: 30 * 24 * hour,
@@ -98,7 +94,7 @@ describe('an incident of one second', () => {
     const world = await worldUnder(production);
     await deploy(world, 1, noon);
     const fields = { repo: 'acme/shop', tier: 'production', started: noon, resolved: noon };
-    await world.ingest.submit((uow) => uow.incidents.receiveReport('INC-1', saidAt(fields, noon)));
+    await world.ingest.submit({ kind: 'incident', id: 'INC-1', report: saidAt(fields, noon) });
     expect(recoveriesOf(world)).toEqual({ count: 1, sum: 0 });
     // It started in the second of the incident, so the incident is its own.
     await deploy(world, 2, noon, { createdAt: noon, startedAt: noon });
@@ -148,12 +144,11 @@ describe('an alert under a policy that is adopted', () => {
 });
 
 describe('an incident of a name that two repos share', () => {
-  const deployOf = (world: World, id: number, number: number, at: number) =>
-    world.ingest.submit(async (uow) => {
-      const repo = await uow.repoOf(someFacts({ woodpeckerId: id, forgeRemoteId: `forge-${id}` }));
-      const times = { createdAt: at - 60, startedAt: at - 50, finishedAt: at, updatedAt: at };
-      await uow.observe(repo.key, aRecord({ number, id: id * 100 + number, message: '', ...times }), 'live');
-    });
+  const deployOf = (world: World, id: number, number: number, at: number) => {
+    const facts = someFacts({ woodpeckerId: id, forgeRemoteId: `forge-${id}` });
+    const times = { createdAt: at - 60, startedAt: at - 50, finishedAt: at, updatedAt: at };
+    return deliver(world.ingest, facts, aRecord({ number, id: id * 100 + number, message: '', ...times }));
+  };
   const failedOf = ({ state }: World) =>
     [...state.timelines.values()].flatMap(({ recent }) =>
       recent.filter(({ verdict }) => verdict.causes.length > 0).map(({ number }) => number),
@@ -249,7 +244,7 @@ describe('an incident that starts while a pipeline runs', () => {
   };
   const judgeAt = async (world: World, moment: number) => {
     world.clock.advance(moment - world.clock.now() / 1000);
-    await world.ingest.submit(async (uow) => uow.judgeAgain());
+    await world.ingest.submit({ kind: 'judgeDue' });
   };
   const running = { status: 'running', finishedAt: null, workflows: [] };
   /** Pipeline 2 runs since an hour after noon, and the incident starts half an hour later. */

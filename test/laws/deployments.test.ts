@@ -66,7 +66,13 @@ const anyCase = histories({ pipelines: 10 })
 const anyShared = histories({ pipelines: 10 })
   .map((history) => {
     const tiers = history.policy.tiers.map(({ repos: _, ...rule }) => rule);
-    return withCommitMessages({ ...history, policy: { ...history.policy, tiers } });
+    // A request for a mark has the repo's name: its pipeline's number must be of one repo only.
+    const isClear = ({ number }: { readonly number: number }) =>
+      history.pipelines.filter((one) => one.number === number).length === 1;
+    const marks = history.marks.filter(isClear);
+    const markRequests = history.markRequests.filter(isClear);
+    const policy = { ...history.policy, tiers };
+    return withCommitMessages({ ...history, marks, markRequests, policy });
   })
   .chain((history) => fc.record({ history: fc.constant(history), tellings: anyTellings(history) }));
 

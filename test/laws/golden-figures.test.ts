@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
+import { deliver } from '../support/deliver.ts';
 import {
   type CommitGraph,
   expectSeries,
@@ -513,36 +514,29 @@ async function play(story: Story) {
   world.clock.advance(secondsOf(now) - secondsOf('Mon 00:00'));
   const answers: ForgeAnswer[] = [];
   for (const { at, number, is, of = '', tier, branch = 'main', reported } of rows) {
-    await world.ingest.submit(async (uow) => {
-      const repo = await uow.repoOf(someFacts());
-      const record = aRecord({
-        number,
-        id: number,
-        status: is,
-        branch,
-        deployTo: tier ?? '',
-        commit: of,
-        startedAt: null,
-        finishedAt: secondsOf(at),
-        committedAt: reported === undefined ? null : secondsOf(reported),
-      });
-      await uow.observe(repo.key, record, 'live');
+    const record = aRecord({
+      number,
+      id: number,
+      status: is,
+      branch,
+      deployTo: tier ?? '',
+      commit: of,
+      startedAt: null,
+      finishedAt: secondsOf(at),
+      committedAt: reported === undefined ? null : secondsOf(reported),
     });
+    await deliver(world.ingest, someFacts(), record);
     const lookups = () =>
       [...world.state.timelines].flatMap(([key, timeline]) =>
         lookupsOf(timeline, world.state.pairs.get(key)?.tier ?? ''),
       );
     for (const lookup of lookups()) {
-      const { repo, base, head } = lookup;
+      const { base, head } = lookup;
       const canTell = !lost.includes(head) && !(base !== null && lost.includes(base));
       answers.push({ repo: 1, tier: lookup.tier, number: lookup.number, base, head, canTell });
-      await world.ingest.submit((uow) =>
-        uow.forge.learn(repo, lookup.tier, lookup.number, {
-          base,
-          head,
-          range: canTell ? rangeOf(graph, base, head) : null,
-        }),
-      );
+      const change = { base, head, range: canTell ? rangeOf(graph, base, head) : null };
+      const answer = { ...lookup, change, commit: null, isOlder: false };
+      await world.ingest.submit({ kind: 'commits', answers: [answer] });
     }
     expect(lookups()).toEqual([]);
   }

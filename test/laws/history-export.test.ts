@@ -7,6 +7,7 @@ import { createProjection } from '../../src/core/series/samples.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { createEventLoopYield } from '../../src/util/clock.ts';
+import { deliverPage, endFirstScan } from '../support/deliver.ts';
 import { exportedTexts } from '../support/exported-history.ts';
 import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
 import { seenAt, type TruePipeline } from '../support/history-oracle.ts';
@@ -84,12 +85,11 @@ const anyPipelines = (): fc.Arbitrary<Told[]> =>
 /** A database that a first scan has filled. */
 async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
   const world = await createWorld({ mode: { policy, canAsk: true }, host: createSqliteHost(path) });
-  await world.ingest.submit(async (uow) => {
-    for (const facts of repos) {
-      const repo = await uow.repoOf(someFacts({ ...facts, forgeRemoteId: null }));
-      await uow.putRepo({ ...repo, horizon, knownSince });
-      for (const told of pipelines.filter(({ id }) => id === facts.woodpeckerId)) {
-        const record = aRecord({
+  for (const facts of repos) {
+    const records = pipelines
+      .filter(({ id }) => id === facts.woodpeckerId)
+      .map((told) =>
+        aRecord({
           number: told.number,
           id: told.number,
           status: told.outcome,
@@ -101,12 +101,11 @@ async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
           startedAt: told.startedAt,
           finishedAt: told.at,
           updatedAt: told.at,
-        });
-        await uow.observe(repo.key, record, 'scan');
-      }
-    }
-    for (const { woodpeckerId } of repos) await uow.release(uow.repoById(woodpeckerId)?.key ?? 0);
-  });
+        }),
+      );
+    await deliverPage(world.ingest, someFacts({ ...facts, forgeRemoteId: null }), records);
+  }
+  for (const repo of repos) await endFirstScan(world.ingest, repo, { horizon, knownSince });
   return world;
 }
 

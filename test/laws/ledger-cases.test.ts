@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
+import { deliver, deliverPage } from '../support/deliver.ts';
 import { daySeconds, epoch, firstReceipt } from '../support/histories.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createWorld, seriesOf, type World } from '../support/world.ts';
@@ -19,10 +20,9 @@ const observe = (
   told: Partial<PipelineRecord>,
   { origin = 'live', facts = {} }: { origin?: 'live' | 'scan'; facts?: Parameters<typeof someFacts>[0] } = {},
 ) =>
-  world.ingest.submit(async (uow) => {
-    const repo = await uow.repoOf(someFacts(facts));
-    return (await uow.observe(repo.key, aRecord(told), origin)).result;
-  });
+  origin === 'live'
+    ? deliver(world.ingest, someFacts(facts), aRecord(told))
+    : deliverPage(world.ingest, someFacts(facts), [aRecord(told)]);
 
 const deploymentsOf = (world: World, tier: string) => seriesOf(world.state)[`acme/shop ${tier}`]?.deployments;
 const recoveriesOf = (world: World, tier: string) => {
@@ -232,10 +232,7 @@ describe('a repo that is gone', () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1 });
     const shown = seriesOf(world.state);
-    await world.ingest.submit(async (uow) => {
-      const repo = uow.repoById(11);
-      if (repo) await uow.putRepo({ ...repo, isGone: true });
-    });
+    await world.ingest.submit({ kind: 'repoGone', repo: 11, since: noon });
     expect(seriesOf(world.state)).toEqual({});
     await world.restart();
     expect(seriesOf(world.state)).toEqual({});

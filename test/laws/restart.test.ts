@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ignoreReasons } from '../../src/core/classification.ts';
 import { longestWindowSeconds } from '../../src/core/policy.ts';
-import type { Follow } from '../../src/core/poll-schedule.ts';
+import { type Follow, followKey } from '../../src/core/poll-schedule.ts';
 import { anyDeliveries, anyStories, type Delivery, daySeconds, epoch } from '../support/histories.ts';
 import { rulesByTarget } from '../support/oracle.ts';
 import { project } from '../support/projected.ts';
@@ -88,36 +88,38 @@ const anySteps = (canAsk: boolean): fc.Arbitrary<Step[]> =>
 async function take(world: World, step: Step): Promise<void> {
   if ('delivery' in step) return world.play([step.delivery]);
   const { incident } = step;
-  await world.ingest.submit(async (uow) => {
-    switch (incident.kind) {
-      case 'rename': {
-        const { id, fullName, asOf } = incident;
-        await uow.repoOf(someFacts({ woodpeckerId: id, fullName, asOf, forgeRemoteId: null }));
-        return;
-      }
-      case 'branch': {
-        const repo = uow.repoById(incident.id);
-        const { defaultBranch } = incident;
-        if (repo) {
-          const { woodpeckerId, fullName, namedAt } = repo;
-          await uow.repoOf({ woodpeckerId, fullName, defaultBranch, forgeRemoteId: null, asOf: namedAt });
-        }
-        return;
-      }
-      case 'hint': {
-        const { target, number, hintedAt } = incident;
-        await uow.putFollow({ target, number, createdAt: epoch, polledAt: null, hintedAt });
-        return;
-      }
-      case 'drop': {
-        const follow = uow.follow(incident.target, incident.number);
-        if (follow) await uow.dropFollow(follow);
-        return;
-      }
-      default:
-        incident satisfies never;
+  const { ingest, state } = world;
+  switch (incident.kind) {
+    case 'rename': {
+      const { id, fullName, asOf } = incident;
+      const facts = someFacts({ woodpeckerId: id, fullName, asOf, forgeRemoteId: null });
+      await ingest.submit({ kind: 'repos', repos: [facts] });
+      return;
     }
-  });
+    case 'branch': {
+      const repo = state.repoById(incident.id);
+      if (!repo) return;
+      const { woodpeckerId, fullName, namedAt } = repo;
+      const { defaultBranch } = incident;
+      const facts = { woodpeckerId, fullName, defaultBranch, forgeRemoteId: null, asOf: namedAt };
+      await ingest.submit({ kind: 'repos', repos: [facts] });
+      return;
+    }
+    case 'hint': {
+      const { target, number, hintedAt } = incident;
+      await world.inUnitOfWork(({ follows }) =>
+        follows.put({ target, number, createdAt: epoch, polledAt: null, hintedAt }),
+      );
+      return;
+    }
+    case 'drop': {
+      const follow = state.follows.get(followKey(incident));
+      if (follow) await ingest.submit({ kind: 'dropFollow', follow });
+      return;
+    }
+    default:
+      incident satisfies never;
+  }
 }
 
 const everything = (world: World) => ({

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { defaultPolicy, type Policy, type TierRule } from '../../src/core/policy.ts';
 import { nowSeconds } from '../../src/util/clock.ts';
+import { deliver } from '../support/deliver.ts';
 import { aPolicy, aRecord, aStep, aWorkflow, someFacts } from '../support/records.ts';
 import { createSmallExporter, noon, type SmallExporter } from '../support/small-exporter.ts';
 
@@ -25,10 +26,7 @@ async function tell(exporter: SmallExporter, ...told: Told[]): Promise<void> {
     const finishedAt = noon - ago;
     const times = { createdAt: finishedAt - minute, startedAt: finishedAt - minute, updatedAt: finishedAt };
     const record = aRecord({ id: 500 + fields.number, commit: '', ...times, finishedAt, ...fields });
-    await exporter.ingest.submit(async (uow) => {
-      const repo = await uow.repoOf(someFacts({ asOf: noon }));
-      await uow.observe(repo.key, record, 'live');
-    });
+    await deliver(exporter.ingest, someFacts({ asOf: noon }), record);
   }
 }
 

@@ -158,8 +158,8 @@ describe('backfill at start', () => {
 
     const repo = [...harness.ingest.state.repos.values()][0];
     const stored = new Set<number>();
-    await harness.ingest.submit(async (uow) => {
-      for await (const slice of uow.tx.pipelines.all(repo?.key))
+    await harness.store.transact(async ({ pipelines }) => {
+      for await (const slice of pipelines.all(repo?.key))
         for (const row of slice) stored.add(row.record.number);
     });
     const expected = woodpecker.pipelines('acme/shop').map((pipeline) => pipeline.number);
@@ -492,7 +492,7 @@ describe('backfill by hand', () => {
 
     expect(summary).toMatchObject({ state: 'done', repos: 1, pipelines: { scanned: 4 }, errors: [] });
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0 });
-    const counts = await harness.ingest.submit((uow) => uow.tx.pipelines.eventCounts());
+    const counts = harness.ingest.state.tally.events();
     expect(counts).toEqual([{ tier: 'unassigned', event: 'push', deployments: 4 }]);
   });
 

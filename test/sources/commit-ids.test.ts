@@ -7,6 +7,7 @@ import { inAscendingOrder, noValues } from '../../src/core/windows/values.ts';
 import { windowDistributions } from '../../src/core/windows/window-content.ts';
 import { createForge, forgeKinds } from '../../src/forge/create-forge.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
+import { deliver } from '../support/deliver.ts';
 import { startFakeForge } from '../support/fake-forge.ts';
 import { projectWindows } from '../support/projected.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
@@ -67,18 +68,16 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
         finishedAt: at,
         updatedAt: at,
       });
-      await world.ingest.submit(async (uow) => {
-        const { key } = await uow.repoOf(facts);
-        await uow.observe(key, record, 'live');
-      });
+      await deliver(world.ingest, facts, record);
     },
     /** Asks the forge until nothing is left to ask, the newest first. */
     async ask(): Promise<void> {
       for (let lookup = lookups().at(-1); lookup; lookup = lookups().at(-1)) {
-        const { repo, tier, number: asked, base, head } = lookup;
+        const { base, head } = lookup;
         const told = await forge.compare({ fullName: 'acme/shop', forgeRemoteId: null }, base, head, signal);
         const { range, commit } = told;
-        await world.ingest.submit((uow) => uow.forge.learn(repo, tier, asked, { base, head, range }, commit));
+        const answer = { ...lookup, change: { base, head, range }, commit, isOlder: false };
+        await world.ingest.submit({ kind: 'commits', answers: [answer] });
       }
     },
     commits: () => {

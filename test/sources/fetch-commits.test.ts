@@ -12,6 +12,7 @@ import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Clock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
+import { deliver } from '../support/deliver.ts';
 import type { CommitGraph } from '../support/dora-oracle.ts';
 import { rangeOf } from '../support/dora-play.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
@@ -105,10 +106,7 @@ async function createSetting(
         finishedAt: at,
         updatedAt: at,
       });
-      await ingest.submit(async (uow) => {
-        const { key } = await uow.repoOf(facts);
-        await uow.observe(key, record, 'live');
-      });
+      await deliver(ingest, facts, record);
     },
     leadTimes(repo = 'acme/shop') {
       const { series } = createProjection(state, windows).at(start);
@@ -249,10 +247,7 @@ describe('createCommitFetcher', () => {
       const setting = await createSetting(() => (isAway ? away() : bringing(start - 2000)));
       await setting.deploy(shop, 1, 'a');
       await setting.clock.pass(60_000);
-      await setting.ingest.submit(async (uow) => {
-        const repo = uow.repoById(11);
-        if (repo) await uow.putRepo({ ...repo, isGone: true });
-      });
+      await setting.ingest.submit({ kind: 'repoGone', repo: 11, since: start });
       await setting.clock.pass(3_600_000);
       return setting;
     };
@@ -353,24 +348,13 @@ describe('createCommitFetcher', () => {
     it('asks for thousands of older deployments once each, the newest first', async () => {
       const setting = await createSetting(() => bringing(start - 200 * day), { windows: month });
       const count = 2500;
-      await setting.ingest.submit(async (uow) => {
-        const { key } = await uow.repoOf(shop);
-        for (let number = 1; number <= count; number++) {
-          const at = start - 190 * day + number * 3600;
-          await uow.observe(
-            key,
-            aRecord({
-              number,
-              id: number,
-              commit: `c${number}`,
-              createdAt: at,
-              finishedAt: at,
-              updatedAt: at,
-            }),
-            'live',
-          );
-        }
+      const deliveries = Array.from({ length: count }, (_, index) => {
+        const number = index + 1;
+        const at = start - 190 * day + number * 3600;
+        const times = { createdAt: at, finishedAt: at, updatedAt: at };
+        return deliver(setting.ingest, shop, aRecord({ number, id: number, commit: `c${number}`, ...times }));
       });
+      await Promise.all(deliveries);
       expect(setting.worker.pending).toBe(count);
       while (setting.worker.pending > 0) await setting.clock.pass(5_000);
       expect(setting.worker.pending).toBe(0);

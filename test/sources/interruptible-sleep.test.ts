@@ -9,7 +9,7 @@ async function start() {
   const aborter = new AbortController();
   onTestFinished(() => aborter.abort());
   const sleep = createInterruptibleSleep({ ingest, clock }, 100);
-  const commit = () => ingest.submit((uow) => uow.tx.meta.put('news', 'true'));
+  const commit = () => ingest.submit({ kind: 'probe' });
   const wokenAt = (ms: number) => sleep(ms, aborter.signal).then(clock.now);
   return { clock, aborter, commit, wokenAt };
 }

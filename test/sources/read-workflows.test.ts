@@ -112,8 +112,8 @@ it('a repo that cannot be seen says nothing of its pipelines', async () => {
 });
 
 /** As a version that kept no workflows has stored it: a failure of 2.8.3, if it was a cancelled run too. */
-async function storeAsBefore({ ingest }: LiveHarness, ...numbers: readonly number[]): Promise<void> {
-  await ingest.submit(async ({ tx }) => {
+async function storeAsBefore({ store }: LiveHarness, ...numbers: readonly number[]): Promise<void> {
+  await store.transact(async (tx) => {
     for (const number of numbers) {
       const stored = await tx.pipelines.get(1, number);
       if (!stored) throw new Error(`${number} is not stored`);

@@ -3,6 +3,7 @@ import type { Classification } from '../../src/core/classification.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
+import { deliver } from '../support/deliver.ts';
 import { fixture } from '../support/fixtures.ts';
 import { projectWindows } from '../support/projected.ts';
 import { aPolicy } from '../support/records.ts';
@@ -521,19 +522,19 @@ describe('a webhook that is all there is', () => {
 describe('a webhook that is but a hint', () => {
   const hintMode = () => createSmallExporter({ canAsk: true });
   /** Makes repo and pipeline known, as REST would. */
-  const told = (exporter: SmallExporter, body: Json, status = 'success') =>
-    exporter.ingest.submit(async (uow) => {
-      const { repo, pipeline } = body as { repo: Json; pipeline: Json };
-      const found = await uow.repoOf({
-        woodpeckerId: Number(repo['id']),
-        forgeRemoteId: '41',
-        fullName: String(repo['full_name']),
-        defaultBranch: 'main',
-        asOf: noon - 1000,
-      });
-      if (pipeline['number'] === undefined) return;
-      await uow.observe(found.key, { ...aRestRecord, number: Number(pipeline['number']), status }, 'live');
-    });
+  const told = async (exporter: SmallExporter, body: Json, status = 'success') => {
+    const { repo, pipeline } = body as { repo: Json; pipeline: Json };
+    const facts = {
+      woodpeckerId: Number(repo['id']),
+      forgeRemoteId: '41',
+      fullName: String(repo['full_name']),
+      defaultBranch: 'main',
+      asOf: noon - 1000,
+    };
+    const number = Number(pipeline['number'] ?? 0);
+    if (number === 0) await exporter.ingest.submit({ kind: 'repos', repos: [facts] });
+    else await deliver(exporter.ingest, facts, { ...aRestRecord, number, status });
+  };
   const aRestRecord = {
     number: 12,
     id: 9120,

@@ -368,17 +368,17 @@ describe('a database of version 1', () => {
     const mode: IntakeMode = { policy, canAsk: true, asksForge: true };
     const loaded = await loadState(store, mode, 10_000);
     const ingest = createIngest({ store, state: loaded.state, mode, clock: createFakeClock(10_000) });
-    const learn = (number: number, base: string | null, head: string) =>
-      ingest.submit((uow) => {
-        const added = [{ id: head, committedAt: 100, isMerge: false }];
-        return uow.forge.learn(2, 'unassigned', number, { base, head, range: { added, removed: [] } });
-      });
+    const learn = (number: number, base: string | null, head: string) => {
+      const added = [{ id: head, committedAt: 100, isMerge: false }];
+      const change = { base, head, range: { added, removed: [] } };
+      const answer = { repo: 2, tier: 'unassigned', number, change, commit: null, isOlder: false };
+      return ingest.submit({ kind: 'commits', answers: [answer] });
+    };
     await learn(1, null, 'commit-1');
     expect(totalsOf(ingest.state, 2)).toEqual(totalsThen);
     // What is deployed from now on is news.
-    await ingest.submit((uow) =>
-      uow.observe(2, aRecord({ number: 3, id: 203, commit: 'commit-3', finishedAt: 9000 }), 'live'),
-    );
+    const record = aRecord({ number: 3, id: 203, commit: 'commit-3', finishedAt: 9000 });
+    await ingest.submit({ kind: 'observe', repo: 2, record });
     await learn(3, 'commit-1', 'commit-3');
     expect(totalsOf(ingest.state, 2)?.histograms['dora_change_lead_time_seconds']).toEqual({
       ...emptyLeadTimes,

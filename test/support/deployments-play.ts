@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { saidAt } from '../../src/core/failures/incident-report.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { deploymentEvents, type Policy } from '../../src/core/policy.ts';
-import type { UnitOfWork } from '../../src/ingest/unit-of-work.ts';
+import type { Request } from '../../src/ingest/requests.ts';
 import { toWholeRecord } from '../../src/woodpecker/normalise.ts';
 import { WirePipeline } from '../../src/woodpecker/wire.ts';
 import type { History, MarkRequest } from './deployments-histories.ts';
@@ -176,42 +176,38 @@ export function recordOf(pipeline: Pipeline): PipelineRecord {
   return toWholeRecord(WirePipeline.parse(pipeline), 1_900_000_000);
 }
 
-async function tellIncident(uow: UnitOfWork, incident: Incident, nameOf: NameOf): Promise<void> {
+/** The reports of an incident, and of a pipeline, and the request for a mark. */
+function toRequest(
+  told: Told,
+  nameOf: NameOf,
+): Request<'report' | 'incident' | 'alerts' | 'mark' | 'dropMark'> {
+  if (told.kind === 'pipeline') {
+    return { kind: 'report', repo: factsOf(told.pipeline.repo, nameOf), record: recordOf(told.pipeline) };
+  }
+  if (told.kind === 'incident') return toIncidentRequest(told.incident, nameOf);
+  const { repo, number, tier, mark, recovered } = told.request;
+  const place = { repo: nameOf(repo), number, tier };
+  if (mark === null) return { ...place, kind: 'dropMark' };
+  const said = mark === 'failed' ? { kind: mark, recoveredAt: recovered ?? null } : { kind: mark };
+  return { ...place, kind: 'mark', mark: said, reason: null, markedAt: 1_790_000_000 };
+}
+
+function toIncidentRequest(incident: Incident, nameOf: NameOf): Request<'incident' | 'alerts'> {
   const { id, tier, start, end, lastReceipt } = incident;
   const repo = nameOf(incident.repo);
   if (lastReceipt === null) {
     const fields = { repo, tier, started: start, ...(end === null ? {} : { resolved: end }) };
-    await uow.incidents.receiveReport(id, saidAt(fields, end ?? start));
-    return;
+    return { kind: 'incident', id, report: saidAt(fields, end ?? start) };
   }
-  await uow.incidents.receiveAlert({
+  const alert = {
     fingerprint: id,
     labels: tier === 'production' ? { env: 'live', service: repo } : { dora_repo: repo, dora_tier: tier },
     report: { start, end, receivedAt: lastReceipt, isDismissed: false, title: null, url: null },
-  });
-}
-
-async function tellMark(uow: UnitOfWork, { repo: name, number, tier, mark, recovered }: MarkRequest) {
-  const repo = uow.repoById(idOf(name));
-  if (!repo) throw new Error(`No repo is named ${name}`);
-  const place = { repo: repo.key, number, tier };
-  if (mark === null) return uow.dropMark(place);
-  const said = mark === 'failed' ? { kind: mark, recoveredAt: recovered ?? null } : { kind: mark };
-  await uow.putMark({ ...place, mark: said, reason: null, markedAt: 1_790_000_000 });
-}
-
-async function tellPipeline(uow: UnitOfWork, pipeline: Pipeline, nameOf: NameOf): Promise<void> {
-  const repo = await uow.repoOf(factsOf(pipeline.repo, nameOf));
-  await uow.observe(repo.key, recordOf(pipeline), 'live');
+  };
+  return { kind: 'alerts', alerts: [alert] };
 }
 
 const ownName: NameOf = (repo) => repo;
-
-async function tellOne(uow: UnitOfWork, told: Told, nameOf = ownName): Promise<void> {
-  if (told.kind === 'pipeline') await tellPipeline(uow, told.pipeline, nameOf);
-  else if (told.kind === 'incident') await tellIncident(uow, told.incident, nameOf);
-  else await tellMark(uow, told.request);
-}
 
 const keyOf = ({ repo, number }: { repo: string; number: number }) => `${repo}/${number}`;
 
@@ -244,7 +240,7 @@ export async function tell(
 ): Promise<void> {
   let together: Promise<unknown>[] = [];
   for (const { told, next, pauseSeconds } of tellings) {
-    together.push(world.ingest.submit((uow) => tellOne(uow, told, nameOf)));
+    together.push(world.ingest.submit(toRequest(told, nameOf)));
     if (next === 'join') continue;
     await Promise.all(together);
     together = [];
@@ -261,10 +257,10 @@ export async function tell(
 
 /** Plays the messages of one time in one transaction. */
 export async function tellTogether(world: World, all: readonly Told[]): Promise<void> {
-  await Promise.all(all.map((told) => world.ingest.submit((uow) => tellOne(uow, told))));
+  await Promise.all(all.map((told) => world.ingest.submit(toRequest(told, ownName))));
 }
 
 /** Judges again the deployments that the passing of time has changed. */
 export async function judgeAgain(world: World): Promise<void> {
-  await world.ingest.submit(async (uow) => uow.judgeAgain());
+  await world.ingest.submit({ kind: 'judgeDue' });
 }

@@ -12,6 +12,7 @@ import type { TierShare } from '../../src/core/windows/tier-windows.ts';
 import { inAscendingOrder, noValues, quantileOf } from '../../src/core/windows/values.ts';
 import { windowCounts, windowDistributions } from '../../src/core/windows/window-content.ts';
 import { findOlderLookups } from '../../src/sources/older-lookups.ts';
+import { deliver, deliverPage } from './deliver.ts';
 import { factsOf, type History, keyOfTelling, type Name, recordOf, truthOf } from './dora-histories.ts';
 import {
   type CommitGraph,
@@ -64,12 +65,9 @@ export async function playHistory(history: History, world: World, play: Play): P
     const { base, head, number } = lookup;
     const change = answerOf(history, lookup);
     const repo = world.state.repos.get(lookup.repo)?.woodpeckerId ?? 0;
-    together.push(
-      world.ingest.submit(async ({ forge: { learn, learnOlder } }) => {
-        answers.push({ repo, tier: lookup.tier, number, base, head, canTell: change.range !== null });
-        await (isOlder ? learnOlder : learn)(lookup.repo, lookup.tier, number, change);
-      }),
-    );
+    const answer = { repo: lookup.repo, tier: lookup.tier, number, change, commit: null, isOlder };
+    answers.push({ repo, tier: lookup.tier, number, base, head, canTell: change.range !== null });
+    together.push(world.ingest.submit({ kind: 'commits', answers: [answer] }));
   };
   /** Answers lookups of deployments older than the ones in memory; `false`: none is left. */
   const answerOlder = async (): Promise<boolean> => {
@@ -83,7 +81,7 @@ export async function playHistory(history: History, world: World, play: Play): P
       for (const lookup of lookups) answer(lookup, true);
       await Promise.all(together);
       together = [];
-      await world.ingest.submit(async (uow) => uow.forge.foldOlder(repo, tier));
+      await world.ingest.submit({ kind: 'foldOlder', repo, tier });
     }
     return unanswered.length > 0;
   };
@@ -100,10 +98,7 @@ export async function playHistory(history: History, world: World, play: Play): P
     const before = knownSince.get(repo);
     if (before === undefined || since >= before) return;
     knownSince.set(repo, since);
-    await world.ingest.submit(async (uow) => {
-      const known = uow.repoById(repo);
-      if (known) await uow.putRepo({ ...known, knownSince: since });
-    });
+    await world.inUnitOfWork(async ({ repos }) => repos.put({ ...repos.withId(repo), knownSince: since }));
   };
 
   for (const step of history.steps) {
@@ -118,10 +113,9 @@ export async function playHistory(history: History, world: World, play: Play): P
         heard.tellings.add(keyOfTelling(step.pipeline, step.telling));
         if (!knownSince.has(repo) && play.horizon === undefined) knownSince.set(repo, nowSeconds());
         together.push(
-          world.ingest.submit(async (uow) => {
-            const { key } = await uow.repoOf(factsOf(repo, step.name));
-            await uow.observe(key, recordOf(pipeline, step.telling), step.origin);
-          }),
+          step.origin === 'live'
+            ? deliver(world.ingest, factsOf(repo, step.name), recordOf(pipeline, step.telling))
+            : deliverPage(world.ingest, factsOf(repo, step.name), [recordOf(pipeline, step.telling)]),
         );
         break;
       }

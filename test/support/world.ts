@@ -8,13 +8,16 @@ import type { State } from '../../src/core/series/state.ts';
 import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { loadState } from '../../src/ingest/load-state.ts';
+import type { UnitOfWork } from '../../src/ingest/unit-of-work.ts';
 import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
+import { deliver, deliverPage, endFirstScan, endLaterScan } from './deliver.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { nameGauges } from './gauges.ts';
 import { type Delivery, firstReceipt } from './histories.ts';
 import type { ExpectedSeries } from './oracle.ts';
 import { project } from './projected.ts';
+import { inUnitOfWork } from './unit-of-work.ts';
 
 /** A store that can be closed and opened again. */
 export interface StoreHost {
@@ -48,6 +51,8 @@ export interface World {
   play(deliveries: readonly Delivery[], onCommit?: (state: State, delivery: Delivery) => void): Promise<void>;
   /** Completes the scan of a repo. The first one also sets its horizon, and the repo is known from then on. */
   release(woodpeckerId: number, horizon: number | null): Promise<void>;
+  /** Changes store and state in a way that no request does. */
+  inUnitOfWork(work: (uow: UnitOfWork) => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -98,10 +103,7 @@ export async function createWorld({
       for (const delivery of deliveries) {
         const { facts, record, origin, next, pauseSeconds } = delivery;
         together.push(
-          ingest.submit(async (uow) => {
-            const repo = await uow.repoOf(facts);
-            await uow.observe(repo.key, record, origin);
-          }),
+          origin === 'live' ? deliver(ingest, facts, record) : deliverPage(ingest, facts, [record]),
         );
         if (next === 'join') continue;
         await settleAll();
@@ -114,13 +116,14 @@ export async function createWorld({
       await settleAll();
     },
     async release(woodpeckerId, fixedHorizon) {
-      await ingest.submit(async (uow) => {
-        const repo = uow.repoById(woodpeckerId);
-        if (!repo) throw new Error(`No repo has the id ${woodpeckerId}`);
-        if (!repo.revealed) await uow.putRepo({ ...repo, horizon: fixedHorizon, knownSince: fixedHorizon });
-        await uow.release(repo.key);
-      });
+      const isFirst = ingest.state.repoById(woodpeckerId)?.revealed === false;
+      if (isFirst && fixedHorizon !== null) {
+        await endFirstScan(ingest, { woodpeckerId }, { horizon: fixedHorizon });
+      } else {
+        await endLaterScan(ingest, woodpeckerId);
+      }
     },
+    inUnitOfWork: (work) => inUnitOfWork({ store, ingest, clock }, work),
     async close() {
       await ingest.idle();
       await store.close();

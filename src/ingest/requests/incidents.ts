@@ -1,0 +1,101 @@
+/** Stores alerts and reports of incidents. */
+
+import { isSameReport } from '../../core/failures/alert-incidents.ts';
+import type { IncidentReport } from '../../core/failures/incident-report.ts';
+import {
+  type AlertIgnoreReason,
+  type Labels,
+  labelsToKeep,
+  placeOfAlert,
+} from '../../core/failures/incident-rules.ts';
+import {
+  type TitledReport,
+  withAlertReport,
+  withdraw,
+  withPlainReport,
+} from '../../core/failures/tracked-incident.ts';
+import type { UnitOfWork } from '../unit-of-work.ts';
+
+export type IncidentResult = 'stored' | 'duplicate' | AlertIgnoreReason | 'limit';
+
+export interface ReceivedAlert {
+  readonly fingerprint: string;
+  readonly labels: Labels;
+  readonly report: TitledReport;
+}
+
+/** Returns the result of each alert. */
+export async function storeAlerts(
+  uow: UnitOfWork,
+  { alerts }: { readonly alerts: readonly ReceivedAlert[] },
+): Promise<readonly IncidentResult[]> {
+  const results: IncidentResult[] = [];
+  for (const alert of alerts) results.push(await storeAlert(uow, alert));
+  return results;
+}
+
+async function storeAlert(
+  { incidents, mode }: UnitOfWork,
+  { fingerprint, labels, report }: ReceivedAlert,
+): Promise<IncidentResult> {
+  const kept = labelsToKeep(labels);
+  const place = placeOfAlert(kept, mode.policy.incidents.rules);
+  if (place === 'own_alert') return place;
+  const known = await incidents.alert(fingerprint);
+  if (!known) {
+    if (place === 'no_rule') return place;
+    const { receivedAt: labelsAt } = report;
+    const reports = [report];
+    return incidents.putNew({
+      kind: 'alert',
+      id: fingerprint,
+      labels: kept,
+      labelsAt,
+      reports,
+      bound: null,
+      counted: 0,
+    });
+  }
+  const isNews = !known.reports.some((one) => isSameReport(one, report));
+  if (isNews && !incidents.admitsReport()) return 'limit';
+  await incidents.put(withAlertReport(known, report, kept, mode.policy.incidents));
+  return isNews ? 'stored' : 'duplicate';
+}
+
+export async function storeIncident(
+  { incidents }: UnitOfWork,
+  { id, report }: { readonly id: string; readonly report: IncidentReport },
+): Promise<IncidentResult> {
+  const known = await incidents.report(id);
+  if (!known) return incidents.putNew({ kind: 'report', id, report, bound: null, counted: 0 });
+  const after = withPlainReport(known, report);
+  if (hasSameValues(known.report, after.report)) return 'duplicate';
+  await incidents.put(after);
+  return 'stored';
+}
+
+/** `false`: there is no such incident. */
+export async function withdrawIncident(
+  { incidents, mode, now }: UnitOfWork,
+  { id }: { readonly id: string },
+): Promise<boolean> {
+  const fingerprint = id.slice(0, Math.max(0, id.lastIndexOf('-')));
+  for (const tracked of [await incidents.report(id), await incidents.alert(fingerprint)]) {
+    const withdrawn = tracked && withdraw(tracked, id, mode.policy.incidents, now);
+    if (!withdrawn) continue;
+    await incidents.put(withdrawn);
+    return true;
+  }
+  return false;
+}
+
+/** Whether both have the same values, whatever their times. */
+function hasSameValues(a: IncidentReport, b: IncidentReport): boolean {
+  const valuesOf = (report: IncidentReport) =>
+    JSON.stringify(
+      Object.entries(report)
+        .map(([field, { value }]) => [field, value])
+        .sort(),
+    );
+  return valuesOf(a) === valuesOf(b);
+}
