@@ -28,7 +28,10 @@ export function creditsAtFirst(
   return new Map(tiers.map(({ tier }) => [tier, creditAtFirst(repo, record)]));
 }
 
-/** Keeps all bits. A pipeline that leaves a tier after adding to its ledger adds to the ledger of no new tier. */
+/**
+ * Keeps all bits. A pipeline that leaves a tier after adding to its ledger adds to the ledger of no new tier, nor of a
+ * tier to which it returns.
+ */
 export function creditsAfterMove(
   repo: Pick<Repo, 'horizon'>,
   { credited }: Pick<StoredPipeline, 'credited'>,
@@ -38,7 +41,9 @@ export function creditsAfterMove(
   const staysIn = new Set(after.tiers.map(({ tier }) => tier));
   const hasLeft = [...credited].some(([tier, bits]) => bits !== 0 && !staysIn.has(tier));
   const newBits = hasLeft ? neverCount : creditAtFirst(repo, record);
-  return new Map([...after.tiers.map(({ tier }) => [tier, newBits] as const), ...credited]);
+  // A tier that it left without adding is new when it returns.
+  const kept = [...credited].filter(([tier, bits]) => bits !== 0 || staysIn.has(tier));
+  return new Map([...after.tiers.map(({ tier }) => [tier, newBits] as const), ...kept]);
 }
 
 /**
