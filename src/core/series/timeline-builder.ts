@@ -29,19 +29,20 @@ export function createTimelineBuilder(
 ): TimelineBuilder {
   let timeline = createTimeline(rules, ground);
   let inserted: Deployment[] = [];
-  const flush = (): void => {
+  const flush = (until: number): void => {
     const reduction = reduce(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
     if (!reduction) throw new Error('Deployments were not read in order');
-    timeline = compact(reduction.timeline, cutoff);
+    timeline = compact(reduction.timeline, until);
     inserted = [];
   };
   return {
     add(deployment) {
       inserted.push(deployment);
-      if (inserted.length === builtAtOnce) flush();
+      // The next ones must not reach into the base, however old they are.
+      if (inserted.length === builtAtOnce) flush(Math.min(cutoff, deployment.at - 1));
     },
     build() {
-      if (inserted.length > 0) flush();
+      if (inserted.length > 0) flush(cutoff);
       // Most series are read at start and then rest: the next deployment makes a new search.
       takeSearch(timeline);
       return timeline;

@@ -415,6 +415,23 @@ describe('settle', () => {
 });
 
 describe('createTimelineBuilder', () => {
+  it('folds any number of old deployments into the base', () => {
+    const builder = createTimelineBuilder(defaultRules, 1_000_000, nothingAround);
+    for (let index = 0; index < 12_000; index++) {
+      const outcome = index % 2 === 0 ? 'failure' : 'success';
+      builder.add(aDeployment({ number: index + 1, at: 100_000 + index * 60, outcome }));
+    }
+    builder.add(aDeployment({ number: 12_001, at: 1_000_100, outcome: 'failure' }));
+    const timeline = builder.build();
+    expect(timeline.recent.map(({ number }) => number)).toEqual([12_001]);
+    expect(timeline.episodes).toEqual([{ start: 1_000_100, end: null }]);
+    expect(gaugesOf(timeline)).toEqual({
+      lastSuccess: 100_000 + 11_999 * 60,
+      lastFailure: 1_000_100,
+      failingSince: 1_000_100,
+    });
+  });
+
   it('builds from a whole series what reducing and settling come to', () => {
     fc.assert(
       fc.property(anyDeployments(), fc.integer({ min: 0, max: 16 }), (all, cutoff) => {
