@@ -16,6 +16,7 @@ import { figures } from './figures/index.ts';
 import { type BeyondSince, recoveryTime } from './figures/recovery-time.ts';
 import type { Incident } from './incident.ts';
 import type { MissedPart } from './missed-part.ts';
+import type { Stop } from './parts.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Window } from './policy.ts';
 import { type Cause, type Episode, isEnded } from './verdict.ts';
@@ -54,6 +55,8 @@ export interface Explanation {
   /** Current full name. */
   readonly repo: string;
   readonly tier: string;
+  /** All tiers in which the repo is shown. */
+  readonly tiers: readonly string[];
   readonly window: Window;
   readonly at: number;
   /** Figures of the whole window, not only of the listed pipelines. */
@@ -99,6 +102,8 @@ export interface ExplainedPipeline {
     | { readonly kind: 'uncounted'; readonly reason: UncountedReason };
   /** Set if the reason is `not_reached`. */
   readonly missedPart?: MissedPart;
+  /** The place where the pipeline, or the part that deploys, failed; not set if it did not, or if that is unknown. */
+  readonly failedPart?: Stop;
 }
 
 /** The part of one deployment in the figures. */

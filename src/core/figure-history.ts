@@ -21,3 +21,19 @@ export interface FigurePoint {
 
 /** `null`: no such series is shown. Rejects with `StoreUnavailable`. */
 export type FigureHistory = (request: FigureHistoryRequest) => Promise<readonly FigurePoint[] | null>;
+
+const gridSeconds = 3600;
+
+/**
+ * Ends of the windows before the one that ends at `at`, in ascending order; all in Unix seconds. If `at` is now, they lie
+ * an hour apart at least, so that readers within an hour ask for the same ones.
+ */
+export function earlierEnds(
+  { seconds }: Window,
+  at: number,
+  isOfNow: boolean,
+  most: number,
+): readonly number[] {
+  const end = isOfNow ? Math.floor(at / gridSeconds) * gridSeconds : at;
+  return Array.from({ length: most }, (_, place) => end - (most - place) * seconds).filter((one) => one > 0);
+}

@@ -2,6 +2,7 @@
 
 import type { ListedIncident } from './failures/listed-incident.ts';
 import type { FigurePoint } from './figure-history.ts';
+import type { Stop } from './parts.ts';
 import type { Window } from './policy.ts';
 import type { Cause } from './verdict.ts';
 import type { WindowFigures } from './windows/window-figures.ts';
@@ -39,13 +40,16 @@ export interface Overview {
   /** All tiers with a series, even if the request is for one tier. */
   readonly tierNames: readonly string[];
   readonly tiers: readonly TierOverview[];
-  /** Pairs with an open failure, up to a limit. */
+  /** Pairs of the requested tiers with an open failure, up to a limit. */
   readonly failing: readonly FailingPair[];
-  /** Number of all pairs with an open failure, per tier. */
+  /** Number of all pairs with an open failure, per requested tier. */
   readonly failingIn: readonly { readonly tier: string; readonly pairs: number }[];
+  /** Open incidents of the requested tiers, up to a limit. */
   readonly incidents: readonly ListedIncident[];
   /** Number of open incidents that are not listed. */
   readonly otherIncidents: number;
+  /** Number of failing pairs and of open incidents in the tiers that were not requested. */
+  readonly elsewhere: { readonly failing: number; readonly incidents: number };
   readonly rows: readonly PairRow[];
   /** Number of rows without a limit. */
   readonly matching: number;
@@ -100,6 +104,8 @@ export interface FailingPair {
   readonly since: number;
   /** The last failed deployment; `null`: none is in memory. */
   readonly last: FailedDeployment | null;
+  /** The place where it failed; `null`: unknown. */
+  readonly failedPart: Stop | null;
 }
 
 export interface PairRow {

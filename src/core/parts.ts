@@ -63,16 +63,28 @@ export interface Stop {
   readonly end: 'failure' | 'killed';
 }
 
-/** The place where a pipeline stopped: its first failed step or workflow, else its first killed one; `null`: none. */
-export function stopOf(record: PipelineRecord): Stop | null {
-  const stops = record.workflows.flatMap((workflow) => {
+type Part = Pick<TierRule, 'workflows' | 'steps'>;
+
+/**
+ * The place where a pipeline, or a part of it, stopped: its first failed step or workflow, else its first killed one;
+ * `null`: none.
+ */
+export function stopOf(
+  record: PipelineRecord,
+  { workflows: globs, steps: stepGlobs }: Part = {},
+): Stop | null {
+  const workflows = record.workflows.filter(({ name }) => !globs || matchesAnyGlob(globs, name));
+  const stops = workflows.flatMap((workflow) => {
     const end = endOfWorkflow(workflow);
     if (end === 'success' || !hasRun(workflow)) return [];
-    const steps = workflow.steps.filter(hasRun).flatMap((step) => {
-      const ended = endOfStep(step, workflow, record);
-      return ended === 'success' ? [] : [{ part: step, step: step.name, end: ended }];
-    });
-    const all = steps.length > 0 ? steps : [{ part: workflow, step: null, end }];
+    const ran = workflow.steps.filter(hasRun);
+    const steps = ran
+      .filter(({ name }) => !stepGlobs || matchesAnyGlob(stepGlobs, name))
+      .flatMap((step) => {
+        const ended = endOfStep(step, workflow, record);
+        return ended === 'success' ? [] : [{ part: step, step: step.name, end: ended }];
+      });
+    const all = steps.length > 0 || stepGlobs ? steps : [{ part: workflow, step: null, end }];
     return all.map((one) => ({ ...one, workflow: workflow.name }));
   });
   const finishOf = ({ part }: (typeof stops)[number]) => part.finishedAt ?? Number.MAX_SAFE_INTEGER;

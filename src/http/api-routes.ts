@@ -67,7 +67,7 @@ export function apiRoutes(
   };
   const noSuchSeries = async (query: Parameters<typeof noneOf>[1]): Promise<Response> =>
     noneOf(await project(nowSeconds()), query);
-  const explaining = explainRoutes({ explain, windows, nowSeconds, noSuchSeries });
+  const explaining = explainRoutes({ explain, history, windows, nowSeconds, noSuchSeries });
 
   return {
     explain: explaining.asJson,
@@ -76,7 +76,7 @@ export function apiRoutes(
       ...{ stateVersion, overview, status, windows, nowSeconds },
       noSuchTier: (tier) => noSuchSeries({ tier }),
     }),
-    history: historyRoute({ history, windows, nowSeconds, noSuchSeries }),
+    history: historyRoute({ history, windows, nowSeconds, stateVersion, noSuchSeries }),
     dora: doraRoute({ project, pastFigures, policy, nowSeconds }),
 
     async incidents(c: Context): Promise<Response> {

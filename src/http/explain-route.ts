@@ -3,6 +3,7 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { type Explain, type Explanation, type Listing, listings } from '../core/explain.ts';
+import { earlierEnds, type FigureHistory } from '../core/figure-history.ts';
 import type { Window } from '../core/policy.ts';
 import { renderExplanation } from '../pages/explain-page.ts';
 import { pageHeaders } from '../pages/page.ts';
@@ -33,6 +34,7 @@ export const ExplainQuery = (windows: readonly Window[], now: number) =>
 
 export interface ExplainRoutesDependencies {
   readonly explain: Explain;
+  readonly history: FigureHistory;
   readonly windows: readonly Window[];
   readonly nowSeconds: () => number;
   /** The answer if no such series is shown. */
@@ -47,7 +49,13 @@ interface Answer {
   readonly next: string | null;
 }
 
-export function explainRoutes({ explain, windows, nowSeconds, noSuchSeries }: ExplainRoutesDependencies) {
+export function explainRoutes({
+  explain,
+  history,
+  windows,
+  nowSeconds,
+  noSuchSeries,
+}: ExplainRoutesDependencies) {
   /** `limit`: by default. */
   const answer = async (c: Context, limit: number): Promise<Answer | Response> => {
     const now = nowSeconds();
@@ -75,7 +83,10 @@ export function explainRoutes({ explain, windows, nowSeconds, noSuchSeries }: Ex
       const found = await answer(c, pageLimit);
       if (found instanceof Response) return found;
       const { explanation, show, isOfNow, next } = found;
-      const page = await renderExplanation(explanation, { windows, older: next, isOfNow, show });
+      const { repo, tier, window, at } = explanation;
+      const points = await history({ repo, tier, window, ends: earlierEnds(window, at, isOfNow, 1) });
+      const before = points?.at(-1)?.figures ?? null;
+      const page = await renderExplanation(explanation, { windows, older: next, isOfNow, show, before });
       return c.body(page, 200, pageHeaders);
     },
   };

@@ -18,9 +18,12 @@ const mostPoints = 100;
 /** Number of points if the query has no `from`. */
 const usualPoints = 12;
 
-/** Schema of the query. `now`: Unix seconds. */
-export const HistoryQuery = (windows: readonly Window[], now: number) => {
-  const time = pastMoment(now);
+/** How long an answer up to now is sent again, in seconds, if the state has not changed. */
+const sharedSeconds = 60;
+
+/** Schema of the query. `now`: Unix seconds; `reference`: as of `pastMoment`. */
+export const HistoryQuery = (windows: readonly Window[], now: number, reference = now) => {
+  const time = pastMoment(now, reference);
   return z.strictObject({
     tier: z.string().min(1),
     repo: z.string().min(1).optional(),
@@ -43,6 +46,8 @@ export interface HistoryRouteDependencies {
   readonly history: FigureHistory;
   readonly windows: readonly Window[];
   readonly nowSeconds: () => number;
+  /** Another number after every change of the stored data. */
+  readonly stateVersion: () => number;
   /** Makes the answer if no such series is shown. */
   readonly noSuchSeries: (query: {
     readonly repo?: string | undefined;
@@ -50,14 +55,30 @@ export interface HistoryRouteDependencies {
   }) => Promise<Response>;
 }
 
-export function historyRoute({ history, windows, nowSeconds, noSuchSeries }: HistoryRouteDependencies) {
+export function historyRoute({
+  history,
+  windows,
+  nowSeconds,
+  stateVersion,
+  noSuchSeries,
+}: HistoryRouteDependencies) {
+  let shared = { at: 0, version: -1 };
+  /** The same moment for a while, so that requests that leave out times, or give ages, share an answer. */
+  const referenceAt = (now: number): number => {
+    const isOld = now < shared.at || now - shared.at >= sharedSeconds;
+    if (isOld || shared.version !== stateVersion()) shared = { at: now, version: stateVersion() };
+    return shared.at;
+  };
+
   return async (c: Context): Promise<Response> => {
     const now = Math.floor(nowSeconds());
-    const query = readQuery(c, HistoryQuery(windows, now));
+    const reference = referenceAt(now);
+    const query = readQuery(c, HistoryQuery(windows, now, reference));
     if (query instanceof Response) return query;
     const window = windows.find(({ name }) => name === query.window);
     if (!window) return problem(422);
-    const { repo, tier, to = now, step = window.seconds } = query;
+    const isAfterReference = query.from !== undefined && query.from > reference;
+    const { repo, tier, to = isAfterReference ? now : reference, step = window.seconds } = query;
     const from = query.from ?? to - (usualPoints - 1) * step;
     const refuse = (path: string, message: string) =>
       problem(422, { detail: 'Query is not as expected', errors: [{ path, message }] });

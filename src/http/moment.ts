@@ -13,9 +13,9 @@ export const moment = (now: number, ageless = now) =>
     return z.NEVER;
   });
 
-/** Like `moment`, but not later than `now`. */
-export const pastMoment = (now: number) =>
-  moment(now).refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now');
+/** Like `moment`, but not later than `now`. Ages count back from `reference`. */
+export const pastMoment = (now: number, reference = now) =>
+  moment(reference).refine((at) => at >= 0 && at <= now, 'Expected a time from 1970 to now');
 
 /** The end of a window; `undefined`: now. A form sends an empty field if no day is picked. */
 export const windowEnd = (now: number) =>

@@ -132,7 +132,8 @@ export function openApi(version: string, windows: readonly Window[]): Json {
           operationId: 'listHistory',
           summary: 'How the five figures of a tier, or of one repo in it, developed',
           description:
-            'At most 100 windows, each as it was shown at its end, had the exporter run then and known what it knows now',
+            'At most 100 windows, each as it was shown at its end, had the exporter run then and known what it knows now. ' +
+            'Without `to`, the last one ends now, or up to a minute ago if nothing has changed since',
           parameters: parametersOf(HistoryQuery(windows, 0)),
           responses: {
             200: json('The figures at the end of each window', 'History'),

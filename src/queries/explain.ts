@@ -16,6 +16,7 @@ import {
   type Explanation,
   type UncountedReason,
 } from '../core/explain.ts';
+import { failedPart } from '../core/failed-part.ts';
 import { asOf } from '../core/failures/incidents.ts';
 import { missedPart } from '../core/missed-part.ts';
 import { findSeries } from '../core/series/shown-series.ts';
@@ -25,6 +26,7 @@ import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
+import { inPolicyOrder } from './tier-order.ts';
 import { timelineAt } from './timeline-at.ts';
 
 export interface ExplainOptions {
@@ -45,15 +47,22 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
   const linkTo = (repoId: number | null, number: number): string | null =>
     woodpeckerUrl === null || repoId === null ? null : `${woodpeckerUrl}/repos/${repoId}/pipeline/${number}`;
 
+  const tiersOf = (repos: readonly number[], name: string): readonly string[] => {
+    const known = new Set(repos.flatMap((repo) => state.tiersOf(repo)));
+    const shown = [...known].filter((tier) => findSeries(state, name, tier) !== null);
+    return inPolicyOrder(shown, ingest.mode.policy);
+  };
+
   const answer = (request: ExplainRequest): Promise<Explanation | null> =>
     ingest.read(async ({ pipelines }) => {
       const { tier, window, at } = request;
       const series = findSeries(state, request.repo, tier);
       if (!series) return null;
       const repos = state.reposByName(request.repo).map(({ key }) => key);
+      const reader = { pipelines, yieldToEventLoop: createEventLoopYield() };
       const ofRepos: Explained[] = [];
       for (const repo of repos) {
-        const timeline = await timelineAt(ingest, { repo, tier, window, at }, pipelines);
+        const timeline = await timelineAt(ingest, { repo, tier, window }, at, reader);
         if (timeline) ofRepos.push(await explainTimeline(timeline, request));
       }
       const explained = combineExplained(ofRepos, request.limit + 1);
@@ -70,13 +79,21 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         const { record } = stored;
         const isMissed = verdict.kind === 'uncounted' && verdict.reason === 'not_reached';
         const missed = isMissed ? missedPart(ingest.mode.policy, series.repo.fullName, tier, record) : null;
-        details.push({ place, record, repoId, url, verdict, ...(missed && { missedPart: missed }) });
+        const hasFailed =
+          verdict.kind === 'deployment' && verdict.part.deployment.verdict.causes.includes('pipeline');
+        const failed = hasFailed ? failedPart(ingest.mode.policy, series.repo.fullName, tier, record) : null;
+        details.push({
+          ...{ place, record, repoId, url, verdict },
+          ...(missed && { missedPart: missed }),
+          ...(failed && { failedPart: failed }),
+        });
       }
       const { ratio } = coverageOf(series.knownSince, window, at);
       const known = knownSeconds(knownTimeOf(series.knownSince, window, at), window, at);
       return {
         repo: series.repo.fullName,
         tier,
+        tiers: tiersOf(repos, series.repo.fullName),
         window,
         at,
         figures: figuresOf(explained.content, ratio, known, ingest.mode.policy, tier),

@@ -1,48 +1,40 @@
 /**
- * How figures developed: the deployments of each series go by again, as they do for an export, and each window's end takes
- * what was shown then. Of a tier, the series are added up as the metrics add them up.
+ * How figures developed: each series passes through its deployments, and each end of a window takes what was shown then.
+ * The figures of a tier are added up as the metrics add them up.
  *
- * Guarantees: one history is worked out at a time, in slices, and kept until the state changes. Memory is bounded: if
- * overlapping windows hold too many samples together, their ends are gone through in parts.
+ * Guarantees: one history of a tier is computed at a time, in slices, and kept until the state changes. Memory is bounded: if
+ * overlapping windows contain too many samples together, their ends are computed in parts.
  */
 
-import { knownAt } from '../core/deployment.ts';
 import type { FigureHistory, FigureHistoryRequest, FigurePoint } from '../core/figure-history.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
-import { createWindowReplay } from '../core/series/history-replay.ts';
-import { inKnownOrder } from '../core/series/known-order.ts';
 import { findSeries, type Ingredients, shownSeries } from '../core/series/shown-series.ts';
+import type { Timeline } from '../core/series/timeline.ts';
 import { knownSeconds } from '../core/windows/coverage.ts';
-import { createTierWindows, type TierWindows } from '../core/windows/tier-windows.ts';
+import { createTierWindows } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
-import type { Ingest, Reading } from '../ingest/ingest.ts';
+import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
-import { createQueue } from '../util/serial-queue.ts';
-import { readSeries, shareOf } from './read-series.ts';
+import { createKeptAnswers } from './kept-answers.ts';
+import { readEach } from './read-each.ts';
+import { timelinesAt } from './timeline-at.ts';
+import { windowShareOf } from './window-share.ts';
 
-/** Numbers that the windows of a history hold together. */
+/** Numbers that the windows of a history contain together. */
 const mostSamples = 2_000_000;
 const mostKept = 64;
 
 export function createFigureHistory(ingest: Ingest): FigureHistory {
   const { state } = ingest;
-  const kept = new Map<string, Promise<readonly FigurePoint[] | null>>();
-  const queue = createQueue();
-  let keptVersion = -1;
+  const version = () => state.version;
+  // The history of one series does not wait for the long history of a tier.
+  const ofTiers = createKeptAnswers<readonly FigurePoint[] | null>(version, mostKept);
+  const ofSeries = createKeptAnswers<readonly FigurePoint[] | null>(version, mostKept);
 
   return (request) => {
-    if (keptVersion !== state.version) kept.clear();
-    keptVersion = state.version;
     const { repo, tier, window, ends } = request;
     const key = JSON.stringify([repo?.toLowerCase(), tier, window.name, ends]);
-    const known = kept.get(key);
-    if (known) return known;
-    const history = queue.run(() => historyOf(ingest, request));
-    kept.set(key, history);
-    history.catch(() => kept.delete(key));
-    const [oldest] = kept.keys();
-    if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
-    return history;
+    return (repo === null ? ofTiers : ofSeries)(key, () => historyOf(ingest, request));
   };
 }
 
@@ -67,7 +59,7 @@ async function historyOf(
   return points;
 }
 
-/** `null` if the windows of several ends hold too many samples together. */
+/** `null` if the windows of several ends contain too many samples together. */
 async function pointsOf(
   ingest: Ingest,
   series: readonly Ingredients[],
@@ -76,13 +68,25 @@ async function pointsOf(
   ends: readonly number[],
 ): Promise<readonly FigurePoint[] | null> {
   const { policy } = ingest.mode;
+  const longestSeconds = longestWindowSeconds(policy);
+  const yieldToEventLoop = createEventLoopYield();
   const books = ends.map((end) => ({ end, tier: createTierWindows(tier, 1) }));
   let samples = 0;
-  for (const one of series) {
-    samples += await ingest.read(({ pipelines }) => addSeries(ingest, pipelines, one, window, books));
-    if (samples > mostSamples && ends.length > 1) return null;
-  }
-  const yieldToEventLoop = createEventLoopYield();
+  const isTooMuch = () => samples > mostSamples && ends.length > 1;
+  await readEach(ingest, series, async ({ pairs, knownSince }, pipelines) => {
+    if (isTooMuch()) return;
+    const readers = pairs.map(({ repo }) =>
+      timelinesAt(ingest, { repo, tier, window, moments: ends }, { pipelines, yieldToEventLoop }),
+    );
+    for (const book of books) {
+      const timelines = await nextOf(readers);
+      const share = windowShareOf(timelines, knownSince, { window, longestSeconds, at: book.end });
+      samples += share?.windows[0]?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
+      book.tier.exchange(null, share);
+    }
+    await yieldToEventLoop();
+  });
+  if (isTooMuch()) return null;
   const points: FigurePoint[] = [];
   for (const book of books) {
     const share = book.tier.sample();
@@ -106,35 +110,11 @@ async function pointsOf(
   return points;
 }
 
-/** Adds what each window holds of a series; returns the number of samples. */
-async function addSeries(
-  ingest: Ingest,
-  pipelines: Reading['pipelines'],
-  series: Ingredients,
-  window: Window,
-  books: readonly { readonly end: number; readonly tier: TierWindows }[],
-): Promise<number> {
-  const { member, deployments } = readSeries(ingest, pipelines, series);
-  const longestSeconds = longestWindowSeconds(ingest.mode.policy);
-  const replay = createWindowReplay({ window, longestSeconds, members: [member] });
-  const yieldToEventLoop = createEventLoopYield();
-  let samples = 0;
-  let next = 0;
-  const takeUntil = (at: number): void => {
-    for (let book = books[next]; book && book.end < at; book = books[++next]) {
-      const share = shareOf(replay.at(book.end).sample, member.knownSince, window, book.end);
-      samples += share?.windows[0]?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
-      book.tier.exchange(null, share);
-    }
-  };
-  for await (const slice of inKnownOrder(deployments, member.retainedSeconds - 1)) {
-    for (const deployment of slice) {
-      takeUntil(knownAt(deployment));
-      if (next === books.length) return samples;
-      replay.add(deployment);
-    }
-    await yieldToEventLoop();
+async function nextOf(readers: readonly AsyncGenerator<Timeline>[]): Promise<readonly Timeline[]> {
+  const timelines: Timeline[] = [];
+  for (const reader of readers) {
+    const { value, done } = await reader.next();
+    if (!done) timelines.push(value);
   }
-  takeUntil(Number.POSITIVE_INFINITY);
-  return samples;
+  return timelines;
 }

@@ -1,13 +1,16 @@
 /**
  * The moments that readers ask for, of now and of the past.
  *
- * Guarantees: of the past, one moment is worked out at a time, and a few are kept until the state changes.
+ * Guarantees: one moment of the past is computed at a time, and a few are kept until the state changes.
  */
 
+import type { Deployment } from '../core/deployment.ts';
+import { failedPart } from '../core/failed-part.ts';
+import type { Stop } from '../core/parts.ts';
 import type { Policy, Window } from '../core/policy.ts';
 import type { Projection } from '../core/series/samples.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { createQueue } from '../util/serial-queue.ts';
+import { createKeptAnswers } from './kept-answers.ts';
 import { type Moment, pastMoment } from './moments.ts';
 import { presentMoment } from './present-moment.ts';
 
@@ -15,6 +18,15 @@ export interface Moments {
   now(window: Window): Promise<Moment>;
   /** `at`: Unix seconds. Rejects with `StoreUnavailable`. */
   past(window: Window, at: number): Promise<Moment>;
+  /** The place where each deployment failed; `null`: unknown. Rejects with `StoreUnavailable`. */
+  failedParts(deployments: readonly SeriesDeployment[]): Promise<readonly (Stop | null)[]>;
+}
+
+export interface SeriesDeployment {
+  readonly repo: string;
+  readonly tier: string;
+  /** `null`: there is none. */
+  readonly deployment: Deployment | null;
 }
 
 export interface MomentsOptions {
@@ -31,10 +43,7 @@ const mostPast = 4;
 export function createMoments({ ingest, policy, projection, now }: MomentsOptions): Moments {
   const { state } = ingest;
   const present = new Map<string, Moment>();
-  const past = new Map<string, Promise<Moment>>();
-  let pastVersion = -1;
-  // One after the other: each holds the deployments of a series at a time, and the figures of all.
-  const queue = createQueue();
+  const past = createKeptAnswers<Moment>(() => state.version, mostPast);
 
   return {
     async now(window) {
@@ -44,18 +53,17 @@ export function createMoments({ ingest, policy, projection, now }: MomentsOption
       return moment;
     },
 
-    past(window, at) {
-      if (pastVersion !== state.version) past.clear();
-      pastVersion = state.version;
-      const key = `${window.name} ${at}`;
-      const known = past.get(key);
-      if (known) return known;
-      const moment = queue.run(() => pastMoment(ingest, window, at));
-      past.set(key, moment);
-      moment.catch(() => past.delete(key));
-      const [oldest] = past.keys();
-      if (past.size > mostPast && oldest !== undefined) past.delete(oldest);
-      return moment;
-    },
+    past: (window, at) => past(`${window.name} ${at}`, () => pastMoment(ingest, window, at)),
+
+    failedParts: (deployments) =>
+      ingest.read(async ({ pipelines }) => {
+        const parts: (Stop | null)[] = [];
+        for (const { repo, tier, deployment } of deployments) {
+          const failed = deployment?.verdict.causes.includes('pipeline') ? deployment : null;
+          const stored = failed && (await pipelines.get(failed.repo, failed.number));
+          parts.push(stored && failedPart(policy, repo, tier, stored.record));
+        }
+        return parts;
+      }),
   };
 }

@@ -9,20 +9,15 @@ import { gaugesOf, type SeriesSample } from '../core/series/samples.ts';
 import { type Ingredients, shownSeries } from '../core/series/shown-series.ts';
 import type { Timeline } from '../core/series/timeline.ts';
 import type { ShownFigures } from '../core/shown-figures.ts';
-import { coverageOf, knownTimeOf } from '../core/windows/coverage.ts';
-import {
-  createTierWindows,
-  type TierSample,
-  type TierShare,
-  type TierWindows,
-} from '../core/windows/tier-windows.ts';
-import { windowsOf } from '../core/windows/window-content.ts';
+import { createTierWindows, type TierSample, type TierWindows } from '../core/windows/tier-windows.ts';
 import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
+import { readEach } from './read-each.ts';
 import { lastAt } from './shown-gauges.ts';
 import { createCollector, type TierDeployments } from './tier-deployments.ts';
-import { timelineAt } from './timeline-at.ts';
+import { type Reader, timelineAt } from './timeline-at.ts';
+import { type WindowAt, windowShareOf } from './window-share.ts';
 
 export interface Moment extends ShownFigures {
   /** Unix seconds. */
@@ -42,13 +37,14 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
   const lastFailed = new Map<SeriesSample, Deployment>();
   const policy = { ...ingest.mode.policy, windows: [window] };
   const shown = [...shownSeries(ingest.state)].sort(([a], [b]) => compareText(a, b));
+  const windowAt = { window, longestSeconds: longestWindowSeconds(ingest.mode.policy), at };
   const yieldToEventLoop = createEventLoopYield();
-  for (const [, ingredients] of shown) {
+  await readEach(ingest, shown, async ([, ingredients], pipelines) => {
     await yieldToEventLoop();
-    const timelines = await timelinesAt(ingest, ingredients, window, at);
-    if (timelines.length === 0) continue;
+    const timelines = await timelinesOf(ingest, ingredients, windowAt, { pipelines, yieldToEventLoop });
+    if (timelines.length === 0) return;
     const sample = sampleOf(ingredients, timelines);
-    const share = shareOf(ingest, ingredients, timelines, window, at);
+    const share = windowShareOf(timelines, ingredients.knownSince, windowAt);
     series.push(sample);
     figures.set(sample, figuresIn(share, policy, sample.tier, window, at));
     let last: Deployment | null = null;
@@ -64,7 +60,7 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
     const tier = tiers.get(sample.tier) ?? createTierWindows(sample.tier, 1);
     tiers.set(sample.tier, tier);
     tier.exchange(null, share);
-  }
+  });
   const tierSamples: TierSample[] = [];
   for (const name of [...tiers.keys()].sort(compareText)) {
     const sample = tiers.get(name)?.sample();
@@ -84,20 +80,18 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
 }
 
 /** Of each repo that has the series' name; without those that had no deployment yet. */
-function timelinesAt(
+async function timelinesOf(
   ingest: Ingest,
   { pairs }: Ingredients,
-  window: Window,
-  at: number,
+  { window, at }: Pick<WindowAt, 'window' | 'at'>,
+  reader: Reader,
 ): Promise<readonly Timeline[]> {
-  return ingest.read(async ({ pipelines }) => {
-    const timelines: Timeline[] = [];
-    for (const { repo, tier } of pairs) {
-      const timeline = await timelineAt(ingest, { repo, tier, window, at }, pipelines);
-      if (timeline && lastAt(gaugesOf([timeline])) > 0) timelines.push(timeline);
-    }
-    return timelines;
-  });
+  const timelines: Timeline[] = [];
+  for (const { repo, tier } of pairs) {
+    const timeline = await timelineAt(ingest, { repo, tier, window }, at, reader);
+    if (timeline && lastAt(gaugesOf([timeline])) > 0) timelines.push(timeline);
+  }
+  return timelines;
 }
 
 function sampleOf({ repo, pairs }: Ingredients, timelines: readonly Timeline[]): SeriesSample {
@@ -108,27 +102,5 @@ function sampleOf({ repo, pairs }: Ingredients, timelines: readonly Timeline[]):
     totals: zeroTotals,
     hasDeployed: true,
     windows: null,
-  };
-}
-
-/** What the window held; `null` if the longest window held no deployment: nothing is then shown of any window. */
-function shareOf(
-  { mode }: Ingest,
-  { knownSince }: Ingredients,
-  timelines: readonly Timeline[],
-  window: Window,
-  at: number,
-): TierShare | null {
-  const oldest = at - longestWindowSeconds(mode.policy);
-  // Of what the longest window held, the last deployment is the one that memory surely has.
-  const isShown = timelines.some((timeline) => {
-    const last = { at: lastAt(gaugesOf([timeline])) };
-    return last.at > oldest && counts(timeline.base.ground, last);
-  });
-  if (!isShown) return null;
-  return {
-    windows: windowsOf(timelines, [window], at).windows,
-    coverage: [coverageOf(knownSince, window, at).ratio],
-    knownTime: [knownTimeOf(knownSince, window, at)],
   };
 }

@@ -7,8 +7,8 @@
 
 import { compareText } from '../core/compare-text.ts';
 import type { Deployment } from '../core/deployment.ts';
-import type { ListIncidents } from '../core/failures/listed-incident.ts';
-import type { FigureHistory } from '../core/figure-history.ts';
+import type { IncidentList, ListIncidents } from '../core/failures/listed-incident.ts';
+import { earlierEnds, type FigureHistory } from '../core/figure-history.ts';
 import type {
   FailedDeployment,
   FailingPair,
@@ -28,6 +28,7 @@ import type { Moments } from './moment-cache.ts';
 import type { Moment } from './moments.ts';
 import { orderRows } from './row-order.ts';
 import { failingSince, lastAt } from './shown-gauges.ts';
+import { inPolicyOrder } from './tier-order.ts';
 import { createTrends } from './trends.ts';
 
 export interface OverviewOptions {
@@ -46,7 +47,6 @@ const mostFailedRepos = 10;
 const mostIncidents = 5;
 /** Windows before the present one that a trend shows. */
 const earlierWindows = 11;
-const trendGridSeconds = 3600;
 
 export function createOverview(options: OverviewOptions): ShowOverview {
   const { state, policy, moments, listIncidents, woodpeckerUrl } = options;
@@ -62,10 +62,18 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     return { repo, tier, at, number, commit, causes: deployment.verdict.causes, url };
   };
 
-  const failingOf = (moment: Moment, sample: SeriesSample): FailingPair => {
-    const { repo, tier } = sample;
-    const last = moment.lastFailed(sample);
-    return { repo, tier, since: failingSince(sample.gauges), last: last && describe(repo, tier, last) };
+  const failingOf = async (moment: Moment, samples: readonly SeriesSample[]): Promise<FailingPair[]> => {
+    const last = samples.map((sample) => moment.lastFailed(sample));
+    const parts = await moments.failedParts(
+      samples.map(({ repo, tier }, index) => ({ repo, tier, deployment: last[index] ?? null })),
+    );
+    return samples.map(({ repo, tier, gauges }, index) => {
+      const deployment = last[index] ?? null;
+      return {
+        ...{ repo, tier, since: failingSince(gauges), failedPart: parts[index] ?? null },
+        last: deployment && describe(repo, tier, deployment),
+      };
+    });
   };
 
   const tierOf = async (tier: string, moment: Moment, request: OverviewRequest): Promise<TierOverview> => {
@@ -73,11 +81,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     const { at, projected, tiers } = moment;
     const ofTier = projected.series.filter((sample) => sample.tier === tier);
     const sample = projected.tiers.find((one) => one.tier === tier) ?? null;
-    const end = request.at ?? Math.floor(at / trendGridSeconds) * trendGridSeconds;
-    const ends = Array.from(
-      { length: earlierWindows },
-      (_, place) => end - (earlierWindows - place) * window.seconds,
-    ).filter((one) => one > 0);
+    const ends = earlierEnds(window, at, request.at === null, earlierWindows);
     const deployments = tiers.get(tier);
     const failedIn = [...(deployments?.failedByRepo ?? [])]
       .map(([repo, failed]) => ({ repo, deployments: failed }))
@@ -112,12 +116,14 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     if (request.at !== null && request.tier !== null && isShownNow(request.tier))
       shownTiers.add(request.tier);
     const tierNames = inPolicyOrder([...shownTiers], policy);
-    const failing = projected.series.filter((sample) => failingSince(sample.gauges) > 0);
-    failing.sort(
-      (a, b) =>
-        tierNames.indexOf(a.tier) - tierNames.indexOf(b.tier) ||
-        failingSince(b.gauges) - failingSince(a.gauges),
-    );
+    const allFailing = projected.series.filter((sample) => failingSince(sample.gauges) > 0);
+    const failing = allFailing
+      .filter(isWanted)
+      .sort(
+        (a, b) =>
+          tierNames.indexOf(a.tier) - tierNames.indexOf(b.tier) ||
+          failingSince(b.gauges) - failingSince(a.gauges),
+      );
     const matching = projected.series.filter(
       (sample) => isWanted(sample) && nameKey(sample.repo).includes(search),
     );
@@ -131,18 +137,25 @@ export function createOverview(options: OverviewOptions): ShowOverview {
     const tiers = await Promise.all(
       tierNames.filter((tier) => isWanted({ tier })).map((tier) => tierOf(tier, moment, request)),
     );
-    const incidents = await listIncidents({ isOpen: true, limit: mostIncidents, now: at });
+    const openIncidents = async (tier: string | null) =>
+      listIncidents({ tier: tier ?? undefined, isOpen: true, limit: mostIncidents, now: at });
+    const incidents = await openIncidents(request.tier);
+    const allIncidents = request.tier === null ? incidents : await openIncidents(null);
     return {
       at,
       tierNames,
       tiers,
-      failing: failing.slice(0, mostFailing).map((sample) => failingOf(moment, sample)),
+      failing: await failingOf(moment, failing.slice(0, mostFailing)),
       failingIn: tierNames.flatMap((tier) => {
         const pairs = failing.filter((sample) => sample.tier === tier).length;
         return pairs === 0 ? [] : [{ tier, pairs }];
       }),
       incidents: incidents.incidents,
       otherIncidents: incidents.others,
+      elsewhere: {
+        failing: allFailing.length - failing.length,
+        incidents: countOf(allIncidents) - countOf(incidents),
+      },
       rows: await orderRows(matching, rowOf, {
         ...request,
         most: mostRows,
@@ -154,12 +167,6 @@ export function createOverview(options: OverviewOptions): ShowOverview {
   };
 }
 
-/** Production first, then as the policy's rules name them, the default tier last. */
-function inPolicyOrder(tiers: readonly string[], policy: Pick<Policy, 'tiers'>): readonly string[] {
-  const named = policy.tiers.map(({ tier }) => tier);
-  const rankOf = (tier: string) => {
-    if (/^prod/i.test(tier)) return -1;
-    return named.includes(tier) ? named.indexOf(tier) : named.length;
-  };
-  return tiers.toSorted((a, b) => rankOf(a) - rankOf(b) || compareText(a, b));
+function countOf({ incidents, others }: IncidentList): number {
+  return incidents.length + others;
 }

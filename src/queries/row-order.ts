@@ -32,26 +32,37 @@ export async function orderRows(
   { order, isDescending, most, yieldToEventLoop }: RowOrderOptions,
 ): Promise<readonly PairRow[]> {
   const read = keyOf[order];
-  const keyed: { readonly row: PairRow; readonly value: number | string | null }[] = [];
-  for (const [index, sample] of samples.entries()) {
-    const row = rowOf(sample);
-    keyed.push({ row, value: read(row) });
-    if (index % rowsAtOnce === 0) await yieldToEventLoop();
-  }
-  keyed.sort((a, b) => {
+  const compare = (a: Keyed, b: Keyed): number => {
     if (a.value === null || b.value === null) {
-      return Number(a.value === null) - Number(b.value === null) || compareNames(a.row, b.row);
+      return Number(a.value === null) - Number(b.value === null) || compareNames(a, b);
     }
     const difference =
       typeof a.value === 'string' || typeof b.value === 'string'
         ? compareText(String(a.value), String(b.value))
         : a.value - b.value;
-    return (isDescending ? -difference : difference) || compareNames(a.row, b.row);
-  });
-  await yieldToEventLoop();
-  return keyed.slice(0, most).map(({ row }) => row);
+    return (isDescending ? -difference : difference) || compareNames(a, b);
+  };
+  let first: readonly Keyed[] = [];
+  let added: Keyed[] = [];
+  for (const [index, sample] of samples.entries()) {
+    const row = rowOf(sample);
+    added.push({ row, value: read(row), name: row.repo.toLowerCase() });
+    if (index % rowsAtOnce === 0) await yieldToEventLoop();
+    if (added.length < 2 * most && index < samples.length - 1) continue;
+    first = [...first, ...added].sort(compare).slice(0, most);
+    added = [];
+    await yieldToEventLoop();
+  }
+  return first.map(({ row }) => row);
 }
 
-function compareNames(a: PairRow, b: PairRow): number {
-  return compareText(a.repo.toLowerCase(), b.repo.toLowerCase()) || compareText(a.tier, b.tier);
+interface Keyed {
+  readonly row: PairRow;
+  readonly value: number | string | null;
+  /** In lower case. */
+  readonly name: string;
+}
+
+function compareNames(a: Keyed, b: Keyed): number {
+  return compareText(a.name, b.name) || compareText(a.row.tier, b.row.tier);
 }

@@ -62,6 +62,34 @@ describe('GET /api/history', () => {
     ]);
   });
 
+  it('is computed once for all who ask within a minute, as long as nothing changes', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await exporter.receive({
+      ...{ repo: 'acme/shop', number: 1, status: 'success', finished: noon - day },
+      ...{ event: 'deployment', deploy_to: 'prod' },
+    });
+    const app = exporter.app();
+    const lastEndOf = async (query: string) => {
+      const { points } = (await (await app.request(`/api/history?${query}`)).json()) as Answer;
+      return points.at(-1)?.end;
+    };
+    const whole = 'tier=production&window=7d';
+    expect(await lastEndOf(whole)).toBe('2026-07-31T12:20:50Z');
+    exporter.clock.advance(59);
+    expect(await lastEndOf(whole)).toBe('2026-07-31T12:20:50Z');
+    expect(await lastEndOf(`${whole}&from=2d&step=1d`)).toBe('2026-07-31T12:20:50Z');
+    // What is after the shared moment is not refused.
+    expect(await lastEndOf(`${whole}&from=2026-07-31T12:21:30Z`)).toBe('2026-07-31T12:21:30Z');
+    exporter.clock.advance(1);
+    expect(await lastEndOf(whole)).toBe('2026-07-31T12:21:50Z');
+    exporter.clock.advance(10);
+    await exporter.receive({
+      ...{ repo: 'acme/shop', number: 2, status: 'success', finished: noon },
+      ...{ event: 'deployment', deploy_to: 'prod' },
+    });
+    expect(await lastEndOf(whole)).toBe('2026-07-31T12:22:00Z');
+  });
+
   it('is worked out again once the state has changed', async () => {
     const { exporter, ask } = await createApp(['acme/shop', 5, 'success']);
     const query = 'tier=production&window=7d&from=2d&to=2d';

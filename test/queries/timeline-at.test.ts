@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { pastMoment } from '../../src/queries/moments.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -60,5 +61,33 @@ describe('a moment of the past', () => {
     expect(await shownAt(noon - 40 * day)).toEqual([0, 0, 0]);
     expect(await shownAt(noon - 178 * day)).toEqual([1, 1, 1]);
     expect(await shownAt(noon - 201 * day)).toEqual([1, undefined, undefined]);
+  });
+
+  it('contains its whole window, however many older deployments there are', async () => {
+    const hourly = aPolicy({ tiers: [{ tier: 'production' }], windows: [window] });
+    const { ingest, receive } = await createSmallExporter({ policy: hourly });
+    const hour = 3600;
+    // The store is read in slices of 1,000; the third begins before the time that memory retains.
+    const all = Array.from({ length: 2_600 }, (_, index) => ({
+      ...{ repo: 'acme/shop', number: index + 1, status: 'success', event: 'push' },
+      finished: noon - (2_599 - index) * hour,
+    }));
+    await Promise.all(all.map(receive));
+    const shownAt = async (at: number) => {
+      const { projected, figuresOf } = await pastMoment(ingest, window, at);
+      return projected.series.map((sample) => figuresOf(sample)?.deployments);
+    };
+    expect(await shownAt(noon - 2 * day)).toEqual([7 * 24]);
+    expect(await shownAt(noon - 60 * day)).toEqual([7 * 24]);
+    const history = createFigureHistory(ingest);
+    const ends = [100, 60, 30, 2, 0].map((daysAgo) => noon - daysAgo * day);
+    const points = await history({ repo: 'acme/shop', tier: 'production', window, ends });
+    expect(points?.map(({ figures }) => figures?.deployments)).toEqual([
+      7 * 24,
+      7 * 24,
+      7 * 24,
+      7 * 24,
+      7 * 24,
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 /** A multiset of numbers, read in ascending order. */
 
-import { noValues, type Run, runsBeyond, type Values } from './values.ts';
+import { inOrder, noValues, type Run, runsBeyond, type Values } from './values.ts';
 
 /** Changes are collected and sorted, and merged at the next read, in time linear in the size of the bag. */
 export interface SortedBag {
@@ -21,9 +21,8 @@ export function createSortedBag(): SortedBag {
     },
     values() {
       if (removals.length === 0 && additions.length === 0) return sorted;
-      const ascending = (a: number, b: number) => a - b;
       const [kept = []] = sorted.runs;
-      const merged = merge(kept, removals.sort(ascending), additions.sort(ascending));
+      const merged = merge(kept, inOrder(removals), inOrder(additions));
       sorted = merged.length > 0 ? { runs: [merged], count: merged.length } : noValues;
       removals = [];
       additions = [];
