@@ -2,7 +2,7 @@
 
 import { max } from 'd3-array';
 import { scaleLinear, scaleUtc } from 'd3-scale';
-import { html } from 'hono/html';
+import { html, raw } from 'hono/html';
 import type { DeploymentBar } from '../core/overview.ts';
 import type { Cause } from '../core/verdict.ts';
 import { counted } from '../util/pluralize.ts';
@@ -23,6 +23,7 @@ const mostWideBars = 20;
 /** Where bars and their marks go. */
 interface Layout {
   readonly unit: BarUnit;
+  readonly isPart: (bar: DeploymentBar) => boolean;
   /** Shares of the width, 0 to 100. */
   readonly pitch: number;
   readonly left: (bar: DeploymentBar) => number;
@@ -45,7 +46,8 @@ export function barChart(bars: readonly DeploymentBar[], barSeconds: number): Ht
   const x = scaleUtc(domain, [0, 100]);
   const y = scaleLinear([0, max(bars, heightOf) || 1], [bottom, top]).nice(3);
   const pitch = 100 / bars.length;
-  const layout: Layout = { unit, pitch, left: ({ start }) => x(new Date(start * 1000)), y, columns };
+  const isPart = ({ start, from, to }: DeploymentBar) => from > start || to < start + barSeconds - 1;
+  const layout: Layout = { unit, isPart, pitch, left: ({ start }) => x(new Date(start * 1000)), y, columns };
   const levels = y
     .ticks(3)
     .filter((tick) => Number.isInteger(tick) && tick > 0)
@@ -70,7 +72,11 @@ ${gridLines(levels)}
 ${timeTicks(ticks, height - 8)}
 ${bars.map((bar) => drawBar(bar, layout))}
 </svg>`,
-)}${legend(['success', ...found], countsOf(bars))}</figure>`;
+)}${legend(['success', ...found], countsOf(bars))}${bars.some((bar) => heightOf(bar) > 0 && isPart(bar)) ? partNote(unit) : ''}</figure>`;
+}
+
+function partNote(unit: BarUnit): Html {
+  return html`<p class="small dim">Lighter: only a part of the ${unit} is in the window.</p>`;
 }
 
 function causesOf({ byCause }: DeploymentBar): readonly Cause[] {
@@ -93,13 +99,13 @@ function heightOf({ succeeded, failed }: DeploymentBar): number {
 
 function drawBar(bar: DeploymentBar, layout: Layout): Html {
   const { succeeded, failed } = bar;
-  const { unit, pitch, left, y } = layout;
+  const { isPart, pitch, left, y } = layout;
   if (heightOf(bar) === 0) return html``;
   const rect = (mark: 'success' | 'failed', from: number, to: number) =>
     from === to
       ? ''
       : html`<rect class="${mark}" x="${percentOf(left(bar) + 0.13 * pitch)}" width="${percentOf(0.74 * pitch)}" y="${y(to)}" height="${y(from) - y(to)}"/>`;
-  return html`<g><title>${tipOf(bar, unit)}</title>${rect('success', 0, succeeded)}${rect('failed', succeeded, succeeded + failed)}${marksAbove(bar, layout)}</g>`;
+  return html`<g${isPart(bar) ? raw(' class="part"') : ''}><title>${tipOf(bar, layout)}</title>${rect('success', 0, succeeded)}${rect('failed', succeeded, succeeded + failed)}${marksAbove(bar, layout)}</g>`;
 }
 
 /** The marks of a bar in a box of its own, which shrinks them if it is narrower than they are: neighbours never overlap. */
@@ -114,10 +120,11 @@ function marksAbove(bar: DeploymentBar, { pitch, left, y, columns }: Layout): Ht
   )}</svg>`;
 }
 
-function tipOf(bar: DeploymentBar, unit: BarUnit): string {
+function tipOf(bar: DeploymentBar, { unit, isPart }: Layout): string {
+  const part = isPart(bar) ? `, of which only a part is in the window` : '';
   const all = counted(heightOf(bar), 'deployment');
   const reasons = causesOf(bar).map((cause) => `${bar.byCause[cause]} ${markWords[cause]}`);
-  return `${barWords(bar, unit)}: ${all}, ${bar.failed} failed${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}`;
+  return `${barWords(bar, unit)}${part}: ${all}, ${bar.failed} failed${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}`;
 }
 
 function summaryOf(bars: readonly DeploymentBar[]): string {

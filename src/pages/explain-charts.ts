@@ -34,8 +34,11 @@ function timeScale({ window, at }: Explanation) {
   return scaleUtc([new Date((at - window.seconds) * 1000), new Date(at * 1000)], [0, 100]);
 }
 
-/** Pixels from the top. */
-const lanes = { failed: 16, succeeded: 40, episodes: 60, incidents: 74, axis: 88, height: 110 };
+/** Pixels. */
+const markSize = 13;
+const lane = { gap: 5, bar: 14, axis: 22 };
+/** Least and greatest width of a cluster: a phone has room for about sixty, and marks on twenty have their full size. */
+const clusterShare = { least: 100 / 60, most: 5 };
 
 export function timeline(explanation: Explanation, view: ExplainView): Html {
   const { drawn, episodes, incidents, figures } = explanation;
@@ -47,12 +50,23 @@ export function timeline(explanation: Explanation, view: ExplainView): Html {
     (kind: string, y: number, words: string) =>
     (one: { readonly start: number; readonly end: number | null }) =>
       drawBar(one, { explanation, kind, y, words });
+  const shareOf = ({ at }: DrawnDeployment) => x(new Date(at * 1000));
+  const failed = clustersOf(drawn.filter(hasFailed), shareOf);
+  const succeeded = clustersOf(
+    drawn.filter((one) => !hasFailed(one)),
+    shareOf,
+  );
+  // From the top: failed deployments, the others, episodes, incidents, the axis.
+  const failedEnd = lane.gap + heightOf(failed);
+  const succeededEnd = failedEnd + lane.gap + heightOf(succeeded);
+  const episodesFrom = succeededEnd + lane.gap;
+  const axisAt = episodesFrom + 2 * lane.bar;
   return html`<figure class="chart"><figcaption>Deployments over time</figcaption>
-<svg class="plot" width="100%" height="${lanes.height}" role="group" aria-label="${figures.deployments} deployments, ${figures.failedDeployments} of them failed, on a time axis; each leads to its row in the table">
-${axis(x, lanes.axis, lanes.height - 6)}
-${episodes.map(bar('episode', lanes.episodes, 'Failing'))}
-${incidents.map(bar('outage', lanes.incidents, 'Incident'))}
-${drawn.map((deployment) => point(deployment, x(new Date(deployment.at * 1000)), linkTo(deployment)))}
+<svg class="plot" width="100%" height="${axisAt + lane.axis}" role="group" aria-label="${figures.deployments} deployments, ${figures.failedDeployments} of them failed, on a time axis; each leads to its row in the table">
+${axis(x, axisAt, axisAt + lane.axis - 6)}
+${episodes.map(bar('episode', episodesFrom, 'Failing'))}
+${incidents.map(bar('outage', episodesFrom + lane.bar, 'Incident'))}
+${failed.map((cluster) => drawCluster(cluster, failedEnd, linkTo))}${succeeded.map((cluster) => drawCluster(cluster, succeededEnd, linkTo))}
 </svg>${legend(['success', ...found])}${barLegend(episodes.length > 0, incidents.length > 0)}${fewerNote(explanation)}</figure>`;
 }
 
@@ -61,11 +75,66 @@ function axis(x: ReturnType<typeof timeScale>, y: number, wordsY: number): Html 
   return html`<line class="axis" x1="0" x2="100%" y1="${y}" y2="${y}"/>${timeTicks(ticks, wordsY)}`;
 }
 
-function point(deployment: DrawnDeployment, share: number, link: string): Html {
-  const { number, at, causes } = deployment;
+function hasFailed({ causes }: DrawnDeployment): boolean {
+  return causes.length > 0;
+}
+
+/** Deployments that are too close in time for marks of their own places. */
+interface Cluster {
+  /** Of its first deployment, 0 to 100. */
+  readonly share: number;
+  /** A share, too. */
+  readonly width: number;
+  readonly deployments: readonly DrawnDeployment[];
+}
+
+/** `deployments` in order of time. Clusters do not overlap. */
+function clustersOf(
+  deployments: readonly DrawnDeployment[],
+  shareOf: (deployment: DrawnDeployment) => number,
+): readonly Cluster[] {
+  const clusters: { share: number; deployments: DrawnDeployment[] }[] = [];
+  for (const deployment of deployments) {
+    const share = shareOf(deployment);
+    const last = clusters.at(-1);
+    if (last && share < last.share + clusterShare.least) last.deployments.push(deployment);
+    else clusters.push({ share, deployments: [deployment] });
+  }
+  const distance = (a: number, b: number) => {
+    const [one, other] = [clusters[a], clusters[b]];
+    return one && other ? other.share - one.share : clusterShare.most;
+  };
+  return clusters.map((cluster, place) => ({
+    ...cluster,
+    width: Math.min(clusterShare.most, distance(place - 1, place), distance(place, place + 1)),
+  }));
+}
+
+/** The marks of a cluster side by side and one above the other: three times as high as wide. */
+function gridOf({ deployments }: Cluster) {
+  const columns = Math.ceil(Math.sqrt(deployments.length / 3));
+  const rows = Math.ceil(deployments.length / columns);
+  return { columns, rows, height: (rows * markSize) / columns };
+}
+
+function heightOf(clusters: readonly Cluster[]): number {
+  return Math.ceil(max(clusters, (cluster) => gridOf(cluster).height) ?? markSize);
+}
+
+/** The marks in a box of their own, which shrinks them if they do not fit: neighbours never overlap. `bottom`: pixels. */
+function drawCluster(cluster: Cluster, bottom: number, linkTo: LinkTo): Html {
+  const { columns, rows, height } = gridOf(cluster);
+  const marks = cluster.deployments.map((deployment, place) => {
+    const x = ((place % columns) + 0.5) * markSize;
+    const y = (rows - Math.floor(place / columns) - 0.5) * markSize;
+    return point(deployment, x, y, linkTo(deployment));
+  });
+  return html`<svg x="${percentOf(cluster.share - cluster.width / 2)}" width="${percentOf(cluster.width)}" y="${bottom - height}" height="${height}" viewBox="0 0 ${columns * markSize} ${rows * markSize}" preserveAspectRatio="xMidYMax">${marks}</svg>`;
+}
+
+function point({ number, at, causes }: DrawnDeployment, x: number, y: number, link: string): Html {
   const words = `#${number}, ${iso(at).slice(0, 16).replace('T', ' ')}: ${causes.length === 0 ? 'succeeded' : causeWords(causes)}`;
-  const [cause] = causes;
-  return html`<a href="${link}" tabindex="-1"><title>${words}</title><svg class="at" x="${percentOf(share)}" y="${cause ? lanes.failed : lanes.succeeded}">${markPath(cause ?? 'success')}</svg></a>`;
+  return html`<a href="${link}" tabindex="-1"><title>${words}</title><svg class="at" x="${x}" y="${y}">${markPath(causes[0] ?? 'success')}</svg></a>`;
 }
 
 interface Drawing {

@@ -9,11 +9,14 @@ import {
   listings,
 } from '../core/explain.ts';
 import type { Window } from '../core/policy.ts';
-import type { TimeFigure } from '../core/windows/window-figures.ts';
+import type { ScoredFigure } from '../core/quick-check-score.ts';
+import type { TimeFigure, WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
+import { changeWords } from './change-words.ts';
 import { asOfForm, choices } from './controls.ts';
 import { leadTimeChart, rowId, timeline } from './explain-charts.ts';
 import { type ExplainView, explainFields, explainLink, listLink } from './explain-view.ts';
+import { shownFigures } from './figure-words.ts';
 import { missedPartWords } from './missed-part-words.ts';
 import { type Html, renderPage } from './page.ts';
 import { partWords } from './part-words.ts';
@@ -28,13 +31,15 @@ export interface ExplainPageOptions {
   readonly isOfNow: boolean;
   /** By default everything. */
   readonly show?: Listing;
+  /** Figures of the window before; `null`: nothing was shown then. */
+  readonly before?: WindowFigures | null;
 }
 
 export async function renderExplanation(
   explanation: Explanation,
-  { windows, older, isOfNow, show = 'everything' }: ExplainPageOptions,
+  { windows, older, isOfNow, show = 'everything', before = null }: ExplainPageOptions,
 ): Promise<string> {
-  const { repo, tier, window, at } = explanation;
+  const { repo, tier, tiers, window, at } = explanation;
   const asOf = isOfNow ? null : at;
   const view = { repo, tier, window: window.name, show, at: asOf };
   const { at: _, ...kept } = explainFields(view);
@@ -43,14 +48,20 @@ export async function renderExplanation(
     isChosen: name === window.name,
     link: explainLink({ ...view, window: name }),
   }));
+  const ofTiers = tiers.map((name) => ({
+    words: name,
+    isChosen: name === tier,
+    link: explainLink({ ...view, tier: name }),
+  }));
   const json = `api/${explainLink({ ...view, at })}`;
   return renderPage(
     { title: `${repo} (${tier}), ${window.name}` },
     html`<h1>${repo} <span class="dim">${tier}</span></h1>
 <div class="controls">${choices('Window', ofWindows)}
+${tiers.length < 2 ? '' : choices('Tier', ofTiers)}
 ${asOfForm({ page: 'explain', kept, at: asOf, nowLink: explainLink({ ...view, at: null }) })}</div>
 <p>After ${moment(at - window.seconds)}, up to ${moment(at)} (UTC).${coverageNote(explanation)}${failingNote(explanation)}</p>
-${cards(explanation)}
+${cards(explanation, before)}
 ${timeline(explanation, view)}
 ${leadTimeChart(explanation, view)}
 ${uncountedSection(explanation)}
@@ -72,28 +83,37 @@ function failingNote({ failingSince, at }: Explanation): Html {
 recovery time until it ends.`;
 }
 
-function cards({ figures, window, withoutLeadTime }: Explanation): Html {
+function cards({ figures, window, withoutLeadTime }: Explanation, before: WindowFigures | null): Html {
+  const changes = new Map(
+    shownFigures.map((figure) => [figure.key, changeWords(figure, figures, before, window)]),
+  );
+  const card = (key: ScoredFigure, title: string, value: string, ...lines: readonly string[]): Html =>
+    html`<section class="card"><h2>${title}</h2><p class="value">${value}</p>
+${lines.filter((line) => line !== '').map((line) => html`<p class="small dim">${line}</p>`)}${changes.get(key)}</section>`;
   const { deployments, failedDeployments, reworkDeployments, changeLeadTime, recoveryTime } = figures;
   const { deploymentsPerDay: perDay } = figures;
   return html`<div class="cards">
 ${card(
+  'deployment_frequency',
   'Deployment frequency',
   String(deployments),
   `in ${window.name}${deployments > 1 && perDay !== null ? `: ${perTime(perDay)}` : ''}`,
 )}
 ${card(
+  'change_lead_time',
   'Change lead time',
   medianOf(changeLeadTime),
   timeWords(changeLeadTime, 'commit'),
   missingWords(withoutLeadTime),
 )}
 ${card(
+  'change_fail_rate',
   'Change fail rate',
   percent(figures.changeFailRate),
   deployments === 0 ? 'no deployment to divide by' : `${failedDeployments} of ${deployments} failed`,
 )}
-${card('Failed deployment recovery time', medianOf(recoveryTime), timeWords(recoveryTime, 'recovery'))}
-${card('Deployment rework rate', percent(figures.reworkRate), reworkWords(reworkDeployments, deployments))}
+${card('failed_deployment_recovery_time', 'Failed deployment recovery time', medianOf(recoveryTime), timeWords(recoveryTime, 'recovery'))}
+${card('deployment_rework_rate', 'Deployment rework rate', percent(figures.reworkRate), reworkWords(reworkDeployments, deployments))}
 </div>`;
 }
 
@@ -104,12 +124,7 @@ function reworkWords(reworkDeployments: number | null, deployments: number): str
     : `${reworkDeployments} of ${deployments} unplanned`;
 }
 
-function card(title: string, value: string, ...lines: readonly string[]): Html {
-  return html`<section class="card"><h2>${title}</h2><p class="value">${value}</p>
-${lines.filter((line) => line !== '').map((line) => html`<p class="small dim">${line}</p>`)}</section>`;
-}
-
-/** Empty where none is missing. */
+/** Empty if none is missing. */
 function missingWords({ unknown, pending }: Explanation['withoutLeadTime']): string {
   const toBeAsked = 'still to be looked up';
   if (unknown === 0) return pending === 0 ? '' : `${counted(pending, 'deployment')} ${toBeAsked}`;
@@ -169,7 +184,8 @@ function listingChoices(view: ListView): Html {
   return choices('Show', ofListings);
 }
 
-function pipelineRow({ place, record, url, verdict, missedPart }: ExplainedPipeline, now: number): Html {
+function pipelineRow(pipeline: ExplainedPipeline, now: number): Html {
+  const { place, record, url, verdict, missedPart, failedPart } = pipeline;
   const name = `#${place.number}`;
   const words = [record.event, record.branch, record.deployTo && `to ${record.deployTo}`].filter(Boolean);
   const what = html`${words.join(', ')} <code class="dim">${record.commit.slice(0, 8)}</code>
@@ -178,7 +194,7 @@ function pipelineRow({ place, record, url, verdict, missedPart }: ExplainedPipel
   return html`<tr id="${rowId(place)}"${isCounted ? '' : html` class="dim"`}><td>${moment(place.at, now)}</td>
 <td class="nb">${url === null ? name : html`<a href="${url}">${name}</a>`} ${outcome(record.status, verdict)}</td>
 <td class="what">${what}</td>
-<td class="part">${isCounted ? html`${partSucceeded(record.status, verdict.part)}${partWords(verdict.part, url)}` : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;
+<td class="part">${isCounted ? html`${partSucceeded(record.status, verdict.part)}${partWords(verdict.part, url, failedPart)}` : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;
 }
 
 /** The status has the colour of the deployment only if both say the same. */

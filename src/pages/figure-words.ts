@@ -2,7 +2,7 @@
 
 import type { FigureScore, ScoredFigure } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
-import { duration, percent } from './words.ts';
+import { duration, durationOf, percent, percentageOf, type Quantity, quantityWords } from './words.ts';
 
 export interface ShownFigure {
   readonly key: ScoredFigure;
@@ -10,10 +10,12 @@ export interface ShownFigure {
   /** What is compared and drawn; `null`: unknown. */
   readonly valueOf: (figures: WindowFigures) => number | null;
   readonly write: (value: number) => string;
+  /** The same as `write`, as a number. */
+  readonly quantityOf: (value: number) => Quantity;
   /** What stands for an unknown value; a dash by default. */
   readonly writeUnknown?: (figures: WindowFigures) => string;
-  /** How much it changed, without a sign. */
-  readonly writeChange: (value: number, before: number) => string;
+  /** How much it changed, without a sign. It follows from the shown values, so that all three add up. */
+  readonly writeChange: (shown: Quantity, before: Quantity) => string;
   readonly isMoreBetter: boolean;
   /** What the value is made of. */
   readonly detail: (figures: WindowFigures) => string;
@@ -27,8 +29,8 @@ export const shownFigures: readonly ShownFigure[] = [
     name: 'Deployment frequency',
     valueOf: ({ deploymentsPerDay }) => deploymentsPerDay,
     write: perTime,
-    writeChange: (value, before) =>
-      before === 0 ? 'from none' : `${Math.round(Math.abs(value / before - 1) * 100)} %`,
+    quantityOf: frequencyOf,
+    writeChange: ratio,
     isMoreBetter: true,
     writeUnknown: ({ deployments }) => String(deployments),
     detail: ({ deployments, deploymentsPerDay }) => {
@@ -41,7 +43,8 @@ export const shownFigures: readonly ShownFigure[] = [
     name: 'Change lead time',
     valueOf: ({ changeLeadTime }) => changeLeadTime.median,
     write: duration,
-    writeChange: (value, before) => duration(Math.abs(value - before)),
+    quantityOf: durationOf,
+    writeChange: timeBetween,
     isMoreBetter: false,
     detail: ({ changeLeadTime: { samples, p95 } }) =>
       p95 === null ? 'no commit with a known time' : `median of ${samples}, p95 ${duration(p95)}`,
@@ -51,7 +54,8 @@ export const shownFigures: readonly ShownFigure[] = [
     name: 'Change fail rate',
     valueOf: ({ changeFailRate }) => changeFailRate,
     write: percent,
-    writeChange: points,
+    quantityOf: percentageOf,
+    writeChange: (shown, before) => `${distance(shown, before)} points`,
     isMoreBetter: false,
     detail: ({ deployments, failedDeployments }) =>
       deployments === 0 ? noneWords : `${failedDeployments} of ${deployments} failed`,
@@ -61,7 +65,8 @@ export const shownFigures: readonly ShownFigure[] = [
     name: 'Recovery time',
     valueOf: ({ recoveryTime }) => recoveryTime.median,
     write: duration,
-    writeChange: (value, before) => duration(Math.abs(value - before)),
+    quantityOf: durationOf,
+    writeChange: timeBetween,
     isMoreBetter: false,
     detail: ({ recoveryTime: { samples, p95 } }) =>
       p95 === null ? 'no recovery in the window' : `median of ${samples}, p95 ${duration(p95)}`,
@@ -71,7 +76,8 @@ export const shownFigures: readonly ShownFigure[] = [
     name: 'Rework rate',
     valueOf: ({ reworkRate }) => reworkRate,
     write: percent,
-    writeChange: points,
+    quantityOf: percentageOf,
+    writeChange: (shown, before) => `${distance(shown, before)} points`,
     isMoreBetter: false,
     detail: ({ deployments, reworkDeployments }) => {
       if (reworkDeployments === null) return 'the policy does not look for it';
@@ -80,15 +86,36 @@ export const shownFigures: readonly ShownFigure[] = [
   },
 ];
 
-function points(value: number, before: number): string {
-  return `${Number((Math.abs(value - before) * 100).toFixed(1))} points`;
+/** Two values of one unit have one decimal at most; so has their distance. */
+function distance(a: Quantity, b: Quantity): number {
+  return Number(Math.abs(a.value - b.value).toFixed(1));
+}
+
+function amountOf({ value, size }: Quantity): number {
+  return value * size;
+}
+
+function timeBetween(shown: Quantity, before: Quantity): string {
+  if (shown.unit === before.unit) return quantityWords({ ...shown, value: distance(shown, before) });
+  return duration(Math.abs(amountOf(shown) - amountOf(before)));
+}
+
+function ratio(shown: Quantity, before: Quantity): string {
+  if (before.value === 0) return 'from none';
+  const change = Math.round(Math.abs(amountOf(shown) / amountOf(before) - 1) * 100);
+  return change === 0 ? 'less than 1 %' : `${change} %`;
 }
 
 /** Deployments per day, in the unit that leaves at least one. */
+function frequencyOf(perDay: number): Quantity {
+  const rounded = (value: number) => Number(value.toFixed(1));
+  if (perDay >= 1) return { value: rounded(perDay), unit: 'a day', size: 1 };
+  if (perDay * 7 >= 1) return { value: rounded(perDay * 7), unit: 'a week', size: 1 / 7 };
+  return { value: rounded(perDay * 30), unit: 'a month', size: 1 / 30 };
+}
+
 export function perTime(perDay: number): string {
-  if (perDay >= 1) return `${Number(perDay.toFixed(1))} a day`;
-  if (perDay * 7 >= 1) return `${Number((perDay * 7).toFixed(1))} a week`;
-  return `${Number((perDay * 30).toFixed(1))} a month`;
+  return quantityWords(frequencyOf(perDay));
 }
 
 export type Level = 'high' | 'middle' | 'low';
@@ -127,13 +154,16 @@ export interface Comparison {
   readonly words: string;
 }
 
-/** A value against that of the window before; `null` if either is unknown. */
+/** A value compared with the value of the window before; `null` if either is unknown. */
 export function compare(figure: ShownFigure, value: number | null, before: number | null): Comparison | null {
   if (value === null || before === null) return null;
-  if (figure.write(value) === figure.write(before)) {
-    return { direction: 'same', isBetter: false, words: 'as before' };
-  }
-  const isBetter = value > before === figure.isMoreBetter;
-  const words = `${figure.writeChange(value, before)}, ${isBetter ? 'better' : 'worse'}`;
-  return { direction: value > before ? 'up' : 'down', isBetter, words };
+  const [shown, shownBefore] = [figure.quantityOf(value), figure.quantityOf(before)];
+  const growth = amountOf(shown) - amountOf(shownBefore);
+  if (Math.abs(growth) < leastGrowth) return { direction: 'same', isBetter: false, words: 'as before' };
+  const isBetter = growth > 0 === figure.isMoreBetter;
+  const words = `${figure.writeChange(shown, shownBefore)}, ${isBetter ? 'better' : 'worse'}`;
+  return { direction: growth > 0 ? 'up' : 'down', isBetter, words };
 }
+
+/** Less than any difference of two shown values, more than an error of floating-point numbers. */
+const leastGrowth = 1e-6;

@@ -11,6 +11,11 @@ export function missedPartWords({ workflows, steps, isPresent, stop }: MissedPar
   return stop ? `${missed}; it stopped at ${stopWords(stop)}` : missed;
 }
 
+/** In the fewest words: `deploy / migrate`. */
+export function placeWords({ workflow, step }: Stop): string {
+  return step === null ? workflow : `${workflow} / ${step}`;
+}
+
 function stopWords({ workflow, step, end }: Stop): string {
   const place = step === null ? `workflow ${workflow}` : `step ${step} of workflow ${workflow}`;
   return `${place}, which ${end === 'failure' ? 'failed' : 'was killed'}`;

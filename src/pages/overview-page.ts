@@ -3,14 +3,17 @@
 import { html } from 'hono/html';
 import type { ListedIncident } from '../core/failures/listed-incident.ts';
 import type { FailingPair, Overview } from '../core/overview.ts';
+import type { Stop } from '../core/parts.ts';
 import type { Window } from '../core/policy.ts';
 import { edition } from '../core/quick-check-score.ts';
+import type { Cause } from '../core/verdict.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
 import { causeWords, inlineMark } from './causes.ts';
 import { asOfForm, choices } from './controls.ts';
 import { explainLink } from './explain-view.ts';
 import { firstSteps } from './first-steps.ts';
+import { placeWords } from './missed-part-words.ts';
 import { type Html, renderPage } from './page.ts';
 import { repoTable } from './repo-table.ts';
 import { type Status, troublesOf } from './status.ts';
@@ -61,6 +64,7 @@ function notices(status: Status): Html {
 function banner(overview: Overview, view: View, isReady: boolean): Html {
   const { failing, failingIn, incidents, otherIncidents, at } = overview;
   const count = failingCount(overview);
+  const where = view.tier === null ? '' : ` in ${view.tier}`;
   const when = view.at === null ? '' : html` <span class="dim">on ${moment(at)} UTC</span>`;
   const open = incidents.length + otherIncidents;
   const openWords =
@@ -68,24 +72,42 @@ function banner(overview: Overview, view: View, isReady: boolean): Html {
       ? ''
       : html`<h2>${counted(open, 'open incident')}</h2>
 <ul class="failing-list">${incidents.map((incident) => incidentItem(incident, at))}</ul>${otherIncidents === 0 ? '' : html`<p>And ${otherIncidents} more.</p>`}`;
+  const others = elsewhereWords(overview, view);
   if (count === 0) {
-    const nothing = html`Nothing ${view.at === null ? 'is' : 'was'} failing${when}`;
+    const nothing = html`Nothing ${view.at === null ? 'is' : 'was'} failing${where}${when}`;
     if (!isReady)
-      return html`<section class="panel notice"><h1>${nothing}, as far as repos were read</h1>${openWords}</section>`;
-    return html`<section class="panel ${open === 0 ? 'fine' : 'notice'}"><h1><span class="good" aria-hidden="true">✓ </span>${nothing}</h1>${openWords}</section>`;
+      return html`<section class="panel notice"><h1>${nothing}, as far as repos were read</h1>${openWords}${others}</section>`;
+    return html`<section class="panel ${open === 0 ? 'fine' : 'notice'}"><h1><span class="good" aria-hidden="true">✓ </span>${nothing}</h1>${openWords}${others}</section>`;
   }
   return html`<section class="panel failing"><h1><span class="bad" aria-hidden="true">✕ </span>${view.at === null ? 'Failing' : 'Was failing'}: ${failingIn.map(({ tier, pairs }) => `${pairs} in ${tier}`).join(', ')}${when}</h1>
 <ul class="failing-list">${failing.map((pair) => failingItem(pair, view, at))}</ul>
-${count > failing.length ? html`<p><a href="${viewLink(view, { order: 'failing', isDescending: true })}#repos">And ${count - failing.length} more</a></p>` : ''}${openWords}</section>`;
+${count > failing.length ? html`<p><a href="${viewLink(view, { order: 'failing', isDescending: true })}#repos">And ${count - failing.length} more</a></p>` : ''}${openWords}${others}</section>`;
 }
 
-function failingItem({ repo, tier, since, last }: FailingPair, view: View, at: number): Html {
+/** The failures and incidents of the tiers that the page does not show. */
+function elsewhereWords({ elsewhere: { failing, incidents } }: Overview, view: View): Html {
+  if (failing + incidents === 0) return html``;
+  const parts = [
+    ...(failing > 0 ? [`${failing} failing`] : []),
+    ...(incidents > 0 ? [counted(incidents, 'open incident')] : []),
+  ];
+  return html`<p class="small">In other tiers: ${parts.join(', ')}. <a href="${viewLink(view, { tier: null })}">All tiers</a></p>`;
+}
+
+function failingItem({ repo, tier, since, last, failedPart }: FailingPair, view: View, at: number): Html {
   const why = last ? deploymentLink(view, last) : explainLink(explainViewOf(view, repo, tier));
   return html`<li><strong>${repo}</strong> ${tier} <span class="nb">for <strong>${age(at - since)}</strong></span>, since the deployment of ${moment(since, at)}${
     last
-      ? html`, last ${last.url === null ? `#${last.number}` : html`<a href="${last.url}">#${last.number}</a>`}${last.commit === '' ? '' : html` <code>${last.commit.slice(0, 8)}</code>`}: <span class="nb">${last.causes.map(inlineMark)} ${causeWords(last.causes)}</span>`
+      ? html`, last ${last.url === null ? `#${last.number}` : html`<a href="${last.url}">#${last.number}</a>`}${last.commit === '' ? '' : html` <code>${last.commit.slice(0, 8)}</code>`}: ${whyWords(last.causes, failedPart)}`
       : ''
   }. <a href="${why}">Why<span class="unseen"> ${repo} ${tier} is failing</span></a></li>`;
+}
+
+function whyWords(causes: readonly Cause[], failedPart: Stop | null): Html {
+  if (!failedPart) return html`<span class="nb">${causes.map(inlineMark)} ${causeWords(causes)}</span>`;
+  const others = causes.filter((cause) => cause !== 'pipeline');
+  const verb = failedPart.end === 'killed' ? 'killed' : 'failed';
+  return html`<span class="nb">${causes.map(inlineMark)} ${verb} in</span> <code>${placeWords(failedPart)}</code>${others.length > 0 ? `, ${causeWords(others)}` : ''}`;
 }
 
 function incidentItem({ repo, tier, title, url, start, id }: ListedIncident, at: number): Html {

@@ -3,16 +3,21 @@
 import { html } from 'hono/html';
 import type { DeploymentPart, EpisodePart } from '../core/explain.ts';
 import type { Delivery } from '../core/figures/change-lead-time.ts';
+import type { Stop } from '../core/parts.ts';
 import type { Html } from './page.ts';
 import { pipelineLink, verdictWords } from './verdict-words.ts';
 import { duration, moment } from './words.ts';
 
 const mostCommitsShown = 50;
 
-/** `url`: the pipeline's page in Woodpecker. */
-export function partWords({ deployment, episode, delivery }: DeploymentPart, url: string | null): Html {
+/** `url`: the pipeline's page in Woodpecker. `failedPart`: as of an explained pipeline. */
+export function partWords(
+  { deployment, episode, delivery }: DeploymentPart,
+  url: string | null,
+  failedPart?: Stop,
+): Html {
   const sentences = [
-    ...verdictWords(deployment, (number) => pipelineLink(url, deployment.number, number)),
+    ...verdictWords(deployment, (number) => pipelineLink(url, deployment.number, number), failedPart),
     episodeWords(episode),
     deployment.verdict.isRework ? 'Unplanned repair.' : '',
     delivery ? deliveryWords(delivery) : '',

@@ -14,8 +14,9 @@ import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
 import { barChart, barTable } from './bar-chart.ts';
 import { causeWords, inlineMark } from './causes.ts';
+import { changeWords } from './change-words.ts';
 import { listLink } from './explain-view.ts';
-import { classWords, compare, levelOf, type ShownFigure, scoreWords, shownFigures } from './figure-words.ts';
+import { classWords, levelOf, type ShownFigure, scoreWords, shownFigures } from './figure-words.ts';
 import type { Html } from './page.ts';
 import { sparkline, type TrendPoint } from './sparkline.ts';
 import { deploymentLink, explainViewOf, type View, viewLink } from './view.ts';
@@ -76,25 +77,9 @@ function tile(
   return html`<section class="tile"><h3>${figure.name}</h3>
 <p class="value">${value === null ? (figure.writeUnknown?.(figures) ?? '–') : figure.write(value)}</p>
 <p class="small dim">${figure.detail(figures)}</p>
-${change(figure, value, history?.at(-1)?.figures ?? null, window)}
+${changeWords(figure, figures, history?.at(-1)?.figures ?? null, window)}
 ${sparkline(figure.name, points, figure.write)}
 ${badge(figure.key, score)}</section>`;
-}
-
-const arrows = { up: '↑', down: '↓', same: '→' } as const;
-
-function change(
-  figure: ShownFigure,
-  value: number | null,
-  before: WindowFigures | null,
-  window: Window,
-): Html {
-  const earlier = before && figure.valueOf(before);
-  const found = compare(figure, value, earlier);
-  if (!found || earlier === null) return html`<p class="small dim">nothing to compare with</p>`;
-  const tone = found.direction === 'same' ? 'dim' : found.isBetter ? 'good' : 'bad';
-  const part = before && before.coverage < 1 ? `, known to ${percent(before.coverage)}` : '';
-  return html`<p class="small"><span class="${tone}">${arrows[found.direction]} ${found.words}</span><br><span class="dim">${figure.write(earlier)} in the ${window.name} before${part}</span></p>`;
 }
 
 /** The score on its colour, with the words of its class. */

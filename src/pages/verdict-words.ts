@@ -2,7 +2,9 @@
 
 import { html } from 'hono/html';
 import type { Deployment } from '../core/deployment.ts';
+import type { Stop } from '../core/parts.ts';
 import type { Cause, Failure } from '../core/verdict.ts';
+import { placeWords } from './missed-part-words.ts';
 import type { Html } from './page.ts';
 import { moment } from './words.ts';
 
@@ -15,11 +17,13 @@ export function pipelineLink(url: string | null, number: number, other: number):
   return html`<a href="${`${url.slice(0, -suffix.length)}/${other}`}">#${other}</a>`;
 }
 
-/** Sentences, none for a deployment that nothing speaks against. */
-export function verdictWords(deployment: Deployment, linkTo: LinkTo): Html[] {
+/** Sentences; none if nothing shows that the deployment has failed. `failedPart`: as of an explained pipeline. */
+export function verdictWords(deployment: Deployment, linkTo: LinkTo, failedPart?: Stop): Html[] {
   const { verdict, repair, mark } = deployment;
-  const sentences = verdict.causes.map(
-    (cause) => html`<span class="bad">Failed</span>: ${causeWords(cause, deployment, linkTo)}.`,
+  const sentences = verdict.causes.map((cause) =>
+    cause === 'pipeline' && failedPart
+      ? html`<span class="bad">${failedPart.end === 'killed' ? 'Killed' : 'Failed'}</span> in <code>${placeWords(failedPart)}</code>.`
+      : html`<span class="bad">Failed</span>: ${causeWords(cause, deployment, linkTo)}.`,
   );
   if (verdict.failure) sentences.push(endWords(verdict.failure, linkTo));
   if (mark?.kind === 'fine') sentences.push(html`An operator marked it as fine.`);

@@ -14,22 +14,43 @@ export function age(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
+/** A number as a page shows it: rounded, in a unit. */
+export interface Quantity {
+  readonly value: number;
+  readonly unit: string;
+  /** Length of the unit, to compare it with other units of its kind. */
+  readonly size: number;
+}
+
+export function quantityWords({ value, unit }: Quantity): string {
+  return `${value} ${unit}`;
+}
+
 /** A figure in seconds, with one decimal if it is short for its unit. */
-export function duration(seconds: number): string {
+export function durationOf(seconds: number): Quantity {
   const units = [
     [86_400, 'd', 172_800],
     [3600, 'h', 7200],
     [60, 'min', 120],
     [1, 's', 0],
   ] as const;
-  const [length, unit] = units.find(([, , from]) => seconds >= from) ?? [1, 's'];
-  const value = seconds / length;
-  return `${Number(value.toFixed(value < 10 && length > 1 ? 1 : 0))} ${unit}`;
+  const [size, unit] = units.find(([, , from]) => seconds >= from) ?? [1, 's'];
+  const value = seconds / size;
+  return { value: Number(value.toFixed(value < 10 && size > 1 ? 1 : 0)), unit, size };
+}
+
+export function duration(seconds: number): string {
+  return quantityWords(durationOf(seconds));
+}
+
+/** A rate from 0 to 1. */
+export function percentageOf(rate: number): Quantity {
+  return { value: Number((rate * 100).toFixed(1)), unit: '%', size: 1 };
 }
 
 /** A rate from 0 to 1; a dash if there is none. */
 export function percent(rate: number | null): string {
-  return rate === null ? '–' : `${Number((rate * 100).toFixed(1))} %`;
+  return rate === null ? '–' : quantityWords(percentageOf(rate));
 }
 
 /** A median; a dash without samples. */

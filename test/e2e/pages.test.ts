@@ -133,6 +133,21 @@ async function faultsOf(url: string): Promise<string[]> {
   return faults;
 }
 
+const drawn = { marks: '.mark', words: 'text' } as const;
+
+/** How many marks or words the charts have, and which of them overlap. */
+async function overlapsOf(page: Page, what: keyof typeof drawn): Promise<[number, object[]]> {
+  const boxes = (await page.evaluate(
+    `[...document.querySelectorAll('figure.chart .plot ${drawn[what]}')].map((one) => one.getBoundingClientRect().toJSON())`,
+  )) as { left: number; right: number; top: number; bottom: number }[];
+  const overlapping = boxes.flatMap((a, index) =>
+    boxes
+      .slice(index + 1)
+      .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
+  );
+  return [boxes.length, overlapping];
+}
+
 describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
   beforeAll(async () => {
     browser = await chromium.launch({
@@ -371,25 +386,18 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
     ] as const) {
       await page.goto(`${root}?window=${window}`);
       expect(await page.locator('.tier figcaption').innerText()).toBe(title);
-      for (const [what, selector] of [
-        ['marks', '.mark'],
-        ['words', 'text'],
-      ] as const) {
-        const boxes = (await page.evaluate(
-          `[...document.querySelectorAll('figure.chart .plot ${selector}')].map((one) => one.getBoundingClientRect().toJSON())`,
-        )) as { left: number; right: number; top: number; bottom: number }[];
-        if (what === 'marks') expect(boxes.length, window).toBe(marks);
-        const overlapping = boxes.flatMap((a, index) =>
-          boxes
-            .slice(index + 1)
-            .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
-        );
-        expect.soft(overlapping, `${what} of ${window}`).toEqual([]);
-      }
+      expect.soft(await overlapsOf(page, 'marks'), `marks of ${window}`).toEqual([marks, []]);
+      const [, overlapping] = await overlapsOf(page, 'words');
+      expect.soft(overlapping, `words of ${window}`).toEqual([]);
     }
+    for (const repo of ['shop', 'cart']) {
+      await page.goto(`${root}explain?repo=acme/${repo}&tier=production&window=90d`);
+      expect(await overlapsOf(page, 'marks'), repo).toEqual([90, []]);
+    }
+    await page.goto(`${root}?window=90d`);
     await page.hover('svg.plot rect.failed >> nth=-1');
     expect(await page.locator('.tip').innerText()).toBe(
-      '27 Jul – 31 Jul: 8 deployments, 8 failed (4 pipeline failed, 4 incident)',
+      '27 Jul – 31 Jul, of which only a part is in the window: 8 deployments, 8 failed (4 pipeline failed, 4 incident)',
     );
   });
 

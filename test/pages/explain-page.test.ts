@@ -4,6 +4,7 @@ import type { Explanation, Listing } from '../../src/core/explain.ts';
 import type { Delivery } from '../../src/core/figures/change-lead-time.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { fine } from '../../src/core/verdict.ts';
+import type { WindowFigures } from '../../src/core/windows/window-figures.ts';
 import { listen } from '../../src/http/server.ts';
 import { renderExplanation } from '../../src/pages/explain-page.ts';
 import { ownScript, textOfPage } from '../support/page-text.ts';
@@ -19,6 +20,7 @@ function anExplanation(overrides: Partial<Explanation> = {}): Explanation {
   return {
     repo: 'acme/shop',
     tier: 'production',
+    tiers: ['production'],
     window: { name: '30d', seconds: 30 * day },
     at: noon,
     figures: {
@@ -58,7 +60,7 @@ const success = (number: number, delivery: Delivery): Explanation['pipelines'][n
 
 const render = (
   explanation: Explanation,
-  options: { older?: string; isOfNow?: boolean; show?: Listing } = {},
+  options: { older?: string; isOfNow?: boolean; show?: Listing; before?: WindowFigures } = {},
 ) => renderExplanation(explanation, { windows, older: null, isOfNow: true, ...options });
 
 const links = (page: string) =>
@@ -78,6 +80,37 @@ describe('the page of an explanation', () => {
     );
     expect(text).toContain('Deployment rework rate 8.3 % 1 of 12 unplanned');
     expect(text).not.toMatch(/Failing since|is known|without a commit time/);
+  });
+
+  it('compares each figure with the window before, if all of that is known', async () => {
+    const { figures } = anExplanation();
+    const before = {
+      ...figures,
+      ...{ deploymentsPerDay: 0.2, changeFailRate: 0.1214, reworkRate: 0.0834 },
+      ...{ changeLeadTime: { samples: 2, median: 7200, p95: 7200 }, recoveryTime: none },
+    };
+    const textAfter = async (coverage: number) =>
+      textOfPage(await render(anExplanation(), { before: { ...before, coverage } }));
+    const text = await textAfter(1);
+    expect(text).toContain('12 in 30d: 2.8 a week ↑ 100 %, better 1.4 a week in the 30d before');
+    expect(text).toContain('95th percentile 2.3 d ↑ 1 h, worse 2 h in the 30d before');
+    expect(text).toContain('3 of 12 failed ↑ 12.9 points, worse 12.1 % in the 30d before');
+    expect(text).toContain('95th percentile 30 min nothing to compare with');
+    expect(text).toContain('1 of 12 unplanned → as before 8.3 % in the 30d before');
+    const part = await textAfter(0.4);
+    expect(part).toContain('3 of 12 failed not compared: of the 30d before, only 40 % is known');
+    expect(part).not.toMatch(/better|worse|as before/);
+    expect(await textAfter(0)).toContain('3 of 12 failed not compared: of the 30d before, nothing is known');
+  });
+
+  it("leads to the repo's other tiers, with the same window, choice and moment", async () => {
+    const tiers = ['production', 'staging'];
+    const page = await render(anExplanation({ tiers }), { isOfNow: false, show: 'failed' });
+    expect(textOfPage(page)).toContain('Tier production staging');
+    expect(links(page)).toContain(
+      'explain?repo=acme%2Fshop&tier=staging&window=30d&show=failed&at=2026-07-31T12%3A20%3A50Z',
+    );
+    expect(textOfPage(await render(anExplanation()))).not.toContain('Tier');
   });
 
   it('shows a dash where there is no figure, and says why', async () => {
@@ -122,7 +155,7 @@ describe('the page of an explanation', () => {
     [0, 2, '2 deployments still to be looked up'],
   ])('says of %i and %i lead times that are missing: %s', async (unknown, pending, words) => {
     const text = await textOf(anExplanation({ withoutLeadTime: { nothing_new: 0, pending, unknown } }));
-    expect(text).toContain(`95th percentile 2.3 d ${words} Change fail rate`);
+    expect(text).toContain(`95th percentile 2.3 d ${words} nothing to compare with Change fail rate`);
   });
 
   it.each([
@@ -137,7 +170,9 @@ describe('the page of an explanation', () => {
     const { figures } = anExplanation();
     const often = { ...figures, deployments, deploymentsPerDay: deployments / 30 };
     const text = await textOf(anExplanation({ figures: often }));
-    expect(text).toContain(`Deployment frequency ${deployments} ${words} Change lead time`);
+    expect(text).toContain(
+      `Deployment frequency ${deployments} ${words} nothing to compare with Change lead time`,
+    );
   });
 
   it('tells of each pipeline what came of it, and links to it in Woodpecker', async () => {

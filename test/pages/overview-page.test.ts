@@ -128,6 +128,91 @@ describe('the overview', () => {
     expect(rowsOf(page)).toEqual(['acme/shop production', 'acme/cart production']);
   });
 
+  it('says of the chosen tier alone what is failing, and how much is failing elsewhere', async () => {
+    const exporter = await createExporter(
+      ['acme/shop', 3, 'failure'],
+      ['acme/cart', 2, 'failure', 'stage'],
+      ['acme/site', 2, 'failure', 'stage'],
+    );
+    const report = (id: string, tier: string) =>
+      exporter.app().request('/incidents', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${incidentSecret}` },
+        body: JSON.stringify({ id, repo: 'acme/shop', tier, started: noon - 7200, title: id }),
+      });
+    await report('of-production', 'production');
+    await report('of-staging', 'staging');
+    const bannerOf = async (query: string) => {
+      const page = await pageOf(exporter, query);
+      const text = textOfPage(page);
+      return [
+        /<title>(.*?)<\/title>/.exec(page)?.[1],
+        text.slice(text.search(/[✓✕]/), text.indexOf(' Window')),
+      ];
+    };
+    const [title, banner = ''] = await bannerOf('?tier=production');
+    expect(title).toBe('DORA: 1 failing');
+    expect(banner).toContain('Failing: 1 in production acme/shop');
+    expect(banner).toContain('1 open incident “of-production”');
+    expect(banner).not.toMatch(/acme\/cart|of-staging/);
+    expect(banner).toMatch(/In other tiers: 2 failing, 1 open incident. All tiers$/);
+    const [, all = ''] = await bannerOf('');
+    expect(all).toContain('Failing: 1 in production, 2 in staging');
+    expect(all).not.toContain('other tiers');
+
+    for (const repo of ['acme/cart', 'acme/site']) {
+      const told = { event: 'deployment', deploy_to: 'stage', status: 'success', finished: noon - 60 };
+      await exporter.receive({ repo, number: 9, ...told });
+    }
+    expect(await bannerOf('?tier=staging')).toEqual([
+      'DORA',
+      expect.stringMatching(
+        /^✓ Nothing is failing in staging 1 open .* In other tiers: 1 failing, 1 open incident/,
+      ),
+    ]);
+  });
+
+  it('compares with the window before only if all of that is known, and says so if it is not', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await knowSince(exporter, 10, 'acme/shop');
+    await deploy(exporter, ['acme/shop', 9, 'success'], ['acme/shop', 3, 'success']);
+    const text = await textOf(exporter, '?window=7d');
+    expect(text).toContain('production 1 repo over 7d. All of that time is known.');
+    expect(text).toContain(
+      'Change lead time 2 h median of 1, p95 2 h not compared: of the 7d before, only 42.6 % is known',
+    );
+    expect(text).not.toMatch(/better|worse|as before/);
+    expect(await textOf(exporter, '?window=30d')).not.toMatch(/better|worse|as before/);
+  });
+
+  it('names the step in which the last deployment failed', async () => {
+    const exporter = await createSmallExporter({
+      policy: aPolicy({ tiers: [{ tier: 'production', workflows: ['deploy'] }] }),
+    });
+    const times = { started: noon - 190, finished: noon - 100 };
+    const part = { state: 'failure', exit_code: 1, ...times };
+    await exporter.receive({
+      repo: { id: 11, full_name: 'acme/shop', default_branch: 'main' },
+      pipeline: {
+        ...{ ...times, created: noon - 200, updated: noon - 100, id: 1, number: 1, event: 'push' },
+        ...{ branch: 'main', commit: 'c1', status: 'failure' },
+        workflows: [
+          { pid: 1, name: 'lint', ...part, finished: noon - 150, children: [] },
+          {
+            ...{ pid: 2, name: 'deploy', ...part },
+            children: [
+              { pid: 3, name: 'build', ...times, state: 'success', finished: noon - 180 },
+              { pid: 4, name: '<migrate>', ...part },
+            ],
+          },
+        ],
+      },
+    });
+    expect(await textOf(exporter)).toContain('last #1 c1 : failed in deploy / &lt;migrate&gt; . Why');
+    const explained = await exporter.app().request('/explain?repo=acme/shop&tier=production');
+    expect(textOfPage(await explained.text())).toContain('Failed in deploy / &lt;migrate&gt; .');
+  });
+
   it('says that nothing is failing', async () => {
     const page = await pageOf(await createExporter(['acme/shop', 3, 'success']));
     expect(textOfPage(page)).toContain('✓ Nothing is failing Window');
@@ -296,8 +381,28 @@ describe('the overview', () => {
       ].join(' '),
     );
     expect(page).toContain('<figcaption>Deployments per week</figcaption>');
-    expect(page).toContain('<title>20 Jul – 26 Jul: 3 deployments, 1 failed (1 pipeline failed)</title>');
+    expect(page).toContain('<g><title>20 Jul – 26 Jul: 3 deployments, 1 failed (1 pipeline failed)</title>');
+    for (const part of ['2 May – 3 May', '27 Jul – 31 Jul'])
+      expect(page).toContain(`<g class="part"><title>${part}, of which only a part is in the window: `);
+    expect(page.split('class="part"').length - 1).toBe(2);
+    expect(textOfPage(page)).toContain('Lighter: only a part of the week is in the window.');
     expect(await pageOf(exporter, '?window=30d')).toContain('<figcaption>Deployments per day</figcaption>');
+  });
+
+  it('tells the days apart of which the window has only a part', async () => {
+    const days = (...all: readonly number[]) =>
+      createExporter(...all.map((ago): Told => ['acme/shop', ago, 'success']));
+    const page = await pageOf(await days(6.9, 3, 0.1), '?window=7d');
+    const tips = [...page.matchAll(/<g( class="part")?><title>([^:]*)/g)].map(([, part, words]) => [
+      !!part,
+      words,
+    ]);
+    expect(tips).toEqual([
+      [true, '24 Jul, of which only a part is in the window'],
+      [false, '28 Jul'],
+      [true, '31 Jul, of which only a part is in the window'],
+    ]);
+    expect(await textOf(await days(3), '?window=7d')).not.toContain('Lighter');
   });
 
   it('counts per hour in a window of a day, and names the hours briefly', async () => {

@@ -1,0 +1,31 @@
+/** How a figure changed since the window before, in words. */
+
+import { html } from 'hono/html';
+import type { Window } from '../core/policy.ts';
+import type { WindowFigures } from '../core/windows/window-figures.ts';
+import { compare, type ShownFigure } from './figure-words.ts';
+import type { Html } from './page.ts';
+import { percent } from './words.ts';
+
+const arrows = { up: '↑', down: '↓', same: '→' } as const;
+
+/** `before`: the figures of the window before; `null`: nothing was shown then. */
+export function changeWords(
+  figure: ShownFigure,
+  figures: WindowFigures,
+  before: WindowFigures | null,
+  window: Window,
+): Html {
+  if (before && before.coverage < 1) {
+    return html`<p class="small dim">not compared: of the ${window.name} before, ${knownWords(before)} is known</p>`;
+  }
+  const earlier = before && figure.valueOf(before);
+  const found = compare(figure, figure.valueOf(figures), earlier);
+  if (!found || earlier === null) return html`<p class="small dim">nothing to compare with</p>`;
+  const tone = found.direction === 'same' ? 'dim' : found.isBetter ? 'good' : 'bad';
+  return html`<p class="small"><span class="${tone}">${arrows[found.direction]} ${found.words}</span><br><span class="dim">${figure.write(earlier)} in the ${window.name} before</span></p>`;
+}
+
+function knownWords({ coverage }: WindowFigures): string {
+  return coverage === 0 ? 'nothing' : `only ${percent(coverage)}`;
+}
