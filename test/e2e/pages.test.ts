@@ -392,7 +392,7 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
     }
     for (const repo of ['shop', 'cart']) {
       await page.goto(`${root}explain?repo=acme/${repo}&tier=production&window=90d`);
-      expect(await overlapsOf(page, 'marks'), repo).toEqual([90, []]);
+      expect(await overlapsOf(page, 'marks'), repo).toEqual([89, []]);
     }
     await page.goto(`${root}?window=90d`);
     await page.hover('svg.plot rect.failed >> nth=-1');
