@@ -50,6 +50,7 @@ export type RequestKind = keyof Requests;
 export type Request<K extends RequestKind = RequestKind> = {
   [P in K]: { readonly kind: P } & ValuesOf<Requests[P]>;
 }[K];
+/** `object` if the function takes none. */
 type ValuesOf<F> = F extends (uow: UnitOfWork, values: infer V) => unknown
   ? unknown extends V
     ? object

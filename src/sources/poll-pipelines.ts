@@ -104,7 +104,7 @@ async function poll(options: PollOptions, follow: Follow, signal: AbortSignal): 
   }
   const wire = await client.pipeline(repoId, follow.number, signal);
   const record = toWholeRecord(wire, nowSeconds(clock));
-  return toEventResult(await ingest.submit({ kind: 'pollAnswer', follow, repo: repoId, record }));
+  return toEventResult(await ingest.submit({ kind: 'pollAnswer', follow, repoId, record }));
 }
 
 /**

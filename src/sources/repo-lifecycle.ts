@@ -100,7 +100,7 @@ export function createRepoLifecycle({
     absences.set(repo.key, absentTimes);
     if (absentTimes < absencesUntilGone) return;
     absences.delete(repo.key);
-    await ingest.submit({ kind: 'repoGone', repo: repo.woodpeckerId, since: nowSeconds(clock) });
+    await ingest.submit({ kind: 'repoGone', repoId: repo.woodpeckerId, since: nowSeconds(clock) });
     log.info('Repo is no longer active in Woodpecker: its series end, its totals are kept', {
       repo: repo.fullName,
     });

@@ -55,6 +55,6 @@ export async function rescanRange(
     if (rows.some((row) => createdAt(row) - ahead < since)) break;
   }
   if (isDry) return counts;
-  await ingest.submit({ kind: 'endOfRescan', repo: repo.woodpeckerId, since, until });
+  await ingest.submit({ kind: 'endOfRescan', repoId: repo.woodpeckerId, since, until });
   return counts;
 }

@@ -116,7 +116,7 @@ export async function storePage(
   const { ingest, onEvent } = dependencies;
   const repo = repoWithId(ingest.state, repoKey);
   const { records, unread } = await completeRows(dependencies, repo, rows, signal, budget);
-  const observed = await ingest.submit({ kind: 'page', repo: repo.woodpeckerId, records, unread, covered });
+  const observed = await ingest.submit({ kind: 'page', repoId: repo.woodpeckerId, records, unread, covered });
   const counts = countResults(onEvent, source, observed.map(toEventResult));
   return { counts, pipelines: observed.map(({ pipeline }) => pipeline) };
 }

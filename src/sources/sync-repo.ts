@@ -98,7 +98,7 @@ export function createRepoSync(
       (await floorOf(repoKey, watermark, startedAt)) === floor;
     await ingest.submit({
       kind: 'endOfScan',
-      repo: repoAt(repoKey).woodpeckerId,
+      repoId: repoAt(repoKey).woodpeckerId,
       watermark: highest,
       startedAt,
       knownFrom,
@@ -128,7 +128,7 @@ export function createRepoSync(
     // A horizon in the future comes from a wrong clock: no pipeline would ever count.
     if (!isMissing && !isInFuture(horizon ?? 0, now)) return;
     const next = historySeconds === null ? 0 : now - historySeconds;
-    await ingest.submit({ kind: 'horizon', repo: woodpeckerId, horizon: next });
+    await ingest.submit({ kind: 'horizon', repoId: woodpeckerId, horizon: next });
   };
 
   return syncRepo;

@@ -101,7 +101,7 @@ describe('an exported history', () => {
     };
     expect(await seriesIn(2400)).toBe(0);
     expect(await seriesIn(2401)).toBeGreaterThan(0);
-    await world.ingest.submit({ kind: 'repoGone', repo: 1, since: 9000 });
+    await world.ingest.submit({ kind: 'repoGone', repoId: 1, since: 9000 });
     expect(await seriesIn(9000)).toBe(0);
   });
 

@@ -33,6 +33,9 @@ function createFallibleStore() {
     fill: () => {
       isFull = true;
     },
+    empty: () => {
+      isFull = false;
+    },
     remove: () => {
       isGone = true;
     },
@@ -47,6 +50,40 @@ function start() {
   const read = () => ingest.read((rows) => rows.backfills.newest(1));
   return { ingest, write, read, ...faults };
 }
+
+describe('requests of one transaction', () => {
+  const reportOf = (number: number) => {
+    const record = aRecord({ number, createdAt: now - 60, finishedAt: now - 50 });
+    return { kind: 'report', repo: someFacts(), record } as const;
+  };
+
+  it('are stored once each though one of them fails, and the failing one alone rejects', async () => {
+    const { ingest } = start();
+    const settled = await Promise.allSettled([
+      ingest.submit(reportOf(1)),
+      ingest.submit({ kind: 'repoGone', repoId: 99, since: now }),
+      ingest.submit(reportOf(2)),
+    ]);
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const [pair] = ingest.state.pairs.values();
+    expect(pair?.totals.counters['dora_deployments_total']).toBe(2);
+  });
+
+  it('all reject if the store cannot commit, and are stored if they are submitted again', async () => {
+    const { ingest, fill, empty } = start();
+    fill();
+    const submitAll = () =>
+      Promise.allSettled([ingest.submit(reportOf(1)), ingest.submit({ kind: 'probe' })]);
+    const refused = await submitAll();
+    expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect([ingest.state.pairs.size, ingest.state.version]).toEqual([0, 0]);
+    empty();
+    const stored = await submitAll();
+    expect(stored.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+    const [pair] = ingest.state.pairs.values();
+    expect(pair?.totals.counters['dora_deployments_total']).toBe(1);
+  });
+});
 
 describe('what only reads', () => {
   it('does not say that the store can be written', async () => {

@@ -232,7 +232,7 @@ describe('a repo that is gone', () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1 });
     const shown = seriesOf(world.state);
-    await world.ingest.submit({ kind: 'repoGone', repo: 11, since: noon });
+    await world.ingest.submit({ kind: 'repoGone', repoId: 11, since: noon });
     expect(seriesOf(world.state)).toEqual({});
     await world.restart();
     expect(seriesOf(world.state)).toEqual({});

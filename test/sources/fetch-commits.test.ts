@@ -247,7 +247,7 @@ describe('createCommitFetcher', () => {
       const setting = await createSetting(() => (isAway ? away() : bringing(start - 2000)));
       await setting.deploy(shop, 1, 'a');
       await setting.clock.pass(60_000);
-      await setting.ingest.submit({ kind: 'repoGone', repo: 11, since: start });
+      await setting.ingest.submit({ kind: 'repoGone', repoId: 11, since: start });
       await setting.clock.pass(3_600_000);
       return setting;
     };

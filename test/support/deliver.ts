@@ -23,10 +23,10 @@ export async function deliverPage(
   facts: RepoFacts,
   records: readonly PipelineRecord[],
 ): Promise<readonly Observed['result'][]> {
-  const repo = idOf(facts);
+  const repoId = idOf(facts);
   const [, observed] = await Promise.all([
     submit({ kind: 'repos', repos: [facts] }),
-    submit({ kind: 'page', repo, records, unread: [], covered: null }),
+    submit({ kind: 'page', repoId, records, unread: [], covered: null }),
   ]);
   return observed.map(({ result }) => result);
 }
@@ -37,21 +37,21 @@ export async function endFirstScan(
   facts: Pick<RepoFacts, 'woodpeckerId'>,
   { horizon = 0, knownSince = horizon }: { readonly horizon?: number; readonly knownSince?: number } = {},
 ): Promise<void> {
-  const repo = idOf(facts);
+  const repoId = idOf(facts);
   const end = { watermark: 0, startedAt: 0, hasReachedHorizon: true, isWhole: true, isQuiet: false };
   await Promise.all([
-    submit({ kind: 'horizon', repo, horizon }),
-    submit({ ...end, kind: 'endOfScan', repo, knownFrom: knownSince }),
+    submit({ kind: 'horizon', repoId, horizon }),
+    submit({ ...end, kind: 'endOfScan', repoId, knownFrom: knownSince }),
   ]);
 }
 
 /** Ends a later scan of a repo. */
 export async function endLaterScan(
   { state, submit }: Pick<Ingest, 'state' | 'submit'>,
-  repo: number,
+  repoId: number,
 ): Promise<void> {
-  const since = state.repoById(repo)?.knownSince ?? 0;
-  await submit({ kind: 'endOfRescan', repo, since, until: null });
+  const since = state.repoById(repoId)?.knownSince ?? 0;
+  await submit({ kind: 'endOfRescan', repoId, since, until: null });
 }
 
 /** Only Woodpecker, which knows the id of each repo, has lists to scan. */

@@ -14,6 +14,7 @@ import { type Clock, systemClock } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
 import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpecker/client.ts';
 import type { FakeWoodpecker } from './fake-woodpecker.ts';
+import { withOnlyValues } from './only-values.ts';
 import { projectPair, type ShownPair } from './projected.ts';
 
 export interface Harness {
@@ -51,7 +52,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
   const log = createLog('debug', (line) => lines.push(line));
   const mode = { policy, canAsk: true };
   const { state } = await loadState(store, mode, Math.floor(clock.now() / 1000));
-  const ingest = createIngest({ store, state, mode, clock });
+  const ingest = withOnlyValues(createIngest({ store, state, mode, clock }));
   const client = createWoodpeckerClient({
     url: woodpecker.url,
     token,

@@ -23,6 +23,7 @@ import { createWoodpeckerClient, type WoodpeckerClient } from '../../src/woodpec
 import { openEventStream } from '../../src/woodpecker/event-stream.ts';
 import { createWoodpeckerHealth } from '../../src/woodpecker/health.ts';
 import { type FakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
+import { withOnlyValues } from './only-values.ts';
 import { projectPair, type ShownPair } from './projected.ts';
 import { createSimulatedClock, type SimulatedClock } from './simulated-clock.ts';
 
@@ -101,7 +102,7 @@ export async function createLiveHarness(options: LiveOptions): Promise<LiveHarne
   const log = createLog('info', (line) => lines.push(line.slice(line.indexOf(' ') + 1)));
   const mode = { policy, canAsk: true };
   const { state } = await loadState(store, mode, Math.floor(clock.now() / 1000));
-  const ingest = createIngest({ store, state, mode, clock });
+  const ingest = withOnlyValues(createIngest({ store, state, mode, clock }));
   const events = new Map<string, number>();
   const onEvent = (source: string, result: string, count = 1): void => {
     const key = `${source} ${result}`;

@@ -36,6 +36,7 @@ import type { Store } from '../../src/store/store.ts';
 import { createEventLoopYield } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { withOnlyValues } from './only-values.ts';
 import { projectPair, projectWindows, type ShownPair } from './projected.ts';
 
 /** The constant time of a small exporter's clock: a minute after the pipelines of the v3.17.0 fixtures. */
@@ -83,7 +84,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
   const log = createLog('debug', (line) => lines.push(line));
   const mode = { policy, canAsk };
   const { state } = await loadState(store, mode, noon);
-  const ingest = createIngest({ store, state, mode, clock });
+  const ingest = withOnlyValues(createIngest({ store, state, mode, clock }));
   /** Created at the first use, since each has its own timers and observers. */
   let metrics: SelfMetrics<Source, EventResult> | null = null;
   const selfMetrics = (): SelfMetrics<Source, EventResult> => {

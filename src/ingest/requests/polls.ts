@@ -6,15 +6,15 @@ import type { Observed } from '../pipeline-changes.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 
 export interface PollAnswer {
-  /** The follow as it was at the poll. */
+  /** The state's follow at the poll. A hint since then has put another in its place. */
   readonly follow: Follow;
   /** Woodpecker's id of the repo. */
-  readonly repo: number;
+  readonly repoId: number;
   readonly record: PipelineRecord;
 }
 
 export interface FailedPoll {
-  /** The follow as it was at the poll. */
+  /** As in `PollAnswer`. */
   readonly follow: Follow;
   /** Unix seconds. */
   readonly at: number;
@@ -22,13 +22,13 @@ export interface FailedPoll {
 
 export async function storePollAnswer(
   uow: UnitOfWork,
-  { follow, repo: id, record }: PollAnswer,
+  { follow, repoId, record }: PollAnswer,
 ): Promise<Observed> {
-  const repo = uow.repos.withId(id);
+  const repo = uow.repos.withId(repoId);
   const kept = afterPoll(uow, follow);
   await uow.follows.drop(follow);
   // The target may have been a name. `observe` needs the follow by the repo's id, and drops it if it is no longer needed.
-  if (kept && !uow.follows.get(id, follow.number)) await uow.follows.put({ ...kept, target: id });
+  if (kept && !uow.follows.get(repoId, follow.number)) await uow.follows.put({ ...kept, target: repoId });
   return uow.pipelines.observe(repo.key, record, 'live');
 }
 
@@ -42,7 +42,7 @@ export async function dropFollow(uow: UnitOfWork, { follow }: { readonly follow:
   await uow.follows.drop(follow);
 }
 
-/** The follow after a poll: without its hint, unless a report has replaced it since. `null`: it no longer exists. */
+/** The follow after a poll: without its hint, unless there is a newer one. `null`: it no longer exists. */
 function afterPoll(uow: UnitOfWork, follow: Follow): Follow | null {
   const current = uow.follows.get(follow.target, follow.number);
   return current === follow ? { ...current, hintedAt: null } : current;

@@ -25,13 +25,13 @@ export async function learnRepos(
 }
 
 export interface GoneRepo {
-  /** Woodpecker's id of it. */
-  readonly repo: number;
+  /** Woodpecker's id of the repo. */
+  readonly repoId: number;
   /** Unix seconds. */
   readonly since: number;
 }
 
 /** Ends the series of a repo. For a repo that is gone, `namedAt` is the start of its absence. */
-export async function endRepo(uow: UnitOfWork, { repo, since }: GoneRepo): Promise<void> {
-  uow.repos.put({ ...uow.repos.withId(repo), isGone: true, namedAt: since });
+export async function endRepo(uow: UnitOfWork, { repoId, since }: GoneRepo): Promise<void> {
+  uow.repos.put({ ...uow.repos.withId(repoId), isGone: true, namedAt: since });
 }

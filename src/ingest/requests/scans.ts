@@ -1,4 +1,4 @@
-/** Stores what scans of a repo's list find, and what is known once they end. `repo`: Woodpecker's id of it. */
+/** Stores what scans of a repo's list find, and what is known once they end. `repoId`: Woodpecker's id of the repo. */
 
 import type { PipelineRecord } from '../../core/pipeline.ts';
 import type { CoveredGround } from '../../core/repo.ts';
@@ -6,7 +6,7 @@ import type { Observed } from '../pipeline-changes.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 
 export interface Page {
-  readonly repo: number;
+  readonly repoId: number;
   readonly records: readonly PipelineRecord[];
   /** Numbers of pipelines that cannot be read now: they are polled until they can be read. */
   readonly unread: readonly number[];
@@ -17,18 +17,18 @@ export interface Page {
 /** Stores pipelines, pending until the end of the scan. */
 export async function storePage(
   uow: UnitOfWork,
-  { repo: id, records, unread, covered }: Page,
+  { repoId, records, unread, covered }: Page,
 ): Promise<readonly Observed[]> {
   const { now } = uow;
-  const { key } = uow.repos.withId(id);
+  const { key } = uow.repos.withId(repoId);
   const observed: Observed[] = [];
   for (const record of records) observed.push(await uow.pipelines.observe(key, record, 'scan'));
   for (const number of unread) {
-    await uow.follows.put({ target: id, number, createdAt: now, polledAt: now, hintedAt: null });
+    await uow.follows.put({ target: repoId, number, createdAt: now, polledAt: now, hintedAt: null });
   }
   // If no pipeline has changed, progress is not written: reading the page again is cheap.
   const hasChanges = observed.some(({ result }) => result !== 'duplicate' && result !== 'stale');
-  const repo = uow.repos.withId(id);
+  const repo = uow.repos.withId(repoId);
   if (covered && hasChanges) uow.repos.put({ ...repo, scan: { ...repo.scan, covered } });
   return observed;
 }
@@ -36,13 +36,13 @@ export async function storePage(
 /** Sets the time down to which a repo is read, in Unix seconds; 0: the whole history. */
 export async function fixHorizon(
   uow: UnitOfWork,
-  { repo: id, horizon }: { readonly repo: number; readonly horizon: number },
+  { repoId, horizon }: { readonly repoId: number; readonly horizon: number },
 ): Promise<void> {
-  uow.repos.put({ ...uow.repos.withId(id), horizon });
+  uow.repos.put({ ...uow.repos.withId(repoId), horizon });
 }
 
 export interface EndOfScan {
-  readonly repo: number;
+  readonly repoId: number;
   /** The highest number in the list. */
   readonly watermark: number;
   /** Unix seconds. */
@@ -59,7 +59,7 @@ export interface EndOfScan {
 /** Shows and counts what the scan has found, and moves the watermark. */
 export async function endScan(uow: UnitOfWork, end: EndOfScan): Promise<void> {
   const { watermark, startedAt, knownFrom, isWhole } = end;
-  const repo = uow.repos.withId(end.repo);
+  const repo = uow.repos.withId(end.repoId);
   const knownBefore = repo.knownSince ?? knownFrom;
   const knownSince = end.hasReachedHorizon
     ? Math.min(knownBefore, knownFrom)
@@ -79,14 +79,14 @@ async function hasPending({ tx }: UnitOfWork, key: number): Promise<boolean> {
 
 /** A range of time that was read, in Unix seconds, inclusive. `until`: `null` if it reaches up to now. */
 export interface EndOfRescan {
-  readonly repo: number;
+  readonly repoId: number;
   readonly since: number;
   readonly until: number | null;
 }
 
 /** Shows and counts what the rescan has found. */
-export async function endRescan(uow: UnitOfWork, { repo: id, since, until }: EndOfRescan): Promise<void> {
-  const repo = uow.repos.withId(id);
+export async function endRescan(uow: UnitOfWork, { repoId, since, until }: EndOfRescan): Promise<void> {
+  const repo = uow.repos.withId(repoId);
   // If the known range begins within this range, it is extended down to this range's start.
   if (repo.knownSince !== null && (until === null || until >= repo.knownSince)) {
     uow.repos.put({ ...repo, knownSince: Math.min(repo.knownSince, since) });
