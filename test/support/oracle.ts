@@ -96,7 +96,10 @@ export interface ExpectedSeries {
   readonly durations: { readonly count: number; readonly sum: number };
 }
 
-/** By name of the repo in lower case and tier. A pipeline created up to `horizon` is not in the ledger. */
+/**
+ * By name of the repo in lower case and tier. A pipeline created up to `horizon` is not in the ledger, and one that ended
+ * up to then begins no episode of failure.
+ */
 export function expectedSeries(
   stories: readonly Story[],
   rules: Rules,
@@ -124,9 +127,10 @@ export function expectedSeries(
       deployments.sort((a, b) => a.at - b.at || a.number - b.number);
       const timesOf = (wanted: string) =>
         deployments.filter(({ outcome }) => outcome === wanted).map(({ at }) => at);
+      const isKnown = ({ at }: { readonly at: number }) => horizon === null || at > horizon;
       // Repos with the same name have separate failures.
       const open = [...Map.groupBy(deployments, ({ story }) => story.facts.woodpeckerId).values()].flatMap(
-        (ofRepo) => failingSinceOf(ofRepo) || [],
+        (ofRepo) => failingSinceOf(ofRepo, ofRepo.filter(isKnown)) || [],
       );
       const counted = deployments.filter(
         ({ story: { truth } }) => horizon === null || truth.createdAt === null || truth.createdAt > horizon,
