@@ -8,12 +8,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Follow, targetKey } from '../core/poll-schedule.ts';
 import type { Pair } from '../core/series/pair.ts';
 import { createQueue } from '../util/serial-queue.ts';
+import { type VerdictPlace, verdictPlaces } from './classification-rows.ts';
 import { createKnownRows } from './known-rows.ts';
-import { fromRepo, toRepo, type VerdictPlace, verdictPlaces } from './rows.ts';
+import { fromRepo, toRepo } from './repo-rows.ts';
 import { createSession } from './session.ts';
+import { deploymentsByPipeline } from './sqlite-deployments.ts';
 import { type Connection, openForExporter, openInMemory, openToRead } from './sqlite-file.ts';
 import { createIncidentTable, createMarkTable } from './sqlite-incidents.ts';
-import { createPipelineTable, deploymentsByPipeline } from './sqlite-pipelines.ts';
+import { createPipelineTable } from './sqlite-pipelines.ts';
 import { createSql, type Sql } from './sqlite-statements.ts';
 import {
   type NextPipelines,

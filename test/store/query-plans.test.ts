@@ -2,9 +2,9 @@
 
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
+import { verdictPlaces } from '../../src/store/classification-rows.ts';
 import { createKnownRows } from '../../src/store/known-rows.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { verdictPlaces } from '../../src/store/rows.ts';
 import { createPipelineTable } from '../../src/store/sqlite-pipelines.ts';
 import { createSql, type Sql } from '../../src/store/sqlite-statements.ts';
 import { aStoredPipeline } from '../support/records.ts';
