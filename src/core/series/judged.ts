@@ -150,13 +150,18 @@ function* searchRepairs(
   return { search, repairedNumbers };
 }
 
-/** Whether a chunk that ends by index `end` contains the deployment `number`, and that is marked as fine. */
+/** Whether a deployment before index `end` has the number, and is marked as fine. */
 function isFineBefore(timeline: Timeline, end: number, number: number): boolean {
   let start = 0;
   for (const chunk of chunksOf(timeline)) {
-    start += chunk.deployments.length;
-    if (start > end) break;
+    const { deployments } = chunk;
+    if (start + deployments.length > end) {
+      return deployments
+        .slice(0, end - start)
+        .some((one) => one.number === number && one.mark?.kind === 'fine');
+    }
     if (summaryOf(chunk).fineNumbers.has(number)) return true;
+    start += deployments.length;
   }
   return false;
 }

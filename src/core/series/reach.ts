@@ -35,13 +35,19 @@ export interface Change {
 }
 
 /**
- * Index of the first deployment that must be judged again, the start of a chunk. The change cannot alter the verdicts
- * of earlier deployments, and no episode of failure and no incident spans this index.
+ * Index of the first deployment that must be judged again: the first that differs, or the start of a chunk. The change
+ * cannot alter the verdicts of earlier deployments, and no episode of failure and no incident spans this index.
  */
 export function beginOfJudgement(timeline: Timeline, change: Change): number {
-  const { incidents, from, deployments } = change;
+  const { incidents, from, deployments, moved } = change;
   const { staleSeconds } = timeline.rules.failures.incident;
   const reach = reachOf(timeline, change);
+  const firstMoved = moved.reduce((earliest, { at }) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
+  // A removed deployment may have ended an episode before the first of the remaining ones.
+  const mayBegin = ({ at }: Deployment): boolean =>
+    at < reach && !isInEpisode(timeline.episodes, Math.min(at, firstMoved));
+  const changed = deployments[from];
+  if (incidents.length === 0 && changed && mayBegin(changed)) return from;
   const chunks = chunksOf(timeline);
   const latestStarts = incidents.length > 0 ? latestStartsBefore(chunks) : [];
   let earliestStart = incidents.length > 0 ? summarize(deployments.slice(from)).earliestStart : 0;
@@ -51,7 +57,7 @@ export function beginOfJudgement(timeline: Timeline, change: Change): number {
     start -= chunk.deployments.length;
     if (incidents.length > 0) earliestStart = Math.min(earliestStart, summaryOf(chunk).earliestStart);
     const first = deployments[start];
-    if (start > from || !first || first.at >= reach || isInEpisode(timeline.episodes, first.at)) continue;
+    if (start > from || !first || !mayBegin(first)) continue;
     if (incidents.length === 0) return start;
     const reachesOver = (incident: Incident) =>
       incident.start < first.at &&

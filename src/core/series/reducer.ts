@@ -60,11 +60,10 @@ export function* reduceInSteps(
   const { recent } = timeline;
   const from = first ? countBefore(recent, (one) => !isAfter(first, one)) : recent.length;
   const keepsRepairs = first !== undefined && areAlike(gone, added);
-  const deployments = recent
-    .slice(0, from)
-    .concat(
-      withInserted(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
-    );
+  const before = from === recent.length ? recent : recent.slice(0, from);
+  const deployments = before.concat(
+    withInserted(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
+  );
   const { episodes, validUntil, changedFrom, search, judgedBy } = yield* judgeChange(
     timeline,
     { deployments, from, moved: [...gone, ...added], keepsRepairs },
@@ -75,7 +74,7 @@ export function* reduceInSteps(
 
   const credits = new Map<number, Credit>();
   const refolded: Chunk[] = [];
-  let before = open?.before ?? fold;
+  let chunkBefore = open?.before ?? fold;
   let chunkStart = start - (open?.deployments.length ?? 0);
   for (let index = start; index < deployments.length; index++) {
     const deployment = deployments[index] as Deployment;
@@ -86,8 +85,8 @@ export function* reduceInSteps(
     }
     fold = stepFold(fold, deployment);
     if (index + 1 - chunkStart < chunkSize && index + 1 < deployments.length) continue;
-    refolded.push({ before, deployments: deployments.slice(chunkStart, index + 1) });
-    before = fold;
+    refolded.push({ before: chunkBefore, deployments: deployments.slice(chunkStart, index + 1) });
+    chunkBefore = fold;
     chunkStart = index + 1;
     yield;
   }

@@ -4,7 +4,7 @@ import { compareDeployments, type Deployment } from '../../../src/core/deploymen
 import { defaultRules, type FigureRules } from '../../../src/core/figures/figure.ts';
 import type { Incident } from '../../../src/core/incident.ts';
 import { chunkSize } from '../../../src/core/series/chunks.ts';
-import type { Surroundings } from '../../../src/core/series/judged.ts';
+import { nothingAround, type Surroundings } from '../../../src/core/series/judged.ts';
 import { reduce } from '../../../src/core/series/reducer.ts';
 import { settle } from '../../../src/core/series/settle.ts';
 import type { Timeline } from '../../../src/core/series/timeline.ts';
@@ -260,5 +260,44 @@ describe('an incident of a deployment that an operator marked as fine', () => {
     const after = reduce(before, { removed: [], inserted, surroundings: around, ledger: 'keep' });
     expect(after?.timeline.episodes).toEqual([]);
     expect(after?.timeline.recent.filter(({ verdict }) => verdict.causes.length > 0)).toEqual([]);
+  });
+});
+
+describe('a failure before the last chunk', () => {
+  it('ends with the next success if the one that ended it is removed', () => {
+    const failed = { ...plain, outcome: 'failure' as const };
+    const deployments = Array.from({ length }, (_, index) =>
+      deploymentOf(index + 1, index + 1, index + 1 === border - 1 ? failed : plain),
+    );
+    const around = { ...nothingAround, now: 1_000_000 + length * paceSeconds };
+    const before = build(deployments, around);
+    const at = (place: number) => deployments[place - 1]?.at;
+    expect(before.episodes).toEqual([{ start: at(border - 1), end: at(border) }]);
+    const removed = before.recent.filter(({ number }) => number === border);
+    const after = reduce(before, { removed, inserted: [], surroundings: around, ledger: 'keep' });
+    expect(after?.timeline.episodes).toEqual([{ start: at(border - 1), end: at(border + 1) }]);
+  });
+});
+
+describe('a late deployment between another one and the one that reverts it', () => {
+  it('makes the revert rework only if the reverted deployment is not marked as fine', () => {
+    const around = { ...nothingAround, now: 1_000_000 + length * paceSeconds };
+    const isReworkAfter = (mark: Traits['mark']) => {
+      const deployments = Array.from({ length }, (_, index) => {
+        const place = index + 1;
+        if (place === length - 4) return deploymentOf(place, place, { ...plain, mark });
+        return deploymentOf(place, place, place === length ? { ...plain, reverts: 4 } : plain);
+      });
+      const inserted = [deploymentOf(length - 2.5, length + 1, plain)];
+      const after = reduce(build(deployments, around), {
+        removed: [],
+        inserted,
+        surroundings: around,
+        ledger: 'keep',
+      });
+      return after?.timeline.recent.at(-1)?.verdict.isRework;
+    };
+    expect(isReworkAfter({ kind: 'fine' })).toBe(false);
+    expect(isReworkAfter(null)).toBe(true);
   });
 });
