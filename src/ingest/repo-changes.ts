@@ -67,15 +67,15 @@ export function createRepoChanges(
     },
     named(fullName) {
       const name = nameKey(fullName);
-      const keys = new Set([
-        ...state.reposByName(name).map((repo) => repo.key),
-        ...(changedByName.get(name) ?? []),
-      ]);
-      return [...keys]
-        .filter((key) => !dropped.has(key))
-        .map(repos.at)
-        .filter((repo) => nameKey(repo.fullName) === name)
-        .sort((a, b) => b.namedAt - a.namedAt || b.key - a.key);
+      const keys = new Set(changedByName.get(name));
+      for (const { key } of state.reposByName(name)) keys.add(key);
+      const found: Repo[] = [];
+      for (const key of keys) {
+        if (dropped.has(key)) continue;
+        const repo = repos.at(key);
+        if (nameKey(repo.fullName) === name) found.push(repo);
+      }
+      return found.sort((a, b) => b.namedAt - a.namedAt || b.key - a.key);
     },
     find({ woodpeckerId, fullName }) {
       if (woodpeckerId === null) return repos.named(fullName)[0] ?? null;

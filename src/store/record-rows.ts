@@ -36,14 +36,16 @@ const columns = {
 
 export const recordColumns = Object.values(columns);
 
+const fields = Object.keys(columns) as (keyof PipelineRecord)[];
+
 /** Values in the order of `recordColumns`. */
-export function fromRecord({ workflows, tierReports, ...record }: PipelineRecord): SqlValue[] {
-  const values: Readonly<Record<keyof PipelineRecord, string | number | boolean | null>> = {
-    ...record,
-    workflows: fromWorkflows(workflows),
-    tierReports: fromTierReports(tierReports),
-  };
-  return (Object.keys(columns) as (keyof PipelineRecord)[]).map((field) => toSqlValue(values[field]));
+export function fromRecord(record: PipelineRecord): SqlValue[] {
+  return fields.map((field) => {
+    if (field === 'workflows') return fromWorkflows(record.workflows);
+    if (field === 'tierReports') return fromTierReports(record.tierReports);
+    const value = record[field];
+    return typeof value === 'boolean' ? Number(value) : value;
+  });
 }
 
 export function toRecord(row: SqlRow): PipelineRecord {
@@ -76,17 +78,13 @@ export function toRecord(row: SqlRow): PipelineRecord {
   };
 }
 
-function toSqlValue(value: string | number | boolean | null): SqlValue {
-  return typeof value === 'boolean' ? Number(value) : value;
-}
-
 /** As JSON without field names, since steps take most of a row. */
 function fromWorkflows(workflows: readonly Workflow[]): string | null {
   if (workflows.length === 0) return null;
   return JSON.stringify(
-    workflows.map(({ steps, ...workflow }) => [
+    workflows.map((workflow) => [
       ...fromPart(workflow),
-      steps.map((step) => [...fromPart(step), step.exitCode]),
+      workflow.steps.map((step) => [...fromPart(step), step.exitCode]),
     ]),
   );
 }
