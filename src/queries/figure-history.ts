@@ -9,7 +9,6 @@
 import type { FigureHistory, FigureHistoryRequest, FigurePoint } from '../core/figure-history.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
 import { findSeries, type Ingredients, shownSeries } from '../core/series/shown-series.ts';
-import type { Timeline } from '../core/series/timeline.ts';
 import { knownSeconds } from '../core/windows/coverage.ts';
 import { createTierWindows } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
@@ -17,8 +16,8 @@ import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { createKeptAnswers } from './kept-answers.ts';
 import { readEach } from './read-each.ts';
-import { timelinesAt } from './timeline-at.ts';
-import { windowShareOf } from './window-share.ts';
+import { visitTimelines } from './timeline-at.ts';
+import { createWindowShare } from './window-share.ts';
 
 /** Numbers that the windows of a history contain together. */
 const mostSamples = 2_000_000;
@@ -75,14 +74,18 @@ async function pointsOf(
   const isTooMuch = () => samples > mostSamples && ends.length > 1;
   await readEach(ingest, series, async ({ pairs, knownSince }, pipelines) => {
     if (isTooMuch()) return;
-    const readers = pairs.map(({ repo }) =>
-      timelinesAt(ingest, { repo, tier, window, moments: ends }, { pipelines, yieldToEventLoop }),
-    );
-    for (const book of books) {
-      const timelines = await nextOf(readers);
-      const share = windowShareOf(timelines, knownSince, { window, longestSeconds, at: book.end });
-      samples += share?.windows[0]?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
-      book.tier.exchange(null, share);
+    const shares = ends.map((at) => createWindowShare(knownSince, { window, longestSeconds, at }));
+    for (const { repo } of pairs) {
+      let place = 0;
+      const request = { repo, tier, window, moments: ends };
+      await visitTimelines(ingest, request, { pipelines, yieldToEventLoop }, (timeline) =>
+        shares[place++]?.add(timeline),
+      );
+    }
+    for (const [place, share] of shares.entries()) {
+      const found = share.finish();
+      samples += found?.windows[0]?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
+      books[place]?.tier.exchange(null, found);
     }
     await yieldToEventLoop();
   });
@@ -108,13 +111,4 @@ async function pointsOf(
     });
   }
   return points;
-}
-
-async function nextOf(readers: readonly AsyncGenerator<Timeline>[]): Promise<readonly Timeline[]> {
-  const timelines: Timeline[] = [];
-  for (const reader of readers) {
-    const { value, done } = await reader.next();
-    if (!done) timelines.push(value);
-  }
-  return timelines;
 }

@@ -9,15 +9,19 @@ import { gaugesOf, type SeriesSample } from '../core/series/samples.ts';
 import { type Ingredients, shownSeries } from '../core/series/shown-series.ts';
 import type { Timeline } from '../core/series/timeline.ts';
 import type { ShownFigures } from '../core/shown-figures.ts';
-import { createTierWindows, type TierSample, type TierWindows } from '../core/windows/tier-windows.ts';
+import {
+  createTierWindows,
+  type TierSample,
+  type TierShare,
+  type TierWindows,
+} from '../core/windows/tier-windows.ts';
 import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { readEach } from './read-each.ts';
-import { lastAt } from './shown-gauges.ts';
 import { createCollector, type TierDeployments } from './tier-deployments.ts';
 import { type Reader, timelineAt } from './timeline-at.ts';
-import { type WindowAt, windowShareOf } from './window-share.ts';
+import { createWindowShare, lastDeployedAt, type WindowAt } from './window-share.ts';
 
 export interface Moment extends ShownFigures {
   /** Unix seconds. */
@@ -44,7 +48,7 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
     const timelines = await timelinesOf(ingest, ingredients, windowAt, { pipelines, yieldToEventLoop });
     if (timelines.length === 0) return;
     const sample = sampleOf(ingredients, timelines);
-    const share = windowShareOf(timelines, ingredients.knownSince, windowAt);
+    const share = shareOf(timelines, ingredients.knownSince, windowAt);
     series.push(sample);
     figures.set(sample, figuresIn(share, policy, sample.tier, window, at));
     let last: Deployment | null = null;
@@ -89,9 +93,19 @@ async function timelinesOf(
   const timelines: Timeline[] = [];
   for (const { repo, tier } of pairs) {
     const timeline = await timelineAt(ingest, { repo, tier, window }, at, reader);
-    if (timeline && lastAt(gaugesOf([timeline])) > 0) timelines.push(timeline);
+    if (timeline && lastDeployedAt(timeline) > 0) timelines.push(timeline);
   }
   return timelines;
+}
+
+function shareOf(
+  timelines: readonly Timeline[],
+  knownSince: number | null,
+  windowAt: WindowAt,
+): TierShare | null {
+  const share = createWindowShare(knownSince, windowAt);
+  for (const timeline of timelines) share.add(timeline);
+  return share.finish();
 }
 
 function sampleOf({ repo, pairs }: Ingredients, timelines: readonly Timeline[]): SeriesSample {

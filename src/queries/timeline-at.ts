@@ -12,7 +12,7 @@ import { pairKey } from '../core/series/pair.ts';
 import { reduceInSteps } from '../core/series/reducer.ts';
 import { compact } from '../core/series/settle.ts';
 import { atBase, createTimeline, type Timeline } from '../core/series/timeline.ts';
-import { runWithPauses } from '../core/steps.ts';
+import { runToEnd, runWithPauses } from '../core/steps.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { needsFirstSeen, rulesOf } from '../ingest/ingest-options.ts';
 import { readSeries } from '../ingest/read-deployments.ts';
@@ -32,51 +32,65 @@ export interface Reader {
   readonly yieldToEventLoop: () => Promise<void>;
 }
 
-/** The timeline at each moment; none if the series has no timeline. */
-export async function* timelinesAt(
+/** Changes of so few deployments take less than a millisecond: no pause is worth its cost. */
+const mostAtOnce = 200;
+
+/** Calls `visit` with the timeline at each moment, in their order; never if the series has no timeline. */
+export async function visitTimelines(
   ingest: Ingest,
   request: TimelinesRequest,
   { pipelines, yieldToEventLoop }: Reader,
-): AsyncGenerator<Timeline> {
+  visit: (timeline: Timeline, at: number) => void,
+): Promise<void> {
   const { mode, state } = ingest;
   const { repo, tier, window, moments } = request;
   const live = state.timelines.get(pairKey(repo, tier));
   if (!live) return;
   const begin = (moments[0] ?? 0) - window.seconds - longestLimit(live.rules.failures);
   const isInMemory = begin >= live.baseEnd;
-  const known = state.repos.get(repo);
+  const owner = state.repos.get(repo);
   let timeline = isInMemory
     ? atBase(live)
-    : createTimeline(rulesOf(mode, tier), known && knownGroundOf(known));
+    : createTimeline(rulesOf(mode, tier), owner && knownGroundOf(owner));
   const selection = { only: { repo, tier }, withFirstSeen: needsFirstSeen(mode) };
   const slices = isInMemory ? [live.recent] : readSeries(pipelines, state.markOf, selection);
 
   /** Read, but not yet known. */
   let waiting: readonly Deployment[] = [];
+  /** Takes the deployments that are known at a moment; `null`: the timeline stays as it is. */
+  const takeKnown = (at: number): readonly Deployment[] | null => {
+    const known = waiting.filter((one) => knownAt(one) <= at);
+    if (known.length > 0) waiting = waiting.filter((one) => knownAt(one) > at);
+    const inserted = known.filter((one) => one.at > timeline.baseEnd);
+    return inserted.length > 0 || timeline.validUntil <= at ? inserted : null;
+  };
   const retained = retainedSeconds(mode.policy, tier);
-  const moveTo = async (at: number, cutoff = at - retained): Promise<Timeline> => {
-    const inserted = waiting.filter((one) => knownAt(one) <= at && one.at > timeline.baseEnd);
-    waiting = waiting.filter((one) => knownAt(one) > at);
-    if (inserted.length === 0 && timeline.validUntil > at) return timeline;
+  const insert = async (inserted: readonly Deployment[], at: number, cutoff: number): Promise<void> => {
     const surroundings = state.surroundingsOf(repo, tier, at);
     const steps = reduceInSteps(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
-    const reduction = await runWithPauses(steps, yieldToEventLoop);
+    const isShort = timeline.recent.length + inserted.length <= mostAtOnce;
+    const reduction = isShort ? runToEnd(steps) : await runWithPauses(steps, yieldToEventLoop);
     if (!reduction) throw new Error('Deployments were not read in order');
     timeline = isInMemory ? reduction.timeline : compact(reduction.timeline, cutoff);
-    return timeline;
+  };
+  const visitAt = async (at: number): Promise<void> => {
+    const inserted = takeKnown(at);
+    if (inserted) await insert(inserted, at, at - retained);
+    visit(timeline, at);
   };
   let place = 0;
   for await (const slice of slices) {
-    waiting = [...waiting, ...slice];
+    waiting = waiting.length === 0 ? slice : [...waiting, ...slice];
     const readUntil = slice.at(-1)?.at ?? 0;
     for (let at = moments[place]; at !== undefined && at < readUntil; at = moments[++place])
-      yield await moveTo(at);
+      await visitAt(at);
     const next = moments[place];
     if (next === undefined) return;
+    const inserted = takeKnown(next);
     // Later slices must not reach into the base.
-    await moveTo(next, Math.min(next - retained, readUntil - 1));
+    if (inserted) await insert(inserted, next, Math.min(next - retained, readUntil - 1));
   }
-  for (const at of moments.slice(place)) yield await moveTo(at);
+  for (const at of moments.slice(place)) await visitAt(at);
 }
 
 /** The timeline at one moment; `null`: the series has no timeline. */
@@ -86,6 +100,9 @@ export async function timelineAt(
   at: number,
   reader: Reader,
 ): Promise<Timeline | null> {
-  for await (const timeline of timelinesAt(ingest, { ...request, moments: [at] }, reader)) return timeline;
-  return null;
+  let found: Timeline | null = null;
+  await visitTimelines(ingest, { ...request, moments: [at] }, reader, (timeline) => {
+    found = timeline;
+  });
+  return found;
 }

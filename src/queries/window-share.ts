@@ -6,7 +6,7 @@ import { gaugesOf } from '../core/series/samples.ts';
 import type { Timeline } from '../core/series/timeline.ts';
 import { coverageOf, knownTimeOf } from '../core/windows/coverage.ts';
 import type { TierShare } from '../core/windows/tier-windows.ts';
-import { windowsOf } from '../core/windows/window-content.ts';
+import { createContentDraft, windowsOf } from '../core/windows/window-content.ts';
 import { lastAt } from './shown-gauges.ts';
 
 export interface WindowAt {
@@ -17,24 +17,40 @@ export interface WindowAt {
   readonly at: number;
 }
 
-/**
- * `timelines`: as they were known at the end, one for each repo that has the series' name. `null` if the longest window
- * contained no deployment: nothing is then shown of any window.
- */
-export function windowShareOf(
-  timelines: readonly Timeline[],
+export interface WindowShare {
+  /** Adds the timeline of one of the repos that have the series' name, as it was known at the window's end. */
+  add(timeline: Timeline): void;
+  /** `null`: the longest window contained no deployment. Nothing is then shown of any window. */
+  finish(): TierShare | null;
+}
+
+export function createWindowShare(
   knownSince: number | null,
   { window, longestSeconds, at }: WindowAt,
-): TierShare | null {
-  // Memory surely contains the last deployment, of all that the longest window contained.
-  const isShown = timelines.some((timeline) => {
-    const last = { at: lastAt(gaugesOf([timeline])) };
-    return last.at > at - longestSeconds && counts(timeline.base.ground, last);
-  });
-  if (!isShown) return null;
+): WindowShare {
+  const draft = createContentDraft();
+  let isShown = false;
   return {
-    windows: windowsOf(timelines, [window], at).windows,
-    coverage: [coverageOf(knownSince, window, at).ratio],
-    knownTime: [knownTimeOf(knownSince, window, at)],
+    add(timeline) {
+      const last = { at: lastDeployedAt(timeline) };
+      isShown ||= last.at > at - longestSeconds && counts(timeline.base.ground, last);
+      if (timeline.recent.length + timeline.episodes.length === 0) return;
+      const [content] = windowsOf([timeline], [window], at).windows;
+      if (content) draft.add(content);
+    },
+    finish() {
+      if (!isShown) return null;
+      return {
+        windows: [draft.finish()],
+        coverage: [coverageOf(knownSince, window, at).ratio],
+        knownTime: [knownTimeOf(knownSince, window, at)],
+      };
+    },
   };
+}
+
+/** Unix seconds of the last deployment; 0: there is none. Memory may have forgotten all but its time. */
+export function lastDeployedAt(timeline: Timeline): number {
+  const { recent, baseEnd } = timeline;
+  return recent.at(-1)?.at ?? (baseEnd === 0 ? 0 : lastAt(gaugesOf([timeline])));
 }

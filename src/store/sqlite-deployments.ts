@@ -62,6 +62,7 @@ export function createDeploymentReads({ get, all, allArrays }: Sql, place: Verdi
         const last = slice.at(-1);
         if (!last) return;
         yield slice;
+        if (slice.length < sliceRows) return;
         after = [last.deployment.repo, last.tier, last.deployment.at, last.deployment.number];
       }
     },

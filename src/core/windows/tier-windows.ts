@@ -37,6 +37,7 @@ export function createTierWindows(tier: string, numberOfWindows: number): TierWi
   let isStale = false;
   return {
     exchange(before, after) {
+      if (before === after) return;
       series += Number(after !== null) - Number(before !== null);
       for (const [index, book] of books.entries())
         book.exchange(shareAt(before, index), shareAt(after, index));
@@ -91,11 +92,13 @@ function createBook() {
     exchange(before: Share, after: Share): void {
       known += after.content.known - before.content.known;
       knownTime = addKnownTime(addKnownTime(knownTime, before.knownTime, -1), after.knownTime, 1);
-      for (const [place, count] of counts.entries()) {
-        counts[place] = count - (before.content.counts[place] ?? 0) + (after.content.counts[place] ?? 0);
+      for (let place = 0; place < counts.length; place++) {
+        counts[place] =
+          (counts[place] ?? 0) - (before.content.counts[place] ?? 0) + (after.content.counts[place] ?? 0);
       }
-      for (const [place, bag] of bags.entries()) {
-        bag.exchange(before.content.samples[place] ?? noValues, after.content.samples[place] ?? noValues);
+      for (let place = 0; place < bags.length; place++) {
+        const [removed, added] = [before.content.samples[place], after.content.samples[place]];
+        if (removed !== added) bags[place]?.exchange(removed ?? noValues, added ?? noValues);
       }
       coverage += Math.round(after.coverage * thousand) - Math.round(before.coverage * thousand);
     },

@@ -15,7 +15,7 @@ import type { Window } from '../policy.ts';
 import { type Chunk, chunksOf } from '../series/chunks.ts';
 import type { Timeline } from '../series/timeline.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
-import { createValuesDraft, noValues, toValues, type Values } from './values.ts';
+import { createValuesDraft, noValues, toValues, type Values, type ValuesDraft } from './values.ts';
 
 /** The content of each window of a series, in the order of the policy. */
 export interface SeriesWindows {
@@ -153,11 +153,11 @@ function contentOf(chunk: Chunk): WindowContent {
 function contentOfPart({ before, deployments }: Chunk, begin: number, end: number): WindowContent {
   const draft = createContentDraft();
   let fold = before;
-  for (const [place, deployment] of deployments.entries()) {
-    if (place >= end) break;
+  for (let place = 0; place < end; place++) {
+    const deployment = deployments[place] as Deployment;
     const content = place >= begin ? contributionOf(fold, deployment) : null;
     if (content) draft.add(content);
-    fold = stepFold(fold, deployment);
+    if (place < end - 1) fold = stepFold(fold, deployment);
   }
   return draft.finish();
 }
@@ -175,20 +175,50 @@ function* contentsBetween(timeline: Timeline, begin: number, end: number): Gener
   }
 }
 
-/** Adds up contents to the content of one window. */
-export function createContentDraft(): { add(content: WindowContent): void; finish(): WindowContent } {
+export interface ContentDraft {
+  add(content: WindowContent): void;
+  finish(): WindowContent;
+}
+
+/** Adds up contents to the content of one window. The sum of one content is that content itself. */
+export function createContentDraft(): ContentDraft {
+  let only = emptyContent;
+  let sum: ContentDraft | null = null;
+  return {
+    add(content) {
+      if (sum === null && only === emptyContent) {
+        only = content;
+        return;
+      }
+      if (sum === null) {
+        sum = createContentSum();
+        sum.add(only);
+      }
+      sum.add(content);
+    },
+    finish: () => sum?.finish() ?? only,
+  };
+}
+
+function createContentSum(): ContentDraft {
   let known = 0;
   const sums = countMeasures.map(() => 0);
-  const samples = Array.from({ length: places }, createValuesDraft);
+  /** Without an entry as long as there are no values. */
+  const samples: (ValuesDraft | undefined)[] = Array(places).fill(undefined);
   return {
     add(content) {
       known += content.known;
-      for (const [place, count] of content.counts.entries()) sums[place] = (sums[place] ?? 0) + count;
-      for (const [place, values] of content.samples.entries()) samples[place]?.add(values);
+      for (let place = 0; place < sums.length; place++)
+        sums[place] = (sums[place] ?? 0) + (content.counts[place] ?? 0);
+      for (let place = 0; place < places; place++) {
+        const values = content.samples[place];
+        if (!values || values.count === 0) continue;
+        const draft = samples[place] ?? createValuesDraft();
+        samples[place] = draft;
+        draft.add(values);
+      }
     },
-    finish() {
-      return { known, counts: sums, samples: samples.map((draft) => draft.finish()) };
-    },
+    finish: () => ({ known, counts: sums, samples: samples.map((draft) => draft?.finish() ?? noValues) }),
   };
 }
 
