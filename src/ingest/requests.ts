@@ -9,8 +9,8 @@ import { storeAlerts, storeIncident, withdrawIncident } from './requests/inciden
 import { dropMark, storeMark } from './requests/marks.ts';
 import { dropFollow, storeFailedPoll, storePollAnswer } from './requests/polls.ts';
 import { observe, storeReport } from './requests/report.ts';
-import { endRepo, learnRepos } from './requests/repos.ts';
-import { endRescan, endScan, fixHorizon, storePage } from './requests/scans.ts';
+import { endRepo, storeRepos } from './requests/repos.ts';
+import { endRescan, endScan, fixHorizon, observePage } from './requests/scans.ts';
 import { correctClock, dropOldTexts, judgeDue, probeStore, storeBackfill } from './requests/upkeep.ts';
 import { storeWorkflows } from './requests/workflows.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -22,10 +22,10 @@ const requests = {
   pollAnswer: storePollAnswer,
   failedPoll: storeFailedPoll,
   dropFollow,
-  repos: learnRepos,
+  repos: storeRepos,
   repoGone: endRepo,
   horizon: fixHorizon,
-  page: storePage,
+  page: observePage,
   endOfScan: endScan,
   endOfRescan: endRescan,
   workflows: storeWorkflows,

@@ -49,7 +49,7 @@ export function createIncidents({
     async receive(body) {
       const read = await readIncident(await withStoredFields(ingest, body), nowSeconds(clock));
       if (!read.ok) return { kind: 'invalid', errors: read.errors };
-      const answer = await store(ingest, read.message);
+      const answer = await submitMessage(ingest, read.message);
       for (const { result } of answer.alerts ?? [answer]) onEvent('incident', result);
       return answer;
     },
@@ -78,16 +78,16 @@ const requiredFields = ['repo', 'tier', 'started'];
 
 type Accepted = Extract<IncidentAnswer, { kind: 'accepted' }>;
 
-async function store({ submit }: Pick<Ingest, 'submit'>, message: IncidentMessage): Promise<Accepted> {
+async function submitMessage(
+  { submit }: Pick<Ingest, 'submit'>,
+  message: IncidentMessage,
+): Promise<Accepted> {
   if (message.kind === 'report') {
     const { id, report } = message;
     return { kind: 'accepted', ...outcomeOf(await submit({ kind: 'incident', id, report })) };
   }
-  const results = await submit({ kind: 'alerts', alerts: message.alerts });
-  const alerts = message.alerts.map(({ fingerprint }, index) => ({
-    fingerprint,
-    ...outcomeOf(results[index] ?? 'duplicate'),
-  }));
+  const answers = await submit({ kind: 'alerts', alerts: message.alerts });
+  const alerts = answers.map(({ fingerprint, result }) => ({ fingerprint, ...outcomeOf(result) }));
   const first =
     alerts.find(({ result }) => result === 'stored') ??
     alerts.find(({ result }) => result === 'duplicate') ??

@@ -58,15 +58,15 @@ export function createWebhook({
       const { canAsk } = ingest.mode;
       if (!canAsk && message.errors.length > 0) return { kind: 'invalid', errors: message.errors };
 
-      const answer = canAsk ? await storeHint(ingest, message, now) : await storeReport(ingest, message);
+      const answer = canAsk ? await submitHint(ingest, message, now) : await submitReport(ingest, message);
       onEvent('webhook', answer.result);
       return answer;
     },
   };
 }
 
-/** Stores a hint, so that the pipeline is polled at once. */
-async function storeHint(
+/** The pipeline is then polled at once. */
+async function submitHint(
   ingest: Ingest,
   { repo, number }: Message,
   receivedAt: number,
@@ -76,8 +76,8 @@ async function storeHint(
   return isIgnored ? ignored(result) : { kind: 'accepted', result };
 }
 
-/** Stores the body as the record of the pipeline. */
-async function storeReport(ingest: Ingest, { repo, record }: Message): Promise<AcceptedWebhook> {
+/** The body is then the record of the pipeline. */
+async function submitReport(ingest: Ingest, { repo, record }: Message): Promise<AcceptedWebhook> {
   if (!record) return ignored('unverifiable');
   const observed = await ingest.submit({ kind: 'report', repo, record });
   if (observed === 'limit') return ignored('limit');

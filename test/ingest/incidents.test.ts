@@ -66,8 +66,8 @@ async function start({
     ) => {
       const receipt = { receivedAt: at, isDismissed: false, title: 'Checkout fails', url: null };
       const report = { start: now - 50, end, ...receipt };
-      const [result] = await ingest.submit({ kind: 'alerts', alerts: [{ fingerprint, labels, report }] });
-      return result;
+      const [answer] = await ingest.submit({ kind: 'alerts', alerts: [{ fingerprint, labels, report }] });
+      return answer?.result;
     },
   };
 }

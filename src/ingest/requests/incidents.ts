@@ -24,14 +24,20 @@ export interface ReceivedAlert {
   readonly report: TitledReport;
 }
 
-/** Returns the result of each alert. */
+export interface AlertAnswer {
+  readonly fingerprint: string;
+  readonly result: IncidentResult;
+}
+
 export async function storeAlerts(
   uow: UnitOfWork,
   { alerts }: { readonly alerts: readonly ReceivedAlert[] },
-): Promise<readonly IncidentResult[]> {
-  const results: IncidentResult[] = [];
-  for (const alert of alerts) results.push(await storeAlert(uow, alert));
-  return results;
+): Promise<readonly AlertAnswer[]> {
+  const answers: AlertAnswer[] = [];
+  for (const alert of alerts) {
+    answers.push({ fingerprint: alert.fingerprint, result: await storeAlert(uow, alert) });
+  }
+  return answers;
 }
 
 async function storeAlert(

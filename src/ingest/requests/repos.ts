@@ -11,7 +11,7 @@ export interface LearntRepo {
 }
 
 /** Returns the stored repos; new ones beyond the limit are left out. */
-export async function learnRepos(
+export async function storeRepos(
   uow: UnitOfWork,
   { repos }: { readonly repos: readonly RepoFacts[] },
 ): Promise<readonly LearntRepo[]> {

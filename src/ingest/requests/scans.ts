@@ -15,7 +15,7 @@ export interface Page {
 }
 
 /** Stores pipelines, pending until the end of the scan. */
-export async function storePage(
+export async function observePage(
   uow: UnitOfWork,
   { repoId, records, unread, covered }: Page,
 ): Promise<readonly Observed[]> {
