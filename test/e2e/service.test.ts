@@ -317,7 +317,7 @@ describe('the process', () => {
     writeFileSync(join(folder, 'file'), '');
     for (const place of [join(folder, 'file'), ...(process.platform === 'linux' ? ['/proc/x'] : [])]) {
       const path = `${place}/dora.db`;
-      const { code, output } = await runExporter({ DORA_DATABASE: path }, args);
+      const { code, output } = await runExporter({ DORA_DATABASE: path, DORA_LISTEN: '127.0.0.1:0' }, args);
       expect([path, code]).toEqual([path, 2]);
       expect(output).toContain('There can be no database');
     }
