@@ -20,7 +20,7 @@ import { doraRoute } from './dora-route.ts';
 import { explainRoutes } from './explain-route.ts';
 import { historyRoute } from './history-route.ts';
 import { json } from './json.ts';
-import { Limit, usualLimit } from './limit.ts';
+import { Limit, usualLimit } from './list-limit.ts';
 import { noSuchSeries as noneOf } from './no-such-series.ts';
 import { overviewRoute } from './overview-route.ts';
 import { readQuery } from './query.ts';

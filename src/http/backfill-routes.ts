@@ -4,7 +4,7 @@ import type { Context } from 'hono';
 import { z } from 'zod';
 import type { Backfill, BackfillRequest, BackfillSummary } from '../sources/backfill.ts';
 import { parseFields } from '../util/validate.ts';
-import { type BodyReader, createBodyReader } from './body.ts';
+import { type BodyReader, createBodyReader } from './body-reader.ts';
 import { json } from './json.ts';
 import { moment } from './moment.ts';
 import { problem } from './problem.ts';

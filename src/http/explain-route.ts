@@ -9,7 +9,7 @@ import { renderExplanation } from '../pages/explain-page.ts';
 import { pageHeaders } from '../pages/page.ts';
 import { explanationJson, nextOf, toPlace } from './api-answers.ts';
 import { json } from './json.ts';
-import { Limit, usualLimit } from './limit.ts';
+import { Limit, usualLimit } from './list-limit.ts';
 import { windowEnd } from './moment.ts';
 import { problem } from './problem.ts';
 import { readQuery } from './query.ts';

@@ -8,7 +8,7 @@ import { aheadErrors, TierName, Time, toTitle } from '../sources/incident-bodies
 import type { Incidents } from '../sources/incidents.ts';
 import { iso } from '../util/moment.ts';
 import { parseFields } from '../util/validate.ts';
-import { createBodyReader } from './body.ts';
+import { createBodyReader } from './body-reader.ts';
 import { json } from './json.ts';
 import { problem } from './problem.ts';
 import { receiveBytes, receiveJson } from './request-body.ts';

@@ -7,7 +7,7 @@ import type { OnEvent, Source } from '../sources/event-labels.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import type { FieldError } from '../util/validate.ts';
 import { toSecret, webhookProof } from './auth.ts';
-import { type BodyReader, createBodyReader } from './body.ts';
+import { type BodyReader, createBodyReader } from './body-reader.ts';
 import { json } from './json.ts';
 import { problem } from './problem.ts';
 import type { Refusals, RefusedKind } from './refusals.ts';

@@ -1,7 +1,7 @@
 /** Reads the body of a request, as bytes or as JSON. A mistake becomes the answer. */
 
 import { mostJsonValues, parseJson } from '../util/parse-json.ts';
-import type { BodyReader } from './body.ts';
+import type { BodyReader } from './body-reader.ts';
 import { problem } from './problem.ts';
 
 export type Received<T> =

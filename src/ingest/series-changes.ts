@@ -8,6 +8,7 @@
 import { type Deployment, identityOf } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
+import { runWithPauses } from '../core/portions.ts';
 import { type BookIncident, mayBelongBefore } from '../core/series/incident-book.ts';
 import type { Surroundings } from '../core/series/judged.ts';
 import { addToTotals, type Credit, toReplay, zeroTotals } from '../core/series/ledger.ts';
@@ -15,13 +16,12 @@ import { type Pair, pairKey } from '../core/series/pair.ts';
 import {
   type LedgerMode,
   type Reduction,
-  reduceInSteps,
+  reduceInPortions,
   type TimelineChange,
 } from '../core/series/reducer.ts';
 import { compact } from '../core/series/settle.ts';
 import { lastIn, type State, type StateChange } from '../core/series/state.ts';
 import { atBase, createTimeline, type Timeline } from '../core/series/timeline.ts';
-import { runWithPauses } from '../core/steps.ts';
 import { isUnread, type StoredPipeline, tiersOf, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import { createEventLoopYield } from '../util/clock.ts';
@@ -120,7 +120,7 @@ export function createSeriesChanges(
 
   const yieldToEventLoop = createEventLoopYield();
   const reduce = (timeline: Timeline, change: TimelineChange): Promise<Reduction | null> =>
-    runWithPauses(reduceInSteps(timeline, change), yieldToEventLoop);
+    runWithPauses(reduceInPortions(timeline, change), yieldToEventLoop);
   const reduceChange = async (key: string, change: SeriesChange): Promise<Reduction | null> => {
     const all = [...change.pipelines.values()];
     const known = timelineOf(key);

@@ -8,11 +8,11 @@ import { type Deployment, knownAt } from '../core/deployment.ts';
 import { longestLimit } from '../core/failures/repair-search.ts';
 import { knownGroundOf } from '../core/known-ground.ts';
 import { retainedSeconds, type Window } from '../core/policy.ts';
+import { runToEnd, runWithPauses } from '../core/portions.ts';
 import { pairKey } from '../core/series/pair.ts';
-import { reduceInSteps } from '../core/series/reducer.ts';
+import { reduceInPortions } from '../core/series/reducer.ts';
 import { compact } from '../core/series/settle.ts';
 import { atBase, createTimeline, type Timeline } from '../core/series/timeline.ts';
-import { runToEnd, runWithPauses } from '../core/steps.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { needsFirstSeen, rulesOf } from '../ingest/ingest-options.ts';
 import { readSeries } from '../ingest/read-deployments.ts';
@@ -67,9 +67,9 @@ export async function visitTimelines(
   const retained = retainedSeconds(mode.policy, tier);
   const insert = async (inserted: readonly Deployment[], at: number, cutoff: number): Promise<void> => {
     const surroundings = state.surroundingsOf(repo, tier, at);
-    const steps = reduceInSteps(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
+    const portions = reduceInPortions(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
     const isShort = timeline.recent.length + inserted.length <= mostAtOnce;
-    const reduction = isShort ? runToEnd(steps) : await runWithPauses(steps, yieldToEventLoop);
+    const reduction = isShort ? runToEnd(portions) : await runWithPauses(portions, yieldToEventLoop);
     if (!reduction) throw new Error('Deployments were not read in order');
     timeline = isInMemory ? reduction.timeline : compact(reduction.timeline, cutoff);
   };

@@ -7,7 +7,7 @@
  */
 
 import type { Incident } from '../incident.ts';
-import { runToEnd, type Steps } from '../steps.ts';
+import { type Portions, runToEnd } from '../portions.ts';
 import { type Cause, causes, type Episode, fine, type Verdict } from '../verdict.ts';
 import type { Candidate } from './candidate.ts';
 import { assignIncidents, isStale } from './incidents.ts';
@@ -59,17 +59,17 @@ export function judge(
   rules: FailureRules,
   circumstances: Circumstances,
 ): Judgement {
-  return runToEnd(judgeInSteps(deployments, rules, circumstances));
+  return runToEnd(judgeInPortions(deployments, rules, circumstances));
 }
 
 const deploymentsAtOnce = 1_000;
 
-/** As `judge`, in steps of about a millisecond. */
-export function* judgeInSteps(
+/** As `judge`, in portions of about a millisecond. */
+export function* judgeInPortions(
   deployments: readonly Searched[],
   rules: FailureRules,
   { isEarlierFine = () => false, failingSince, incidents, runningSince, now }: Circumstances,
-): Steps<Judgement> {
+): Portions<Judgement> {
   const assigned = assignIncidents(deployments, incidents, rules.incident, now);
   yield;
   const { rolledBackBy, fixedBy, fineNumbers } = indexRepairs(deployments);

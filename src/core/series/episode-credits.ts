@@ -3,7 +3,7 @@
 import { countBefore } from '../count-before.ts';
 import type { Deployment } from '../deployment.ts';
 import { episodeMeasures } from '../figures/index.ts';
-import type { Steps } from '../steps.ts';
+import type { Portions } from '../portions.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
 import { type Credit, neverCount } from './ledger.ts';
 import type { Timeline } from './timeline.ts';
@@ -26,7 +26,7 @@ export function* creditEpisodes(
   deployments: Deployment[],
   start: number,
   mode: 'add' | 'replay',
-): Steps<CreditsByPlace> {
+): Portions<CreditsByPlace> {
   const credits = new Map<number, Credit>();
   const first = deployments[start];
   if (!first) return credits;

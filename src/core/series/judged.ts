@@ -8,10 +8,10 @@
 
 import { countBefore } from '../count-before.ts';
 import type { Deployment } from '../deployment.ts';
-import { type Circumstances, judgeInSteps } from '../failures/judge.ts';
+import { type Circumstances, judgeInPortions } from '../failures/judge.ts';
 import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failures/repair-search.ts';
 import { counts } from '../known-ground.ts';
-import type { Steps } from '../steps.ts';
+import type { Portions } from '../portions.ts';
 import { type Episode, fine, isSameVerdict } from '../verdict.ts';
 import { summaryOf } from './chunk-summary.ts';
 import { chunksOf } from './chunks.ts';
@@ -65,12 +65,12 @@ export function takeSearch(timeline: Timeline): RepairSearch | null {
 
 const deploymentsAtOnce = 1_000;
 
-/** In steps of about a millisecond. */
+/** in portions of about a millisecond. */
 export function* judgeChange(
   timeline: Timeline,
   merged: Merged,
   { incidents, runningSince, now: clock }: Surroundings,
-): Steps<Judged> {
+): Portions<Judged> {
   const { base, rules } = timeline;
   const { deployments } = merged;
   const firstJudged = countBefore(deployments, (deployment) => counts(base.ground, deployment));
@@ -82,13 +82,17 @@ export function* judgeChange(
   const begin = Math.max(firstJudged, beginOfJudgement(timeline, change));
   const beginAt = deployments[begin]?.at ?? Number.POSITIVE_INFINITY;
   const earlier = timeline.episodes.filter(({ start }) => start < beginAt);
-  const { verdicts, episodes, validUntil } = yield* judgeInSteps(deployments.slice(begin), rules.failures, {
-    isEarlierFine: (number) => isFineBefore(timeline, begin, number),
-    failingSince: begin === firstJudged ? timeline.failingSince : 0,
-    incidents: begin === firstJudged ? incidents : incidents.filter(({ start }) => start >= beginAt),
-    runningSince,
-    now,
-  });
+  const { verdicts, episodes, validUntil } = yield* judgeInPortions(
+    deployments.slice(begin),
+    rules.failures,
+    {
+      isEarlierFine: (number) => isFineBefore(timeline, begin, number),
+      failingSince: begin === firstJudged ? timeline.failingSince : 0,
+      incidents: begin === firstJudged ? incidents : incidents.filter(({ start }) => start >= beginAt),
+      runningSince,
+      now,
+    },
+  );
   yield;
   for (const [index, verdict] of verdicts.entries()) {
     const deployment = deployments[begin + index] as Deployment;
@@ -123,7 +127,7 @@ function* searchRepairs(
   deployments: Deployment[],
   { from, moved, keepsRepairs }: Merged,
   firstJudged: number,
-): Steps<SearchedRepairs> {
+): Portions<SearchedRepairs> {
   const { rules, past, recent, base } = timeline;
   const repairedNumbers = new Set(moved.flatMap(repairedBy));
   if (!looksForRepairs(rules.failures)) return { search: null, repairedNumbers };

@@ -13,7 +13,7 @@ import { countBefore } from '../count-before.ts';
 import { compareDeployments, type Deployment } from '../deployment.ts';
 import { revertsOf } from '../failures/candidate.ts';
 import { shareFold, stepFold } from '../figures/fold.ts';
-import { runToEnd, type Steps } from '../steps.ts';
+import { type Portions, runToEnd } from '../portions.ts';
 import { type Chunk, chunkSize, chunksOf, keepChunks, withReplaced } from './chunks.ts';
 import { type CreditsByPlace, creditEpisodes, joinCredits } from './episode-credits.ts';
 import { judgeChange, keepSearch, type Surroundings } from './judged.ts';
@@ -44,14 +44,14 @@ export interface Reduction {
 
 /** The timeline after `change`, and the additions to the ledger; `null` if the change reaches into the base. */
 export function reduce(timeline: Timeline, change: TimelineChange): Reduction | null {
-  return runToEnd(reduceInSteps(timeline, change));
+  return runToEnd(reduceInPortions(timeline, change));
 }
 
-/** As `reduce`, in steps of about a millisecond, so that the caller can yield to the event loop in between. */
-export function* reduceInSteps(
+/** As `reduce`, in portions of about a millisecond, so that the caller can yield to the event loop in between. */
+export function* reduceInPortions(
   timeline: Timeline,
   { removed, inserted, surroundings, ledger = 'add' }: TimelineChange,
-): Steps<Reduction | null> {
+): Portions<Reduction | null> {
   const added = [...inserted].sort(compareDeployments);
   const gone = [...removed].sort(compareDeployments);
   const first = firstOf(added[0], gone[0]);

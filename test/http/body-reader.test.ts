@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createBodyReader } from '../../src/http/body.ts';
+import { createBodyReader } from '../../src/http/body-reader.ts';
 
 const kib = 1024;
 
