@@ -99,8 +99,8 @@ export function createRepoLifecycle({
     const absentTimes = (absences.get(repo.key) ?? 0) + 1;
     absences.set(repo.key, absentTimes);
     if (absentTimes < absencesUntilGone) return;
-    absences.delete(repo.key);
     await ingest.submit({ kind: 'repoGone', repoId: repo.woodpeckerId, since: nowSeconds(clock) });
+    absences.delete(repo.key);
     log.info('Repo is no longer active in Woodpecker: its series end, its totals are kept', {
       repo: repo.fullName,
     });

@@ -6,6 +6,7 @@
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
+import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
 import { eventResults, sources } from '../../src/sources/event-labels.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
@@ -401,6 +402,26 @@ describe('repos', () => {
     expect(harness.shown('acme/other')).not.toBeNull();
     expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
     for (let round = 0; round < 3; round++) await harness.round();
+    expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
+  });
+
+  it('that are gone end in the next round if the store fails in the one that finds it', async () => {
+    const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/other']);
+    woodpecker.runPipeline('acme/shop');
+    for (let round = 0; round < 3; round++) await harness.round();
+    await clock.pass(minute);
+    const { submit } = harness.ingest;
+    harness.ingest.submit = (request) =>
+      request.kind === 'repoGone' ? Promise.reject(new StoreUnavailable('Disk is full')) : submit(request);
+
+    woodpecker.deleteRepo('acme/shop');
+    await harness.round();
+    await expect(harness.round()).rejects.toThrow('Disk is full');
+    expect(harness.shown('acme/shop')).not.toBeNull();
+    harness.ingest.submit = submit;
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toBeNull();
     expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
   });
 
