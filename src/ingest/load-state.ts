@@ -43,15 +43,19 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
     const mode = { ...configured, policy };
     const state = createState();
     state.apply(await readBasics(tx, mode));
+    const changeBy = async (work: (uow: UnitOfWork) => void | Promise<void>): Promise<StateChange> => {
+      const uow = createUnitOfWork(tx, state, mode, now);
+      await work(uow);
+      return uow.finish();
+    };
 
     const ledger = await tx.meta.get(ledgerKey);
     if (ledger !== ledgerFingerprint) {
       // New entries of the ledger begin at their exact totals. With a forge, lead times do not: its answers arrive later,
       // one by one, and rates would show a burst. This precedes a new policy: stored rows add nothing under that.
       if (mode.asksForge) await tx.pipelines.creditAll(leadTimeBit);
-      const uow = createUnitOfWork(tx, state, mode, now);
-      rebuildAll(uow, new Set(ledger === null ? [] : JSON.parse(ledger)));
-      state.apply({ ...(await uow.finish()), timelines: new Map() });
+      const known = new Set<string>(ledger === null ? [] : JSON.parse(ledger));
+      state.apply({ ...(await changeBy((uow) => rebuildAll(uow, known))), timelines: new Map() });
       await tx.meta.put(ledgerKey, ledgerFingerprint);
     }
     const { forgeIdentity } = mode;
@@ -59,12 +63,12 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
       await tx.pipelines.dropUnknownChanges();
       await tx.meta.put(forgeKey, forgeIdentity);
     }
-    const uow = createUnitOfWork(tx, state, mode, now);
-    await dropOldTexts(uow);
-    state.apply({ ...(await uow.finish()), timelines: new Map() });
+    state.apply({ ...(await changeBy(dropOldTexts)), timelines: new Map() });
     state.apply({ timelines: await readTimelines(tx, state, mode, now) });
-    state.apply(await judgeAllReported(tx, state, mode, now));
-    if (!mode.canAsk) state.apply(await releaseAll(tx, state, mode, now));
+    // Only now is it known which repo of a name deployed last and so owns its incidents; and time may have changed
+    // verdicts since the last stop.
+    state.apply(await changeBy((uow) => judgeReported(uow, 'credited')));
+    if (!mode.canAsk) state.apply(await changeBy(releaseAll));
 
     const isAnother = fingerprint !== null && fingerprint !== policyFingerprint(configured.policy);
     // Pipelines that a limit has turned away may fit now.
@@ -106,31 +110,9 @@ function rebuildAll({ state, pairs, series }: UnitOfWork, known: ReadonlySet<str
   }
 }
 
-/**
- * Judges again all series with incidents or marks. Only now is it known which repo of a name deployed last and so owns
- * its incidents; and time may have changed verdicts since the last stop.
- */
-async function judgeAllReported(
-  tx: Transaction,
-  state: State,
-  mode: IntakeMode,
-  now: number,
-): Promise<StateChange> {
-  const uow = createUnitOfWork(tx, state, mode, now);
-  judgeReported(uow, 'credited');
-  return uow.finish();
-}
-
 /** Releases all pending pipelines: without a Woodpecker, no scan will ever end and release them. */
-async function releaseAll(
-  tx: Transaction,
-  state: State,
-  mode: IntakeMode,
-  now: number,
-): Promise<StateChange> {
-  const uow = createUnitOfWork(tx, state, mode, now);
-  for (const repo of state.repos.values()) await uow.pipelines.release(repo.key);
-  return uow.finish();
+async function releaseAll({ state, pipelines }: UnitOfWork): Promise<void> {
+  for (const repo of state.repos.values()) await pipelines.release(repo.key);
 }
 
 /** Names of the ledger's metrics. */
