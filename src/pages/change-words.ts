@@ -5,7 +5,7 @@ import type { Window } from '../core/policy.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { compare, type ShownFigure } from './figure-words.ts';
 import type { Html } from './page.ts';
-import { percent } from './words.ts';
+import { keepUnits, percent } from './words.ts';
 
 const arrows = { up: '↑', down: '↓', same: '→' } as const;
 
@@ -23,9 +23,9 @@ export function changeWords(
   const found = compare(figure, figure.valueOf(figures), earlier);
   if (!found || earlier === null) return html`<p class="small dim">nothing to compare with</p>`;
   const tone = found.direction === 'same' ? 'dim' : found.isBetter ? 'good' : 'bad';
-  return html`<p class="small"><span class="${tone}">${arrows[found.direction]} ${found.words}</span><br><span class="dim">${figure.write(earlier)} in the ${window.name} before</span></p>`;
+  return html`<p class="small"><span class="${tone}">${arrows[found.direction]} ${keepUnits(found.words)}</span><br><span class="dim">${keepUnits(figure.write(earlier))} in the ${window.name} before</span></p>`;
 }
 
 function knownWords({ coverage }: WindowFigures): string {
-  return coverage === 0 ? 'nothing' : `only ${percent(coverage)}`;
+  return coverage === 0 ? 'nothing' : keepUnits(`only ${percent(coverage)}`);
 }

@@ -56,6 +56,7 @@ export function timeline(explanation: Explanation, view: ExplainView): Html {
     drawn.filter((one) => !hasFailed(one)),
     shareOf,
   );
+  const width = Math.min(widthOf(failed), widthOf(succeeded));
   // From the top: failed deployments, the others, episodes, incidents, the axis.
   const failedEnd = lane.gap + heightOf(failed);
   const succeededEnd = failedEnd + lane.gap + heightOf(succeeded);
@@ -66,8 +67,8 @@ export function timeline(explanation: Explanation, view: ExplainView): Html {
 ${axis(x, axisAt, axisAt + lane.axis - 6)}
 ${episodes.map(bar('episode', episodesFrom, 'Failing'))}
 ${incidents.map(bar('outage', episodesFrom + lane.bar, 'Incident'))}
-${failed.map((cluster) => drawCluster(cluster, failedEnd, linkTo))}${succeeded.map((cluster) => drawCluster(cluster, succeededEnd, linkTo))}
-</svg>${legend(['success', ...found])}${barLegend(episodes.length > 0, incidents.length > 0)}${fewerNote(explanation)}</figure>`;
+${failed.map((cluster) => drawCluster(cluster, { bottom: failedEnd, width, linkTo }))}${succeeded.map((cluster) => drawCluster(cluster, { bottom: succeededEnd, width, linkTo }))}
+</svg>${legend([...(succeeded.length > 0 ? (['success'] as const) : []), ...found])}${barLegend(episodes.length > 0, incidents.length > 0)}${fewerNote(explanation)}</figure>`;
 }
 
 function axis(x: ReturnType<typeof timeScale>, y: number, wordsY: number): Html {
@@ -83,12 +84,10 @@ function hasFailed({ causes }: DrawnDeployment): boolean {
 interface Cluster {
   /** Of its first deployment, 0 to 100. */
   readonly share: number;
-  /** A share, too. */
-  readonly width: number;
   readonly deployments: readonly DrawnDeployment[];
 }
 
-/** `deployments` in order of time. Clusters do not overlap. */
+/** `deployments` in order of time. Clusters are at least the least width apart. */
 function clustersOf(
   deployments: readonly DrawnDeployment[],
   shareOf: (deployment: DrawnDeployment) => number,
@@ -100,14 +99,13 @@ function clustersOf(
     if (last && share < last.share + clusterShare.least) last.deployments.push(deployment);
     else clusters.push({ share, deployments: [deployment] });
   }
-  const distance = (a: number, b: number) => {
-    const [one, other] = [clusters[a], clusters[b]];
-    return one && other ? other.share - one.share : clusterShare.most;
-  };
-  return clusters.map((cluster, place) => ({
-    ...cluster,
-    width: Math.min(clusterShare.most, distance(place - 1, place), distance(place, place + 1)),
-  }));
+  return clusters;
+}
+
+/** The greatest width with which no two of them overlap, the same for all, so that single marks have one size. */
+function widthOf(clusters: readonly Cluster[]): number {
+  const distances = clusters.slice(1).map(({ share }, place) => share - (clusters[place]?.share ?? 0));
+  return Math.min(clusterShare.most, ...distances);
 }
 
 /** The marks of a cluster side by side and one above the other: three times as high as wide. */
@@ -121,15 +119,23 @@ function heightOf(clusters: readonly Cluster[]): number {
   return Math.ceil(max(clusters, (cluster) => gridOf(cluster).height) ?? markSize);
 }
 
-/** The marks in a box of their own, which shrinks them if they do not fit: neighbours never overlap. `bottom`: pixels. */
-function drawCluster(cluster: Cluster, bottom: number, linkTo: LinkTo): Html {
+interface Lane {
+  /** Pixels. */
+  readonly bottom: number;
+  /** Of each cluster, a share. */
+  readonly width: number;
+  readonly linkTo: LinkTo;
+}
+
+/** The marks in a box of their own, which shrinks them if they do not fit: neighbours never overlap. */
+function drawCluster(cluster: Cluster, { bottom, width, linkTo }: Lane): Html {
   const { columns, rows, height } = gridOf(cluster);
   const marks = cluster.deployments.map((deployment, place) => {
     const x = ((place % columns) + 0.5) * markSize;
     const y = (rows - Math.floor(place / columns) - 0.5) * markSize;
     return point(deployment, x, y, linkTo(deployment));
   });
-  return html`<svg x="${percentOf(cluster.share - cluster.width / 2)}" width="${percentOf(cluster.width)}" y="${bottom - height}" height="${height}" viewBox="0 0 ${columns * markSize} ${rows * markSize}" preserveAspectRatio="xMidYMax">${marks}</svg>`;
+  return html`<svg x="${percentOf(cluster.share - width / 2)}" width="${percentOf(width)}" y="${bottom - height}" height="${height}" viewBox="0 0 ${columns * markSize} ${rows * markSize}" preserveAspectRatio="xMidYMax">${marks}</svg>`;
 }
 
 function point({ number, at, causes }: DrawnDeployment, x: number, y: number, link: string): Html {

@@ -21,7 +21,8 @@ import { missedPartWords } from './missed-part-words.ts';
 import { type Html, renderPage } from './page.ts';
 import { partWords } from './part-words.ts';
 import { reasonWords } from './reason-words.ts';
-import { age, duration, medianOf, moment, percent } from './words.ts';
+import { readSort, usualOrder, viewLink } from './view.ts';
+import { age, duration, keepUnits, medianOf, moment, percent } from './words.ts';
 
 export interface ExplainPageOptions {
   readonly windows: readonly Window[];
@@ -56,7 +57,7 @@ export async function renderExplanation(
   const json = `api/${explainLink({ ...view, at })}`;
   return renderPage(
     { title: `${repo} (${tier}), ${window.name}` },
-    html`<h1>${repo} <span class="dim">${tier}</span></h1>
+    html`<h1>${repo} <a class="dim" href="${viewLink({ window, tier, at: asOf, search: '', ...readSort(usualOrder) })}">${tier}</a></h1>
 <div class="controls">${choices('Window', ofWindows)}
 ${tiers.length < 2 ? '' : choices('Tier', ofTiers)}
 ${asOfForm({ page: 'explain', kept, at: asOf, nowLink: explainLink({ ...view, at: null }) })}</div>
@@ -89,7 +90,7 @@ function cards({ figures, window, withoutLeadTime }: Explanation, before: Window
   );
   const card = (key: ScoredFigure, title: string, value: string, ...lines: readonly string[]): Html =>
     html`<section class="card"><h2>${title}</h2><p class="value">${value}</p>
-${lines.filter((line) => line !== '').map((line) => html`<p class="small dim">${line}</p>`)}${changes.get(key)}</section>`;
+${lines.filter((line) => line !== '').map((line) => html`<p class="small dim">${keepUnits(line)}</p>`)}${changes.get(key)}</section>`;
   const { deployments, failedDeployments, reworkDeployments, changeLeadTime, recoveryTime } = figures;
   const { deploymentsPerDay: perDay } = figures;
   return html`<div class="cards">

@@ -34,8 +34,8 @@ export const shownFigures: readonly ShownFigure[] = [
     isMoreBetter: true,
     writeUnknown: ({ deployments }) => String(deployments),
     detail: ({ deployments, deploymentsPerDay }) => {
-      if (deploymentsPerDay === null) return 'deployments, known for less than a day';
-      return `${deployments} ${deployments === 1 ? 'deployment' : 'deployments'}`;
+      const noun = deployments === 1 ? 'deployment' : 'deployments';
+      return deploymentsPerDay === null ? `${noun}, known for less than a day` : `${deployments} ${noun}`;
     },
   },
   {

@@ -71,7 +71,7 @@ function banner(overview: Overview, view: View, isReady: boolean): Html {
     open === 0
       ? ''
       : html`<h2>${counted(open, 'open incident')}</h2>
-<ul class="failing-list">${incidents.map((incident) => incidentItem(incident, at))}</ul>${otherIncidents === 0 ? '' : html`<p>And ${otherIncidents} more.</p>`}`;
+<ul class="failing-list">${incidents.map((incident) => incidentItem(incident, view, at))}</ul>${otherIncidents === 0 ? '' : html`<p>And ${otherIncidents} more.</p>`}`;
   const others = elsewhereWords(overview, view);
   if (count === 0) {
     const nothing = html`Nothing ${view.at === null ? 'is' : 'was'} failing${where}${when}`;
@@ -110,9 +110,16 @@ function whyWords(causes: readonly Cause[], failedPart: Stop | null): Html {
   return html`<span class="nb">${causes.map(inlineMark)} ${verb} in</span> <code>${placeWords(failedPart)}</code>${others.length > 0 ? `, ${causeWords(others)}` : ''}`;
 }
 
-function incidentItem({ repo, tier, title, url, start, id }: ListedIncident, at: number): Html {
+function incidentItem(
+  { repo, tier, title, url, start, id, isOfPair }: ListedIncident,
+  view: View,
+  at: number,
+): Html {
   const name = title ?? id;
-  return html`<li>${inlineMark('incident')} ${url === null ? html`“${name}”` : html`<a href="${url}">“${name}”</a>`}: <strong>${repo}</strong> ${tier}, open for ${age(at - start)}, since ${moment(start, at)}</li>`;
+  const place = isOfPair
+    ? html`<a href="${explainLink(explainViewOf(view, repo, tier))}"><strong>${repo}</strong></a>`
+    : html`<strong>${repo}</strong>`;
+  return html`<li>${inlineMark('incident')} ${url === null ? html`“${name}”` : html`<a href="${url}">“${name}”</a>`}: ${place} ${tier}, open for ${age(at - start)}, since ${moment(start, at)}</li>`;
 }
 
 function controls({ tierNames }: Overview, view: View, windows: readonly Window[]): Html {

@@ -8,7 +8,7 @@ import { hiddenFields } from './controls.ts';
 import { explainLink } from './explain-view.ts';
 import { levelOf, perTime, scoreWords } from './figure-words.ts';
 import type { Html } from './page.ts';
-import { explainViewOf, fieldsOf, startsDescending, type View, viewLink } from './view.ts';
+import { explainViewOf, fieldsOf, startsDescending, usualOrder, type View, viewLink } from './view.ts';
 import { age, ago, medianOf, percent } from './words.ts';
 
 interface Column {
@@ -72,7 +72,7 @@ export async function repoTable(
 ${
   rows.length === 0
     ? noneFound(view)
-    : html`<div class="wide panel"><table class="repos"><caption>${caption(rows.length, matching, view)}</caption>
+    : html`${sortChoices(view)}<div class="wide panel"><table class="repos"><caption>${caption(rows.length, matching, view)}</caption>
 <thead><tr>${columns.map((column) => heading(column, view))}</tr></thead>
 <tbody>${written}</tbody></table></div>`
 }</section>`;
@@ -96,12 +96,29 @@ function caption(shown: number, matching: number, { window, search }: View): str
   return shown < matching ? `The first ${shown} of ${all} Search to narrow them down.` : all;
 }
 
+/** What the headings do, for screens that are too narrow for them. */
+function sortChoices(view: View): Html {
+  const failing = { order: usualOrder, words: 'Failing first' } as const;
+  return html`<nav class="sorts" aria-label="Sort"><span class="dim">Sort</span> ${[failing, ...columns].map(
+    ({ order, words }) =>
+      html`<a href="${`${orderLink(order, view)}#repos`}"${view.order === order ? raw(' aria-current="true"') : ''}>${words}${arrowOf(order, view)}</a> `,
+  )}</nav>`;
+}
+
+/** Sorts by the column; if the table is sorted by it already, the other way round. */
+function orderLink(order: RowOrder, view: View): string {
+  const isDescending = view.order === order ? !view.isDescending : startsDescending[order];
+  return viewLink(view, { order, isDescending });
+}
+
+function arrowOf(order: RowOrder, view: View): string {
+  return view.order === order ? (view.isDescending ? ' ↓' : ' ↑') : '';
+}
+
 function heading({ order, words }: Column, view: View): Html {
   const isFirst = view.order === order;
-  const isDescending = isFirst ? !view.isDescending : startsDescending[order];
   const sorted = isFirst ? raw(` aria-sort="${view.isDescending ? 'descending' : 'ascending'}"`) : '';
-  const arrow = isFirst ? (view.isDescending ? ' ↓' : ' ↑') : '';
-  return html`<th scope="col"${sorted}${order === 'repo' ? '' : raw(' class="n"')}><a href="${viewLink(view, { order, isDescending })}">${words}${arrow}</a></th>`;
+  return html`<th scope="col"${sorted}${order === 'repo' ? '' : raw(' class="n"')}><a href="${orderLink(order, view)}">${words}${arrowOf(order, view)}</a></th>`;
 }
 
 function repoRow(row: PairRow, view: View, at: number): Html {

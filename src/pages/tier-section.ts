@@ -20,7 +20,7 @@ import { classWords, levelOf, type ShownFigure, scoreWords, shownFigures } from 
 import type { Html } from './page.ts';
 import { sparkline, type TrendPoint } from './sparkline.ts';
 import { deploymentLink, explainViewOf, type View, viewLink } from './view.ts';
-import { dayWords, moment, percent } from './words.ts';
+import { dayWords, keepUnits, moment, percent } from './words.ts';
 
 export function tierSection(tier: TierOverview, view: View, at: number, index: number): Html {
   const { figures, bars, barSeconds, history } = tier;
@@ -71,12 +71,13 @@ function tile(
     ...(first === -1 ? [] : shown.slice(first)).map((point) => ({
       end: point.end,
       value: point.figures && figure.valueOf(point.figures),
+      coverage: point.figures?.coverage ?? 0,
     })),
-    { end: at, value },
+    { end: at, value, coverage: figures.coverage },
   ];
   return html`<section class="tile"><h3>${figure.name}</h3>
 <p class="value">${value === null ? (figure.writeUnknown?.(figures) ?? '–') : figure.write(value)}</p>
-<p class="small dim">${figure.detail(figures)}</p>
+<p class="small dim">${keepUnits(figure.detail(figures))}</p>
 ${changeWords(figure, figures, history?.at(-1)?.figures ?? null, window)}
 ${sparkline(figure.name, points, figure.write)}
 ${badge(figure.key, score)}</section>`;

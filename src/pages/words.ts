@@ -26,6 +26,11 @@ export function quantityWords({ value, unit }: Quantity): string {
   return `${value} ${unit}`;
 }
 
+/** `text` with its numbers and units on one line. */
+export function keepUnits(text: string): string {
+  return text.replace(/(\d) (?=(?:s|min|h|d|%|points)\b|%)/g, '$1\u00a0');
+}
+
 /** A figure in seconds, with one decimal if it is short for its unit. */
 export function durationOf(seconds: number): Quantity {
   const units = [

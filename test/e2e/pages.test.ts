@@ -260,6 +260,22 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
     },
   );
 
+  it.each([true, false])('can be sorted on a phone, with script: %s', async (javaScriptEnabled) => {
+    const page = await openPage({ javaScriptEnabled, viewport: { width: 390, height: 844 } });
+    await page.goto(await serve('500 repos'));
+    const first = () => page.locator('table.repos tbody th a').first().innerText();
+    const sort = page.locator('nav[aria-label=Sort]');
+    expect(await sort.locator('[aria-current]').innerText()).toBe('Failing first ↓');
+    expect(await first()).toBe('acme/repo-0');
+    await sort.locator('a:text-is("Repo")').click();
+    await page.waitForURL(/sort=repo#repos/);
+    await sort.locator('a:text-is("Repo ↑")').click();
+    await page.waitForURL(/sort=-repo#repos/);
+    expect(await first()).toBe('acme/repo-99');
+    await page.setViewportSize({ width: 1400, height: 844 });
+    expect(await sort.isVisible()).toBe(false);
+  });
+
   it.each([true, false])(
     'explain the deployments that a reader chooses, and those of another day, with script: %s',
     async (javaScriptEnabled) => {

@@ -244,6 +244,7 @@ describe('the page of an explanation', () => {
     expect(links(await render(some))).toEqual([
       './',
       './operations',
+      './?window=30d&tier=production',
       'explain?repo=acme%2Fshop&tier=production&window=7d',
       'explain?repo=acme%2Fshop&tier=production&window=90d',
       'explain?repo=acme%2Fshop&tier=production&window=30d&show=deployments#pipelines',
@@ -253,6 +254,7 @@ describe('the page of an explanation', () => {
     expect(links(await render(some, { isOfNow: false, older: '?before=1.2.3' }))).toEqual([
       './',
       './operations',
+      `./?window=30d&tier=production&${at}`,
       `explain?repo=acme%2Fshop&tier=production&window=7d&${at}`,
       `explain?repo=acme%2Fshop&tier=production&window=90d&${at}`,
       'explain?repo=acme%2Fshop&tier=production&window=30d',
@@ -277,6 +279,7 @@ describe('the page of an explanation', () => {
     expect(links(page)).toEqual([
       './',
       './operations',
+      `./?window=30d&tier=production&${at}`,
       `${series}&window=7d&show=failed&${at}`,
       `${series}&window=90d&show=failed&${at}`,
       `${series}&window=30d&show=failed`,

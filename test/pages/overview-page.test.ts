@@ -213,6 +213,40 @@ describe('the overview', () => {
     expect(textOfPage(await explained.text())).toContain('Failed in deploy / &lt;migrate&gt; .');
   });
 
+  it('draws windows that are known in part as such in the trend', async () => {
+    const exporter = await createSmallExporter({ policy });
+    await knowSince(exporter, 10, 'acme/shop');
+    await deploy(exporter, ['acme/shop', 9, 'success'], ['acme/shop', 3, 'failure']);
+    const page = await pageOf(exporter, '?window=7d');
+    expect(page).toContain('class="then part"');
+    expect(page).toContain('<title>24 Jul: 0 %, of a window known to 42.6 %</title>');
+    expect(page).toMatch(/<circle class="now"[^>]*><title>31 Jul: 100 %<\/title>/);
+  });
+
+  it('leads from an incident to the deployments of its repo', async () => {
+    const exporter = await createExporter(['acme/shop', 3, 'success']);
+    for (const [id, repo] of [
+      ['INC-1', 'acme/shop'],
+      ['INC-2', 'acme/unknown'],
+    ]) {
+      await exporter.app().request('/incidents', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${incidentSecret}` },
+        body: JSON.stringify({ id, repo, tier: 'production', started: noon - 7200 }),
+      });
+    }
+    const page = await pageOf(exporter, '?window=7d');
+    const link = '<a href="explain?repo=acme%2Fshop&amp;tier=production&amp;window=7d">';
+    expect(page).toContain(`“INC-1”: ${link}<strong>acme/shop</strong></a> production, open for 2 h`);
+    expect(page).toContain('“INC-2”: <strong>acme/unknown</strong> production');
+  });
+
+  it('counts one deployment in the singular, even if no rate of it is known', async () => {
+    expect(await textOf(await createExporter(['acme/shop', 1, 'success']))).toContain(
+      'Deployment frequency 1 deployment, known for less than a day',
+    );
+  });
+
   it('says that nothing is failing', async () => {
     const page = await pageOf(await createExporter(['acme/shop', 3, 'success']));
     expect(textOfPage(page)).toContain('✓ Nothing is failing Window');
