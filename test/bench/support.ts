@@ -22,6 +22,8 @@ const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 /** The options with which `npm start` runs Node. */
 const nodeOptions = /exec node (.*) src/.exec(scripts.start)?.[1]?.split(' ') ?? [];
+/** The folder in which `npm start` keeps compiled sources. */
+const compiled = new URL('../../node_modules/.cache/node', import.meta.url).pathname;
 const probe = new URL('probe.ts', import.meta.url).href;
 /** No benchmark waits longer for anything. */
 const patienceMs = 300_000;
@@ -66,6 +68,7 @@ export async function startExporter(env: Readonly<Record<string, string>>): Prom
   const child = spawn(process.execPath, [...nodeOptions, '--import', probe, main], {
     env: {
       ...Object.fromEntries(inherited),
+      NODE_COMPILE_CACHE: compiled,
       DORA_LISTEN: '127.0.0.1:0',
       DORA_WEBHOOK_SECRET: webhookSecret,
       ...env,
