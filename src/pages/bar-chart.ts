@@ -76,7 +76,7 @@ ${bars.map((bar) => drawBar(bar, layout))}
 }
 
 function partNote(unit: BarUnit): Html {
-  return html`<p class="small dim">Lighter: only a part of the ${unit} is in the window.</p>`;
+  return html`<p class="small dim">Faded: only a part of the ${unit} is in the window.</p>`;
 }
 
 function causesOf({ byCause }: DeploymentBar): readonly Cause[] {

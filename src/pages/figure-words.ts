@@ -55,7 +55,7 @@ export const shownFigures: readonly ShownFigure[] = [
     valueOf: ({ changeFailRate }) => changeFailRate,
     write: percent,
     quantityOf: percentageOf,
-    writeChange: (shown, before) => `${distance(shown, before)} points`,
+    writeChange: pointsBetween,
     isMoreBetter: false,
     detail: ({ deployments, failedDeployments }) =>
       deployments === 0 ? noneWords : `${failedDeployments} of ${deployments} failed`,
@@ -77,7 +77,7 @@ export const shownFigures: readonly ShownFigure[] = [
     valueOf: ({ reworkRate }) => reworkRate,
     write: percent,
     quantityOf: percentageOf,
-    writeChange: (shown, before) => `${distance(shown, before)} points`,
+    writeChange: pointsBetween,
     isMoreBetter: false,
     detail: ({ deployments, reworkDeployments }) => {
       if (reworkDeployments === null) return 'the policy does not look for it';
@@ -93,6 +93,11 @@ function distance(a: Quantity, b: Quantity): number {
 
 function amountOf({ value, size }: Quantity): number {
   return value * size;
+}
+
+function pointsBetween(shown: Quantity, before: Quantity): string {
+  const points = distance(shown, before);
+  return `${points} ${points === 1 ? 'point' : 'points'}`;
 }
 
 function timeBetween(shown: Quantity, before: Quantity): string {

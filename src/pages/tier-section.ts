@@ -78,7 +78,7 @@ function tile(
   return html`<section class="tile"><h3>${figure.name}</h3>
 <p class="value">${value === null ? (figure.writeUnknown?.(figures) ?? '–') : figure.write(value)}</p>
 <p class="small dim">${keepUnits(figure.detail(figures))}</p>
-${changeWords(figure, figures, history?.at(-1)?.figures ?? null, window)}
+${history === null ? html`<p class="small dim">still being compared</p>` : changeWords(figure, figures, history.at(-1)?.figures ?? null, window)}
 ${sparkline(figure.name, points, figure.write)}
 ${badge(figure.key, score)}</section>`;
 }

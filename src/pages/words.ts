@@ -28,7 +28,7 @@ export function quantityWords({ value, unit }: Quantity): string {
 
 /** `text` with its numbers and units on one line. */
 export function keepUnits(text: string): string {
-  return text.replace(/(\d) (?=(?:s|min|h|d|%|points)\b|%)/g, '$1\u00a0');
+  return text.replace(/(\d) (?=(?:s|min|h|d|points?)\b|%)/g, '$1\u00a0');
 }
 
 /** A figure in seconds, with one decimal if it is short for its unit. */

@@ -327,6 +327,34 @@ describe.skipIf(isMissing('chromium'))('the pages in a browser', () => {
     },
   );
 
+  it('show names of workflows and steps whole, however long they are, also on a phone', async () => {
+    const name = (letter: string) => letter.repeat(100);
+    const exporter = await createSmallExporter({
+      policy: aPolicy({ tiers: [{ tier: 'production', workflows: ['w*'] }] }),
+    });
+    const times = { started: noon - 190, finished: noon - 100 };
+    const failed = { state: 'failure', exit_code: 1, ...times };
+    await exporter.receive({
+      repo: { id: 11, full_name: 'acme/shop', default_branch: 'main' },
+      pipeline: {
+        ...{ ...times, created: noon - 200, updated: noon - 100, id: 1, number: 1, event: 'push' },
+        ...{ branch: 'main', commit: 'c1', message: name('m'), status: 'failure' },
+        workflows: [
+          { ...failed, pid: 1, name: name('w'), children: [{ ...failed, pid: 2, name: name('s') }] },
+        ],
+      },
+    });
+    const server = await listen(exporter.app(), { host: '127.0.0.1', port: 0 });
+    onTestFinished(() => server.close(1000));
+    const page = await openPage({ viewport: { width: 390, height: 844 } });
+    for (const path of ['', 'explain?repo=acme/shop&tier=production']) {
+      await page.goto(`http://127.0.0.1:${server.port}/${path}`);
+      const place = page.locator(`code:text-is("${name('w')} / ${name('s')}")`);
+      const box = await place.boundingBox();
+      expect((box?.x ?? 390) + (box?.width ?? 0), path).toBeLessThanOrEqual(390);
+    }
+  });
+
   it('are used by keyboard: what is failing leads to its deployment in few steps', async () => {
     const page = await openPage();
     await page.goto(await serve('one failing'));

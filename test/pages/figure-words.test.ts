@@ -14,6 +14,7 @@ describe('the difference to the window before', () => {
   it.each([
     // 12.14 and 16.55 are shown as 12.1 and 16.6: their difference is 4.41, that of the shown values 4.5.
     ['change_fail_rate', 0.1655, 0.1214, '16.6 %', '12.1 %', '4.5 points, worse'],
+    ['change_fail_rate', 0.12, 0.11, '12 %', '11 %', '1 point, worse'],
     ['deployment_rework_rate', 0.0496, 0.0504, '5 %', '5 %', 'as before'],
     // 5.45 d and 4.84 d differ by 14.6 h, but 5.5 d and 4.8 d by 0.7 d.
     ['change_lead_time', 5.45 * day, 4.84 * day, '5.5 d', '4.8 d', '0.7 d, worse'],

@@ -223,6 +223,20 @@ describe('the overview', () => {
     expect(page).toMatch(/<circle class="now"[^>]*><title>31 Jul: 100 %<\/title>/);
   });
 
+  it('does not say that there is nothing to compare with while the trend is being computed', async () => {
+    const exporter = await createExporter(['acme/shop', 3, 'success']);
+    const { api, ...others } = exporter.dependencies();
+    const overview: typeof api.overview = async (request) => {
+      const shown = await api.overview(request);
+      return { ...shown, tiers: shown.tiers.map((tier) => ({ ...tier, history: null })) };
+    };
+    const app = exporter.app({ ...others, api: { ...api, overview } });
+    const text = textOfPage(await (await app.request('/')).text());
+    expect(text).toContain('0 of 1 failed still being compared');
+    expect(text).not.toContain('nothing to compare');
+    expect(text).toContain('The trend is being worked out; it shows at one of the next visits.');
+  });
+
   it('leads from an incident to the deployments of its repo', async () => {
     const exporter = await createExporter(['acme/shop', 3, 'success']);
     for (const [id, repo] of [
@@ -419,7 +433,7 @@ describe('the overview', () => {
     for (const part of ['2 May – 3 May', '27 Jul – 31 Jul'])
       expect(page).toContain(`<g class="part"><title>${part}, of which only a part is in the window: `);
     expect(page.split('class="part"').length - 1).toBe(2);
-    expect(textOfPage(page)).toContain('Lighter: only a part of the week is in the window.');
+    expect(textOfPage(page)).toContain('Faded: only a part of the week is in the window.');
     expect(await pageOf(exporter, '?window=30d')).toContain('<figcaption>Deployments per day</figcaption>');
   });
 
@@ -436,7 +450,7 @@ describe('the overview', () => {
       [false, '28 Jul'],
       [true, '31 Jul, of which only a part is in the window'],
     ]);
-    expect(await textOf(await days(3), '?window=7d')).not.toContain('Lighter');
+    expect(await textOf(await days(3), '?window=7d')).not.toContain('Faded');
   });
 
   it('counts per hour in a window of a day, and names the hours briefly', async () => {
