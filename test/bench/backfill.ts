@@ -1,10 +1,10 @@
 /**
- * How fast the exporter takes in 100,000 pipelines of 20 repos from Woodpecker at its first start, with how many
- * requests, and how long its event loop stands still at most meanwhile.
+ * How fast the exporter reads 100,000 pipelines of 20 repos from Woodpecker at its first start, how many requests it
+ * sends, and how long its event loop stalls at most.
  *
- * Floor: fetching the same pages with as many requests at a time, and parsing their JSON. The simulated Woodpecker makes
- * its pages anew for each request and takes its part of both times; the CPU time is the client's alone. Aim: no stretch
- * beyond 50 ms.
+ * Floor: fetching the same pages with the same number of parallel requests, and parsing their JSON. The simulated
+ * Woodpecker creates its pages for each request, and takes its part of both times; the CPU time is only the client's.
+ * Aim: no stall above 50 ms.
  */
 
 import { join } from 'node:path';

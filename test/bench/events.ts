@@ -1,4 +1,4 @@
-/** Woodpecker's event as its version 3.17 sends it, varied: another pipeline each time, and where wanted another repo. */
+/** Woodpecker's event as version 3.17 sends it: each time another pipeline, and another repo if wanted. */
 
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ const fixture = new URL('../fixtures/woodpecker/v3.17.0-event.json', import.meta
 const example = JSON.parse(readFileSync(fixture, 'utf8'));
 
 export interface EventInput {
-  /** Repos count from 1. */
+  /** Number of the repo, from 1. */
   readonly repo: number;
   readonly number: number;
   /** Unix seconds. */
@@ -30,7 +30,7 @@ export function eventBody({ repo, number, finished, status = 'success' }: EventI
   });
 }
 
-/** The headers that show that the sender knows the secret. */
+/** Headers with the proof that the sender knows the secret. */
 export function signatureOf(body: string, secret: string): string {
   return `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
 }

@@ -1,8 +1,8 @@
 /**
- * How long an explanation of a large window takes, and the figures of ten thousand pairs; how long the event loop stands
- * still at most meanwhile, and what the process grows to.
+ * How long an explanation of a large window takes, and the figures of ten thousand pairs; how long the event loop
+ * stalls at most, and how much memory the process needs.
  *
- * Aim: no stretch beyond 50 ms, on a machine that has nothing else to do.
+ * Aim: no stall above 50 ms, on an otherwise idle machine.
  */
 
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ await runBench(async () => {
     ...(await measure(large, [
       ['explain, newest 500 of 90 days', `/api/explain?${pair}`],
       ['explain, newest 1000 of 90 days', `/api/explain?${pair}&limit=1000`],
-      // Begins before what is in memory: all of the repo's deployments are read from the store.
+      // Begins before the deployments in memory: the exporter reads all deployments of the repo from the store.
       ['explain, as of 20 days ago', `/api/explain?${pair}&at=${past}`],
       ['explain, as a page', `/explain?${pair}`],
     ])),
@@ -50,7 +50,7 @@ async function measure(path: string, asked: readonly (readonly [title: string, u
       const bytes = (await answer.arrayBuffer()).byteLength;
       const ms = performance.now() - began;
       const { longestStretchMs: stretchMs, rssMb: rss } = await exporter.probe();
-      // The first one also warms up; what it takes is told with the longest stretch.
+      // The first request also warms up. The median ignores its time, but the longest stretch includes it.
       results.push({ ms, bytes, stretchMs, rss });
     }
     rows.push([

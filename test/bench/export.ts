@@ -1,8 +1,9 @@
 /**
- * `npm run export`: how fast it writes, how much, and whether its memory grows with history: a month of 20 repos with 111
- * deployments a day over all, out of a history of 90 days and one of 1800; and with twenty times as many a day.
+ * `npm run export`: how fast it writes, how much, and whether its memory grows with the history. Exports a month of 20
+ * repos with 111 deployments a day in total, from a history of 90 days and from one of 1800 days; then with twenty
+ * times as many deployments a day.
  *
- * Floor: writing as many bytes to the same disk. Aim: the peak of memory is the same for both histories.
+ * Floor: writing the same number of bytes to the same disk. Aim: the same peak of memory for both histories.
  */
 
 import { spawn } from 'node:child_process';
@@ -37,7 +38,7 @@ await runBench(async () => {
   for (const { deployments, days } of histories) {
     const title = `${deployments} in ${days} days`;
     const path = join(folder, `${title}.db`);
-    // Two in three pipelines are deployments.
+    // Two of three pipelines are deployments.
     await writeHistory(path, { pipelines: deployments * 1.5, repos, days });
     runs.set(title, { path, results: [] });
   }
@@ -96,7 +97,7 @@ async function runExport(database: string, output: string): Promise<Run> {
   };
 }
 
-/** Milliseconds that writing so many bytes takes. */
+/** Milliseconds for writing this number of bytes. */
 function copy(bytes: number, path: string): number {
   const piece = Buffer.alloc(256 * 1024, 'x');
   const began = performance.now();

@@ -1,9 +1,9 @@
 /**
- * What ten thousand repos with a quarter of deployments each cost, with all their windows: the start, the first scrape, one
- * while nothing changes, and one after a webhook; CPU time, size, memory, and how long the event loop stands still. The
- * argument is another number of repos.
+ * The cost of ten thousand repos with a quarter of deployments each, with all their windows: the start, the first
+ * scrape, a scrape without changes, and a scrape after a webhook; CPU time, size, memory, and how long the event loop
+ * stalls at most. The argument is another number of repos.
  *
- * Floor: a bare `node:http` server that answers with the same bytes, compressed beforehand. No stretch should exceed 50 ms.
+ * Floor: a bare `node:http` server that answers with the same bytes, compressed beforehand. Aim: no stall above 50 ms.
  */
 
 import { request } from 'node:http';
@@ -34,7 +34,7 @@ interface Scraped {
   readonly body: Buffer;
 }
 
-/** As Prometheus does: compressed, and read as it is. */
+/** Scrapes as Prometheus does: compressed, and without parsing. */
 function scrape(port: number): Promise<Scraped> {
   const began = performance.now();
   return new Promise((resolve, reject) => {

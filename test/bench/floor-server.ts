@@ -1,7 +1,7 @@
 /**
- * The least that a server on Node does, as a process of its own: a bare `node:http` server that reads the body of a POST
- * and answers 202, or answers a GET with bytes that were compressed beforehand. Answers a message with these bytes by
- * one with its port.
+ * The minimum of a server on Node, in its own process: a bare `node:http` server that reads the body of a POST and
+ * answers 202, or answers a GET with bytes that were compressed beforehand. It receives these bytes in a message, and
+ * answers with its port.
  */
 
 import { createServer } from 'node:http';

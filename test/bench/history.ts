@@ -1,4 +1,4 @@
-/** A database as years of service leave it: taken in by the service's own intake, without network and process. */
+/** A database after years of service. The service's own ingest writes it, without network and process. */
 
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
@@ -18,9 +18,8 @@ export interface History {
 }
 
 /**
- * Fills the database at `path` with pipelines spread evenly over the last `days`: two in three are deployments, one in
- * eight of them failed, the rest are of pull requests. Returns how many deployments there are, and how many of them in
- * the last 90 days.
+ * Fills the database at `path` with pipelines, evenly over the last `days`: two of three are deployments, one of eight
+ * of these failed, the rest are of pull requests. Returns the number of deployments, and of those in the last 90 days.
  */
 export async function writeHistory(
   path: string,

@@ -1,7 +1,7 @@
 /**
- * A process that loads an HTTP server on 127.0.0.1: each of its connections sends a request as soon as it has the answer
- * to the one before. Raw sockets, and requests that were put together beforehand, so that it is faster than any server
- * that it measures. Answers a message with an order by a message with the figures.
+ * A process that loads an HTTP server on 127.0.0.1: each of its connections sends a request as soon as it has the
+ * answer to the previous one. It uses raw sockets and prepared requests, so that it is faster than any server under
+ * test. It receives an order in a message, and answers with the figures.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -14,11 +14,11 @@ export interface LoadOrder {
     | {
         readonly kind: 'webhooks';
         readonly count: number;
-        /** The events go round these many repos, and their numbers begin here in each. */
+        /** The events rotate over this number of repos. In each repo, the first pipeline has `firstNumber`. */
         readonly repos: number;
         readonly firstNumber: number;
         readonly secret: string;
-        /** Status of the answers that count. */
+        /** The status of answers that count. */
         readonly expected: number;
       }
     | { readonly kind: 'get'; readonly count: number; readonly path: string };
@@ -71,7 +71,7 @@ function prepare(what: LoadOrder['what']): Buffer[] {
     return Array.from({ length: what.count }, () => Buffer.from(text));
   }
   const { count, repos, firstNumber, secret } = what;
-  // All in the windows, one per second over all repos, in order from one load to the next.
+  // All ends are in the windows, one per second over all repos, and in order over all loads.
   const begin = (Math.floor(Date.now() / 86_400_000) - 20) * 86_400;
   return Array.from({ length: count }, (_, index) => {
     const number = firstNumber + Math.floor(index / repos);
@@ -95,7 +95,7 @@ function open(port: number): Promise<Socket> {
   });
 }
 
-/** Sends a request and waits for its answer; there is never more than one under way. */
+/** Sends a request and waits for its answer; there is at most one open request. */
 function createExchange(socket: Socket, expected: string): (request: Buffer) => Promise<void> {
   let chunks: Buffer[] = [];
   let settle: { resolve: () => void; reject: (error: Error) => void } | null = null;

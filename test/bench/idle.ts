@@ -1,7 +1,8 @@
 /**
- * What reconciliation costs Woodpecker: requests of a round while 10, 100 and 1,000 repos are quiet, for a user's token
- * and an administrator's, and of the round that closes a gap in one of them. Aim: no growth with the number of repos.
- * What an administrator alone can see is visited in turn: there it is the rounds until a gap is found that grow.
+ * The cost of reconciliation for Woodpecker: the number of requests in a round while 10, 100 and 1,000 repos are quiet,
+ * for a user's token and an administrator's, and in the round that closes a gap in one of them. Aim: no growth with the
+ * number of repos. The exporter reads the repos that only an administrator sees in turn, so for them the number of
+ * rounds until a gap is found grows.
  */
 
 import { join } from 'node:path';
@@ -18,7 +19,9 @@ await runBench(async () => {
   for (const as of ['user', 'admin'] as const) {
     for (const size of sizes) rows.push(await measure(as, size));
   }
-  print(`Requests of a round of reconciliation; a gap is ${missed} pipelines of one repo, told by nobody`);
+  print(
+    `Requests of a round of reconciliation; a gap is ${missed} pipelines of one repo that no event reported`,
+  );
   printTable(['token', 'repos', 'quiet', 'at most', 'with a gap', 'rounds to close it'], rows);
 });
 
@@ -55,7 +58,7 @@ async function measure(as: 'user' | 'admin', size: number): Promise<(string | nu
   return [as, size, median(quiet), Math.max(...quiet), Math.max(...closing), rounds];
 }
 
-/** Requests from the beginning of a round to that of the next: each begins by asking who we are. */
+/** The requests from the start of a round to the start of the next one: each round first asks for its user. */
 async function nextRound(woodpecker: FakeWoodpecker): Promise<number> {
   const beginnings = () =>
     woodpecker.requests.flatMap(({ path }, index) => (path === '/api/user' ? [index] : []));

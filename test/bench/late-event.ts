@@ -1,9 +1,10 @@
 /**
- * One pair with 100,000 deployments, in which causes of failures are looked for: how long its first scan takes to be shown,
- * what an event costs that comes in order, late or very late, a rollback or an incident, and what the next scrape costs; each against the same event of a pair that is empty. The longest
- * stretch is how long the event loop stood still at most. Times are of the processor, so that other work does not count.
+ * One pair with 100,000 deployments and the search for causes of failures: how long its first scan takes; the cost of
+ * an event that arrives in order, late or very late, of a rollback or an incident, and of the next scrape; each
+ * compared with the same event of an empty pair. The longest stretch is how long the event loop stalls at most. Times
+ * are CPU times, so that other work does not count.
  *
- * Aim: a late event at most 2 ms, no stretch beyond 50 ms, on a machine that has nothing else to do.
+ * Aim: at most 2 ms for a late event, no stall above 50 ms, on an otherwise idle machine.
  */
 
 import { join } from 'node:path';
@@ -40,7 +41,7 @@ await runBench(async () => {
   });
   const full = someFacts({ woodpeckerId: 1, fullName: 'acme/full' });
   const empty = someFacts({ woodpeckerId: 2, fullName: 'acme/empty' });
-  /** `place`: how many deployments come after it. */
+  /** `place`: the number of deployments after it. */
   const recordAt = (number: number, place: number, more: Partial<PipelineRecord> = {}) => {
     const at = now - 60 - Math.floor(place * spacing);
     return aRecord({

@@ -1,6 +1,6 @@
 /**
- * The least that reading a history takes, as a process of its own: fetches every page and parses it, four requests at a
- * time, as the exporter does. Answers a message with an address by one with the number of pipelines and the time.
+ * The minimum for reading a history, in its own process: fetches every page and parses it, four requests at a time, as
+ * the exporter does. It receives an address in a message, and answers with the number of pipelines and the time.
  */
 
 import type { WoodpeckerAddress } from './woodpecker-process.ts';

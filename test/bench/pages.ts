@@ -1,9 +1,9 @@
 /**
- * How long pages take with few and with many pairs, how long the event loop stands still at most meanwhile, and what the
- * process grows to.
+ * How long pages take with few and with many pairs, how long the event loop stalls at most, and how much memory the
+ * process needs.
  *
- * Aims: the first byte within 100 ms once a page was shown before, and no stretch beyond 50 ms, on a machine that has
- * nothing else to do.
+ * Aims: the first byte within 100 ms after the first request for a page, and no stall above 50 ms, on an otherwise idle
+ * machine.
  */
 
 import { request } from 'node:http';
@@ -45,12 +45,12 @@ await runBench(async () => {
   }
 });
 
-/** Time to the first byte: of the first request, and of those after it. */
+/** Time to the first byte: of the first request, and of later ones. */
 async function measure(exporter: Exporter, path: string): Promise<(string | number)[]> {
   const again: number[] = [];
   await exporter.probe();
   const first = await ask(exporter.port, path);
-  // What a page does not wait for is done by then.
+  // By then, work for which the page does not wait is done.
   await delay(2_000);
   const behind = await exporter.probe();
   for (let round = 0; round < rounds; round++) again.push((await ask(exporter.port, path)).firstByteMs);

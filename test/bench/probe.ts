@@ -1,6 +1,7 @@
 /**
- * Loaded into the exporter's process before its own code (`node --import`): tells, when asked over the IPC channel, what
- * the process has used and how long its event loop stood still at most, since it was last asked; or what it holds on to.
+ * Runs in the exporter's process before its own code (`node --import`). When asked over the IPC channel, it reports the
+ * resources that the process has used and its longest stall of the event loop, since the last question; or the
+ * resources that the process still holds.
  */
 
 import { readdirSync } from 'node:fs';
@@ -10,27 +11,27 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 export interface Probed {
-  /** Longest stretch in which the event loop had no turn, give or take two milliseconds. */
+  /** The longest stretch without a turn of the event loop (a stall), within two milliseconds. */
   readonly longestStretchMs: number;
   readonly cpuMs: number;
   readonly rssMb: number;
-  /** Since the process began. */
+  /** Since the start of the process. */
   readonly peakRssMb: number;
   readonly heapMb: number;
 }
 
-/** What is left after garbage was collected. */
+/** What remains after garbage collection. */
 export interface Held {
   readonly rssMb: number;
   readonly heapMb: number;
-  /** Buffers, outside the heap. */
+  /** Buffers outside the heap. */
   readonly externalMb: number;
   readonly openFiles: number;
-  /** How many of each kind keep the event loop alive, such as `Timeout`. */
+  /** Number of resources that keep the event loop alive, by kind, such as `Timeout`. */
   readonly resources: Readonly<Record<string, number>>;
 }
 
-/** Of the timer that the delays are measured with; it is part of each. */
+/** Resolution of the timer that measures delays; each delay includes it. */
 const resolutionMs = 2;
 
 const delays = monitorEventLoopDelay({ resolution: resolutionMs });
@@ -56,7 +57,7 @@ process.on('message', (message) => {
 async function look(): Promise<Held> {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
-  // What is let go of when something else is found collected (signals of requests that are over) takes further rounds.
+  // Collecting one object releases others (such as signals of ended requests), so collection needs several rounds.
   for (let round = 0; round < 3; round++) {
     collect();
     await delay(100);

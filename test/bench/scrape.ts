@@ -1,9 +1,9 @@
 /**
- * How long Prometheus waits for a scrape of ten thousand series, compressed: while nothing changes, and with a webhook
- * before each scrape; and how long the event loop stands still at most meanwhile.
+ * How long Prometheus waits for a compressed scrape of ten thousand series: without changes, and with a webhook before
+ * each scrape; and how long the event loop stalls at most.
  *
  * Floor: a bare `node:http` server that answers with the same bytes, compressed beforehand. Aim: less than twice its
- * time while nothing changes, and no stretch beyond 50 ms.
+ * time without changes, and no stall above 50 ms.
  */
 
 import { join } from 'node:path';
@@ -40,14 +40,14 @@ await runBench(async () => {
     if (answer.status !== 202) throw new Error(`Webhook was answered with ${answer.status}`);
     await answer.body?.cancel();
   };
-  /** A failure and a recovery, so that everything about the repo is shown. */
+  /** A failure and a recovery, so that the repo has every kind of series. */
   const fill = async (repo: number): Promise<void> => {
     await report(repo, 1, 'failure');
     await report(repo, 2, 'success');
   };
 
   await fill(1);
-  // Those of a tier do not grow with its repos.
+  // Series of a tier do not grow with its repos.
   const figures = /^dora_(?!exporter_|tier_)/;
   const perRepo = countSamples(await exporter.metrics(), figures);
   const repos = Math.ceil(series / perRepo);

@@ -1,13 +1,13 @@
 /**
- * Whether memory and open files stay flat over hours: the real service beside a Woodpecker and a forge, under a steady
- * load of everything that it meets in its life, good and bad. `npm run bench -- soak 60` takes 60 minutes.
+ * Whether memory and open files stay constant over hours: the real service with a Woodpecker and a forge, under a
+ * steady load of all good and bad events. `npm run bench -- soak 60` takes 60 minutes.
  *
- * Each second: a pipeline is created and another ends, and 50 webhooks come in, of which some are forged, senseless, about
- * what Woodpecker does not know, or break off halfway. Every 5 seconds a scrape. Every 3 minutes the stream is lost, and
- * refused for a while; every 7, all of Woodpecker is.
+ * Each second, one pipeline is created, another one ends, and 50 webhooks arrive. Some of these are forged, invalid,
+ * incomplete, or about unknown pipelines. A scrape runs every 5 seconds. Every 3 minutes the stream breaks, and is refused
+ * for a while; every 7 minutes all of Woodpecker is down for a while.
  *
- * The policy's windows are short, so that as many deployments leave memory as come in. The database keeps them all: its
- * growth is told per pipeline.
+ * The policy's windows are short, so that as many deployments leave memory as arrive. The database keeps all of them:
+ * its growth is shown per pipeline.
  */
 
 import { statSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ const minutes = Number(process.argv[2] ?? 60);
 const repos = 20;
 const webhooksPerSecond = 50;
 const policy = 'windows: [1m, 2m]\n';
-/** Growth below this share of the mean, per hour, is told as slow. */
+/** A growth below this share of the mean, per hour, is shown as slow. */
 const slowShare = 0.02;
 
 interface Sample extends Held {
@@ -85,7 +85,7 @@ await runBench(async () => {
     }
     worstMs = Math.max(worstMs, performance.now() - began);
   };
-  /** A request that ends, with its connection, before its body. */
+  /** A request that ends before its body, together with its connection. */
   const breakOff = () => {
     const socket = connect(exporter.port, '127.0.0.1', () => {
       socket.write('POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{"repo":');
@@ -221,7 +221,7 @@ await runBench(async () => {
   if (errors.length > 0) print(`Failed: ${errors.length} times, first with ${errors[0]}`);
 });
 
-/** Looks until it sees what is expected, for at most two minutes; returns what it saw last. */
+/** Polls until the value is the expected one, for at most two minutes; returns the last value. */
 async function settle(look: () => Promise<number>, expected: number): Promise<number> {
   let seen = await look();
   for (let tries = 0; tries < 120 && seen !== expected; tries++) {
@@ -235,7 +235,7 @@ function sumOfKinds(resources: Held['resources']): number {
   return Object.values(resources).reduce((sum, n) => sum + n, 0);
 }
 
-/** A line through the samples, by least squares. */
+/** Fits a line to the samples, by least squares. */
 function judge(title: string, samples: readonly Sample[], pick: (sample: Sample) => number): string[] {
   const n = samples.length;
   const hours = samples.map(({ minute }) => minute / 60);

@@ -1,9 +1,9 @@
 /**
  * How long the exporter takes from the start of its process until it listens and is ready, and how much memory it then
- * holds, with a million pipelines of 200 repos in its database: spread over two years, and all in the last 90 days.
+ * needs, with a million pipelines of 200 repos in its database: spread over two years, and all in the last 90 days.
  *
  * Floor: the same process on an empty database. Aim: 3 s and 300 MB when ready, with two years. The files are in the
- * page cache; a cold disk comes on top.
+ * page cache; a cold disk takes additional time.
  */
 
 import { statSync } from 'node:fs';

@@ -1,9 +1,9 @@
 /**
- * What the benchmarks share: the real exporter as a process of its own with a probe inside, helper processes, folders
- * that go away at the end, and tables of figures.
+ * Common code of the benchmarks: the real exporter in its own process with a probe inside, helper processes, folders
+ * that are removed at the end, and tables of figures.
  *
- * Machines are noisy: every figure comes from several rounds, in which what is measured and its floor take turns, and is
- * told as their median beside its ratio to the floor's.
+ * Machines are noisy, so every figure comes from several rounds, in which the service and its floor take turns. The
+ * tables show the median, and its ratio to the floor's median.
  */
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
@@ -20,17 +20,17 @@ const main = new URL('../../src/main.ts', import.meta.url).pathname;
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   readonly scripts: { readonly start: string };
 };
-/** The options with which `npm start` runs Node. */
+/** The Node options of `npm start`. */
 const nodeOptions = /exec node (.*) src/.exec(scripts.start)?.[1]?.split(' ') ?? [];
 /** The folder in which `npm start` keeps compiled sources. */
 const compiled = new URL('../../node_modules/.cache/node', import.meta.url).pathname;
 const probe = new URL('probe.ts', import.meta.url).href;
-/** No benchmark waits longer for anything. */
+/** The longest wait for anything in a benchmark. */
 const patienceMs = 300_000;
 
 const cleanups: (() => Promise<void> | void)[] = [];
 
-/** Runs a benchmark, then ends every process that it started and removes what it wrote. */
+/** Runs a benchmark, then ends all processes that it started and removes its files. */
 export async function runBench(bench: () => Promise<void>): Promise<void> {
   try {
     await bench();
@@ -39,7 +39,7 @@ export async function runBench(bench: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A folder on the disk that temporary files live on. */
+/** Creates a folder on the disk of the temporary files. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'dora-bench-'));
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
@@ -47,15 +47,15 @@ export function temporaryFolder(): string {
 }
 
 export interface Exporter {
-  /** Of its HTTP server on 127.0.0.1. */
+  /** Port of its HTTP server on 127.0.0.1. */
   readonly port: number;
-  /** From the spawn of the process. */
+  /** Time since the spawn of the process. */
   readonly listeningMs: number;
-  /** From the spawn of the process to the first 200 from `/readyz`. */
+  /** Time from the spawn of the process to the first 200 from `/readyz`. */
   readonly readyMs: number;
-  /** What the process used since the last call, and how long its event loop stood still at most. */
+  /** The resources that the process has used since the last call, and its longest stall of the event loop. */
   probe(): Promise<Probed>;
-  /** What the process holds on to after a collection of garbage. */
+  /** The resources that the process still holds after garbage collection. */
   held(): Promise<Held>;
   metrics(): Promise<string>;
   stop(): Promise<void>;
@@ -108,12 +108,12 @@ export async function startExporter(env: Readonly<Record<string, string>>): Prom
 }
 
 export interface Helper {
-  /** Sends a message, and gives the one that answers it. */
+  /** Sends a message, and returns its answer. */
   ask(message: unknown): Promise<unknown>;
   probe(): Promise<Probed>;
 }
 
-/** Starts a script beside this file as a process of its own, with a probe inside. */
+/** Starts a script beside this file in its own process, with a probe inside. */
 export function startHelper(file: string): Helper {
   const child = fork(new URL(file, import.meta.url), { stdio: 'inherit', execArgv: ['--import', probe] });
   cleanups.push(() => void child.kill('SIGKILL'));
@@ -132,7 +132,7 @@ async function ask(child: ChildProcess, message: unknown): Promise<unknown> {
   });
 }
 
-/** The value in the middle. */
+/** The median. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -148,7 +148,7 @@ export function sumOf(metrics: string, name: string): number {
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
-/** How many samples in the text format begin so. */
+/** Number of samples in the text format that begin with this pattern. */
 export function countSamples(metrics: string, begin: RegExp): number {
   return metrics.split('\n').filter((line) => begin.test(line)).length;
 }
@@ -157,7 +157,7 @@ export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Prints rows below their headings, each column as wide as it has to be. */
+/** Prints rows below their headings, with columns of the necessary width. */
 export function printTable(
   headings: readonly string[],
   rows: readonly (readonly (string | number)[])[],

@@ -1,8 +1,8 @@
 /**
- * How many webhooks per second the exporter takes in, each durable before it is answered: signed events of Woodpecker
- * 3.17 against the real process with its database on disk.
+ * How many webhooks per second the exporter accepts, if each is durable before its answer: signed events of Woodpecker
+ * 3.17, and the real process with its database on disk.
  *
- * Floor: a bare `node:http` server that reads the same bodies and answers 202. Aim: at least a third of it.
+ * Floor: a bare `node:http` server that reads the same bodies and answers 202. Aim: at least a third of the floor.
  */
 
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ const cases = [
   { repos: 50, connections: 100 },
 ];
 
-/** One load of webhooks, and what the server used for it. */
+/** One load of webhooks, and the resources that the server used for it. */
 interface Measured extends LoadResult {
   readonly cpuMicros: number;
   readonly longestStretchMs: number;
@@ -66,7 +66,7 @@ await runBench(async () => {
       const what = { repos, firstNumber: 1 + (round * perRound) / repos };
       const bare = await measure(floor, floorPort, connections, what);
       const real = await measure(exporter, exporter.port, connections, what);
-      // The first round warms up.
+      // The first round is the warm-up.
       if (round > 0) results.push({ bare, real });
     }
     const stored = sumOf(await exporter.metrics(), 'dora_deployments_total');

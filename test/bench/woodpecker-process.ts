@@ -1,6 +1,6 @@
 /**
- * The fake Woodpecker as a process of its own. Answers a message with the size of its history by one with its address;
- * answers `requests` by how many there were since the last time.
+ * The fake Woodpecker in its own process. It receives the size of its history in a message, and answers with its
+ * address; it answers `requests` with their number since the last such message.
  */
 
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
@@ -29,7 +29,7 @@ process.on('message', (order: 'probe' | 'requests' | WoodpeckerOrder) => {
   process.send?.(fill(order));
 });
 
-/** Two in three count, one in eight of them failed; the newest ended an hour ago. */
+/** Two of three pipelines count, one of eight of these failed; the newest one ended an hour ago. */
 function fill({ repos, pipelines, days }: WoodpeckerOrder): WoodpeckerAddress {
   const newest = Math.floor(Date.now() / 1000) - 3600;
   const perRepo = pipelines / repos;

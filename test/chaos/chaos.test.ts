@@ -1,9 +1,9 @@
 /**
- * Chaos, seeded: hundreds of pipelines with every kind of end live through a fake Woodpecker while everything between it
- * and the exporter goes wrong, and the exporter itself is killed and started again. In the end /metrics equals what an
- * oracle works out from the fake's tables alone, and no scrape on the way ever saw a counter fall.
+ * Seeded chaos: hundreds of pipelines with every kind of end run on a fake Woodpecker. Meanwhile, everything between it
+ * and the exporter fails at times, and the exporter is killed and started again. At the end, /metrics equals the values
+ * that an oracle computes from the tables of the fake alone, and no counter has ever fallen between two scrapes.
  *
- * `DORA_TEST_CHAOS_SEED` repeats a run; its seed is printed and part of every failure's message.
+ * `DORA_TEST_CHAOS_SEED` repeats a run. The seed is printed, and every failure's message contains it.
  */
 
 import { writeFileSync } from 'node:fs';
@@ -45,7 +45,7 @@ const everyChaos: readonly Chaos[] = [
 
 describe(`chaos with seed ${seed}`, () => {
   it.each<Chaos>(runsAll ? everyChaos : everyChaos.slice(0, 1))(
-    'ends in what the tables of Woodpecker $version say, with the token of a plain $as, and no counter ever falls',
+    'ends with the values in the tables of Woodpecker $version, with a token of the role $as, and no counter ever falls',
     async (chaos) => {
       process.stdout.write(
         `Chaos: seed ${seed}, Woodpecker ${chaos.version}, token of a plain ${chaos.as}\n`,
@@ -57,7 +57,8 @@ describe(`chaos with seed ${seed}`, () => {
           expectedSeries(woodpecker, isVisibleTo(woodpecker, chaos.as), lives.defaultBranches),
         );
 
-      // A repo that was deactivated unread is shown once it is read, and ends only after some rounds without it.
+      // A repo that was deactivated before it was read is shown once it is read, and removed only after some rounds
+      // without it.
       const backlog = async () =>
         parseMetrics(await scrape(exporter.metricsUrl)).get('dora_exporter_backlog');
       await expect.poll(backlog, { interval: 200 }).toBe(0);
@@ -77,7 +78,7 @@ describe(`chaos with seed ${seed}`, () => {
   );
 });
 
-/** Waits until reconciliation has begun so many more rounds. */
+/** Waits until reconciliation has begun this number of further rounds. */
 async function rounds(woodpecker: FakeWoodpecker, count: number): Promise<void> {
   const begun = () => woodpecker.requests.filter(({ path }) => path.endsWith('/api/user/feed')).length;
   const before = begun();
@@ -93,7 +94,7 @@ async function run(chaos: Chaos) {
   const hints = createRandom(seed, `hints ${chaos.version} ${chaos.as}`);
   let exporter: ExporterProcess | null = null;
 
-  /** A step's webhook: mostly none comes, some come twice, and what comes while nobody listens is lost. */
+  /** A step's webhook: most steps send none, some send two, and the exporter may not be listening. */
   const hint = (repo: Repo, number: number): void => {
     const copies = hints.isLucky(0.7) ? 0 : hints.isLucky(0.25) ? 2 : 1;
     const wrong = hints.isLucky(0.03) ? 10_000 : 0;
@@ -149,7 +150,7 @@ async function run(chaos: Chaos) {
 
 function isVisibleTo(woodpecker: FakeWoodpecker, as: Chaos['as']): (repo: Repo) => boolean {
   const alice = woodpecker.user('alice');
-  // A repo that is known stays as long as the token may read it, listed or not.
+  // A known repo stays as long as the token may read it, whether it is listed or not.
   return (repo) =>
     as === 'admin' ||
     repo.visibility === 'public' ||
@@ -170,7 +171,7 @@ function historyInTier(repo: string, history: number): number {
   return repo.startsWith('acme/infra-') ? 0 : history;
 }
 
-/** One line for each series that is not as expected. */
+/** One line for each series with unexpected values. */
 function compare(shown: Record<string, unknown>, expected: Record<string, unknown>): string[] {
   return [...new Set([...Object.keys(shown), ...Object.keys(expected)])].sort().flatMap((key) => {
     const [is, should] = [shown[key], expected[key]].map((one) => JSON.stringify(one, fieldOrder));

@@ -1,10 +1,10 @@
 /**
- * What /metrics must show, worked out by brute force from the fake Woodpecker's own tables and the words of the
- * contract. Knows the one policy of the chaos test in plain code and shares nothing with `src/`.
+ * The expected values of /metrics, computed by brute force from the tables of the fake Woodpecker and the words of the
+ * contract. Contains the one policy of the chaos test as plain code, and shares nothing with `src/`.
  *
- * The gauges are exact whatever happened on the way. So are both counters here: each pipeline is credited once, and in
- * these histories nothing that once counted stops to count, or turns from failure to success (that, and a move to
- * another tier, is where the ledger may keep more than the tables say). What was created before the horizon is in no
+ * The gauges are always exact. So are both counters here, because each pipeline counts once, and no counted pipeline of
+ * these histories is excluded later, or turns from failure to success. (In these cases, and if a pipeline moves to
+ * another tier, the ledger may contain more than the tables.) Pipelines that were created before the horizon are in no
  * counter.
  */
 
@@ -35,7 +35,7 @@ export interface Expected {
   readonly failingSince: number;
 }
 
-/** Names that the metrics have, in the order of `Expected`. */
+/** Names of the metrics, in the order of `Expected`. */
 export const metricNames = {
   deployments: 'dora_deployments_total',
   failures: 'dora_deployment_failures_total',
@@ -44,7 +44,7 @@ export const metricNames = {
   failingSince: 'dora_deployment_failing_since_timestamp',
 } as const satisfies Record<keyof Expected, string>;
 
-/** By repo and tier; `branches` holds the default branches that a repo once had, by its id. */
+/** By repo and tier; `branches` contains all current and former default branches of each repo, by its id. */
 export function expectedSeries(
   woodpecker: FakeWoodpecker,
   isVisible: (repo: Repo) => boolean,
@@ -81,8 +81,8 @@ export function expectedSeries(
 }
 
 /**
- * Start of the open episode; 0 if none is open. A failure that begins in the second in which a success ends an episode
- * belongs to that episode.
+ * Start of the open episode; 0: none is open. A failure in the second in which a success ends an episode belongs to
+ * that episode.
  */
 function openSince(deployments: readonly { readonly at: number; readonly isFailure: boolean }[]): number {
   const episodes: { readonly since: number; until: number | null }[] = [];
@@ -115,7 +115,7 @@ function outcomeOf(pipeline: Pipeline): 'success' | 'failure' | null {
   if (status === 'error') return 'failure';
   if (status === 'killed') return cancelInfo?.canceled_by_step ? 'failure' : null;
   if (status !== 'failure') return null;
-  // Before 3.14 a cancelled run ends as a failure, and so do its steps: the errors of its workflows decide.
+  // Before 3.14, a cancelled run and its steps end as failures: the errors of its workflows decide.
   const isCanceled = workflows.some(({ error }) => error === 'Canceled');
   const hasFailed = workflows.some(({ state, error }) => state === 'failure' && error !== 'Canceled');
   return isCanceled && !hasFailed ? null : 'failure';

@@ -1,9 +1,9 @@
 /**
- * The lives of pipelines and repos in the chaos test: which there are is drawn from chance, when each step comes is told
- * in ticks, so that the same seed makes the same history whatever the machine's pace.
+ * The lives of pipelines and repos in the chaos test. Random numbers select them, and all times are in ticks, so that
+ * the same seed gives the same history on a machine of any speed.
  *
- * Between two writes that end a pipeline differently there are always more ticks than a second holds: Woodpecker's
- * `updated` counts whole seconds, and what two observations of one second come to is decided by their rank.
+ * Two writes that end a pipeline differently are always further apart than a second: Woodpecker's `updated` has whole
+ * seconds, and for two observations of one second, their rank would decide.
  */
 
 import { parseVersion } from '../support/fake-woodpecker/version.ts';
@@ -47,13 +47,13 @@ const ends = [
 type End = (typeof ends)[number];
 
 export interface Lives {
-  /** Does what is due in the next tick; `false` once nothing more will happen. */
+  /** Performs the actions of the next tick; `false`: nothing more will happen. */
   tick(): boolean;
-  /** Every default branch that a repo ever had, by its id. */
+  /** All current and former default branches of each repo, by its id. */
   readonly defaultBranches: ReadonlyMap<number, ReadonlySet<string>>;
-  /** How often each end was reached. */
+  /** Number of pipelines with each end. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Deployments in the history that a repo had when it appeared, by full name. */
+  /** Number of deployments in the history with which a repo appeared, by full name. */
   readonly historyOf: ReadonlyMap<string, number>;
 }
 
@@ -62,7 +62,7 @@ export interface LivesOptions {
   readonly random: Random;
   readonly pipelines: number;
   readonly ticks: number;
-  /** Told of a pipeline that a step of it may post a webhook about. */
+  /** Called if a step of the pipeline may post a webhook. */
   readonly onNews: (repo: Repo, number: number) => void;
 }
 
@@ -89,7 +89,7 @@ export function createLives({ woodpecker, random, pipelines, ticks, onNews }: Li
     });
     defaultBranches.set(repo.id, new Set([repo.default_branch]));
     for (let i = history; i > 0; i--) {
-      // A success and a failure after the horizon at least: what lies before it decides nothing then.
+      // At least one success and one failure after the horizon, so that older ones decide nothing.
       const isOld = i > history / 2 && i > 4;
       const days = isOld ? historyDays * 1.5 + i / 50 : (historyDays * 0.8 * i) / history;
       const created = seconds() - Math.floor(days * daySeconds) - 600;
@@ -130,7 +130,7 @@ export function createLives({ woodpecker, random, pipelines, ticks, onNews }: Li
     }
   };
 
-  /** A repo's pipeline as a life of its own; what no longer exists lives no further. */
+  /** Starts the life of a repo's pipeline; it ends if its repo or pipeline no longer exists. */
   const live = (repo: Repo): void => {
     const end: End = random.pick(ends);
     const short = () => random.between(2, 25);
@@ -298,7 +298,7 @@ export function createLives({ woodpecker, random, pipelines, ticks, onNews }: Li
       }
       case 'restart with an error': {
         const old = restartable();
-        // Nobody is told, by stream or by webhook.
+        // No stream message and no webhook reports this.
         if (old.length > 0)
           woodpecker.restartPipeline(repo, random.pick(old).number, { error: 'no config found' });
         return;

@@ -1,9 +1,9 @@
-/** Chance that can be had again: the same seed and name give the same numbers, whatever others draw meanwhile. */
+/** Repeatable random numbers: the same seed and name give the same numbers, whatever other code draws. */
 
 export interface Random {
-  /** From 0 up to, but not including, 1. */
+  /** From 0 to below 1. */
   next(): number;
-  /** A whole number of both bounds and what lies between. */
+  /** A whole number from `low` to `high`, inclusive. */
   between(low: number, high: number): number;
   isLucky(chance: number): boolean;
   pick<T>(items: readonly T[]): T;

@@ -1,7 +1,6 @@
 /**
- * Scrapes /metrics all the while as Prometheus would, and remembers the highest value that each sample of a counter or
- * histogram ever had. A series may be absent (its repo is gone, renamed, or not yet complete), but where it shows, it is
- * never lower than it was.
+ * Scrapes /metrics all the time, as Prometheus does, and stores the highest value of each sample of a counter or
+ * histogram. A series may be absent (its repo is gone, renamed, or incomplete), but its values never fall.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,12 +11,12 @@ const cumulative = /^dora_(?!exporter_|window_)\w+(_total|_bucket|_count|_sum)\{
 const pauseMs = 60;
 
 export interface Watch {
-  /** Scrapes `metricsUrl()` until stopped; a scrape that fails is none. */
+  /** Scrapes `metricsUrl()` until stopped; failed scrapes do not count. */
   run(metricsUrl: () => string | null): Promise<void>;
   stop(): void;
   readonly scrapes: number;
   readonly falls: readonly string[];
-  /** The first value that each counter of deployments was seen with, by sample. */
+  /** The first value of each counter of deployments, by sample. */
   readonly firstSeen: ReadonlyMap<string, number>;
 }
 
@@ -46,7 +45,7 @@ export function createWatch(): Watch {
         try {
           if (url) take(parseMetrics(await scrape(url)));
         } catch {
-          // Killed meanwhile.
+          // The exporter was killed meanwhile.
         }
         await delay(pauseMs);
       }
@@ -68,7 +67,7 @@ export async function scrape(url: string): Promise<string> {
   return answer.text();
 }
 
-/** What is shown, in the oracle's terms. */
+/** The shown values, in the oracle's form. */
 export function shownSeries(metrics: Metrics): Record<string, Partial<Expected>> {
   const series: Record<string, Partial<Expected>> = {};
   for (const [field, name] of Object.entries(metricNames)) {

@@ -1,7 +1,7 @@
 /**
- * What goes wrong around the exporter while pipelines live: the stream drops, doubles, loses and reorders, the server
- * restarts or is away for a while, answers late, with errors, with pages or cut off, and the exporter itself is killed.
- * Everything is drawn from chance beforehand but for the pace of the machine.
+ * The faults around the exporter while pipelines live: the stream drops, doubles, loses and reorders messages; the
+ * server restarts, is away for a while, answers late, with errors, with web pages, or only half; and the exporter is
+ * killed. Random numbers select all faults beforehand; only the speed of the machine affects their times.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import type { Random } from './random.ts';
 const htmlPage = { status: 200, body: '<!doctype html>', headers: { 'Content-Type': 'text/html' } };
 const tooMany = { status: 429, body: '', headers: { 'Retry-After': '1' } };
 
-/** One mishap after another until `signal` is aborted; then all is well again, and the server up. */
+/** Causes one fault after the other until `signal` is aborted; then removes all faults and starts the server. */
 export async function blow(woodpecker: FakeWoodpecker, random: Random, signal: AbortSignal): Promise<void> {
   const chance = () => random.next();
   while (!signal.aborted) {
@@ -71,7 +71,7 @@ export async function blow(woodpecker: FakeWoodpecker, random: Random, signal: A
   await woodpecker.start();
 }
 
-/** Sleeps, but no longer than until `signal` is aborted. */
+/** Sleeps until the time has passed or `signal` is aborted. */
 export async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined);
 }

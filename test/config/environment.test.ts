@@ -1,7 +1,7 @@
 /**
- * The settings: what each may be, what it is where it is not set, and how mistakes are told.
+ * The settings: their allowed values, their defaults, and the reports of mistakes.
  *
- * Guarantees that no secret used here shows up in any message. Refuses to know the real environment and disk.
+ * Guarantees that no secret used here is in any message. Does not use the real environment and disk.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -47,7 +47,7 @@ const defaults: Config = {
 };
 
 describe('parseConfig', () => {
-  it('says what to leave off an address that ends with the API of its server', () => {
+  it('tells which end to remove from an address that contains the API of its server', () => {
     const pair = { DORA_WOODPECKER_TOKEN: 'a-token', DORA_FORGE_KIND: 'gitea' };
     expect(
       problemsOf({
@@ -68,13 +68,13 @@ describe('parseConfig', () => {
     ).toEqual([]);
   });
 
-  it('needs no setting at all, and takes an empty one as not set', () => {
+  it('needs no settings, and treats an empty setting as absent', () => {
     const names = settings.flatMap(({ name }) => [name, `${name}_FILE`]);
     expect(parseConfig({}, readFile)).toEqual({ ok: true, config: defaults, warnings: [] });
     expect(configOf(Object.fromEntries(names.map((name) => [name, ''])))).toEqual(defaults);
   });
 
-  it('has the defaults that the list of settings tells', () => {
+  it('has the defaults in the list of settings', () => {
     const told = settings.flatMap((setting) => (setting.default ? [[setting.name, setting.default]] : []));
     expect(told).toHaveLength(7);
     expect(configOf(Object.fromEntries(told))).toEqual(defaults);
@@ -122,7 +122,7 @@ describe('parseConfig', () => {
     expect(warningsOf(env)).toEqual([]);
   });
 
-  it('tells all mistakes at once, each by name with what was expected and given, but for secrets', () => {
+  it('reports all mistakes together: each with its name, the expected and the given value, except secrets', () => {
     const env = {
       DORA_LISTEN: '3672',
       DORA_METRICS_LISTEN: 'localhost:65536',
@@ -161,7 +161,7 @@ describe('parseConfig', () => {
     ]);
   });
 
-  it('takes 0 as all of the history, and as no reconciling', () => {
+  it('takes 0 as the whole history, and as no reconciliation', () => {
     const env = { DORA_BACKFILL_HISTORY: '0', DORA_RECONCILE_INTERVAL: '0' };
     expect(configOf(env)).toEqual({ ...defaults, backfillHistorySeconds: null, reconcileIntervalSeconds: 0 });
   });
@@ -232,7 +232,7 @@ describe("parseConfig on Woodpecker's URL", () => {
   const expected =
     'DORA_WOODPECKER_URL: expected an http or https URL without user name, password, query and fragment';
 
-  it('keeps its path, and drops what ends it', () => {
+  it('keeps its path, and removes trailing slashes', () => {
     expect(configOf(withToken('HTTP://CI.a.example/b/c//')).woodpecker?.url).toBe('http://ci.a.example/b/c');
   });
 
@@ -244,7 +244,7 @@ describe("parseConfig on Woodpecker's URL", () => {
     ['https://me:hunter22@a.example', hidden],
     ['https://a.example/?t=hunter22', hidden],
     ['https://a.example/#hunter22', hidden],
-  ])('refuses %s, and tells of it %s', (text, shown) => {
+  ])('refuses %s, and says about it %s', (text, shown) => {
     expect(problemsOf(withToken(text))).toEqual([`${expected}, given ${shown}`]);
   });
 
@@ -271,13 +271,13 @@ describe('parseConfig on a forge', () => {
     expect(configOf({ DORA_FORGE_URL: text }).forge).toEqual({ kind, url, token: null });
   });
 
-  it('takes what is said over what the host tells', () => {
+  it('prefers the given kind over the kind of the host', () => {
     const env = { DORA_FORGE_URL: 'https://codeberg.org', DORA_FORGE_KIND: 'gitea' };
     expect(configOf(env).forge?.kind).toBe('gitea');
   });
 
   it.each(['https://git.example.com', 'https://github.com.example.com', 'https://notghe.com'])(
-    'asks for the kind of %s',
+    'requires the kind of %s',
     (url) => {
       expect(problemsOf({ DORA_FORGE_URL: url })).toEqual([
         'DORA_FORGE_KIND: expected one of forgejo, gitea, github, gitlab beside this DORA_FORGE_URL, given none',
@@ -298,7 +298,7 @@ describe('parseConfig on a forge', () => {
 });
 
 describe('parseConfig on secrets', () => {
-  it('takes each from a file too', () => {
+  it('accepts a file for each secret', () => {
     const [url, token] = ['https://ci.example.com', 'a-token-from-a-file'];
     const forgeUrl = 'https://github.com';
     const names = settings.flatMap(({ name, isSecret }) => (isSecret ? [`${name}_FILE`] : []));
@@ -310,7 +310,7 @@ describe('parseConfig on secrets', () => {
     expect(configOf({ ...env, DORA_WOODPECKER_URL: url, DORA_FORGE_URL: forgeUrl })).toEqual(expected);
   });
 
-  it('warns of those that are easy to guess, but for those that other servers chose', () => {
+  it('warns of secrets that are easy to guess, except those that other servers created', () => {
     const env = {
       DORA_WOODPECKER_URL: 'https://ci.example.com',
       DORA_WOODPECKER_TOKEN: 'short',
@@ -328,7 +328,7 @@ describe('parseConfig on secrets', () => {
 });
 
 describe('parseConfig on names that are no settings', () => {
-  it('warns and goes on, and leaves those of tests and of other programs alone', () => {
+  it('warns and continues, and ignores names of tests and of other programs', () => {
     const ours = { DORA_EXPORTER_PORT: 'tcp://10.0.0.1:3672', DORA_LISTN: ':1', DORA_POLICY_FILE: 'a.yaml' };
     const env = { ...ours, DORA_TEST_SLOW: '1', PATH: '/bin', DORADO: '1' };
     expect(configOf(env)).toEqual(defaults);
@@ -339,7 +339,7 @@ describe('parseConfig on names that are no settings', () => {
     ]);
   });
 
-  it('warns beside a mistake too, as the name may explain it', () => {
+  it('warns together with a mistake too, as the name may explain the mistake', () => {
     const env = { DORA_WOODPECKER_URL: 'https://ci.example.com', DORA_WOODPECKER_TOKN: 'hunter22' };
     expect(problemsOf(env)).toHaveLength(1);
     expect(warningsOf(env)).toHaveLength(1);

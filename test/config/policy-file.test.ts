@@ -1,7 +1,7 @@
 /**
- * The policy file: what it may say, what it says where it is silent, and how mistakes are told, each with its line.
+ * The policy file: its keys, its defaults, and the reports of mistakes with their lines.
  *
- * Refuses to know what a policy does to a pipeline.
+ * Does not test the effect of a policy on pipelines.
  */
 
 import { readFileSync } from 'node:fs';
@@ -60,7 +60,7 @@ windows: [12h, 7d]
 `;
 
 describe('parsePolicy', () => {
-  it('reads all that a policy can say', () => {
+  it('reads every key of a policy', () => {
     expect(policyOf(whole)).toEqual({
       tiers: [
         { tier: 'production', deployTo: ['production', 'prod'] },
@@ -110,7 +110,7 @@ describe('parsePolicy', () => {
     expect(policyOf(yaml)).toEqual(defaultPolicy);
   });
 
-  it('takes the default of every key that is left out', () => {
+  it('uses the default for every missing key', () => {
     expect(policyOf('deployments: {branches: [main]}\nrework: {branches: [hotfix/*]}')).toEqual({
       ...defaultPolicy,
       deployments: { ...defaultPolicy.deployments, branches: ['main'] },
@@ -119,13 +119,13 @@ describe('parsePolicy', () => {
   });
 
   it.each(['windows: [7d, 30d, 90d]', 'rework: {}'])(
-    'looks for hotfixes and reverts if it says %j',
+    'looks for hotfixes and reverts if the file contains only %j',
     (yaml) => {
       expect(policyOf(yaml).rework).toEqual({ branches: ['hotfix/*'], message: ['^revert', '^hotfix'] });
     },
   );
 
-  it('takes empty lists where they mean something', () => {
+  it('accepts empty lists if they mean something', () => {
     const yaml = 'tiers: []\ndeployments: {ignore_repos: []}\nrework: {branches: [], message: []}';
     expect(policyOf(yaml)).toEqual({ ...defaultPolicy, rework: { branches: [], message: [] } });
     expect(policyOf('deployments: {branches: []}').deployments.branches).toEqual([]);
@@ -136,7 +136,7 @@ describe('parsePolicy', () => {
     expect(rework.branches).toEqual(['hotfix/*']);
   });
 
-  it('tells all mistakes at once, in the order of the lines', () => {
+  it('reports all mistakes together, in order of their lines', () => {
     const yaml = `tiers:
   - tier: production
     event: [push]
@@ -177,7 +177,7 @@ windows: [1w]
 describe('parsePolicy on patterns', () => {
   const needsRe2 = 'expected RE2 syntax, which has no look-around and no back-references';
 
-  it('tells each that the engine lacks, with its line', () => {
+  it('reports each pattern that the engine does not support, with its line', () => {
     expect(
       problemsOf('rework:', '  message:', "    - '^(?!un)revert'", "    - '^fix'", "    - '(a)\\1'"),
     ).toEqual([
@@ -186,19 +186,19 @@ describe('parsePolicy on patterns', () => {
     ]);
   });
 
-  it('tells that they are too large together', () => {
+  it('reports patterns that are too large in total', () => {
     expect(problemsOf('rework:', '  message: ["a{1,200}", "b{1,200}"]')).toEqual([
       'line 2: rework.message: expected patterns of at most 500 instructions together, got 802: use fewer or smaller repetitions',
     ]);
   });
 
-  it('admits one that an engine with backtracking could not run', () => {
+  it('accepts a pattern that an engine with backtracking could not run', () => {
     expect(policyOf(readFileSync(slowPolicy, 'utf8')).rework.message).toEqual(['^(\\w+\\s?)*revert']);
   });
 });
 
 describe('parsePolicy on kinds of values', () => {
-  it('says to quote what YAML takes for something else than text', () => {
+  it('recommends quotes for words that YAML does not read as text', () => {
     expect(problemsOf('deployments:', '  branches: [1.10, true, ~, true, 0x1F]', 'default_tier: 5')).toEqual([
       'line 2: deployments.branches: expected text, got 1.10, quote it: "1.10"',
       'line 2: deployments.branches: expected text, got true, quote it: "true"',
@@ -211,7 +211,7 @@ describe('parsePolicy on kinds of values', () => {
     ]);
   });
 
-  it('says to quote globs that begin like an alias or a tag', () => {
+  it('recommends quotes for globs that begin like an alias or a tag', () => {
     expect(
       problemsOf('deployments:', '  repos: [*]', '  branches:', '    - *-stable', '    - !main'),
     ).toEqual([
@@ -221,7 +221,7 @@ describe('parsePolicy on kinds of values', () => {
     ]);
   });
 
-  it('takes no single value for a list, but default for branches', () => {
+  it('requires lists, except the word default for branches', () => {
     const tierAndBranch = ['tiers: production', 'deployments:', '  branches: main', '  events: push'];
     expect(problemsOf(...tierAndBranch, 'rework: [x]', 'windows:')).toEqual([
       'line 1: tiers: expected a list, got "production", write [production]',
@@ -232,7 +232,7 @@ describe('parsePolicy on kinds of values', () => {
     ]);
   });
 
-  it('refuses the control characters that YAML makes of a backslash in double quotes', () => {
+  it('refuses the control characters that YAML reads from a backslash in double quotes', () => {
     expect(problemsOf('rework:', '  message: ["\\bfix"]')).toEqual([
       'line 2: rework.message: got "\\bfix" with a control character: write it in single quotes',
     ]);
@@ -241,7 +241,7 @@ describe('parsePolicy on kinds of values', () => {
     ]);
   });
 
-  it.each(['- tiers', 'tiers'])('refuses %j as the whole', (yaml) => {
+  it.each(['- tiers', 'tiers'])('refuses %j as the whole file', (yaml) => {
     expect(problemsOf(yaml)[0]).toMatch(/^line 1: expected keys with values, got /);
   });
 });
@@ -249,7 +249,7 @@ describe('parsePolicy on kinds of values', () => {
 describe('parsePolicy on rules', () => {
   const words = 'expected one of push, tag, release, deployment, manual, cron';
 
-  it('knows the events that can count, and says that pull requests never do', () => {
+  it('knows the events that can count, and reports that pull requests never do', () => {
     const rule = ['tiers:', '  - tier: a', '    events: [pull_request_closed]'];
     expect(problemsOf(...rule, 'deployments:', '  events: [pull_request, psh]')).toEqual([
       'line 3: tiers.events: expected no pull_request_closed: pull requests never count',
@@ -258,7 +258,7 @@ describe('parsePolicy on rules', () => {
     ]);
   });
 
-  it('asks for failure among the statuses of failures', () => {
+  it('requires failure among the statuses of failures', () => {
     expect(problemsOf('deployments: {failure: [error, canceled]}')).toEqual([
       'line 1: deployments.failure: expected one of failure, error, killed, got "canceled"',
       'line 1: deployments.failure: expected failure among them, got a list without it',
@@ -273,13 +273,13 @@ describe('parsePolicy on rules', () => {
   });
 
   it.each(['{deploy_to: ["*"]', '{repos: ["acme/*"]', '{branches: ["*"]', '{repos: ["*"], events: [push]'])(
-    'takes a rule after %s}',
+    'accepts a rule after %s}',
     (rule) => {
       expect(problemsOf('tiers:', `  - ${rule}, tier: a}`, '  - {tier: b}')).toEqual([]);
     },
   );
 
-  it('asks for windows with a unit, above zero, each once', () => {
+  it('requires windows with a unit, above zero, each once', () => {
     expect(problemsOf('windows:', '  - 7', '  - 0d', '  - 7d', '  - 168h', '  - week')).toEqual([
       'line 2: windows: expected a duration with its unit such as 7d, from 1s to 36500d, got 7',
       'line 3: windows: expected a duration with its unit such as 7d, from 1s to 36500d, got "0d"',
@@ -291,7 +291,7 @@ describe('parsePolicy on rules', () => {
 });
 
 describe('parsePolicy on broken YAML', () => {
-  it('tells where it breaks, and of the rest only what stands before', () => {
+  it('reports the place of the error, and only the mistakes before it', () => {
     expect(problemsOf('window: [7d]', 'tiers: [', 'windows: [5]')).toEqual([
       'line 1: unknown key "window", did you mean windows?',
       'line 3: Flow sequence in block collection must be sufficiently indented and end with a ]',
@@ -304,7 +304,7 @@ describe('parsePolicy on broken YAML', () => {
     ]);
   });
 
-  it('refuses aliases that multiply without end', () => {
+  it('refuses aliases that multiply without limit', () => {
     const nine = (text: string) => `[${Array(9).fill(text)}]`;
     const lines = [`a: &a ${nine('x')}`, `b: &b ${nine('*a')}`, `c: &c ${nine('*b')}`, `d: ${nine('*c')}`];
     expect(problemsOf(...lines)).toEqual([
@@ -314,20 +314,20 @@ describe('parsePolicy on broken YAML', () => {
 });
 
 describe('rules for alerts', () => {
-  it('look for no fixes at all if fix is null', () => {
+  it('turn off the search for fixes if fix is null', () => {
     expect(policyOf('failures: {fix: null}').failures).toEqual({
       ...defaultPolicy.failures,
       fix: { linkedSeconds: null, ruleSeconds: null },
     });
   });
 
-  it('leave out of failures what the default says', () => {
+  it('use the defaults for missing keys of failures', () => {
     expect(policyOf('failures: {fix: {linked: 1d}}').failures).toEqual({
       ...defaultPolicy.failures,
       fix: { linkedSeconds: 86_400, ruleSeconds: 86_400 },
     });
   });
-  it('leave out of incidents what the default says', () => {
+  it('use the defaults for missing keys of incidents', () => {
     const { incidents } = policyOf(
       'incidents: {rules: [{labels: {team: web}, repo: a/b, tier: production}]}',
     );
@@ -338,7 +338,7 @@ describe('rules for alerts', () => {
     expect(policyOf('').incidents).toEqual({ staleSeconds: 86_400, rules: [] });
   });
 
-  it('have all their mistakes named, each with its line', () => {
+  it('report all their mistakes, each with its line', () => {
     expect(
       problemsOf(
         'incidents:',
@@ -399,7 +399,7 @@ describe('rules for a part of a pipeline', () => {
     expect(parsed.ok && parsed.policy.deployments.repos).toEqual(['!acme/old-*']);
   });
 
-  it('are told all their mistakes at once, each with its line', () => {
+  it('report all their mistakes together, each with its line', () => {
     const parsed = parsePolicy(
       [
         'tiers:',

@@ -1,7 +1,7 @@
 /**
- * Secrets on a real disk: how they are given, generated, kept and found again, and what is told of them.
+ * Secrets on a real disk: how they are given, generated, kept and found again, and what is logged about them.
  *
- * Guarantees that what it puts on the disk is removed. Refuses to know what a secret opens.
+ * Guarantees that all its files are removed. Does not test the use of secrets.
  */
 
 import { spawn } from 'node:child_process';
@@ -67,14 +67,14 @@ function keep(text: string, mode = 0o600): string {
 }
 
 describe('resolveSecret', () => {
-  it('takes what is given, and leaves the disk alone', () => {
+  it('uses a given secret, and does not touch the disk', () => {
     keep('kept-secret');
     expect(resolve(['given-1', 'given-2'])).toEqual(['given-1', 'given-2']);
     expect(readdirSync(folder)).toEqual(['webhook-secret']);
     expect(lines).toEqual([]);
   });
 
-  it('generates one, keeps it for its owner alone, and logs where but not what', () => {
+  it('generates a secret, keeps it for its owner only, and logs its path but not its value', () => {
     const [secret = ''] = resolve();
     const path = join(folder, 'webhook-secret');
     expect(secret).toMatch(generated);
@@ -86,12 +86,12 @@ describe('resolveSecret', () => {
     ]);
   });
 
-  it('makes the folder of the database', () => {
+  it('creates the folder of the database', () => {
     resolve(null, join(folder, 'a', 'b', 'dora.db'));
     expect(existsSync(join(folder, 'a', 'b', 'webhook-secret'))).toBe(true);
   });
 
-  it('finds the same one again', () => {
+  it('finds the same secret again', () => {
     const first = resolve();
     lines = [];
     expect(resolve()).toEqual(first);
@@ -100,13 +100,13 @@ describe('resolveSecret', () => {
     ]);
   });
 
-  it('generates another one elsewhere', () => {
+  it('generates a different secret in another folder', () => {
     expect(resolve(null, join(folder, 'a', 'dora.db'))).not.toEqual(
       resolve(null, join(folder, 'b', 'dora.db')),
     );
   });
 
-  it('takes all that a kept file holds', () => {
+  it('uses the whole content of a kept file', () => {
     keep('new-secret\n  old-secret\r\n');
     expect(resolve()).toEqual(['new-secret', 'old-secret']);
   });
@@ -122,13 +122,16 @@ describe('resolveSecret', () => {
     );
   });
 
-  it.each(['', ' \n', 'good-secret whsec_'])('refuses a kept file that holds %j, and leaves it', (text) => {
-    const path = keep(text);
-    expect(errorOf(resolve)).toBe(
-      `No usable secret in "${path}": remove the file to have a new one generated, or set DORA_WEBHOOK_SECRET`,
-    );
-    expect(readFileSync(path, 'utf8')).toBe(text);
-  });
+  it.each(['', ' \n', 'good-secret whsec_'])(
+    'refuses a kept file that contains %j, and does not change it',
+    (text) => {
+      const path = keep(text);
+      expect(errorOf(resolve)).toBe(
+        `No usable secret in "${path}": remove the file to have a new one generated, or set DORA_WEBHOOK_SECRET`,
+      );
+      expect(readFileSync(path, 'utf8')).toBe(text);
+    },
+  );
 
   it('refuses a kept file that cannot be read', () => {
     const path = join(folder, 'webhook-secret');
@@ -138,14 +141,14 @@ describe('resolveSecret', () => {
     );
   });
 
-  it('says where it could not keep one', () => {
+  it('reports the path if it cannot keep the secret', () => {
     writeFileSync(join(folder, 'a'), '');
     expect(errorOf(() => resolve(null, join(folder, 'a', 'dora.db')))).toBe(
       `Could not keep a generated secret in "${join(folder, 'a', 'webhook-secret')}": make its folder writable or set DORA_WEBHOOK_SECRET: "${join(folder, 'a')}" is not a folder`,
     );
   });
 
-  it('keeps nothing beside a database in memory, and logs the value once', () => {
+  it('keeps no file beside a database in memory, and logs the value once', () => {
     const [secret] = resolve(null, ':memory:');
     expect(secret).toMatch(generated);
     expect(lines).toEqual([
@@ -155,7 +158,7 @@ describe('resolveSecret', () => {
     expect(resolve(null, ':memory:')).not.toEqual([secret]);
   });
 
-  it('is the same for all who start at the same time', async () => {
+  it('gives the same secret to all that start at the same time', async () => {
     const startAtMs = Date.now() + 1500;
     const program = `
       const { resolveSecret } = await import(${JSON.stringify(new URL('../../src/config/secrets.ts', import.meta.url).href)});
@@ -172,7 +175,7 @@ describe('resolveSecret', () => {
   });
 });
 
-/** What the program prints: its output, else its complaint. */
+/** The output of the program, or else its error. */
 function run(program: string): Promise<string> {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'pipe' });
   let output = '';
@@ -191,14 +194,14 @@ function run(program: string): Promise<string> {
 describe('givenSecret', () => {
   const readFile = (path: string) => readFileSync(path, 'utf8');
 
-  it('is the value, or what the file holds', () => {
+  it('is the value, or the content of the file', () => {
     const path = keep('from a file\n');
     expect(givenSecret({ NAME: 'a value' }, 'NAME', readFile)).toEqual({ ok: true, value: 'a value' });
     expect(givenSecret({ NAME_FILE: path }, 'NAME', readFile)).toEqual({ ok: true, value: 'from a file\n' });
     expect(givenSecret({ NAME: '', NAME_FILE: '' }, 'NAME', readFile)).toEqual({ ok: true, value: null });
   });
 
-  it.each(['', '\r\n'])('refuses a file that holds %j', (text) => {
+  it.each(['', '\r\n'])('refuses a file that contains %j', (text) => {
     const path = keep(text);
     expect(givenSecret({ NAME_FILE: path }, 'NAME', readFile)).toEqual({
       ok: false,
@@ -214,7 +217,7 @@ describe('givenSecret', () => {
     });
   });
 
-  it('refuses a value beside a file, without repeating it', () => {
+  it('refuses a value together with a file, without repeating the value', () => {
     expect(givenSecret({ NAME: 'hunter22', NAME_FILE: '/run/name' }, 'NAME', readFile)).toEqual({
       ok: false,
       problem: 'NAME: expected either NAME or NAME_FILE, given both',
@@ -227,7 +230,7 @@ describe('a text of secrets', () => {
     expect(splitSecrets(' first\tsecond\n\nthird\r\n')).toEqual(['first', 'second', 'third']);
   });
 
-  it('is usable where it holds at least one, and a key after each whsec_', () => {
+  it('is usable if it contains at least one secret, and a key after each whsec_', () => {
     expect(areUsable(['secret', 'whsec_c2VjcmV0', 'whsec_c2VjcmU='])).toBe(true);
     expect([[], ['whsec_'], ['secret', 'whsec_='], ['whsec_!!!!']].map(areUsable)).toEqual([
       false,
@@ -237,7 +240,7 @@ describe('a text of secrets', () => {
     ]);
   });
 
-  it('is weak below eight characters, a leading whsec_ left out', () => {
+  it('is weak if it is shorter than eight characters, without a leading whsec_', () => {
     expect(['1234567', '12345678', 'whsec_1234567', 'whsec_12345678'].map(isWeak)).toEqual([
       true,
       false,

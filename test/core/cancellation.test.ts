@@ -3,14 +3,14 @@ import { endOfRun } from '../../src/core/cancellation.ts';
 import type { Step, Workflow } from '../../src/core/workflow.ts';
 import { aRecord, aStep, aWorkflow } from '../support/records.ts';
 
-/** How a run ended that its server calls a failure, as servers before 3.14 do with every cancelled run. */
+/** The end of a run with the status failure. Servers before 3.14 report every cancelled run as a failure. */
 const endOfFailure = (...workflows: readonly Workflow[]) =>
   endOfRun(aRecord({ status: 'failure', workflows }));
 
 const failed = (error: string, ...steps: readonly Partial<Step>[]): Workflow =>
   aWorkflow({ state: 'failure', error, steps: steps.map((step) => aStep({ state: 'failure', ...step })) });
 
-describe('a run that a server before 3.14 calls a failure', () => {
+describe('a run that a server before 3.14 reports as a failure', () => {
   it('was killed if the error of its only failed workflow is Canceled', () => {
     expect(endOfFailure(failed('Canceled', { exitCode: 126 }))).toBe('killed');
     expect(endOfFailure(aWorkflow(), failed('Canceled', { exitCode: -1 }))).toBe('killed');

@@ -15,10 +15,10 @@ const cancelledWorkflow = aWorkflow({ state: 'failure', error: 'Canceled' });
 const success = aClassification({ tier: 'unassigned' });
 const failure = aClassification({ tier: 'unassigned', outcome: 'failure' });
 const ignored = (reason: IgnoreReason) => ignoredIn(null, reason);
-/** Ignored for how it ended: its tier is known all the same. */
+/** Ignored because of its end. Its tier is known nevertheless. */
 const endedAs = (reason: IgnoreReason) => ignoredIn('unassigned', reason);
 
-describe('classify: what ended', () => {
+describe('classify, by the end of a pipeline,', () => {
   it('takes a success as a deployment, at its finish', () => {
     expect(classifyWith({ status: 'success' })).toEqual(success);
   });
@@ -28,13 +28,13 @@ describe('classify: what ended', () => {
     expect(classifyWith({ status: 'failure', workflows: [failedWorkflow] })).toEqual(failure);
   });
 
-  it('takes the first report of the end as its time where no finish was told', () => {
+  it('takes the first report of the end as its time if there is no finish', () => {
     expect(classifyWith({ finishedAt: null, firstEndReportAt: 1234 })).toEqual(
       aClassification({ tier: 'unassigned', at: 1234 }),
     );
   });
 
-  it.each(['success', 'failure'])('ignores a %s that nothing gives a time', (status) => {
+  it.each(['success', 'failure'])('ignores a %s without any time', (status) => {
     expect(classifyWith({ status, finishedAt: null })).toEqual(endedAs('no_timestamp'));
   });
 
@@ -46,11 +46,11 @@ describe('classify: what ended', () => {
     expect(classifyWith({ status: 'killed', canceledByStep: 'deploy' })).toEqual(failure);
   });
 
-  it('takes the cancelled run of a server older than 3.14, which is told as a failure, as killed', () => {
+  it('takes a cancelled run as killed, although a server older than 3.14 reports it as a failure', () => {
     expect(classifyWith({ status: 'failure', workflows: [cancelledWorkflow] })).toEqual(endedAs('killed'));
   });
 
-  it('takes killed and error as failed where the policy says so', () => {
+  it('takes killed and error as failed if the policy says so', () => {
     const policy = aPolicy({ deployments: { failure: ['failure', 'error', 'killed'] } });
     expect(classifyWith({ status: 'error' }, policy)).toEqual(failure);
     expect(classifyWith({ status: 'killed' }, policy)).toEqual(failure);
@@ -59,15 +59,15 @@ describe('classify: what ended', () => {
   });
 
   it.each(['pending', 'running', 'blocked', 'created', 'hibernating'])(
-    'takes %s as not ended, even where a finish was told',
+    'takes %s as not ended, even with a finish',
     (status) => {
       expect(classifyWith({ status })).toEqual(unfinishedIn('unassigned'));
     },
   );
 });
 
-describe('classify: what is in scope', () => {
-  it('ignores a repo that the policy does not name', () => {
+describe('classify, by the policy,', () => {
+  it('ignores a repo that the policy does not list', () => {
     const policy = aPolicy({ deployments: { repos: ['acme/infra-*'] } });
     expect(classifyWith({}, policy)).toEqual(ignored('repo'));
     expect(classifyWith({}, policy, { fullName: 'Acme/INFRA-dns', defaultBranches: ['main'] })).toEqual(
@@ -75,7 +75,7 @@ describe('classify: what is in scope', () => {
     );
   });
 
-  it('ignores a repo that the policy takes out', () => {
+  it('ignores a repo that the policy excludes', () => {
     const policy = aPolicy({ deployments: { ignoreRepos: ['acme/SHOP'] } });
     expect(classifyWith({}, policy)).toEqual(ignored('repo'));
   });
@@ -88,7 +88,7 @@ describe('classify: what is in scope', () => {
     expect(classifyWith({ event })).toEqual(ignored('pull_request'));
   });
 
-  it('ignores pull requests even where a policy lists them', () => {
+  it('ignores pull requests even if a policy lists them', () => {
     const policy = aPolicy({ deployments: { events: ['push', 'pull_request'] } });
     expect(classifyWith({ event: 'pull_request' }, policy)).toEqual(ignored('pull_request'));
   });
@@ -97,13 +97,13 @@ describe('classify: what is in scope', () => {
     expect(classifyWith({ event })).toEqual(success);
   });
 
-  it('ignores events that the policy does not list, those not known here too', () => {
+  it('ignores events that the policy does not list, unknown events too', () => {
     const policy = aPolicy({ deployments: { events: ['deployment'] } });
     expect(classifyWith({ event: 'cron' }, policy)).toEqual(ignored('event'));
     expect(classifyWith({ event: 'telepathy' })).toEqual(ignored('event'));
   });
 
-  it.each(['push', 'manual', 'cron'])('admits %s on the default branch alone', (event) => {
+  it.each(['push', 'manual', 'cron'])('admits %s only on the default branch', (event) => {
     expect(classifyWith({ event, branch: 'main' })).toEqual(success);
     expect(classifyWith({ event, branch: 'feature/cart' })).toEqual(ignored('branch'));
     expect(classifyWith({ event, branch: 'Main' })).toEqual(ignored('branch'));
@@ -113,20 +113,20 @@ describe('classify: what is in scope', () => {
     expect(classifyWith({ event, branch: 'feature/cart' })).toEqual(success);
   });
 
-  it('admits every branch that is known to have been the default one', () => {
+  it('admits every branch that is or was the default branch', () => {
     const repo: RepoScope = { fullName: 'acme/shop', defaultBranches: ['main', 'master'] };
     expect(classifyWith({ branch: 'master' }, aPolicy(), repo)).toEqual(success);
     expect(classifyWith({ branch: 'main' }, aPolicy(), repo)).toEqual(success);
     expect(classifyWith({ branch: 'develop' }, aPolicy(), repo)).toEqual(ignored('branch'));
   });
 
-  it('admits the branches that the policy globs, and then no default branch beside them', () => {
+  it('admits only the branches that match the globs of the policy, and then no default branch', () => {
     const policy = aPolicy({ deployments: { branches: ['release/*'] } });
     expect(classifyWith({ branch: 'release/2.1' }, policy)).toEqual(success);
     expect(classifyWith({ branch: 'main' }, policy)).toEqual(ignored('branch'));
   });
 
-  it('applies no rule to what is not known', () => {
+  it('applies no rule to an unknown field', () => {
     expect(classifyWith({ event: null, branch: 'feature/cart' })).toEqual(success);
     expect(classifyWith({ branch: null })).toEqual(success);
     expect(classifyWith({ branch: 'feature/cart' }, aPolicy(), { ...shop, defaultBranches: [] })).toEqual(
@@ -134,13 +134,13 @@ describe('classify: what is in scope', () => {
     );
   });
 
-  it('ignores what has no tier', () => {
+  it('ignores a pipeline without a tier', () => {
     const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }], defaultTier: null });
     expect(classifyWith({ deployTo: 'staging' }, policy)).toEqual(ignored('tier'));
     expect(classifyWith({ deployTo: 'production' }, policy)).toEqual(aClassification());
   });
 
-  it('names one reason, the first that holds', () => {
+  it('gives one reason, the first that applies', () => {
     const policy = aPolicy({ defaultTier: null, deployments: { events: [], repos: ['other/*'] } });
     const record = { fromFork: true, event: 'pull_request', status: 'killed' };
     expect(classifyWith(record, policy)).toEqual(ignored('repo'));
@@ -150,7 +150,7 @@ describe('classify: what is in scope', () => {
     );
   });
 
-  it('settles scope before the end is known', () => {
+  it('ignores a pipeline out of scope before its end is known', () => {
     expect(classifyWith({ status: 'running', event: 'pull_request' })).toEqual(ignored('pull_request'));
     expect(classifyWith({ status: 'running', branch: 'feature/cart' })).toEqual(ignored('branch'));
   });
@@ -169,7 +169,7 @@ describe('classify: rework', () => {
   });
 
   it.each(['push', 'manual', 'deployment'])(
-    'follows from the message of a %s, whatever its case',
+    'follows from the message of a %s in upper or lower case',
     (event) => {
       expect(isRework({ event, message: 'Revert "new cart"' })).toBe(true);
       expect(isRework({ event, message: 'do not revert' })).toBe(false);
@@ -182,7 +182,7 @@ describe('classify: rework', () => {
 });
 
 describe('isWatched', () => {
-  it('asks for a name that is listed and not taken out', () => {
+  it('is true for a repo that the policy lists and does not exclude', () => {
     const policy = aPolicy({ deployments: { repos: ['acme/*'], ignoreRepos: ['*/sandbox-*'] } });
     expect(isWatched(policy, 'Acme/Shop')).toBe(true);
     expect(isWatched(policy, 'acme/sandbox-7')).toBe(false);
@@ -191,7 +191,7 @@ describe('isWatched', () => {
 });
 
 describe('isPullRequest', () => {
-  it('holds for every event of a pull request', () => {
+  it('is true for every event of a pull request', () => {
     expect(isPullRequest('pull_request')).toBe(true);
     expect(isPullRequest('pull_request_closed')).toBe(true);
     expect(isPullRequest('push')).toBe(false);

@@ -15,7 +15,7 @@ const withCommits = (set: CommitSet, ids: readonly string[]) => withKeys(set, id
 const alphabet = ['a', 'b', 'c', 'd', 'e', '', '__proto__', 'constructor'];
 
 describe('withCommits', () => {
-  it('adds to a new value and leaves the one before as it was', () => {
+  it('adds commits to a new set and leaves the old set unchanged', () => {
     const one = withCommits(noCommits, ['a']);
     const two = withCommits(one, ['b']);
     expect([noCommits, one, two].map((set) => ['a', 'b'].map((id) => hasCommit(set, id)))).toEqual([
@@ -25,13 +25,13 @@ describe('withCommits', () => {
     ]);
   });
 
-  it('is the same set if nothing is new', () => {
+  it('returns the same set if no commit is new', () => {
     const one = withCommits(noCommits, ['a', 'b']);
     expect(withCommits(one, ['b', 'a', 'b'])).toBe(one);
     expect(withCommits(one, [])).toBe(one);
   });
 
-  it('keeps apart what grows from one set in two ways', () => {
+  it('keeps two sets apart that grow from the same set', () => {
     const trunk = withCommits(noCommits, ['a']);
     const left = withCommits(trunk, ['b']);
     const right = withCommits(trunk, ['c']);
@@ -44,7 +44,7 @@ describe('withCommits', () => {
     ]);
   });
 
-  it('shares the table of the set that it grew from, also if the same is added again', () => {
+  it('shares the table of the old set, even if the same commits are added again', () => {
     const one = withCommits(noCommits, ['a']);
     const two = withCommits(one, ['b', 'c']);
     expect(two.table).toBe(one.table);
@@ -54,10 +54,10 @@ describe('withCommits', () => {
     expect(withCommits(shareTable(one, other), ['x', 'y']).table).toBe(other.table);
   });
 
-  it('is a set, however sets grow from one another, and in whichever table', () => {
+  it('behaves as a set, whichever sets it grows from and whichever table it uses', () => {
     const many = Array.from({ length: 60 }, (_, index) => `commit-${index}`);
     const anyGrowth = fc.record({
-      /** Which of the sets so far it grows from. */
+      /** Index of the earlier set from which it grows. */
       from: fc.nat({ max: 30 }),
       ids: fc.array(fc.constantFrom(...alphabet, ...many), { maxLength: 12 }),
       isShared: fc.boolean(),

@@ -22,12 +22,12 @@ describe('the bars of a window', () => {
     [63, 7 * day, 10],
     [90, 7 * day, 14],
     [365, 7 * day, 53],
-  ])('of %i days are of %i seconds each, and there are %i', (days, seconds, bars) => {
+  ])('of %i days last %i seconds each, and there are %i', (days, seconds, bars) => {
     const found = barsOf(days);
     expect([found.seconds, found.bars.length]).toEqual([seconds, bars]);
   });
 
-  it('begin on Mondays of UTC in a long window, and say which of their days lie in the window', () => {
+  it('begin on Mondays in UTC if the window is long, and report which of their days lie in the window', () => {
     const { bars } = barsOf(90, '2026-07-26T23:59:59Z', '2026-07-27T00:00:00Z', '2026-07-31T12:20:00Z');
     expect(bars.at(0)).toEqual({
       start: at('2026-04-27T00:00:00Z'),
@@ -49,7 +49,7 @@ describe('the bars of a window', () => {
     ]);
   });
 
-  it('leave out what the window does not hold, in the first week too', () => {
+  it('exclude deployments outside the window, even in the first week of the window', () => {
     const { bars } = barsOf(90, '2026-05-02T12:20:00Z', '2026-05-02T12:20:01Z', '2026-07-31T12:20:01Z');
     expect(bars.map(({ succeeded }) => succeeded)).toEqual([1, ...Array(13).fill(0)]);
   });

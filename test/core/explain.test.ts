@@ -41,7 +41,7 @@ function explain(
   return explaining.finish();
 }
 
-/** A failure or a success at a time, numbered by it. */
+/** A failure or a success; its number is its time. */
 const failure = (at: number, overrides: Partial<Deployment> = {}) =>
   aDeployment({ at, number: at, outcome: 'failure', ...overrides });
 const success = (at: number, overrides: Partial<Deployment> = {}) =>
@@ -50,7 +50,7 @@ const success = (at: number, overrides: Partial<Deployment> = {}) =>
 const numbersOf = ({ parts }: ReturnType<typeof explain>) => parts.map(({ deployment }) => deployment.number);
 
 describe('an explanation', () => {
-  it('tells of each deployment what it did to the episode of failures', () => {
+  it('reports the effect of each deployment on the episode of failures', () => {
     const { parts, failingSince } = explain([
       failure(900),
       failure(1100),
@@ -61,7 +61,7 @@ describe('an explanation', () => {
       failure(1900),
     ]);
     expect(parts.map(({ deployment, episode }) => [deployment.at, episode])).toEqual([
-      // The failure that opened it lies before the window; its recovery is inside.
+      // The failure that opened the episode lies before the window; its recovery lies inside.
       [1100, { kind: 'continued', since: 900 }],
       [1200, { kind: 'closed', since: 900, recoverySeconds: 300 }],
       [1300, { kind: 'none' }],
@@ -72,7 +72,7 @@ describe('an explanation', () => {
     expect(failingSince).toBe(1900);
   });
 
-  it('tells where lead times come from, and why there are none', () => {
+  it('reports the source of lead times, or why there are none', () => {
     const commit = (id: string, committedAt: number, isMerge = false) => ({ id, committedAt, isMerge });
     const deployments = [
       success(1100, {
@@ -113,14 +113,14 @@ describe('an explanation', () => {
     expect(withoutLeadTime).toEqual({ nothing_new: 1, pending: 1, unknown: 1 });
   });
 
-  it('leaves out what lies outside of the window, which holds its end and not its beginning', () => {
+  it('excludes deployments outside the window, which includes its end but not its start', () => {
     const all = [success(1000), success(1001), success(2000), failure(2001)];
     const explained = explain(all);
     expect(numbersOf(explained)).toEqual([1001, 2000]);
     expect(explained.failingSince).toBe(0);
   });
 
-  it('keeps the latest parts before a place, and the figures of the whole window', () => {
+  it('keeps the latest parts before a position, and the figures of the whole window', () => {
     const all = [failure(1100), success(1200), failure(1300), success(1400), failure(1500)];
     const whole = explain(all);
     const some = explain(all, { most: 2, before: { at: 1500, number: 1500, repo: 1 } });
@@ -129,7 +129,7 @@ describe('an explanation', () => {
     expect({ ...some, parts: [] }).toEqual({ ...whole, parts: [] });
   });
 
-  it('has the very content that the windows of metrics have, at any moment', () => {
+  it('has the same content as the windows of the metrics at any time', () => {
     fc.assert(
       fc.property(
         anyDeployments(),

@@ -12,13 +12,13 @@ describe('matchesGlob', () => {
     ['**', 'x'],
     ['', ''],
     ['acme/infra-*', 'acme/infra-dns'],
-    // A star runs over slashes.
+    // A star matches slashes.
     ['acme/*', 'acme/team/shop'],
     ['release/?.?', 'release/1.2'],
     ['*-prod', 'eu-prod-us-prod'],
     ['a*b*c', 'a__b_bc_c'],
     ['*a', 'aaa'],
-    // What is special elsewhere is itself here.
+    // Special characters of other pattern languages are plain here.
     ['v1.2[3](4)+$', 'v1.2[3](4)+$'],
     ['a\\b', 'a\\b'],
     ['*', '*'],
@@ -43,7 +43,7 @@ describe('matchesGlob', () => {
     expect(matchesGlob(pattern, text)).toBe(false);
   });
 
-  it('comes to an end on patterns made to backtrack', () => {
+  it('ends on patterns that make other engines backtrack', () => {
     const text = 'a'.repeat(5000);
     expect(matchesGlob(`${'*a'.repeat(500)}b`, text)).toBe(false);
     expect(matchesGlob(`${'a*'.repeat(500)}b`, text)).toBe(false);
@@ -53,13 +53,13 @@ describe('matchesGlob', () => {
 });
 
 describe('matchesAnyGlob', () => {
-  it('asks for one that matches', () => {
+  it('is true if one glob matches', () => {
     expect(matchesAnyGlob(['staging', 'prod*'], 'production')).toBe(true);
     expect(matchesAnyGlob(['staging', 'Prod*'], 'production')).toBe(false);
     expect(matchesAnyGlob([], '')).toBe(false);
   });
 
-  it('takes upper and lower case as equal where told to', () => {
+  it('ignores case if it is asked to', () => {
     expect(matchesAnyGlobIgnoringCase(['ACME/infra-*'], 'acme/Infra-DNS')).toBe(true);
     expect(matchesAnyGlobIgnoringCase(['acme/shop'], 'acme/tools')).toBe(false);
   });

@@ -30,7 +30,7 @@ const story: Partial<Deployment>[] = [
 ];
 
 describe('lookupsOf', () => {
-  it('tells, in order of time, each step that the forge has not told', () => {
+  it('lists each range that the forge has not answered, in order of time', () => {
     expect(lookupsOf(timelineOf(asking, ...story.toReversed()), 'production')).toEqual([
       { repo: 1, tier: 'production', number: 1, at: 100, base: null, head: 'a' },
       { repo: 1, tier: 'production', number: 3, at: 300, base: 'a', head: 'b' },
@@ -38,11 +38,11 @@ describe('lookupsOf', () => {
     ]);
   });
 
-  it('tells nothing where no forge is asked', () => {
+  it('is empty without a forge', () => {
     expect(lookupsOf(timelineOf(defaultRules, ...story), 'production')).toEqual([]);
   });
 
-  it('goes on from what was folded away, and asks for that no more', () => {
+  it('continues after folded deployments, without lookups for them', () => {
     expect(lookupsOf(settle(timelineOf(asking, ...story), 250), 'production')).toEqual([
       { repo: 1, tier: 'production', number: 3, at: 300, base: 'a', head: 'b' },
       { repo: 1, tier: 'production', number: 6, at: 600, base: 'c', head: 'd' },

@@ -25,7 +25,7 @@ describe('matchesAnyPattern', () => {
     expect(matchesAnyPattern(patterns, message)).toBe(false);
   });
 
-  /** Each of them takes an engine that backtracks from seconds to for ever. */
+  /** An engine that backtracks needs from seconds to forever for each of these. */
   it.each([
     '^(\\w+\\s?)*revert',
     '(a|a)*$z',
@@ -66,14 +66,14 @@ describe('patternProblem', () => {
     expect(patternProblem(source)).toBe(`${needsRe2}${problem}`);
   });
 
-  it('refuses what is longer than 1000 characters', () => {
+  it('refuses a pattern of more than 1000 characters', () => {
     expect(patternProblem('a'.repeat(1000))).toBeNull();
     expect(patternProblem('a'.repeat(1001))).toBe('expected at most 1000 characters');
   });
 });
 
 describe('patternListProblem', () => {
-  it('refuses patterns whose programs are too large together', () => {
+  it('refuses patterns whose programs are too large in total', () => {
     expect(patternListProblem(['x{1,200}'])).toBeNull();
     expect(patternListProblem(['x{1,200}', 'y{1,200}'])).toMatch(
       /^expected patterns of at most 500 instructions together, got \d+: use fewer or smaller repetitions$/,

@@ -39,7 +39,7 @@ describe('a recorded pipeline whose part did not run', () => {
     });
   });
 
-  it('has no such part, and stopped nowhere', () => {
+  it('has no stop if it does not contain the part', () => {
     expect(missed(deploys, recorded('push-without-the-deploy-workflow'))).toEqual({
       workflows: ['deploy'],
       steps: null,
@@ -52,7 +52,7 @@ describe('a recorded pipeline whose part did not run', () => {
     });
   });
 
-  it('stopped nowhere if the failure of its step was to be ignored', () => {
+  it('has no stop if the failing step was set to ignore failures', () => {
     expect(missed(deploys, recorded('deploy-step-failed-and-ignored'))).toMatchObject({ stop: null });
   });
 });
@@ -94,7 +94,7 @@ describe('a pipeline stopped', () => {
     ).toEqual({ workflow: 'test', step: 'unit', end: 'killed' });
   });
 
-  it('at a workflow if none of its steps tells it', () => {
+  it('at a workflow if none of its steps shows the stop', () => {
     expect(stopIn(testing({ state: 'failure', error: 'agent lost' }))).toEqual({
       workflow: 'test',
       step: null,

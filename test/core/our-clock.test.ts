@@ -19,7 +19,7 @@ const anEnd = (finishedAt: number, overrides: Partial<PipelineRecord> = {}) =>
   });
 
 describe('the correction by a measured difference', () => {
-  /** Of an answer that was written at once, 0.4 s after our clock showed a whole second. */
+  /** After an answer that was written at once, 0.4 s after our clock showed a whole second. */
   const correctionOf = (applied: number, difference: number) =>
     correctionFor(applied, measureSkew(seenAt + difference, seenAt + 0.3, seenAt + 0.5));
 
@@ -37,7 +37,7 @@ describe('the correction by a measured difference', () => {
     [3600, 30, 0],
     [-3600, 3600, 3600],
     [0, -1_785_000_000, -1_785_000_000],
-  ])('is, where it was %i and the clock is ahead by %i, %i', (applied, difference, correction) => {
+  ])('starts at %i and, if the clock is ahead by %i, becomes %i', (applied, difference, correction) => {
     expect(correctionOf(applied, difference)).toBe(correction);
   });
 
@@ -48,7 +48,7 @@ describe('the correction by a measured difference', () => {
 });
 
 describe('byOurClock', () => {
-  it('shifts all times but the server’s last write, which orders what it says', () => {
+  it('shifts all times except the server’s last write, which only orders reports', () => {
     const workflows = [
       aWorkflow({ startedAt: seenAt + hour - 60, finishedAt: seenAt + hour - 10, steps: [] }),
     ];
@@ -61,7 +61,7 @@ describe('byOurClock', () => {
     );
   });
 
-  it('keeps order and distances of ends 100 s apart, whether Woodpecker is ahead or behind', () => {
+  it('keeps the order and distances of ends 100 s apart, whether Woodpecker is ahead or behind', () => {
     const ends = [-310, -210, -110, -10].map((at) => seenAt + at);
     for (const ahead of [hour, -hour, 5 * 365 * 86_400]) {
       const records = ends.map((at) => byOurClock(anEnd(at + ahead), ahead));
@@ -70,7 +70,7 @@ describe('byOurClock', () => {
     }
   });
 
-  it('takes the receipt for an end that lies ahead even so, and shifts all along', () => {
+  it('replaces an end that is still in the future with its receipt, and shifts the other times with it', () => {
     expect(byOurClock(anEnd(seenAt + 300), 0)).toMatchObject({ finishedAt: seenAt + 300 });
     const record = byOurClock(anEnd(seenAt + 301), 0);
     expect(record).toMatchObject({ createdAt: seenAt - 70, startedAt: seenAt - 60, finishedAt: seenAt });
@@ -82,18 +82,18 @@ describe('byOurClock', () => {
   });
 });
 
-describe('one pipeline, seen under different differences of the clocks', () => {
+describe('a pipeline that is seen under different clock differences', () => {
   const end = anEnd(seenAt + hour - 10);
   const first = byOurClock(end, hour);
   const later = byOurClock({ ...end, endSeenAt: seenAt + 5000 }, 0);
 
-  it('has the time under which its end was first seen', () => {
+  it('keeps the end time from the first report of its end', () => {
     expect(mergeRecords(first, later)).toBe(first);
     expect(mergeRecords(later, first)).toEqual(first);
     expect(first.finishedAt).toBe(seenAt - 10);
   });
 
-  it('keeps it under a later write that moves the end', () => {
+  it('keeps the first clock difference under a later write that moves the end', () => {
     const moved = byOurClock(
       anEnd(seenAt + hour - 7, { endSeenAt: seenAt + 5000, updatedAt: seenAt + hour }),
       0,
@@ -101,14 +101,14 @@ describe('one pipeline, seen under different differences of the clocks', () => {
     expect(mergeRecords(first, moved)).toMatchObject({ finishedAt: seenAt - 7, clockAhead: hour });
   });
 
-  it('keeps it if it would lie in the future by now', () => {
+  it('keeps the end time from the first report if the new one would lie in the future', () => {
     const again = byOurClock({ ...end, endSeenAt: seenAt + 60 }, 0);
     expect(again).toMatchObject({ finishedAt: seenAt + 60 });
     expect(mergeRecords(first, again)).toBe(first);
     expect(mergeRecords(again, first)).toEqual(first);
   });
 
-  it('has the difference of its end, not that of its beginning', () => {
+  it('has the clock difference of its end, not of its start', () => {
     const running = byOurClock(
       anEnd(seenAt, { status: 'running', finishedAt: null, updatedAt: seenAt - 100, endSeenAt: null }),
       0,

@@ -48,35 +48,35 @@ describe('endOfPart', () => {
     ['no workflow has its name', [aWorkflow({ name: 'test' })], deploys],
     ['its workflow was skipped', [aWorkflow({ state: 'skipped', startedAt: null, steps: [] })], deploys],
     [
-      'its step never started, though it says killed',
+      'its step never started, although it is killed',
       [withSteps({}, { state: 'killed', startedAt: null })],
       ships,
     ],
-  ])('was not reached if %s', (_, workflows, rule) => {
+  ])('reports a part as not reached if %s', (_, workflows, rule) => {
     expect(ended(rule, workflows)).toBe('not_reached');
   });
 
-  it('has no parts in a pipeline without workflows', () => {
+  it('finds no parts in a pipeline without workflows', () => {
     expect(ended(deploys, [])).toBe('no_parts');
   });
 
-  it('does not tell its finish if nothing in it does', () => {
+  it('gives no finish if nothing in the part has one', () => {
     expect(endOfPart(deploys, aRecord({ workflows: [aWorkflow({ finishedAt: null })] }))).toMatchObject({
       finishedAt: null,
     });
   });
 
-  it('has failed if anything in it failed, whatever else was killed', () => {
+  it('reports a failure if anything in the part failed, whatever else was killed', () => {
     const killed = aWorkflow({ state: 'killed', error: 'Canceled' });
     expect(ended(deploys, [aWorkflow({ state: 'failure' }), killed])).toBe('failure');
     expect(ended(deploys, [aWorkflow(), killed])).toBe('killed');
   });
 
-  it('takes what still runs in an ended pipeline for killed', () => {
+  it('takes a workflow that is still running in an ended pipeline as killed', () => {
     expect(ended(deploys, [aWorkflow({ state: 'running', finishedAt: null })])).toBe('killed');
   });
 
-  it('takes a failed step for a success if its workflow succeeded all the same', () => {
+  it('takes a failed step as a success if its workflow succeeded', () => {
     expect(ended(ships, [withSteps({ state: 'success' }, { state: 'failure', exitCode: 1 })])).toBe(
       'success',
     );
@@ -85,14 +85,14 @@ describe('endOfPart', () => {
   describe('in a cancelled workflow', () => {
     const canceled = { state: 'failure', error: 'Canceled', finishedAt: 1100 };
 
-    it('believes the steps if one that ran says killed, but no failure with exit code 0', () => {
+    it('believes the steps if one that ran was killed, except a failure with exit code 0', () => {
       const other: Partial<Step> = { name: 'smoke', state: 'killed' };
       expect(ended(ships, [withSteps(canceled, { state: 'success' }, other)])).toBe('success');
       expect(ended(ships, [withSteps(canceled, { state: 'failure', exitCode: 1 }, other)])).toBe('failure');
       expect(ended(ships, [withSteps(canceled, { state: 'failure', exitCode: 0 }, other)])).toBe('killed');
     });
 
-    it('otherwise takes a step for killed that has no finish, or finished not before its workflow', () => {
+    it('otherwise takes a step as killed if it has no finish, or finished not before its workflow', () => {
       const end = (finishedAt: number | null, state = 'success') =>
         ended(ships, [withSteps(canceled, { state, finishedAt, exitCode: 126 })]);
       expect(end(1099)).toBe('success');
@@ -102,7 +102,7 @@ describe('endOfPart', () => {
       expect(end(1099, 'failure')).toBe('failure');
     });
 
-    it('takes the step that stopped the run for failed, if it is in the part', () => {
+    it('takes the step that stopped the run as failed, if it is in the part', () => {
       const workflows = [
         withSteps(
           canceled,
@@ -119,7 +119,7 @@ describe('endOfPart', () => {
   });
 });
 
-describe('classify: several tiers from one pipeline', () => {
+describe('a pipeline with rules of several tiers', () => {
   const staging: TierRule = { tier: 'staging', workflows: ['deploy-staging'] };
   const production: TierRule = { tier: 'production', workflows: ['deploy-production'] };
   const workflows = [
@@ -172,7 +172,7 @@ describe('classify: several tiers from one pipeline', () => {
     ]);
   });
 
-  it('reads no later rule of a tier that a part rule has decided, and none after a rule for whole pipelines', () => {
+  it('skips later rules of a tier that a part rule has decided, and all rules after a rule for whole pipelines', () => {
     const whole: TierRule = { tier: 'production' };
     expect(classified([production, whole, { tier: 'other' }])).toEqual([
       [
@@ -191,7 +191,7 @@ describe('classify: several tiers from one pipeline', () => {
   });
 
   it.each(['canceled', 'declined', 'skipped', 'error'])(
-    'keeps the reason %s, and reads no workflows',
+    'keeps the reason %s, even if its workflows are unknown',
     (status) => {
       const told = { status, hasWorkflows: false, workflows: [] };
       expect(classified([staging], told, ['failure', 'error'])).toEqual([[['staging', status]], status]);
@@ -207,23 +207,23 @@ describe('classify: several tiers from one pipeline', () => {
     expect(classified([staging], { status: 'running' })).toEqual([[['staging', 'unfinished']], null]);
   });
 
-  it('takes the end of the pipeline if the part does not tell its own', () => {
+  it('takes the end of the pipeline if the part has none', () => {
     const open = [aWorkflow({ name: 'deploy-staging', finishedAt: null })];
     expect(classified([staging], { workflows: open })[0]).toEqual([['staging', 'success', 1010, 1100]]);
   });
 
-  describe('by tag', () => {
+  describe('with a rule for tags', () => {
     const tagged: TierRule = { tier: 'production', events: ['tag'], tags: ['v*', '!*-*'] };
     const tierOf = (ref: string | null, hasWorkflows = true) =>
       classified([tagged], { event: 'tag', branch: null, ref, hasWorkflows })[0];
 
-    it('takes the tags that its globs name, and none that they exclude', () => {
+    it('is in the tier if its tag matches the globs and none of them excludes it', () => {
       expect(tierOf('refs/tags/v1.0.0')).toEqual([['production', 'success', 1010, 1100]]);
       expect(tierOf('refs/tags/v1.0.0-rc.1')).toEqual([['unassigned', 'success', 1010, 1100]]);
       expect(tierOf('refs/heads/v1')).toEqual([['unassigned', 'success', 1010, 1100]]);
     });
 
-    it('waits for a ref that can still be read', () => {
+    it('is unread while its ref may still become known', () => {
       expect(tierOf(null, false)).toEqual([['production', 'unread']]);
       expect(tierOf(null)).toEqual([['unassigned', 'success', 1010, 1100]]);
     });

@@ -8,7 +8,7 @@ const killed = aStoredPipeline({ classification: ignoredIn('production', 'killed
 const running = aStoredPipeline({ classification: unfinishedIn('production') });
 
 describe('createTally', () => {
-  it('counts what is ignored by reason', () => {
+  it('counts ignored pipelines by reason', () => {
     const tally = createTally();
     tally.count(killed, 1);
     tally.count(killed, 1);
@@ -41,21 +41,21 @@ describe('createTally', () => {
     expect(tally.ignored('killed')).toBe(0);
   });
 
-  it('leaves out events of which none is left', () => {
+  it('omits an event without remaining deployments', () => {
     const tally = createTally();
     tally.count(deployed('platform', 'push'), 1);
     tally.count(deployed('platform', 'push'), -1);
     expect(tally.events()).toEqual([]);
   });
 
-  it('tells two tiers and events apart whatever their names hold', () => {
+  it('keeps tiers and events apart, whatever characters their names contain', () => {
     const tally = createTally();
     tally.count(deployed('a,b', 'c'), 1);
     tally.count(deployed('a', 'b,c'), 1);
     expect(tally.events()).toHaveLength(2);
   });
 
-  it('goes on from counts that it is given', () => {
+  it('continues from given counts', () => {
     const tally = createTally(new Map([['killed', 4]]), [
       { tier: 'platform', event: 'push', deployments: 2 },
     ]);
@@ -65,7 +65,7 @@ describe('createTally', () => {
     expect(tally.events()).toEqual([{ tier: 'platform', event: 'push', deployments: 3 }]);
   });
 
-  it('copies itself, so that either can be counted on without the other', () => {
+  it('makes copies that count independently', () => {
     const tally = createTally();
     tally.count(killed, 1);
     tally.count(deployed('platform', 'push'), 1);
@@ -80,7 +80,7 @@ describe('createTally', () => {
     ]);
   });
 
-  it('does not touch the counts that it was given', () => {
+  it('does not change the given counts', () => {
     const ignored = new Map([['killed', 4]] as const);
     createTally(ignored).count(killed, 1);
     expect(ignored.get('killed')).toBe(4);

@@ -16,14 +16,14 @@ const mergeAll = (records: readonly PipelineRecord[]) => records.reduce(mergeRec
 
 describe('isEnded', () => {
   it.each(['success', 'failure', 'error', 'killed', 'canceled', 'declined', 'skipped'])(
-    'holds for %s',
+    'is true for %s',
     (status) => {
       expect(isEnded(status)).toBe(true);
     },
   );
 
   it.each(['created', 'pending', 'running', 'blocked', 'started', 'hibernating', '', 'Success'])(
-    'does not hold for %j',
+    'is false for %j',
     (status) => {
       expect(isEnded(status)).toBe(false);
     },
@@ -35,15 +35,15 @@ describe('endedAt', () => {
     expect(endedAt(aRecord({ finishedAt: 1100, firstEndReportAt: 1050 }))).toBe(1100);
   });
 
-  it('is the first report of the end where no finish was told', () => {
+  it('is the first report of the end if there is no finish', () => {
     expect(endedAt(aRecord({ finishedAt: null, firstEndReportAt: 1050 }))).toBe(1050);
   });
 
-  it('is nothing where neither tells', () => {
+  it('is null if neither is known', () => {
     expect(endedAt(aRecord({ finishedAt: null }))).toBeNull();
   });
 
-  it('is nothing for a pipeline that has not ended, whatever its finish says', () => {
+  it('is null for a pipeline that has not ended, even with a finish', () => {
     expect(endedAt(aRecord({ status: 'running', finishedAt: 1100 }))).toBeNull();
   });
 });
@@ -56,7 +56,7 @@ describe('mergeRecords', () => {
       winner: { id: 502, updatedAt: 1, status: 'pending', finishedAt: null },
     },
     {
-      rung: 'an id over none',
+      rung: 'an id over no id',
       loser: { id: 0, updatedAt: 9000 },
       winner: { id: 1, updatedAt: 1 },
     },
@@ -71,7 +71,7 @@ describe('mergeRecords', () => {
       winner: { status: 'skipped', hasWorkflows: false, fromRest: false },
     },
     {
-      rung: 'ended over a status not known here',
+      rung: 'ended over an unknown status',
       loser: { status: 'hibernating' },
       winner: { status: 'success', hasWorkflows: false, fromRest: false },
     },
@@ -90,10 +90,10 @@ describe('mergeRecords', () => {
     { rung: 'killed over canceled', loser: { status: 'canceled' }, winner: { status: 'killed' } },
     { rung: 'success over skipped', loser: { status: 'skipped' }, winner: { status: 'success' } },
     { rung: 'running over pending', loser: { status: 'pending' }, winner: { status: 'running' } },
-    { rung: 'pending over a status not known here', loser: { status: 'odd' }, winner: { status: 'pending' } },
+    { rung: 'pending over an unknown status', loser: { status: 'odd' }, winner: { status: 'pending' } },
     { rung: 'the earlier finish', loser: { finishedAt: 1200 }, winner: { finishedAt: 1100 } },
-    { rung: 'a finish over none', loser: { finishedAt: null }, winner: { finishedAt: 4_000_000_000 } },
-    // Two observations that nothing else tells apart: any rule will do, so long as it is one.
+    { rung: 'a finish over no finish', loser: { finishedAt: null }, winner: { finishedAt: 4_000_000_000 } },
+    // Nothing else distinguishes these two observations. Any rule will do if it is always the same.
     { rung: 'the text that sorts last', loser: { message: 'a' }, winner: { message: 'b' } },
   ];
 
@@ -105,7 +105,7 @@ describe('mergeRecords', () => {
     expect(compareRecords(better, worse)).toBeGreaterThan(0);
   });
 
-  it('keeps the first report of the end, whichever observation wins', () => {
+  it('keeps the time of the first report of the end, whichever observation wins', () => {
     const first = aRecord({ status: 'success', finishedAt: null, firstEndReportAt: 1105 });
     const second = aRecord({ status: 'failure', finishedAt: null, firstEndReportAt: 1190 });
     const running = aRecord({ status: 'running', finishedAt: null, firstEndReportAt: null });
@@ -113,7 +113,7 @@ describe('mergeRecords', () => {
     expect(mergeAll([first, second, running])).toEqual({ ...second, firstEndReportAt: 1105 });
   });
 
-  describe('of workflows', () => {
+  describe('on workflows', () => {
     const withSteps = (updatedAt: number, ...steps: Partial<Step>[]) =>
       aRecord({ updatedAt, workflows: [aWorkflow({ pid: 1, steps: steps.map((step) => aStep(step)) })] });
 
@@ -122,13 +122,13 @@ describe('mergeRecords', () => {
       ['success', 'killed'],
       ['killed', 'failure'],
       ['success', 'failure'],
-    ])('as of one update, a step that was %s and is %s is the latter', (before, after) => {
+    ])('changes a step of the same update from %s to %s in either order', (before, after) => {
       const [a, b] = [withSteps(1101, { state: before }), withSteps(1101, { state: after })];
       expect(mergeRecords(a, b).workflows[0]?.steps[0]?.state).toBe(after);
       expect(mergeRecords(b, a)).toBe(b);
     });
 
-    it('judges each step by itself', () => {
+    it('merges each step by itself', () => {
       const a = withSteps(1101, { pid: 2, state: 'killed' }, { pid: 3, state: 'success' });
       const b = withSteps(1101, { pid: 2, state: 'success' }, { pid: 3, state: 'failure', exitCode: 126 });
       const both = withSteps(1101, { pid: 2, state: 'killed' }, { pid: 3, state: 'failure', exitCode: 126 });
@@ -136,26 +136,26 @@ describe('mergeRecords', () => {
       expect(mergeRecords(b, a)).toEqual(both);
     });
 
-    it('of an earlier update are forgotten', () => {
+    it('drops workflows of an earlier update', () => {
       const [old, young] = [withSteps(1101, { state: 'failure' }), withSteps(1102, { state: 'success' })];
       expect(mergeRecords(old, young)).toBe(young);
       expect(mergeRecords(young, old)).toBe(young);
     });
 
-    it('stay if a list shows none as of the same update', () => {
+    it('keeps workflows if a list has none for the same update', () => {
       const detail = withSteps(1101, { state: 'killed' });
       const row = aRecord({ hasWorkflows: false });
       expect(mergeRecords(detail, row)).toBe(detail);
       expect(mergeRecords(row, detail)).toBe(detail);
     });
 
-    it('of another pipeline under the same number are not mixed in', () => {
+    it('does not mix in workflows of another pipeline with the same number', () => {
       const [old, other] = [withSteps(1101, { state: 'failure' }), aRecord({ id: 777 })];
       expect(mergeRecords(old, other)).toBe(other);
     });
   });
 
-  describe('of reports that tell no update', () => {
+  describe('on reports without an update time', () => {
     const aReport = (told: Partial<PipelineRecord>) =>
       aRecord({
         ...{ id: 0, updatedAt: 0, hasWorkflows: false, fromRest: false, createdAt: null, startedAt: null },
@@ -167,16 +167,16 @@ describe('mergeRecords', () => {
     });
 
     it.each([
-      ['says less', aReport({})],
-      ['tells a later finish', aReport({ finishedAt: 1200 })],
-      ['tells no finish', aReport({ finishedAt: null })],
-      ['tells no end', aReport({ status: 'running', finishedAt: null })],
-    ])('one that %s takes nothing away', (_, poor) => {
+      ['has fewer fields', aReport({})],
+      ['has a later finish', aReport({ finishedAt: 1200 })],
+      ['has no finish', aReport({ finishedAt: null })],
+      ['has no end', aReport({ status: 'running', finishedAt: null })],
+    ])('keeps all fields if another report %s', (_, poor) => {
       expect(mergeRecords(poor, rich)).toEqual(rich);
       expect(mergeRecords(rich, poor)).toBe(rich);
     });
 
-    it('adds up what each of them tells, with the end of the one that failed', () => {
+    it('combines the fields of all reports, with the end of the failed one', () => {
       const build = aReport({ event: 'push', startedAt: 1010, finishedAt: 1050 });
       const deploy = aReport({ status: 'failure', commit: 'c1', startedAt: 1060, committedAt: 900 });
       const both = aReport({
@@ -187,21 +187,21 @@ describe('mergeRecords', () => {
       expect(mergeRecords(deploy, build)).toEqual(both);
     });
 
-    it('yields to an observation that tells one', () => {
+    it('prefers an observation with an update time', () => {
       const event = aRecord({ id: 0, event: 'push', fromRest: false });
       expect(mergeRecords(rich, event)).toBe(event);
       expect(mergeRecords(event, rich)).toBe(event);
     });
   });
 
-  it('takes no report over to another pipeline of the same number', () => {
+  it('does not apply a report to another pipeline with the same number', () => {
     const old = aRecord({ id: 501, finishedAt: null, firstEndReportAt: 1105 });
     const other = aRecord({ id: 777, finishedAt: null, firstEndReportAt: 1190 });
     expect(mergeRecords(old, other)).toEqual(other);
     expect(mergeRecords(other, old)).toEqual(other);
   });
 
-  it('returns what is known, and no copy, where an observation brings nothing new', () => {
+  it('returns the known record itself if an observation adds nothing', () => {
     const known = aRecord();
     expect(mergeRecords(known, aRecord())).toBe(known);
     expect(mergeRecords(known, aRecord({ updatedAt: 1000 }))).toBe(known);
@@ -237,7 +237,7 @@ describe('mergeRecords', () => {
     );
   });
 
-  it('depends on the set of observations alone', () => {
+  it('depends only on the set of observations', () => {
     fc.assert(
       fc.property(
         anyObservations().chain((set) =>
@@ -254,7 +254,7 @@ describe('mergeRecords', () => {
     );
   });
 
-  it('leaves its arguments as they were', () => {
+  it('does not change its arguments', () => {
     fc.assert(
       fc.property(anyObservation(), anyObservation(), (a, b) => {
         const [copyOfA, copyOfB] = [structuredClone(a), structuredClone(b)];
@@ -266,7 +266,7 @@ describe('mergeRecords', () => {
 });
 
 describe('compareRecords', () => {
-  it('is a total order that says 0 only of records that say the same', () => {
+  it('is a total order that is 0 only for records that are equal except for their joined fields', () => {
     fc.assert(
       fc.property(anyObservation(), anyObservation(), anyObservation(), (a, b, c) => {
         expect(Math.sign(compareRecords(a, b))).toBe(0 - Math.sign(compareRecords(b, a)));
@@ -284,7 +284,7 @@ describe('compareRecords', () => {
 });
 
 describe('saysTheSame', () => {
-  it('does not mind how a record came to be known', () => {
+  it('ignores the source of a record', () => {
     expect(saysTheSame(aRecord(), aRecord({ hasWorkflows: false, fromRest: false }))).toBe(true);
   });
 
@@ -300,7 +300,7 @@ describe('saysTheSame', () => {
     { parent: 7 },
 
     { firstEndReportAt: 1105 },
-  ])('minds %j', (difference) => {
+  ])('notices %j', (difference) => {
     expect(saysTheSame(aRecord(), aRecord(difference))).toBe(false);
   });
 });

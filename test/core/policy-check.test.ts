@@ -95,14 +95,14 @@ describe('the check of a policy', () => {
     expect(createPolicyCheck(policy, []).warnings()).toEqual([]);
   });
 
-  it('warns of a rule of which only pipelines are stored that do not count', () => {
+  it('warns of a rule that matches only stored pipelines that do not count', () => {
     const policy = aPolicy({ tiers: [{ tier: 'production', branches: ['release/*'] }] });
     expect(warningsOf(policy, { branch: 'release/1', event: 'push' })).toEqual([
       'No stored pipeline that counts matches the rule for production: branches release/*',
     ]);
   });
 
-  it('warns of a rule that a rule above it leaves nothing', () => {
+  it('warns of a rule if a rule above it takes everything that it matches', () => {
     const policy = aPolicy({
       tiers: [
         { tier: 'staging', events: ['push'] },
@@ -128,7 +128,7 @@ describe('the check of a policy', () => {
     ]);
   });
 
-  it('says nothing of an empty store, nor of a restart', () => {
+  it('does not warn about an empty store, nor about a restart', () => {
     expect(warningsOf(aPolicy({ tiers: [{ tier: 'production', tags: ['v*'] }] }))).toEqual([]);
     expect(warningsOf(aPolicy(), { number: 1 }, { number: 2, parent: 1 })).toEqual([]);
   });

@@ -17,13 +17,13 @@ const aFollow = (overrides: Partial<Follow> = {}): Follow => ({
 });
 
 describe('nextPollAt', () => {
-  it('is at once for what was never asked for', () => {
+  it('is the creation or the hint for a pipeline that was never polled', () => {
     expect(nextPollAt(aFollow())).toBe(10_000);
     expect(nextPollAt(aFollow({ hintedAt: 10_500 }))).toBe(10_500);
   });
 
   it.each([
-    // age when last asked, seconds until the next time
+    // age at the last poll, seconds until the next poll
     [0, 2],
     [5, 2],
     [20, 2],
@@ -32,29 +32,29 @@ describe('nextPollAt', () => {
     [36_000, 3600],
     [864_000, 86_400],
     [8_640_000, 86_400],
-  ])('is, at an age of %d s, %d s after it was last asked for', (age, pause) => {
+  ])('is, at an age of %d s, %d s after the last poll', (age, pause) => {
     expect(nextPollAt(aFollow({ polledAt: 10_000 + age }))).toBe(10_000 + age + pause);
   });
 
-  it('is two seconds after it was last asked for where a hint came in since', () => {
+  it('is two seconds after the last poll if a hint has arrived since', () => {
     expect(nextPollAt(aFollow({ polledAt: 50_000, hintedAt: 50_001 }))).toBe(50_002);
     expect(nextPollAt(aFollow({ polledAt: 50_000, hintedAt: 53_000 }))).toBe(50_002);
   });
 
-  it('is not put off where the pipeline seems to be born later than it was asked for', () => {
+  it('is not delayed if the pipeline seems to be created after its last poll', () => {
     expect(nextPollAt(aFollow({ createdAt: 60_000, polledAt: 50_000 }))).toBe(50_002);
   });
 });
 
 describe('createdAtOfEnded', () => {
   it.each([
-    // seconds since the end when asked, seconds until the next time
+    // seconds from the end to the poll, seconds until the next poll
     [0, 2],
     [1, 2],
     [3, 3],
     [64, 64],
     [3000, 3000],
-  ])('has what ended %d s before it was asked for be asked for again in %d s', (since, pause) => {
+  ])('schedules the next poll of a pipeline that ended %d s before its last poll in %d s', (since, pause) => {
     const follow = aFollow({ createdAt: createdAtOfEnded(50_000 - since, 50_000), polledAt: 50_000 });
     expect(nextPollAt(follow)).toBe(50_000 + pause);
     expect(endFollowed(follow)).toBe(50_000 - since);
@@ -62,13 +62,13 @@ describe('createdAtOfEnded', () => {
 });
 
 describe('followKey', () => {
-  it('is equal for names that differ in case alone', () => {
+  it('is equal for names that differ only in case', () => {
     expect(followKey({ target: 'Acme/Shop', number: 12 })).toBe(
       followKey({ target: 'acme/shop', number: 12 }),
     );
   });
 
-  it('tells targets and numbers apart', () => {
+  it('is different for different targets and numbers', () => {
     const keys = [
       followKey({ target: 11, number: 12 }),
       followKey({ target: 11, number: 1 }),

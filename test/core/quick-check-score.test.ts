@@ -26,7 +26,7 @@ function someFigures(overrides: Partial<WindowFigures> = {}): WindowFigures {
 }
 
 describe('scoreOf', () => {
-  it('gives each figure its score, and the whole their mean', () => {
+  it('gives each figure its score, and their mean as the total', () => {
     const figures = someFigures({
       deployments: 40,
       changeFailRate: 0.1,
@@ -87,13 +87,13 @@ describe('scoreOf', () => {
     [365, 2, 2],
     [365, 1, 0],
     [365, 0, 0],
-  ])('scores in %i days %i deployments with %i', (days, deployments, score) => {
+  ])('scores, over %i days, %i deployments with %i', (days, deployments, score) => {
     const window = { name: `${days}d`, seconds: days * day };
     const { deployment_frequency } = scoreOf(someFigures({ deployments }), window).figures;
     expect(deployment_frequency?.score).toBe(score);
   });
 
-  it('scores no frequency of none in a window too short to tell, nor of one that is not wholly known', () => {
+  it('gives no score for a frequency of 0 in a short window, nor in a window that is not completely known', () => {
     const scored = (figures: Partial<WindowFigures>) =>
       scoreOf(someFigures(figures), window30).figures.deployment_frequency;
     expect(scored({ deployments: 0 })).toBeNull();
@@ -101,12 +101,12 @@ describe('scoreOf', () => {
     expect(scored({ deployments: 100 })?.score).toBe(10);
   });
 
-  it('scores no frequency in a window too short to have one', () => {
+  it('gives no score for a frequency if the window is too short to have one', () => {
     const figures = someFigures({ deployments: 3, deploymentsPerDay: null });
     expect(scoreOf(figures, { name: '12h', seconds: 12 * hour }).figures.deployment_frequency).toBeNull();
   });
 
-  it('scores nothing of a window of which nothing is known', () => {
+  it('gives no scores for a window without any known time', () => {
     const figures = someFigures({
       ...{ deployments: 40, deploymentsPerDay: null, changeFailRate: 0.1, reworkRate: 0 },
       ...{ changeLeadTime: time(60), recoveryTime: time(60), coverage: 0 },
@@ -117,7 +117,7 @@ describe('scoreOf', () => {
     expect(scoreOf({ ...figures, coverage: 0.001 }, window30).overall).toBe((10 + 10 + 9 + 10) / 4);
   });
 
-  it('says which figures it has no score for, and takes the mean of the others', () => {
+  it('names the figures without a score, and takes the mean of the others', () => {
     const figures = someFigures({ deployments: 2, changeFailRate: 0.5, reworkRate: 0 });
     expect(scoreOf(figures, window30)).toMatchObject({
       overall: (4 + 5 + 10) / 3,
@@ -130,7 +130,7 @@ describe('scoreOf', () => {
     expect(scoreOf(someFigures(), window30)).toMatchObject({ overall: null, missing: scoredFigures });
   });
 
-  it('knows six classes of each, the best first', () => {
+  it('has six classes for times and for frequencies, the best first', () => {
     for (const classes of [timeClasses, frequencyClasses]) {
       expect(classes.map(({ number }) => number)).toEqual([6, 5, 4, 3, 2, 1]);
     }

@@ -4,7 +4,7 @@ import { learn, type Repo, type RepoFacts } from '../../src/core/repo.ts';
 import { aRepo, someFacts } from '../support/records.ts';
 
 describe('learn', () => {
-  it('takes the name told last, and not one told of an earlier time', () => {
+  it('takes the latest name, and ignores a name of an earlier time', () => {
     const repo = aRepo({ fullName: 'acme/shop', namedAt: 1000 });
     expect(learn(repo, someFacts({ fullName: 'acme/store', asOf: 2000 }))).toEqual({
       ...repo,
@@ -14,14 +14,14 @@ describe('learn', () => {
     expect(learn(repo, someFacts({ fullName: 'acme/kiosk', asOf: 999 }))).toBe(repo);
   });
 
-  it('remembers every branch that was the default one', () => {
+  it('remembers every branch that was the default branch', () => {
     const repo = aRepo({ defaultBranches: ['main'] });
     const older = learn(repo, someFacts({ defaultBranch: 'develop', asOf: 1 }));
     expect(older.defaultBranches).toEqual(['develop', 'main']);
     expect(older.fullName).toBe('acme/shop');
   });
 
-  it('learns no further default branches than any repo has', () => {
+  it('learns at most 50 default branches', () => {
     let repo = aRepo({ defaultBranches: [] });
     for (let n = 0; n < 1000; n++) repo = learn(repo, someFacts({ defaultBranch: `b${n}` }));
     expect(repo.defaultBranches.length).toBe(50);
@@ -33,12 +33,12 @@ describe('learn', () => {
     expect(learn(repo, someFacts({ defaultBranch }))).toBe(repo);
   });
 
-  it('returns the same object where there is nothing new', () => {
+  it('returns the same object if nothing is new', () => {
     const repo = aRepo();
     expect(learn(repo, someFacts())).toBe(repo);
   });
 
-  it('learns the ids that it lacks, and keeps those that it has', () => {
+  it('learns missing ids, and keeps known ones', () => {
     const repo = aRepo({ woodpeckerId: null, forgeRemoteId: null });
     const told = learn(repo, someFacts({ asOf: 1 }));
     expect(told).toEqual({ ...repo, woodpeckerId: 11, forgeRemoteId: 'forge-11' });
@@ -48,7 +48,7 @@ describe('learn', () => {
     });
   });
 
-  it('leaves key, horizon and progress alone', () => {
+  it('does not change key, horizon and progress', () => {
     const repo = aRepo({
       key: 7,
       horizon: 500,
@@ -62,7 +62,7 @@ describe('learn', () => {
     });
   });
 
-  it('comes to the same whatever the order in which facts are told, and how often', () => {
+  it('gives the same result in any order of the facts, however often each arrives', () => {
     const anyFacts = fc
       .record({
         fullName: fc.constantFrom('acme/shop', 'Acme/Shop', 'acme/store', 'zeta/shop'),

@@ -28,35 +28,35 @@ describe('rulesFor, of rules for whole pipelines', () => {
     expect(tierOf(policy, 'acme/shop', aRecord({ branch: 'next/2' }))).toBe('preview');
   });
 
-  it('asks for all conditions of a rule', () => {
+  it('requires all conditions of a rule', () => {
     expect(tierOf(policy, 'acme/infra-dns', aRecord({ event: 'push' }))).toBe('platform');
     expect(tierOf(policy, 'acme/infra-dns', aRecord({ event: 'cron' }))).toBe('platform-rest');
     expect(tierOf(policy, 'acme/shop', aRecord({ event: 'push' }))).toBe('unassigned');
   });
 
-  it('takes names of repos and deploy targets as equal whatever their case, branches not', () => {
+  it('ignores the case of repo names and deploy targets, but not of branches', () => {
     expect(tierOf(policy, 'ACME/Infra-DNS', aRecord())).toBe('platform');
     expect(tierOf(policy, 'acme/shop', aRecord({ deployTo: 'Production' }))).toBe('production');
     expect(tierOf(policy, 'acme/shop', aRecord({ branch: 'Next/2' }))).toBe('unassigned');
   });
 
-  it('takes globs in a deploy target', () => {
+  it('accepts globs for a deploy target', () => {
     expect(tierOf(policy, 'acme/shop', aRecord({ deployTo: 'prod-eu' }))).toBe('production');
   });
 
-  it('lets no condition hold on what is not known', () => {
+  it('does not match a condition on an unknown field', () => {
     expect(tierOf(policy, 'acme/infra-dns', aRecord({ event: null }))).toBe('platform-rest');
     expect(tierOf(policy, 'acme/shop', aRecord({ branch: null }))).toBe('unassigned');
   });
 
-  it('is the default where no rule matches, or none where the policy has no default', () => {
+  it('is the default if no rule matches, or nothing if the policy has no default', () => {
     expect(tierOf(policy, 'acme/shop', aRecord())).toBe('unassigned');
     expect(tierOf({ ...policy, defaultTier: null }, 'acme/shop', aRecord())).toBeNull();
   });
 });
 
 describe('tiersByNameAlone', () => {
-  it('is the tier of the first rule for the repo, if that asks for nothing but the name', () => {
+  it('is the tier of the first rule for the repo, if the name is its only condition', () => {
     const policy = aPolicy({
       tiers: [
         { tier: 'platform', repos: ['acme/infra-*'] },
@@ -67,14 +67,14 @@ describe('tiersByNameAlone', () => {
   });
 
   it.each([{ deployTo: ['production'] }, { events: ['push'] }, { branches: ['main'] }])(
-    'is nothing where a rule before could still match by %j',
+    'is nothing if an earlier rule could still match by %j',
     (condition) => {
       const policy = aPolicy({ tiers: [{ tier: 'production', ...condition }, { tier: 'platform' }] });
       expect(tiersByNameAlone(policy, 'acme/shop')).toEqual([]);
     },
   );
 
-  it('passes over rules for other repos', () => {
+  it('skips rules for other repos', () => {
     const policy = aPolicy({ tiers: [{ tier: 'production', repos: ['other/*'], deployTo: ['production'] }] });
     expect(tiersByNameAlone(policy, 'acme/shop')).toEqual(['unassigned']);
     expect(tiersByNameAlone({ ...policy, defaultTier: null }, 'acme/shop')).toEqual([]);

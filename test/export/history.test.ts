@@ -31,7 +31,7 @@ function newFile(): string {
   return folder.pathOf('dora.db');
 }
 
-/** A world on a file, in which a first scan found `records`. */
+/** A world with a database file, in which a first scan found `records`. */
 async function scanned(
   path: string,
   records: readonly ReturnType<typeof aRecord>[],
@@ -45,7 +45,7 @@ async function scanned(
 }
 
 describe('an exported history', () => {
-  it('is written family by family, from just before the first deployment on', async () => {
+  it('is written by family, from just before the first deployment on', async () => {
     const path = newFile();
     await scanned(path, [success(1, 2500, { status: 'failure' }), success(2, 3100)]);
     const [text = ''] = await exportedTexts(path, mode, {
@@ -70,7 +70,7 @@ describe('an exported history', () => {
       'dora_deployments_total 2 3100',
       'dora_deployments_total 2 3300',
     ]);
-    // Nothing new at 3100, hence nothing beside the steps.
+    // Nothing changes at 3100, so only the steps have samples.
     expect(linesOf('dora_deployment_failures_total')).toEqual([
       'dora_deployment_failures_total 0 2400',
       'dora_deployment_failures_total 1 2500',
@@ -81,7 +81,7 @@ describe('an exported history', () => {
     expect(linesOf('dora_deployment_recovery_time_seconds_sum')).toContain(
       'dora_deployment_recovery_time_seconds_sum 600 3100',
     );
-    // The first has left at 3100, in the second in which the other came.
+    // The first one has left at 3100, the second in which the other one arrives.
     expect(linesOf('dora_window_deployments').map((line) => line.split(' ').slice(1).join(' '))).toEqual([
       '1 2500',
       '1 2700',
@@ -91,7 +91,7 @@ describe('an exported history', () => {
     expect(text.endsWith('\n# EOF\n')).toBe(true);
   });
 
-  it('has nothing of a series that begins after it, nor of one that is not scraped', async () => {
+  it('omits a series that begins after it, and a series that is not scraped', async () => {
     const path = newFile();
     const world = await scanned(path, [success(1, 2500)]);
     const range = { from: 1000, to: 2400, stepSeconds: 300 };
@@ -105,7 +105,7 @@ describe('an exported history', () => {
     expect(await seriesIn(9000)).toBe(0);
   });
 
-  it('leaves out of the counters what a forge told of the time before, as the ledger does', async () => {
+  it('excludes from its counters the lead times that a forge reports for the past, like the ledger', async () => {
     const path = newFile();
     const asking = { ...mode, asksForge: true };
     const world = await scanned(
@@ -139,20 +139,20 @@ describe('an exported history', () => {
     ]);
   });
 
-  it('is refused where the exporter would first have to bring the database up to date', async () => {
+  it('is refused if the exporter would first have to migrate the database', async () => {
     const path = newFile();
     const world = await scanned(path, [success(1, 2500)]);
     const range = { from: 1000, to: 3000, stepSeconds: 300 };
     const otherwise = { ...mode, policy: aPolicy({ defaultTier: 'other' }) };
     await expect(exportedTexts(path, otherwise, range)).rejects.toThrow(StoreUnusable);
-    // Other windows change nothing of what is stored.
+    // Other windows change no stored data.
     const longer = { ...mode, policy: aPolicy({ windows: [{ name: '1h', seconds: 3600 }] }) };
     await expect(exportedTexts(path, longer, range)).resolves.toHaveLength(1);
     await world.restart(otherwise);
     await expect(exportedTexts(path, otherwise, range)).resolves.toHaveLength(1);
   });
 
-  it('only reads, from one moment, while the exporter goes on writing', async () => {
+  it('only reads, from one snapshot, while the exporter continues to write', async () => {
     const path = newFile();
     const world = await scanned(path, [success(1, 2500)]);
     const store = openSqliteStore(path, { isReadOnly: true });

@@ -12,7 +12,7 @@ const problemsOf = (...args: string[]) => {
 };
 
 describe('the options of an export', () => {
-  it('are a range, and what else is said by default', () => {
+  it('are a range, and defaults for the rest', () => {
     expect(parseOptions(labelled, now)).toEqual({
       kind: 'export',
       options: {
@@ -27,7 +27,7 @@ describe('the options of an export', () => {
     });
   });
 
-  it('are taken as given', () => {
+  it('are used as given', () => {
     const args = [...labelled, '--step=1m', '--output', 'history/', '--no-windows', '--label', 'team=a=b'];
     expect(parseOptions(args, now)).toMatchObject({
       kind: 'export',
@@ -50,7 +50,7 @@ describe('the options of an export', () => {
     expect(parseOptions(['--from', from, '--to', '1d'], now)).toMatchObject({ options: { from: seconds } });
   });
 
-  it('are told with every mistake at once', () => {
+  it('report all mistakes together', () => {
     expect(
       problemsOf('--form', '1d', '--to', 'yesterday', '--step', '0', '--label', 'repo=x', '--no-output'),
     ).toEqual([
@@ -82,7 +82,7 @@ describe('the options of an export', () => {
     expect(problemsOf('--from', '2026-01-01', ...args).join('\n')).toContain(problem);
   });
 
-  it('are warned of where they are hardly meant', () => {
+  it('warn of unlikely values', () => {
     const warningsOf = (...args: string[]) => {
       const parsed = parseOptions(args, now);
       return parsed.kind === 'export' ? parsed.warnings : [];
@@ -99,7 +99,7 @@ describe('the options of an export', () => {
     expect(warningsOf(...labelled.with(3, '3h'))).toEqual([]);
   });
 
-  it('tell how to be used', () => {
+  it('lead to the help if --help is among them', () => {
     expect(parseOptions(['--help', '--nonsense'], now)).toEqual({ kind: 'help' });
   });
 });

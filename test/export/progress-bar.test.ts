@@ -9,7 +9,7 @@ function createTerminal(columns: number) {
 }
 
 describe('the progress bar', () => {
-  it('draws one line over and over, and clears it in the end', () => {
+  it('draws one line again and again, and clears it at the end', () => {
     const { written, clock, bar } = createTerminal(100);
     bar.show(0, '0 samples');
     clock.ms = 1000;
@@ -37,7 +37,7 @@ describe('the progress bar', () => {
     expect(written[0]?.replace('\r', '').replace('\x1b[K', '').length).toBe(19);
   });
 
-  it('leaves a terminal alone on which it never was', () => {
+  it('does not change a terminal on which it was never drawn', () => {
     const { written, bar } = createTerminal(100);
     bar.end();
     expect(written).toEqual([]);
@@ -49,7 +49,7 @@ describe('the progress bar', () => {
     [59_600, '1m 0s'],
     [200_000, '3m 20s'],
     [3_900_000, '1h 5m'],
-  ])('tells %i ms as %s', (ms, text) => {
+  ])('shows %i ms as %s', (ms, text) => {
     expect(describeTime(ms)).toBe(text);
   });
 });

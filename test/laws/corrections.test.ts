@@ -7,7 +7,10 @@ import { rulesByTarget } from '../support/oracle.ts';
 import { runs } from '../support/runs.ts';
 import { createWorld } from '../support/world.ts';
 
-/** What has fallen since the state before, or exceeds what it is a part of; for every state that it is given. */
+/**
+ * Reports, for each state that it is given, every value that is lower than before, and every part that exceeds its
+ * whole.
+ */
 function createWatch(): (state: State) => string[] {
   const watchLedger = createLedgerWatch();
   return (state) => {
@@ -27,8 +30,8 @@ function createWatch(): (state: State) => string[] {
 
 const anyCorrectedStories = () => anyStories({ corrections: true, reports: true });
 
-describe('counters and histograms, while what was told of pipelines is corrected', () => {
-  it('never fall, nor do failures exceed deployments, after any step of what comes in live', async () => {
+describe('while reports of pipelines are corrected, counters and histograms', () => {
+  it('never fall, and failures never exceed deployments, after any live report', async () => {
     const anyCase = anyCorrectedStories().chain((stories) =>
       anyDeliveries(stories, { origins: ['live'], nexts: ['join', 'commit', 'commit', 'restart'] }),
     );
@@ -43,7 +46,7 @@ describe('counters and histograms, while what was told of pipelines is corrected
     );
   });
 
-  it('never fall, nor do failures exceed deployments, after any step of live events and scans', async () => {
+  it('never fall, and failures never exceed deployments, after any live report or scan', async () => {
     const anyCase = anyStories({ corrections: true }).chain((stories) =>
       anyDeliveries(stories, { origins: ['live', 'scan'], nexts: ['join', 'commit', 'restart', 'release'] }),
     );
@@ -62,7 +65,7 @@ describe('counters and histograms, while what was told of pipelines is corrected
     );
   });
 
-  it('hold every deployment of the end, and each pipeline at most once', async () => {
+  it('contain every deployment at the end, and each pipeline at most once', async () => {
     const anyCase = anyStories({ corrections: true }).chain((stories) =>
       fc.record({
         stories: fc.constant(stories),
@@ -71,7 +74,7 @@ describe('counters and histograms, while what was told of pipelines is corrected
     );
     await fc.assert(
       fc.asyncProperty(anyCase, async ({ stories, deliveries }) => {
-        // Without predecessors under the same number: each of those is a pipeline of its own.
+        // Excludes earlier pipelines with the same number: each of them is a pipeline of its own.
         const present = new Set(
           stories.map(({ facts, number, observations }) => {
             const id = Math.max(...observations.map((record) => record.id));

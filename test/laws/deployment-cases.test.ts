@@ -1,4 +1,4 @@
-/** Cases that the law of deployments has found, or meets too seldom, with literal values. */
+/** Literal cases that the law of deployments has found, or that random histories reach too seldom. */
 
 import { describe, expect, it } from 'vitest';
 import { saidAt } from '../../src/core/failures/incident-report.ts';
@@ -22,7 +22,7 @@ const production = { tiers: [{ tier: 'production' }] };
 const worldUnder = (policy: Partial<Policy>) =>
   createWorld({ mode: { policy: aPolicy(policy), canAsk: false }, startsAt: noon + 100 * hour });
 
-/** A push to main whose commit is named after its number, and which ended at `at`. */
+/** A push to main that ended at `at`; its commit is its number, repeated. */
 const deploy = (world: World, number: number, at: number, told: Partial<PipelineRecord> = {}) => {
   const times = { createdAt: at - 60, startedAt: at - 50, finishedAt: at, updatedAt: at };
   const commit = String(number).repeat(40);
@@ -43,7 +43,7 @@ const recoveriesOf = ({ state }: World) => {
 };
 
 describe('a recovery that was observed', () => {
-  it('is not observed again if the deployment that ended the failure turns out to be none', async () => {
+  it('is not observed again if an operator marks the deployment that ended the failure as ignored', async () => {
     const world = await worldUnder(production);
     await deploy(world, 1, noon, { status: 'failure' });
     await deploy(world, 2, noon + hour);
@@ -56,7 +56,7 @@ describe('a recovery that was observed', () => {
     expect(recoveriesOf(world)).toEqual({ count: 1, sum: hour });
   });
 
-  it('is not observed again if an operator says that it took less time', async () => {
+  it('is not observed again if an operator reports a shorter recovery', async () => {
     const world = await worldUnder(production);
     await deploy(world, 1, noon, { status: 'failure' });
     await deploy(world, 2, noon + 2 * hour);
@@ -90,13 +90,13 @@ const failingIn = ({ state }: World) =>
   );
 
 describe('an incident of one second', () => {
-  it('gives a recovery to the deployment that it turns out to belong to, though the other one had one', async () => {
+  it('gives a recovery to the deployment that turns out to own it, even if another deployment already had one', async () => {
     const world = await worldUnder(production);
     await deploy(world, 1, noon);
     const fields = { repo: 'acme/shop', tier: 'production', started: noon, resolved: noon };
     await world.ingest.submit({ kind: 'incident', id: 'INC-1', report: saidAt(fields, noon) });
     expect(recoveriesOf(world)).toEqual({ count: 1, sum: 0 });
-    // It started in the second of the incident, so the incident is its own.
+    // It started in the second of the incident, so the incident belongs to it.
     await deploy(world, 2, noon, { createdAt: noon, startedAt: noon });
     expect(recoveriesOf(world)).toEqual({ count: 2, sum: 0 });
     await world.restart();
@@ -104,7 +104,7 @@ describe('an incident of one second', () => {
   });
 });
 
-describe('an alert under a policy that is adopted', () => {
+describe('an alert under a newly adopted policy', () => {
   const twoTiers = {
     tiers: [
       { tier: 'staging', steps: ['stage'] },
@@ -126,7 +126,7 @@ describe('an alert under a policy that is adopted', () => {
   it.each([
     ['while the service runs', false],
     ['at a start', true],
-  ])('belongs to the tier that the policy names, %s', async (_, atStart) => {
+  ])('belongs to the tier that this policy names, if it is adopted %s', async (_, atStart) => {
     const under = (tier: string) => ({
       policy: aPolicy({ ...twoTiers, incidents: incidentRules(tier) }),
       canAsk: false,
@@ -143,7 +143,7 @@ describe('an alert under a policy that is adopted', () => {
   });
 });
 
-describe('an incident of a name that two repos share', () => {
+describe('an incident of a repo name that two repos share', () => {
   const deployOf = (world: World, id: number, number: number, at: number) => {
     const facts = someFacts({ woodpeckerId: id, forgeRemoteId: `forge-${id}` });
     const times = { createdAt: at - 60, startedAt: at - 50, finishedAt: at, updatedAt: at };
@@ -155,7 +155,7 @@ describe('an incident of a name that two repos share', () => {
     );
   const policy = { ...production, incidents: incidentRules('production') };
 
-  it('belongs to the one that deployed last, also after a restart and once the other deploys', async () => {
+  it('belongs to the repo that deployed last, also after a restart, and moves when the other repo deploys', async () => {
     const world = await worldUnder(policy);
     await deployOf(world, 21, 1, noon);
     await deployOf(world, 22, 2, noon + hour);
@@ -173,7 +173,7 @@ describe('an incident of a name that two repos share', () => {
     ['one', [21, 22]],
     ['the other', [22, 21]],
   ])(
-    'belongs to the one with the higher id if both deployed in the same second, whether %s was told first',
+    'belongs to the repo with the higher id if both deployed in the same second, whether %s was reported first',
     async (_, ids) => {
       const world = await worldUnder(policy);
       for (const id of ids) await deployOf(world, id, id, noon);
@@ -186,7 +186,7 @@ describe('an incident of a name that two repos share', () => {
 });
 
 describe('incidents that start in the same second', () => {
-  it('are explained in the same order, whichever was told first, also after a restart', async () => {
+  it('are explained in the same order, whichever was reported first, also after a restart', async () => {
     const world = await worldUnder({ ...production, incidents: incidentRules('production') });
     await deploy(world, 1, noon);
     for (const name of ['a2', 'a1']) await alert(world, name, { service: 'shop' }, noon + hour);
@@ -214,7 +214,7 @@ describe('a deployment whose part ended an hour before its pipeline', () => {
   const window = { name: '7d', seconds: 7 * 24 * hour };
   const request = { repo: 'acme/shop', tier: 'production', window, before: null, limit: 10 };
 
-  it('is in no figure and no explanation of a moment between the two', async () => {
+  it('is in no figure and no explanation of a time between the two ends', async () => {
     const world = await worldUnder(rules);
     await deploy(world, 1, noon, told);
     const explain = createExplain({ ingest: world.ingest, woodpeckerUrl: null });
@@ -247,7 +247,7 @@ describe('an incident that starts while a pipeline runs', () => {
     await world.ingest.submit({ kind: 'judgeDue' });
   };
   const running = { status: 'running', finishedAt: null, workflows: [] };
-  /** Pipeline 2 runs since an hour after noon, and the incident starts half an hour later. */
+  /** Pipeline 2 starts an hour after noon, and the incident starts half an hour later. */
   const start = async () => {
     const world = await createWorld({ mode: { policy, canAsk: true }, startsAt: noon + hour });
     await deploy(world, 1, noon);
@@ -259,7 +259,7 @@ describe('an incident that starts while a pipeline runs', () => {
     return world;
   };
 
-  it('is counted of that pipeline alone, if it turns out to be a deployment', async () => {
+  it('belongs only to that pipeline, if the pipeline turns out to be a deployment', async () => {
     const world = await start();
     expect(failuresOf(world)).toEqual([0, 0]);
     await world.restart();
@@ -272,7 +272,7 @@ describe('an incident that starts while a pipeline runs', () => {
     expect(failingIn(world)).toEqual({ production: noon + 4 * hour });
   });
 
-  it('is counted of the deployment before it, once it turns out to be none', async () => {
+  it('belongs to the deployment before it, if the pipeline turns out to be no deployment', async () => {
     const world = await start();
     const times = { createdAt: noon + hour, startedAt: noon + hour };
     await deploy(world, 2, noon + 4 * hour, { ...times, status: 'canceled' });
@@ -281,7 +281,7 @@ describe('an incident that starts while a pipeline runs', () => {
     expect(failingIn(world)).toEqual({ production: noon });
   });
 
-  it('is counted of the deployment before it after a day, and of no other then', async () => {
+  it('is counted after a day, even if the pipeline is still running', async () => {
     const world = await start();
     await judgeAt(world, noon + 25 * hour);
     expect(failuresOf(world)).toEqual([0, 0]);

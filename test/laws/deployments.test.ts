@@ -1,6 +1,6 @@
 /**
- * The deployments contract from end to end: whatever happened, in whatever order it came in, store and state say what the
- * contract's oracle says, now and of every moment in the past.
+ * The deployments contract from end to end: after any history, in any order of arrival, store and state give the values
+ * of the contract's oracle, for now and for every time in the past.
  */
 
 import fc from 'fast-check';
@@ -40,7 +40,7 @@ const anyBook = histories({ pipelines: 10 })
     fc.record({ history: fc.constant(history), restarts: fc.uniqueArray(fc.nat(20), { maxLength: 3 }) }),
   );
 
-/** What time alone may change between two happenings is looked at in between. */
+/** Times between two events, since the passing of time alone may change values. */
 function momentsBetween(from: number, to: number): number[] {
   const hours = Math.min(48, Math.floor((to - from - 1) / 3_600));
   return Array.from({ length: Math.max(0, hours) }, (_, hour) => from + (hour + 1) * 3_600);
@@ -62,11 +62,11 @@ const anyCase = histories({ pipelines: 10 })
   .map(withCommitMessages)
   .chain((history) => fc.record({ history: fc.constant(history), tellings: anyTellings(history) }));
 
-/** No rule names a repo, since both have one name. */
+/** No rule names a repo, since both repos have the same name. */
 const anyShared = histories({ pipelines: 10 })
   .map((history) => {
     const tiers = history.policy.tiers.map(({ repos: _, ...rule }) => rule);
-    // A request for a mark has the repo's name: its pipeline's number must be of one repo only.
+    // A request for a mark contains the repo's name, so only one repo may have a pipeline with its number.
     const isClear = ({ number }: { readonly number: number }) =>
       history.pipelines.filter((one) => one.number === number).length === 1;
     const marks = history.marks.filter(isClear);
@@ -111,8 +111,8 @@ async function expectAsTheOracleSays(world: World, history: History): Promise<vo
   }
 }
 
-describe('deployments, as the contract has them', () => {
-  it('are what the oracle says, in whatever order everything came in', async () => {
+describe('deployments and their figures', () => {
+  it('are those of the oracle, in any order of arrival', async () => {
     await fc.assert(
       fc.asyncProperty(anyCase, async (played) => {
         const world = await playedIn(played);
@@ -123,7 +123,7 @@ describe('deployments, as the contract has them', () => {
     );
   });
 
-  it('are what the oracle says of repos that share a name: the one that deployed last has the incidents', async () => {
+  it('are those of the oracle for repos with one name: incidents belong to the repo that deployed last', async () => {
     await fc.assert(
       fc.asyncProperty(anyShared, async ({ history, tellings }) => {
         const mode = { policy: policyOf(history.policy), canAsk: false };
@@ -143,7 +143,7 @@ describe('deployments, as the contract has them', () => {
     );
   });
 
-  it('are what the oracle says, from a SQLite file', async () => {
+  it('are those of the oracle, with a SQLite file', async () => {
     await fc.assert(
       fc.asyncProperty(anyCase, async (played) => {
         const folder = createTemporaryFolder();
@@ -191,8 +191,8 @@ const anySwitch = fc
     anyTellings(drawn.history, { corrections: false }).map((tellings) => ({ ...drawn, tellings })),
   );
 
-describe('deployments under a policy that is adopted', () => {
-  it('are what the oracle says of that policy, and no counter falls', async () => {
+describe('after another policy is adopted, deployments', () => {
+  it('are those of the oracle for the new policy, and no counter falls', async () => {
     await fc.assert(
       fc.asyncProperty(anySwitch, async ({ history, next, alertTier, way, share, tellings }) => {
         const world = await createWorld({
@@ -228,7 +228,7 @@ describe('deployments under a policy that is adopted', () => {
   });
 });
 
-/** Every number of the ledgers, by what it counts. */
+/** Every number of the ledgers, by its name. */
 function numbersOf(ledgers: ReturnType<typeof ledgersOf>): Map<string, number> {
   return new Map(
     Object.entries(ledgers).flatMap(([pair, { deployments, failures, reworks, byCause, recoveries }]) =>
@@ -239,13 +239,13 @@ function numbersOf(ledgers: ReturnType<typeof ledgersOf>): Map<string, number> {
   );
 }
 
-/** Those of the second that are less than in the first. */
+/** Names of the numbers that are lower in the second map. */
 function fallen(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string[] {
   return [...before].flatMap(([name, count]) => ((after.get(name) ?? 0) < count ? [name] : []));
 }
 
 describe('the ledger of deployments', () => {
-  it('never falls, and has counted all that shows in the end, in whatever order everything came in', async () => {
+  it('never falls, and contains everything that is shown at the end, in any order of arrival', async () => {
     await fc.assert(
       fc.asyncProperty(anyCase, async (played) => {
         let shown = new Map<string, number>();
@@ -261,7 +261,7 @@ describe('the ledger of deployments', () => {
         oracle.look(played.history, nowOf(world));
         const inTheEnd = numbersOf(oracle.expected());
         inTheEnd.forEach((_, name) => {
-          // Episodes that were observed apart may be one in the end.
+          // Several observed episodes may be one at the end.
           if (name.endsWith('recoveries')) inTheEnd.set(name, Math.min(1, inTheEnd.get(name) ?? 0));
         });
         expect(fallen(inTheEnd, shown)).toEqual([]);
@@ -273,7 +273,7 @@ describe('the ledger of deployments', () => {
     );
   });
 
-  it('counts each deployment once, if none is corrected', async () => {
+  it('counts each deployment once, if no deployment is corrected', async () => {
     const anyPlain = histories({ pipelines: 10 })
       .map((history) => withCommitMessages({ ...history, marks: [], markRequests: [] }))
       .chain((history) =>
@@ -297,7 +297,7 @@ describe('the ledger of deployments', () => {
     );
   });
 
-  it('holds each deployment, failure, cause, repair and recovery once, as soon as it shows', async () => {
+  it('counts each deployment, failure, cause, repair and recovery once, as soon as it is known', async () => {
     await fc.assert(
       fc.asyncProperty(anyBook, async ({ history, restarts }) => {
         const happenings = happeningsOf(history);

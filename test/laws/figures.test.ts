@@ -1,6 +1,6 @@
 /**
- * The figures against the oracle: after every commit of random histories, and at later moments without one; and the
- * ledger, which need not agree with it after corrections, but may never fall or count twice.
+ * Compares the figures with the oracle after every commit of random histories, and at later times without a commit. The
+ * ledger may differ from the oracle after corrections, but must never fall or count twice.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -41,7 +41,7 @@ const rules: readonly [string, LeadTimeRules][] = [
 ];
 const anyRules = () => fc.constantFrom(...rules.map(([, play]) => play));
 
-/** Some stories begin before it. */
+/** Some histories begin before it. */
 const horizon = dawn - 2 * 86_400;
 
 const modeOf = (history: History, { asksForge, fallback }: LeadTimeRules, canAsk: boolean): IntakeMode => ({
@@ -57,12 +57,12 @@ interface Told {
   readonly now: number;
 }
 
-/** What is shown, against what is true. */
+/** Compares the shown values with the truth. */
 function compare(projection: Projection, { policy: { windows } }: History, told: Told): void {
   const projected = projection.at(told.now);
   const expected = expectShown(told.all, windows, told.now);
   const shown = shownOf(projected, windows, expected);
-  // Many thousand comparisons: the one that tells the difference is slow, and only needed where there is one.
+  // Of many thousand comparisons, only a failed one needs the slow comparison that shows the difference.
   if (!isDeepStrictEqual(shown, expected)) expect(shown).toEqual(expected);
   expect(wrongCoverages(projected, windows, told)).toEqual([]);
   expect(wrongKnown(projected, windows, told)).toEqual([]);
@@ -72,7 +72,7 @@ function compare(projection: Projection, { policy: { windows } }: History, told:
   expect(eventful).toEqual([]);
 }
 
-/** Later moments, in order, of which many are when a deployment enters or leaves a window. */
+/** Later times, in ascending order. At many of them, a deployment enters or leaves a window. */
 function momentsAfter(now: number, truth: Truth, { policy: { windows }, picks }: History): number[] {
   const edges = truth.deployments.flatMap(({ at }) =>
     windows.flatMap(({ seconds }) => [at, at + seconds - 1, at + seconds]),
@@ -94,7 +94,7 @@ async function check(
 ): Promise<void> {
   const mode = modeOf(history, play, hasScans);
   const world = await createWorld({ mode, startsAt: dawn, ...(host && { host }) });
-  // One projection for as long as its state lives, as the service has it.
+  // One projection for the lifetime of each state, as in the service.
   const projections = new WeakMap<State, Projection>();
   const projectionOf = ({ policy }: History) => {
     const known = projections.get(world.state) ?? createProjection(world.state, policy.windows);
@@ -125,7 +125,7 @@ async function check(
   compareNow(history, played.truth(), []);
   compareLater(history, played.truth());
 
-  // The same store under other rules: what the forge told before stays, and it may be asked from now on.
+  // The same store under other rules: earlier answers of the forge stay, and the forge may be asked from now on.
   const [first = 0, second = 0] = history.picks;
   const next = {
     asksForge: play.asksForge || first > 0.5,
@@ -148,7 +148,7 @@ const withLongerWindows = (history: History): History => ({
   },
 });
 
-describe('the figures, at every moment of any history, are those of the oracle', () => {
+describe('the figures of any history are those of the oracle at all times', () => {
   it.each(rules)('with lead times from %s', async (_, play) => {
     await fc.assert(
       fc.asyncProperty(anyHistory({ corrections: true }), (history) => check(history, play)),
@@ -156,7 +156,7 @@ describe('the figures, at every moment of any history, are those of the oracle',
     );
   });
 
-  it('where scans share the work', async () => {
+  it('with live reports and scans', async () => {
     const anyCase = fc.tuple(anyHistory({ corrections: true, scans: true }), anyRules());
     await fc.assert(
       fc.asyncProperty(anyCase, ([history, play]) => check(history, play, { hasScans: true })),
@@ -164,7 +164,7 @@ describe('the figures, at every moment of any history, are those of the oracle',
     );
   });
 
-  it('on a SQLite file that is closed and opened at each restart', async () => {
+  it('with a SQLite file that is closed and opened at each restart', async () => {
     const anyCase = fc
       .boolean()
       .chain((hasScans) =>
@@ -181,7 +181,7 @@ describe('the figures, at every moment of any history, are those of the oracle',
   });
 });
 
-/** What the ledger may hold at most of each entry, if every pipeline counts once for each of its tellings' best. */
+/** The highest possible values of the ledger, if each pipeline counts once, with the best of its reports. */
 function possibleTotals(history: History, { asksForge }: LeadTimeRules): Totals {
   const pipelines = history.pipelines.flatMap((pipeline) => {
     const { number } = pipeline;
@@ -262,7 +262,7 @@ const entries = [
   'leadTimesAndUnknown',
 ] as const;
 
-/** What exceeds what it can be, or what it is a part of. */
+/** Values that are higher than possible, or higher than their whole. */
 function excesses(state: State, possible: Totals): string[] {
   const pairs = [...state.pairs].map(([key, pair]) => ({ key, ...countedIn(pair) }));
   const parts = ['failures', 'reworks', 'recoveries', 'unknown'] as const;
@@ -279,7 +279,7 @@ function excesses(state: State, possible: Totals): string[] {
   ];
 }
 
-/** Each episode as it was when it ended first: one that goes on within the same second is not observed again. */
+/** Each episode at its first end. An episode that continues within the same second is not observed again. */
 function observedRecoveries(deployments: readonly TrueDeployment[]): { seconds: number }[] {
   return [...Map.groupBy(deployments, ({ repo }) => repo).values()].flatMap((ofRepo) => {
     const firstEnds = new Map<number, number>();
@@ -292,11 +292,11 @@ function observedRecoveries(deployments: readonly TrueDeployment[]): { seconds: 
   });
 }
 
-describe('the ledger, over any history', () => {
+describe('the ledger of any history', () => {
   it.each([
-    ['what comes in live', false],
-    ['live events and scans', true],
-  ])('never falls, nor counts a pipeline twice, with %s', async (_, hasScans) => {
+    ['live reports', false],
+    ['live reports and scans', true],
+  ])('never falls, and never counts a pipeline twice, with %s', async (_, hasScans) => {
     const anyCase = fc.tuple(anyHistory({ corrections: true, scans: hasScans }), anyRules());
     await fc.assert(
       fc.asyncProperty(anyCase, async ([history, play]) => {
@@ -317,7 +317,7 @@ describe('the ledger, over any history', () => {
     );
   });
 
-  it('holds exactly what the oracle counts where all is told once, in order, and the forge answers at once', async () => {
+  it('equals the oracle if every event is reported once, in order, and the forge answers at once', async () => {
     const anyCase = fc.tuple(anyHistory({ inOrder: true, maxPipelines: 14 }), anyRules());
     await fc.assert(
       fc.asyncProperty(anyCase, async ([history, play]) => {

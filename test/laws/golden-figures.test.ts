@@ -1,6 +1,6 @@
 /**
- * Stories of a week, each with its figures worked out by hand. They are played through the whole of intake, and told to
- * the oracle too: both must come to what is written here.
+ * Histories of a week, with figures that were computed by hand. Both the service, through ingest, and the oracle must
+ * give these figures.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -22,7 +22,7 @@ import { createWorld } from '../support/world.ts';
 /** `Mon 10:20` or `Mon 10:20:05`. */
 type Moment = string;
 
-/** One deployment, in the order in which it became known. */
+/** One deployment. Rows are in order of arrival. */
 interface Row {
   readonly at: Moment;
   readonly number: number;
@@ -36,14 +36,14 @@ interface Row {
 
 interface Story {
   readonly title: string;
-  /** Commits: when each was made, then its parents. */
+  /** By id: the time of the commit, then its parents. */
   readonly commits?: Readonly<Record<string, readonly [Moment, ...string[]]>>;
-  /** Commits that the forge has no longer. */
+  /** Commits that the forge has lost. */
   readonly lost?: readonly string[];
   readonly rows: readonly Row[];
   readonly now: Moment;
   readonly windowSeconds: number;
-  /** By tier; all times are seconds. */
+  /** By tier; all times are in seconds. */
   readonly expected: Readonly<Record<string, Expected>>;
 }
 
@@ -75,7 +75,7 @@ function secondsOf(moment: Moment): number {
 
 const stories: readonly Story[] = [
   {
-    title: 'a streak of failures is one episode, from the first of them',
+    title: 'a streak of failures is one episode, from the first failure',
     rows: [
       { at: 'Mon 10:00', number: 1, is: 'success' },
       { at: 'Mon 10:10', number: 2, is: 'failure' },
@@ -97,7 +97,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a recovery belongs to the window in which it was reached, though it began to fail before',
+    title: 'a recovery belongs to the window of its end, even if the failure began before the window',
     rows: [
       { at: 'Mon 09:00', number: 1, is: 'failure' },
       { at: 'Tue 11:00', number: 2, is: 'success' },
@@ -116,7 +116,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a deployment exactly one window ago has left it',
+    title: 'a deployment exactly one window ago is no longer in the window',
     rows: [
       { at: 'Mon 12:00', number: 1, is: 'failure' },
       { at: 'Mon 12:00:01', number: 2, is: 'success' },
@@ -135,7 +135,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'an open episode is visible, and is no recovery yet',
+    title: 'an open episode is visible, but is not a recovery yet',
     rows: [
       { at: 'Mon 10:00', number: 1, is: 'success' },
       { at: 'Mon 11:00', number: 2, is: 'failure' },
@@ -155,7 +155,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'only failures: failing since the first ever',
+    title: 'only failures: failing since the first one',
     rows: [
       { at: 'Mon 10:00', number: 1, is: 'failure' },
       { at: 'Mon 11:00', number: 2, is: 'failure' },
@@ -172,7 +172,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'restarts of one commit: each attempt counts, its commit once',
+    title: 'restarts of one commit: each attempt counts, but the commit counts once',
     commits: { a: ['Mon 08:00'], b: ['Mon 09:00', 'a'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'a' },
@@ -194,7 +194,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'two tiers of one repo: what one has seen says nothing of the other',
+    title: 'two tiers of one repo: their commits and failures are independent',
     commits: { a: ['Mon 08:00'], b: ['Mon 09:00', 'a'] },
     rows: [
       { at: 'Mon 08:10', number: 1, is: 'success', of: 'a', tier: 'staging' },
@@ -223,7 +223,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a success that is told late splits an episode in two',
+    title: 'a success that arrives late splits an episode in two',
     rows: [
       { at: 'Mon 10:00', number: 1, is: 'failure' },
       { at: 'Mon 11:30', number: 3, is: 'failure' },
@@ -244,7 +244,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a deployment that is told late takes from the next one what it was the first to bring',
+    title: 'a deployment that arrives late takes over the commits that it delivered before the next one',
     commits: { a: ['Mon 08:00'], b: ['Mon 09:00', 'a'], c: ['Mon 10:00', 'b'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'a' },
@@ -263,7 +263,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a rollback brings nothing, and neither does the way forward again',
+    title: 'a rollback delivers nothing, and neither does the deployment forward again',
     commits: { a: ['Mon 08:00'], b: ['Mon 09:00', 'a'], c: ['Mon 10:00', 'b'], d: ['Mon 14:00', 'c'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'a' },
@@ -285,7 +285,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a rollback past what was new, then on with more: only the more is new',
+    title: 'a rollback, then a deployment of more commits: only the additional commits are new',
     commits: { a: ['Mon 08:00'], b: ['Mon 09:00', 'a'], c: ['Mon 10:00', 'b'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'a' },
@@ -334,7 +334,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a force push: what is deployed is no ancestor of what comes',
+    title: 'a force push: the deployed commit is not an ancestor of the next one',
     commits: { a: ['Mon 08:00'], b: ['Mon 09:00', 'a'], x: ['Mon 09:30', 'a'], y: ['Mon 11:00', 'x'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'a' },
@@ -355,7 +355,7 @@ const stories: readonly Story[] = [
   },
   {
     title:
-      'a force push after which the forge has lost what was deployed: the commit stands by itself, or is unknown',
+      'a force push after which the forge has lost the deployed commit: the next commit counts alone, or is unknown',
     commits: {
       a: ['Mon 08:00'],
       b: ['Mon 09:00', 'a'],
@@ -377,14 +377,14 @@ const stories: readonly Story[] = [
         lastSuccess: 'Mon 12:30',
         deployments: 4,
         failed: 0,
-        // z as the forge tells, a, y as reported; b is unknown, x is not guessed
+        // z by the forge; a, y as reported; b is unknown; x is not guessed
         leadTime: [[1200, 1800, 3600], 1800, 3420],
         unknown: 1,
       },
     },
   },
   {
-    title: 'merge commits are left out, what they merge is not',
+    title: 'merge commits do not count, but the merged commits do',
     commits: {
       a: ['Mon 08:00'],
       f: ['Mon 08:40', 'a'],
@@ -407,7 +407,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a squash brings the one commit that it made',
+    title: 'a squash delivers the one commit that it created',
     commits: { a: ['Mon 08:00'], f: ['Mon 08:40', 'a'], s: ['Mon 09:50', 'a'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'a' },
@@ -425,7 +425,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a first deployment brings its own commit alone, whatever was before it; a merge brings nothing',
+    title: 'a first deployment delivers only its own commit, or nothing if that is a merge',
     commits: {
       a: ['Mon 06:00'],
       b: ['Mon 07:00', 'a'],
@@ -444,7 +444,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'a commit that is younger than its deployment, by a clock that runs ahead, took no time',
+    title: 'a commit that is younger than its deployment has a lead time of 0',
     commits: { a: ['Mon 08:00'], b: ['Mon 10:07', 'a'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'a' },
@@ -462,7 +462,7 @@ const stories: readonly Story[] = [
     },
   },
   {
-    title: 'two that end in one second, as nightly ones do: the later number came later',
+    title: 'two deployments that end in one second are in order of their numbers',
     rows: [
       { at: 'Mon 03:00', number: 8, is: 'success' },
       { at: 'Mon 03:00', number: 7, is: 'failure' },
@@ -505,7 +505,7 @@ const modeOf = ({ commits, windowSeconds }: Story): IntakeMode => ({
   asksForge: commits !== undefined,
 });
 
-/** Plays a story in, with a forge that answers whatever it is asked. */
+/** Plays a story, with a forge that answers every lookup at once. */
 async function play(story: Story) {
   const { rows, now, lost = [] } = story;
   const graph = graphOf(story);
@@ -569,7 +569,7 @@ const distributionOf = (told: Expected['leadTime']) => {
 };
 const momentOf = (moment: Moment | undefined) => (moment === undefined ? 0 : secondsOf(moment));
 
-/** What is written in a story, in the oracle's words. */
+/** The expected values of a story, in the oracle's form. */
 function writtenOf({ expected }: Story) {
   const windowOf = ({ deployments, failed, rework = 0, leadTime, recovery }: Expected) => ({
     w: {
@@ -597,7 +597,7 @@ function writtenOf({ expected }: Story) {
   };
 }
 
-describe('the figures of a story', () => {
+describe('the figures of a story:', () => {
   it.each(stories)('$title', async (story) => {
     const { state, policy } = await play(story);
     const written = writtenOf(story);
@@ -615,7 +615,7 @@ describe('the figures of a story', () => {
   });
 });
 
-describe('the oracle, told the same story', () => {
+describe('the oracle on the same story:', () => {
   it.each(stories)('$title', async (story) => {
     const { policy, answers } = await play(story);
     const all = expectSeries(truthOf(story, answers));
@@ -627,7 +627,7 @@ describe('the oracle, told the same story', () => {
     );
   });
 
-  it('takes several series of a tier together', () => {
+  it('combines several series of a tier', () => {
     const truth = truthOf(stories[0] as Story, []);
     const [series] = expectSeries(truth);
     if (!series) throw new Error('The story has no series');

@@ -28,14 +28,14 @@ afterAll(() => folder.remove());
 
 const repos = [
   { woodpeckerId: 1, fullName: 'acme/shop', asOf: epoch },
-  // Shares the name of the first, as on two forges, and thus its series.
+  // Has the same name as the first one, as on two forges, and thus the same series.
   { woodpeckerId: 2, fullName: 'Acme/Shop', asOf: epoch + 1 },
   { woodpeckerId: 3, fullName: 'acme/cart', asOf: epoch },
 ];
 const windows = { short: 1000, middle: 2500, long: 4000 };
 const policy = aPolicy({
   tiers: [{ tier: 'production', deployTo: ['production'] }],
-  // The oracle of this law knows pipelines alone.
+  // The oracle of this law only knows pipelines.
   failures: { ...defaultPolicy.failures, tiers: [] },
   defaultTier: 'other',
   rework: { branches: [], message: ['^revert'] },
@@ -82,7 +82,7 @@ const anyPipelines = (): fc.Arbitrary<Told[]> =>
       })),
     );
 
-/** A database that a first scan has filled. */
+/** Creates a database that a first scan has filled. */
 async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
   const world = await createWorld({ mode: { policy, canAsk: true }, host: createSqliteHost(path) });
   for (const facts of repos) {
@@ -109,7 +109,7 @@ async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
   return world;
 }
 
-/** What is scraped now, in the exporter's own order, by name and labels. */
+/** The current samples of a scrape, in the exporter's order, by name and labels. */
 async function scraped(world: World, now: number, windowsOf = policy.windows): Promise<Map<string, number>> {
   const exposition = createExposition({
     projection: createProjection(world.state, windowsOf),
@@ -140,7 +140,7 @@ function expectNothingFalls(history: ReadHistory): void {
 }
 
 describe('an exported history', () => {
-  it('shows at every moment what counting by hand gives, for every figure and window', async () => {
+  it('has, at any time, the values that the oracle computes for every figure and window', async () => {
     let compared = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -170,12 +170,12 @@ describe('an exported history', () => {
             compared += expected.size;
             const wrong = [...history.series].filter(([series, samples]) => {
               if (expected.has(series)) {
-                // As often as the step says, but for the very beginning.
+                // A sample for every step, except at the start.
                 return (
                   now - from >= stepSeconds && !samples.some(([at]) => at <= now && at > now - stepSeconds)
                 );
               }
-              // A step before the first deployment all but the windows begin, at 0.
+              // One step before the first deployment, every series except the windows starts at 0.
               const value = samples.find(([at]) => at === now)?.[1] ?? null;
               return value !== null && (value !== 0 || series.includes('window'));
             });
@@ -188,7 +188,7 @@ describe('an exported history', () => {
     expect(compared).toBeGreaterThan(runs(30) * 2000);
   });
 
-  it('ends at what is scraped, without a fall before, whatever came in and however often', async () => {
+  it('ends with the scraped values, and never falls before, after any events in any order', async () => {
     const anyCase = anyStories({ corrections: true, renames: true, maxLength: 8 }).chain((stories) =>
       anyDeliveries(stories, {
         origins: ['live', 'scan'],
@@ -236,7 +236,7 @@ describe('an exported history', () => {
           compared++;
         }
         for (const series of history.series.keys()) {
-          // Those of windows are no longer shown once the longest of them holds nothing.
+          // A scrape omits windows once the longest one is empty.
           if (!series.includes('window')) expect(live.has(series), series).toBe(true);
         }
         await world.close();
@@ -246,7 +246,7 @@ describe('an exported history', () => {
     expect(compared).toBeGreaterThan(runs(50) * 40);
   });
 
-  it('says the same in one text and in several', async () => {
+  it('has the same content as one text and as several', async () => {
     await fc.assert(
       fc.asyncProperty(
         anyPipelines(),
@@ -278,7 +278,7 @@ describe('an exported history', () => {
     );
   });
 
-  it('shows what a history of figures shows, of each series and tier, at every end', async () => {
+  it('agrees with the history of figures for each series and tier at every time', async () => {
     let compared = 0;
     await fc.assert(
       fc.asyncProperty(

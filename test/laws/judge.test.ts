@@ -1,4 +1,7 @@
-/** The judge against the oracle of the deployments contract: every pair of random histories, at every moment of interest. */
+/**
+ * Compares the judge with the oracle of the deployments contract: every pair of random histories, at every interesting
+ * time.
+ */
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -54,7 +57,7 @@ function candidatesOf(world: World, { repo, tier, deployments }: PairFigures): C
   });
 }
 
-/** The same with what each repairs, and what was deployed after them. */
+/** Adds the repairs of each deployment; returns also the past for later deployments. */
 function searchAll(
   candidates: readonly Candidate[],
   rules: FailureRules,
@@ -73,7 +76,7 @@ function searchAll(
 const weeks = 21 * 86_400;
 
 describe('the judge', () => {
-  it('finds the same failures, causes, ends and episodes as the oracle, at every moment', () => {
+  it('finds the same failures, causes, ends and episodes as the oracle at every time', () => {
     const seen = new Map<string, number>();
     fc.assert(
       fc.property(histories(), (world) => {
@@ -123,7 +126,7 @@ describe('the judge', () => {
     }
   });
 
-  it('needs of what is older than its limits no more than the past', () => {
+  it('needs only the past instead of deployments older than its limits', () => {
     fc.assert(
       fc.property(histories(), fc.nat(), (world, cut) => {
         const now = world.moments.at(-1) ?? 0;

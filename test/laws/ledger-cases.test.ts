@@ -51,7 +51,7 @@ describe('the ledger', () => {
     expect(deploymentsOf(world, 'production')).toBe(2);
   });
 
-  it('counts what an incomplete scan has brought when the scan is complete, though the policy changed meanwhile', async () => {
+  it('counts the pipelines of a scan when the scan is complete, even if the policy changed meanwhile', async () => {
     const world = await createWorld({ mode: asking(byTarget) });
     await observe(world, { number: 1, event: 'deployment', deployTo: 'production' });
     await world.release(11, null);
@@ -62,7 +62,7 @@ describe('the ledger', () => {
     expect(deploymentsOf(world, 'production')).toBe(2);
   });
 
-  it('observes no recovery of the past because a changed policy finds a failure in it', async () => {
+  it('observes no past recovery if a changed policy finds a failure in the past', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1, status: 'error', finishedAt: 1100 });
     await observe(world, { number: 2, status: 'success', finishedAt: 1700 });
@@ -73,7 +73,7 @@ describe('the ledger', () => {
     expect(recoveriesOf(world, 'unassigned')).toBe(1);
   });
 
-  it('keeps the totals of a series of two repos though a changed policy yields it for one of them only', async () => {
+  it('keeps the totals of a series of two repos, even if a changed policy produces it for only one of them', async () => {
     const twin = { woodpeckerId: 12, fullName: 'Acme/Shop', asOf: 2000 };
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1, event: 'push' });
@@ -84,17 +84,17 @@ describe('the ledger', () => {
     expect(deploymentsOf(world, 'unassigned')).toBe(2);
   });
 
-  it('counts a pipeline once that a changed policy takes out and a new default branch brings back', async () => {
+  it('counts a pipeline once, even if a changed policy excludes it and a new default branch includes it again', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy({ deployments: { branches: ['*'] } })) });
     await observe(world, { number: 1, branch: 'develop' });
     expect(deploymentsOf(world, 'unassigned')).toBe(1);
     await world.restart(webhookOnly(aPolicy({ deployments: { branches: 'default' } })));
     await observe(world, { number: 2, branch: 'main' }, { facts: { defaultBranch: 'develop', asOf: 2000 } });
-    // The first counted once before; the second is new.
+    // The first one was counted before; the second one is new.
     expect(deploymentsOf(world, 'unassigned')).toBe(2);
   });
 
-  it('counts a pipeline of a branch that turns out to be the default one', async () => {
+  it('counts a pipeline of a branch that turns out to be the default branch', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1, branch: 'develop' });
     expect(deploymentsOf(world, 'unassigned')).toBe(0);
@@ -102,7 +102,7 @@ describe('the ledger', () => {
     expect(deploymentsOf(world, 'unassigned')).toBe(2);
   });
 
-  it('counts a pipeline of a branch that turns out to be the default one of a repo renamed meanwhile', async () => {
+  it('counts a pipeline of a branch that turns out to be the default branch of a repo that was renamed meanwhile', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1, branch: 'develop' });
     const facts = { fullName: 'acme/store', defaultBranch: 'develop', asOf: 2000 };
@@ -110,7 +110,7 @@ describe('the ledger', () => {
     expect(seriesOf(world.state)).toMatchObject({ 'acme/store unassigned': { deployments: 2 } });
   });
 
-  it('lets go of what a scan held once Woodpecker is no longer asked', async () => {
+  it('releases a pipeline of an unfinished scan if Woodpecker is no longer asked', async () => {
     const world = await createWorld({ mode: asking(aPolicy()) });
     await observe(world, { number: 1 });
     await world.release(11, null);
@@ -120,7 +120,7 @@ describe('the ledger', () => {
     expect(deploymentsOf(world, 'unassigned')).toBe(2);
   });
 
-  it('observes the recovery that a scan held once Woodpecker is no longer asked', async () => {
+  it('observes the recovery in an unfinished scan if Woodpecker is no longer asked', async () => {
     const world = await createWorld({ mode: asking(aPolicy()) });
     await observe(world, { number: 1, status: 'failure', finishedAt: 1100 });
     await world.release(11, null);
@@ -129,7 +129,7 @@ describe('the ledger', () => {
     expect(recoveriesOf(world, 'unassigned')).toBe(1);
   });
 
-  it('shows and counts at once what waited for a first backfill that no longer comes', async () => {
+  it('shows and counts at once the pipelines that waited for a first backfill, if Woodpecker is no longer asked', async () => {
     const world = await createWorld({ mode: asking(aPolicy()) });
     await observe(world, { number: 1 });
     expect(seriesOf(world.state)).toEqual({});
@@ -137,7 +137,7 @@ describe('the ledger', () => {
     expect(deploymentsOf(world, 'unassigned')).toBe(1);
   });
 
-  it('takes the totals along when a repo is renamed', async () => {
+  it('keeps the totals when a repo is renamed', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1 });
     await observe(world, { number: 2, status: 'failure' }, { facts: { fullName: 'acme/store', asOf: 2000 } });
@@ -145,7 +145,7 @@ describe('the ledger', () => {
     expect(Object.keys(seriesOf(world.state))).toEqual(['acme/store unassigned']);
   });
 
-  it('counts what came in just before a repo was renamed, in the same turn', async () => {
+  it('counts a pipeline that arrives just before a rename, in the same turn of the event loop', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1 });
     await Promise.all([
@@ -155,7 +155,7 @@ describe('the ledger', () => {
     expect(seriesOf(world.state)).toMatchObject({ 'acme/store unassigned': { deployments: 3 } });
   });
 
-  it('comes to the same whether or not a rename to another tier shares its turn with what came before', async () => {
+  it('gives the same totals whether a rename to another tier shares its turn with the report before it or not', async () => {
     const policy = aPolicy({
       tiers: [
         { tier: 'production', deployTo: ['production'] },
@@ -175,12 +175,12 @@ describe('the ledger', () => {
         ]),
       );
     };
-    // The second was counted where it belonged then; the third is new where the repo belongs now.
+    // The second one was counted in its tier at the time; the third one is new in the present tier of the repo.
     expect(await totalsOf(false)).toEqual({ production: 2, unassigned: 1 });
     expect(await totalsOf(true)).toEqual({ production: 2, unassigned: 1 });
   });
 
-  it('adds the failure for a success that turns out to have failed, and takes nothing back', async () => {
+  it('adds a failure for a success that turns out to have failed, and subtracts nothing later', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     const ran = { startedAt: noon - 100, finishedAt: noon - 10 };
     await observe(world, { ...ran, status: 'success', updatedAt: noon + 1 });
@@ -198,7 +198,7 @@ describe('the ledger', () => {
     });
   });
 
-  it('counts another pipeline under a number that was used before', async () => {
+  it('counts another pipeline with a number that was used before', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1, id: 501 });
     await observe(world, { number: 1, id: 9001, finishedAt: 1500 });
@@ -207,7 +207,7 @@ describe('the ledger', () => {
     });
   });
 
-  it('moves a pipeline to the tier that turns out to be its own, and counts it in the first one only', async () => {
+  it('moves a pipeline to its corrected tier, but counts it only in the first one', async () => {
     const world = await createWorld({ mode: webhookOnly(byTarget) });
     await observe(world, { deployTo: 'staging', updatedAt: 1101 });
     await observe(world, { deployTo: 'production', updatedAt: 1102 });
@@ -217,7 +217,7 @@ describe('the ledger', () => {
     });
   });
 
-  it('forgets a deployment that turns out to be none of the policy, but has counted it', async () => {
+  it('removes a pipeline that turns out to be no deployment, but keeps its count', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { event: 'tag', updatedAt: 1101 });
     await observe(world, { event: 'pull_request', updatedAt: 1102 });
@@ -228,7 +228,7 @@ describe('the ledger', () => {
 });
 
 describe('a repo that is gone', () => {
-  it('is shown no more, and again with its totals once anything tells of it', async () => {
+  it('is no longer shown, and is shown again with its totals after any report of it', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     await observe(world, { number: 1 });
     const shown = seriesOf(world.state);
@@ -241,8 +241,8 @@ describe('a repo that is gone', () => {
   });
 });
 
-describe('a deployment that is shown', () => {
-  it('stays so while a scan reads it again, and is corrected at once', async () => {
+describe('a shown deployment', () => {
+  it('stays while a scan reads it again, and is corrected at once', async () => {
     const world = await createWorld({ mode: asking(aPolicy()) });
     await observe(world, { status: 'success', updatedAt: 1101 });
     await world.release(11, null);
@@ -252,7 +252,7 @@ describe('a deployment that is shown', () => {
     });
   });
 
-  it('waits for the rest of its scan where only the scan has found it', async () => {
+  it('waits for the end of its scan if only the scan has found it', async () => {
     const world = await createWorld({ mode: asking(aPolicy()) });
     await observe(world, { number: 1 });
     await world.release(11, null);
@@ -266,7 +266,7 @@ describe('a deployment that is shown', () => {
     });
   });
 
-  it('can be older than every window, and be corrected twice in one turn to a time within', async () => {
+  it('can be older than every window, and be corrected twice in one turn to a time inside a window', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
     const longAgo = epoch + 15 * daySeconds;
     const lately = firstReceipt - daySeconds;

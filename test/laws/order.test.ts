@@ -41,7 +41,7 @@ const scanCase = (options: Parameters<typeof anyStories>[0]): fc.Arbitrary<Case>
 
 const repoIds = (stories: readonly Story[]) => new Set(stories.map(({ facts }) => facts.woodpeckerId));
 
-/** Plays a case in and returns the series in the end. Before its release nothing of a repo may show. */
+/** Plays a case and returns the series at the end. No repo may be shown before its release. */
 async function playScans({ stories, deliveries }: Case, horizon: number, host?: StoreHost) {
   const world = await createWorld({ mode: withScans, horizon, ...(host && { host }) });
   const released = new Set<number>();
@@ -71,8 +71,8 @@ async function playLive(
 
 const horizon = epoch + 90 * daySeconds;
 
-describe('what comes in live', () => {
-  it('gives the same gauges in any order, twice or once, batched and restarted in any way', async () => {
+describe('live reports', () => {
+  it('give the same gauges in any order, once or twice, with any batches and restarts', async () => {
     await fc.assert(
       fc.asyncProperty(liveCase({ corrections: true, reports: true, renames: true }), async (played) => {
         const series = await playLive(played);
@@ -82,7 +82,7 @@ describe('what comes in live', () => {
     );
   });
 
-  it('gives the same totals where each end was told in one way', async () => {
+  it('give the same totals if the reports of a pipeline agree about its end', async () => {
     await fc.assert(
       fc.asyncProperty(liveCase({ reports: true }), async (played) => {
         expect(await playLive(played)).toEqual(expectedSeries(played.stories, rulesByTarget));
@@ -91,7 +91,7 @@ describe('what comes in live', () => {
     );
   });
 
-  it('gives the same totals while repos are renamed, where no name decides', async () => {
+  it('give the same totals while repos are renamed, if the policy does not use names', async () => {
     await fc.assert(
       fc.asyncProperty(liveCase({ renames: true }), async (played) => {
         const series = await playLive(played, { rules: rulesWithoutNames });
@@ -102,8 +102,8 @@ describe('what comes in live', () => {
   });
 });
 
-describe('what comes in live and by scans', () => {
-  it('gives the same gauges, however the two share the work', async () => {
+describe('live reports and scans', () => {
+  it('give the same gauges, whichever of them delivers a pipeline', async () => {
     await fc.assert(
       fc.asyncProperty(scanCase({ corrections: true, renames: true }), async (played) => {
         const series = await playScans(played, horizon);
@@ -113,7 +113,7 @@ describe('what comes in live and by scans', () => {
     );
   });
 
-  it('gives the same totals, of what was created after the horizon', async () => {
+  it('give the same totals for pipelines after the horizon', async () => {
     await fc.assert(
       fc.asyncProperty(scanCase({}), async (played) => {
         const series = await playScans(played, horizon);
@@ -124,8 +124,8 @@ describe('what comes in live and by scans', () => {
   });
 });
 
-describe('the same on a SQLite file that is closed and opened at each restart', () => {
-  it('holds for what comes in live', async () => {
+describe('with a SQLite file that is closed and opened at each restart,', () => {
+  it('live reports give the same gauges', async () => {
     await fc.assert(
       fc.asyncProperty(liveCase({ corrections: true, reports: true, renames: true }), async (played) => {
         const folder = createTemporaryFolder();
@@ -137,7 +137,7 @@ describe('the same on a SQLite file that is closed and opened at each restart', 
     );
   });
 
-  it('holds for what comes in live and by scans', async () => {
+  it('live reports and scans give the same totals', async () => {
     await fc.assert(
       fc.asyncProperty(scanCase({}), async (played) => {
         const folder = createTemporaryFolder();

@@ -1,4 +1,4 @@
-/** What any pipeline is in each tier is what the oracle of the contract says. */
+/** Each pipeline has the result of the contract's oracle in each tier. */
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -19,7 +19,7 @@ import { runs } from '../support/runs.ts';
 
 const later = 1_900_000_000;
 
-/** Whether a tier takes it, however it ended. */
+/** Whether a tier includes the pipeline, whatever its end. */
 function isTaken(pipeline: Pipeline, policy: OraclePolicy): boolean {
   if (pipeline.from_fork || pipeline.event.startsWith('pull_request')) return true;
   return verdictsOf(pipeline, { at: 0, clock: 'server' }, policy).length > 0;
@@ -28,7 +28,7 @@ function isTaken(pipeline: Pipeline, policy: OraclePolicy): boolean {
 function expected(pipeline: Pipeline, policy: OraclePolicy): unknown {
   const early = reasonBeforeRules(pipeline, later);
   const end = endOf(pipeline);
-  // Without a tier, how it ended does not matter: both reasons are true.
+  // Without a tier, the end of the pipeline does not matter: both reasons are true.
   if (early !== null || end === null) return [[], isTaken(pipeline, policy) ? early : 'no_tier'];
   const verdicts = verdictsOf(pipeline, end, policy);
   const found = verdicts.flatMap(({ tier, verdict, start, finish, duration }) =>
@@ -46,7 +46,7 @@ function actual(pipeline: Pipeline, policy: OraclePolicy): unknown {
   return [found.tiers.flatMap(words).sort(), found.reason === 'tier' ? 'no_tier' : found.reason];
 }
 
-it('of any policy', () => {
+it('the parts of random pipelines under random policies are those of the oracle', () => {
   fc.assert(
     fc.property(histories(), ({ pipelines, policy }) => {
       for (const pipeline of pipelines)

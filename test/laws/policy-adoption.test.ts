@@ -10,7 +10,7 @@ import { createWorld, exactPart, seriesOf, snapshotOf, type World } from '../sup
 const modeOf = ({ policy }: Rules) => ({ policy, canAsk: false });
 const [before, after] = [rulesByTarget, rulesByBranch];
 
-/** Stories and an order in which they come in; numbers begin after `first`. */
+/** Stories and an order of arrival; numbers begin after `first`. */
 const anyChapter = (first: number) =>
   anyStories({
     allEnded: false,
@@ -35,7 +35,7 @@ const counts = (state: State): Record<string, number> =>
     ]),
   );
 
-/** Counters of series that are in both, and lower in the second. */
+/** Counters that are in both, and lower in the second. */
 const fallen = (earlier: Record<string, number>, later: Record<string, number>): string[] =>
   Object.keys(earlier).filter((key) => (later[key] ?? Number.POSITIVE_INFINITY) < (earlier[key] ?? 0));
 
@@ -47,8 +47,8 @@ async function bothStates(world: World): Promise<readonly [unknown, unknown]> {
   return [inMemory, snapshotOf(world.state, cutoff)];
 }
 
-describe('a policy that is adopted while events come in', () => {
-  it('yields the exact state of all events, and of the store, once it is active', async () => {
+describe('a policy that is adopted while events arrive', () => {
+  it('gives the exact state of all events when it is active, and the store agrees', async () => {
     await fc.assert(
       fc.asyncProperty(anyBook, async ([first, second]) => {
         const world = await createWorld({ mode: modeOf(before) });
@@ -66,7 +66,7 @@ describe('a policy that is adopted while events come in', () => {
     );
   });
 
-  it('lets no counter fall, and starts new series at their exact totals', async () => {
+  it('makes no counter fall, and starts new series at their exact totals', async () => {
     await fc.assert(
       fc.asyncProperty(anyBook, async ([first, second]) => {
         const world = await createWorld({ mode: modeOf(before) });
@@ -83,7 +83,7 @@ describe('a policy that is adopted while events come in', () => {
         const stories = [...first.stories, ...second.stories];
         const known = { ...expectedSeries(stories, before) };
         const isNew = ([key]: [string, unknown]) => !(key in known);
-        // Series of the policy before that no event had yielded are as new as others.
+        // Series of the old policy without events so far are as new as others.
         const newOnes = (series: object) => Object.fromEntries(Object.entries(series).filter(isNew));
         expect(newOnes(seriesOf(world.state))).toEqual(newOnes(expectedSeries(stories, after)));
       }),
@@ -91,7 +91,7 @@ describe('a policy that is adopted while events come in', () => {
     );
   });
 
-  it('shows what the policy before it shows until it is active, and goes on after it was broken off', async () => {
+  it('leaves the old policy in effect until it is active, and also if it is aborted', async () => {
     await fc.assert(
       fc.asyncProperty(anyBook, fc.nat(6), async ([first, second], steps) => {
         const world = await createWorld({ mode: modeOf(before) });

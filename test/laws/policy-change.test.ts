@@ -9,7 +9,7 @@ import { createWorld, exactPart, seriesOf, type World } from '../support/world.t
 
 const modeOf = ({ policy }: Rules) => ({ policy, canAsk: false });
 
-/** Stories and an order in which they come in; the numbers of one chapter begin after those of the one before. */
+/** Stories and an order of arrival; the numbers of one chapter begin after those of the chapter before. */
 const anyChapter = (after: number, options: { allEnded: boolean }) =>
   anyStories({ ...options, oneDefaultBranch: true, sharedNames: false, after, maxLength: 8 }).chain(
     (stories) =>
@@ -27,7 +27,7 @@ interface Counts {
   readonly failures: number;
 }
 
-/** Of every pair that has totals, shown or not, by name of the repo and tier. */
+/** The counts of every pair with totals, shown or not, by name of the repo and tier. */
 const countsByPair = (state: State): Record<string, Counts> =>
   Object.fromEntries(
     [...state.pairs.values()].map(({ repo, tier, totals: { counters } }) => [
@@ -44,14 +44,14 @@ const countsOf = (series: Record<string, Counts>): Record<string, Counts> =>
     Object.entries(series).map(([key, { deployments, failures }]) => [key, { deployments, failures }]),
   );
 
-/** Only what is in both. */
+/** Only the entries with these keys. */
 const restrictedTo = <V>(entries: Record<string, V>, keys: Record<string, unknown>): Record<string, V> =>
   Object.fromEntries(Object.entries(entries).filter(([key]) => key in keys));
 
 const [before, after] = [rulesByTarget, rulesByBranch];
 
 describe('a changed policy', () => {
-  it('recomputes the gauges of all that is known, there and back', async () => {
+  it('recomputes the gauges of all pipelines, and so does the return to the old policy', async () => {
     await fc.assert(
       fc.asyncProperty(anyChapter(0, { allEnded: false }), async ({ stories, deliveries }) => {
         const world = await createWorld({ mode: modeOf(before) });
@@ -65,7 +65,7 @@ describe('a changed policy', () => {
     );
   });
 
-  it('leaves the totals of series that existed alone', async () => {
+  it('does not change the totals of existing series', async () => {
     await fc.assert(
       fc.asyncProperty(anyChapter(0, { allEnded: false }), async ({ deliveries }) => {
         const world = await createWorld({ mode: modeOf(before) });
@@ -81,7 +81,7 @@ describe('a changed policy', () => {
     );
   });
 
-  it('starts series that are new at their exact totals', async () => {
+  it('starts new series at their exact totals', async () => {
     await fc.assert(
       fc.asyncProperty(anyChapter(0, { allEnded: false }), async ({ stories, deliveries }) => {
         const world = await createWorld({ mode: modeOf(before) });
@@ -97,7 +97,7 @@ describe('a changed policy', () => {
     );
   });
 
-  /** Plays a chapter in and expects what it brought to be added to the totals, those of series that had ended too. */
+  /** Plays a chapter, and expects its counts to be added to the totals, also to those of series that had ended. */
   async function expectCountedOn(
     world: World,
     { stories, deliveries }: { stories: readonly Story[]; deliveries: readonly Delivery[] },
@@ -115,7 +115,7 @@ describe('a changed policy', () => {
     expect(countsByPair(world.state)).toEqual({ ...had, ...Object.fromEntries(counted) });
   }
 
-  it('lets series count on, and take their totals up again when they return', async () => {
+  it('continues the counters of series, also of series that return', async () => {
     const anyBook = fc.tuple(
       anyChapter(0, { allEnded: true }),
       anyChapter(100, { allEnded: true }),
@@ -136,7 +136,7 @@ describe('a changed policy', () => {
     );
   });
 
-  it('counts what was running meanwhile, once, where it ends', async () => {
+  it('counts a pipeline once that was running during the change, under the new policy', async () => {
     await fc.assert(
       fc.asyncProperty(anyChapter(0, { allEnded: true }), async ({ stories, deliveries }) => {
         const world = await createWorld({ mode: modeOf(before) });

@@ -1,4 +1,4 @@
-/** Webhooks alone, while a repo is renamed: whatever names it in whatever order, each pipeline counts once. */
+/** Webhooks alone, while a repo is renamed: each pipeline counts once, under any name and in any order. */
 
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -10,7 +10,7 @@ const names = ['acme/shop', 'acme/store'] as const;
 const lastOfShop = 2;
 const highest = 5;
 
-/** `event`: with the repo's id and the name that it had then; `report`: with neither id nor a sure name. */
+/** `event`: with the repo's id and its name at that time; `report`: without the id, and with either name. */
 type Step =
   | { readonly kind: 'event'; readonly number: number }
   | { readonly kind: 'report'; readonly number: number; readonly name: string }

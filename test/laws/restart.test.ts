@@ -20,7 +20,7 @@ import {
 
 const { policy } = rulesByTarget;
 
-/** What else than observations changes the state. */
+/** Changes of the state that are not observations. */
 type Incident =
   | { readonly kind: 'rename'; readonly id: number; readonly fullName: string; readonly asOf: number }
   | { readonly kind: 'branch'; readonly id: number; readonly defaultBranch: string }
@@ -61,7 +61,7 @@ const anyIncident = (): fc.Arbitrary<Incident> =>
     }),
   );
 
-/** Scans there are only where Woodpecker can be asked. */
+/** Scans only exist if Woodpecker can be asked. */
 const anySteps = (canAsk: boolean): fc.Arbitrary<Step[]> =>
   anyStories({ corrections: true, renames: true, maxLength: 8 })
     .chain((stories) =>
@@ -145,10 +145,10 @@ async function expectSameAfterRestart(
 
 describe('the state after a restart', () => {
   it.each([
-    ['a Woodpecker to ask', true],
+    ['a Woodpecker that can be asked', true],
     ['webhooks alone', false],
   ])(
-    'is what it was before, with %s',
+    'is the state before, with %s',
     async (_, canAsk) => {
       await fc.assert(
         fc.asyncProperty(anySteps(canAsk), (steps) =>
@@ -160,7 +160,7 @@ describe('the state after a restart', () => {
     30_000,
   );
 
-  it('is what it was before, from a SQLite file', async () => {
+  it('is the state before, with a SQLite file', async () => {
     await fc.assert(
       fc.asyncProperty(anySteps(true), async (steps) => {
         const folder = createTemporaryFolder();

@@ -1,4 +1,4 @@
-/** What deployments did to users, as metrics show it: the contract's own examples, through ingest and store. */
+/** Failures, rework and recoveries of deployments in the metrics: the contract's examples, through ingest and store. */
 
 import { describe, expect, it } from 'vitest';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
@@ -17,7 +17,7 @@ const commitOf = (name: string) => name.toLowerCase().padEnd(40, '0').replaceAll
 
 interface Told extends Partial<PipelineRecord> {
   readonly number: number;
-  /** Its end, in seconds before noon. */
+  /** Its end, as seconds before noon. */
   readonly ago: number;
 }
 
@@ -30,7 +30,7 @@ async function tell(exporter: SmallExporter, ...told: Told[]): Promise<void> {
   }
 }
 
-/** Samples of the 30d window and the counters of production. */
+/** Samples of the 30d window, and the counters of the tier. */
 async function shownBy(exporter: SmallExporter, tier = 'production') {
   const text = await (await exporter.app().request('/metrics')).text();
   const value = (name: string, labels = ''): number => {
@@ -63,8 +63,8 @@ const report = (exporter: SmallExporter, id: string, fields: Record<string, unkn
     body: JSON.stringify({ id, repo: 'acme/shop', tier: 'production', ...fields }),
   });
 
-describe('what is a deployment', () => {
-  it('is none of the pushes whose tests failed before the part that deploys', async () => {
+describe('a pipeline', () => {
+  it('is no deployment if its tests failed before the part that deploys', async () => {
     const exporter = await createSmallExporter({
       policy: rules({ tier: 'production', workflows: ['deploy'] }),
     });
@@ -86,7 +86,7 @@ describe('what is a deployment', () => {
     expect(await shownBy(exporter)).toMatchObject({ deployments: 2, failed: 0, recoveries: 0 });
   });
 
-  it('is the part alone: what fails after it does not matter, and each tier has its own', async () => {
+  it('is a deployment by its part alone: later failures do not matter, and each tier has its own part', async () => {
     const exporter = await createSmallExporter({
       policy: rules(
         { tier: 'staging', workflows: ['stage'] },
@@ -112,7 +112,7 @@ describe('what is a deployment', () => {
     }
   });
 
-  it('is no tag of a release candidate, if the policy says so', async () => {
+  it('is no deployment for the tag of a release candidate, if the policy says so', async () => {
     const policy = rules({ tier: 'production', events: ['tag'], tags: ['v*', '!*-*'] });
     const exporter = await createSmallExporter({ policy });
     await tell(
@@ -125,7 +125,7 @@ describe('what is a deployment', () => {
 });
 
 describe('a deployment that was rolled back', () => {
-  it('has failed until the rollback, which is rework', async () => {
+  it('is a failure until the rollback, and the rollback is rework', async () => {
     const exporter = await createSmallExporter({ policy: production });
     await tell(
       exporter,
@@ -139,7 +139,7 @@ describe('a deployment that was rolled back', () => {
     });
   });
 
-  it('is V2 if V1 comes back after V3, and nothing if V1 is only repeated', async () => {
+  it('is V2 if V1 is deployed again after V3; a restart of V1 rolls nothing back', async () => {
     const exporter = await createSmallExporter({ policy: production });
     const deploy = (number: number, name: string) => ({
       number,
@@ -150,11 +150,11 @@ describe('a deployment that was rolled back', () => {
     await tell(exporter, deploy(1, 'V1'), deploy(2, 'V1'));
     expect(await shownBy(exporter)).toMatchObject({ deployments: 2, failed: 0, rework: 0 });
     await tell(exporter, deploy(3, 'V2'), deploy(4, 'V3'), deploy(5, 'V1'));
-    // From the finish of V2 to that of the rollback.
+    // From the finish of V2 to the finish of the rollback.
     expect(await shownBy(exporter)).toMatchObject({ failed: 1, rework: 1, recovery: 2 * hour });
   });
 
-  it('counts in the window that holds it, whatever came in first', async () => {
+  it('has the same figures in any order of arrival', async () => {
     const told = [
       { number: 1, ago: 5 * hour, commit: commitOf('V1') },
       { number: 2, ago: 3 * hour, commit: commitOf('V2') },
@@ -175,7 +175,7 @@ describe('a deployment that was rolled back', () => {
 });
 
 describe('a deployment that was fixed', () => {
-  it('has failed if a revert names its commit, or one that matches the rework rules follows it', async () => {
+  it('is a failure if a revert names its commit, or if a deployment that matches the rework rules follows it', async () => {
     const exporter = await createSmallExporter({ policy: production });
     await tell(
       exporter,
@@ -202,7 +202,7 @@ describe('a deployment that was fixed', () => {
 });
 
 describe('a deployment that caused an incident', () => {
-  it('has failed from its finish to the end of the incident', async () => {
+  it('is a failure from its finish to the end of the incident', async () => {
     const exporter = await createSmallExporter({ policy: production });
     await tell(exporter, { number: 1, ago: 5 * hour, commit: commitOf('V1') });
     expect((await report(exporter, 'INC-1', { started: noon - 3 * hour })).status).toBe(202);
@@ -220,11 +220,11 @@ describe('a deployment that caused an incident', () => {
       failures: 1,
     });
     await report(exporter, 'INC-1', { started: noon - 3 * hour, dismissed: true });
-    // A counter never takes back.
+    // Counters never fall.
     expect(await shownBy(exporter)).toMatchObject({ failed: 0, recoveries: 0, failures: 1 });
   });
 
-  it('is not an older one, nor one whose incident started too late', async () => {
+  it('is neither an earlier deployment, nor one whose incident started too late', async () => {
     const exporter = await createSmallExporter({ policy: production });
     await tell(
       exporter,
@@ -237,7 +237,7 @@ describe('a deployment that caused an incident', () => {
     expect(await shownBy(exporter)).toMatchObject({ failed: 1 });
   });
 
-  it('no longer fails once its alert was not repeated for a day', async () => {
+  it('is no longer an open failure once its alert was not repeated for a day', async () => {
     const exporter = await createSmallExporter({ policy: production });
     await tell(exporter, { number: 1, ago: 5 * hour, commit: commitOf('V1') });
     const alert = {
@@ -265,7 +265,7 @@ describe('an operator', () => {
       ...(method === 'PUT' && { body: JSON.stringify(body) }),
     });
 
-  it('marks a deployment as failed, as fine, and as none, and takes it back', async () => {
+  it('marks a deployment as failed, as fine, and as ignored, and removes the mark', async () => {
     const exporter = await createSmallExporter({ policy: production });
     await tell(
       exporter,
@@ -282,7 +282,7 @@ describe('an operator', () => {
     });
     await mark(exporter, 3, null, 'DELETE');
     await mark(exporter, 2, { mark: 'fine' });
-    // A rollback of what is fine is no rework.
+    // A rollback of a deployment that is fine is no rework.
     expect(await shownBy(exporter)).toMatchObject({ failed: 0, causes: [], rework: 0 });
     await mark(exporter, 2, { mark: 'ignore' });
     expect(await shownBy(exporter)).toMatchObject({ deployments: 2, failed: 0 });

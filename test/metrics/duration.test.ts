@@ -23,19 +23,23 @@ const aReport = (times: object) => ({ repo: 'acme/shop', number: 1, status: 'suc
 
 it.each([
   ['an agent an hour behind ran for a minute', behind, [60, 1]],
-  ['an agent lived in 1970', withTimes({ started: 100, finished: 160 }), [60, 1]],
-  ['an agent lived in 1970 at its start alone', withTimes({ started: 100, finished: 1_785_500_065 }), [0, 0]],
-  ['the server alone told the end', withTimes({ started: 1_785_500_005, finished: 0 }), [0, 0]],
-  ['it ended before it started', withTimes({ started: 1_785_500_066, finished: 1_785_500_065 }), [0, 0]],
-  ['a step told both', aReport({ started: noon - 100, finished: noon - 40 }), [60, 1]],
-  ['a step told the start, and its receipt is the end', aReport({ started: noon - 100 }), [0, 0]],
-  ['a step lived in 1970', aReport({ started: 100, finished: 160 }), [0, 0]],
-  ['a step told a start in 1970', aReport({ started: 100, finished: noon - 40 }), [0, 0]],
+  ['the clock of an agent is in 1970', withTimes({ started: 100, finished: 160 }), [60, 1]],
   [
-    'a step told a run of more than 30 days',
+    'the clock of an agent is in 1970 only at the start',
+    withTimes({ started: 100, finished: 1_785_500_065 }),
+    [0, 0],
+  ],
+  ['only the server reported the end', withTimes({ started: 1_785_500_005, finished: 0 }), [0, 0]],
+  ['it ended before it started', withTimes({ started: 1_785_500_066, finished: 1_785_500_065 }), [0, 0]],
+  ['a step reported start and finish', aReport({ started: noon - 100, finished: noon - 40 }), [60, 1]],
+  ['a step reported only the start', aReport({ started: noon - 100 }), [0, 0]],
+  ['the clock of a step is in 1970', aReport({ started: 100, finished: 160 }), [0, 0]],
+  ['a step reported a start in 1970', aReport({ started: 100, finished: noon - 40 }), [0, 0]],
+  [
+    'a step reported a run of more than 30 days',
     aReport({ started: noon - 31 * 86_400, finished: noon - 40 }),
     [0, 0],
   ],
-])('shows the duration where %s', async (_, body, durations) => {
+])('observes the duration, or none if it is unknown: %s', async (_, body, durations) => {
   expect(await durationsAfter(body)).toEqual(durations);
 });

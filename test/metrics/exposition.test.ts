@@ -34,7 +34,7 @@ function blockOf(text: string, name: string): string[] {
   return lines.slice(begin, begin + 2 + length);
 }
 
-/** acme/shop failed and recovered in production; acme/new has but a pipeline that runs. */
+/** acme/shop failed and recovered in production; acme/new only has a running pipeline. */
 async function createExample(): Promise<SmallExporter> {
   const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }] });
   const exporter = await createSmallExporter({ policy });
@@ -51,7 +51,7 @@ function emptyChange(state: State) {
   return { repos: [], pairs: [], timelines: new Map(), follows: new Map(), tally: state.tally };
 }
 
-/** A state of one pair, named as given. */
+/** A state with one pair that has these names. */
 function stateOf(fullName: string, tier: string): State {
   const state = createState();
   state.apply({ ...emptyChange(state), repos: [aRepo({ fullName })], pairs: [aPair({ tier })] });
@@ -59,7 +59,7 @@ function stateOf(fullName: string, tier: string): State {
 }
 
 describe('the text for Prometheus', () => {
-  it('has counters with their help and type, for every known pair', async () => {
+  it('has counters with their help and type for every known pair', async () => {
     const text = await textOf((await createExample()).state);
     expect(blockOf(text, 'dora_deployments_total')).toEqual([
       '# HELP dora_deployments_total Deployments, successful and failed: ended pipelines that the policy counts.',
@@ -75,7 +75,7 @@ describe('the text for Prometheus', () => {
     ]);
   });
 
-  it('has timestamps, at 0 for what never happened', async () => {
+  it('has timestamps, which are 0 if nothing has ever happened', async () => {
     const text = await textOf((await createExample()).state);
     expect(blockOf(text, 'dora_deployment_last_success_timestamp')).toEqual([
       '# HELP dora_deployment_last_success_timestamp When a deployment last succeeded, in Unix seconds; 0 if none ever did.',
@@ -95,7 +95,7 @@ describe('the text for Prometheus', () => {
     ]);
   });
 
-  it('has histograms with cumulative buckets, from the first deployment on', async () => {
+  it('has histograms with cumulative buckets from the first deployment on', async () => {
     const text = await textOf((await createExample()).state);
     const labels = 'repo="acme/shop",tier="production"';
     expect(blockOf(text, 'dora_deployment_recovery_time_seconds')).toEqual([
@@ -131,7 +131,7 @@ describe('the text for Prometheus', () => {
     ]);
   });
 
-  it('has a histogram at 0 with the first deployment, where it observes nothing', async () => {
+  it('has a histogram at 0 after the first deployment, even without an observation', async () => {
     const exporter = await createSmallExporter();
     await exporter.receive({ repo: 'acme/shop', number: 1, status: 'success', finished: noon - 10 });
     const samples = blockOf(await textOf(exporter.state), 'dora_deployment_recovery_time_seconds').slice(2);
@@ -139,7 +139,7 @@ describe('the text for Prometheus', () => {
     expect(samples.filter((line) => !line.endsWith(' 0'))).toEqual([]);
   });
 
-  it('puts no time on a sample', async () => {
+  it('has no timestamp on any sample', async () => {
     const lines = (await textOf((await createExample()).state)).split('\n');
     const samples = lines.filter((line) => line !== '' && !line.startsWith('#'));
     expect(samples.length).toBeGreaterThan(30);
@@ -148,13 +148,13 @@ describe('the text for Prometheus', () => {
     );
   });
 
-  it('has no label but repo, tier, window and those of the format', async () => {
+  it('has only the labels repo, tier, window and those of the format', async () => {
     const text = await textOf((await createExample()).state);
     const names = [...text.matchAll(/[{,]([a-z]+)="/g)].map(([, name]) => name);
     expect([...new Set(names)].sort()).toEqual(['cause', 'le', 'quantile', 'repo', 'tier', 'window']);
   });
 
-  it('has help and type, but no sample, where nothing is known', async () => {
+  it('has help and type but no samples if nothing is known', async () => {
     const text = await textOf(createState());
     expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual([]);
     expect(text).toContain('# TYPE dora_deployments_total counter\n');
@@ -166,13 +166,13 @@ describe('the text for Prometheus', () => {
     ['line ends', 'acme/shop', 'pro\nd', 'repo="acme/shop",tier="pro\\nd"'],
     ['braces and commas', 'ac}me/sh,op', 'a="b"', 'repo="ac}me/sh,op",tier="a=\\"b\\""'],
     ['all scripts', 'ünï/цех', '生产', 'repo="ünï/цех",tier="生产"'],
-  ])('keeps %s within labels', async (_, repo, tier, labels) => {
+  ])('escapes %s in labels', async (_, repo, tier, labels) => {
     expect(blockOf(await textOf(stateOf(repo, tier)), 'dora_deployments_total')[2]).toBe(
       `dora_deployments_total{${labels}} 0`,
     );
   });
 
-  it('has each sample once, though two repos share a name', async () => {
+  it('has each sample once, even if two repos share a name', async () => {
     const state = createState();
     state.apply({
       ...emptyChange(state),
@@ -184,13 +184,13 @@ describe('the text for Prometheus', () => {
     expect(new Set(samples.map((line) => line.toLowerCase().replace(/ \S+$/, ''))).size).toBe(samples.length);
   });
 
-  it('has its format in its content type', () => {
+  it('has a content type that names its format', () => {
     expect(contentType).toBe('text/plain; version=0.0.4; charset=utf-8');
   });
 });
 
 describe('a scrape', () => {
-  /** A state that counts how often it is read from end to end. */
+  /** A state that counts how often it is read as a whole. */
   function watched(state: State) {
     const seen = { readings: 0, isBroken: false };
     const facade: State = Object.create(state, {
@@ -205,7 +205,7 @@ describe('a scrape', () => {
     return { seen, facade };
   }
 
-  it('renders the figures once per change, however often and in whatever form it is asked for', async () => {
+  it('renders the figures once per change, for any number of requests in any encoding', async () => {
     const state = stateOf('acme/shop', 'production');
     const { seen, facade } = watched(state);
     const exposition = expose(facade, noSelf);
@@ -221,7 +221,7 @@ describe('a scrape', () => {
     expect(gunzipSync(zipped).equals(plain)).toBe(true);
   });
 
-  it('renders what is about the exporter itself each time', async () => {
+  it('renders the exporter’s own metrics for each request', async () => {
     let asked = 0;
     const exposition = expose(createState(), async () => `self ${++asked}\n`);
     const last = async () =>
@@ -232,7 +232,7 @@ describe('a scrape', () => {
     expect([await last(), await last()]).toEqual(['self 1', 'self 2']);
   });
 
-  it('does not remember a rendering that failed', async () => {
+  it('does not cache a failed rendering', async () => {
     const { seen, facade } = watched(stateOf('acme/shop', 'production'));
     const exposition = expose(facade, noSelf);
     seen.isBroken = true;
@@ -247,7 +247,7 @@ describe('a scrape', () => {
     ['a line about itself', 3, 'self 1\n'],
     ['a text in all scripts', 3, '# HELP self ünï цех 生产 😀\nself 1\n'],
     ['thousands of series', 3000, `self 1\n${'# filler\n'.repeat(50_000)}`],
-  ])('is zipped what it is unzipped, with %s', async (_, repos, self) => {
+  ])('has the same content compressed and uncompressed, with %s', async (_, repos, self) => {
     const state = createState();
     state.apply({
       ...emptyChange(state),
@@ -259,7 +259,7 @@ describe('a scrape', () => {
     });
     const exposition = expose(state, async () => self);
     const [plain, zipped] = [await exposition.plain(), await exposition.gzip()];
-    // Reading it also checks length and checksum, over both of its parts.
+    // Reading also checks the length and the checksum over both parts.
     const text = gunzipSync(zipped).toString('utf8');
     expect(text).toBe(Buffer.from(plain).toString('utf8'));
     expect(text.endsWith(self)).toBe(true);
@@ -278,21 +278,21 @@ describe('promtool check metrics', () => {
     return { status, said: stdout + stderr };
   };
 
-  it('sees what is wrong', ({ skip }) => {
+  it('finds a fault in a bad text', ({ skip }) => {
     const promtool = requireProgram('promtool', skip);
     const { status, said } = check(promtool, '# TYPE lint_me_total gauge\nlint_me_total 1\n');
     expect(status).not.toBe(0);
     expect(said).toContain('lint_me_total');
   });
 
-  it('finds nothing in the exporter’s metrics', async ({ skip }) => {
+  it('finds no fault in the exporter’s metrics', async ({ skip }) => {
     const promtool = requireProgram('promtool', skip);
     const own = (await scrape()).split('\n').filter((line) => /^(# (HELP|TYPE) )?dora_/.test(line));
     expect(own.length).toBeGreaterThan(100);
     expect(check(promtool, `${own.join('\n')}\n`)).toEqual({ status: 0, said: '' });
   });
 
-  it('finds nothing in all that is scraped, Node’s own metrics included', async ({ skip }) => {
+  it('finds no fault in a whole scrape, including Node’s own metrics', async ({ skip }) => {
     const promtool = requireProgram('promtool', skip);
     expect(check(promtool, await scrape())).toEqual({ status: 0, said: '' });
   });

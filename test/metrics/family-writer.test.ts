@@ -23,7 +23,7 @@ const family: Family<Sample> = {
 };
 const noYield = async () => undefined;
 
-/** As `createFamilyWriter` would write it if it were asked for the first time. */
+/** The text of a new writer. */
 async function writeAnew(chunks: readonly (readonly Sample[])[]): Promise<string[]> {
   return linesOf(await createFamilyWriter(family, noYield)(chunks));
 }
@@ -42,7 +42,7 @@ const anySample = fc.record({
 const anyChunks = fc.array(fc.array(anySample, { maxLength: 12 }), { minLength: 1, maxLength: 3 });
 
 describe('the writer of a metric', () => {
-  it('writes what it would write anew, whatever has changed since the last time', async () => {
+  it('writes the same text as a new writer, whatever has changed since the last time', async () => {
     const anyChange = fc.record({ chunk: fc.nat(2), place: fc.nat(11), sample: anySample });
     await fc.assert(
       fc.asyncProperty(
@@ -68,7 +68,7 @@ describe('the writer of a metric', () => {
     );
   });
 
-  it('keeps the text of chunks whose samples say the same', async () => {
+  it('reuses the text of chunks with equal samples', async () => {
     const write = createFamilyWriter(family, noYield);
     const samples = Array.from({ length: 20 }, (_, index) => ({ name: `${index}`, values: [index] }));
     const [before] = await write([samples]);

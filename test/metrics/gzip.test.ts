@@ -6,7 +6,7 @@ import { combineCrc32, compressText, toGzip } from '../../src/metrics/gzip.ts';
 const anyBytes = () => fc.uint8Array({ maxLength: 300 });
 
 describe('combineCrc32', () => {
-  it('is the checksum of both, at any split', () => {
+  it('is the checksum of both parts, at any split', () => {
     fc.assert(
       fc.property(anyBytes(), fc.nat({ max: 300 }), (bytes, place) => {
         const [first, second] = [bytes.subarray(0, place), bytes.subarray(place)];
@@ -16,7 +16,7 @@ describe('combineCrc32', () => {
     );
   });
 
-  it('is the checksum of many parts, put together one after the other', () => {
+  it('is the checksum of many parts, combined one after the other', () => {
     fc.assert(
       fc.property(fc.array(anyBytes(), { maxLength: 8 }), (parts) => {
         const combined = parts.reduce((crc, part) => combineCrc32(crc, crc32(part), part.length), 0);
@@ -36,16 +36,16 @@ describe('toGzip', () => {
   const gunzip = async (texts: readonly string[]) =>
     gunzipSync(toGzip(await Promise.all(texts.map(compressText)))).toString();
 
-  it('holds texts one after the other', async () => {
+  it('contains the texts one after the other', async () => {
     expect(await gunzip(['# HELP a\n', 'a 1\n', '', 'b 2\n'])).toBe('# HELP a\na 1\nb 2\n');
   });
 
-  it('holds nothing of no texts, and nothing of empty ones', async () => {
+  it('is empty for no texts, and for empty texts', async () => {
     expect(await gunzip([])).toBe('');
     expect(await gunzip(['', ''])).toBe('');
   });
 
-  it('lets one text be used in several files', async () => {
+  it('can use one text in several files', async () => {
     const [head, one, two] = [
       await compressText('head\n'),
       await compressText('1\n'),
@@ -55,12 +55,12 @@ describe('toGzip', () => {
     expect(gunzipSync(toGzip([head, two, one])).toString()).toBe('head\n2\n1\n');
   });
 
-  it('holds large texts in any script', async () => {
+  it('contains large texts in any script', async () => {
     const large = 'dora_deployments_total{repo="Äcme/shöp 🛒"} 1\n'.repeat(20_000);
     expect(await gunzip([large, 'end\n', large])).toBe(`${large}end\n${large}`);
   });
 
-  it('is one member that any reader takes, checksum and length included', async () => {
+  it('is one member that any reader accepts, with correct checksum and length', async () => {
     const anyTexts = fc.array(
       fc.string({ unit: fc.constantFrom('a', '"', '\n', 'ä', '🛒'), maxLength: 80 }),
       { maxLength: 6 },

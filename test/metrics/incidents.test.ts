@@ -53,13 +53,13 @@ const open = (count: number, tier = 'production') =>
   `dora_incidents_open{repo="acme/shop",tier="${tier}"} ${count}`;
 
 describe('the metrics of incidents', () => {
-  it('show nothing before an incident was ever posted', async () => {
+  it('have no samples before the first incident', async () => {
     const { deploy, samples } = await start();
     await deploy('acme/shop', 'production');
     expect(await samples()).toEqual([]);
   });
 
-  it('count from 0 in each tier that a rule names, once one was posted', async () => {
+  it('start at 0 in each tier that a rule names, once an incident exists', async () => {
     const { deploy, post, samples } = await start();
     await deploy('acme/shop', 'production');
     await deploy('acme/api', 'production');
@@ -72,7 +72,7 @@ describe('the metrics of incidents', () => {
     expect(await samples()).toEqual([total('acme/api', 0), total('acme/shop', 1)]);
   });
 
-  it('show open incidents of other tiers too, without a total', async () => {
+  it('show open incidents of other tiers too, but no total', async () => {
     const { deploy, post, samples } = await start();
     await deploy('acme/shop', 'elsewhere');
     await post({ ...report, tier: 'unassigned' });
@@ -87,7 +87,7 @@ describe('the metrics of incidents', () => {
     expect(await samples()).toEqual([total('acme/shop', 1), open(1)]);
   });
 
-  it('show an alert as open until it is stale, and one that begins ahead from then on', async () => {
+  it('show an alert as open until it is stale, and a future incident from its start to its end', async () => {
     const { deploy, post, samples, clock } = await start();
     await deploy('acme/shop', 'production');
     await post(alertOf(60));
@@ -103,7 +103,7 @@ describe('the metrics of incidents', () => {
     expect(await samples()).toEqual([total('acme/shop', 2)]);
   });
 
-  it('fail deployments older than any window too, as soon as they are posted', async () => {
+  it('count failures of deployments that are older than any window, as soon as their incidents arrive', async () => {
     const exporter = await createSmallExporter({
       policy: { ...policy, windows: [{ name: '7d', seconds: 7 * day }] },
     });

@@ -7,13 +7,13 @@ describe('OpenMetrics', () => {
     expect(header).toBe('# TYPE dora_deployments counter\n# HELP dora_deployments All.\n');
   });
 
-  it('names all else as it is, and escapes the help', () => {
+  it('keeps all other names, and escapes the help', () => {
     expect(openMetricsHeader({ name: 'a_total', help: 'One\ntwo "three" \\four', type: 'gauge' })).toBe(
       '# TYPE a_total gauge\n# HELP a_total One\\ntwo \\"three\\" \\\\four\n',
     );
   });
 
-  it('writes each value of a set of labels with the time, common labels first', () => {
+  it('writes each value of a label set with its time, common labels first', () => {
     const point = toPoint(
       'runs_seconds',
       [
@@ -31,7 +31,7 @@ describe('OpenMetrics', () => {
     expect(pointAt(point, 1_767_225_601)).toContain('700.5 1767225601\n');
   });
 
-  it('escapes what labels hold, and writes numbers that are none', () => {
+  it('escapes label values, and writes numbers that are not finite', () => {
     const labels = { tier: 'a"b\\c\nd' };
     const values = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     const point = toPoint(
@@ -44,7 +44,7 @@ describe('OpenMetrics', () => {
     );
   });
 
-  it('ends as the specification asks', () => {
+  it('ends as the specification requires', () => {
     expect(openMetricsEnd).toBe('# EOF\n');
   });
 });

@@ -24,7 +24,7 @@ const push = (number: number, message: string) => {
   };
 };
 
-/** Each sample about rework, of the pair's 30d window or without a window. */
+/** Each sample about rework: of the pair's 30d window, or without a window. */
 async function reworkOf(exporter: SmallExporter): Promise<Record<string, number>> {
   const text = await (await exporter.app().request('/metrics')).text();
   const samples = [...text.matchAll(/^(dora_\S*rework\S*?)\{(\S*)\} (\S+)$/gm)].flatMap(
@@ -54,7 +54,7 @@ describe('rework on /metrics', () => {
     expect(text).not.toContain('rework');
   });
 
-  it('counts on from where it was when rules are added: what is stored makes no jump', async () => {
+  it('continues from its old counts when rules are added: stored pipelines cause no jump', async () => {
     const store = openMemoryStore();
     const before = await createSmallExporter({ store, policy: noRules });
     await before.receive(push(1, 'Revert "Cart"'));

@@ -38,14 +38,14 @@ function createMetrics(overrides: Overrides = {}) {
     setReady: () => {
       isReady = true;
     },
-    /** Samples of one metric. */
+    /** The samples of one metric. */
     samples: async (name: string) =>
       (await metrics.render()).split('\n').filter((line) => line.startsWith(name)),
   };
 }
 
 describe('the exporter’s metrics about itself', () => {
-  it('count events of every source and result from 0', async () => {
+  it('count events of every source and result, starting at 0', async () => {
     const { samples } = createMetrics();
     const lines = await samples('dora_exporter_events_total');
     expect(lines.length).toBe(36);
@@ -56,7 +56,7 @@ describe('the exporter’s metrics about itself', () => {
     }
   });
 
-  it('count what came in, and tell when it last did', async () => {
+  it('count events, and report the time of the last one', async () => {
     const { metrics, samples, advance } = createMetrics();
     metrics.countEvent('webhook', 'stored');
     metrics.countEvent('webhook', 'stored');
@@ -77,7 +77,7 @@ describe('the exporter’s metrics about itself', () => {
     ]);
   });
 
-  it('tell a person the same by source', () => {
+  it('list the events by source for the status page', () => {
     const { metrics, advance } = createMetrics();
     metrics.countEvent('webhook', 'stored');
     advance(60);
@@ -95,7 +95,7 @@ describe('the exporter’s metrics about itself', () => {
     expect(others.map(({ source }) => source)).toEqual(['backfill', 'reconcile', 'follow', 'incident']);
   });
 
-  it('tell how many stored pipelines do not count, by every reason, as the state has it now', async () => {
+  it('report how many stored pipelines do not count, by every reason, as the state has them now', async () => {
     const { state, samples } = createMetrics();
     const reasons = [
       'repo',
@@ -129,7 +129,7 @@ describe('the exporter’s metrics about itself', () => {
     ]);
   });
 
-  it('tell whether a backfill runs and whether Woodpecker answers', async () => {
+  it('report whether a backfill is running, and whether Woodpecker answers', async () => {
     const { metrics, samples } = createMetrics();
     const both = async () => [
       ...(await samples('dora_exporter_backfill_running')),
@@ -144,7 +144,7 @@ describe('the exporter’s metrics about itself', () => {
     expect(await both()).toEqual(['dora_exporter_backfill_running 0', 'dora_exporter_woodpecker_up 0']);
   });
 
-  it('tell how the connection to the event stream stands, and how often it was lost and made again', async () => {
+  it('report the state of the event stream, and count its losses and reconnections', async () => {
     const { metrics, samples } = createMetrics();
     const both = () => samples('dora_exporter_stream_');
     expect(await both()).toEqual([
@@ -165,7 +165,7 @@ describe('the exporter’s metrics about itself', () => {
     ]);
   });
 
-  it('tell what is left to do', async () => {
+  it('report the remaining work', async () => {
     const { state, samples, setBacklog } = createMetrics();
     const both = async () => [
       ...(await samples('dora_exporter_following')),
@@ -179,7 +179,7 @@ describe('the exporter’s metrics about itself', () => {
     expect(await both()).toEqual(['dora_exporter_following 1', 'dora_exporter_backlog 3']);
   });
 
-  it('count requests to Woodpecker by how they were answered, and time them', async () => {
+  it('count requests to Woodpecker by result, and measure their durations', async () => {
     const { metrics, samples } = createMetrics();
     metrics.observeRequest({ status: 200, ms: 20 });
     metrics.observeRequest({ status: 200, ms: 2000 });
@@ -197,7 +197,7 @@ describe('the exporter’s metrics about itself', () => {
     expect(durations).toContain('dora_exporter_woodpecker_request_duration_seconds_count 4');
   });
 
-  it('count what only reconciliation found, and tell when that was last through', async () => {
+  it('count pipelines that only reconciliation found, and report its last complete round', async () => {
     const { metrics, samples, advance } = createMetrics();
     expect(await samples('dora_exporter_last_reconcile_timestamp')).toEqual([
       'dora_exporter_last_reconcile_timestamp 0',
@@ -216,14 +216,14 @@ describe('the exporter’s metrics about itself', () => {
     ]);
   });
 
-  it.each([300, 0])('tell how often reconciliation is to come round: every %s seconds', async (seconds) => {
+  it.each([300, 0])('report the interval of reconciliation: every %s seconds', async (seconds) => {
     const { samples } = createMetrics({ reconcileIntervalSeconds: seconds });
     expect(await samples('dora_exporter_reconcile_interval_seconds')).toEqual([
       `dora_exporter_reconcile_interval_seconds ${seconds}`,
     ]);
   });
 
-  it('do not speak of a Woodpecker that there is not', async () => {
+  it('omit everything about Woodpecker if none is configured', async () => {
     const { metrics, samples } = createMetrics({ hasWoodpecker: false });
     metrics.setWoodpeckerUp(true);
     metrics.setStreamConnected(true);
@@ -242,14 +242,14 @@ describe('the exporter’s metrics about itself', () => {
     for (const name of names) expect(await samples(`dora_exporter_${name}`)).toEqual([]);
   });
 
-  it('tell of no stream that is not listened to', async () => {
+  it('omit the stream if nobody listens to it', async () => {
     const { metrics, samples } = createMetrics({ hasStream: false });
     metrics.setStreamConnected(false);
     expect(await samples('dora_exporter_stream_')).toEqual([]);
     expect(await samples('dora_exporter_woodpecker_up')).toEqual(['dora_exporter_woodpecker_up 0']);
   });
 
-  it('tell whether it is ready', async () => {
+  it('report readiness', async () => {
     const { samples, setReady, advance } = createMetrics();
     expect(await samples('dora_exporter_ready')).toEqual(['dora_exporter_ready 0']);
     setReady();
@@ -257,7 +257,7 @@ describe('the exporter’s metrics about itself', () => {
     expect(await samples('dora_exporter_ready')).toEqual(['dora_exporter_ready 1']);
   });
 
-  it('tell version and process', async () => {
+  it('report version and process', async () => {
     const { samples } = createMetrics();
     expect(await samples('dora_exporter_build_info')).toEqual([
       'dora_exporter_build_info{version="1.2.3"} 1',
@@ -266,7 +266,7 @@ describe('the exporter’s metrics about itself', () => {
     expect((await samples('nodejs_eventloop_lag_p99_seconds ')).length).toBe(1);
   });
 
-  it('are those of one exporter, not of the process’s others', async () => {
+  it('belong to one exporter, not to others in the same process', async () => {
     const [one, other] = [createMetrics(), createMetrics()];
     one.metrics.countEvent('webhook', 'stored');
     expect(await other.samples('dora_exporter_events_total{source="webhook",result="stored"}')).toEqual([

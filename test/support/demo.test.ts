@@ -63,7 +63,7 @@ async function metricsOf({ url }: Demo): Promise<Metrics> {
 }
 
 describe('the demo', () => {
-  it('shows a history as one would have it: parts, days of lead time, four causes of failures, an incident', async () => {
+  it('shows a realistic history: parts, days of lead time, four causes of failures, an incident', async () => {
     const demo = await startAnsweringDemo();
     const isReady = async () => (await metricsOf(demo)).get('dora_exporter_ready') === 1;
     await expect.poll(isReady).toBe(true);
@@ -101,16 +101,19 @@ describe('the demo', () => {
     expect(await demo.exited).toBe(0);
   });
 
-  it.runIf(hasIpv6Loopback)('runs at an IPv6 address too, and tells it as a browser takes it', async () => {
-    const demo = await startAnsweringDemo('[::1]:0');
-    expect(demo.url()).toMatch(/^http:\/\/\[::1\]:\d+\/$/);
-    await expect
-      .poll(async () => (await fetch(`${demo.url()}operations`)).text())
-      .toMatch(/webhook<\/th>.*\d+ following/s);
-    demo.child.kill('SIGTERM');
-    expect(await demo.exited).toBe(0);
-    expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
-  });
+  it.runIf(hasIpv6Loopback)(
+    'runs at an IPv6 address too, and prints it in the form for browsers',
+    async () => {
+      const demo = await startAnsweringDemo('[::1]:0');
+      expect(demo.url()).toMatch(/^http:\/\/\[::1\]:\d+\/$/);
+      await expect
+        .poll(async () => (await fetch(`${demo.url()}operations`)).text())
+        .toMatch(/webhook<\/th>.*\d+ following/s);
+      demo.child.kill('SIGTERM');
+      expect(await demo.exited).toBe(0);
+      expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
+    },
+  );
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('leaves nothing behind after %s', async (signal) => {
     const demo = await startAnsweringDemo();
@@ -119,7 +122,7 @@ describe('the demo', () => {
     expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
   });
 
-  it('leaves nothing behind where nobody reads what it says', async () => {
+  it('leaves nothing behind if nobody reads its output', async () => {
     const demo = await startAnsweringDemo();
     demo.child.stdout?.destroy();
     await demo.exited;
@@ -127,7 +130,7 @@ describe('the demo', () => {
     expect(demo.output()).not.toContain('    at ');
   });
 
-  it('leaves nothing behind where its exporter cannot start', async () => {
+  it('leaves nothing behind if its exporter cannot start', async () => {
     const demo = startDemo('nowhere');
     expect(await demo.exited).toBe(2);
     expect(demo.left()).toEqual([]);
@@ -136,11 +139,11 @@ describe('the demo', () => {
 
   it.each([
     [
-      'an exporter that takes no reports',
+      'an exporter that accepts no reports',
       'process.on("SIGUSR2", () => { globalThis.fetch = async () => { throw new Error("broken"); }; })',
     ],
-    ['what nobody foresaw', 'process.on("SIGUSR2", () => { throw new Error("broken"); })'],
-  ])('leaves nothing behind where it fails of %s', async (_, flaw) => {
+    ['an unexpected error', 'process.on("SIGUSR2", () => { throw new Error("broken"); })'],
+  ])('leaves nothing behind if it fails because of %s', async (_, flaw) => {
     const demo = await startAnsweringDemo('127.0.0.1:0', flaw);
     demo.child.kill('SIGUSR2');
     expect(await demo.exited).toBe(1);
@@ -148,7 +151,7 @@ describe('the demo', () => {
     expect([await isAnswering(demo), demo.left()]).toEqual([false, []]);
   });
 
-  it('leaves no exporter behind where it is killed', async () => {
+  it('leaves no exporter behind if it is killed', async () => {
     const demo = await startAnsweringDemo();
     demo.child.kill('SIGKILL');
     await demo.exited;

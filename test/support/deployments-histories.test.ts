@@ -42,7 +42,7 @@ test.each([
   expect(seen.get(word)?.length ?? 0).toBeGreaterThanOrEqual(20);
 });
 
-test('the order in which the world is told does not matter', () => {
+test('the oracle does not depend on the order of pipelines, incidents and marks', () => {
   const shuffled = (history: History) =>
     fc.record({
       pipelines: fc.shuffledSubarray(history.pipelines, { minLength: history.pipelines.length }),
@@ -59,7 +59,7 @@ test('the order in which the world is told does not matter', () => {
   );
 });
 
-test('what happens after a moment does not change what is said of it', () => {
+test('events after a time do not change the figures at that time', () => {
   for (const history of drawn.slice(0, 300)) {
     for (const t of history.moments) {
       const known = {
@@ -79,7 +79,7 @@ test('what happens after a moment does not change what is said of it', () => {
   }
 });
 
-test('a mark that was taken back does not stand, and the last one counts', () => {
+test('a removed mark has no effect, and the last mark counts', () => {
   const request = { repo: 'acme/shop', number: 1, tier: 'production' };
   const failed = { ...request, mark: 'failed' as const, recovered: 5 };
   const fine = { ...request, mark: 'fine' as const };

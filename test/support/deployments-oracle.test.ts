@@ -134,8 +134,8 @@ function mark(number: number, how: Mark['mark'], recovered?: number): Mark {
   return recovered === undefined ? base : { ...base, recovered: T0 + recovered };
 }
 
-describe('the six rows at the top of the contract', () => {
-  test('red tests between two deployments are no deployments', () => {
+describe('the six rows at the top of the contract:', () => {
+  test('pipelines with red tests between two deployments are not deployments', () => {
     const redTest = (number: number, at: number) =>
       push(number, at, {
         status: 'failure',
@@ -229,7 +229,7 @@ describe('the six rows at the top of the contract', () => {
   });
 });
 
-describe('rollbacks', () => {
+describe('rollbacks:', () => {
   test.each([
     ['V1 V2 V3 V1', [4], [2]],
     ['V1 V1', [], []],
@@ -266,7 +266,7 @@ describe('rollbacks', () => {
     expect(rollbacks(pair)).toEqual([]);
   });
 
-  test('what is undone is itself no rollback', () => {
+  test('a rolled back deployment is not a rollback itself', () => {
     const pipelines = [
       push(1, 0, { commit: COMMITS['V1'] ?? '' }),
       push(2, HOUR, { commit: COMMITS['V2'] ?? '' }),
@@ -278,7 +278,7 @@ describe('rollbacks', () => {
     expect(rollbacks(pairAt(worldOf(pipelines)))).toEqual([4, 5]);
   });
 
-  test('the order is that of the finishes, not of the numbers', () => {
+  test('the order is the order of finishes, not of numbers', () => {
     const world = worldOf(hourly('V1 V1 V2', { 2: { finished: T0 + 4 * HOUR } }));
     expect(pairAt(world).deployments.map((one) => [one.number, one.rollsBack])).toEqual([
       [1, null],
@@ -287,7 +287,7 @@ describe('rollbacks', () => {
     ]);
   });
 
-  test('the limit counts from the deployment that is undone, and null looks for none', () => {
+  test('the limit starts at the deployment that is rolled back, and null turns the search off', () => {
     const world = (failures: Partial<Policy['failures']>) => worldOf(hourly('V1 V2 V1'), { failures });
     expect(rollbacks(pairAt(world({ rollback: HOUR })))).toEqual([3]);
     expect(rollbacks(pairAt(world({ rollback: HOUR - 1 })))).toEqual([]);
@@ -297,7 +297,7 @@ describe('rollbacks', () => {
   });
 });
 
-describe('fixes', () => {
+describe('fixes:', () => {
   const reverting = (message: string) => ({ 4: { message } });
   const V2 = COMMITS['V2'] ?? '';
 
@@ -317,7 +317,7 @@ describe('fixes', () => {
     expect(causesOf(pair, expectedFailed[0] ?? 0)).toEqual(causes);
   });
 
-  test('a linked fix is rework without any rule, and one that is too old fails nobody', () => {
+  test('a linked fix is rework without any rule, but a fix of a deployment that is too old is not', () => {
     const world = (linked: number | null) =>
       worldOf(hourly('V1 V2 V3 V4', reverting(`undo it: revert ${V2}`)), {
         policy: { rework: { branches: [], messages: [] } },
@@ -333,7 +333,7 @@ describe('fixes', () => {
     expect(numbers(pair, (one) => one.repairsByRule !== null)).toEqual([2]);
   });
 
-  test('by rule, only a plain success just before is failed, within the limit', () => {
+  test('by rule, only the successful deployment just before is failed, within the limit', () => {
     const hotfix = { branch: 'hotfix/login' };
     const byRule = (names: string, changes: Record<number, Partial<Pipeline>>, rule = DAY) =>
       failed(pairAt(worldOf(hourly(names, changes), { failures: { fix: { linked: 7 * DAY, rule } } })));
@@ -346,7 +346,7 @@ describe('fixes', () => {
     expect(causesOf(red, 1)).toEqual(['pipeline']);
   });
 
-  test('if nothing is looked for, there is no rework rate', () => {
+  test('if the search for all of them is off, there is no rework rate', () => {
     const none = { rework: { branches: [], messages: [] } };
     const failures = { rollback: null, fix: { linked: null, rule: DAY } };
     expect(windowAt(worldOf(hourly('V1'), { policy: none, failures })).rework).toBeNull();
@@ -359,8 +359,8 @@ describe('fixes', () => {
   });
 });
 
-describe('incidents', () => {
-  test('one belongs to the last deployment that had started, whatever its outcome', () => {
+describe('incidents:', () => {
+  test('an incident belongs to the last deployment that had started, whatever its outcome', () => {
     const third = { status: 'failure', started: T0 + 2 * HOUR, finished: T0 + 3 * HOUR };
     const world = (start: number) =>
       worldOf(hourly('V1 V2 V3', { 3: third }), { incidents: [incident('a', start, start + 1)] });
@@ -374,7 +374,7 @@ describe('incidents', () => {
     expect(failed(pairAt(world(DAY + 1)))).toEqual([]);
   });
 
-  test('one that starts while another is open, counts and is not stale goes with it', () => {
+  test('an incident that starts while another is open, counts and is not stale belongs to the same deployment', () => {
     const owners = (...incidents: Incident[]) =>
       pairAt(worldOf(hourly('V1 V2'), { incidents })).deployments.map((one) => one.incidents);
     const late = incident('late', 3 * HOUR, 4 * HOUR);
@@ -390,7 +390,7 @@ describe('incidents', () => {
     expect(owners(before, incident('early', early, null), late)).toEqual([['early', 'late'], []]);
   });
 
-  test('an open one holds the episode open until its alert is stale', () => {
+  test('an open incident keeps the episode open until its alert is stale', () => {
     const world = worldOf([push(1, 0), push(2, 3 * HOUR, { commit: COMMITS['V2'] ?? '' })], {
       incidents: [incident('a', HOUR, null, 2 * HOUR)],
     });
@@ -402,7 +402,7 @@ describe('incidents', () => {
   });
 });
 
-describe('marks', () => {
+describe('marks:', () => {
   test('"failed" fails a deployment until the next success, or until `recovered`', () => {
     const pipelines = hourly('V1 V2');
     expect(causesOf(pairAt(worldOf(pipelines, { marks: [mark(1, 'failed')] })), 1)).toEqual(['operator']);
@@ -412,7 +412,7 @@ describe('marks', () => {
     expect(pairAt(recovered, HOUR + 4 * MINUTE).failingSince).toBe(T0 + HOUR);
   });
 
-  test('"fine" leaves no cause but the pipeline, and the rollback is rework only by the rules', () => {
+  test('"fine" leaves no cause except the pipeline, and the rollback is rework only by the rules', () => {
     const world = worldOf(hourly('V1 V2 V1'), {
       marks: [mark(2, 'fine')],
       incidents: [incident('a', 2.5 * HOUR, null)],
@@ -423,14 +423,14 @@ describe('marks', () => {
     expect(causesOf(pairAt(red), 1)).toEqual(['pipeline']);
   });
 
-  test('"ignore" makes it no deployment at all', () => {
+  test('"ignore" means that there is no deployment', () => {
     const world = worldOf(hourly('V1 V2 V1', { 2: { status: 'failure' } }), { marks: [mark(2, 'ignore')] });
     expect(windowAt(world)).toMatchObject({ deployments: 2, failed: 0, recoveries: [] });
     expect(figuresAt(world, T0 + DAY).pipelines[1]).toMatchObject({ tiers: [], reason: 'operator' });
     expect(pairAt(world).lastFailure).toBeNull();
   });
 
-  test('one without a deployment in its tier has no effect', () => {
+  test('a mark without a deployment in its tier has no effect', () => {
     const killed = hourly('V1 V2', { 2: { status: 'killed' } });
     const world = worldOf(killed, { marks: [mark(2, 'ignore'), { ...mark(1, 'failed'), tier: 'staging' }] });
     expect(figuresAt(world, T0 + DAY).pipelines.map((one) => one.reason)).toEqual([null, 'killed']);
@@ -438,7 +438,7 @@ describe('marks', () => {
   });
 });
 
-describe('recovery', () => {
+describe('recovery:', () => {
   test('a streak of failures is one episode, from its first finish to the next success', () => {
     const red = { status: 'failure' };
     const world = worldOf(hourly('V1 V2 V3 V4', { 2: red, 3: red }));
@@ -457,7 +457,7 @@ describe('recovery', () => {
     expect(windowAt(world(2 * HOUR - 1)).recoveries).toEqual([HOUR - 1, HOUR]);
   });
 
-  test('the last end of the incidents comes before what the causes give', () => {
+  test('the last end of the incidents decides before the ends of other causes', () => {
     const incidents = [incident('a', HOUR, 90 * MINUTE), incident('b', 80 * MINUTE, 2 * HOUR)];
     const world = worldOf([push(1, 0, { status: 'failure' }), push(2, 30 * MINUTE)], { incidents });
     expect(pairAt(world).deployments).toMatchObject([
@@ -474,7 +474,7 @@ describe('recovery', () => {
     expect(windowAt(world)).toMatchObject({ failed: 1, recoveries: [0] });
   });
 
-  test('a recovery is sampled in the window in which it closed', () => {
+  test('a recovery is a sample of the window in which it ended', () => {
     const policy = { windows: { '30d': 2 * HOUR } };
     const world = worldOf(hourly('V1 V2 V3', { 2: { status: 'failure' } }), { policy });
     expect(windowAt(world, 3 * HOUR - 1).recoveries).toEqual([]);
@@ -500,7 +500,7 @@ test('a rollback fails a deployment only from its own finish on', () => {
   expect(failed(pairAt(world, 3 * HOUR))).toEqual([2]);
 });
 
-describe('rules', () => {
+describe('rules:', () => {
   const workflows = [{ name: 'deploy', state: 'success', started: T0, finished: T0 + HOUR }];
   const tiersOf = (rules: Rule[], changes: Partial<Pipeline> = {}, policy: Partial<Policy> = {}) => {
     const world = worldOf([push(1, HOUR, { workflows, ...changes })], { rules, policy });
@@ -509,7 +509,7 @@ describe('rules', () => {
   };
   const part = (tier: string, name: string): Rule => ({ tier, workflows: [name] });
 
-  test('a part rule decides its tier, ran or not, and reading goes on with the others', () => {
+  test('a part rule decides its tier, whether the part ran or not, and the rules of other tiers follow', () => {
     expect(tiersOf([part('production', 'none'), part('production', 'deploy')])).toBe('not_reached');
     expect(tiersOf([part('staging', 'none'), part('production', 'deploy')])).toBe('production');
     expect(tiersOf([part('staging', 'deploy'), { tier: 'production' }, part('qa', 'deploy')])).toBe(
@@ -518,14 +518,14 @@ describe('rules', () => {
     expect(tiersOf([part('production', 'none'), { tier: 'production' }])).toBe('not_reached');
   });
 
-  test('default_tier applies only if the conditions of no rule held', () => {
+  test('default_tier applies only if no rule matched', () => {
     const policy = { default_tier: 'rest' };
     expect(tiersOf([part('production', 'none')], {}, policy)).toBe('not_reached');
     expect(tiersOf([{ ...part('production', 'none'), events: ['tag'] }], {}, policy)).toBe('rest');
     expect(tiersOf([{ ...part('production', 'none'), events: ['tag'] }])).toBe('no_tier');
   });
 
-  test('case does not count in repos and deploy_to, and negated globs alone mean all but these', () => {
+  test('repos and deploy_to ignore case, and negated globs alone match everything else', () => {
     const deployTo = (...patterns: string[]) =>
       tiersOf([{ tier: 'production', deploy_to: patterns }], { deploy_to: 'Production' });
     expect(deployTo('production')).toBe('production');
@@ -542,7 +542,7 @@ describe('rules', () => {
     expect(tiersOf([part('production', 'deploy')], { status })).toBe(status);
   });
 
-  test('what has no parts, no end, or no right to count says so', () => {
+  test('a pipeline without parts, without an end, or out of scope has that reason', () => {
     const rules = [part('production', 'deploy')];
     expect(tiersOf(rules, { workflows: [] })).toBe('no_parts');
     expect(tiersOf([{ tier: 'production' }], { workflows: [] })).toBe('production');
@@ -578,7 +578,7 @@ function partOf(name: string, rule: Omit<Rule, 'tier'>) {
 const deploy = { workflows: ['deploy'] };
 const steps = (...names: string[]) => ({ steps: names });
 
-describe('recorded pipelines under a part rule', () => {
+describe('recorded pipelines under a part rule:', () => {
   test.each([
     ['build-step-failed-deploy-step-skipped', steps('deploy'), 'not_reached'],
     ['build-step-failed-deploy-step-skipped', steps('build'), ['failure', 1795874599, 1795874599]],
@@ -694,7 +694,7 @@ test('a pipeline without a finish ended with the last thing in it, else when it 
   expect(lastFailure({ workflows: [] })).toBe(T0 + 9);
 });
 
-describe('the steps of a cancelled workflow', () => {
+describe('the steps of a cancelled workflow:', () => {
   const outcome = (step: Step, other: Partial<Step> = {}, error = 'Canceled', stopper = '') => {
     const children = [step, { name: 'other', state: 'success', started: T0, finished: T0 + 3, ...other }];
     const ci = { name: 'ci', state: 'failure', started: T0, finished: T0 + 9, error, children };
@@ -713,7 +713,7 @@ describe('the steps of a cancelled workflow', () => {
   };
   const killed = { state: 'killed' };
 
-  test('if none says killed, those that did not finish before it were', () => {
+  test('if none says killed, the steps that did not finish before the workflow were killed', () => {
     expect(outcome(ship('success', 8))).toBe('success');
     expect(outcome(ship('success', 9))).toBe('killed');
     expect(outcome(ship('success', 0))).toBe('killed');
@@ -722,7 +722,7 @@ describe('the steps of a cancelled workflow', () => {
     expect(outcome(ship('success', 9), { state: 'killed', started: 0 })).toBe('killed');
   });
 
-  test('if one says killed, their states hold, except a failure with exit code 0', () => {
+  test('if one says killed, their states are right, except a failure with exit code 0', () => {
     expect(outcome(ship('success', 9), killed)).toBe('success');
     expect(outcome(ship('failure', 9, 1), killed)).toBe('failure');
     expect(outcome(ship('failure', 8, 0), killed)).toBe('killed');
@@ -736,7 +736,7 @@ describe('the steps of a cancelled workflow', () => {
     expect(outcome(ship('killed', 9, 1), {}, 'Canceled', 'other')).toBe('killed');
   });
 
-  test('the oldest servers say Canceled on the step alone', () => {
+  test('on the oldest servers, only the step has the error Canceled', () => {
     expect(outcome({ ...ship('failure', 9, 126), error: 'Canceled' }, {}, '')).toBe('killed');
     expect(outcome(ship('failure', 9, 126), {}, '')).toBe('failure');
   });

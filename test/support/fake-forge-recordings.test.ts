@@ -39,7 +39,7 @@ async function startRecorded() {
   return forge;
 }
 
-describe('the fake Forgejo answers as a real one', () => {
+describe('the fake Forgejo answers as a real one:', () => {
   it.each(Object.entries(recordings))('%s', async (name, { request, token, ...recorded }) => {
     const forge = await startRecorded();
     const named = name === 'wrong-token' ? 'wrong' : forge.publicOnlyToken;
@@ -58,7 +58,7 @@ describe('the fake Forgejo answers as a real one', () => {
     }).toEqual(recorded);
   });
 
-  it('no recording is left out', () => {
+  it('there are 16 recordings', () => {
     expect(Object.keys(recordings).length).toBe(16);
   });
 });

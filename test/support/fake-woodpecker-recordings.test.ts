@@ -253,7 +253,7 @@ const plays: Readonly<Record<string, Readonly<Record<string, Play>>>> = {
 };
 
 describe.for(Object.keys(plays))('the pipelines of Woodpecker %s', (version) => {
-  it.for(Object.keys(plays[version] ?? {}))('are as recorded: %s', async (name) => {
+  it.for(Object.keys(plays[version] ?? {}))('equal the recording: %s', async (name) => {
     const world = await startWorld(version);
     const number = plays[version]?.[name]?.(world);
     const id = world.woodpecker.repo(shop).id;
@@ -262,7 +262,7 @@ describe.for(Object.keys(plays))('the pipelines of Woodpecker %s', (version) => 
   });
 });
 
-describe('the table', () => {
+describe('the database', () => {
   it.for([
     ['2.8.3', 'canceled-running', { status: 'failure', workflowError: 'Canceled' }],
     ['3.13.0', 'canceled-running', { status: 'failure', workflowError: 'Canceled' }],
@@ -273,7 +273,7 @@ describe('the table', () => {
     ['2.8.3', 'canceled-pending', { status: 'killed', started: 0 }],
     ['2.8.3', 'failure-skipped-last', { status: 'failure', finished: 0 }],
     ['3.17.0', 'failure-skipped-last', { status: 'failure', finished: 0 }],
-  ] as const)('of %s holds the same ends without a life: %s', async ([version, name, input]) => {
+  ] as const)('of %s contains the same ends without a simulated run: %s', async ([version, name, input]) => {
     const world = await startWorld(version);
     const { number } = world.woodpecker.addPipeline(shop, input);
     const mainStep = (pipeline: unknown) => {
@@ -321,13 +321,13 @@ describe('the event stream', () => {
     ['3.17.0', 'cron', common.cron],
     ['3.17.0', 'release', common.release],
     ['3.17.0', 'killed-by-user', cancelRunning(two)],
-  ] as const)('of %s sends the messages that were recorded: %s', async ([version, name, play]) => {
+  ] as const)('of %s sends the recorded messages: %s', async ([version, name, play]) => {
     expect(messages(await streamOf(version, play))).toEqual(
       messages(await recorded(version, `stream-${name}`)),
     );
   });
 
-  it.for(['2.8.3', '3.17.0'])('of %s sends the repo with the fields that were recorded', async (version) => {
+  it.for(['2.8.3', '3.17.0'])('of %s sends a repo with the recorded fields', async (version) => {
     const [first] = (await streamOf(version, run(one))) as Json[];
     const [was] = (await recorded(version, 'stream-success')) as Json[];
     expect(Object.keys(first?.['repo'] as Json).sort()).toEqual(Object.keys(was?.['repo'] as Json).sort());
@@ -338,13 +338,13 @@ describe.for(['2.8.3', '3.17.0'])('the answers of Woodpecker %s', (version) => {
   /** Settings of the recorded repo and the running number of its organisation. */
   const fieldsOfRepo = { require_approval: 'none', allow_deploy: true };
 
-  it('to /api/repos/{id} are as recorded', async () => {
+  it('to /api/repos/{id} equal the recording', async () => {
     const world = await startWorld(version);
     const answer = (await get(world, `/api/repos/${world.woodpecker.repo(shop).id}`)) as Json;
     expect(comparable({ ...answer, ...fieldsOfRepo })).toEqual(comparable(await recorded(version, 'repo')));
   });
 
-  it('to /api/user are as recorded', async () => {
+  it('to /api/user equal the recording', async () => {
     const world = await startWorld(version);
     const admin = world.woodpecker.addUser({ login: 'admin', admin: true });
     expect(comparable(await get(world, '/api/user', admin.token))).toEqual(
@@ -355,11 +355,11 @@ describe.for(['2.8.3', '3.17.0'])('the answers of Woodpecker %s', (version) => {
     );
   });
 
-  it('to /version are as recorded', async () => {
+  it('to /version equal the recording', async () => {
     expect(await get(await startWorld(version), '/version')).toEqual(await recorded(version, 'version'));
   });
 
-  it('to lists have rows with the fields that were recorded', async () => {
+  it('to lists have rows with the recorded fields', async () => {
     const world = await startWorld(version);
     run(one)(world);
     const { id } = world.woodpecker.repo(shop);
@@ -377,7 +377,7 @@ describe.for(['2.8.3', '3.17.0'])('the answers of Woodpecker %s', (version) => {
     expect(fieldsOf(all)).toEqual(fieldsOf(await recorded(version, 'repos-admin')));
   });
 
-  it('to /api/user/feed are as recorded', async () => {
+  it('to /api/user/feed equal the recording', async () => {
     const world = await startWorld(version);
     run(one, failed)(world);
     const [row] = (await get(world, '/api/user/feed')) as Json[];
@@ -385,7 +385,7 @@ describe.for(['2.8.3', '3.17.0'])('the answers of Woodpecker %s', (version) => {
     expect(comparable(row)).toEqual(comparable(was));
   });
 
-  it('have the statuses, headers and bodies that were recorded', async () => {
+  it('have the recorded statuses, headers and bodies', async () => {
     const world = await startWorld(version);
     const { woodpecker } = world;
     const secret = woodpecker.addRepo({ fullName: 'acme/secret', private: true });

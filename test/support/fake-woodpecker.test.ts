@@ -66,7 +66,7 @@ async function openStream(token: string | null = woodpecker.userToken) {
     try {
       for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true });
     } catch {
-      // The stream broke off: the messages read so far count.
+      // The stream broke off; the messages so far count.
     }
     isOpen = false;
   })();
@@ -137,7 +137,7 @@ describe.each(['2.8.3', '3.17.0'])('the fields of %s', (version) => {
   });
 });
 
-describe('the fields of versions between', () => {
+describe('the fields of intermediate versions', () => {
   it.each([
     ['2.2.0', ['created_at'], ['created', 'deploy_task', 'event_reason', 'version', 'rerun_count']],
     ['3.0.0', ['created', 'deploy_task'], ['created_at', 'event_reason', 'version', 'rerun_count']],
@@ -145,7 +145,7 @@ describe('the fields of versions between', () => {
     ['3.14.0', ['version', 'cancel_info'], ['rerun_count']],
     ['3.15.0', ['version', 'cancel_info', 'rerun_count'], []],
     ['next-0a1b2c3d', ['version', 'cancel_info', 'rerun_count'], []],
-  ])('of %s are there as of their release', async (version, present, absent) => {
+  ])('are, for %s, those of that release', async (version, present, absent) => {
     await begin({ version });
     const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
     woodpecker.addPipeline(repo, { status: 'killed', cancelInfo: { canceled_by_user: 'bob' } });
@@ -163,7 +163,7 @@ describe('the fields of versions between', () => {
     expect((await getJson('/api/user/repos'))[0].last_pipeline.number).toBe(1);
   });
 
-  it('do not include what a version has no word for', async () => {
+  it('exclude a status that the version does not have', async () => {
     await begin({ version: '3.13.0' });
     const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
     expect(() => woodpecker.addPipeline(repo, { status: 'canceled' })).toThrow(
@@ -171,7 +171,7 @@ describe('the fields of versions between', () => {
     );
   });
 
-  it('keep a prerelease out of the stream from 3.17 on', async () => {
+  it('include is_prerelease in the REST answers of 3.17, but not on its stream', async () => {
     const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
     const pipeline = woodpecker.addPipeline(repo, { event: 'release', isPrerelease: true });
     const stream = await openStream();
@@ -215,13 +215,13 @@ describe('permissions', () => {
     expect((await get('/api/repos/3', null)).status).toBe(401);
   });
 
-  it('let a repo that is missing look like one that is hidden', async () => {
+  it('make a missing repo look like a hidden one', async () => {
     expect(await answerOf('/api/repos/99', woodpecker.adminToken)).toEqual({ status: 404, body: '' });
     expect(await answerOf('/api/repos/99', null)).toEqual({ status: 401, body: '' });
     expect(await answerOf('/api/repos/lookup/acme/none')).toEqual({ status: 404, body: '' });
   });
 
-  it('list all repos to an administrator only', async () => {
+  it('allow only an administrator to list all repos', async () => {
     const refusal = { body: 'User not authorized' };
     expect(await answerOf('/api/repos', null)).toEqual({ status: 401, ...refusal });
     expect(await answerOf('/api/repos', woodpecker.userToken)).toEqual({ status: 403, ...refusal });
@@ -233,7 +233,7 @@ describe('permissions', () => {
     ]);
   });
 
-  it('list to a user the active repos with push or admin, whoever she is', async () => {
+  it('list for a user the active repos with push or admin rights, also for an administrator', async () => {
     const names = async (token: string) =>
       (await getJson('/api/user/repos', token)).map((repo: { full_name: string }) => repo.full_name);
     woodpecker.grant('alice', 'acme/open', 'pull');
@@ -245,14 +245,14 @@ describe('permissions', () => {
     expect(await names(woodpecker.userToken)).toEqual(['acme/secret']);
   });
 
-  it.each(['/api/user', '/api/user/repos', '/api/user/feed'])('ask for a user at %s', async (path) => {
+  it.each(['/api/user', '/api/user/repos', '/api/user/feed'])('require a user at %s', async (path) => {
     const refused = { status: 401, body: 'User not authorized' };
     expect(await answerOf(path, null)).toEqual(refused);
     expect(await answerOf(path, woodpecker.badToken)).toEqual(refused);
     expect((await get(path, woodpecker.userToken)).headers.get('content-type')).toContain('application/json');
   });
 
-  it('list a repo that somebody else has activated only once a request has made a row', async () => {
+  it('list a repo that another user has activated only after a request has created a row', async () => {
     const names = async () =>
       (await getJson('/api/user/repos')).map((repo: { full_name: string }) => repo.full_name);
     const forgeAccess = { alice: 'push' } as const;
@@ -275,7 +275,7 @@ describe('permissions', () => {
     expect(await names()).toEqual(['acme/one', 'acme/three', 'acme/two']);
   });
 
-  it('are copied from the forge by a request from 3.17 on', async () => {
+  it('are copied from the forge on request from 3.17 on', async () => {
     woodpecker.addRepo({ fullName: 'acme/shop', private: true, forgeAccess: { alice: 'push' } });
     const refresh = () =>
       fetch(`${woodpecker.url}/api/user/repos/refresh`, {
@@ -290,25 +290,25 @@ describe('permissions', () => {
     expect(await getJson('/api/user/repos')).toMatchObject([{ full_name: 'acme/shop' }]);
   });
 
-  it('end with a token', async () => {
+  it('end when the token is replaced', async () => {
     const old = woodpecker.userToken;
     woodpecker.resetToken('alice');
     expect((await get('/api/user', old)).status).toBe(401);
     expect((await get('/api/user', woodpecker.userToken)).status).toBe(200);
   });
 
-  it('take a token from the query, too', async () => {
+  it('accept a token in the query, too', async () => {
     expect((await get(`/api/user?access_token=${woodpecker.userToken}`, null)).status).toBe(200);
   });
 
-  it('tell an administrator by a field that others lack', async () => {
+  it('mark an administrator by a field that other users lack', async () => {
     expect(await getJson('/api/user', woodpecker.adminToken)).toMatchObject({ login: 'root', admin: true });
     expect(await getJson('/api/user')).not.toHaveProperty('admin');
   });
 });
 
 describe('the plain routes', () => {
-  it('tell the version to anybody, on every answer', async () => {
+  it('report the version to anybody, on every answer', async () => {
     const response = await get('/version', null);
     expect(await response.json()).toEqual({
       source: 'https://github.com/woodpecker-ci/woodpecker',
@@ -331,7 +331,7 @@ describe('the plain routes', () => {
     },
   );
 
-  it('live below the root path', async () => {
+  it('are below the root path', async () => {
     await begin({ rootPath: '/ci/' });
     expect(woodpecker.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/ci$/);
     expect((await get('/version')).headers.get('content-type')).toContain('application/json');
@@ -361,7 +361,7 @@ describe('repos', () => {
     expect((await getJson('/api/repos/lookup/acme/shop')).id).toBe(next.id);
   });
 
-  it('come back under another id after they were deleted', async () => {
+  it('return with another id after they were deleted', async () => {
     const repo = woodpecker.addRepo({
       id: 7,
       fullName: 'acme/shop',
@@ -385,7 +385,7 @@ describe('repos', () => {
     expect(await getJson('/api/user/repos')).toHaveLength(1);
   });
 
-  it('page for an administrator', async () => {
+  it('are in pages for an administrator', async () => {
     for (let index = 10; index < 70; index += 1) woodpecker.addRepo({ fullName: `acme/r${index}` });
     const page = async (query: string) => getJson(`/api/repos?${query}`, woodpecker.adminToken);
     expect(await page('')).toHaveLength(50);
@@ -402,7 +402,7 @@ describe('the list of pipelines', () => {
     }
   });
 
-  it('goes down by number in pages of at most fifty', async () => {
+  it('is in descending order of numbers, in pages of at most fifty', async () => {
     expect((await numbersOf('/api/repos/1/pipelines')).length).toBe(50);
     expect((await numbersOf('/api/repos/1/pipelines'))[0]).toBe(120);
     expect(await numbersOf('/api/repos/1/pipelines?page=3&perPage=3')).toEqual([114, 113, 112]);
@@ -411,14 +411,14 @@ describe('the list of pipelines', () => {
   });
 
   it.each(['perPage=51', 'perPage=0', 'perPage=-1', 'perPage=x', 'page=0', 'page=-3', 'page=x'])(
-    'takes %s for the default',
+    'treats %s as the default',
     async (query) => {
       const numbers = await numbersOf(`/api/repos/1/pipelines?${query}`);
       expect([numbers.length, numbers[0]]).toEqual([50, 120]);
     },
   );
 
-  it('compares before and after strictly with the creation', async () => {
+  it('compares before and after strictly with the time of creation', async () => {
     const at = (number: number) => new Date((1_785_400_000 + number) * 1000).toISOString();
     const list = (query: string) => numbersOf(`/api/repos/1/pipelines?${query}`);
     expect(await list(`after=${at(117)}`)).toEqual([120, 119, 118]);
@@ -431,14 +431,14 @@ describe('the list of pipelines', () => {
     'before=yesterday',
     'after=1785400000',
     'after=2026-01-01',
-    'after=2026-01-01T00:00:00+01:00', // The plus of a query is a blank.
+    'after=2026-01-01T00:00:00+01:00', // A plus in a query is a space.
     'status=finished',
     'event=push,party',
   ])('refuses %s with an empty 400', async (query) => {
     expect(await answerOf(`/api/repos/1/pipelines?${query}`)).toEqual({ status: 400, body: '' });
   });
 
-  it('is narrowed by branch, event, status and a part of the ref', async () => {
+  it('can be filtered by branch, event, status and a part of the ref', async () => {
     woodpecker.addPipeline(1, { branch: 'next', status: 'failure' });
     woodpecker.addPipeline(1, { event: 'tag', ref: 'refs/tags/v2.0.0' });
     woodpecker.addPipeline(1, { event: 'cron', status: 'error' });
@@ -448,7 +448,7 @@ describe('the list of pipelines', () => {
     expect(await numbersOf('/api/repos/1/pipelines?ref=v2.0')).toEqual([122]);
   });
 
-  it('passes over filters that an older version does not know', async () => {
+  it('ignores filters that an older version does not know', async () => {
     await woodpecker.restart({ version: '2.8.3' });
     expect((await numbersOf('/api/repos/1/pipelines?status=failure')).length).toBe(50);
     expect(await numbersOf('/api/repos/1/pipelines?before=2026-07-30T08:26:43Z')).toEqual([2, 1]);
@@ -456,7 +456,7 @@ describe('the list of pipelines', () => {
     expect((await numbersOf('/api/repos/1/pipelines?before=nonsense')).length).toBe(50);
   });
 
-  it('shifts when a pipeline comes between two pages', async () => {
+  it('shifts if a pipeline is created between two pages', async () => {
     const stopShifting = woodpecker.onRequest((request) => {
       if (request.query.includes('page=2')) woodpecker.addPipeline(1);
     });
@@ -471,14 +471,14 @@ describe('the list of pipelines', () => {
     expect((await getJson('/api/repos/1/pipelines/5')).workflows).toHaveLength(1);
   });
 
-  it('has a number free again once its highest pipeline is deleted', () => {
+  it('reuses a number if the highest pipeline is deleted', () => {
     const { id } = woodpecker.deletePipeline(1, 120);
     expect(woodpecker.addPipeline(1)).toMatchObject({ number: 120, id: id + 1 });
   });
 });
 
 describe('a single pipeline', () => {
-  it('is refused with an empty 400 or 404 where there is none', async () => {
+  it('is refused with an empty 400 or 404 if it does not exist', async () => {
     woodpecker.addRepo({ fullName: 'acme/shop' });
     expect(await answerOf('/api/repos/1/pipelines/1')).toEqual({ status: 404, body: '' });
     expect(await answerOf('/api/repos/1/pipelines/latest')).toEqual({ status: 404, body: '' });
@@ -486,7 +486,7 @@ describe('a single pipeline', () => {
     expect(await answerOf('/api/repos/one/pipelines/1')).toEqual({ status: 400, body: '' });
   });
 
-  it('as latest is the last push to the branch', async () => {
+  it('with the number "latest" is the last push to the branch', async () => {
     woodpecker.addRepo({ fullName: 'acme/shop' });
     woodpecker.addPipeline(1);
     woodpecker.addPipeline(1, { branch: 'next' });
@@ -497,7 +497,7 @@ describe('a single pipeline', () => {
 });
 
 describe('the feed', () => {
-  it('holds the fifty newest pipelines over the repos of the user', async () => {
+  it('contains the fifty newest pipelines of all repos of the user', async () => {
     woodpecker.addRepo({ fullName: 'acme/a', access: { alice: 'push' } });
     woodpecker.addRepo({ fullName: 'acme/b', access: { alice: 'admin' } });
     woodpecker.addRepo({ fullName: 'acme/c', access: { alice: 'pull' } });
@@ -520,7 +520,7 @@ describe('the feed', () => {
 });
 
 describe('the event stream', () => {
-  it('speaks these very bytes', async () => {
+  it('sends exactly these bytes', async () => {
     const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
     const stream = await openStream(null);
     expect(stream.response.status).toBe(200);
@@ -535,13 +535,13 @@ describe('the event stream', () => {
     expect(stream.messages()[0].pipeline).toMatchObject({ status: 'blocked', message: 'two\nlines' });
   });
 
-  it('pings after silence only', async () => {
+  it('sends pings only after silence', async () => {
     const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
     woodpecker.streams.setPingInterval(40);
     const stream = await openStream(null);
     await expect.poll(() => stream.text()).toMatch(/^(: ping\n\n){3,}$/);
     woodpecker.streams.setPingInterval(null);
-    // All pings before it have arrived with it.
+    // All earlier pings arrive with this message.
     woodpecker.createPipeline(repo, { stopAt: 'blocked' });
     await stream.until(1);
     const { length } = stream.text();
@@ -551,7 +551,7 @@ describe('the event stream', () => {
   });
 
   it.each(['3.17.0', '3.13.0', '2.8.3'])(
-    'shows on %s what the user could see at the start',
+    'sends on %s the repos that the user could see at the start',
     async (version) => {
       await begin({ version });
       woodpecker.addRepo({ fullName: 'acme/open' });
@@ -577,7 +577,7 @@ describe('the event stream', () => {
     },
   );
 
-  it('loses sight of a renamed private repo before 3.14, and keeps it since', async () => {
+  it('loses a renamed private repo before 3.14, and keeps it in later versions', async () => {
     const seen: number[] = [];
     for (const version of ['3.13.0', '3.14.0']) {
       await begin({ version });
@@ -594,7 +594,7 @@ describe('the event stream', () => {
     expect(seen).toEqual([1, 2]);
   });
 
-  it('breaks off when the server stops, and knows nothing of before afterwards', async () => {
+  it('ends when the server stops, and does not repeat earlier messages', async () => {
     const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
     const stream = await openStream();
     expect(woodpecker.streams.openCount).toBe(1);
@@ -626,7 +626,7 @@ describe('the life of a pipeline', () => {
 
   beforeEach(() => live());
 
-  it('tells each of its steps', async () => {
+  it('sends a message for each of its steps', async () => {
     const { number } = woodpecker.createPipeline(1);
     clock += 5;
     woodpecker.startPipeline(1, number);
@@ -653,7 +653,7 @@ describe('the life of a pipeline', () => {
     expect(woodpecker.pipelines(1)).toEqual([pipeline]);
   });
 
-  it('ends with its workflow if there is one, and at 0 if the last one was skipped', () => {
+  it('ends with its last workflow, and has a finish of 0 if that was skipped', () => {
     const one = woodpecker.runPipeline(1, {}, { status: 'failure' });
     expect([one.status, one.finished]).toEqual(['failure', clock]);
     const two = woodpecker.runPipeline(1, { workflows: ['build', 'deploy'] }, { status: 'failure' });
@@ -666,14 +666,14 @@ describe('the life of a pipeline', () => {
     expect([all.status, all.finished]).toEqual(['success', clock]);
   });
 
-  it('takes the times of its run from the agent, the others from the server', () => {
+  it('takes start and finish from the agent, and the other times from the server', () => {
     const { number } = woodpecker.createPipeline(1);
     woodpecker.startPipeline(1, number, { started: clock - 500 });
     const pipeline = woodpecker.finishPipeline(1, number, { finished: clock - 400 });
     expect(pipeline).toMatchObject({ started: clock - 500, finished: clock - 400, updated: clock });
   });
 
-  it('stays killed from 3.14 on when the agent reports, with another finish', async () => {
+  it('stays killed from 3.14 on, with another finish, when the agent reports', async () => {
     const { number } = woodpecker.createPipeline(1);
     woodpecker.startPipeline(1, number);
     clock += 10;
@@ -689,7 +689,7 @@ describe('the life of a pipeline', () => {
   });
 
   it.each(['2.8.3', '3.13.0'])(
-    'turns from killed to failure on %s when the agent reports',
+    'changes from killed to failure on %s when the agent reports',
     async (version) => {
       await live(version);
       const { number } = woodpecker.createPipeline(1);
@@ -707,7 +707,7 @@ describe('the life of a pipeline', () => {
     ['2.8.3', -1],
     ['3.13.0', 126],
   ])(
-    'changes the steps of a cancelled run on %s after its end, under the same update',
+    'changes the steps of a cancelled run on %s after its end, without a new update time',
     async (version, exitCode) => {
       await live(version);
       const { number } = woodpecker.createPipeline(1);
@@ -735,7 +735,7 @@ describe('the life of a pipeline', () => {
     expect(woodpecker.doneWorkflow(1, number, 'build', { state: 'success' }).status).toBe('success');
   });
 
-  it('is killed by a failing step, and shown running once more afterwards', async () => {
+  it('is killed by a failing step, and sent as running once more afterwards', async () => {
     const { number } = woodpecker.createPipeline(1, { event: 'deployment' });
     woodpecker.startPipeline(1, number);
     const pipeline = woodpecker.cancelPipeline(1, number, { by: { step: 'deploy' }, settle: true });
@@ -745,7 +745,7 @@ describe('the life of a pipeline', () => {
     expect((await toldEnds(7)).slice(5, 7)).toEqual([`killed ${clock}`, 'running 0']);
   });
 
-  it('is canceled while it is pending from 3.14 on, and killed before', async () => {
+  it('is canceled while it is pending from 3.14 on, but killed before', async () => {
     woodpecker.createPipeline(1);
     expect(woodpecker.cancelPipeline(1, 1)).toMatchObject({
       status: 'canceled',
@@ -776,7 +776,7 @@ describe('the life of a pipeline', () => {
     expect(woodpecker.cancelPipeline(1, 1)).toMatchObject({ status: 'killed', started: 0, finished: clock });
   });
 
-  it('ends in error without workflows where the configuration is wrong', async () => {
+  it('ends in error without workflows if the configuration is wrong', async () => {
     woodpecker.createPipeline(1, { stopAt: 'created' });
     const pipeline = woodpecker.errorPipeline(1, 1, 'no such file');
     expect(pipeline).toMatchObject({ status: 'error', started: clock, finished: clock });
@@ -788,7 +788,7 @@ describe('the life of a pipeline', () => {
     expect(stream.messages()[0].pipeline).not.toHaveProperty('workflows');
   });
 
-  it('goes on under a new number when restarted, with nearly everything copied', async () => {
+  it('gets a new number when restarted, and nearly all its fields are copied', async () => {
     woodpecker.createPipeline(1, { message: 'feat: x', timestamp: 42 });
     woodpecker.startPipeline(1, 1);
     woodpecker.cancelPipeline(1, 1, { settle: true });
@@ -811,7 +811,7 @@ describe('the life of a pipeline', () => {
     expect(woodpecker.pipeline(1, 1).status).toBe('killed');
   });
 
-  it('is not told of a restart that ends in error', async () => {
+  it('sends no message for a restart that ends in error', async () => {
     woodpecker.addPipeline(1);
     expect(woodpecker.restartPipeline(1, 1, { error: 'pipeline definition not found' }).status).toBe('error');
     woodpecker.createPipeline(1, { stopAt: 'blocked' });
@@ -819,7 +819,7 @@ describe('the life of a pipeline', () => {
     expect(stream.messages()[0].pipeline.number).toBe(3);
   });
 
-  it('refuses what Woodpecker refuses', () => {
+  it('refuses actions that Woodpecker refuses', () => {
     woodpecker.addPipeline(1);
     expect(() => woodpecker.cancelPipeline(1, 1)).toThrow('does not cancel a pipeline with status "success"');
     expect(() => woodpecker.startPipeline(1, 1)).toThrow('does not start a pipeline with status "success"');
@@ -828,7 +828,7 @@ describe('the life of a pipeline', () => {
 });
 
 describe('history', () => {
-  it('gives each pipeline a commit that looks like one of git, the same in every run', async () => {
+  it('gives each pipeline a commit id like those of git, the same in every run', async () => {
     const commits = () => {
       const repo = woodpecker.addRepo({ fullName: 'acme/api' });
       return Array.from({ length: 20 }, () => woodpecker.addPipeline(repo).commit);
@@ -856,7 +856,7 @@ describe('history', () => {
     ['blocked', null, null, 0, ['blocked']],
     ['created', null, null, 0, []],
   ] as const)(
-    'of status %s has times and workflows that agree with it',
+    'of status %s has matching times and workflows',
     (status, started, finished, updated, states) => {
       const created = 1_785_400_000;
       const pipeline = woodpecker.addPipeline(1, { status, created });
@@ -871,7 +871,7 @@ describe('history', () => {
     },
   );
 
-  it('counts back from a finish', () => {
+  it('computes the other times from a finish', () => {
     expect(woodpecker.addPipeline(1, { finished: 1_785_400_063 })).toMatchObject({
       created: 1_785_400_000,
       started: 1_785_400_003,
@@ -879,7 +879,7 @@ describe('history', () => {
     });
   });
 
-  it('with a finish of 0 has a skipped workflow and tells the end in the other', () => {
+  it('with a finish of 0 has a skipped workflow, and the end is in the other workflow', () => {
     const { workflows, updated } = woodpecker.addPipeline(1, {
       status: 'failure',
       created: 1_785_400_000,
@@ -892,7 +892,7 @@ describe('history', () => {
     expect(updated).toBe(1_785_400_063);
   });
 
-  it('can hold a cancelled run of an older server', async () => {
+  it('can contain a cancelled run of an older server', async () => {
     await begin({ version: '3.13.0' });
     woodpecker.addRepo({ fullName: 'acme/shop' });
     const { workflows } = woodpecker.addPipeline(1, { status: 'failure', workflowError: 'Canceled' });
@@ -900,7 +900,7 @@ describe('history', () => {
     expect(workflows[0]?.children.map(({ state }) => state)).toEqual(['success', 'failure']);
   });
 
-  it('changes without the stream being told', async () => {
+  it('changes without a message on the stream', async () => {
     const stream = await openStream();
     const before = woodpecker.addPipeline(1);
     const after = woodpecker.updatePipeline(1, 1, { status: 'failure' });
@@ -916,7 +916,7 @@ describe('faults', () => {
     woodpecker.addPipeline(1);
   });
 
-  it('answer in place of Woodpecker for so many requests', async () => {
+  it('answer instead of Woodpecker for a number of requests', async () => {
     const answer = { status: 429, body: 'slow down', headers: { 'Retry-After': '2' } };
     const fault = woodpecker.fault({ match: '/api/repos', answer, times: 2 });
     const response = await get('/api/repos/1');
@@ -931,7 +931,7 @@ describe('faults', () => {
     expect(fault.hits).toBe(2);
   });
 
-  it('hold until they are cleared, and match by pattern or test', async () => {
+  it('stay until they are cleared, and match by pattern or test', async () => {
     const pattern = woodpecker.fault({ match: /pipelines\?page=2$/, answer: { status: 502 } });
     woodpecker.fault({ match: ({ user }) => user === 'root', answer: { status: 503 } });
     expect((await get('/api/repos/1/pipelines?page=1')).status).toBe(200);
@@ -943,7 +943,7 @@ describe('faults', () => {
     expect((await get('/api/repos/1', woodpecker.adminToken)).status).toBe(200);
   });
 
-  it('can answer with a page or garbage instead of JSON', async () => {
+  it('can answer with a web page or garbage instead of JSON', async () => {
     const html = { status: 200, body: '<html>', headers: { 'content-type': 'text/html' } };
     woodpecker.fault({ answer: html, times: 1 });
     expect((await get('/api/repos/1')).headers.get('content-type')).toBe('text/html');
@@ -973,14 +973,14 @@ describe('faults', () => {
     expect(await hanging).toBe('fetch failed');
   });
 
-  it('delay answers, and add up', async () => {
+  it('delay answers, and their delays are added', async () => {
     woodpecker.fault({ delayMs: 40, times: 1 });
     woodpecker.fault({ delayMs: () => 40, answer: { status: 500 }, times: 1 });
     expect((await get('/api/repos/1')).status).toBe(500);
     expect(woodpecker.requests[0]?.durationMs).toBeGreaterThanOrEqual(75);
   });
 
-  it('do not keep a stopping server waiting', async () => {
+  it('do not delay the stop of the server', async () => {
     woodpecker.fault({ delayMs: 60_000 });
     const waiting = get('/api/repos/1').catch((error: Error) => error.message);
     await expect.poll(() => woodpecker.concurrency.current).toBe(1);
@@ -988,7 +988,7 @@ describe('faults', () => {
     expect(await waiting).toBe('fetch failed');
   });
 
-  it('hit the stream, too', async () => {
+  it('affect the stream, too', async () => {
     woodpecker.fault({ match: '/api/stream', answer: { status: 502 }, times: 1 });
     expect((await get('/api/stream/events')).status).toBe(502);
   });
@@ -1007,7 +1007,7 @@ describe('disturbances of the stream', () => {
     stream = await openStream();
   });
 
-  it('double, lose and shuffle messages, for so many of them', async () => {
+  it('double, lose and shuffle a number of messages', async () => {
     woodpecker.streams.disturb({ duplicate: true, messages: 1 });
     create(2);
     woodpecker.streams.disturb({ lose: true, messages: 1 });
@@ -1041,14 +1041,14 @@ describe('disturbances of the stream', () => {
     expect(orders[0]).not.toBe('1 2 3 4 5 6 7 8 9 10 11 12');
   });
 
-  it('delay messages, so that later ones overtake them', async () => {
+  it('delay messages, so that later ones arrive first', async () => {
     woodpecker.streams.disturb({ delayMs: 50, messages: 1 });
     create(2);
     await stream.until(2);
     expect(numbers()).toEqual([2, 1]);
   });
 
-  it('hold back until calm', async () => {
+  it('keep messages back until calm', async () => {
     woodpecker.streams.disturb({ shuffle: 100 });
     create(2);
     woodpecker.streams.calm();
@@ -1057,7 +1057,7 @@ describe('disturbances of the stream', () => {
     expect(numbers()).toEqual([2, 1, 3]);
   });
 
-  it('write any bytes, and break all streams off', async () => {
+  it('write any bytes, and break all streams', async () => {
     woodpecker.streams.writeRaw('data: {not json\n\n');
     await expect.poll(() => stream.text()).toBe(': ping\n\ndata: {not json\n\n');
     woodpecker.streams.dropAll();
@@ -1067,7 +1067,7 @@ describe('disturbances of the stream', () => {
 });
 
 describe('the record of requests', () => {
-  it('tells what was asked, by whom, and what became of it', async () => {
+  it('contains each request, its user, and its result', async () => {
     woodpecker.addRepo({ fullName: 'acme/shop', private: true });
     await get('/api/repos/1/pipelines?page=2', woodpecker.userToken);
     await get('/version', null);
@@ -1080,7 +1080,7 @@ describe('the record of requests', () => {
     expect(woodpecker.requests).toEqual([]);
   });
 
-  it('counts what runs at the same time, streams aside', async () => {
+  it('counts simultaneous requests, except streams', async () => {
     await openStream();
     woodpecker.fault({ match: '/version', delayMs: 50 });
     await Promise.all(['/version', '/version', '/version'].map((path) => get(path)));

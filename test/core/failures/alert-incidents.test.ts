@@ -43,7 +43,7 @@ describe('an alert', () => {
     ]);
   });
 
-  it('ends where a report of the same start says so', () => {
+  it('ends at the end that a report of the same start contains', () => {
     expect(intervals(firing(100), resolved(100, 900))).toEqual([[100, 900]]);
   });
 
@@ -51,7 +51,7 @@ describe('an alert', () => {
     expect(intervals(resolved(100, 900))).toEqual([[100, 900]]);
   });
 
-  it('ends at the least end that is not before its start', () => {
+  it('ends at the earliest end that is not before its start', () => {
     expect(intervals(firing(500), resolved(100, 400), resolved(600, 900), resolved(2000, 3000))).toEqual([
       [100, 400],
       [500, 900],
@@ -71,7 +71,7 @@ describe('an alert', () => {
     ]);
   });
 
-  it('is not ended by an end of another start that comes more than "stale" after its last receipt', () => {
+  it('is not ended by an end of another start that arrives more than "stale" after its last receipt', () => {
     const [start, receivedAt] = [0, hour];
     const laterStart = receivedAt + stale + 1;
     expect(intervals(firing(start, receivedAt), resolved(start + hour, receivedAt + stale))).toEqual([
@@ -83,7 +83,7 @@ describe('an alert', () => {
     ]);
   });
 
-  it('is ended by an end of its own start, however late that comes', () => {
+  it('is ended by an end of its own start, however late that arrives', () => {
     expect(intervals(firing(0), resolved(0, 10 * stale))).toEqual([[0, 10 * stale]]);
   });
 
@@ -102,12 +102,12 @@ describe('an alert', () => {
     ]);
   });
 
-  it('was last received when any report of the incident was', () => {
+  it('was last received with the latest report of its incident', () => {
     const [incident] = incidentsOfAlert('f1', [firing(0, 50), firing(20, 40)], stale);
     expect(incident?.receivedAt).toBe(50);
   });
 
-  it('of which one report is dismissed makes a dismissed incident, and leaves its others alone', () => {
+  it('has a dismissed incident if one of its reports is dismissed, and its other incidents stay', () => {
     const dismissed = { ...firing(100), isDismissed: true };
     const reports = [dismissed, resolved(100, 900), firing(2000)].reduce<readonly AlertReport[]>(
       withReport,
@@ -138,7 +138,7 @@ describe('any reports of an alert', () => {
     });
   const anyReports = fc.array(anyReport, { maxLength: 12 });
 
-  it('give the same incidents in any order, however often each came', () => {
+  it('give the same incidents in any order, however often each arrives', () => {
     const shuffled = anyReports.chain((reports) =>
       fc.tuple(
         fc.constant(reports),
@@ -155,7 +155,7 @@ describe('any reports of an alert', () => {
     );
   });
 
-  it('give incidents that do not overlap, each report in one, and no id twice', () => {
+  it('give incidents that do not overlap, with each report in one incident and unique ids', () => {
     fc.assert(
       fc.property(anyReports, (reports) => {
         const known = reports.reduce<readonly AlertReport[]>(withReport, []);
@@ -173,7 +173,7 @@ describe('any reports of an alert', () => {
     );
   });
 
-  it('end at an end that a report told, or are open', () => {
+  it('give incidents that end at a reported end, or are open', () => {
     fc.assert(
       fc.property(anyReports, (reports) => {
         const ends = reports.flatMap(({ end }) => end ?? []);

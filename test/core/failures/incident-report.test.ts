@@ -17,7 +17,7 @@ const joined = (...reports: readonly IncidentReport[]): Partial<IncidentFields> 
 };
 
 describe('reports of one incident', () => {
-  it('say the same in any order, if the second adds the end', () => {
+  it('give the same result in any order, if the second adds the end', () => {
     const open = saidAt({ ...opened, title: 'Checkout fails' }, 110);
     const closed = saidAt({ ...opened, resolved: 900 }, 910);
     const both = { ...opened, title: 'Checkout fails', resolved: 900 };
@@ -25,25 +25,25 @@ describe('reports of one incident', () => {
     expect(joined(closed, open)).toEqual(both);
   });
 
-  it('do not take back what they leave out', () => {
+  it('do not reset the fields that they omit', () => {
     const withdrawn = saidAt({ ...opened, dismissed: true }, 110);
     expect(joined(withdrawn, saidAt(opened, 120))).toEqual({ ...opened, dismissed: true });
   });
 
-  it('take back what they name as nothing', () => {
+  it('reset a field with an explicit null or false', () => {
     const closed = saidAt({ ...opened, resolved: 900, dismissed: true }, 910);
     const reopened = saidAt({ ...opened, resolved: null, dismissed: false }, 920);
     expect(joined(closed, reopened)).toEqual({ ...opened, resolved: null, dismissed: false });
   });
 
-  it('correct each other by the time at which they were said, whichever comes first', () => {
+  it('replace fields by the time at which they were sent, whichever arrives first', () => {
     const early = saidAt({ ...opened, started: 90, resolved: 500 }, 600);
     const late = saidAt({ ...opened, resolved: 700 }, 800);
     expect(joined(early, late)).toEqual({ ...opened, resolved: 700 });
     expect(joined(late, early)).toEqual({ ...opened, resolved: 700 });
   });
 
-  it('correct each other in the order of their coming, if they were said at the same moment', () => {
+  it('replace fields in order of arrival, if they were sent at the same time', () => {
     expect(
       joined(saidAt({ ...opened, resolved: 500 }, 600), saidAt({ ...opened, resolved: 400 }, 600)),
     ).toEqual({
@@ -52,7 +52,7 @@ describe('reports of one incident', () => {
     });
   });
 
-  it('with different times of saying give the same in any order, however often each came', () => {
+  it('give the same result in any order, however often each arrives, if their times of sending differ', () => {
     const anyFields = fc.record(
       {
         started: fc.nat(50),
@@ -91,7 +91,7 @@ describe('the incident of a report', () => {
     expect(incidentOfReport('INC-1', saidAt({ ...opened, resolved: 900 }, 910)).end).toBe(900);
   });
 
-  it('ends at its start, if a correction put the start behind the end', () => {
+  it('ends at its start, if a correction moves the start after the end', () => {
     const report = joinReports(
       saidAt({ ...opened, resolved: 200 }, 210),
       saidAt({ ...opened, started: 300 }, 310),

@@ -12,7 +12,7 @@ const rules: readonly IncidentRule[] = [
 ];
 
 describe('an alert', () => {
-  it('belongs where its own labels say, before any rule', () => {
+  it('belongs to the repo and tier in its own labels, before any rule', () => {
     const labels = { dora_repo: 'acme/api', dora_tier: 'staging', namespace: 'shop', severity: 'page' };
     expect(placeOfAlert(labels, rules)).toEqual({ repo: 'acme/api', tier: 'staging' });
     expect(placeOfAlert(labels, [])).toEqual({ repo: 'acme/api', tier: 'staging' });
@@ -27,14 +27,14 @@ describe('an alert', () => {
     });
   });
 
-  it('belongs where the first rule says whose labels all match', () => {
+  it('belongs to the repo and tier of the first rule whose labels all match', () => {
     const shop = { repo: 'acme/shop', tier: 'production' };
     expect(placeOfAlert({ namespace: 'shop', severity: 'page' }, rules)).toEqual(shop);
     expect(placeOfAlert({ namespace: 'shop', severity: 'info' }, rules)).toBe('no_rule');
     expect(placeOfAlert({ severity: 'page' }, rules)).toBe('no_rule');
   });
 
-  it('fills its labels into a name, and passes on to the next rule if one is missing', () => {
+  it('fills its labels into a name, and goes on to the next rule if a label is missing', () => {
     const labels = { severity: 'critical', service: 'api', env: 'eu' };
     expect(placeOfAlert(labels, rules)).toEqual({ repo: 'acme/api-eu', tier: 'staging' });
     expect(placeOfAlert({ severity: 'critical', service: 'api', team: 'web' }, rules)).toEqual({
@@ -54,7 +54,7 @@ describe('an alert', () => {
     });
   });
 
-  it('has no labels but those that it was sent with', () => {
+  it('has only the labels that it was sent with, and none that JavaScript objects inherit', () => {
     const anyConstructor: IncidentRule = { labels: { constructor: ['*'] }, repo: 'a/b', tier: 'production' };
     expect(placeOfAlert({}, [anyConstructor])).toBe('no_rule');
     expect(placeOfAlert({}, [{ labels: {}, repo: 'a/{{toString}}', tier: 'production' }])).toBe('no_rule');
@@ -67,7 +67,7 @@ describe('the labels kept of an alert', () => {
     expect(labelsToKeep(labels)).toEqual(labels);
   });
 
-  it('are its own place and the shortest, if there are more', () => {
+  it('are its repo and tier and the shortest ones, if there are more', () => {
     const long = 'é'.repeat(1500);
     const labels = { b: `${long}x`, a: long, dora_tier: 'production', dora_repo: 'acme/shop', c: 'short' };
     const { b: _, ...kept } = labels;

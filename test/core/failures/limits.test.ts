@@ -31,11 +31,11 @@ function causesOf(deployments: readonly Searched[], incidents: readonly Incident
 const at = (number: number, time: number, more: Parameters<typeof aDeployment>[0] = {}) =>
   aDeployment({ number, at: time, startedAt: time - 10, ...more });
 
-describe('a limit includes its last second, and not the next', () => {
+describe('a limit includes its last second, but not the next one,', () => {
   it.each([
     [500, ['rollback']],
     [501, []],
-  ])('of a rollback, %i seconds after what it undoes', (seconds, causes) => {
+  ])('for a rollback, %i seconds after the deployment that it undoes', (seconds, causes) => {
     const rolledBack = at(2, 2000, { commit: second });
     const back = at(3, 2000 + seconds, { commit: first, event: 'deployment' });
     expect(causesOf([at(1, 1000, { commit: first }), rolledBack, back])[1]).toEqual(causes);
@@ -44,7 +44,7 @@ describe('a limit includes its last second, and not the next', () => {
   it.each([
     [700, ['fix']],
     [701, []],
-  ])('of a linked fix, %i seconds after what it reverts', (seconds, causes) => {
+  ])('for a linked fix, %i seconds after the deployment that it reverts', (seconds, causes) => {
     const fix = at(3, 1000 + seconds, { commit: third, reverts: [first.slice(0, 7)] });
     const found = causesOf([at(1, 1000, { commit: first }), at(2, 1500, { commit: second }), fix]);
     expect(found).toEqual([causes, [], []]);
@@ -53,7 +53,7 @@ describe('a limit includes its last second, and not the next', () => {
   it.each([
     [100, ['fix']],
     [101, []],
-  ])('of a fix by rule, %i seconds after the deployment before it', (seconds, causes) => {
+  ])('for a fix by rule, %i seconds after the deployment before it', (seconds, causes) => {
     const fix = at(2, 1000 + seconds, { commit: second, isRework: true });
     expect(causesOf([at(1, 1000, { commit: first }), fix])[0]).toEqual(causes);
   });
@@ -61,12 +61,12 @@ describe('a limit includes its last second, and not the next', () => {
   it.each([
     [60, ['incident']],
     [61, []],
-  ])('of an incident, %i seconds after the finish of the deployment', (seconds, causes) => {
+  ])('for an incident, %i seconds after the finish of the deployment', (seconds, causes) => {
     const incident = { id: 'INC-1', start: 1000 + seconds, end: 5000, receivedAt: null };
     expect(causesOf([at(1, 1000, { commit: first })], [incident])[0]).toEqual(causes);
   });
 
-  it('of an incident that starts when another ends: it belongs to the last deployment, not to that of the other', () => {
+  it('for an incident that starts when another ends: it belongs to the last deployment, not to the deployment of the other', () => {
     const deployments = [at(1, 1000, { commit: first }), at(2, 1050, { commit: second })];
     const incidents = [
       { id: 'INC-1', start: 1020, end: 1070, receivedAt: null },

@@ -37,7 +37,7 @@ const anyDeployments = (from: number, most: number) =>
     .integer({ min: 0, max: most })
     .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => anyDeployment(from + index))));
 
-/** Takes in all deployments that come later than those the search knows; returns their repairs. */
+/** Adds all deployments after the ones that the search knows; returns their repairs. */
 function takeIn(search: RepairSearch, deployments: Deployment[], from: number) {
   for (let index = from; index < deployments.length; index++) {
     const deployment = deployments[index] as Deployment;
@@ -47,7 +47,7 @@ function takeIn(search: RepairSearch, deployments: Deployment[], from: number) {
 }
 
 describe('a search of repairs', () => {
-  it('that takes in a deployment before later ones finds what a new search finds, or refuses', () => {
+  it('finds the same repairs after a late deployment as a new search, or refuses the deployment', () => {
     let inserted = 0;
     fc.assert(
       fc.property(
@@ -73,7 +73,7 @@ describe('a search of repairs', () => {
           expect(takeIn(search, [...all, ...next], all.length)).toEqual(
             takeIn(createRepairSearch(rules, past), anew, 0),
           );
-          // What it has taken in can be taken back.
+          // The search can undo what it has added.
           search.rewind(all.length - all.indexOf(late) + next.length);
           expect(takeIn(search, [...anew], all.indexOf(late))).toEqual(
             takeIn(createRepairSearch(rules, past), [...anew], 0),

@@ -9,7 +9,7 @@ const withForge: FigureRules = { ...defaultRules, asksForge: true, leadTimeFallb
 const withReports: FigureRules = { ...defaultRules, asksForge: false, leadTimeFallback: null };
 const withPipelines: FigureRules = { ...defaultRules, asksForge: false, leadTimeFallback: 'created' };
 
-/** What the forge told: ids of commits, each made at the second after the colon, merges with a trailing `m`. */
+/** An answer of the forge: ids of commits, each with its time after the colon; merges have a trailing `m`. */
 const told = (base: string | null, head: string, added: string, removed: readonly string[] = []): Change => ({
   base,
   head,
@@ -33,7 +33,7 @@ const deployed = (commit: string, at: number, overrides: Partial<Deployment> = {
 const stateAfter = (rules: FigureRules, ...deployments: Deployment[]) =>
   deployments.reduce(changeLeadTime.step, changeLeadTime.initial(rules));
 
-/** What the last of them brings. */
+/** The delivery of the last one. */
 const broughtBy = (rules: FigureRules, ...deployments: Deployment[]) => {
   const last = deployments.at(-1);
   if (!last) throw new Error('There is no deployment');
@@ -45,8 +45,8 @@ const lookupOfLast = (rules: FigureRules, ...deployments: Deployment[]) => {
   return lookupFor(stateAfter(rules, ...deployments.slice(0, -1)), last);
 };
 
-describe('what a deployment brings, as the forge tells', () => {
-  it('is its own commit, if it is the first', () => {
+describe('with a forge, the delivery of a deployment', () => {
+  it('is its own commit, if the deployment is the first', () => {
     expect(broughtBy(withForge, deployed('a', 100, { change: told(null, 'a', 'a:40') }))).toEqual({
       kind: 'known',
       source: 'forge',
@@ -54,7 +54,7 @@ describe('what a deployment brings, as the forge tells', () => {
     });
   });
 
-  it('is every commit between the one before and its own, each with its own time, merges left out', () => {
+  it('is every commit since the previous deployment, each with its own lead time, without merges', () => {
     const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const second = deployed('d', 200, { change: told('a', 'd', 'b:110 c:150 d:190:m') });
     expect(broughtBy(withForge, first, second)).toMatchObject({
@@ -65,16 +65,16 @@ describe('what a deployment brings, as the forge tells', () => {
     });
   });
 
-  it('takes no time where a commit is younger than its deployment', () => {
+  it('has a lead time of 0 for a commit that is younger than the deployment', () => {
     const only = deployed('a', 100, { change: told(null, 'a', 'a:140') });
     expect(broughtBy(withForge, only)).toMatchObject({ commits: [{ id: 'a', leadTimeSeconds: 0 }] });
   });
 
-  it('is pending as long as the forge has told nothing, whatever a report says', () => {
+  it('is pending until the forge has answered, even if a step has reported a commit time', () => {
     expect(broughtBy(withForge, deployed('a', 100, { committedAt: 40 }))).toEqual({ kind: 'pending' });
   });
 
-  it('is pending where what was told is about another step', () => {
+  it('is pending if the answer of the forge is about another range', () => {
     const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const stale = deployed('c', 200, { change: told('b', 'c', 'c:190') });
     expect(broughtBy(withForge, first, stale)).toEqual({ kind: 'pending' });
@@ -82,7 +82,7 @@ describe('what a deployment brings, as the forge tells', () => {
     expect(broughtBy(withForge, first, moved)).toEqual({ kind: 'pending' });
   });
 
-  it('is what a report says of its own commit where the forge cannot tell, else unknown', () => {
+  it('is its own commit with the reported time if the forge does not know the range, else unknown', () => {
     const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const change = untold('a', 'c');
     expect(broughtBy(withForge, first, deployed('c', 200, { change, committedAt: 150 }))).toEqual({
@@ -93,12 +93,12 @@ describe('what a deployment brings, as the forge tells', () => {
     expect(broughtBy(withForge, first, deployed('c', 200, { change }))).toEqual({ kind: 'unknown' });
   });
 
-  it('is nothing new where its commit is deployed already', () => {
+  it('is nothing new if its commit is already deployed', () => {
     const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     expect(broughtBy(withForge, first, deployed('a', 200))).toEqual({ kind: 'nothing_new' });
   });
 
-  it('is nothing on the way back, and nothing on the way forward again', () => {
+  it('is nothing new for a rollback, nor for the deployment of the later commit after it', () => {
     const story = [
       deployed('a', 100, { change: told(null, 'a', 'a:40') }),
       deployed('c', 200, { change: told('a', 'c', 'b:110 c:190') }),
@@ -113,7 +113,7 @@ describe('what a deployment brings, as the forge tells', () => {
     });
   });
 
-  it('remembers both ends of a step that the forge cannot tell', () => {
+  it('never repeats a commit at either end of a range that the forge does not know', () => {
     const story = [
       deployed('a', 100, { change: told(null, 'a', 'a:40') }),
       deployed('x', 200, { change: untold('a', 'x') }),
@@ -136,7 +136,7 @@ describe('what a deployment brings, as the forge tells', () => {
     }
   });
 
-  it('is nothing new if a rollback went over its commit', () => {
+  it('is nothing new if its commit was removed by a rollback', () => {
     const story = [
       deployed('a', 100, { change: told(null, 'a', 'a:40') }),
       deployed('c', 200, { change: told('a', 'c', 'b:110 c:190') }),
@@ -146,7 +146,7 @@ describe('what a deployment brings, as the forge tells', () => {
     expect(broughtBy(withForge, ...story, forth)).toEqual({ kind: 'nothing_new' });
   });
 
-  it('is nothing new on the way back, also if the repo is gone and the forge can no longer be asked', () => {
+  it('is nothing new for a rollback, even if the repo is gone and the forge can no longer be asked', () => {
     const story = [
       deployed('a', 100, { change: told(null, 'a', 'a:40') }),
       deployed('b', 200, { change: told('a', 'b', 'b:110') }),
@@ -157,7 +157,7 @@ describe('what a deployment brings, as the forge tells', () => {
     });
   });
 
-  it('waits for what came before it to be known before it adds to the ledger', () => {
+  it('enters the ledger only once the delivery before it is known', () => {
     const early = deployed('b', 200, { change: told('a', 'b', 'b:110') });
     const waits = (...before: Deployment[]) =>
       changeLeadTime.measures.map(({ ledger }) => ledger?.waits?.(stateAfter(withForge, ...before), early));
@@ -165,7 +165,7 @@ describe('what a deployment brings, as the forge tells', () => {
     expect(waits(deployed('a', 100, { change: told(null, 'a', 'a:40') }), early)).toEqual([false, false]);
   });
 
-  it('is its own commit after one beyond known ground, from which others may have led to it', () => {
+  it('is only its own commit after a deployment before the known time, since unknown deployments may lie between', () => {
     const state = changeLeadTime.stepBeyond?.(changeLeadTime.initial(withForge), deployed('a', 100));
     if (!state) throw new Error('It steps beyond known ground');
     const first = deployed('d', 200);
@@ -176,7 +176,7 @@ describe('what a deployment brings, as the forge tells', () => {
     expect(deliveryOf(state, deployed('a', 200))).toEqual({ kind: 'nothing_new' });
   });
 
-  it('is no matter of a failed deployment', () => {
+  it('does not exist for a failed deployment, whose commits belong to the next success', () => {
     const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const failed = deployed('b', 200, { outcome: 'failure' });
     expect(broughtBy(withForge, first, failed)).toBeNull();
@@ -186,7 +186,7 @@ describe('what a deployment brings, as the forge tells', () => {
     });
   });
 
-  it('cannot be told after a deployment whose commit nobody told', () => {
+  it('is unknown for a deployment without a commit, and for the next deployment', () => {
     const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const nameless = deployed('', 200);
     expect(broughtBy(withForge, first, nameless)).toEqual({ kind: 'unknown' });
@@ -197,8 +197,8 @@ describe('what a deployment brings, as the forge tells', () => {
   });
 });
 
-describe('what a deployment brings, where no forge is asked', () => {
-  it('is its own commit, as a step reported it, once', () => {
+describe('without a forge, the delivery of a deployment', () => {
+  it('is its own commit once, with the time that a step reported', () => {
     const story = [
       deployed('a', 100, { committedAt: 40 }),
       deployed('b', 200, { committedAt: 150 }),
@@ -212,7 +212,7 @@ describe('what a deployment brings, where no forge is asked', () => {
     expect(broughtBy(withReports, ...story)).toEqual({ kind: 'nothing_new' });
   });
 
-  it('is timed by the first pipeline of the commit only where the policy says so', () => {
+  it('has the time of the first pipeline of the commit only if the policy says so', () => {
     const only = deployed('a', 100, { firstSeenAt: 30 });
     expect(broughtBy(withReports, only)).toEqual({ kind: 'unknown' });
     expect(broughtBy(withPipelines, only)).toEqual({
@@ -223,18 +223,18 @@ describe('what a deployment brings, where no forge is asked', () => {
     expect(broughtBy(withPipelines, { ...only, committedAt: 90 })).toMatchObject({ source: 'report' });
   });
 
-  it('is unknown once, and nothing new when its commit comes again', () => {
+  it('is unknown at first, and nothing new if the same commit is deployed again', () => {
     const story = [deployed('a', 100), deployed('b', 200), deployed('a', 300)];
     const kinds = story.map((_, index) => broughtBy(withReports, ...story.slice(0, index + 1))?.kind);
     expect(kinds).toEqual(['unknown', 'unknown', 'nothing_new']);
   });
 
-  it('is unknown with neither, but not for a restart', () => {
+  it('is unknown without a reported time and without a pipeline time, but nothing new for a restart', () => {
     expect(broughtBy(withReports, deployed('a', 100))).toEqual({ kind: 'unknown' });
     expect(broughtBy(withReports, deployed('a', 100), deployed('a', 200))).toEqual({ kind: 'nothing_new' });
   });
 
-  it('has a time even of a commit whose id was not told, and takes no two of those for the same', () => {
+  it('has a lead time even without a commit id, and two missing ids are not the same commit', () => {
     const [one, two] = [deployed('', 100, { committedAt: 40 }), deployed('', 200, { committedAt: 190 })];
     expect(broughtBy(withReports, one, two)).toMatchObject({ commits: [{ id: '', leadTimeSeconds: 10 }] });
   });
@@ -243,29 +243,33 @@ describe('what a deployment brings, where no forge is asked', () => {
 describe('lookupFor', () => {
   const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
 
-  it('asks for the step from the success before, over failures', () => {
+  it('asks for the range from the previous success, across failures', () => {
     const failed = deployed('b', 150, { outcome: 'failure' });
     expect(lookupOfLast(withForge, deployed('a', 100))).toEqual({ base: null, head: 'a' });
     expect(lookupOfLast(withForge, first, failed, deployed('c', 200))).toEqual({ base: 'a', head: 'c' });
   });
 
   it.each<[string, FigureRules, Deployment]>([
-    ['where no forge is asked', withReports, deployed('c', 200)],
+    ['without a forge', withReports, deployed('c', 200)],
     ['for a failure', withForge, deployed('c', 200, { outcome: 'failure' })],
     ['for a restart', withForge, deployed('a', 200)],
-    ['where nobody told the commit', withForge, deployed('', 200)],
-    ['for what it has told', withForge, deployed('c', 200, { change: told('a', 'c', '') })],
-    ['for what it cannot tell', withForge, deployed('c', 200, { change: untold('a', 'c') })],
+    ['for an unknown commit', withForge, deployed('', 200)],
+    [
+      'for a range that the forge has answered',
+      withForge,
+      deployed('c', 200, { change: told('a', 'c', '') }),
+    ],
+    ['for a range that the forge does not know', withForge, deployed('c', 200, { change: untold('a', 'c') })],
   ])('asks nothing %s', (_, rules, last) => {
     expect(lookupOfLast(rules, first, last)).toBeNull();
   });
 
-  it('asks again where what was told is about another step', () => {
+  it('asks again if the answer is about another range', () => {
     const stale = deployed('c', 200, { change: told('b', 'c', '') });
     expect(lookupOfLast(withForge, first, stale)).toEqual({ base: 'a', head: 'c' });
   });
 
-  it('asks for a rollback too, since what it takes away may come again', () => {
+  it('asks for the range of a rollback too, since the removed commits may be deployed again', () => {
     const second = deployed('c', 200, { change: told('a', 'c', 'b:1 c:2') });
     expect(lookupOfLast(withForge, first, second, deployed('a', 300))).toEqual({ base: 'c', head: 'a' });
   });

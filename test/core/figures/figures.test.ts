@@ -1,4 +1,4 @@
-/** Each figure on a story of its own, and what must hold of all of them together. */
+/** Each figure in its own story, and the rules for all figures together. */
 
 import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../../src/core/deployment.ts';
@@ -43,7 +43,7 @@ describe('deployment frequency', () => {
 });
 
 describe('change fail rate', () => {
-  it('counts those that any cause shows as failed, and by each cause', () => {
+  it('counts deployments that failed by any cause, and those of each cause', () => {
     const rolledBack = { ...fine, causes: ['rollback', 'operator'] as const };
     const failed = success(200, { verdict: rolledBack });
     expect(changeFailRate.measures.map(({ values }) => values(null, failed))).toEqual([
@@ -66,7 +66,7 @@ describe('failed deployment recovery time', () => {
     expect(measure?.secondsOf({ start: 100, end: 400 })).toBe(300);
   });
 
-  it('says since when it has been failing, also beyond known ground', () => {
+  it('has the start of the open failure, even before the known time', () => {
     const [gauge] = recoveryTime.gauges;
     expect(gauge?.value(0, null)).toBe(0);
     expect(gauge?.value(0, { start: 100, end: null })).toBe(100);
@@ -80,7 +80,7 @@ describe('failed deployment recovery time', () => {
 });
 
 describe('the last outcomes', () => {
-  it('are each on their own', () => {
+  it('are independent of each other', () => {
     expect(gaugesAfter(lastOutcome, success(100), failure(200), failure(300))).toEqual({
       dora_deployment_last_success_timestamp: 100,
       dora_deployment_last_failure_timestamp: 300,
@@ -93,7 +93,7 @@ describe('the last outcomes', () => {
 });
 
 describe('deployment duration', () => {
-  it('is how long it ran, and nothing if that cannot be told', () => {
+  it('is the length of the run, and is absent if that is unknown', () => {
     const story = [60, 0, null].map((durationSeconds) => success(100, { durationSeconds }));
     expect(valuesOf(deploymentDuration, ...story)).toEqual([[60], [0], []]);
   });
@@ -106,7 +106,7 @@ describe('all figures', () => {
   ];
   const keyOf = (metric: { name: string; cause?: string }) => [metric.name, metric.cause].join(' ').trim();
 
-  it('keep their ledger bits for good: they are stored with each pipeline', () => {
+  it('keep their ledger bits forever, since the bits are stored with each pipeline', () => {
     expect(Object.fromEntries(ledger.map(({ metric, bit }) => [keyOf(metric), bit]))).toEqual({
       dora_deployments_total: 1,
       dora_deployment_failures_total: 2,
@@ -124,11 +124,11 @@ describe('all figures', () => {
     expect(leadTimeBit).toBe(16);
   });
 
-  it('have bits that a neverCount pipeline has all of', () => {
+  it('have only bits that are part of neverCount', () => {
     for (const { bit } of ledger) expect(neverCount & bit).toBe(bit);
   });
 
-  it('have names of their own, and buckets that rise', () => {
+  it('have unique names, and buckets in ascending order', () => {
     const names = [
       ...ledger.map(({ metric }) => keyOf(metric)),
       ...figures.flatMap(({ gauges }) => gauges.map(({ name }) => name)),
@@ -141,7 +141,7 @@ describe('all figures', () => {
     }
   });
 
-  it('leave the state that they step from as it is', () => {
+  it('do not change the state from which they step', () => {
     const story = [
       failure(100),
       success(200, { commit: 'a' }),
@@ -151,7 +151,7 @@ describe('all figures', () => {
       success(500, { commit: 'c' }),
     ];
     for (const { initial, step, gauges, measures } of figures) {
-      /** All that can be seen of a state: its gauges, and what any next deployment would add. */
+      /** Everything visible of a state: its gauges, and the additions of any next deployment. */
       const seen = (state: unknown) => [
         gauges.map(({ value }) => value(state, null)),
         story.map((next) => measures.map(({ values }) => values(state, { ...next, at: 1000 }))),
@@ -164,7 +164,7 @@ describe('all figures', () => {
         states.push(state);
         before.push(seen(state));
       }
-      // Another way on from the same state.
+      // Another step from the same state.
       step(states[2], success(600, { commit: 'x' }));
       expect(states.map(seen)).toEqual(before);
     }

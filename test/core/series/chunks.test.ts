@@ -28,7 +28,7 @@ const build = (deployments: readonly Deployment[]): Timeline => {
 };
 const windows = [10, 300, 5000].map((seconds) => ({ name: `${seconds}`, seconds }));
 
-/** What is wrong with the chunks of a timeline. */
+/** The faults in the chunks of a timeline. */
 function faultsOf(timeline: Timeline): string[] {
   const chunks = chunksOf(timeline);
   const faults: string[] = [];
@@ -45,7 +45,7 @@ function faultsOf(timeline: Timeline): string[] {
 }
 
 describe('the chunks of a timeline', () => {
-  it('hold its deployments, each with the state before it, after any changes', () => {
+  it('contain all its deployments, and each chunk has the state before it, after any changes', () => {
     const anyStep = fc.oneof(
       fc.record({
         kind: fc.constant('insert' as const),
@@ -74,7 +74,7 @@ describe('the chunks of a timeline', () => {
               reduce(timeline, { removed, inserted: [], surroundings: nothingAround })?.timeline ?? timeline;
           }
           expect(faultsOf(timeline)).toEqual([]);
-          // Looked at by itself, without what was kept of its chunks.
+          // A copy, without cached chunks.
           const anew = { ...timeline };
           for (const now of [timeline.baseEnd + 150, 2500, 9000])
             expect(windowsOf([timeline], windows, now)).toEqual(windowsOf([anew], windows, now));
@@ -84,7 +84,7 @@ describe('the chunks of a timeline', () => {
     );
   });
 
-  it('stay the same before a late deployment, so that it folds no more than what comes after it', () => {
+  it('stay the same before a late deployment, so that only later deployments are folded again', () => {
     const before = build(Array.from({ length: 3000 }, (_, index) => deploymentAt(2 * index + 2)));
     const late = deploymentAt(4501, 9001);
     const after =

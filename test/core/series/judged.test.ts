@@ -12,9 +12,11 @@ import { createTimelineBuilder } from '../../../src/core/series/timeline-builder
 import { aDeployment } from '../../support/records.ts';
 import { runs } from '../../support/runs.ts';
 
-/** A day, for which incidents wait for pipelines, is shorter than a chunk too. */
+/** A day, the longest wait of an incident for pipelines, is shorter than a chunk, too. */
 const paceSeconds = 1000;
-/** Limits of a few dozen deployments: shorter than a chunk, so that most changes need not be judged from the start. */
+/**
+ * Limits of a few dozen deployments. They are shorter than a chunk, so most changes need no judgement from the start.
+ */
 const rules: FigureRules = {
   ...defaultRules,
   failures: {
@@ -26,7 +28,10 @@ const rules: FigureRules = {
 
 const commitId = (index: number) => index.toString(16).padStart(8, '0').repeat(5);
 
-/** How a deployment came to be, beside its place. `isAside`: its commits are of a second row. `back`: how many commits ago its commit was new; 0: it is new. */
+/**
+ * The properties of a deployment except its position. `isAside`: its commits are from a second row. `back`: the number
+ * of commits since its commit was new; 0: it is new.
+ */
 const anyTraits = fc.record({
   isAside: fc.boolean(),
   back: fc.oneof(
@@ -40,7 +45,7 @@ const anyTraits = fc.record({
   event: fc.constantFrom('push', 'push', 'deployment', 'cron'),
   branch: fc.constantFrom('main', 'main', 'main', 'side', null),
   isRework: fc.integer({ max: 9, min: 0 }).map((digit) => digit === 0),
-  /** How many commits ago what it reverts was new; 0: it reverts nothing. */
+  /** The number of commits since the reverted commit was new; 0: it reverts nothing. */
   reverts: fc.oneof(
     { weight: 12, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max: 90 }) },
@@ -56,7 +61,7 @@ const anyTraits = fc.record({
         .map((late) => ({ kind: 'failed' as const, recoveredAt: late })),
     },
   ),
-  /** In deployments. */
+  /** Length of the run, as a number of deployments. */
   ran: fc.oneof(
     { weight: 5, arbitrary: fc.constant(0.5) },
     { weight: 1, arbitrary: fc.integer({ min: 1, max: 40 }) },
@@ -77,7 +82,7 @@ const plain = {
 } as const;
 type Traits = typeof anyTraits extends fc.Arbitrary<infer T> ? T : never;
 
-/** At a place of a history where each place has a commit of its own in each of two rows. */
+/** A deployment at a position. Each position has its own commit in each of two rows. */
 function deploymentOf(place: number, number: number, traits: Traits): Deployment {
   const { isAside, back, reverts, isAbbreviated, mark, ran, ...others } = traits;
   const at = 1_000_000 + Math.round(place * paceSeconds);
@@ -110,7 +115,7 @@ function incidentOf(place: number, lasts: number | null, receivedAfter: number |
 }
 
 const length = 600;
-/** The first place of the last chunk, before anything has changed: what is judged again often begins there. */
+/** The first position of the last chunk before any change: judging again often begins there. */
 const border = 2 * chunkSize + 1;
 const anyPlace = fc.oneof(
   { weight: 1, arbitrary: fc.double({ min: 1, max: length, noNaN: true }) },
@@ -167,12 +172,12 @@ const shown = ({ recent, episodes, validUntil }: Timeline, from = 0) => ({
 });
 
 describe('a long series', () => {
-  it('is judged after each change as if it had been read anew', () => {
+  it('has the same judgement after each change as if it were read again', () => {
     fc.assert(
       fc.property(
         fc.oneof(
           fc.array(anyTraits, { minLength: 60, maxLength: 60 }),
-          // Quiet ones, in which a late deployment changes little.
+          // Quiet series, in which a late deployment changes little.
           fc.array(
             fc.oneof({ weight: 30, arbitrary: fc.constant(plain) }, { weight: 1, arbitrary: anyTraits }),
             {
@@ -191,7 +196,7 @@ describe('a long series', () => {
           const around = (): Surroundings => ({ incidents, runningSince: Number.POSITIVE_INFINITY, now });
           const all = new Map<number, Deployment>();
           for (let place = 1; place <= length; place++) {
-            // The traits in another order every time round.
+            // A different order of traits in each round.
             const one = traits[(place * 7 + Math.floor(place / traits.length)) % traits.length] as Traits;
             all.set(place, deploymentOf(place, place, one));
           }
@@ -240,11 +245,11 @@ describe('a long series', () => {
 });
 
 describe('an incident of a deployment that an operator marked as fine', () => {
-  it('shows no other one as failed, though the next one ran longer and more come in', () => {
+  it('fails no other deployment, although the next one runs longer and more arrive', () => {
     const deployments = Array.from({ length }, (_, index) => {
       const place = index + 1;
       if (place === border - 1) return deploymentOf(place, place, { ...plain, mark: { kind: 'fine' } });
-      // It had started before the one that is marked.
+      // It starts before the marked deployment.
       if (place === border) return deploymentOf(place, place, { ...plain, ran: 3 });
       return deploymentOf(place, place, plain);
     });
@@ -264,7 +269,7 @@ describe('an incident of a deployment that an operator marked as fine', () => {
 });
 
 describe('a failure before the last chunk', () => {
-  it('ends with the next success if the one that ended it is removed', () => {
+  it('ends with the next success if the success that ended it is removed', () => {
     const failed = { ...plain, outcome: 'failure' as const };
     const deployments = Array.from({ length }, (_, index) =>
       deploymentOf(index + 1, index + 1, index + 1 === border - 1 ? failed : plain),
@@ -279,8 +284,8 @@ describe('a failure before the last chunk', () => {
   });
 });
 
-describe('a late deployment between another one and the one that reverts it', () => {
-  it('makes the revert rework only if the reverted deployment is not marked as fine', () => {
+describe('a late deployment between a deployment and its revert', () => {
+  it('leaves the revert as rework only if the reverted deployment is not marked as fine', () => {
     const around = { ...nothingAround, now: 1_000_000 + length * paceSeconds };
     const isReworkAfter = (mark: Traits['mark']) => {
       const deployments = Array.from({ length }, (_, index) => {

@@ -21,10 +21,10 @@ const deployments = [
   aDeployment({ number: 5, at: 200 }),
 ];
 
-it('puts a deployment where its pipeline ended', async () => {
+it('orders deployments by the ends of their pipelines', async () => {
   expect(await numbersOf(deployments, 1_000)).toEqual([3, 2, 4, 5, 1]);
 });
 
-it('takes one as known once memory would let go of its place', async () => {
+it('treats a deployment as known after the longest delay, whatever its real delay', async () => {
   expect(await numbersOf(deployments, 60)).toEqual([3, 2, 4, 1, 5]);
 });

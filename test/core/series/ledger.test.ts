@@ -23,7 +23,7 @@ import { emptyTimeline } from '../../support/projected.ts';
 import { aDeployment } from '../../support/records.ts';
 
 const nothing: Fold = emptyTimeline.current;
-/** As the judge has it. */
+/** A deployment that the judge has found to be failed. */
 const failed = {
   outcome: 'failure' as const,
   verdict: {
@@ -58,7 +58,7 @@ describe('creditFor', () => {
     });
   });
 
-  it('counts a failure once, and once for each of its causes', () => {
+  it('counts a failure once, and each of its causes once', () => {
     const credit = creditFor(nothing, aDeployment(failed));
     const rolledBack = { ...failed.verdict, causes: ['pipeline', 'rollback'] as const };
     const known = { ...aDeployment(credit?.deployment), verdict: rolledBack };
@@ -67,7 +67,7 @@ describe('creditFor', () => {
     ]);
   });
 
-  it('waits for pipelines that ran when an incident started', () => {
+  it('waits for pipelines that were running when an incident started', () => {
     const verdict = { ...fine, causes: ['incident'] as const, isProvisional: true };
     const waiting = { verdict, credited: 1 | 16 };
     expect(creditFor(nothing, aDeployment(waiting))).toBeNull();
@@ -78,7 +78,7 @@ describe('creditFor', () => {
     ]);
   });
 
-  it('observes no duration that cannot be told, but one of no time at all', () => {
+  it('observes no unknown duration, but observes a duration of 0', () => {
     expect(additionsOf(nothing, { durationSeconds: null })).not.toHaveProperty(
       'dora_deployment_duration_seconds',
     );
@@ -87,7 +87,7 @@ describe('creditFor', () => {
     });
   });
 
-  it('adds but the failure for a success that turns out to have failed', () => {
+  it('adds only the failure if a success turns out to have failed', () => {
     const credit = creditFor(nothing, aDeployment({ outcome: 'success', startedAt: 1000 }));
     const corrected = { ...aDeployment(credit?.deployment), ...failed };
     expect(creditFor(nothing, corrected)?.additions.map(({ metric }) => ledgerKey(metric))).toEqual([
@@ -96,7 +96,7 @@ describe('creditFor', () => {
     ]);
   });
 
-  it('takes nothing back for a failure that turns out to have gone well', () => {
+  it('subtracts nothing if a failure turns out to be a success', () => {
     const credit = creditFor(nothing, aDeployment(failed));
     const corrected = { ...aDeployment(credit?.deployment), outcome: 'success' as const, verdict: fine };
     expect(
@@ -108,7 +108,7 @@ describe('creditFor', () => {
     expect(creditFor(nothing, aDeployment({ credited: neverCount, startedAt: 1 }))).toBeNull();
   });
 
-  it('adds a second time nothing at all, to whatever state', () => {
+  it('adds nothing a second time, in any state', () => {
     fc.assert(
       fc.property(anyDeployments(), anyDeployments(1), (history, [deployment]) => {
         fc.pre(deployment !== undefined);
@@ -129,7 +129,7 @@ describe('the entries of the ledger', () => {
     ...episodeMeasures.map(({ ledger }) => ledger),
   ];
 
-  it('have bits that stored pipelines rely on, shared only by what excludes each other', () => {
+  it('keep the bits of stored pipelines; two entries share a bit only if they exclude each other', () => {
     expect(Object.fromEntries(entries.map(({ metric, bit }) => [ledgerKey(metric), bit]))).toEqual({
       dora_deployments_total: 1,
       dora_deployment_failures_total: 2,
@@ -146,11 +146,11 @@ describe('the entries of the ledger', () => {
     });
   });
 
-  it('are all neverCount together', () => {
+  it('have only bits that are part of neverCount', () => {
     expect(entries.filter(({ bit }) => (neverCount & bit) === 0)).toEqual([]);
   });
 
-  it('have names of their own, and buckets in ascending order', () => {
+  it('have unique names, and buckets in ascending order', () => {
     expect(new Set(ledgerMetrics.map(ledgerKey)).size).toBe(ledgerMetrics.length);
     for (const metric of ledgerMetrics) {
       if (metric.type === 'histogram')
@@ -185,14 +185,14 @@ describe('addToTotals', () => {
     [86_400, 4],
     [180 * 86_400, 8],
     [180 * 86_400 + 1, 9],
-  ])('puts %d s into the bucket whose bound it does not exceed', (amount, index) => {
+  ])('puts %d s into the first bucket whose bound it does not exceed', (amount, index) => {
     const totals = addToTotals(zeroTotals, [{ metric: recovery, amount }]);
     const counts = new Array<number>(10).fill(0);
     counts[index] = 1;
     expect(totals.histograms['dora_deployment_recovery_time_seconds']).toEqual({ counts, sum: amount });
   });
 
-  it('leaves what it was given as it was', () => {
+  it('does not change its argument', () => {
     const before = structuredClone(zeroTotals);
     addToTotals(zeroTotals, [
       { metric: deployments, amount: 1 },
@@ -201,7 +201,7 @@ describe('addToTotals', () => {
     expect(zeroTotals).toEqual(before);
   });
 
-  it('starts what totals of an older version lack', () => {
+  it('adds the metrics that totals of an older version lack', () => {
     const older: Totals = { counters: {}, histograms: {} };
     const totals = addToTotals(older, [
       { metric: deployments, amount: 1 },
@@ -230,14 +230,14 @@ describe('sumTotals', () => {
     });
   });
 
-  it('does not mind the order, nor totals of 0', () => {
+  it('does not depend on the order, and accepts totals of 0', () => {
     expect(sumTotals(other, one)).toEqual(sumTotals(one, other));
     expect(sumTotals(zeroTotals, zeroTotals)).toEqual(zeroTotals);
   });
 });
 
 describe('a deployment that is replayed', () => {
-  it('adds again what it has added, and nothing else', () => {
+  it('adds exactly what it added before', () => {
     fc.assert(
       fc.property(anyDeployments(), (deployments) => {
         let fold = nothing;
@@ -251,7 +251,7 @@ describe('a deployment that is replayed', () => {
     );
   });
 
-  it('adds nothing if it has added nothing, or never may', () => {
+  it('adds nothing if it added nothing before, or never counts', () => {
     expect(creditFor(nothing, toReplay(aDeployment({ credited: 0 })))).toBeNull();
     expect(creditFor(nothing, toReplay(aDeployment({ credited: neverCount })))).toBeNull();
     const [one, ...others] = creditFor(nothing, toReplay(aDeployment({ credited: 1 })))?.additions ?? [];
@@ -268,12 +268,12 @@ describe('the difference of two ledgers', () => {
   const less = totalsOf(1, [0, 2, 0, 0, 0, 0, 0, 0, 0, 0], 80);
   const more = totalsOf(4, [1, 1, 0, 0, 0, 0, 0, 0, 0, 3], 900);
 
-  it('makes one of the other', () => {
+  it('turns one into the other if it is added', () => {
     expect(addDifference(less, differenceOf(more, less))).toEqual(more);
     expect(addDifference(more, differenceOf(less, more))).toEqual(less);
   });
 
-  it('leaves nothing below 0', () => {
+  it('makes no value negative if it is added', () => {
     expect(addDifference(zeroTotals, differenceOf(less, more))).toEqual(
       totalsOf(0, [0, 1, 0, 0, 0, 0, 0, 0, 0, 0], 0),
     );

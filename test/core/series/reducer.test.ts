@@ -20,7 +20,7 @@ import { gaugesOf } from '../../support/gauges.ts';
 import { emptyTimeline } from '../../support/projected.ts';
 import { aDeployment } from '../../support/records.ts';
 
-/** `F100` and the like: an outcome and a time, numbered as they come. */
+/** `F100` and the like: an outcome and a time. The order of the words gives the numbers. */
 const deployments = (...told: string[]): Deployment[] =>
   told.map((word, index) =>
     aDeployment({
@@ -53,7 +53,7 @@ const recoveriesOf = ({ totals }: { totals: Totals }) => {
   return { count: counts.reduce((total, count) => total + count, 0), sum };
 };
 
-/** What a series comes to, said by the definitions alone: sort, then look. */
+/** The values of a series by definition alone: sort, then look. */
 function bruteForce(all: readonly Deployment[]) {
   const sorted = [...all].sort((a, b) => a.at - b.at || a.number - b.number);
   const successes = sorted.filter(({ outcome }) => outcome === 'success');
@@ -63,7 +63,7 @@ function bruteForce(all: readonly Deployment[]) {
   for (const [index, { outcome, at }] of sorted.entries()) {
     if (outcome === 'success') continue;
     const end = sorted.slice(index).find((later) => later.outcome === 'success')?.at;
-    // One that touches the end of another goes on with it.
+    // A failure that touches the end of an episode continues it.
     if (at > until || failingSince === 0) failingSince = at;
     until = end ?? Number.POSITIVE_INFINITY;
   }
@@ -79,7 +79,7 @@ describe('reduce: gauges', () => {
     { title: 'nothing', told: [], expected: [0, 0, 0] },
     { title: 'one success', told: ['S100'], expected: [100, 0, 0] },
     {
-      title: 'only failures: the first of them is when it began to fail',
+      title: 'only failures, failing since the first',
       told: ['F100', 'F200', 'F300'],
       expected: [0, 300, 100],
     },
@@ -91,22 +91,22 @@ describe('reduce: gauges', () => {
     { title: 'a closed episode', told: ['F100', 'F200', 'S300'], expected: [300, 200, 0] },
     { title: 'a second episode', told: ['F100', 'S200', 'F300', 'F400'], expected: [200, 400, 300] },
     {
-      title: 'finishes told out of order: the most recent wins',
+      title: 'finishes out of order, of which the latest wins',
       told: ['S300', 'F400', 'S100', 'F200'],
       expected: [300, 400, 400],
     },
     {
-      title: 'failure and success in one second: the later number began later',
+      title: 'failure and success in one second, in order of their numbers',
       told: ['F100', 'S100'],
       expected: [100, 100, 0],
     },
     { title: 'success and failure in one second', told: ['S100', 'F100'], expected: [100, 100, 100] },
-  ])('tells of $title', ({ told, expected: [lastSuccess, lastFailure, failingSince] }) => {
+  ])('are right for $title', ({ told, expected: [lastSuccess, lastFailure, failingSince] }) => {
     const { timeline } = reduceAll(emptyTimeline, insert(...deployments(...told)));
     expect(gaugesOf(timeline)).toEqual({ lastSuccess, lastFailure, failingSince });
   });
 
-  it('follows a deployment that moves in time', () => {
+  it('follow a deployment that moves in time', () => {
     const [first, second] = deployments('S100', 'F200') as [Deployment, Deployment];
     const moved = { ...second, at: 50 };
     const { timeline } = reduceAll(emptyTimeline, insert(first, second), {
@@ -117,7 +117,7 @@ describe('reduce: gauges', () => {
     expect(gaugesOf(timeline)).toEqual({ lastSuccess: 100, lastFailure: 50, failingSince: 0 });
   });
 
-  it('forgets a deployment that counts no longer', () => {
+  it('do not include a removed deployment', () => {
     const [first, second] = deployments('S100', 'F200') as [Deployment, Deployment];
     const { timeline } = reduceAll(emptyTimeline, insert(first, second), {
       removed: [second],
@@ -128,7 +128,7 @@ describe('reduce: gauges', () => {
     expect(timeline.recent.map(({ number }) => number)).toEqual([1]);
   });
 
-  it('tells pipelines of two repos in one series apart', () => {
+  it('distinguish pipelines of two repos in one series', () => {
     const mine = aDeployment({ repo: 1, number: 5, at: 100 });
     const theirs = aDeployment({ repo: 2, number: 5, at: 200 });
     const { timeline } = reduceAll(emptyTimeline, insert(mine, theirs), {
@@ -140,12 +140,12 @@ describe('reduce: gauges', () => {
   });
 });
 
-describe('reduce: recovery times', () => {
+describe('reduce: the histogram of recovery times', () => {
   it.each([
     { title: 'nothing for a success that follows a success', told: ['S100', 'S200'], count: 0, sum: 0 },
     { title: 'from failure to success', told: ['F100', 'S400'], count: 1, sum: 300 },
     {
-      title: 'a streak of failures as one episode, from its first',
+      title: 'a streak of failures as one episode, from its first failure',
       told: ['F100', 'F200', 'F300', 'S400'],
       count: 1,
       sum: 300,
@@ -157,15 +157,15 @@ describe('reduce: recovery times', () => {
       count: 2,
       sum: 150,
     },
-    { title: 'an end within the second', told: ['F100', 'S100'], count: 1, sum: 0 },
+    { title: 'an episode that ends within its first second', told: ['F100', 'S100'], count: 1, sum: 0 },
   ])('observes $title', ({ told, count, sum }) => {
     expect(recoveriesOf(reduceAll(emptyTimeline, insert(...deployments(...told))))).toEqual({ count, sum });
-    // One by one comes to the same.
+    // One by one gives the same result.
     const oneByOne = deployments(...told).map((deployment) => insert(deployment));
     expect(recoveriesOf(reduceAll(emptyTimeline, ...oneByOne))).toEqual({ count, sum });
   });
 
-  it('observes a success once it is known to close an episode: a failure that comes late', () => {
+  it('observes a success that closes an episode only after a late failure', () => {
     const [failure, success] = deployments('F100', 'S400') as [Deployment, Deployment];
     expect(recoveriesOf(reduceAll(emptyTimeline, insert(success), insert(failure)))).toEqual({
       count: 1,
@@ -173,7 +173,7 @@ describe('reduce: recovery times', () => {
     });
   });
 
-  it('keeps what it observed when a late success splits the episode, and adds no part of it', () => {
+  it('keeps an observed recovery if a late success splits the episode, and adds no part of it', () => {
     const [first, between, second, last] = deployments('F100', 'S200', 'F300', 'S400') as Deployment[] as [
       Deployment,
       Deployment,
@@ -186,7 +186,7 @@ describe('reduce: recovery times', () => {
     expect(gaugesOf(result.timeline)).toEqual({ lastSuccess: 400, lastFailure: 300, failingSince: 0 });
   });
 
-  it('opens an episode anew when a late failure comes between two successes', () => {
+  it('observes a new episode if a late failure arrives between two successes', () => {
     const [before, late, after] = deployments('S100', 'F200', 'S300') as [Deployment, Deployment, Deployment];
     expect(recoveriesOf(reduceAll(emptyTimeline, insert(before, after), insert(late)))).toEqual({
       count: 1,
@@ -194,7 +194,7 @@ describe('reduce: recovery times', () => {
     });
   });
 
-  it('observes a success but once, however the failures before it are corrected', () => {
+  it('observes a success only once, even if the failures before it are corrected', () => {
     const [failure, success] = deployments('F100', 'S400') as [Deployment, Deployment];
     const added = reduce(emptyTimeline, insert(failure, success));
     const [known] = added?.timeline.recent ?? [];
@@ -209,24 +209,24 @@ describe('reduce: recovery times', () => {
 });
 
 describe('reduce', () => {
-  it('keeps with each deployment what it has added to the ledger', () => {
+  it('stores with each deployment what the deployment has added to the ledger', () => {
     const reduction = reduce(emptyTimeline, insert(...deployments('F100', 'S400')));
     expect(reduction?.timeline.recent).toEqual(reduction?.credits.map(({ deployment }) => deployment));
     expect(reduction?.credits.map(({ deployment }) => deployment.number)).toEqual([1, 2]);
   });
 
-  it('adds nothing for a deployment that is neverCount, but tells its time', () => {
+  it('adds nothing for a deployment that is neverCount, but includes its time in the gauges', () => {
     const old = aDeployment({ at: 100, credited: neverCount });
     const reduction = reduce(emptyTimeline, insert(old));
     expect(reduction?.credits).toEqual([]);
     expect(gaugesOf(reduction?.timeline ?? emptyTimeline).lastSuccess).toBe(100);
   });
 
-  it('comes to what the definitions say, for any order of coming, going and correcting', () => {
+  it('gives the values of the definitions, for any order of insertions, removals and corrections', () => {
     const anyStory = anyDeployments().chain((final) =>
       fc.record({
         final: fc.constant(final),
-        /** What was first told of some of them, before it was corrected. */
+        /** The first reports of some deployments, before their corrections. */
         first: fc.constant(final).chain((all) =>
           fc.tuple(
             ...all.map((deployment) =>
@@ -249,7 +249,7 @@ describe('reduce', () => {
     );
     fc.assert(
       fc.property(anyStory, ({ final, first, passing, order, together }) => {
-        // Each deployment's own steps keep their order; between deployments any order may come about.
+        // The steps of each deployment keep their order; the deployments mix in any order.
         const steps: TimelineChange[][] = [
           ...final.map((deployment, index): TimelineChange[] => {
             const before = first[index];
@@ -286,7 +286,7 @@ describe('reduce', () => {
     );
   });
 
-  it('adds each entry of the ledger at most once per deployment, whatever comes and goes', () => {
+  it('adds each entry of the ledger at most once per deployment, after any insertions and removals', () => {
     const anyStep = fc.record({
       number: fc.integer({ min: 1, max: 5 }),
       at: fc.integer({ min: 1, max: 9 }),
@@ -320,7 +320,7 @@ describe('reduce', () => {
     );
   });
 
-  it('leaves its arguments as they were', () => {
+  it('does not change its arguments', () => {
     const freeze = (timeline: Timeline): Timeline => {
       Object.freeze(timeline.recent);
       Object.freeze(timeline.base);
@@ -349,7 +349,7 @@ describe('reduce', () => {
 describe('settle', () => {
   const timelineOf = (all: readonly Deployment[]) => reduceAll(emptyTimeline, insert(...all)).timeline;
 
-  it('forgets what is not after the cutoff, and keeps what it came to', () => {
+  it('folds deployments up to the cutoff, and keeps their result', () => {
     const timeline = settle(timelineOf(deployments('F100', 'F200', 'F201')), 200);
     expect(timeline.recent.map(({ at }) => at)).toEqual([201]);
     expect(timeline.baseEnd).toBe(200);
@@ -358,19 +358,19 @@ describe('settle', () => {
     expect(gaugesOf(timeline)).toEqual({ lastSuccess: 0, lastFailure: 201, failingSince: 100 });
   });
 
-  it('returns the same timeline where nothing is that old', () => {
+  it('returns the same timeline if no deployment is that old', () => {
     const timeline = timelineOf(deployments('S100'));
     expect(settle(timeline, 99)).toBe(timeline);
     expect(settle(emptyTimeline, 99)).toBe(emptyTimeline);
   });
 
-  it('lets an episode carry over what is forgotten', () => {
+  it('keeps an episode open that starts with a folded deployment', () => {
     const settled = settle(timelineOf(deployments('F100')), 100);
     const result = reduceAll(settled, insert(aDeployment({ number: 2, at: 700 })));
     expect(recoveriesOf(result)).toEqual({ count: 1, sum: 600 });
   });
 
-  it('makes a change that reaches into what is forgotten one for the caller', () => {
+  it('makes the reducer refuse a change of folded deployments', () => {
     const settled = settle(timelineOf(deployments('S100', 'S300')), 200);
     const late = aDeployment({ number: 9, at: 200 });
     expect(reduce(settled, insert(late))).toBeNull();
@@ -378,7 +378,7 @@ describe('settle', () => {
     expect(reduce(settled, insert({ ...late, at: 201 }))).not.toBeNull();
   });
 
-  it('changes nothing visible, nor what later changes come to', () => {
+  it('changes no visible value, and no result of later changes', () => {
     fc.assert(
       fc.property(
         anyDeployments(),
@@ -388,7 +388,7 @@ describe('settle', () => {
           const whole = timelineOf(all);
           const settled = settle(whole, cutoff);
           expect(settled.current).toEqual(whole.current);
-          // A failure that ended later stays, and so does all that comes after it.
+          // A failure that ended after the cutoff stays, and so do all deployments after it.
           expect(settled.recent).toEqual(whole.recent.slice(-settled.recent.length || whole.recent.length));
           expect(settled.recent.filter(({ at }) => at > cutoff)).toEqual(
             whole.recent.filter(({ at }) => at > cutoff),
@@ -432,7 +432,7 @@ describe('createTimelineBuilder', () => {
     });
   });
 
-  it('builds from a whole series what reducing and settling come to', () => {
+  it('builds the same timeline from a whole series as reducing and settling do', () => {
     fc.assert(
       fc.property(anyDeployments(), fc.integer({ min: 0, max: 16 }), (all, cutoff) => {
         const reduced = reduceAll(emptyTimeline, insert(...all)).timeline;

@@ -36,7 +36,7 @@ const timelineOf = (...deployments: Parameters<typeof aDeployment>[0][]): Timeli
 };
 
 describe('project', () => {
-  it('shows a pair that is known, at 0 where nothing ever happened', () => {
+  it('shows a known pair, with 0 if nothing has ever happened', () => {
     const samples = project(stateOf([aRepo({ fullName: 'acme/shop' })], [aPair({ tier: 'production' })]));
     expect(samples).toMatchObject([
       { repo: 'acme/shop', tier: 'production', totals: zeroTotals, hasDeployed: false },
@@ -62,7 +62,7 @@ describe('project', () => {
     expect(sample?.hasDeployed).toBe(true);
   });
 
-  it('has deployed once a deployment is known, even one that is not counted, or was counted before', () => {
+  it('reports a pair as deployed once a deployment is known, even an uncounted one, or once one was counted', () => {
     const repo = aRepo();
     const uncounted = new Map([[pairKey(repo.key, 'production'), timelineOf({ at: 100 })]]);
     expect(project(stateOf([repo], [aPair()], uncounted))[0]?.hasDeployed).toBe(true);
@@ -73,7 +73,7 @@ describe('project', () => {
     expect(project(stateOf([aRepo({ revealed: false })], [aPair()]))).toEqual([]);
   });
 
-  it('shows no pair that the policy no longer yields', () => {
+  it('shows no pair that the policy no longer produces', () => {
     expect(project(stateOf([aRepo()], [aPair({ isKnown: false, totals: counted(3) })]))).toEqual([]);
   });
 
@@ -83,8 +83,8 @@ describe('project', () => {
 
   it.each([
     ['gone', { isGone: true }, {}],
-    ['one whose policy no longer yields the pair', {}, { isKnown: false }],
-  ])('keeps in a series what a repo of the same name has added that is %s', (_, other, otherPair) => {
+    ['one whose policy no longer produces the pair', {}, { isKnown: false }],
+  ])('keeps in a series the totals of a repo with the same name that is %s', (_, other, otherPair) => {
     const repos = [aRepo({ key: 1, woodpeckerId: 11 }), aRepo({ key: 2, woodpeckerId: 12, ...other })];
     const pairs = [
       aPair({ repo: 1, totals: counted(2) }),
@@ -93,11 +93,11 @@ describe('project', () => {
     expect(project(stateOf(repos, pairs)).map(({ totals }) => totals)).toEqual([counted(5)]);
   });
 
-  it('shows no pair of a repo that it does not know', () => {
+  it('shows no pair of an unknown repo', () => {
     expect(project(stateOf([], [aPair()]))).toEqual([]);
   });
 
-  it('sorts by repo, whatever its case, then by tier', () => {
+  it('sorts by repo in any case, then by tier', () => {
     const state = stateOf(
       [aRepo({ key: 1, fullName: 'acme/zoo' }), aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Ant' })],
       [aPair({ repo: 1, tier: 'b' }), aPair({ repo: 1, tier: 'a' }), aPair({ repo: 2, tier: 'c' })],
@@ -112,7 +112,7 @@ describe('project', () => {
   it.each([
     ['first', [1, 2]],
     ['last', [2, 1]],
-  ])('gives repos that share a name one series, under the name told last (which comes %s)', (_, order) => {
+  ])('gives repos with the same name one series, under the latest name (which comes %s)', (_, order) => {
     const repos = [
       aRepo({ key: 1, woodpeckerId: 11, fullName: 'acme/shop', namedAt: 1000 }),
       aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', namedAt: 2000 }),
@@ -134,7 +134,7 @@ describe('project', () => {
     expect(nameGauges(samples[0]?.gauges ?? [])).toEqual({
       lastSuccess: 100,
       lastFailure: 300,
-      // The earliest of those that are open.
+      // The earliest of the open failures.
       failingSince: 200,
     });
   });
@@ -145,7 +145,7 @@ describe('findSeries', () => {
     ['acme/SHOP', 'production', [1, 2]],
     ['acme/shop', 'staging', null],
     ['acme/store', 'production', null],
-  ])('finds of %s and %s what the pairs of all repos of that name share', (name, tier, keys) => {
+  ])('finds for %s and %s the pairs of all repos with that name', (name, tier, keys) => {
     const repos = [
       aRepo({ key: 1, woodpeckerId: 11, namedAt: 1000, knownSince: 500 }),
       aRepo({ key: 2, woodpeckerId: 12, namedAt: 900, fullName: 'Acme/Shop', knownSince: 700 }),
@@ -158,8 +158,8 @@ describe('findSeries', () => {
   it.each([
     ['gone', { isGone: true }, {}],
     ['not shown yet', { revealed: false }, {}],
-    ['one whose policy no longer yields the pair', {}, { isKnown: false }],
-  ])('finds nothing of a repo that is %s', (_, repo, pair) => {
+    ['one whose policy no longer produces the pair', {}, { isKnown: false }],
+  ])('finds nothing for a repo that is %s', (_, repo, pair) => {
     expect(findSeries(stateOf([aRepo(repo)], [aPair(pair)]), 'acme/shop', 'production')).toBeNull();
   });
 });
@@ -194,7 +194,7 @@ describe('createProjection', () => {
   const deploymentsIn = (sample: { windows: readonly { counts: readonly number[] }[] } | null | undefined) =>
     sample?.windows.map(({ counts }) => counts[0]);
 
-  it('shows windows of each series, and of the tier over all of them', () => {
+  it('shows windows of each series, and of the tier over all its series', () => {
     const { series, tiers } = createProjection(twoRepos(), windows).at(10_000);
     expect(series.map((sample) => [sample.repo, deploymentsIn(sample.windows)])).toEqual([
       ['acme/dns', [1, 1]],
@@ -205,7 +205,7 @@ describe('createProjection', () => {
     expect(inAscendingOrder(tiers[0]?.windows[1]?.samples[leadTimes] ?? noValues)).toEqual([5, 100]);
   });
 
-  it('is the same object until something leaves a window, and for the rest after that', () => {
+  it('stays the same object until a deployment leaves a window, and keeps the other series then', () => {
     const projection = createProjection(twoRepos(), windows);
     const before = projection.at(10_000);
     expect(projection.at(10_000)).toBe(before);
@@ -218,7 +218,7 @@ describe('createProjection', () => {
     expect(deploymentsIn(before.tiers[0])).toEqual([1, 2]);
   });
 
-  it('ends windows with the last deployment in the longest one, and the tier with the last series', () => {
+  it('removes windows when the last deployment leaves the longest one, and the tier with the last series', () => {
     const projection = createProjection(twoRepos(), windows);
     const shown = (now: number) => {
       const { series, tiers } = projection.at(now);
@@ -230,7 +230,7 @@ describe('createProjection', () => {
     expect(shown(10_950)).toEqual([[false, false], 0]);
   });
 
-  it('takes what has changed into series and tier, and leaves the rest', () => {
+  it('updates the changed series and its tier, and keeps the rest', () => {
     const state = twoRepos();
     const projection = createProjection(state, windows);
     const before = projection.at(10_000);
@@ -242,7 +242,7 @@ describe('createProjection', () => {
     expect(after.series[0]).toBe(before.series[0]);
   });
 
-  it('takes a series that ends out of its tier, and back in when it returns', () => {
+  it('removes an ended series from its tier, and adds it again when it returns', () => {
     const state = twoRepos();
     const projection = createProjection(state, windows);
     const before = projection.at(10_000);
@@ -254,7 +254,7 @@ describe('createProjection', () => {
     expect(projection.at(10_000)).toEqual(before);
   });
 
-  it('tells how much of a window is known, of repos that share a name by the one known for the shortest', () => {
+  it('reports the coverage of each window; of repos with the same name, the shortest known time counts', () => {
     const twin = aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', knownSince: 9750 });
     const state = stateOf([shop, twin], pairs, new Map([[keyOf(shop), timelineOf({ at: 9990 })]]));
     const { series, tiers } = createProjection(state, windows).at(10_000);
@@ -262,7 +262,7 @@ describe('createProjection', () => {
     expect(tiers[0]?.coverage).toEqual([1, 0.25]);
   });
 
-  it('grows in coverage as time passes', () => {
+  it('increases the coverage as time passes', () => {
     const young = { ...shop, knownSince: 9990 };
     const state = stateOf([young], [aPair()], new Map([[keyOf(shop), timelineOf({ at: 9995 })]]));
     const projection = createProjection(state, windows);
@@ -273,7 +273,7 @@ describe('createProjection', () => {
     ]);
   });
 
-  it('comes to the same when it was prepared in pieces', async () => {
+  it('gives the same result if it was prepared in pieces', async () => {
     const projection = createProjection(twoRepos(), windows);
     projection.at(9960);
     let breaths = 0;
@@ -284,7 +284,7 @@ describe('createProjection', () => {
     expect(projection.at(10_060)).toEqual(createProjection(twoRepos(), windows).at(10_060));
   });
 
-  it('shows the present moment again after it was asked for a later one', () => {
+  it('shows the present again after a request for a later time', () => {
     const projection = createProjection(twoRepos(), windows);
     const before = projection.at(10_000);
     projection.at(12_000);

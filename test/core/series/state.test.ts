@@ -41,7 +41,7 @@ describe('createState', () => {
     expect(state.repoById(11)).toBe(renamed);
   });
 
-  it('lists repos that share a name, the one named last first', () => {
+  it('lists repos with the same name, the latest named first', () => {
     const state = createState();
     const older = aRepo({ key: 1, woodpeckerId: 11, namedAt: 1000 });
     const newer = aRepo({ key: 2, woodpeckerId: 12, namedAt: 2000 });
@@ -49,7 +49,7 @@ describe('createState', () => {
     expect(state.reposByName('acme/shop')).toEqual([newer, older]);
   });
 
-  it('knows the tiers of a repo, those that the policy no longer yields too', () => {
+  it('knows the tiers of a repo, even those that the policy no longer produces', () => {
     const state = createState();
     state.apply(
       aChange({ pairs: [aPair({ tier: 'a' }), aPair({ tier: 'b', isKnown: false }), aPair({ repo: 2 })] }),
@@ -81,7 +81,7 @@ describe('createState', () => {
     expect(state.version).not.toBe(before);
   });
 
-  it('keeps its version where nothing changes, so that reading alone has nothing shown anew', () => {
+  it('keeps its version without a change, so that reading alone renders nothing again', () => {
     const state = createState();
     const before = state.version;
     state.apply(aChange({ tally: state.tally }));

@@ -14,23 +14,23 @@ const window = (seconds: number) => ({ name: 'w', seconds });
 describe('coverageOf', () => {
   it.each([
     ['nothing is known', null, 7 * day, 0],
-    ['nothing but the present moment is known', 100 * day, 7 * day, 0],
+    ['only the present moment is known', 100 * day, 7 * day, 0],
     ['half of it is known', 100 * day - 12 * 3600, day, 0.5],
     ['a third is known, rounded down', 90 * day, 30 * day, 0.333],
-    ['all but a second is known', 99 * day + 1, day, 0.999],
+    ['everything except a second is known', 99 * day + 1, day, 0.999],
     ['all of it is known', 99 * day, day, 1],
-    ['more than all is known', 0, day, 1],
-    ['it is known from a moment that is still to come', 200 * day, day, 0],
-  ])('tells how much is known where %s', (_, knownSince, seconds, ratio) => {
+    ['more than the whole window is known', 0, day, 1],
+    ['it is known only from a future time', 200 * day, day, 0],
+  ])('gives the known share if %s', (_, knownSince, seconds, ratio) => {
     expect(coverageOf(knownSince, window(seconds), 100 * day).ratio).toBe(ratio);
   });
 
-  it('never changes again once it is whole, or while nothing is known', () => {
+  it('never changes again once the window is completely known, or while nothing is known', () => {
     expect(coverageOf(0, window(day), day).validUntil).toBe(Number.POSITIVE_INFINITY);
     expect(coverageOf(null, window(day), day).validUntil).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it('is the known part rounded down to a thousandth, says until when, and grows then', () => {
+  it('is the known part rounded down to a thousandth, valid until it grows', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 20_000 }),
@@ -61,7 +61,7 @@ describe('knownTimeOf', () => {
   const known = (knownSince: number | null, now = 100 * day) =>
     knownSeconds(knownTimeOf(knownSince, window(30 * day), now), window(30 * day), now);
 
-  it('tells to the second how much of a window is known', () => {
+  it('is the exact number of known seconds in a window', () => {
     expect([known(null), known(200 * day), known(90 * day + 7), known(10 * day)]).toEqual([
       0,
       0,
@@ -70,7 +70,7 @@ describe('knownTimeOf', () => {
     ]);
   });
 
-  it('stays true of a later moment, as long as the window is not wholly known', () => {
+  it('stays right at a later time, as long as the window is not completely known', () => {
     const time = knownTimeOf(90 * day, window(30 * day), 100 * day);
     expect(knownSeconds(time, window(30 * day), 105 * day)).toBe(15 * day);
   });

@@ -10,28 +10,28 @@ describe('createSortedBag', () => {
     expect(inAscendingOrder(createSortedBag().values())).toEqual([]);
   });
 
-  it('holds equal numbers as often as they were added', () => {
+  it('contains equal numbers as often as they were added', () => {
     const bag = createSortedBag();
     bag.exchange(toValues([]), toValues([3, 3, 5]));
     bag.exchange(toValues([3]), toValues([1, 3]));
     expect(inAscendingOrder(bag.values())).toEqual([1, 3, 3, 5]);
   });
 
-  it('takes out what was added since it was last read', () => {
+  it('removes numbers that were added since the last read', () => {
     const bag = createSortedBag();
     bag.exchange(toValues([]), toValues([2, 10]));
     bag.exchange(toValues([10]), toValues([9]));
     expect(inAscendingOrder(bag.values())).toEqual([2, 9]);
   });
 
-  it('sorts as numbers, not as texts', () => {
+  it('sorts numbers by value, not as text', () => {
     const bag = createSortedBag();
     bag.exchange(toValues([]), toValues([9, 10, 100]));
     bag.exchange(toValues([]), toValues([2, 20]));
     expect(inAscendingOrder(bag.values())).toEqual([2, 9, 10, 20, 100]);
   });
 
-  it('gives the same values until the next exchange, and leaves them as they are then', () => {
+  it('returns the same values until the next exchange, which does not change them', () => {
     const bag = createSortedBag();
     bag.exchange(toValues([]), toValues([1, 2]));
     const before = bag.values();
@@ -41,7 +41,7 @@ describe('createSortedBag', () => {
     expect(inAscendingOrder(before)).toEqual([1, 2]);
   });
 
-  it('is what sorting all of it anew comes to', () => {
+  it('gives the same values as a new sort of all numbers', () => {
     const anyShare = fc.array(fc.integer({ min: 0, max: 8 }), { maxLength: 5 });
     const anyExchange = fc.record({
       owner: fc.nat({ max: 3 }),
@@ -56,7 +56,7 @@ describe('createSortedBag', () => {
         const all = () => sorted([...shares.values()].flatMap(inAscendingOrder));
         for (const { owner, share, keepsRuns, isRead } of exchanges) {
           const before = shares.get(owner) ?? toValues([]);
-          // Some go on with runs of what was before, as a window does that has moved on.
+          // Some keep runs of the values before, as a moving window does.
           const added = toValues(share);
           const kept = keepsRuns ? before.runs : [];
           const runs = [...kept, ...added.runs];

@@ -5,7 +5,7 @@ import { createTierWindows, type TierShare } from '../../../src/core/windows/tie
 import { inAscendingOrder, noValues, toValues } from '../../../src/core/windows/values.ts';
 import { windowCounts, windowDistributions } from '../../../src/core/windows/window-content.ts';
 
-/** What a series brings to one window: as many of each count, and the same samples of each kind. */
+/** The part of a series in one window: the same number for each count, and the same samples of each kind. */
 const content = (count: number, samples: readonly number[] = []) => ({
   known: count,
   counts: windowCounts.map(() => count),
@@ -19,7 +19,7 @@ const share = (count: number, samples: readonly number[] = [], coverage = 1): Ti
 });
 
 describe('createTierWindows', () => {
-  it('brings nothing at first', () => {
+  it('is empty at first', () => {
     expect(createTierWindows('production', 1).sample()).toBeNull();
   });
 
@@ -35,7 +35,7 @@ describe('createTierWindows', () => {
     });
   });
 
-  it('replaces what a series brought, and forgets one that brings nothing more', () => {
+  it('replaces the part of a series, and removes an empty part', () => {
     const tier = createTierWindows('production', 1);
     tier.exchange(null, share(2, [5]));
     tier.exchange(null, share(3, [7]));
@@ -46,7 +46,7 @@ describe('createTierWindows', () => {
     expect(tier.sample()).toBeNull();
   });
 
-  it('is known as far as its series are on average', () => {
+  it('has the mean known time of its series', () => {
     const tier = createTierWindows('production', 1);
     tier.exchange(null, share(1, [], 1));
     tier.exchange(null, share(1, [], 0.5));
@@ -56,7 +56,7 @@ describe('createTierWindows', () => {
     expect(tier.sample()?.coverage).toEqual([0.75]);
   });
 
-  it('is the same object until something is exchanged, and then another', () => {
+  it('returns the same object until an exchange, and then another one', () => {
     const tier = createTierWindows('production', 1);
     tier.exchange(null, share(1, [5]));
     const before = tier.sample();
@@ -66,7 +66,7 @@ describe('createTierWindows', () => {
     expect(before).toMatchObject({ windows: [content(1, [5])] });
   });
 
-  it('keeps its windows apart', () => {
+  it('keeps its windows separate', () => {
     const partly = (since: number) => ({ ...noKnownTime, partly: 1, sinceSum: since });
     const tier = createTierWindows('production', 2);
     tier.exchange(null, {
@@ -89,7 +89,7 @@ describe('createTierWindows', () => {
     });
   });
 
-  it('comes to the sum of what its series last brought, after any exchanges', () => {
+  it('is the sum of the latest parts of all series, after any exchanges', () => {
     const anyShare = fc.option(
       fc.record({
         count: fc.nat({ max: 5 }),

@@ -13,10 +13,10 @@ import { percentileCont } from '../../support/dora-oracle.ts';
 describe('quantileOf', () => {
   it.each<[string, readonly number[], number, number | null]>([
     ['of nothing', [], 0.5, null],
-    ['of one value, the value', [7], 0.95, 7],
+    ['the value itself for one value', [7], 0.95, 7],
     ['the middle one of three', [1, 5, 100], 0.5, 5],
-    ['half way between the middle two of four', [10, 20, 40, 50], 0.5, 30],
-    ['the 95th percentile of two, near the upper', [0, 100], 0.95, 95],
+    ['the middle between the two middle ones of four', [10, 20, 40, 50], 0.5, 30],
+    ['the 95th percentile of two, near the upper one', [0, 100], 0.95, 95],
     // Row 1 + 0.95 * 9 = 9.55: between 9 and 10.
     ['the 95th percentile of ten', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.95, 9.55],
     [
@@ -25,16 +25,16 @@ describe('quantileOf', () => {
       0.95,
       19,
     ],
-    ['the least', [3, 8, 9], 0, 3],
-    ['the greatest', [3, 8, 9], 1, 9],
-    ['of equal values, the value', [4, 4, 4, 4], 0.95, 4],
-  ])('tells %s', (_, sorted, q, expected) => {
+    ['the minimum', [3, 8, 9], 0, 3],
+    ['the maximum', [3, 8, 9], 1, 9],
+    ['the value itself for equal values', [4, 4, 4, 4], 0.95, 4],
+  ])('gives %s', (_, sorted, q, expected) => {
     const told = quantileOf(toValues(sorted), q);
     if (expected === null) expect(told).toBeNull();
     else expect(told).toBeCloseTo(expected, 9);
   });
 
-  it('is as percentile_cont is defined, by rows', () => {
+  it('agrees with the definition of percentile_cont, by rows', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 10_000_000 }), { minLength: 1, maxLength: 60 }),
@@ -47,7 +47,7 @@ describe('quantileOf', () => {
     );
   });
 
-  it('is the same however the values are cut into runs', () => {
+  it('is the same for any division of the values into runs', () => {
     fc.assert(
       fc.property(
         fc.array(fc.array(fc.integer({ min: 0, max: 200 }), { minLength: 1, maxLength: 80 }), {
@@ -71,7 +71,7 @@ describe('quantileOf', () => {
 });
 
 describe('runsBeyond', () => {
-  it('leaves out the runs that both share', () => {
+  it('excludes the runs that both share', () => {
     const [shared, old, next] = [[1, 2], [3], [3]];
     const a = { runs: [shared, old], count: 3 };
     const b = { runs: [next, shared], count: 3 };

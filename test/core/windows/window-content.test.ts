@@ -44,7 +44,7 @@ function contentOf({ windows }: SeriesWindows, index = 0): Record<string, unknow
 }
 
 describe('windowsOf', () => {
-  it('counts what ended inside, by what it is', () => {
+  it('counts deployments inside the window, by kind', () => {
     const timeline = story(
       { number: 1, at: 90, outcome: 'success' },
       { number: 2, at: 101, outcome: 'failure' },
@@ -62,20 +62,20 @@ describe('windowsOf', () => {
     expect(windows.isAny).toBe(true);
   });
 
-  it('is open at its far end and closed at the near one', () => {
+  it('excludes the start of a window and includes its end', () => {
     const timeline = story({ number: 1, at: 100 }, { number: 2, at: 101 }, { number: 3, at: 200 });
     expect(contentOf(windowsOf([timeline], lasting(100), 200))).toMatchObject({ deployments: 2 });
     expect(contentOf(windowsOf([timeline], lasting(100), 199))).toMatchObject({ deployments: 2 });
     expect(contentOf(windowsOf([timeline], lasting(100), 201))).toMatchObject({ deployments: 1 });
   });
 
-  it('tells of each window in the order given, whichever is the longest', () => {
+  it('returns each window in the given order, whichever is the longest', () => {
     const timeline = story({ number: 1, at: 100 }, { number: 2, at: 190 });
     const windows = windowsOf([timeline], lasting(20, 500, 100), 200);
     expect([0, 1, 2].map((index) => contentOf(windows, index)['deployments'])).toEqual([1, 2, 1]);
   });
 
-  it('measures a recovery from a failure that was folded away while it was open', () => {
+  it('measures a recovery from a failure that was folded while it was open', () => {
     const folded = settle(story({ number: 1, at: 100, outcome: 'failure' }), 900);
     expect(folded.recent).toHaveLength(0);
     const inserted = [aDeployment({ number: 2, at: 1000 })];
@@ -88,7 +88,7 @@ describe('windowsOf', () => {
     });
   });
 
-  it('leaves out what ends later than now, until then', () => {
+  it('excludes a deployment in the future until it has ended', () => {
     const timeline = story({ number: 1, at: 100 }, { number: 2, at: 300 });
     const windows = windowsOf([timeline], lasting(1000), 200);
     expect(contentOf(windows)).toMatchObject({ deployments: 1 });
@@ -96,7 +96,7 @@ describe('windowsOf', () => {
     expect(contentOf(windowsOf([timeline], lasting(1000), 300))).toMatchObject({ deployments: 2 });
   });
 
-  it('holds nothing once the longest window holds no deployment', () => {
+  it('is empty if the longest window contains no deployment', () => {
     const timeline = story({ number: 1, at: 100 });
     expect(windowsOf([timeline], lasting(10, 100), 199)).toMatchObject({ isAny: true, validUntil: 200 });
     expect(windowsOf([timeline], lasting(10, 100), 200)).toMatchObject({
@@ -123,7 +123,7 @@ describe('windowsOf', () => {
       now: fc.integer({ min: 0, max: 40 }),
     });
 
-  it('counts every deployment that lies within, and no other', () => {
+  it('counts exactly the deployments within each window', () => {
     fc.assert(
       fc.property(anyCase(), ({ deployments, lengths, now }) => {
         const windows = lasting(...lengths);
@@ -137,7 +137,7 @@ describe('windowsOf', () => {
     );
   });
 
-  it('holds as it is until the moment that it tells, and not at it', () => {
+  it('stays the same until `validUntil`, and changes then', () => {
     fc.assert(
       fc.property(anyCase(), ({ deployments, lengths, now }) => {
         const timeline = timelineOf(deployments);
@@ -157,7 +157,7 @@ describe('windowsOf', () => {
     );
   });
 
-  it('says the same whatever was folded away that no window holds', () => {
+  it('does not depend on folded deployments that are in no window', () => {
     fc.assert(
       fc.property(anyCase(), ({ deployments, lengths, now }) => {
         const timeline = timelineOf(deployments);
@@ -171,7 +171,7 @@ describe('windowsOf', () => {
   });
 });
 
-/** Whether some window holds other deployments at one moment than at another. */
+/** Whether some window contains other deployments at one time than at another. */
 function isOtherwise(
   deployments: readonly Deployment[],
   lengths: readonly number[],
@@ -195,7 +195,7 @@ describe('isWithin', () => {
     [101, true],
     [200, true],
     [201, false],
-  ])('tells of a deployment at %d whether it is in (100, 200]: %s', (at, expected) => {
+  ])('finds that a deployment at %d is in (100, 200]: %s', (at, expected) => {
     expect(isWithin({ at }, { seconds: 100 }, 200)).toBe(expected);
   });
 });
