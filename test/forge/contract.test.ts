@@ -1,4 +1,4 @@
-/** What every kind of forge is asked and understood alike. */
+/** Behaviour that all kinds of forges share. */
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -14,8 +14,8 @@ const html = { 'content-type': 'text/html; charset=utf-8' };
 describe.each(forgeKinds)('%s', (kind) => {
   const start = (options = {}) => startWithShop({ kind, ...options });
 
-  describe('tells the commits', () => {
-    it('of a deployment that adds to the one before, in one request', async () => {
+  describe('reports the commits', () => {
+    it('that a deployment adds to the one before, in one request', async () => {
       const fake = await start();
       const [, base = '', second = '', head = ''] = addLine(fake, 4);
       const range = await forgeOf(fake).commitsBetween(shop, base, head, signal);
@@ -29,7 +29,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(fake.requests.length).toBe(1);
     });
 
-    it('of a restart, without asking', async () => {
+    it('of a restart as none, without a request', async () => {
       const fake = await start();
       const [id = ''] = addLine(fake, 1);
       const none = { added: [], removed: [] };
@@ -39,7 +39,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(fake.requests).toEqual([]);
     });
 
-    it('of a rollback: none that it adds, those that it takes away', async () => {
+    it('that a rollback removes, and none as added', async () => {
       const fake = await start();
       const [head = '', second = '', base = ''] = addLine(fake, 3);
       const range = await forgeOf(fake).commitsBetween(shop, base, head, signal);
@@ -47,7 +47,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(fake.requests.length).toBe(2);
     });
 
-    it('of a forced push: those of both sides', async () => {
+    it('of both sides of a forced push', async () => {
       const fake = await start();
       const [root = ''] = addLine(fake, 1);
       const lost = addLine(fake, 2, { parent: root });
@@ -56,7 +56,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect([idsOf(range), range?.removed.toSorted()]).toEqual([won.toSorted(), lost.toSorted()]);
     });
 
-    it('of branches that were merged both ways, each commit on one side only', async () => {
+    it('of branches merged both ways, each commit on one side only', async () => {
       const fake = await start();
       const add = (minute: number, ...parents: string[]) =>
         fake.commit(shop, { parents, committedAt: epoch + minute * 60 });
@@ -70,7 +70,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       });
     });
 
-    it('of a merged branch, its merge marked as one', async () => {
+    it('of a merged branch, and marks the merge commit', async () => {
       const fake = await start();
       const [base = ''] = addLine(fake, 1);
       const [side = ''] = addLine(fake, 1, { parent: base });
@@ -84,7 +84,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       ]);
     });
 
-    it('with those that their messages say they revert', async () => {
+    it('with the ids that their messages say they revert', async () => {
       const fake = await start();
       const [base = ''] = addLine(fake, 1);
       const message = `Revert "Add a cart"\n\nThis reverts commit ${unknownId}.\n`;
@@ -94,7 +94,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(range?.reverts).toEqual([unknownId]);
     });
 
-    it('of the first deployment: its own alone', async () => {
+    it('of the first deployment as its own commit alone', async () => {
       const fake = await start();
       const [, head = ''] = addLine(fake, 2);
       const range = await forgeOf(fake).commitsBetween(shop, null, head, signal);
@@ -102,7 +102,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(fake.requests.length).toBe(1);
     });
 
-    it('by abbreviated ids, in either case, and tells whole ones', async () => {
+    it('between abbreviated ids in any case, with full ids', async () => {
       const fake = await start();
       const [base = '', head = ''] = addLine(fake, 2);
       const [shortBase, shortHead] = [base.slice(0, 8), head.slice(0, 8).toUpperCase()];
@@ -113,7 +113,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(back).toEqual({ added: [], removed: [head] });
     });
 
-    it('with the committer’s time, whatever zone it was told in', async () => {
+    it('with the committer’s time, whatever its time zone', async () => {
       const fake = await start();
       const [base = ''] = addLine(fake, 1);
       const east = fake.commit(shop, { parents: [base], committedAt: epoch + 60, zoneMinutes: 330 });
@@ -171,7 +171,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(back?.removed.toSorted()).toEqual(rest.toSorted());
     });
 
-    it('ten thousand commits, and no more', async () => {
+    it('up to ten thousand commits, and reports a longer range as unknown', async () => {
       const fake = await start();
       const [first = '', base = '', ...rest] = addLine(fake, 10_002);
       const head = rest.at(-1) ?? '';
@@ -182,7 +182,7 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
-  describe('knows a commit by several ids', () => {
+  describe('resolves commit ids:', () => {
     const repo = { fullName: shop, forgeRemoteId: null };
     /** Two commits, an annotated tag of the second, and a tag of that tag. */
     const startTagged = async () => {
@@ -199,13 +199,13 @@ describe.each(forgeKinds)('%s', (kind) => {
       removed: [],
     };
 
-    it('a tag deployed first brings the commit that it points to', async () => {
+    it('a tag deployed first adds the commit that it points to', async () => {
       const { second, tag, tagOfTag, ask } = await startTagged();
       expect(await ask(null, tag)).toMatchObject({ commit: second, range: { added: [{ id: second }] } });
       expect(await ask(null, tagOfTag)).toMatchObject({ commit: second, range: { added: [{ id: second }] } });
     });
 
-    it('a tag of the commit that is deployed adds nothing, in either order', async () => {
+    it('a tag of the deployed commit adds nothing, in either order', async () => {
       const { second, tag, tagOfTag, ask } = await startTagged();
       expect(await ask(second, tag)).toEqual({ commit: second, range: same });
       expect(await ask(tag, second)).toEqual({ commit: second, range: same });
@@ -213,7 +213,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(await ask(tagOfTag, tag)).toEqual({ commit: second, range: same });
     });
 
-    it('a tag of a later commit adds what that commit adds, and back', async () => {
+    it('a tag of a later commit adds that commit, and a rollback removes it', async () => {
       const { first, second, tag, tagOfTag, ask } = await startTagged();
       for (const head of [tag, tagOfTag]) {
         expect(await ask(first, head)).toMatchObject({ commit: second, range: bringsSecond });
@@ -221,12 +221,12 @@ describe.each(forgeKinds)('%s', (kind) => {
       }
     });
 
-    it('a tag is resolved if the commit before it is lost', async () => {
+    it('a tag is resolved even if the commit before it is lost', async () => {
       const { second, tag, ask } = await startTagged();
       expect(await ask(unknownId, tag)).toEqual({ commit: second, range: null });
     });
 
-    it('an abbreviated id stands for the full one', async () => {
+    it('an abbreviated id is resolved to the full one', async () => {
       const { first, second, ask } = await startTagged();
       expect((await ask(first, second.slice(0, 9).toUpperCase())).commit).toBe(second);
       expect((await ask(second, second.slice(0, 9))).commit).toBe(second);
@@ -240,8 +240,8 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
-  describe('a repo that the forge does not show', () => {
-    it('says nothing about a commit, whatever the path', async () => {
+  describe('with a repo that is hidden, gone or renamed', () => {
+    it('rejects with the repo as obstacle if it does not show the repo', async () => {
       const fake = await start();
       const [base = '', head = ''] = addLine(fake, 2);
       const missing = { name: 'ForgeUnavailable', obstacle: 'repo', retryAfterSeconds: null };
@@ -260,7 +260,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       await expect(ask(base)).rejects.toMatchObject(missing);
     });
 
-    it('is found by its id under its new name, also if another repo has taken the old one', async () => {
+    it('finds the repo by its id under the new name, even if another repo has taken the old one', async () => {
       const fake = await start();
       const forgeRemoteId = String(fake.addRepo('acme/old'));
       const base = fake.commit('acme/old', { committedAt: epoch });
@@ -275,7 +275,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(await ask(null)).toEqual({ commit: null, range: null });
     });
 
-    it('is not taken for another one that has its name', async () => {
+    it('does not use another repo of the same name', async () => {
       const fake = await start();
       const forgeRemoteId = String(fake.addRepo('acme/old'));
       fake.deleteRepo('acme/old');
@@ -287,8 +287,8 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
-  describe('cannot tell', () => {
-    it('of a commit that it does not have', async () => {
+  describe('reports commits as unknown', () => {
+    it('if it does not have one of them', async () => {
       const fake = await start();
       const [base = '', gone = '', head = ''] = addLine(fake, 3);
       const [, other = ''] = addLine(fake, 2, { parent: base });
@@ -300,7 +300,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(await forge.commitsBetween(shop, null, unknownId, signal)).toBeNull();
     });
 
-    it('of what cannot be a repo or a commit, and is not asked', async () => {
+    it('without a request if the name or an id is invalid', async () => {
       const fake = await start();
       const [base = '', head = ''] = addLine(fake, 2);
       const forge = forgeOf(fake);
@@ -315,7 +315,7 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
-  describe('an answer that may pass', () => {
+  describe('on a faulty answer', () => {
     const passing: readonly (readonly [string, FaultAnswer, RegExp])[] = [
       ['500', { status: 500, headers: json, body: '{}' }, /answered 500 to \//],
       ['502 with a page', { status: 502, headers: html, body: '<html>' }, /answered 502/],
@@ -329,7 +329,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       ['silence', 'hang', /no usable answer.*timeout/],
     ];
 
-    it.each(passing)('%s is asked for again', async (name, answer) => {
+    it.each(passing)('repeats the request: %s', async (name, answer) => {
       const fake = await start();
       const [base = '', head = ''] = addLine(fake, 2);
       fake.fault({ answer, times: 2 });
@@ -338,11 +338,11 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect([fake.requests.length, forge.pauses.length, forge.ended.at(-1)]).toEqual([3, 2, 200]);
     });
 
-    it.each(passing)('%s is left for later after three tries', async (name, answer, message) => {
+    it.each(passing)('gives up after three tries: %s', async (name, answer, message) => {
       const fake = await start();
       const [base = '', head = ''] = addLine(fake, 2);
       fake.fault({ answer, times: 3 });
-      // A commit that is asked for then is none of those three.
+      // Only the first request fails. A request for the commit after it would succeed.
       const forge = forgeOf(fake, name === 'silence' ? { timeoutMs: 100 } : {});
       const error = await forge.commitsBetween(shop, base, head, signal).catch((error: unknown) => error);
       expect(error).toBeInstanceOf(ForgeUnavailable);
@@ -351,7 +351,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect([forge.pauses.length, String(error).includes(fake.token)]).toEqual([2, false]);
     });
 
-    it('passes on the second page as on the first', async () => {
+    it('repeats the request of a second page too', async () => {
       const fake = await start();
       const [base = '', ...rest] = addLine(fake, 151);
       fake.fault({ match: /[?&]page=2\b/, answer: { status: 502 }, times: 2 });
@@ -359,7 +359,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(range?.added.length).toBe(150);
     });
 
-    it('is none at all where nobody listens', async () => {
+    it('rejects if nobody listens', async () => {
       const fake = await start();
       await fake.close();
       const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
@@ -367,7 +367,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       await expect(range).rejects.toThrow(/ECONNREFUSED/);
     });
 
-    it('is one without end', async () => {
+    it('rejects a body larger than 16 MiB', async () => {
       const fake = await start();
       const body = `[${' '.repeat(17 * 1024 * 1024)}]`;
       fake.fault({ answer: { status: 200, headers: json, body } });
@@ -376,8 +376,8 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
-  describe('a token', () => {
-    it('that is refused is told as such, and not tried again', async () => {
+  describe('handles tokens and redirects:', () => {
+    it('a refused token is reported as the obstacle, and not tried again', async () => {
       const fake = await start();
       const [base = '', head = ''] = addLine(fake, 2);
       const forge = forgeOf(fake, { token: 'another-token' });
@@ -389,14 +389,14 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect([fake.requests.length, forge.pauses]).toEqual([1, []]);
     });
 
-    it('that lacks a right is told as such', async () => {
+    it('a missing right is reported as an obstacle of the token', async () => {
       const fake = await start();
       fake.fault({ answer: { status: 403, headers: json, body: '{"message":"insufficient scope"}' } });
       const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
       await expect(range).rejects.toMatchObject({ name: 'ForgeUnavailable', obstacle: 'token' });
     });
 
-    it('never goes to another origin', async () => {
+    it('the token never goes to another origin', async () => {
       const [fake, elsewhere] = [await start(), await start()];
       const [head = ''] = addLine(fake, 1);
       for (const status of [301, 302, 307, 308]) {
@@ -408,7 +408,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(elsewhere.requests).toEqual([]);
     });
 
-    it('does not go in circles', async () => {
+    it('a circle of redirects is given up', async () => {
       const fake = await start();
       const [head = ''] = addLine(fake, 1);
       fake.fault({ answer: { status: 307, headers: { location: '/again' } } });
@@ -418,8 +418,8 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
-  describe('a limit', () => {
-    it('that lasts is left to the caller, with how long', async () => {
+  describe('at a rate limit', () => {
+    it('rejects with the seconds to wait if the limit lasts long', async () => {
       const fake = await start();
       const [base = '', head = ''] = addLine(fake, 2);
       const limit = fake.limitRate({ seconds: 1800 });
@@ -435,7 +435,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(idsOf(await forge.commitsBetween(shop, base, head, signal))).toEqual([head]);
     });
 
-    it('that is soon over is waited for', async () => {
+    it('waits if the limit is over soon', async () => {
       const fake = await start();
       const [base = '', head = ''] = addLine(fake, 2);
       fake.limitRate({ seconds: 5, times: 1 });
@@ -446,7 +446,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(forge.pauses[0]).toBeLessThanOrEqual(6000);
     });
 
-    it('that does not say how long lasts a minute, and one beyond reason a day', async () => {
+    it('asks for a minute if the limit states no end, and for a day at most', async () => {
       const fake = await start();
       fake.fault({ answer: { status: 429 }, times: 1 });
       const ask = () => forgeOf(fake).commitsBetween(shop, null, unknownId, signal);
@@ -456,7 +456,7 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
-  describe('an abort', () => {
+  describe('on an abort', () => {
     const reason = new Error('Service is stopping');
 
     it('ends a request that gets no answer', async () => {
@@ -484,7 +484,7 @@ describe.each(forgeKinds)('%s', (kind) => {
       expect(fake.requests.length).toBe(1);
     });
 
-    it('before the beginning asks for nothing', async () => {
+    it('sends nothing if the abort came first', async () => {
       const fake = await start();
       const range = forgeOf(fake).commitsBetween(shop, null, unknownId, AbortSignal.abort(reason));
       await expect(range).rejects.toBe(reason);
@@ -492,8 +492,8 @@ describe.each(forgeKinds)('%s', (kind) => {
     });
   });
 
-  describe('a commit', () => {
-    /** The answer to a first deployment, with the date in place of the real one. */
+  describe('reads the date of a commit', () => {
+    /** The answer to a first deployment, with this date in place of the real one. */
     async function withDate(fake: FakeForge, date: unknown): Promise<unknown> {
       const [head = ''] = addLine(fake, 1);
       const committer = { name: 'Alice', date };
@@ -510,24 +510,24 @@ describe.each(forgeKinds)('%s', (kind) => {
       '0001-01-01T00:00:00Z',
       '2026-13-45T00:00:00Z',
       '1785000000',
-    ])('with the date %j has no time that can be told', async (date) => {
+    ])('as unknown if it is %j', async (date) => {
       expect(await withDate(await start(), date)).toBeNull();
     });
 
-    it('is told in whole seconds', async () => {
+    it('in whole seconds', async () => {
       const range = await withDate(await start(), '2026-07-25T17:20:00.987+02:00');
       expect(range).toMatchObject({ added: [{ committedAt: 1_784_992_800 }] });
     });
   });
 });
 
-describe('a forge that is taken for another kind', () => {
+describe('a forge that is configured as another kind', () => {
   it.each([
     ['gitea', 'gitlab'],
     ['gitlab', 'forgejo'],
     ['forgejo', 'github'],
     ['github', 'gitea'],
-  ] as const)('%s asked as %s tells that nothing answers there', async (kind, asked) => {
+  ] as const)('rejects, because nothing answers there: %s as %s', async (kind, asked) => {
     await using fake = await startFakeForge({ kind });
     fake.addRepo(shop);
     const [head = ''] = addLine(fake, 1);

@@ -1,11 +1,11 @@
-/** What is peculiar to Forgejo and Gitea. */
+/** Behaviour of Forgejo and Gitea alone. */
 
 import { describe, expect, it } from 'vitest';
 import { ForgeUnavailable } from '../../src/forge/forge.ts';
 import { addLine, epoch, forgeOf, idsOf, shop, signal, startWithShop, unknownId } from './setting.ts';
 
 describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
-  it('is asked for a list without files, statistics and signatures, with the token', async () => {
+  it('receives a request for commits without files, statistics and signatures, with the token', async () => {
     const fake = await startWithShop({ kind });
     const [base = '', head = ''] = addLine(fake, 2);
     await forgeOf(fake).commitsBetween(shop, base, head, signal);
@@ -23,7 +23,7 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
     expect(request?.headers.authorization).toBe(`token ${fake.token}`);
   });
 
-  it('is read to the end where its pages are smaller than asked for', async () => {
+  it('is read to the end even if its pages are smaller than requested', async () => {
     const fake = await startWithShop({ kind, commitsRangeSize: 7 });
     const [base = '', ...rest] = addLine(fake, 22);
     const range = await forgeOf(fake).commitsBetween(shop, base, rest.at(-1) ?? '', signal);
@@ -31,7 +31,7 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
     expect(fake.requests.length).toBe(3);
   });
 
-  it('is read until nothing new comes where something took its headers away', async () => {
+  it('is read until a page has nothing new if a proxy removed its headers', async () => {
     const fake = await startWithShop({ kind });
     const [base = '', head = ''] = addLine(fake, 2);
     const commit = { committer: { date: '2026-07-25T17:20:00Z' } };
@@ -51,27 +51,27 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
     expect([again.hits, fake.requests.length]).toEqual([1, 2]);
   });
 
-  it('tells all of both of two histories that share nothing', async () => {
+  it('reports all commits of both histories if they share none', async () => {
     const fake = await startWithShop({ kind });
     const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];
     const range = await forgeOf(fake).commitsBetween(shop, old[1] ?? '', renewed[2] ?? '', signal);
     expect([idsOf(range), range?.removed.toSorted()]).toEqual([renewed.toSorted(), old.toSorted()]);
   });
 
-  it('is asked for a commit that it may not have where it answers 500', async () => {
+  it('is asked for the commit itself if its list answers 500', async () => {
     const fake = await startWithShop({ kind });
     const [base = '', head = ''] = addLine(fake, 2);
     expect(await forgeOf(fake).commitsBetween(shop, unknownId, head, signal)).toBeNull();
     expect(fake.requests.map(({ path }) => path)).toContain(
       `/api/v1/repos/acme/shop/git/commits/${unknownId}`,
     );
-    // Gitea 1.20 does the same for the commit to begin with.
+    // Gitea 1.20 answers 500 for an unknown head, too.
     fake.fault({ match: /\/commits\?/, answer: { status: 500 } });
     expect(await forgeOf(fake).commitsBetween(shop, base, unknownId, signal)).toBeNull();
     await expect(forgeOf(fake).commitsBetween(shop, base, head, signal)).rejects.toThrow(ForgeUnavailable);
   });
 
-  it('is not believed where it is too old to leave anything out', async () => {
+  it('is rejected if it is too old to exclude commits from a list', async () => {
     const fake = await startWithShop({ kind, isWithoutNot: true });
     const [root = '', base = '', head = ''] = addLine(fake, 3);
     const [side = ''] = addLine(fake, 1, { parent: root });
@@ -89,7 +89,7 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
     expect(first?.added).toEqual([{ id: head, committedAt: epoch + 120, isMerge: false }]);
   });
 
-  it('has no answer for a repo that is empty', async () => {
+  it('reports commits of an empty repo as unknown', async () => {
     const fake = await startWithShop({ kind });
     const body = JSON.stringify({ message: 'Git Repository is empty.', url: `${fake.url}/api/swagger` });
     fake.fault({
@@ -99,7 +99,7 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
     expect(await forgeOf(fake).commitsBetween(shop, unknownId, 'c0ffee00', signal)).toBeNull();
   });
 
-  it('refuses a token for public repos alone, and, if it requires sign-in, whoever has none', async () => {
+  it('refuses a token for public repos alone, and a missing token if it requires sign-in', async () => {
     const fake = await startWithShop({ kind });
     const [head = ''] = addLine(fake, 1);
     const scoped = forgeOf(fake, { token: fake.publicOnlyToken }).commitsBetween(shop, null, head, signal);

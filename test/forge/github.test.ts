@@ -1,4 +1,4 @@
-/** What is peculiar to GitHub. */
+/** Behaviour of GitHub alone. */
 
 import { describe, expect, it } from 'vitest';
 import { createForge } from '../../src/forge/create-forge.ts';
@@ -17,7 +17,7 @@ describe('GitHub', () => {
     ['https://git.example.com', 'https://git.example.com/api/v3'],
     ['http://example.com:8443/hub', 'http://example.com:8443/hub/api/v3'],
     ['https://notgithub.com', 'https://notgithub.com/api/v3'],
-  ])('at %s is asked at %s', async (url, api) => {
+  ])('at %s has its API at %s', async (url, api) => {
     const asked: string[] = [];
     const answer = async (input: unknown) => {
       asked.push(String(input));
@@ -35,7 +35,7 @@ describe('GitHub', () => {
     expect(asked[0]).toBe(`${api}/repos/acme/shop/commits/${unknownId}?per_page=1`);
   });
 
-  it('is told who asks, how it is to answer, and the token', async () => {
+  it('receives our name, the wanted format and version, and the token', async () => {
     const fake = await start();
     const [base = '', head = ''] = addLine(fake, 2);
     await forgeOf(fake).commitsBetween(shop, base, head, signal);
@@ -50,7 +50,7 @@ describe('GitHub', () => {
     });
   });
 
-  it('is asked for no page more than it has', async () => {
+  it('receives no request for a page that does not exist', async () => {
     const fake = await start();
     const [base = '', ...rest] = addLine(fake, 201);
     await forgeOf(fake).commitsBetween(shop, base, rest[99] ?? '', signal);
@@ -59,13 +59,13 @@ describe('GitHub', () => {
     expect(fake.requests.length).toBe(3);
   });
 
-  it('has no answer for two histories that share nothing', async () => {
+  it('reports the commits as unknown if two histories share none', async () => {
     const fake = await start();
     const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];
     expect(await forgeOf(fake).commitsBetween(shop, old[1] ?? '', renewed[2] ?? '', signal)).toBeNull();
   });
 
-  it('may say with 403, too, that it is asked too often', async () => {
+  it('may answer a rate limit with 403, too', async () => {
     const fake = await start();
     const body = '{"message":"You have exceeded a secondary rate limit."}';
     fake.fault({ answer: { status: 403, headers: { ...json, 'retry-after': '90' }, body } });
@@ -73,7 +73,7 @@ describe('GitHub', () => {
     await expect(range).rejects.toMatchObject({ retryAfterSeconds: 90, obstacle: null });
   });
 
-  it('is believed about the end of a limit by its own clock', async () => {
+  it('has the end of its rate limit measured by its own clock', async () => {
     const fake = await start();
     const date = 'Sat, 25 Jul 2026 17:20:00 GMT';
     const reset = String(Date.parse(date) / 1000 + 1234);
@@ -83,7 +83,7 @@ describe('GitHub', () => {
     await expect(range).rejects.toMatchObject({ retryAfterSeconds: 1234 });
   });
 
-  it('of a version that knows no pages is not believed to have shown all', async () => {
+  it('is rejected if it announced more commits than it sent', async () => {
     const fake = await start();
     const [base = '', ...rest] = addLine(fake, 4);
     const wires = rest.map((sha) => ({
@@ -102,7 +102,7 @@ describe('GitHub', () => {
     );
   });
 
-  it('says nothing about the commits of a repo that was taken down', async () => {
+  it('reports a blocked repo as the obstacle, not its commits as unknown', async () => {
     const fake = await start();
     fake.fault({ answer: { status: 451, headers: json, body: '{"message":"Repository access blocked"}' } });
     const range = forgeOf(fake).commitsBetween(shop, null, unknownId, signal);

@@ -1,4 +1,4 @@
-/** What is peculiar to GitLab. */
+/** Behaviour of GitLab alone. */
 
 import { describe, expect, it } from 'vitest';
 import { addLine, epoch, forgeOf, idsOf, shop, signal, startWithShop, unknownId } from './setting.ts';
@@ -6,7 +6,7 @@ import { addLine, epoch, forgeOf, idsOf, shop, signal, startWithShop, unknownId 
 const start = () => startWithShop({ kind: 'gitlab' });
 
 describe('GitLab', () => {
-  it('is asked for a range of commits, with the token', async () => {
+  it('receives a request for a range of commits, with the token', async () => {
     const fake = await start();
     const [base = '', head = ''] = addLine(fake, 2);
     await forgeOf(fake).commitsBetween(shop, base, head, signal);
@@ -16,7 +16,7 @@ describe('GitLab', () => {
     expect(request?.headers['private-token']).toBe(fake.token);
   });
 
-  it('finds a project in groups of groups', async () => {
+  it('finds a project in nested groups', async () => {
     const fake = await start();
     fake.addRepo('acme/tools/web.d/shop');
     const id = fake.commit('acme/tools/web.d/shop', { committedAt: epoch });
@@ -27,21 +27,21 @@ describe('GitLab', () => {
     );
   });
 
-  it('tells all of both of two histories that share nothing', async () => {
+  it('reports all commits of both histories if they share none', async () => {
     const fake = await start();
     const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];
     const range = await forgeOf(fake).commitsBetween(shop, old[1] ?? '', renewed[2] ?? '', signal);
     expect([idsOf(range), range?.removed.toSorted()]).toEqual([renewed.toSorted(), old.toSorted()]);
   });
 
-  it('is asked in both directions before an empty list is taken for a commit that it does not have', async () => {
+  it('is asked in both directions before an empty list means an unknown commit', async () => {
     const fake = await start();
     const [head = ''] = addLine(fake, 1);
     expect(await forgeOf(fake).commitsBetween(shop, unknownId, head, signal)).toBeNull();
     expect(fake.requests.map(({ status }) => status)).toEqual([200, 200, 200, 404]);
   });
 
-  it('may tell the end of a limit in no other way than as a time', async () => {
+  it('may give the end of a rate limit as a time alone', async () => {
     const fake = await start();
     const date = 'Sat, 25 Jul 2026 17:20:00 GMT';
     const headers = { date, 'ratelimit-reset': String(Date.parse(date) / 1000 + 47) };

@@ -1,6 +1,6 @@
 /**
- * The law of every forge: for any history and any two of its commits, `commitsBetween` tells what is reachable from one
- * and not from the other, as a search over the whole history finds it.
+ * A law of every forge: for any history and any two of its commits, `commitsBetween` reports the commits that are
+ * reachable from one and not from the other. A search over the whole history gives the expected commits.
  */
 
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { forgeKinds } from '../../src/forge/create-forge.ts';
 import { epoch, forgeOf, signal, sorted, startWithShop } from './setting.ts';
 
-/** Each with the indices of its parents, which come before it. */
+/** Commits with the indices of their parents, which come first. */
 interface History {
   readonly commits: readonly { readonly parents: readonly number[]; readonly committedAt: number }[];
   readonly base: number;
@@ -20,12 +20,12 @@ const historyArbitrary: fc.Arbitrary<History> = fc.integer({ min: 1, max: 14 }).
     commits: fc.tuple(
       ...Array.from({ length: size }, (_, index) =>
         fc.record({
-          // Mostly one, as in real life; roots beyond the first make unrelated histories.
+          // Mostly one parent, as in real life. Each root beyond the first makes an unrelated history.
           parents:
             index === 0
               ? fc.constant([])
               : fc.uniqueArray(fc.nat({ max: index - 1 }), { maxLength: 3, size: 'max' }),
-          // Clocks of committers are not in step.
+          // The clocks of committers differ.
           committedAt: fc.integer({ min: epoch, max: epoch + 20 }),
         }),
       ),
@@ -35,7 +35,7 @@ const historyArbitrary: fc.Arbitrary<History> = fc.integer({ min: 1, max: 14 }).
   }),
 );
 
-/** Indices of a commit and all that it stands on, found by going over the history again and again. */
+/** Indices of a commit and its ancestors. The search repeats until it finds no more. */
 function reachable({ commits }: History, from: number): ReadonlySet<number> {
   const found = new Set([from]);
   for (let before = -1; before !== found.size; ) {
@@ -48,7 +48,7 @@ function reachable({ commits }: History, from: number): ReadonlySet<number> {
 }
 
 describe.each(forgeKinds)('%s', (kind) => {
-  it('tells what is reachable from one commit and not from the other', async () => {
+  it('reports the commits that are reachable from one commit and not from the other', async () => {
     const fake = await startWithShop({ kind });
     const forge = forgeOf(fake);
     let number = 0;

@@ -1,4 +1,4 @@
-/** A fake forge of each kind with a repo, and a client whose pauses take no time but are written down. */
+/** A fake forge of each kind with a repo, and a client that records its pauses instead of waiting. */
 
 import { onTestFinished } from 'vitest';
 import { createForge, type ForgeOptions } from '../../src/forge/create-forge.ts';
@@ -18,7 +18,7 @@ export async function startWithShop(options: FakeForgeOptions): Promise<FakeForg
 }
 
 export interface TestForge extends Forge {
-  /** What `compare` gives as range, for a repo without a known id. */
+  /** The range that `compare` returns, for a repo without a known id. */
   commitsBetween(
     repo: string,
     base: string | null,
@@ -43,7 +43,7 @@ export function forgeOf(fake: FakeForge, overrides: Partial<ForgeOptions> = {}):
   return { ...forge, commitsBetween, pauses, ended };
 }
 
-/** Adds as many commits as there are, one upon the other, a minute apart. */
+/** Adds `count` commits, each on top of the one before, a minute apart. */
 export function addLine(fake: FakeForge, count: number, first: { readonly parent?: string } = {}): string[] {
   const ids: string[] = [];
   for (let i = 0; i < count; i++) {
@@ -54,7 +54,7 @@ export function addLine(fake: FakeForge, count: number, first: { readonly parent
   return ids;
 }
 
-/** With its lists in an order to compare by. */
+/** The range with its lists in a fixed order. */
 export function sorted(range: CommitRange | null): CommitRange | null {
   return (
     range && {

@@ -47,7 +47,7 @@ async function start({
     store,
     state,
     ingest,
-    /** Deploys a repo at a time, and so makes its pair. */
+    /** Deploys a repo, and so creates its pair. */
     deploy: async (fullName: string, woodpeckerId: number, finishedAt = now - 100) => {
       const record = aRecord({ number: ++deployed, id: 0, finishedAt, updatedAt: finishedAt });
       await deliver(ingest, someFacts({ fullName, woodpeckerId, asOf: finishedAt }), record);
@@ -80,13 +80,13 @@ function totalOf(state: State, repo: number): number | undefined {
   return state.pairs.get(pairKey(repo, tier))?.totals.counters[incidentsTotal];
 }
 
-/** The same state, read from the store again. */
+/** The state as it is read from the store again. */
 async function again({ store }: { readonly store: Store }, settings: Settings = {}) {
   return (await start({ ...settings, store })).state;
 }
 
 describe('an incident', () => {
-  it('belongs to the pair of its name, whatever the case of that', async () => {
+  it('belongs to the pair of its name, ignoring case', async () => {
     const exporter = await start();
     const shop = await exporter.deploy('acme/shop', 11);
     await exporter.report('INC-1', { repo: 'Acme/Shop' });
@@ -96,7 +96,7 @@ describe('an incident', () => {
     expect(idsOf(await again(exporter), shop)).toEqual(['INC-1']);
   });
 
-  it('of an unknown pair makes no pair, and counts once the pair appears', async () => {
+  it('creates no pair if its pair is unknown, and counts once the pair appears', async () => {
     const exporter = await start();
     await exporter.report('INC-1');
     expect(exporter.state.pairs.size).toBe(0);
@@ -109,7 +109,7 @@ describe('an incident', () => {
     expect(totalOf(exporter.state, shop)).toBe(1);
   });
 
-  it('follows its repo to a new name, and stays with it when another repo takes the old one', async () => {
+  it('follows its repo to a new name, and stays with it if another repo takes the old name', async () => {
     const exporter = await start();
     const shop = await exporter.deploy('acme/shop', 11);
     await exporter.report('INC-1');
@@ -126,7 +126,7 @@ describe('an incident', () => {
     }
   });
 
-  it('reported under a name that its repo has lost still finds it', async () => {
+  it('reported under an old name belongs to the renamed repo', async () => {
     const exporter = await start();
     const shop = await exporter.deploy('acme/shop', 11);
     await exporter.report('INC-1');
@@ -145,7 +145,7 @@ describe('an incident', () => {
     expect([idsOf(exporter.state, one), idsOf(exporter.state, other)]).toEqual([['INC-1'], []]);
   });
 
-  it('is turned away, if there is no room for another name without a pair', async () => {
+  it('is rejected if the limit on pairs leaves no room for its name', async () => {
     const exporter = await start({ mostPairs: 2 });
     await exporter.deploy('acme/shop', 11);
     expect(await exporter.report('INC-1')).toBe('stored');
@@ -166,7 +166,7 @@ describe('an incident', () => {
     expect(exporter.state.incidentsOf(shop, tier)[0]?.incidents[0]?.end).toBe(now - 10);
   });
 
-  it('that is withdrawn belongs to nothing, but stays counted, and has no title', async () => {
+  it('that is withdrawn belongs to no pair and has no title, but stays counted', async () => {
     const exporter = await start();
     const shop = await exporter.deploy('acme/shop', 11);
     await exporter.report('INC-1', { title: 'Checkout fails' });
@@ -234,7 +234,7 @@ describe('an alert', () => {
     expect(idsOf(await again(exporter, { rules: [rule] }), shop)).toEqual([`f1-${now - 50}`]);
   });
 
-  it('that was repeated is a duplicate; its end is news', async () => {
+  it('that is repeated is a duplicate, but its end is stored', async () => {
     const exporter = await start({ rules: [rule] });
     const labels = { team: 'web', service: 'shop' };
     expect(await exporter.alert('f1', labels)).toBe('stored');
@@ -248,7 +248,7 @@ describe('an alert', () => {
 });
 
 describe('a mark', () => {
-  it('loses its reason once it is older than the history, and goes on to hold', async () => {
+  it('loses its reason once it is older than the history, but stays valid', async () => {
     const settings = { historySeconds: 100 };
     const exporter = await start(settings);
     const repo = await exporter.deploy('acme/shop', 11);
@@ -267,7 +267,7 @@ describe('a mark', () => {
     await expect(running).rejects.toThrow('Test is over');
   });
 
-  it('is what the state has of a deployment, until it is dropped', async () => {
+  it('is read from the state and from the store until it is dropped', async () => {
     const exporter = await start();
     const repo = await exporter.deploy('acme/shop', 11);
     const place = { repo, number: 1, tier };

@@ -11,7 +11,7 @@ import { aRecord, someFacts } from '../support/records.ts';
 
 const now = 1_785_500_000;
 
-/** A store whose disk can be full: what only reads goes through all the same, as in SQLite. */
+/** A store whose disk can be full. Reads still work, as in SQLite. */
 function createFallibleStore() {
   const inner = openMemoryStore();
   let isFull = false;
@@ -57,7 +57,7 @@ describe('requests of one transaction', () => {
     return { kind: 'report', repo: someFacts(), record } as const;
   };
 
-  it('are stored once each though one of them fails, and the failing one alone rejects', async () => {
+  it('are stored once each if one of them fails, and only that one rejects', async () => {
     const { ingest } = start();
     const settled = await Promise.allSettled([
       ingest.submit(reportOf(1)),
@@ -85,8 +85,8 @@ describe('requests of one transaction', () => {
   });
 });
 
-describe('what only reads', () => {
-  it('does not say that the store can be written', async () => {
+describe('a read', () => {
+  it('does not prove that the store can be written', async () => {
     const { ingest, write, read, fill } = start();
     fill();
     await expect(write()).rejects.toThrow('Disk is full');
@@ -95,7 +95,7 @@ describe('what only reads', () => {
     expect(ingest.fault?.message).toBe('Disk is full');
   });
 
-  it('says that the store is at fault where it cannot be read either', async () => {
+  it('reports a fault if the store cannot be read', async () => {
     const { ingest, read, remove } = start();
     remove();
 
@@ -103,7 +103,7 @@ describe('what only reads', () => {
     expect(ingest.fault?.message).toBe('Database was removed');
   });
 
-  it('is no news to those who wait for some', async () => {
+  it('does not notify subscribers', async () => {
     const { ingest, write, read } = start();
     let news = 0;
     ingest.subscribe(() => news++);
@@ -114,7 +114,7 @@ describe('what only reads', () => {
     expect(news).toBe(1);
   });
 
-  it('finds rows and state of one moment, however late the store tells of its commit', async () => {
+  it('sees rows and state of the same moment, even if the store reports its commit late', async () => {
     const inner = openMemoryStore();
     const store: Store = {
       ...inner,
@@ -158,7 +158,7 @@ describe('what only reads', () => {
     ]);
   });
 
-  it('is waited for before all is idle', async () => {
+  it('is over before ingest is idle', async () => {
     const { ingest } = start();
     let isRead = false;
     const reading = ingest.read(async () => {
@@ -170,7 +170,7 @@ describe('what only reads', () => {
     await reading;
   });
 
-  it('sees what was committed before', async () => {
+  it('sees earlier commits', async () => {
     const { ingest, read } = start();
     const backfill = { id: 'a', startedAtMs: 1000, summary: '{}' };
     await ingest.submit({ kind: 'backfill', backfill, kept: 1 });

@@ -9,7 +9,7 @@ import { someFacts } from '../support/records.ts';
 
 const now = 1_785_500_000;
 
-/** An exporter that asks Woodpecker; `writes` lists the names of the repos as they are written. */
+/** An exporter with access to Woodpecker. `writes` lists the names of the repos that are written. */
 function start() {
   const inner = openMemoryStore();
   const writes: string[] = [];
@@ -36,7 +36,7 @@ function start() {
   return { ingest, writes, told };
 }
 
-it('a list that says the same of its repos again writes nothing, and changes nothing that is shown', async () => {
+it('a list of known repos writes nothing and leaves the state as it is', async () => {
   const { ingest, writes, told } = start();
   for (let id = 1; id <= 3; id++)
     await told({ woodpeckerId: id, fullName: `acme/shop-${id}`, asOf: now - 60 });
@@ -47,7 +47,7 @@ it('a list that says the same of its repos again writes nothing, and changes not
   expect(ingest.state.version).toBe(version);
 });
 
-it('a name that a list has confirmed since is not undone by a word from before', async () => {
+it('a name that a list has confirmed is not replaced by an older report', async () => {
   const { ingest, writes, told } = start();
   await told({ fullName: 'acme/shop', asOf: now - 60 });
   await told({ fullName: 'acme/shop', asOf: now });

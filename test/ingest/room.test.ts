@@ -11,7 +11,7 @@ import { aPolicy } from '../support/records.ts';
 const noon = 1_785_500_450;
 const policy = aPolicy({ tiers: [{ tier: 'production', deployTo: ['production'] }] });
 
-/** Intake with room for so many pairs and hints, on a store that outlives it. */
+/** An exporter with limits on pairs and hints. Two exporters on one `store` are two runs of the process. */
 async function createIntake(
   limits: { pairs?: number; hints?: number },
   { canAsk = false, store = openMemoryStore() } = {},
@@ -31,7 +31,7 @@ const stored = { kind: 'accepted', result: 'stored' };
 const turnedAway = { kind: 'accepted', result: 'ignored', reason: 'limit' };
 
 describe('a limit on pairs', () => {
-  it('turns further repos away, keeps nothing of them, and goes on for those it knows', async () => {
+  it('rejects further repos, stores nothing of them, and accepts known ones', async () => {
     const { state, ingest, report, repos } = await createIntake({ pairs: 3 });
     const answers = [];
     for (let index = 0; index < 1000; index++) answers.push(await report(`acme/r${index}`, 1));
@@ -46,20 +46,20 @@ describe('a limit on pairs', () => {
     expect(await report('acme/r2', 2)).toEqual(stored);
   });
 
-  it('turns away repos without a pair as well, where anybody’s word is taken', async () => {
+  it('rejects repos without a pair too if there is no access to Woodpecker', async () => {
     const { state, ingest, report } = await createIntake({ pairs: 3 });
     for (let index = 0; index < 10; index++) await report(`acme/r${index}`, 1, { event: 'pull_request' });
     await Promise.all(Array.from({ length: 10 }, (_, index) => report(`acme/x${index}`, 1)));
     expect([state.repos.size, ingest.turnedAway.repo]).toEqual([3, 17]);
   });
 
-  it('holds within one turn of the event loop, too', async () => {
+  it('applies to the reports of one turn of the event loop too', async () => {
     const { state, report } = await createIntake({ pairs: 3 });
     await Promise.all(Array.from({ length: 100 }, (_, index) => report(`acme/r${index}`, 1)));
     expect(state.repos.size).toBe(3);
   });
 
-  it('keeps pipelines of a further tier without counting them, and counts them once there is room', async () => {
+  it('stores pipelines of a further tier without counting them, and counts them once the limit allows', async () => {
     const { store, state, ingest, report } = await createIntake({ pairs: 1 });
     await report('acme/shop', 1);
     expect(await report('acme/shop', 2, { deploy_to: 'production' })).toEqual(turnedAway);
@@ -81,7 +81,7 @@ describe('a limit on pairs', () => {
 });
 
 describe('a limit on hints', () => {
-  it('turns further ones away, but not those of pipelines that are followed already', async () => {
+  it('rejects further hints, but not hints of pipelines that are already polled', async () => {
     const { state, ingest, report } = await createIntake({ hints: 2 }, { canAsk: true });
     const following = { kind: 'accepted', result: 'following' };
     expect(await report('acme/a', 1)).toEqual(following);

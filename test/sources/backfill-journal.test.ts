@@ -10,7 +10,9 @@ import { createFakeClock } from '../support/fake-clock.ts';
 
 const start = 1_785_500_000;
 
-/** The journal of a process that began at such a time; `store` outlives it. */
+/**
+ * The journal of a process that started at `startSeconds`. Two journals on one `store` are two runs of the process.
+ */
 function createJournal(store: Store, startSeconds = start) {
   const clock = createFakeClock(startSeconds);
   const mode = { policy: defaultPolicy, canAsk: true };
@@ -26,7 +28,7 @@ function createJournal(store: Store, startSeconds = start) {
   return { clock, journal, told };
 }
 
-/** A store in memory that reads while its disk is full. */
+/** A memory store that can read but not write, as if its disk were full. */
 function createFullStore(): Store {
   const inner = openMemoryStore();
   const put = () => Promise.reject(new StoreUnavailable('Disk is full'));
@@ -38,14 +40,14 @@ function createFullStore(): Store {
 
 const statesOf = async (journal: BackfillJournal) => (await journal.list()).map(({ state }) => state);
 
-describe('a journal', () => {
+describe('the journal of backfills', () => {
   const opened = (): Store => {
     const store = openMemoryStore();
     onTestFinished(() => store.close());
     return store;
   };
 
-  it('tells of one that has just begun', async () => {
+  it('lists a backfill that has just started, before it is stored', async () => {
     const { journal } = createJournal(opened());
     const entry = journal.begin(false);
     const saved = entry.save();
@@ -56,7 +58,7 @@ describe('a journal', () => {
     expect(await journal.list()).toEqual([entry.summary]);
   });
 
-  it('never tells one that is done as interrupted, also before its end is stored', async () => {
+  it('lists a finished backfill as done, even before its end is stored', async () => {
     const { clock, journal, told } = createJournal(opened());
     const entry = journal.begin(false);
     await entry.save();
@@ -74,7 +76,7 @@ describe('a journal', () => {
     expect(told).toEqual([true, false]);
   });
 
-  it('tells after a restart what was stored last, and as interrupted what ran then', async () => {
+  it('lists stored backfills after a restart, and marks the one that was running as interrupted', async () => {
     const store = opened();
     const before = createJournal(store);
     const first = before.journal.begin(false);
@@ -89,7 +91,7 @@ describe('a journal', () => {
     expect(await journal.get(first.summary.id)).toEqual(first.summary);
   });
 
-  it('tells the newest first, also where the clock was put back since', async () => {
+  it('lists the newest first, even if the clock was put back since', async () => {
     const store = opened();
     const before = createJournal(store, start + 3600);
     for (let i = 0; i < 50; i++) {
@@ -107,7 +109,7 @@ describe('a journal', () => {
   });
 });
 
-it('tells how each has ended where none of it can be stored', async () => {
+it('the journal of backfills lists how each has ended even if none can be stored', async () => {
   const { journal } = createJournal(createFullStore());
   for (const state of ['done', 'failed', 'interrupted'] as const) {
     const entry = journal.begin(false);
@@ -122,7 +124,7 @@ it('tells how each has ended where none of it can be stored', async () => {
   expect(journal.running).toEqual(last.summary);
 });
 
-it('holds on to no more than it tells', async () => {
+it('the journal of backfills keeps no more than fifty in memory', async () => {
   const { journal } = createJournal(createFullStore());
   const first = journal.begin(true);
   first.finish('done');

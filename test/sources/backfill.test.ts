@@ -54,7 +54,7 @@ async function runManual(
 }
 
 describe('backfill at start', () => {
-  it('takes in the whole history of all pages and counts each pipeline once', async () => {
+  it('reads the whole history, page by page, and counts each pipeline once', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 130);
     const harness = await harnessOf({ woodpecker });
@@ -77,7 +77,7 @@ describe('backfill at start', () => {
     });
   });
 
-  it('lists every repo for a token of an administrator, and those one may push to for a user', async () => {
+  it('reads every repo for an administrator, and for a user only the repos that the user may push to', async () => {
     const woodpecker = await start();
     for (let i = 0; i < 60; i++) woodpecker.addRepo({ fullName: `acme/repo-${i}`, private: true });
     woodpecker.grant('alice', 'acme/repo-7', 'push');
@@ -91,7 +91,7 @@ describe('backfill at start', () => {
     expect(asAdmin.ingest.state.repos.size).toBe(60);
   });
 
-  it('shows a known pair at 0 for a repo that never ran anything', async () => {
+  it('shows a repo without pipelines with all figures at 0', async () => {
     const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/new', access: { alice: 'push' } });
     const harness = await harnessOf({ woodpecker });
@@ -107,7 +107,7 @@ describe('backfill at start', () => {
     });
   });
 
-  it('costs one list a repo at a second start with nothing new', async () => {
+  it('costs one list per repo at a second start with nothing new', async () => {
     const woodpecker = await start();
     for (let i = 0; i < 5; i++) addBusyRepo(woodpecker, `acme/repo-${i}`, 120);
     const harness = await harnessOf({ woodpecker });
@@ -124,7 +124,7 @@ describe('backfill at start', () => {
     expect(restarted.shown('acme/repo-0')?.deployments).toBe(120);
   });
 
-  it('closes the gap that a time without the exporter has left', async () => {
+  it('closes the gap that downtime of the exporter has left', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 20);
     const harness = await harnessOf({ woodpecker });
@@ -149,7 +149,8 @@ describe('backfill at start', () => {
       if (!/\/pipelines$/.test(request.path)) return;
       lists++;
       if (lists === 2) for (const number of [155, 156, 157]) woodpecker.deletePipeline('acme/shop', number);
-      // The exporter turns back for what moved up, and finds that it has moved down again.
+      // The deletions moved rows up, so the exporter reads a page again. This pipeline moves them down once
+      // more.
       if (lists === 3) woodpecker.addPipeline('acme/shop', { created: now - 100, finished: now - 50 });
     });
     const harness = await harnessOf({ woodpecker });
@@ -163,11 +164,11 @@ describe('backfill at start', () => {
         for (const row of slice) stored.add(row.record.number);
     });
     const expected = woodpecker.pipelines('acme/shop').map((pipeline) => pipeline.number);
-    // The one created last is above the first page, and for the next catch-up.
+    // The newest pipeline is above the first page. The next catch-up finds it.
     expect(expected.filter((number) => number <= 160 && !stored.has(number))).toEqual([]);
   });
 
-  it('completes a failure whose finish is 0 from its workflows', async () => {
+  it('takes the finish of a failure from its workflows if the pipeline has none', async () => {
     const woodpecker = await start();
     const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
     woodpecker.addPipeline(repo, {
@@ -220,7 +221,7 @@ describe('backfill at start', () => {
     expect(woodpecker.requests.filter((request) => /\/pipelines\/\d+$/.test(request.path))).toEqual([]);
   });
 
-  it('credits nothing older than the horizon but knows its last outcomes', async () => {
+  it('counts nothing older than the horizon, but shows the time of an older last failure', async () => {
     const woodpecker = await start();
     const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
     for (let i = 0; i < 30; i++) {
@@ -242,7 +243,7 @@ describe('backfill at start', () => {
     });
   });
 
-  it('does not read at every start what is older than the horizon', async () => {
+  it('does not read pipelines older than the horizon at every start', async () => {
     const woodpecker = await start();
     const repo = woodpecker.addRepo({ fullName: 'acme/old', access: { alice: 'push' } });
     for (let i = 0; i < 120; i++) {
@@ -276,7 +277,7 @@ describe('backfill at start', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(120);
   });
 
-  it('goes on where a crash has cut it off', async () => {
+  it('continues where a crash interrupted it', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 500);
     const harness = await harnessOf({ woodpecker });
@@ -298,7 +299,7 @@ describe('backfill at start', () => {
     await restarted.backfill.atStart();
 
     expect(restarted.shown('acme/shop')).toMatchObject({ deployments: 500, failures: 50 });
-    // One for the newest page, the rest for what was left below the first 350.
+    // One list for the newest page, the others for the pipelines below the first 350.
     expect(pipelineLists(woodpecker).length).toBeLessThanOrEqual(6);
     expect((await restarted.backfill.list()).map((summary) => summary.state)).toEqual([
       'done',
@@ -306,7 +307,7 @@ describe('backfill at start', () => {
     ]);
   });
 
-  it('goes on with the other repos when one fails, and brings that one up to date later', async () => {
+  it('continues with the other repos if one fails, and brings that one up to date later', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/good', 5);
     addBusyRepo(woodpecker, 'acme/bad', 5);
@@ -335,11 +336,11 @@ describe('backfill at start', () => {
 
   it.each([
     ['500s', { status: 500 }],
-    ['a web page', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
+    ['a web page instead of JSON', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
     ['broken JSON', { status: 200, headers: { 'content-type': 'application/json' }, body: '[{' }],
     ['429 with Retry-After', { status: 429, headers: { 'retry-after': '1' } }],
     ['dropped connections', 'drop' as const],
-  ])('gets through %s', async (_name, answer) => {
+  ])('recovers from %s', async (_name, answer) => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 120);
     woodpecker.fault({ match: '/api', times: 3, answer });
@@ -350,20 +351,20 @@ describe('backfill at start', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(120);
   });
 
-  it('waits for a Woodpecker that is away', async () => {
+  it('waits until Woodpecker answers', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 3);
     const harness = await harnessOf({ woodpecker });
     await woodpecker.stop();
     setTimeout(() => woodpecker.start(), 300);
 
-    // The first tries fail; the pause until the next round is real.
+    // The first tries fail. The pause before the next round takes real time.
     await harness.backfill.atStart();
 
     expect(harness.shown('acme/shop')?.deployments).toBe(3);
   });
 
-  it('takes totals along when a repo is renamed', async () => {
+  it('keeps the totals of a repo that was renamed', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 12);
     const harness = await harnessOf({ woodpecker });
@@ -372,7 +373,7 @@ describe('backfill at start', () => {
 
     const restarted = await harness.restart();
     onTestFinished(() => restarted.abort());
-    // A name is as of a second: the new one must be younger.
+    // A name is dated in whole seconds: the new one must be at least a second younger.
     await new Promise((resolve) => setTimeout(resolve, 1100));
     await restarted.backfill.atStart();
 
@@ -380,7 +381,7 @@ describe('backfill at start', () => {
     expect(restarted.shown('acme/store')).toMatchObject({ deployments: 12, failures: 1 });
   });
 
-  it('counts a repo that was removed and added again on, under one series', async () => {
+  it('counts a repo that was deleted and added again in one series', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 12);
     const harness = await harnessOf({ woodpecker });
@@ -400,7 +401,7 @@ describe('backfill at start', () => {
     });
   });
 
-  it('goes on though the store fails meanwhile', async () => {
+  it('completes in the background if the store failed during the catch-up', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 120);
     const memory = openMemoryStore();
@@ -424,7 +425,7 @@ describe('backfill at start', () => {
     await expect.poll(() => harness.shown('acme/shop')?.deployments).toBe(120);
   });
 
-  it('does not let one pipeline that cannot be read hide its repo, and asks for it until it can', async () => {
+  it('shows a repo although one of its pipelines cannot be read, and keeps polling that pipeline', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 20);
     const broken = woodpecker.addPipeline('acme/shop', { status: 'failure', finished: 0 });
@@ -440,7 +441,7 @@ describe('backfill at start', () => {
     ]);
   });
 
-  it('refuses a Woodpecker that was rebuilt under the same ids', async () => {
+  it('refuses a rebuilt Woodpecker that uses an id for another repo', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 3);
     const harness = await harnessOf({ woodpecker });
@@ -472,8 +473,8 @@ describe('backfill at start', () => {
   });
 });
 
-describe('backfill by hand', () => {
-  it('brings what is older than the history, without crediting it', async () => {
+describe('a manual backfill', () => {
+  it('stores pipelines older than the history, but does not add them to the counters', async () => {
     const woodpecker = await start();
     const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
     for (const age of [400, 300, 200, 1]) {
@@ -496,7 +497,7 @@ describe('backfill by hand', () => {
     expect(counts).toEqual([{ tier: 'unassigned', event: 'push', deployments: 4 }]);
   });
 
-  it('reaches back to the first pipeline where all is asked for', async () => {
+  it('reads back to the very first pipeline if it has no lower bound', async () => {
     const woodpecker = await start();
     const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
     for (const created of [1, now - 4000 * day, now - day]) {
@@ -508,7 +509,7 @@ describe('backfill by hand', () => {
     expect(await runManual(harness, { since: 0 })).toMatchObject({ pipelines: { scanned: 3 }, errors: [] });
   });
 
-  it('finds and credits what nothing told of', async () => {
+  it('finds and counts a pipeline that no other source reported', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 10);
     const harness = await harnessOf({ woodpecker });
@@ -521,7 +522,7 @@ describe('backfill by hand', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 11, lastSuccess: now - 60 });
   });
 
-  it('stores nothing in a dry run, and says what it would', async () => {
+  it('stores nothing in a dry run, but reports what it would store', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 10);
     const harness = await harnessOf({ woodpecker });
@@ -536,7 +537,7 @@ describe('backfill by hand', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 10 });
   });
 
-  it('reads only the repos and the range that were asked for', async () => {
+  it('reads only the requested repos and time range', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 48);
     addBusyRepo(woodpecker, 'other/thing', 48);
@@ -557,7 +558,7 @@ describe('backfill by hand', () => {
     ['No watched repo matches a, b, c and 2 more', { repos: ['a', 'b', 'c', 'd', 'e'] }],
     ['No pipeline was created in this time', { since: now - 60 }],
     ['No pipeline was created in this time', { since: now - 60, isDry: true }],
-  ])('says "%s" if nothing matches', async (message, request) => {
+  ])('reports "%s" if nothing matches', async (message, request) => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 3);
     const harness = await harnessOf({ woodpecker });
@@ -569,7 +570,7 @@ describe('backfill by hand', () => {
     expect((await harness.backfill.list())[0]).toEqual(summary);
   });
 
-  it('says nothing beside the counts if something was stored, or if it is the one at start', async () => {
+  it('has no message if it scanned a pipeline, nor has the backfill at start', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 3);
     const harness = await harnessOf({ woodpecker });
@@ -583,7 +584,7 @@ describe('backfill by hand', () => {
     ]);
   });
 
-  it('runs one at a time and names the one that is running', async () => {
+  it('is refused while another one runs, with the id of that one', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 3);
     const harness = await harnessOf({ woodpecker });
@@ -595,7 +596,7 @@ describe('backfill by hand', () => {
     expect(harness.backfill.running).toBeNull();
   });
 
-  it('is told as running up to its end, however often one asks', async () => {
+  it('is listed as running until it is done, at every moment', async () => {
     const woodpecker = await start();
     addBusyRepo(woodpecker, 'acme/shop', 3);
     const harness = await harnessOf({ woodpecker });
@@ -618,7 +619,7 @@ describe('backfill by hand', () => {
     expect([...told]).toEqual(['running', 'done']);
   });
 
-  it('remembers the newest fifty, and keeps no others', async () => {
+  it('is removed from the journal after fifty newer ones', async () => {
     const woodpecker = await start();
     const harness = await harnessOf({ woodpecker });
     for (let i = 0; i < 53; i++) await runManual(harness, { isDry: true });

@@ -11,8 +11,8 @@ function createSetting() {
   return { clock, backoff, waitMs };
 }
 
-describe('retries', () => {
-  it('double the pause with each time, up to the longest, and begin anew after a success', () => {
+describe('a backoff', () => {
+  it('doubles its pause with each failure, up to the longest, and starts anew after a success', () => {
     const { backoff, waitMs } = createSetting();
     const pauses = Array.from({ length: 6 }, () => [backoff.noteFailure(1), waitMs(1)]);
     expect(pauses).toEqual([5, 10, 20, 40, 60, 60].map((seconds) => [seconds * 1000, seconds * 1000]));
@@ -22,7 +22,7 @@ describe('retries', () => {
     expect(backoff.noteFailure(1)).toBe(5_000);
   });
 
-  it('keep each repo apart, and forget those for which there is nothing left to try', () => {
+  it('counts each repo by itself, and forgets repos that need no more tries', () => {
     const { backoff } = createSetting();
     for (const repo of [1, 2, 2, 3]) backoff.noteFailure(repo);
     backoff.keepOnly(new Set([2, 4]));
@@ -30,7 +30,7 @@ describe('retries', () => {
     expect([backoff.noteFailure(1), backoff.noteFailure(2)]).toEqual([5_000, 20_000]);
   });
 
-  it('are due at once where the clock was put back', () => {
+  it('allows a try at once if the clock was put back', () => {
     const { clock, backoff } = createSetting();
     backoff.noteFailure(1);
     clock.advance(-3600);

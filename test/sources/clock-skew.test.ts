@@ -28,7 +28,7 @@ async function createWorld(ahead: number) {
       onTestFinished(() => harness.stop());
       return harness;
     },
-    /** Times by our clock at which pipelines end: a failure, then a success, 100 s apart, twice. */
+    /** Runs four pipelines 100 s apart: failure, success, failure, success. Returns their ends by our clock. */
     async runFour(): Promise<number[]> {
       const ends: number[] = [];
       for (const status of ['failure', 'success', 'failure', 'success'] as const) {
@@ -60,8 +60,8 @@ describe.each([
   ['an hour ahead', hour],
   ['an hour behind', -hour],
   ['ten years ahead', 10 * 365 * 86_400],
-])('a Woodpecker that is %s', (_, ahead) => {
-  it('has its ends at our time, the same live, over REST and after a restart', async () => {
+])('a Woodpecker whose clock is %s', (_, ahead) => {
+  it('has the ends of its pipelines shown in our time: live, over REST and after a restart', async () => {
     const { clock, live, runFour } = await createWorld(ahead);
     const harness = await live();
     harness.run('stream');
@@ -88,7 +88,7 @@ describe.each([
     expect(coldStart.shown(shop)).toEqual(again.shown(shop));
   });
 
-  it('is told once, and once more when the clocks agree again', async () => {
+  it('is logged once, and once more when the clocks agree again', async () => {
     const { server, clock, woodpecker, live } = await createWorld(ahead);
     const harness = await live();
     await harness.round();
@@ -111,7 +111,7 @@ describe.each([
   });
 });
 
-it('lets a difference of a minute pass', async () => {
+it('a clock difference of less than a minute is not corrected', async () => {
   const { woodpecker, live } = await createWorld(55);
   const harness = await live();
   const { finished } = woodpecker.runPipeline(shop);
@@ -121,7 +121,7 @@ it('lets a difference of a minute pass', async () => {
   expect(clockLines(harness)).toEqual([]);
 });
 
-it('stays with its correction while the difference moves by less than a minute, across a restart too', async () => {
+it('the correction changes only if the difference moves by more than a minute, even across a restart', async () => {
   const { server, woodpecker, live } = await createWorld(hour);
   await (await live()).stop();
   server.ahead = hour + 55;
@@ -135,7 +135,7 @@ it('stays with its correction while the difference moves by less than a minute, 
   expect(await endsOf(harness)).toEqual([finished - hour]);
 });
 
-it('corrects the first rows that it ever reads', async () => {
+it('the very first pipelines that are read are already corrected', async () => {
   const { woodpecker, live } = await createWorld(hour);
   woodpecker.addPipeline(shop, { created: dawn - 86_400 + hour });
   const [end] = await endsOf(await live());

@@ -1,4 +1,4 @@
-/** One commit under several ids, seen through ingest and a forge of each kind: it is delivered once. */
+/** One commit under several ids, tested through ingest with a forge of each kind: it is delivered once. */
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
@@ -52,7 +52,7 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
   return {
     fake,
     world,
-    /** A commit made `atDay`, on top of another. */
+    /** A commit made `atDay` days after the start, with these parents. */
     commit: (atDay: number, ...parents: string[]) =>
       fake.commit('acme/shop', { parents, committedAt: start + atDay * day }),
     tag: (name: string, target: string) => fake.tag('acme/shop', { name, target }),
@@ -70,7 +70,7 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
       });
       await deliver(world.ingest, facts, record);
     },
-    /** Asks the forge until nothing is left to ask, the newest first. */
+    /** Looks up the newest commit first, until no look-up is left. */
     async ask(): Promise<void> {
       for (let lookup = lookups().at(-1); lookup; lookup = lookups().at(-1)) {
         const { base, head } = lookup;
@@ -84,7 +84,7 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
       const repo = world.state.reposByName('acme/shop')[0]?.key ?? 0;
       return world.state.timelines.get(pairKey(repo, 'unassigned'))?.recent.map(({ commit }) => commit);
     },
-    /** Lead times in the window, in days; deployments whose lead time is unknown. */
+    /** Lead times in the window, in days, and the number of deployments whose lead time is unknown. */
     shown() {
       const { series } = projectWindows(world.state, windows, start + 10 * day);
       const { totals, windows: held } = series[0] ?? {};
@@ -97,7 +97,7 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
   };
 }
 
-describe.each(forgeKinds)('a commit known by several ids to %s', (kind) => {
+describe.each(forgeKinds)('a commit with several ids on %s', (kind) => {
   describe.each([null, 'created'] as const)('with the fallback %s', (fallback) => {
     it('is delivered by its push, and not again by its annotated tag', async () => {
       const story = await createStory(kind, fallback);
@@ -137,7 +137,7 @@ describe.each(forgeKinds)('a commit known by several ids to %s', (kind) => {
       expect(story.commits()).toEqual([first, second, second, second]);
     });
 
-    it('is one commit when it is rolled back to and forward again', async () => {
+    it('is the same commit when it is rolled back and rolled forward again', async () => {
       const story = await createStory(kind, fallback);
       const first = story.commit(0);
       const second = story.commit(2, first);
@@ -150,7 +150,7 @@ describe.each(forgeKinds)('a commit known by several ids to %s', (kind) => {
       expect(story.commits()).toEqual([first, second, first, second, first, second]);
     });
 
-    it('is known by all of them after a restart, and is not asked for again', async () => {
+    it('is known by all its ids after a restart, and is not looked up again', async () => {
       const story = await createStory(kind, fallback);
       const first = story.commit(0);
       const tag = story.tag('v1', first);
@@ -167,7 +167,7 @@ describe.each(forgeKinds)('a commit known by several ids to %s', (kind) => {
       expect(story.fake.requests).toEqual([]);
     });
 
-    it('counts as nothing before the forge has said what its ids stand for', async () => {
+    it('has no lead time until the forge has resolved its ids', async () => {
       const story = await createStory(kind, fallback);
       const first = story.commit(0);
       const second = story.commit(2, first);
@@ -181,7 +181,7 @@ describe.each(forgeKinds)('a commit known by several ids to %s', (kind) => {
     });
   });
 
-  it('is delivered once under an abbreviated id, too', async () => {
+  it('is delivered once even if an id is abbreviated or in upper case', async () => {
     const story = await createStory(kind);
     const first = story.commit(0);
     await story.deploy(first, 3);
@@ -192,7 +192,7 @@ describe.each(forgeKinds)('a commit known by several ids to %s', (kind) => {
     expect(story.commits()).toEqual([first, first, first]);
   });
 
-  it('has one time of its first pipeline if the commit before it is lost', async () => {
+  it('has one lead time, from its first pipeline, if the forge has lost the commit before it', async () => {
     const story = await createStory(kind, 'created');
     const second = story.commit(2, story.commit(0));
     await story.deploy('f00d'.repeat(10), 1);

@@ -1,12 +1,25 @@
-/** Which sources of news exist. */
+/** Which event sources exist. */
 
 import { expect, it } from 'vitest';
 import { sourcesIn } from '../../src/sources/event-labels.ts';
 
 it.each([
-  ['without a Woodpecker to ask', false, true, ['webhook', 'incident']],
-  ['with one', true, true, ['webhook', 'stream', 'backfill', 'reconcile', 'follow', 'incident']],
-  ['with one, without its stream', true, false, ['webhook', 'backfill', 'reconcile', 'follow', 'incident']],
-] as const)('sources %s are those that bring something', (_, hasWoodpecker, hasStream, sources) => {
-  expect(sourcesIn({ hasWoodpecker, hasStream })).toEqual(sources);
-});
+  ['without access to Woodpecker', false, true, ['webhook', 'incident']],
+  [
+    'with access to Woodpecker',
+    true,
+    true,
+    ['webhook', 'stream', 'backfill', 'reconcile', 'follow', 'incident'],
+  ],
+  [
+    'with access to Woodpecker but without its stream',
+    true,
+    false,
+    ['webhook', 'backfill', 'reconcile', 'follow', 'incident'],
+  ],
+] as const)(
+  '%s, the event labels are the sources that can report events',
+  (_, hasWoodpecker, hasStream, sources) => {
+    expect(sourcesIn({ hasWoodpecker, hasStream })).toEqual(sources);
+  },
+);

@@ -35,11 +35,13 @@ interface Setting {
   /** How often the worker has gone to sleep. */
   readonly sleeps: number;
   deploy(facts: typeof shop, number: number, commit: string, at?: number): Promise<void>;
-  /** Lead times in the window of a week, and the count of the ledger's histogram. */
+  /** Lead times in the window, their count in the ledger's histogram, and the count of unknown ones. */
   leadTimes(repo?: string): { samples: readonly number[]; observed: number; unknown: number };
 }
 
-/** The worker before a forge that answers as told; `store` outlives it. */
+/**
+ * A commit fetcher with a forge that answers by `answer`. Two fetchers on one `store` are two runs of the process.
+ */
 async function createSetting(
   answer: (
     repo: string,
@@ -122,15 +124,15 @@ async function createSetting(
 }
 
 let commits = 0;
-/** New commits made at these times. */
+/** A range that adds new commits, made at these times. */
 const bringing = (...times: number[]): CommitRange => ({
   added: times.map((committedAt) => ({ id: `new-${++commits}`, committedAt, isMerge: false })),
   removed: [],
 });
 const away = (retryAfterSeconds: number | null = null) => new ForgeUnavailable('Away', { retryAfterSeconds });
 
-describe('createCommitFetcher', () => {
-  it('asks for each step once, the newest deployment first, and stores what it hears', async () => {
+describe('the commit fetcher', () => {
+  it('looks up each commit range once, newest deployment first, and stores the answers', async () => {
     const setting = await createSetting(() => bringing(start - 5000, start - 4000));
     for (const [number, commit] of ['a', 'b', 'b', 'c'].entries()) {
       await setting.deploy(shop, number + 1, commit);
@@ -146,7 +148,7 @@ describe('createCommitFetcher', () => {
     expect(setting.asked.length).toBe(3);
   });
 
-  it('asks anew for the one step that a late deployment has split, and not again for what a restart knows', async () => {
+  it('looks up only the two halves of a range that a late deployment split; stored ranges survive a restart', async () => {
     const store = openMemoryStore();
     const before = await createSetting(() => bringing(start - 5000), { store });
     await before.deploy(shop, 1, 'a');
@@ -162,7 +164,7 @@ describe('createCommitFetcher', () => {
     expect(after.asked).toEqual(['acme/shop b..c', 'acme/shop a..b']);
   });
 
-  it('gives each free slot the next look-up, however long another one takes', async () => {
+  it('continues with other look-ups while one of them hangs', async () => {
     const never = new Promise<CommitRange>(() => undefined);
     const setting = await createSetting((_, __, head) => (head === 'slow' ? never : bringing(start - 2000)));
     await setting.deploy(site, 1, 'slow', start - 1);
@@ -173,14 +175,14 @@ describe('createCommitFetcher', () => {
     expect(setting.leadTimes('acme/shop').observed).toBe(20);
   });
 
-  it('counts as unknown what the forge can never tell', async () => {
+  it('counts a lead time as unknown if the forge cannot report the commits', async () => {
     const setting = await createSetting(() => null);
     await setting.deploy(shop, 1, 'a');
     await setting.clock.pass(1_000);
     expect(setting.leadTimes()).toEqual({ samples: [], observed: 0, unknown: 1 });
   });
 
-  it('asks again for what could not be told, once another forge or token is set', async () => {
+  it('repeats look-ups that found nothing once another forge or token is set', async () => {
     const store = openMemoryStore();
     const before = await createSetting((_, base) => (base === null ? bringing(start - 3000) : null), {
       store,
@@ -198,7 +200,7 @@ describe('createCommitFetcher', () => {
     expect(other.leadTimes()).toEqual({ samples: [1002, 2001], observed: 1, unknown: 1 });
   });
 
-  it('waits while the forge is away, longer each time, and says so once when it goes and once when it is back', async () => {
+  it('waits longer and longer while the forge is unreachable, and logs one line when it goes and one when it is back', async () => {
     let isAway = true;
     const setting = await createSetting(() => (isAway ? away() : bringing(start - 2000)));
     await setting.deploy(shop, 1, 'a');
@@ -215,7 +217,7 @@ describe('createCommitFetcher', () => {
     ]);
   });
 
-  it('leaves the forge alone for as long as it asks', async () => {
+  it('sends nothing for as long as the forge asks it to wait', async () => {
     let calls = 0;
     const setting = await createSetting(() => (++calls === 1 ? away(1800) : bringing(start - 2000)));
     await setting.deploy(shop, 1, 'a');
@@ -228,7 +230,7 @@ describe('createCommitFetcher', () => {
     );
   });
 
-  it('does not let a repo that it may not read keep others waiting', async () => {
+  it('continues with other repos if the token may not read one', async () => {
     const refused = new ForgeUnavailable('No', { obstacle: 'token' });
     const setting = await createSetting((repo) => (repo === 'acme/site' ? refused : bringing(start - 2000)));
     for (let number = 10; number < 20; number++) await setting.deploy(site, number, `s${number}`);
@@ -240,7 +242,7 @@ describe('createCommitFetcher', () => {
     ]);
   });
 
-  describe('once nothing is wanted any more of a repo that it could not ask for', () => {
+  describe('after the repo whose look-ups failed is gone', () => {
     let isAway = true;
     const createForsaken = async () => {
       isAway = true;
@@ -252,7 +254,7 @@ describe('createCommitFetcher', () => {
       return setting;
     };
 
-    it('says so when the forge is away again', async () => {
+    it('warns when the forge is unreachable again', async () => {
       const setting = await createForsaken();
       await setting.deploy(site, 1, 'a');
       await setting.clock.pass(60_000);
@@ -262,17 +264,17 @@ describe('createCommitFetcher', () => {
       ]);
     });
 
-    it('rests as it does where none was', async () => {
+    it('sleeps as long as if nothing had failed', async () => {
       const setting = await createForsaken();
       const before = setting.sleeps;
       await setting.clock.pass(600_000);
-      // A nap a minute, of two sleeps.
+      // One pause a minute, made of two sleeps.
       expect(setting.sleeps - before).toBeLessThanOrEqual(22);
     });
   });
 
-  it('asks on where the clock was put back while it waited for a retry', async () => {
-    // A simulated clock only goes on: that of the worker is an hour ahead at first.
+  it('continues if the clock was put back while it waited for a retry', async () => {
+    // A simulated clock cannot go back, so the worker's clock starts an hour ahead.
     let aheadMs = 3_600_000;
     let isAway = true;
     const setting = await createSetting(() => (isAway ? away() : bringing(start - 2000)), {
@@ -286,7 +288,7 @@ describe('createCommitFetcher', () => {
     expect(setting.leadTimes().observed).toBe(1);
   });
 
-  it('does not count again in the ledger what was unknown before there was a forge', async () => {
+  it('adds no lead time to the ledger for a deployment that counted as unknown before a forge was set', async () => {
     const store = openMemoryStore();
     const without = await createSetting(() => null, { store, asksForge: false });
     await without.deploy(shop, 1, 'a');
@@ -297,7 +299,7 @@ describe('createCommitFetcher', () => {
     expect(withForge.leadTimes()).toEqual({ samples: [1001], observed: 0, unknown: 1 });
   });
 
-  describe('of the known history', () => {
+  describe('with deployments older than the longest window', () => {
     const day = 86_400;
     const month = [{ name: '30d', seconds: 30 * day }];
     const graph: CommitGraph = new Map(
@@ -311,7 +313,7 @@ describe('createCommitFetcher', () => {
     );
     const answer = (_: string, base: string | null, head: string) => rangeOf(graph, base, head);
 
-    it('asks for what was delivered before the longest window, so that it does not count again', async () => {
+    it('looks up their commits, so that a commit delivered before the window does not count again', async () => {
       const setting = await createSetting(answer, { windows: month });
       await setting.deploy(shop, 1, 'a', start - 97 * day);
       await setting.deploy(shop, 2, 'b', start - 94 * day);
@@ -325,7 +327,7 @@ describe('createCommitFetcher', () => {
       expect(setting.leadTimes()).toMatchObject({ observed: 3, unknown: 0 });
     });
 
-    it('goes on after a restart with what is left', async () => {
+    it('continues after a restart with the remaining look-ups', async () => {
       const store = openMemoryStore();
       let isDown = true;
       const before = await createSetting(
@@ -345,7 +347,7 @@ describe('createCommitFetcher', () => {
       expect(after.leadTimes()).toEqual({ samples: [day], observed: 3, unknown: 0 });
     });
 
-    it('asks for thousands of older deployments once each, the newest first', async () => {
+    it('looks up thousands of them once each, newest first', async () => {
       const setting = await createSetting(() => bringing(start - 200 * day), { windows: month });
       const count = 2500;
       const deliveries = Array.from({ length: count }, (_, index) => {
@@ -367,10 +369,10 @@ describe('createCommitFetcher', () => {
     });
   });
 
-  describe('a repo that the forge does not show', () => {
+  describe('if the forge does not show a repo', () => {
     const hidden = new ForgeUnavailable('Forgejo shows no repo acme/shop: it is gone', { obstacle: 'repo' });
 
-    it('is asked for again after growing pauses, and told once', async () => {
+    it('asks again after growing pauses, and logs one warning', async () => {
       let isHidden = true;
       const setting = await createSetting((repo) =>
         isHidden && repo === 'acme/shop' ? hidden : bringing(start - 2000),
@@ -395,7 +397,7 @@ describe('createCommitFetcher', () => {
       expect([setting.worker.pending, setting.worker.troubles, warnings().length]).toEqual([0, [], 1]);
     });
 
-    it('is asked for at once after a restart, and when something may have changed', async () => {
+    it('asks again at once after a restart, or when something may have changed', async () => {
       const store = openMemoryStore();
       let isHidden = true;
       const before = await createSetting(() => (isHidden ? hidden : bringing(start - 2000)), { store });

@@ -14,7 +14,7 @@ async function start() {
   return { clock, aborter, commit, wokenAt };
 }
 
-it('lasts as long as asked for while nothing comes in, and never less than the shortest', async () => {
+it('an interruptible sleep lasts as long as requested if nothing is committed, and never less than the minimum', async () => {
   const { clock, wokenAt } = await start();
   const long = wokenAt(5_000);
   await clock.pass(10_000);
@@ -25,7 +25,7 @@ it('lasts as long as asked for while nothing comes in, and never less than the s
   expect(await negative).toBe(10_100);
 });
 
-it('ends with news, those included that came while its loop was at work', async () => {
+it('an interruptible sleep ends at a commit, even at one that came before the sleep began', async () => {
   const { clock, commit, wokenAt } = await start();
   const disturbed = wokenAt(5_000);
   await clock.pass(1_000);
@@ -43,7 +43,7 @@ it('ends with news, those included that came while its loop was at work', async 
   expect(await undisturbed).toBe(11_000);
 });
 
-it('rejects with the reason when it is aborted', async () => {
+it('an interruptible sleep rejects with the reason of its abort', async () => {
   const { clock, aborter, wokenAt } = await start();
   const sleep = wokenAt(5_000);
   await clock.pass(1_000);

@@ -1,4 +1,7 @@
-/** What only the search for older outcomes has found, beside what a backfill covers: timestamps and nothing else. */
+/**
+ * Outcomes beyond the history, found only by the search for last outcomes: they set timestamps and nothing else,
+ * until a backfill covers them.
+ */
 
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
@@ -18,7 +21,7 @@ interface Past {
 const success = (daysAgo: number): Past => ({ daysAgo, status: 'success' });
 const failure = (daysAgo: number): Past => ({ daysAgo, status: 'failure' });
 
-/** An exporter that has just read a repo with these pipelines for the first time. */
+/** An exporter after its first backfill of a repo with these pipelines. */
 async function afterFirstBackfill(
   pasts: readonly Past[],
   options: Partial<HarnessOptions> = {},
@@ -64,7 +67,7 @@ function recoveriesIn(harness: Harness) {
 describe('an outage beyond the history', () => {
   const outage = [failure(200), success(200 - 1 / 24), success(5)];
 
-  it('is no recovery, in no window and not in the histogram', async () => {
+  it('counts as no recovery, neither in a window nor in the histogram', async () => {
     const harness = await afterFirstBackfill(outage);
     for (const name of ['7d', '30d', '90d']) {
       const { figures } = await figuresOver(harness, name);
@@ -85,14 +88,14 @@ describe('an outage beyond the history', () => {
     });
   });
 
-  it('is none after a restart either', async () => {
+  it('counts as no recovery after a restart either', async () => {
     const harness = await (await afterFirstBackfill(outage)).restart();
     const { figures } = await figuresOver(harness, '90d');
     expect(figures).toMatchObject({ deployments: 1, recoveryTime: { samples: 0 } });
     expect(recoveriesIn(harness)).toEqual({ count: 0, sum: 0 });
   });
 
-  it('counts in windows of its time once a backfill covers it, and in no counter', async () => {
+  it('counts in past windows once a backfill covers it, but in no counter', async () => {
     const harness = await afterFirstBackfill(outage);
     const { figures: before, pipelines } = await figuresOver(harness, '90d', ago(150));
     expect(before).toMatchObject({ deployments: 0, coverage: 0, recoveryTime: { samples: 0 } });
@@ -113,7 +116,7 @@ describe('an outage beyond the history', () => {
     }
   });
 
-  it('ends with a known success without a recovery, until a backfill covers the failure', async () => {
+  it('gives no recovery to a known success until a backfill covers its failure', async () => {
     const harness = await afterFirstBackfill([failure(130), success(5)]);
     expect((await figuresOver(harness, '7d')).figures.recoveryTime.samples).toBe(0);
     await backfillSince(harness, 140);
@@ -121,7 +124,7 @@ describe('an outage beyond the history', () => {
     expect(figures).toMatchObject({ deployments: 1, recoveryTime: { samples: 1, median: 125 * day } });
   });
 
-  it('gives the first known failure to the recovery, and the first of all to the gauge', async () => {
+  it('starts the gauge at its first failure, but a recovery at its first known failure', async () => {
     const harness = await afterFirstBackfill([success(200), failure(150), failure(100)]);
     expect(harness.shown('acme/shop')).toMatchObject({ failingSince: ago(150) });
     const { figures } = await figuresOver(
@@ -133,7 +136,7 @@ describe('an outage beyond the history', () => {
 });
 
 describe('the start of an open failure', () => {
-  it('is the first failure after the last success, though both lie beyond the history', async () => {
+  it('is the first failure after the last success, even if both are older than the history', async () => {
     const harness = await afterFirstBackfill([success(200), failure(150), failure(100), failure(5)]);
     expect(harness.shown('acme/shop')).toEqual({
       deployments: 2,
@@ -155,7 +158,7 @@ describe('the start of an open failure', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ lastSuccess: 0, failingSince: ago(300) });
   });
 
-  it('is found by the next attempt if the first one was cut off after it had found the success', async () => {
+  it('is found by the next backfill if the first one failed after it had found the success', async () => {
     const woodpecker = await startFakeWoodpecker();
     onTestFinished(() => woodpecker.close());
     const repo = woodpecker.addRepo({ fullName: 'acme/shop', private: true, access: { alice: 'push' } });
@@ -175,14 +178,17 @@ describe('the start of an open failure', () => {
 });
 
 describe('rates', () => {
-  /** One a day, of 79 days before the known ten, in which four of five succeed; in the ten all but one do. */
+  /**
+   * One pipeline a day for 89 days. Of the newest ten, which are known, one fails. Of the older 79 every fifth
+   * fails.
+   */
   const manyDays = Array.from({ length: 89 }, (_, index): Past => {
     const isKnown = index < 10;
     const isFailure = isKnown ? index === 3 : index % 5 === 4;
     return isFailure ? failure(index + 0.5) : success(index + 0.5);
   });
 
-  it('are those of the known days', async () => {
+  it('cover the known days only', async () => {
     const harness = await afterFirstBackfill(manyDays, { historySeconds: 10 * day });
     const { figures } = await figuresOver(harness, '90d');
     expect(figures).toMatchObject({ deployments: 10, failedDeployments: 1, changeFailRate: 0.1 });
@@ -190,13 +196,13 @@ describe('rates', () => {
     expect(figures.recoveryTime).toMatchObject({ samples: 1, median: day });
   });
 
-  it('per day are absent if less than a day is known', async () => {
+  it('per day do not exist if less than a day is known', async () => {
     const harness = await afterFirstBackfill(manyDays, { historySeconds: 20 * 3600 });
     const { figures } = await figuresOver(harness, '90d');
     expect(figures).toMatchObject({ deployments: 1, deploymentsPerDay: null });
   });
 
-  it('per day follow a backfill that makes more days known', async () => {
+  it('per day cover more days after a backfill of older pipelines', async () => {
     const harness = await afterFirstBackfill(manyDays, { historySeconds: 10 * day });
     await backfillSince(harness, 45);
     const { figures } = await figuresOver(harness, '90d');

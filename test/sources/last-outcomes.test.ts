@@ -1,4 +1,7 @@
-/** How much the search for outcomes beyond the history asks for: pipelines whose list rows leave out what decides. */
+/**
+ * How many single pipelines the search for outcomes beyond the history requests, if list rows lack the deciding
+ * fields.
+ */
 
 import { expect, it, onTestFinished } from 'vitest';
 import type { Policy } from '../../src/core/policy.ts';
@@ -10,7 +13,7 @@ const day = 86_400;
 const now = Math.floor(Date.now() / 1000);
 const underParts = aPolicy({ tiers: [{ tier: 'production', workflows: ['release'] }] });
 
-/** Two repos, each with as many pipelines of an end from 200 days ago on, one an hour. */
+/** Two repos, each with `count` pipelines of one status, one an hour from 200 days ago on. */
 async function startWithOldPipelines(count: number, status: 'success' | 'failure'): Promise<FakeWoodpecker> {
   const woodpecker = await startFakeWoodpecker({ version: '2.8.3' });
   onTestFinished(() => woodpecker.close());
@@ -26,16 +29,19 @@ async function startWithOldPipelines(count: number, status: 'success' | 'failure
 
 it.each<[why: string, status: 'success' | 'failure', policy: Policy]>([
   ['failures of a server before 3.14', 'failure', aPolicy()],
-  ['successes that a part rule takes and none of which reached it', 'success', underParts],
-])('asks at most 200 times for a single pipeline of each repo: %s', async (_, status, policy) => {
-  const woodpecker = await startWithOldPipelines(300, status);
-  const harness = await createHarness({ woodpecker, policy });
-  onTestFinished(() => harness.abort());
-  await harness.backfill.atStart();
+  ['successes under a part rule, none of which reached the part', 'success', underParts],
+])(
+  'the search for last outcomes requests at most 200 single pipelines per repo: %s',
+  async (_, status, policy) => {
+    const woodpecker = await startWithOldPipelines(300, status);
+    const harness = await createHarness({ woodpecker, policy });
+    onTestFinished(() => harness.abort());
+    await harness.backfill.atStart();
 
-  const asked = woodpecker.requests.flatMap(
-    ({ path }) => /repos\/(\d+)\/pipelines\/\d+$/.exec(path)?.[1] ?? [],
-  );
-  expect(asked.filter((repo) => repo === '1')).toHaveLength(200);
-  expect(asked.filter((repo) => repo === '2')).toHaveLength(200);
-});
+    const asked = woodpecker.requests.flatMap(
+      ({ path }) => /repos\/(\d+)\/pipelines\/\d+$/.exec(path)?.[1] ?? [],
+    );
+    expect(asked.filter((repo) => repo === '1')).toHaveLength(200);
+    expect(asked.filter((repo) => repo === '2')).toHaveLength(200);
+  },
+);

@@ -1,6 +1,6 @@
 /**
- * Lists with odd rows, and lists that do not end: what can be read is taken in, the operator is told once, and the
- * catch-up at the start comes to its end.
+ * Lists with unreadable rows, and lists without an end: the exporter uses the readable rows, warns once, and
+ * completes its catch-up at start.
  */
 
 import { readFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ function addRepo(woodpecker: FakeWoodpecker, fullName: string): number {
   return woodpecker.addRepo({ fullName, ...mine }).id;
 }
 
-/** Answers this path with what `change` makes of the true answer. */
+/** Answers this path with the rows that `change` makes of the true answer. */
 async function answerWith(
   woodpecker: FakeWoodpecker,
   path: string,
@@ -56,8 +56,8 @@ async function answerWith(
 
 const warnings = (lines: readonly string[]) => lines.filter((line) => line.startsWith('warn'));
 
-describe('an odd row', () => {
-  it('in a list of pipelines costs that pipeline alone, and is named once', async () => {
+describe('an unreadable row', () => {
+  it('in a list of pipelines loses that pipeline alone, and is logged once', async () => {
     const { harness } = await start(async (woodpecker) => {
       const id = addRepo(woodpecker, 'acme/shop');
       const run = { created: dawn - day, finished: dawn - day + 60 };
@@ -81,7 +81,7 @@ describe('an odd row', () => {
     expect(harness.unreadableRows).toBe(1);
   });
 
-  it('in the list of repos costs that repo alone, is named once, and is counted each time', async () => {
+  it('in the list of repos loses that repo alone, is logged once, and is counted each time', async () => {
     const { harness } = await start(async (woodpecker) => {
       for (const name of ['acme/one', 'acme/two', 'acme/three']) {
         woodpecker.addPipeline(addRepo(woodpecker, name), { finished: dawn - day });
@@ -102,7 +102,7 @@ describe('an odd row', () => {
     expect(harness.unreadableRows).toBe(4);
   });
 
-  it('of a known repo does not make the repo go', async () => {
+  it('does not mark a known repo as gone', async () => {
     const { harness, woodpecker } = await start((fake) => {
       for (const name of ['acme/one', 'acme/two']) {
         fake.addPipeline(addRepo(fake, name), { finished: dawn - day });
@@ -118,7 +118,7 @@ describe('an odd row', () => {
     expect(harness.shown('acme/two')).toMatchObject({ deployments: 1 });
   });
 
-  it('without an id, of a known repo, neither makes the repo go nor ends the rounds', async () => {
+  it('without an id neither marks a known repo as gone nor stops the rounds', async () => {
     const { clock, harness, woodpecker } = await start((fake) => {
       for (const name of ['acme/one', 'acme/two']) {
         fake.addPipeline(addRepo(fake, name), { finished: dawn - day });
@@ -139,7 +139,7 @@ describe('an odd row', () => {
     expect(harness.repo('acme/two')?.isGone).toBe(false);
   });
 
-  it('as newest pipeline of a repo does not hide what is new in it', async () => {
+  it('as newest pipeline of a repo does not hide the new pipelines of that repo', async () => {
     const { harness, woodpecker } = await start((fake) => {
       for (const name of ['acme/one', 'acme/two']) {
         fake.addPipeline(addRepo(fake, name), { finished: dawn - day });
@@ -157,13 +157,13 @@ describe('an odd row', () => {
     expect(harness.shown('acme/two')).toMatchObject({ deployments: 2, failures: 1 });
   });
 
-  it('in the feed, of a repo that was deleted, does not hide what is new in others', async () => {
+  it('of a deleted repo in the feed does not hide what is new in other repos', async () => {
     const { harness, woodpecker } = await start((fake) => {
       fake.addPipeline(addRepo(fake, 'acme/shop'), { number: 1, status: 'running', created: dawn - 60 });
     });
     woodpecker.updatePipeline('acme/shop', 1, { status: 'success', finished: dawn - 10 });
     await answerWith(woodpecker, '/api/user/feed', (rows) => [{ repo_id: 0, status: 'success' }, ...rows]);
-    // What the list shows of the newest pipeline is old.
+    // The list of repos reports no newest pipeline, so only the feed can report the end.
     await answerWith(woodpecker, '/api/user/repos', (rows) =>
       rows.map(({ last_pipeline: _, ...row }) => row),
     );
@@ -173,8 +173,8 @@ describe('an odd row', () => {
   });
 });
 
-describe('a list that ignores the page it is asked for', () => {
-  it('of repos ends, is told, and leaves the catch-up at the start complete', async () => {
+describe('a list that ignores the page parameter', () => {
+  it('of repos stops being read, is logged once, and lets the catch-up at start complete', async () => {
     const { harness, woodpecker } = await start(
       async (fake) => {
         for (let i = 100; i < 220; i++) fake.addRepo({ fullName: `acme/r${i}` });
@@ -194,7 +194,7 @@ describe('a list that ignores the page it is asked for', () => {
     expect(woodpecker.requests.filter(({ path }) => path === '/api/repos').length).toBeLessThan(10);
   });
 
-  it('of pipelines ends, is told, and leaves what it has shown in the figures', async () => {
+  it('of pipelines stops being read, is logged once, and has its rows counted', async () => {
     const { harness, woodpecker } = await start(async (fake) => {
       const id = addRepo(fake, 'acme/shop');
       for (let number = 1; number <= 70; number++) {
@@ -205,7 +205,7 @@ describe('a list that ignores the page it is asked for', () => {
     });
 
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 50 });
-    // Known without a gap from the oldest pipeline that was shown.
+    // The history is known from the oldest listed pipeline on.
     expect(harness.repo('acme/shop')?.knownSince).toBe(dawn - 79 * day);
     expect(harness.backfill.backlog).toBe(0);
     expect(warnings(harness.lines)).toEqual([

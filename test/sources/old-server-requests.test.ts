@@ -1,4 +1,4 @@
-/** What servers before 3.14 are asked for: it grows with the repos, not with their pipelines. */
+/** Requests to servers before 3.14: their number grows with the repos, not with the pipelines. */
 
 import { expect, it, onTestFinished } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
@@ -8,7 +8,7 @@ import { createLiveHarness, dawn, startSimulatedWoodpecker } from '../support/li
 const minute = 60_000;
 const repoCount = 12;
 
-/** Ends that the row of a list does not explain, and others. */
+/** Ends that a list row does not explain, and ends that it does. */
 const ends: readonly PipelineInput[] = [
   { status: 'failure' },
   { status: 'failure', finished: 0 },
@@ -25,20 +25,20 @@ const paths = (woodpecker: FakeWoodpecker) => woodpecker.requests.map(({ path })
 const single = /\/pipelines\/\d+$/;
 
 it.each(['2.8.3', '3.0.0', '3.13.0'])(
-  'a second start with nothing new asks %s for each repo once, and for no pipeline by itself, then or later',
+  'a second start with nothing new sends %s one request per repo and two more, and never requests a single pipeline',
   async (version) => {
     const { clock, woodpecker } = await startSimulatedWoodpecker(version);
     onTestFinished(() => woodpecker.close());
     for (let index = 0; index < repoCount; index++) {
       const repo = woodpecker.addRepo({ fullName: `acme/repo-${index}`, access: { alice: 'push' } });
-      // Within the hour whose ends are read again.
+      // All within the last hour, whose ends a scan reads again.
       for (const [age, end] of ends.entries()) {
         woodpecker.addPipeline(repo, { created: dawn - 3_000 + age * 100, ...end });
       }
     }
     const store = openStore(':memory:');
     const first = await createLiveHarness({ clock, woodpecker, store });
-    // Runs that were cut short are asked for again, as their ends may change.
+    // Killed runs are read again, since their ends may change.
     first.run('follow');
     await clock.pass(70 * minute);
     await first.stop();

@@ -1,4 +1,4 @@
-/** Woodpecker or the store gone for an hour with all loops at work: what the log makes of it, and that nothing is lost. */
+/** Woodpecker or the store fails for an hour while all loops run: what is logged, and that no pipeline is lost. */
 
 import { expect, it, onTestFinished } from 'vitest';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
@@ -10,7 +10,7 @@ import type { SimulatedClock } from '../support/simulated-clock.ts';
 const minute = 60_000;
 const shop = 'acme/shop';
 
-/** How Woodpecker can be gone, and how it comes back. */
+/** How Woodpecker becomes unreachable, and how it recovers. */
 const outages: readonly (readonly [string, (woodpecker: FakeWoodpecker) => Promise<() => Promise<void>>])[] =
   [
     [
@@ -32,7 +32,7 @@ const outages: readonly (readonly [string, (woodpecker: FakeWoodpecker) => Promi
   ];
 
 it.each(outages)(
-  'an hour in which it %s takes one warning and one line, and no pipeline',
+  'an hour in which Woodpecker %s logs one warning and one recovery, and loses no pipeline',
   async (_, begin) => {
     const { clock, woodpecker } = await startSimulatedWoodpecker();
     onTestFinished(() => woodpecker.close());
@@ -49,7 +49,7 @@ it.each(outages)(
 
     const end = await begin(woodpecker);
     await clock.pass(5 * minute);
-    // What runs goes on, what is hinted at is kept, and what comes unseen comes all the same.
+    // A known pipeline ends, 70 pipelines run without any event, and a hint names one more: all must count.
     woodpecker.finishPipeline(shop, running, { status: 'failure' });
     for (let i = 0; i < 70; i++) woodpecker.addPipeline('acme/site');
     const { number } = woodpecker.runPipeline(shop);
@@ -71,7 +71,7 @@ it.each(outages)(
   },
 );
 
-it('an hour in which the store fails is told by whoever watches over it, and loses no pipeline', async () => {
+it('an hour in which the store fails is not logged by the sources, and loses no pipeline', async () => {
   const { clock, woodpecker } = await startSimulatedWoodpecker();
   onTestFinished(() => woodpecker.close());
   woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
@@ -100,7 +100,7 @@ it('an hour in which the store fails is told by whoever watches over it, and los
   expect(harness.shown(shop)).toMatchObject({ deployments: 60 });
 });
 
-it('a repo that cannot be read is warned of once, and told once when it can', async () => {
+it('a repo that cannot be read is logged once as a warning, and once when it can be read again', async () => {
   const { clock, woodpecker } = await startSimulatedWoodpecker();
   onTestFinished(() => woodpecker.close());
   const { id } = woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });

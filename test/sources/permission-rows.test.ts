@@ -1,6 +1,7 @@
 /**
- * Woodpecker lists only repos that its table of permissions has a row for. These tests run against a table that is filled as
- * the real one is: repos that somebody else activates are found, and an administrator's token sees all within an hour.
+ * Woodpecker lists only repos that have a row in its table of permissions. The fake fills that table as the real
+ * server does. Repos that somebody else activates must be found, and an administrator's token must cover all repos
+ * within an hour.
  */
 
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -47,7 +48,7 @@ const mine = { access: { alice: 'push' } } as const;
 const unseen = { forgeAccess: { alice: 'push' } } as const;
 
 describe.each(['3.17.0', '2.8.3'])("a plain user's token on %s", (version) => {
-  it('finds a public repo that somebody else activates, as soon as the stream names it', async () => {
+  it('finds a public repo that somebody else activates as soon as the stream names it', async () => {
     const { clock, woodpecker, harness } = await start(
       (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
       {
@@ -67,7 +68,7 @@ describe.each(['3.17.0', '2.8.3'])("a plain user's token on %s", (version) => {
     expect(asksFor(woodpecker, late.id)).toBe(1);
   });
 
-  it('asks once for a public repo that the user may not push to, and leaves it alone', async () => {
+  it('requests a public repo that the user may not push to once, and then never again', async () => {
     const { clock, woodpecker, harness } = await start(
       (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
       {
@@ -86,7 +87,7 @@ describe.each(['3.17.0', '2.8.3'])("a plain user's token on %s", (version) => {
     expect(asksFor(woodpecker, others.id)).toBe(1);
   });
 
-  it('finds a repo that a hint names, public or private, and hears of it on the stream from then on', async () => {
+  it('finds a private repo that a hint names, and receives its events on the stream from then on', async () => {
     const { clock, woodpecker, harness } = await start(
       (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
       {
@@ -106,7 +107,7 @@ describe.each(['3.17.0', '2.8.3'])("a plain user's token on %s", (version) => {
     expect(harness.shown('acme/late')).toMatchObject({ deployments: 2, failures: 1 });
   });
 
-  it('finds a private repo that somebody else activates once its user has logged in again', async () => {
+  it('finds a private repo that somebody else activates once the user has logged in again', async () => {
     const { clock, woodpecker, harness } = await start(
       (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
       {
@@ -125,7 +126,7 @@ describe.each(['3.17.0', '2.8.3'])("a plain user's token on %s", (version) => {
   });
 });
 
-it('a server that names thousands of repos of others is asked ever more seldom', async () => {
+it("a stream that names hundreds of other people's repos causes fewer than 30 list requests an hour", async () => {
   const { clock, woodpecker, harness } = await start(
     (fake) => void fake.addRepo({ fullName: 'acme/shop', ...mine }),
   );
@@ -138,11 +139,9 @@ it('a server that names thousands of repos of others is asked ever more seldom',
     await clock.pass(10 * second);
   }
 
-  // An hour has twelve rounds without them.
+  // Without those repos, an hour has twelve rounds with one such request each.
   expect(woodpecker.requests.filter(({ path }) => path === '/api/user/repos').length).toBeLessThan(30);
 });
-
-/** How long a busy machine may take for what the clock has let pass. */
 
 describe("an administrator's token", () => {
   const repoCount = 300;
@@ -164,7 +163,7 @@ describe("an administrator's token", () => {
     [...harness.ingest.state.repos.values()].filter(({ fullName }) => harness.shown(fullName)?.failures === 1)
       .length;
 
-  it('closes a gap in every repo within an hour, though no list shows them', async () => {
+  it('closes the gap of every repo within an hour, even if no list contains the repos', async () => {
     const { clock, woodpecker, harness } = await start(prepare(null), { asAdmin: true });
     harness.run('reconcile');
     missAll(woodpecker);
@@ -173,7 +172,7 @@ describe("an administrator's token", () => {
     expect(failures(harness)).toBe(repoCount);
   });
 
-  it('asks for each repo once, and needs three requests and a page in a round once lists show them', async () => {
+  it('requests each repo once, and then needs three requests and one page of all repos per round', async () => {
     const { clock, woodpecker, harness } = await start(prepare('push'), { asAdmin: true });
     harness.run('reconcile');
     await clock.pass(65 * minute);
@@ -192,7 +191,7 @@ describe("an administrator's token", () => {
       .toEqual(['/api/user', '/api/user/repos', '/api/user/feed', '/api/repos']);
   });
 
-  it('hears on the stream of private repos that it has asked for', async () => {
+  it('receives events on the stream for the private repos that it has requested', async () => {
     const { clock, woodpecker, harness } = await start(prepare('push'), { asAdmin: true });
     harness.run('reconcile', 'stream');
     await clock.pass(75 * minute);
@@ -209,7 +208,7 @@ describe('a quiet round', () => {
   it.each([
     ["a user's", false],
     ["an administrator's", true],
-  ])('writes nothing and makes no new state: %s token', async (_, asAdmin) => {
+  ])('writes nothing and changes no state: %s token', async (_, asAdmin) => {
     const { clock, woodpecker, harness } = await start(
       (fake) => {
         for (let index = 0; index < 60; index++) {

@@ -1,4 +1,4 @@
-/** What following must not lose, and must not ask for often, on a clock that only the test moves. */
+/** Polling must not lose a pipeline and must not ask too often. Only the test moves the clock. */
 
 import { describe, expect, it } from 'vitest';
 import { nowSeconds } from '../../src/util/clock.ts';
@@ -11,7 +11,7 @@ const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** A pipeline that runs and that all exporters on the database know of. */
+/** A running pipeline that is stored, so that later exporters on the same database know of it. */
 async function createRunning({ woodpecker, live }: SharedWorld): Promise<number> {
   const { number } = woodpecker.createPipeline(shop);
   woodpecker.startPipeline(shop, number);
@@ -22,8 +22,8 @@ async function createRunning({ woodpecker, live }: SharedWorld): Promise<number>
 const asks = (woodpecker: FakeWoodpecker) =>
   woodpecker.requests.filter(({ path }) => /\/pipelines\/\d+$/.test(path)).length;
 
-describe('a pipeline that is known to run', () => {
-  it('is counted at its end though its repo could not be seen for a while', async () => {
+describe('a running pipeline', () => {
+  it('is counted at its end even if its repo was hidden for a while', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
@@ -42,7 +42,7 @@ describe('a pipeline that is known to run', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('is asked for no more often while its repo cannot be seen', async () => {
+  it('is not polled more often while its repo is hidden', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     await createRunning(world);
@@ -51,13 +51,14 @@ describe('a pipeline that is known to run', () => {
     harness.run('follow');
     woodpecker.revoke('alice', shop);
     await clock.pass(day);
-    // From 10 hours on to 34, each a tenth of its age after the one before, and each time its repo.
+    // From an age of 10 hours to 34, each poll a tenth of the age after the one before. Each also requests
+    // the repo.
     expect(asks(woodpecker)).toBe(12);
     expect(woodpecker.requests).toHaveLength(24);
     expect(harness.ingest.state.follows.size).toBe(1);
   });
 
-  it('is counted at its end though it was out of sight for a single question', async () => {
+  it('is counted at its end even if one poll found nothing', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
@@ -72,7 +73,7 @@ describe('a pipeline that is known to run', () => {
     expect(harness.shown(shop)?.deployments).toBe(1);
   });
 
-  it('is kept as well where the question for its repo is not answered', async () => {
+  it('is kept if the request for its repo fails', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
@@ -91,7 +92,7 @@ describe('a pipeline that is known to run', () => {
     expect(harness.shown(shop)?.deployments).toBe(1);
   });
 
-  it('is followed no more once it was deleted from a repo that can be seen', async () => {
+  it('is no longer polled once it was deleted from a visible repo', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
@@ -103,7 +104,7 @@ describe('a pipeline that is known to run', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('is counted at its end though its repo was taken to be gone meanwhile', async () => {
+  it('is counted at its end even if its repo was marked as gone meanwhile', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
@@ -124,7 +125,7 @@ describe('a pipeline that is known to run', () => {
     expect(harness.shown(shop)?.deployments).toBe(181);
   });
 
-  it('is forgotten once its repo has been gone for longer than anything runs', async () => {
+  it('is forgotten once its repo has been gone for 90 days', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     await createRunning(world);
@@ -148,8 +149,8 @@ describe('a pipeline that is known to run', () => {
   });
 });
 
-it('a pipeline that a scan has left for later is kept while its repo cannot be seen', async () => {
-  // Its lists do not tell all of a failure.
+it('a pipeline that a scan could not read is kept while its repo is hidden', async () => {
+  // Lists of this version do not explain a failure, so the scan requests the pipeline itself.
   const { clock, woodpecker, live } = await createSharedWorld('3.13.0');
   const { number } = woodpecker.runPipeline(shop, {}, { status: 'failure' });
   const unread = woodpecker.fault({ match: new RegExp(`/pipelines/${number}$`), answer: { status: 500 } });
@@ -164,7 +165,7 @@ it('a pipeline that a scan has left for later is kept while its repo cannot be s
   expect(harness.shown(shop)?.failures).toBe(1);
 });
 
-it('a mere hint is dropped at the first 404, also where the repo cannot be seen', async () => {
+it('a hint of an unknown pipeline is dropped at the first 404, even if its repo is hidden', async () => {
   const { clock, woodpecker, live } = await createSharedWorld();
   const harness = await live();
   woodpecker.revoke('alice', shop);
@@ -176,7 +177,7 @@ it('a mere hint is dropped at the first 404, also where the repo cannot be seen'
   expect(woodpecker.requests).toHaveLength(1);
 });
 
-it('a hint of what no policy counts is dealt with once it was asked for', async () => {
+it('a hint of a pull request, which no policy counts, is done after one request', async () => {
   const { clock, woodpecker, live } = await createSharedWorld();
   const harness = await live();
   const { number } = woodpecker.createPipeline(shop, { event: 'pull_request' });
@@ -187,8 +188,8 @@ it('a hint of what no policy counts is dealt with once it was asked for', async 
   expect(harness.ingest.state.follows.size).toBe(0);
 });
 
-describe('a hint that comes in while its pipeline is being asked for', () => {
-  /** Has `act` happen once, while the server has the next question for a pipeline before it. */
+describe('a hint that arrives while its pipeline is being polled', () => {
+  /** Runs `act` once, while the server holds the next request for a pipeline. */
   const duringNextAsk = ({ woodpecker }: SharedWorld, act: () => Promise<unknown>): void => {
     const remove = woodpecker.onRequest(async ({ path }) => {
       if (!/\/pipelines\/\d+$/.test(path)) return;
@@ -199,9 +200,9 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
 
   it.each([
     ['is answered', 200, 0],
-    ['fails, with all its tries', 502, 5],
-    ['finds the repo out of sight', 404, 2],
-  ])('has it asked for again soon where that %s', async (_, status, times) => {
+    ['fails in all its tries', 502, 5],
+    ['finds the repo hidden', 404, 2],
+  ])('causes another poll soon if the first one %s', async (_, status, times) => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
@@ -211,7 +212,7 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
     harness.run('follow');
     if (times > 0) woodpecker.fault({ match: /\/api\/repos\/\d+/, answer: { status }, times });
     await clock.pass(5000);
-    // Both come in within one second.
+    // Both hints arrive within one second.
     duringNextAsk(world, hint);
     await hint();
     await clock.pass(900);
@@ -221,7 +222,7 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
     expect(harness.shown(shop)?.deployments).toBe(1);
   });
 
-  it('has it asked for again soon where only the name of its repo was known', async () => {
+  it('causes another poll soon if only the name of its repo was known', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const harness = await live();
@@ -238,7 +239,7 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
     expect([...harness.ingest.state.follows.values()]).toMatchObject([{ number, hintedAt: null }]);
   });
 
-  it('does not bring back what has ended meanwhile', async () => {
+  it('does not restart the polls of a pipeline that ended meanwhile', async () => {
     const world = await createSharedWorld();
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
@@ -255,7 +256,7 @@ describe('a hint that comes in while its pipeline is being asked for', () => {
   });
 });
 
-it('a run that is killed after ten hours is asked for again within seconds', async () => {
+it('a run that is killed after ten hours is polled again within seconds', async () => {
   const world = await createSharedWorld();
   const { clock, woodpecker, live } = world;
   const number = await createRunning(world);
@@ -273,7 +274,7 @@ it('a run that is killed after ten hours is asked for again within seconds', asy
   expect(harness.ingest.state.follows.size).toBe(0);
 });
 
-describe('a run that an old server ended as cancelled', () => {
+describe('a cancelled run of an old server', () => {
   const canceled = (world: SharedWorld) => {
     const at = nowSeconds(world.clock);
     return world.woodpecker.addPipeline(shop, {
@@ -345,9 +346,9 @@ describe('a run that an old server ended as cancelled', () => {
   });
 });
 
-describe('where the clock of the server is half an hour ahead', () => {
+describe('if the clock of the server is half an hour ahead,', () => {
   const ahead = dawn + 1800;
-  /** Its agent does not report. */
+  /** Kills a running pipeline whose agent does not report. */
   const killWhileRunning = (woodpecker: FakeWoodpecker): number => {
     const { number } = woodpecker.createPipeline(shop);
     woodpecker.startPipeline(shop, number);
@@ -356,13 +357,13 @@ describe('where the clock of the server is half an hour ahead', () => {
     return number;
   };
 
-  it('a killed run is asked for whenever it was first seen twice as long ago, for an hour', async () => {
+  it('a killed run is polled for an hour, whenever the time since it was first seen has doubled', async () => {
     const { clock, woodpecker, live } = await createSharedWorld();
     killWhileRunning(woodpecker);
     const harness = await live();
     harness.run('follow');
     await clock.pass(30 * minute);
-    // After 2 s, 4 s, 8 s … 1024 s.
+    // Polled 2 s, 4 s, 8 s … 1024 s after it was first seen.
     expect(asks(woodpecker)).toBe(10);
     expect(harness.ingest.state.follows.size).toBe(1);
     await clock.pass(45 * minute);
@@ -370,7 +371,7 @@ describe('where the clock of the server is half an hour ahead', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('a killed run is counted once the agent has told that it failed', async () => {
+  it('a killed run is counted once the agent has reported that it failed', async () => {
     const { clock, woodpecker, live } = await createSharedWorld();
     const number = killWhileRunning(woodpecker);
     const harness = await live();
@@ -382,7 +383,7 @@ describe('where the clock of the server is half an hour ahead', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('a running pipeline is asked for after a tenth of the time since it was first heard of', async () => {
+  it('a running pipeline is polled whenever the time since it was first seen has grown by a tenth', async () => {
     const { clock, woodpecker, live } = await createSharedWorld();
     const { number } = woodpecker.createPipeline(shop);
     woodpecker.startPipeline(shop, number);

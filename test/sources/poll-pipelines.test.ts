@@ -13,7 +13,7 @@ async function start(): Promise<FakeWoodpecker> {
   return woodpecker;
 }
 
-/** Starts following with the harness; ends with the test. */
+/** Polls with the harness until the test ends. */
 function follow(harness: Harness): { events: string[]; stop(): void } {
   const aborter = new AbortController();
   const events: string[] = [];
@@ -43,7 +43,7 @@ async function caughtUp(woodpecker: FakeWoodpecker): Promise<Harness> {
 }
 
 describe('pollPipelines', () => {
-  it('takes a hint of a running pipeline and counts it when it has ended', async () => {
+  it('follows a hint of a running pipeline, and counts the pipeline at its end', async () => {
     const woodpecker = await start();
     const harness = await caughtUp(woodpecker);
     const { number } = woodpecker.createPipeline('acme/shop', {});
@@ -66,7 +66,7 @@ describe('pollPipelines', () => {
     });
   });
 
-  it('follows across a restart what a hint or a backfill has told of', async () => {
+  it('keeps following the pipelines of a hint and of a backfill after a restart', async () => {
     const woodpecker = await start();
     const found = woodpecker.createPipeline('acme/shop', {});
     const harness = await caughtUp(woodpecker);
@@ -88,7 +88,7 @@ describe('pollPipelines', () => {
     await expect.poll(() => restarted.shown('acme/shop')?.deployments).toBe(2);
   });
 
-  it('drops a hint of what Woodpecker does not know, be it the pipeline or the repo', async () => {
+  it('drops a hint if Woodpecker does not know its pipeline or its repo', async () => {
     const woodpecker = await start();
     const harness = await caughtUp(woodpecker);
     const { events } = follow(harness);
@@ -101,7 +101,7 @@ describe('pollPipelines', () => {
     expect(harness.ingest.state.repos.size).toBe(1);
   });
 
-  it('learns of a repo that it did not know from a hint', async () => {
+  it('finds an unknown repo through a hint', async () => {
     const woodpecker = await start();
     const harness = await caughtUp(woodpecker);
     harness.backfill.inBackground().catch(() => undefined);
@@ -114,7 +114,7 @@ describe('pollPipelines', () => {
     await expect.poll(() => harness.shown('acme/new')?.deployments).toBe(1);
   });
 
-  it('does not ask more often than every two seconds, however many hints come', async () => {
+  it('requests a pipeline at most every two seconds, however many hints arrive', async () => {
     const woodpecker = await start();
     const harness = await caughtUp(woodpecker);
     const { number } = woodpecker.createPipeline('acme/shop', {});
@@ -128,7 +128,7 @@ describe('pollPipelines', () => {
     expect(asks(woodpecker)).toBe(1);
   });
 
-  it('lets none that cannot be read hold up another', async () => {
+  it('reads a pipeline even if others cannot be read', async () => {
     const woodpecker = await start();
     const harness = await caughtUp(woodpecker);
     const numbers = Array.from({ length: 5 }, () => woodpecker.runPipeline('acme/shop').number);
@@ -142,7 +142,7 @@ describe('pollPipelines', () => {
     expect(harness.ingest.state.follows.size).toBe(4);
   });
 
-  it('waits while Woodpecker is away and goes on when it is back', async () => {
+  it('waits while Woodpecker does not answer, and continues when it does', async () => {
     const woodpecker = await start();
     const harness = await caughtUp(woodpecker);
     const { number } = woodpecker.runPipeline('acme/shop');

@@ -1,4 +1,7 @@
-/** Pipelines whose part decides: read once each, and in the background if they were stored without their workflows. */
+/**
+ * Pipelines of which only a part deploys: each is read once, and in the background if it was stored without its
+ * workflows.
+ */
 
 import { describe, expect, it } from 'vitest';
 import type { TierRule } from '../../src/core/policy.ts';
@@ -13,7 +16,7 @@ const second = 1_000;
 const deploys: TierRule = { tier: 'production', workflows: ['deploy'] };
 const underParts = aPolicy({ tiers: [deploys] });
 
-/** One every two hours up to dawn. Every third never reached its deploy workflow. */
+/** One pipeline every two hours up to dawn. Every third never reached its deploy workflow. */
 function addPipelines(woodpecker: FakeWoodpecker, count: number): void {
   for (let i = 1; i <= count; i++) {
     const created = dawn - (count - i + 1) * pause;
@@ -40,7 +43,7 @@ const asks = (woodpecker: FakeWoodpecker) =>
   woodpecker.requests.flatMap(({ path }) => /\/pipelines\/(\d+)$/.exec(path)?.[1] ?? []).map(Number);
 const unreadAt = ({ ingest }: LiveHarness) => ingest.state.unread.get(pairKey(1, 'production')) ?? null;
 
-it('a backfill asks once for each pipeline that a part rule could take, and a restart for none again', async () => {
+it('a backfill requests each pipeline that a part rule could match once, and a restart requests none again', async () => {
   const { woodpecker, live } = await createSharedWorld();
   addPipelines(woodpecker, 12);
   let asked: number[] = [];
@@ -57,14 +60,14 @@ it('a backfill asks once for each pipeline that a part rule could take, and a re
   expect(again.shown(shop, 'production')).toMatchObject({ deployments: 8 });
 });
 
-it('what was stored without workflows is read in the background, newest first, five a second', async () => {
+it('pipelines stored without workflows are read in the background, newest first, five a second', async () => {
   const { clock, woodpecker, live } = await createSharedWorld();
   addPipelines(woodpecker, 12);
   await (await live()).stop();
   woodpecker.clearRequests();
 
   const harness = await live({ policy: underParts });
-  // Caught up without them: the pair says from when on it is known.
+  // The catch-up does not read them. The pair states up to which end they are unread.
   expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 0 });
   expect(unreadAt(harness)).toBe(dawn - pause + 60);
 
@@ -82,7 +85,7 @@ it('what was stored without workflows is read in the background, newest first, f
   expect(asks(woodpecker)).toHaveLength(12);
 });
 
-it('one that Woodpecker no longer has is known to have no parts, and holds nothing back', async () => {
+it('a pipeline that Woodpecker no longer has counts as one without parts, and delays nothing', async () => {
   const { clock, woodpecker, live } = await createSharedWorld();
   addPipelines(woodpecker, 2);
   await (await live()).stop();
@@ -95,7 +98,7 @@ it('one that Woodpecker no longer has is known to have no parts, and holds nothi
   expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 1 });
 });
 
-it('a repo that cannot be seen says nothing of its pipelines', async () => {
+it('a hidden repo is no proof that its pipelines are gone', async () => {
   const { clock, woodpecker, live } = await createSharedWorld();
   addPipelines(woodpecker, 2);
   await (await live()).stop();
@@ -111,7 +114,7 @@ it('a repo that cannot be seen says nothing of its pipelines', async () => {
   expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 2 });
 });
 
-/** As a version that kept no workflows has stored it: a failure of 2.8.3, if it was a cancelled run too. */
+/** Stores these pipelines as a version without workflows did: each as a failure, even a cancelled run of 2.8.3. */
 async function storeAsBefore({ store }: LiveHarness, ...numbers: readonly number[]): Promise<void> {
   await store.transact(async (tx) => {
     for (const number of numbers) {
@@ -125,8 +128,8 @@ async function storeAsBefore({ store }: LiveHarness, ...numbers: readonly number
   });
 }
 
-describe('failures that a version which kept no workflows has stored', () => {
-  /** The even ones were cancelled. */
+describe('failures that an older version stored without workflows', () => {
+  /** Pipelines with an even number were cancelled. */
   async function start(count: number) {
     const world = await createSharedWorld('2.8.3');
     for (let i = 1; i <= count; i++) {
@@ -135,7 +138,7 @@ describe('failures that a version which kept no workflows has stored', () => {
       const times = { created: finished - 60, started: finished - 50, finished, updated: finished };
       world.woodpecker.addPipeline(shop, { status: 'failure', workflowError, ...times });
     }
-    // They stand behind the page that every scan reads.
+    // 60 newer pipelines keep them off the page that every scan reads.
     for (let i = 1; i <= 60; i++) world.woodpecker.addPipeline(shop, { created: dawn - pause + i });
     const before = await world.live();
     await storeAsBefore(before, ...Array.from({ length: count }, (_, index) => index + 1));
@@ -165,7 +168,7 @@ describe('failures that a version which kept no workflows has stored', () => {
     expect(asks(woodpecker)).toEqual([]);
   });
 
-  it('are asked for again later if Woodpecker did not answer, and not if it no longer has them', async () => {
+  it('are read later if Woodpecker did not answer, and are done if it no longer has them', async () => {
     const { clock, woodpecker, live } = await start(3);
     woodpecker.deletePipeline(shop, 2);
     const harness = await live();

@@ -1,7 +1,7 @@
 /**
- * Reconciliation: what webhook and stream have missed is found at the price of a few requests, repos that are new,
- * renamed, gone or back are noticed, and each pipeline comes to the end that Woodpecker's tables tell in the end. Time
- * is simulated; the Woodpecker is the fake one behind its real HTTP server.
+ * Reconciliation finds what the webhook and the stream missed, with few requests. It notices repos that are new,
+ * renamed, gone or back. It gives each pipeline the end that Woodpecker finally stores. Time is simulated; the
+ * Woodpecker is the fake one behind its real HTTP server.
  */
 
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -51,14 +51,14 @@ const paths = (woodpecker: FakeWoodpecker) => woodpecker.requests.map(({ path, q
 const linesAbout = (harness: LiveHarness, pattern: RegExp) =>
   harness.lines.filter((line) => pattern.test(line));
 
-/** One round, and time for the background to bring new repos up to date. */
+/** One round, and then time to bring new repos up to date in the background. */
 async function roundAndRest({ harness, clock }: Live): Promise<void> {
   await harness.round();
   await clock.pass(5 * second);
 }
 
 describe('a round of reconciliation', () => {
-  it('costs three requests while nothing happens, whatever the number of repos', async () => {
+  it('costs three requests if nothing happens, however many repos there are', async () => {
     for (const count of [3, 40]) {
       const { harness, woodpecker } = await start(manyRepos(count), {
         prepare: (fake) => {
@@ -75,7 +75,7 @@ describe('a round of reconciliation', () => {
     }
   });
 
-  it('reads only the repo whose newest pipeline is news', async () => {
+  it('reads only the repo whose newest pipeline is new', async () => {
     const { harness, woodpecker } = await start(manyRepos(10));
     for (let i = 0; i < 4; i++) woodpecker.runPipeline('acme/repo-4', {}, { status: 'failure' });
 
@@ -95,7 +95,7 @@ describe('a round of reconciliation', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(130);
   });
 
-  it('finds through the feed the end of a pipeline that is not the newest of its repo', async () => {
+  it('finds the end of an older pipeline through the feed', async () => {
     const { harness, woodpecker, clock } = await start();
     const { number } = woodpecker.createPipeline('acme/shop');
     woodpecker.startPipeline('acme/shop', number);
@@ -109,7 +109,7 @@ describe('a round of reconciliation', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1 });
   });
 
-  it('finds an end that nobody was told: a restart whose configuration is broken', async () => {
+  it('finds an end that no event reports: a restart with a broken configuration', async () => {
     const policy = {
       ...defaultPolicy,
       deployments: { ...defaultPolicy.deployments, failure: ['failure', 'error'] },
@@ -125,7 +125,7 @@ describe('a round of reconciliation', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1 });
   });
 
-  it('counts what it found as missed, and what the stream or a webhook brought not', async () => {
+  it('counts what it found as missed, but not what the stream or a webhook reported', async () => {
     const live = await start(['acme/shop'], { intervalSeconds: 0 });
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'follow');
@@ -150,7 +150,7 @@ describe('a round of reconciliation', () => {
     expect(harness.events.get('reconcile stored')).toBe(1);
   });
 
-  it('tells one that is only running as none that was missed', async () => {
+  it('does not count a running pipeline as missed', async () => {
     const { harness, woodpecker } = await start();
     woodpecker.startPipeline('acme/shop', woodpecker.createPipeline('acme/shop').number);
 
@@ -160,7 +160,7 @@ describe('a round of reconciliation', () => {
     expect(harness.ingest.state.follows.size).toBe(1);
   });
 
-  it('goes on with the other repos where one cannot be read, and says so once', async () => {
+  it('continues with the other repos if one cannot be read, and logs that once', async () => {
     const { harness, woodpecker, clock } = await start(manyRepos(3));
     const broken = woodpecker.repo('acme/repo-0').id;
     const fault = woodpecker.fault({ match: `/api/repos/${broken}/pipelines`, answer: { status: 500 } });
@@ -179,7 +179,7 @@ describe('a round of reconciliation', () => {
     expect(linesAbout(harness, /can be read again/)).toHaveLength(1);
   });
 
-  it('runs at its interval, and at once when hurried', async () => {
+  it('runs at its interval, and at once on request', async () => {
     const { harness, clock } = await start();
     harness.run('reconcile');
 
@@ -193,7 +193,7 @@ describe('a round of reconciliation', () => {
 });
 
 describe('missed_events_total', () => {
-  it('rises with ends that reconciliation has stored, and with nothing else', async () => {
+  it('counts ends that reconciliation has stored, and nothing else', async () => {
     const { harness } = await start();
     const metrics = createSelfMetrics({
       version: '1.2.3',
@@ -209,9 +209,9 @@ describe('missed_events_total', () => {
   });
 });
 
-describe('the truth of an end', () => {
+describe('the end of a pipeline', () => {
   it.each(['3.13.0', '2.8.3'])(
-    'takes a killed run that %s then tells as a failure for no failure',
+    'stays killed if %s later reports the killed run as a failure',
     async (version) => {
       const { harness, woodpecker, clock } = await start(['acme/shop'], { version });
       const { number } = woodpecker.createPipeline('acme/shop');
@@ -229,7 +229,7 @@ describe('the truth of an end', () => {
     },
   );
 
-  it('takes a killed run of 3.13 for no failure though a step of it then says that it failed', async () => {
+  it('stays killed on 3.13 even if a step of the killed run later reports a failure', async () => {
     const { harness, woodpecker, clock } = await start(['acme/shop'], { version: '3.13.0' });
     const { number } = woodpecker.createPipeline('acme/shop');
     woodpecker.startPipeline('acme/shop', number);
@@ -243,7 +243,7 @@ describe('the truth of an end', () => {
     expect(harness.ingest.state.tally.ignored('killed')).toBe(1);
   });
 
-  it('follows a finish that moves', async () => {
+  it('moves with a later finish', async () => {
     const { harness, woodpecker, clock } = await start();
     const { number } = woodpecker.createPipeline('acme/shop');
     woodpecker.startPipeline('acme/shop', number);
@@ -263,7 +263,7 @@ describe('the truth of an end', () => {
     });
   });
 
-  it('counts a run that was killed and then succeeded after all', async () => {
+  it('counts if a killed run succeeded after all', async () => {
     const { harness, woodpecker, clock } = await start(['acme/shop'], { version: '3.13.0' });
     const { number } = woodpecker.createPipeline('acme/shop');
     woodpecker.startPipeline('acme/shop', number);
@@ -276,7 +276,7 @@ describe('the truth of an end', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0 });
   });
 
-  it('notices an end that changes while fifty newer pipelines hide it', async () => {
+  it('is corrected even if sixty newer pipelines push the change off the feed', async () => {
     const live = await start(['acme/shop', 'acme/busy'], { intervalSeconds: 60 });
     const { harness, woodpecker, clock } = live;
     harness.run('reconcile', 'follow');
@@ -294,7 +294,7 @@ describe('the truth of an end', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(2);
   });
 
-  it('counts neither error nor declined nor canceled', async () => {
+  it('does not count if it is error, declined or canceled', async () => {
     const { harness, woodpecker, clock } = await start();
     const broken = woodpecker.createPipeline('acme/shop', { stopAt: 'created' });
     const declined = woodpecker.createPipeline('acme/shop', { stopAt: 'blocked' });
@@ -314,7 +314,7 @@ describe('the truth of an end', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('takes a pipeline that came under the number of a deleted one for another', async () => {
+  it('counts for a new pipeline under the number of a deleted one', async () => {
     const { harness, woodpecker, clock } = await start();
     const phantom = woodpecker.createPipeline('acme/shop', { stopAt: 'created' });
     await harness.round();
@@ -328,7 +328,7 @@ describe('the truth of an end', () => {
 });
 
 describe('repos', () => {
-  it('that are new are brought up to date, and shown only then', async () => {
+  it('that are new are shown after their first catch-up, not before', async () => {
     const live = await start();
     const { harness, woodpecker } = live;
     woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
@@ -343,7 +343,7 @@ describe('repos', () => {
     expect(linesAbout(harness, /Repo is new/)).toHaveLength(1);
   });
 
-  it('that somebody else activates are asked for once, which is what makes the list show them', async () => {
+  it('that somebody else activates are requested once each, which makes later lists contain them', async () => {
     const { harness, woodpecker, clock } = await start(['acme/shop']);
     harness.run('stream', 'reconcile', 'background');
     await clock.pass(3 * second);
@@ -365,7 +365,7 @@ describe('repos', () => {
     expect(new Set(asked).size).toBe(2);
   });
 
-  it('that are renamed take their totals along', async () => {
+  it('that are renamed keep their totals', async () => {
     const { harness, woodpecker, clock } = await start();
     woodpecker.runPipeline('acme/shop');
     await harness.round();
@@ -386,26 +386,29 @@ describe('repos', () => {
   ];
   it.each(
     ['3.17.0', '2.8.3'].flatMap((version) => vanishing.map(([what, vanish]) => ({ version, what, vanish }))),
-  )('that are $what on $version end once two rounds agree', async ({ version, vanish }) => {
-    const live = await start(['acme/shop', 'acme/other'], { version });
-    const { harness, woodpecker, clock } = live;
-    woodpecker.runPipeline('acme/shop');
-    for (let round = 0; round < 3; round++) await harness.round();
-    await clock.pass(minute);
+  )(
+    'that are $what on $version disappear only after a second round confirms it',
+    async ({ version, vanish }) => {
+      const live = await start(['acme/shop', 'acme/other'], { version });
+      const { harness, woodpecker, clock } = live;
+      woodpecker.runPipeline('acme/shop');
+      for (let round = 0; round < 3; round++) await harness.round();
+      await clock.pass(minute);
 
-    vanish(woodpecker);
-    await harness.round();
-    expect(harness.shown('acme/shop')).not.toBeNull();
-    for (let round = 0; round < 2; round++) await harness.round();
+      vanish(woodpecker);
+      await harness.round();
+      expect(harness.shown('acme/shop')).not.toBeNull();
+      for (let round = 0; round < 2; round++) await harness.round();
 
-    expect(harness.shown('acme/shop')).toBeNull();
-    expect(harness.shown('acme/other')).not.toBeNull();
-    expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
-    for (let round = 0; round < 3; round++) await harness.round();
-    expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
-  });
+      expect(harness.shown('acme/shop')).toBeNull();
+      expect(harness.shown('acme/other')).not.toBeNull();
+      expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
+      for (let round = 0; round < 3; round++) await harness.round();
+      expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
+    },
+  );
 
-  it('that are gone end in the next round if the store fails in the one that finds it', async () => {
+  it('that are gone disappear in the next round if the store failed in the round that noticed it', async () => {
     const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/other']);
     woodpecker.runPipeline('acme/shop');
     for (let round = 0; round < 3; round++) await harness.round();
@@ -425,7 +428,7 @@ describe('repos', () => {
     expect(linesAbout(harness, /no longer active/)).toHaveLength(1);
   });
 
-  it('that are back show their totals again, and what happened meanwhile', async () => {
+  it('that are active again keep their totals and count what ran meanwhile', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('background');
@@ -444,7 +447,7 @@ describe('repos', () => {
     expect(linesAbout(harness, /is back/)).toHaveLength(1);
   });
 
-  it('that are missing from one round alone stay', async () => {
+  it('that are missing from a single round stay', async () => {
     const { harness, woodpecker } = await start();
     await harness.round();
     for (let turn = 0; turn < 3; turn++) {
@@ -458,7 +461,7 @@ describe('repos', () => {
     expect(linesAbout(harness, /no longer active/)).toEqual([]);
   });
 
-  it('that vanished while nobody looked end too', async () => {
+  it('that vanished while the exporter was down disappear too', async () => {
     const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/other']);
     woodpecker.changeRepo('acme/shop', { active: false });
     const again = await createLiveHarness({ clock, woodpecker, store: harness.store });
@@ -470,7 +473,7 @@ describe('repos', () => {
     expect(again.shown('acme/other')).not.toBeNull();
   });
 
-  it('that were made inactive stay ended, whatever the stream still tells of their last pipelines', async () => {
+  it('that were made inactive stay hidden even if the stream reports their last pipelines', async () => {
     const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/other']);
     harness.run('stream', 'follow');
     await clock.pass(3 * second);
@@ -490,8 +493,8 @@ describe('repos', () => {
   });
 });
 
-describe('repos that no listing brings', () => {
-  it('are visited three a round by a user of a server before 3.1, those first that were read longest ago', async () => {
+describe('repos whose newest pipeline no list contains', () => {
+  it('are visited three per round for a user of a server before 3.1, least recently read first', async () => {
     const { harness, woodpecker, clock } = await start(manyRepos(9), { version: '2.8.3' });
     await clock.pass(5 * minute);
     for (const repo of woodpecker.repos()) woodpecker.runPipeline(repo);
@@ -514,7 +517,7 @@ describe('repos that no listing brings', () => {
     expect(counts).toEqual([3, 6, 9]);
   });
 
-  it('cost an administrator few requests a round beyond the usual ones, and each has its turn', async () => {
+  it('cost an administrator few extra requests per round, and each is visited', async () => {
     const { harness, woodpecker, clock } = await start(manyRepos(20), { asAdmin: true });
     await clock.pass(5 * minute);
     for (const repo of woodpecker.repos()) woodpecker.runPipeline(repo);
@@ -522,7 +525,7 @@ describe('repos that no listing brings', () => {
     for (let round = 0; round < 10; round++) {
       woodpecker.clearRequests();
       await harness.round();
-      // A page of all repos, and two visits, each of which asks for the repo itself the first time.
+      // One page of all repos and two visits. The first visit of a repo also requests the repo itself.
       expect(woodpecker.requests.length).toBeLessThanOrEqual(3 + 1 + 2 * 2);
       await clock.pass(5 * minute);
     }
@@ -547,7 +550,7 @@ describe('repos that no listing brings', () => {
     },
   );
 
-  it('are asked for by an administrator once each, so that later lists show them', async () => {
+  it('are requested once each for an administrator, so that later lists contain them', async () => {
     const { harness, woodpecker, clock } = await start(manyRepos(30), { asAdmin: true });
     for (let round = 0; round < 40; round++) {
       await clock.pass(5 * minute);
@@ -559,7 +562,7 @@ describe('repos that no listing brings', () => {
     expect(new Set(introduced).size).toBe(30);
   });
 
-  it('have their turn though others cannot be read', async () => {
+  it('are visited even if others cannot be read', async () => {
     const { harness, woodpecker, clock } = await start(manyRepos(8), { asAdmin: true });
     for (const name of manyRepos(3)) {
       const { id } = woodpecker.repo(name);
@@ -574,7 +577,7 @@ describe('repos that no listing brings', () => {
     for (const name of manyRepos(8).slice(3)) expect(harness.shown(name)?.deployments).toBe(1);
   });
 
-  it('are noticed by an administrator when they are new, renamed, gone or back, over several pages', async () => {
+  it('are noticed for an administrator when they are new, renamed, gone or back, over several pages', async () => {
     const live = await start(manyRepos(70), { asAdmin: true });
     const { harness, woodpecker, clock } = live;
     harness.run('background');

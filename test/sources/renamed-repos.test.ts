@@ -1,4 +1,7 @@
-/** A repo whose rename becomes known late, from webhooks alone: reports may name it before an event with its id does. */
+/**
+ * A repo whose rename becomes known late, from webhooks alone: a report may use the new name before an event
+ * connects that name with the repo's id.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
@@ -68,7 +71,7 @@ async function play(...messages: readonly (Message | typeof restart)[]): Promise
   return exporter;
 }
 
-/** Repos by id and name, and by name how many deployments were counted. */
+/** Repos by id and name, and the number of counted deployments by name. */
 async function shownOf(exporter: SmallExporter) {
   const count = (name: string, tier?: string) => exporter.shown(name, tier)?.deployments ?? null;
   return {
@@ -85,7 +88,7 @@ const renamed = { repos: [[7, 'acme/store']], shop: null, production: null };
 describe('a report without an id under a new name', () => {
   it.each<[string, readonly (Message | typeof restart)[]]>([
     ['the event of the same pipeline renames its repo', [report('acme/store', 2), event('acme/store', 2)]],
-    ['an exporter was restarted in between', [report('acme/store', 2), restart, event('acme/store', 2)]],
+    ['the exporter was restarted in between', [report('acme/store', 2), restart, event('acme/store', 2)]],
     ['it is reported twice', [report('acme/store', 2), report('acme/store', 2), event('acme/store', 2)]],
     ['the event comes first', [event('acme/store', 2), report('acme/store', 2)]],
     [
@@ -103,7 +106,7 @@ describe('a report without an id under a new name', () => {
     expect(await shownOf(again)).toEqual({ ...renamed, numbers: [1, 2], store: 2 });
   });
 
-  it('counts once each if there are several, and the event is of a later pipeline', async () => {
+  it('counts once per pipeline if several arrive before the event of a later pipeline', async () => {
     const exporter = await play(
       event('acme/shop', 1),
       report('acme/store', 2),
@@ -120,7 +123,7 @@ describe('a report without an id under a new name', () => {
     });
   });
 
-  it('counts once for each pipeline that was known under both names', async () => {
+  it('counts once per pipeline even if the pipeline is known under both names', async () => {
     const exporter = await play(
       event('acme/shop', 1, { status: 'failure' }),
       event('acme/shop', 2),
@@ -142,7 +145,7 @@ describe('a report without an id under a new name', () => {
     expect(await shownOf(exporter)).toEqual({ ...renamed, numbers: [1, 2], store: 2, production: 0 });
   });
 
-  it('belongs to the repo though an event with the old name comes last', async () => {
+  it('belongs to the renamed repo even if an event with the old name comes last', async () => {
     const exporter = await play(
       report('acme/shop', 1),
       report('acme/store', 2),
@@ -154,7 +157,7 @@ describe('a report without an id under a new name', () => {
 });
 
 describe('a report without an id under an old name', () => {
-  it('belongs to the repo that had the name until lately', async () => {
+  it('belongs to the repo that had the name until recently', async () => {
     const exporter = await play(
       event('acme/shop', 1),
       event('acme/store', 3),
@@ -164,7 +167,7 @@ describe('a report without an id under an old name', () => {
     expect(await shownOf(exporter)).toEqual({ ...renamed, numbers: [1, 2, 3], store: 3 });
   });
 
-  it('is of another repo if the rename was long ago', async () => {
+  it('belongs to another repo if the rename was long ago', async () => {
     const exporter = await play(event('acme/shop', 1), event('acme/store', 2), async (one) => {
       one.clock.advance(2 * 86_400);
       await report('acme/shop', 1, { finished: noon + 2 * 86_400 })(one);
@@ -176,7 +179,7 @@ describe('a report without an id under an old name', () => {
 describe('a name that another repo takes before the rename is known', () => {
   const takenOver = [event('acme/shop', 1), event('acme/shop', 2), event('acme/shop', 3, { repo: 8 })];
 
-  it('keeps its counters, and the renamed repo takes its own along', async () => {
+  it('keeps its counters, and the renamed repo takes its own to the new name', async () => {
     const exporter = await play(...takenOver, event('acme/store', 4), event('acme/shop', 5, { repo: 8 }));
     expect(await shownOf(exporter)).toMatchObject({
       repos: [
@@ -188,12 +191,12 @@ describe('a name that another repo takes before the rename is known', () => {
     });
   });
 
-  it('keeps them over a restart', async () => {
+  it('keeps its counters after a restart', async () => {
     const exporter = await play(...takenOver, event('acme/store', 4), restart);
     expect(await shownOf(exporter)).toMatchObject({ shop: 3, store: 3 });
   });
 
-  it('passes what it carries on when it is renamed itself', async () => {
+  it('passes its counters on if its new repo is renamed too', async () => {
     const exporter = await play(
       ...takenOver,
       event('acme/store', 4),

@@ -1,7 +1,7 @@
 /**
- * The event stream, from bytes to figures: what a connection makes of what the server sends, when it is given up and
- * made again, and that neither order nor loss nor repetition of messages changes what is counted. Time is simulated;
- * the sockets are real wherever a Woodpecker takes part.
+ * The event stream, from bytes to figures: how a connection reads the server's messages, and when it is given up
+ * and opened again. Order, loss and repetition of messages must not change what is counted. Time is simulated; the
+ * sockets are real in the tests that use a Woodpecker.
  */
 
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -26,7 +26,7 @@ interface Connection {
   send(text: string | Uint8Array): Promise<void>;
   end(): Promise<void>;
   readonly items: readonly StreamItem[];
-  /** What it came to: `open`, `ended`, or the error. */
+  /** `open`, or how the connection ended: `ended`, or the error. */
   readonly outcome: unknown;
   abort(): Promise<void>;
 }
@@ -99,7 +99,7 @@ const lineOf = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
 const kinds = (items: readonly StreamItem[]) => items.map(({ kind }) => kind);
 
 describe('openEventStream', () => {
-  it('yields events as they come, however their bytes are cut', async () => {
+  it('yields events as they arrive, however their bytes are split', async () => {
     const connection = await connect();
     const bytes = new TextEncoder().encode(`: ping\n\n${lineOf(event(7, 'über 日本'))}${lineOf(event(8))}`);
 
@@ -113,7 +113,7 @@ describe('openEventStream', () => {
     expect(kinds(connection.items)).toEqual(['open', 'event', 'event']);
   });
 
-  it('tells what is no event as unreadable, and goes on', async () => {
+  it('yields a message that is no event as unreadable, and continues', async () => {
     const connection = await connect();
 
     for (const text of ['data: {"repo":\n\n', 'data: []\n\n', 'data: null\n\n', lineOf({ repo: {} })]) {
@@ -161,13 +161,13 @@ describe('openEventStream', () => {
     expect(connection.clock.sleepers).toBe(0);
   });
 
-  it('refuses what is no stream, and tells a refused token from a server in trouble', async () => {
+  it('rejects an answer that is no stream, and distinguishes a refused token from a failing server', async () => {
     expect((await connect({ type: 'text/html' })).outcome).toBeInstanceOf(Unavailable);
     expect((await connect({ status: 502 })).outcome).toBeInstanceOf(Unavailable);
     expect((await connect({ status: 401 })).outcome).toBeInstanceOf(Unauthorized);
   });
 
-  it('ends with the server, rejects when aborted, and leaves no timer behind', async () => {
+  it('ends when the server ends it, rejects when it is aborted, and leaves no timer behind', async () => {
     const ended = await connect();
     await ended.end();
     expect(ended.outcome).toBe('ended');
@@ -199,7 +199,7 @@ async function start(
   return { clock, woodpecker, harness };
 }
 
-/** Lets time pass in which the server pings, as it does after half a minute of silence. */
+/** Lets time pass while the server pings every 30 seconds. */
 async function passWithPings({ clock, woodpecker }: Live, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 30 * second) {
     await clock.pass(Math.min(30 * second, ms - passed));
@@ -214,7 +214,7 @@ const streamRequests = (woodpecker: FakeWoodpecker) =>
 const linesOfStream = (harness: LiveHarness) => harness.lines.filter((line) => /Event stream/.test(line));
 
 describe('the event stream', () => {
-  it('counts an end the moment it is told, without asking for it', async () => {
+  it('counts an end as soon as it is reported, without a request', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'follow');
@@ -232,7 +232,7 @@ describe('the event stream', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('lets neither order nor repetition of messages change what is counted', async () => {
+  it('gives the same counts if messages are reordered or repeated', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream');
@@ -258,7 +258,7 @@ describe('the event stream', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('does not take back an end for a message that is older than it', async () => {
+  it('does not undo an end because of an older message', async () => {
     const { harness, woodpecker, clock } = await start();
     harness.run('stream');
     await clock.pass(3 * second);
@@ -288,7 +288,7 @@ describe('the event stream', () => {
     expect(harness.events.get('stream stale')).toBe(1);
   });
 
-  it('does not give a renamed repo its old name back for a message from before the rename', async () => {
+  it('does not restore the old name of a renamed repo because of an older message', async () => {
     const { harness, woodpecker, clock } = await start();
     harness.run('stream');
     await clock.pass(3 * second);
@@ -325,7 +325,7 @@ describe('the event stream', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(1);
   });
 
-  it("leaves other people's public repos alone", async () => {
+  it("ignores other people's public repos", async () => {
     const { harness, woodpecker, clock } = await start({
       prepare: (fake) => fake.addRepo({ fullName: 'other/public', private: false }),
     });
@@ -340,7 +340,7 @@ describe('the event stream', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('is not asked for while the token is bad, which is told once, however often it tries, and works once it is good', async () => {
+  it('is not requested while the token is refused, which is logged once, and connects once the token works', async () => {
     const { harness, woodpecker, clock } = await start();
     const { token } = woodpecker.user('alice') ?? { token: '' };
     const isBad = woodpecker.fault({
@@ -363,9 +363,9 @@ describe('the event stream', () => {
   });
 
   it.each<[string, Loop[], number]>([
-    ['reconciliation asks for the user', ['stream', 'reconcile'], 6 * minute],
-    ['nothing else asks for the user', ['stream'], 11 * minute],
-  ])('is not connected once the token was reset, if %s', async (_, loops, ms) => {
+    ['reconciliation requests the user', ['stream', 'reconcile'], 6 * minute],
+    ['nothing else requests the user', ['stream'], 11 * minute],
+  ])('is disconnected after the token was reset, if %s', async (_, loops, ms) => {
     const live = await start();
     const { harness, woodpecker } = live;
     harness.run(...loops);
@@ -379,7 +379,7 @@ describe('the event stream', () => {
     expect(harness.lines.filter((line) => /refuses the token/.test(line))).toHaveLength(1);
   });
 
-  it('tries again after growing pauses of at most a minute', async () => {
+  it('reconnects after growing pauses of at most a minute', async () => {
     const { harness, woodpecker, clock } = await start();
     const times: number[] = [];
     woodpecker.onRequest(({ path }) => {
@@ -397,7 +397,7 @@ describe('the event stream', () => {
     for (let i = 1; i < 5; i++) expect(pauses[i]).toBeGreaterThan(pauses[i - 1] ?? 0);
   });
 
-  it('connects again within a second or two after a connection that was good', async () => {
+  it('reconnects within two seconds after a stable connection breaks', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream');
@@ -414,7 +414,7 @@ describe('the event stream', () => {
     expect(harness.losses).toBe(3);
   });
 
-  it('reads over REST what happened while it was away, without waiting for the next round', async () => {
+  it('reads over REST what it missed while disconnected, without waiting for the next round', async () => {
     const live = await start({ intervalSeconds: 0 });
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'follow', 'reconcile');
@@ -433,10 +433,10 @@ describe('the event stream', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1 });
   });
 
-  it('reads again what happened between the connection and the subscription', async () => {
+  it('reads over REST what happened between the connection and the subscription', async () => {
     const { harness, woodpecker, clock } = await start({ intervalSeconds: 0 });
     harness.run('stream', 'reconcile');
-    // The server pings before it subscribes: what ends in between is told to nobody.
+    // The server pings before it subscribes, so no message reports an end in between.
     woodpecker.streams.disturb({ lose: true });
     await clock.settle();
     expect(harness.isConnected).toBe(true);
@@ -447,7 +447,7 @@ describe('the event stream', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(1);
   });
 
-  it('connects anew when a repo appears, so that it hears of that one too', async () => {
+  it('reconnects when a repo appears, so that it receives the events of that repo too', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'reconcile', 'background');
@@ -463,10 +463,10 @@ describe('the event stream', () => {
     expect(woodpecker.requests).toEqual([]);
   });
 
-  it('asks for a private repo that it hears of and does not know', async () => {
+  it('requests a private repo that is unknown when its event arrives', async () => {
     const live = await start({ intervalSeconds: 0 });
     const { harness, woodpecker, clock } = live;
-    // There before the connection is made, but after the backfill at start.
+    // The repo is added after the backfill at start, but before the stream connects.
     woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
     harness.run('stream', 'background');
     await clock.pass(3 * second);
@@ -477,7 +477,7 @@ describe('the event stream', () => {
     expect(harness.shown('acme/new')?.deployments).toBe(1);
   });
 
-  it('makes no words of a loss that passes', async () => {
+  it('does not log a short loss of the connection', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream');
@@ -493,7 +493,7 @@ describe('the event stream', () => {
     expect(linesOfStream(harness)).toEqual([]);
   });
 
-  it('warns once if it does not stay open though Woodpecker answers, and logs once that it stays open again', async () => {
+  it('warns once if it does not stay open although Woodpecker answers, and logs its recovery once', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'reconcile');
@@ -514,7 +514,7 @@ describe('the event stream', () => {
     expect(harness.stream.trouble).toBeNull();
   });
 
-  it('warns where every connection is cut soon after it was made', async () => {
+  it('warns if every connection is cut soon after it opened', async () => {
     const { harness, woodpecker, clock } = await start();
     harness.run('stream');
     for (let passed = 0; passed < 60; passed++) {
@@ -525,7 +525,7 @@ describe('the event stream', () => {
     expect(linesOfStream(harness)[0]).toMatch(/^warn .*ended by the server/);
   });
 
-  it('leaves it to others to tell that Woodpecker is away altogether', async () => {
+  it('does not log that Woodpecker itself is unreachable', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
     harness.run('stream');
@@ -539,7 +539,7 @@ describe('the event stream', () => {
     expect(linesOfStream(harness)).toEqual([]);
   });
 
-  it('stops at once when it is aborted, and leaves no sleeper and no socket', async () => {
+  it('stops at once when it is aborted, and leaves no timer and no socket behind', async () => {
     const { harness, woodpecker, clock } = await start();
     harness.run('stream', 'follow', 'reconcile', 'background');
     await clock.pass(5 * second);

@@ -11,7 +11,7 @@ import { createSmallExporter, noon, type SmallExporter } from '../support/small-
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** An event of a push to acme/shop, repo 7, that went well. */
+/** An event of a successful push to acme/shop, repo 7. */
 function anEvent({ repo = {}, ...pipeline }: Json & { readonly repo?: Json } = {}): Json {
   return {
     repo: { id: 7, forge_remote_id: '41', full_name: 'acme/shop', default_branch: 'main', ...repo },
@@ -30,7 +30,7 @@ function anEvent({ repo = {}, ...pipeline }: Json & { readonly repo?: Json } = {
   };
 }
 
-/** A step's report of the same. */
+/** A step's report of the same pipeline. */
 function aReport(overrides: Json = {}): Json {
   return { repo: 'acme/shop', number: 12, status: 'success', finished: noon - 10, ...overrides };
 }
@@ -45,13 +45,13 @@ const stale = { kind: 'accepted', result: 'stale' };
 const following = { kind: 'accepted', result: 'following' };
 const ignored = (reason: string) => ({ kind: 'accepted', result: 'ignored', reason });
 
-/** Of a pipeline in one tier at most. */
+/** The end of a pipeline that has one tier at most. */
 function endOf({ tiers: [one], reason }: Classification): string | null {
   if (reason !== null || !one) return reason;
   return one.kind === 'deployment' ? `${one.outcome} at ${one.at}` : one.kind;
 }
 
-/** What the store holds of pipelines: repo key, number, status, and what it was found to be. */
+/** The stored pipelines: repo key, number, status and end of each. */
 async function rows(exporter: SmallExporter): Promise<unknown[]> {
   return (await exporter.pipelines()).map(({ repo, record, classification }) => [
     repo,
@@ -73,14 +73,14 @@ const noFigures = {
   failingSince: 0,
 };
 
-describe('a webhook that is all there is', () => {
+describe('a webhook without access to Woodpecker', () => {
   it.each<[string, unknown, number, string]>([
     ['an event of 3.17', fixture('v3.17.0-event.json'), 841, 'success at 1785500390'],
     ['an event of 2.8', fixture('v2.8.3-event.json'), 212, 'success at 1736500312'],
     ['an event without a finish', anEvent({ finished: 0 }), 12, `success at ${noon - 10}`],
     ['an event of a failure', anEvent({ status: 'failure' }), 12, `failure at ${noon - 10}`],
     [
-      'an event of a word not known',
+      'an event with an unknown field',
       anEvent({ event: 'deployment', later: 1 }),
       12,
       `success at ${noon - 10}`,
@@ -89,13 +89,13 @@ describe('a webhook that is all there is', () => {
     ['a report of a failure', aReport({ status: 'failure' }), 12, `failure at ${noon - 10}`],
     ['a report without a finish', aReport({ finished: '' }), 12, `success at ${noon}`],
     [
-      'a report of numbers as text',
+      'a report with numbers as text',
       aReport({ number: '12', finished: '1785500400' }),
       12,
       'success at 1785500400',
     ],
     [
-      'a report that leaves event and branch out',
+      'a report without event and branch',
       aReport({ event: '', branch: null }),
       12,
       `success at ${noon - 10}`,
@@ -108,7 +108,7 @@ describe('a webhook that is all there is', () => {
     expect(exporter.shown('acme/shop')?.deployments).toBe(1);
   });
 
-  it('has stored it when the answer comes, and shows it', async () => {
+  it('is stored and shown when the answer arrives', async () => {
     const exporter = await createSmallExporter();
     await exporter.receive(anEvent({ status: 'failure', finished: noon - 20 }));
     expect(exporter.shown('acme/shop')).toEqual({
@@ -150,7 +150,7 @@ describe('a webhook that is all there is', () => {
     ['no_timestamp', anEvent({ updated: 0, finished: 0 })],
     ['event', aReport({ event: 'tag' })],
     ['killed', aReport({ status: 'killed' })],
-  ])('ignores for "%s", but keeps', async (reason, body) => {
+  ])('is stored but ignored for "%s"', async (reason, body) => {
     const exporter = await createSmallExporter({ policy });
     expect(await exporter.receive(body)).toEqual(ignored(reason));
     expect((await rows(exporter)).map((row) => (row as unknown[])[3])).toEqual([reason]);
@@ -168,7 +168,7 @@ describe('a webhook that is all there is', () => {
         ),
       ]);
 
-    it('counts there, whatever the rules say, and joins the reports of each tier', async () => {
+    it('counts in that tier whatever the rules say, and merges the reports of each tier', async () => {
       const exporter = await createSmallExporter({ policy });
       const told = { number: 12, event: 'push', started: noon - 60 };
       await exporter.receive(aReport({ ...told, tier: 'staging', status: 'success', finished: noon - 50 }));
@@ -177,12 +177,12 @@ describe('a webhook that is all there is', () => {
       expect(await tierRows(exporter)).toEqual([
         [null, ['live', 'failure', noon - 10], ['staging', 'success', noon - 50]],
       ]);
-      // The rule for the repo makes its pair known besides.
+      // The tier rule for the repo adds the pair of production.
       const known = [...exporter.state.pairs.values()].map(({ tier }) => tier).sort();
       expect(known).toEqual(['live', 'production', 'staging']);
     });
 
-    it('stands beside a report for the pipeline as a whole', async () => {
+    it('counts beside a report for the whole pipeline', async () => {
       const exporter = await createSmallExporter({ policy });
       const told = { number: 12, event: 'push', started: noon - 60 };
       await exporter.receive(aReport({ ...told, tier: 'staging', status: 'failure', finished: noon - 50 }));
@@ -210,7 +210,7 @@ describe('a webhook that is all there is', () => {
       expect(await exporter.receive(report)).toEqual(ignored('not_ended'));
     });
 
-    it('goes by the tag that the step reports, if the policy does', async () => {
+    it('matches the tag that the step reports, if the policy has a tag rule', async () => {
       const tagged = aPolicy({ tiers: [{ tier: 'production', tags: ['v*', '!*-*'] }], defaultTier: null });
       const exporter = await createSmallExporter({ policy: tagged });
       const told = { event: 'tag', status: 'success', finished: noon - 20 };
@@ -222,11 +222,11 @@ describe('a webhook that is all there is', () => {
 
   it.each<[string, Json]>([
     ['an event of a running pipeline', anEvent({ status: 'running', finished: 0 })],
-    ['an event of a blocked one', anEvent({ status: 'blocked', finished: 0 })],
-    ['an event of a status not known', anEvent({ status: 'hibernating' })],
-    ['a report of a running one', aReport({ status: 'running' })],
+    ['an event of a blocked pipeline', anEvent({ status: 'blocked', finished: 0 })],
+    ['an event with an unknown status', anEvent({ status: 'hibernating' })],
+    ['a report of a running pipeline', aReport({ status: 'running' })],
     ['a report without a status', aReport({ status: '' })],
-  ])('keeps %s, and shows its repo without figures', async (_, body) => {
+  ])('stores %s, and shows its repo with all figures at 0', async (_, body) => {
     const exporter = await createSmallExporter();
     expect(await exporter.receive(body)).toEqual(ignored('not_ended'));
     expect(await rows(exporter)).toEqual([[1, 12, expect.any(String), 'unfinished']]);
@@ -234,16 +234,16 @@ describe('a webhook that is all there is', () => {
   });
 
   it.each<[string, unknown]>([
-    ['plugins/webhook', fixture('drone-webhook.json')],
-    ['one that says failure', aBuild({ status: 'failure' })],
-  ])('believes no build: the one of %s', async (_, body) => {
+    ['from plugins/webhook', fixture('drone-webhook.json')],
+    ['with a failure', aBuild({ status: 'failure' })],
+  ])('ignores a build as unverifiable: %s', async (_, body) => {
     const exporter = await createSmallExporter();
     expect(await exporter.receive(body)).toEqual(ignored('unverifiable'));
     expect([await exporter.repos(), await exporter.pipelines()]).toEqual([[], []]);
     expect(exporter.events).toEqual(['webhook ignored']);
   });
 
-  it('knows what it has been told before', async () => {
+  it('is a duplicate if the same body was received before', async () => {
     const exporter = await createSmallExporter();
     for (const body of [anEvent(), aReport({ number: 13 }), aReport({ number: 14, finished: '' })]) {
       expect(await exporter.receive(body)).toEqual(stored);
@@ -258,11 +258,11 @@ describe('a webhook that is all there is', () => {
       'webhook stored',
       'webhook duplicate',
     ]);
-    // The first receipt of the report without a finish is its time: two advances after noon.
+    // A report without a finish ends when it is first received: here after two advances of 30 s.
     expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 3, lastSuccess: noon + 60 });
   });
 
-  it('knows what is older than what it has been told', async () => {
+  it('is stale if it is older than what is stored', async () => {
     const exporter = await createSmallExporter();
     await exporter.receive(anEvent({ updated: noon - 10 }));
     expect(await exporter.receive(anEvent({ status: 'running', updated: noon - 50, finished: 0 }))).toEqual(
@@ -288,7 +288,7 @@ describe('a webhook that is all there is', () => {
     expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 1, lastSuccess: noon - 10 });
   });
 
-  it('lets a later word correct an end, and takes no count back', async () => {
+  it('lets a later event correct an end, but never lowers a counter', async () => {
     const exporter = await createSmallExporter();
     await exporter.receive(anEvent({ status: 'success', updated: noon - 10 }));
     expect(await exporter.receive(anEvent({ status: 'failure', updated: noon - 5 }))).toEqual(stored);
@@ -299,7 +299,7 @@ describe('a webhook that is all there is', () => {
     expect(exporter.shown('acme/shop')).toEqual({ ...noFigures, deployments: 1, failures: 1 });
   });
 
-  it('lets a failure outrank a success among reports of one pipeline, in whatever order', async () => {
+  it('prefers a failure to a success among reports of one pipeline, in any order', async () => {
     for (const order of [
       ['success', 'failure'],
       ['failure', 'success'],
@@ -310,7 +310,7 @@ describe('a webhook that is all there is', () => {
     }
   });
 
-  it('takes a higher id under the same number for another pipeline, which replaces the old one', async () => {
+  it('replaces a pipeline by another one with the same number and a higher id', async () => {
     const exporter = await createSmallExporter();
     await exporter.receive(anEvent({ id: 9120, updated: noon - 10 }));
     expect(await exporter.receive(anEvent({ id: 9121, status: 'failure', updated: noon - 10 }))).toEqual(
@@ -320,7 +320,7 @@ describe('a webhook that is all there is', () => {
     expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1, lastSuccess: 0 });
   });
 
-  it('takes in what arrives in the same moment, each for itself', async () => {
+  it('is handled by itself even if others arrive at the same moment', async () => {
     const exporter = await createSmallExporter();
     const bodies = [
       anEvent(),
@@ -340,7 +340,7 @@ describe('a webhook that is all there is', () => {
     ['an event that ends', anEvent({ finished: noon + 301 }), ['pipeline.finished']],
     ['an event that starts', anEvent({ started: noon + 301 }), ['pipeline.started']],
     [
-      'an event that was made',
+      'an event that was created',
       anEvent({ created: noon + 301, updated: noon + 301 }),
       ['pipeline.created', 'pipeline.updated'],
     ],
@@ -352,7 +352,7 @@ describe('a webhook that is all there is', () => {
     ['a report that ends', aReport({ finished: String(noon + 301) }), ['finished']],
     ['a report that starts', aReport({ started: noon + 301 }), ['started']],
     ['a report of a commit made', aReport({ commit_time: noon + 301 }), ['commit_time']],
-  ])('refuses %s more than five minutes from now', async (_, body, paths) => {
+  ])('refuses %s more than five minutes in the future', async (_, body, paths) => {
     const exporter = await createSmallExporter();
     const message = 'Time is more than five minutes ahead of its receipt';
     expect(await exporter.receive(body)).toEqual({
@@ -362,7 +362,7 @@ describe('a webhook that is all there is', () => {
     expect([await exporter.repos(), await exporter.pipelines(), exporter.events]).toEqual([[], [], []]);
   });
 
-  it('lets a clock be five minutes ahead', async () => {
+  it('may have times up to five minutes ahead', async () => {
     const exporter = await createSmallExporter();
     expect(await exporter.receive(aReport({ finished: noon + 300 }))).toEqual(stored);
     expect(
@@ -371,7 +371,7 @@ describe('a webhook that is all there is', () => {
     expect(exporter.shown('acme/shop')?.lastSuccess).toBe(noon + 300);
   });
 
-  it('learns what one report of a pipeline tells and another leaves out, and forgets none of it', async () => {
+  it('adds the fields that an earlier report of the pipeline left out, and loses none', async () => {
     const told = { event: 'deployment', deploy_to: 'production', commit: 'c1', commit_time: noon - 600 };
     const records: unknown[] = [];
     for (const [first, second, answer] of [
@@ -389,7 +389,7 @@ describe('a webhook that is all there is', () => {
     expect(records[1]).toEqual(records[0]);
   });
 
-  it('shows what windows hold though the clock was far ahead for a while', async () => {
+  it('leaves the windows right after the clock was far ahead for a while', async () => {
     const exporter = await createSmallExporter();
     const day = 86_400;
     const receive = (number: number, at: number) =>
@@ -404,14 +404,14 @@ describe('a webhook that is all there is', () => {
     expect(deployments).toEqual([8, 31, 82]);
   });
 
-  it('counts no pull request because of a report that does not say that it is one', async () => {
+  it('counts no pull request because a later report does not say that it is one', async () => {
     const exporter = await createSmallExporter();
     expect(await exporter.receive(aReport({ event: 'pull_request' }))).toEqual(ignored('pull_request'));
     expect(await exporter.receive(aReport())).toEqual(duplicate);
     expect(exporter.state.timelines.size).toBe(0);
   });
 
-  it('takes nothing in where the store cannot commit, and the same body again later', async () => {
+  it('is not stored if the store cannot commit, and is accepted if it is sent again', async () => {
     const store = openMemoryStore();
     let isBroken = false;
     const exporter = await createSmallExporter({
@@ -428,8 +428,8 @@ describe('a webhook that is all there is', () => {
     expect(await exporter.receive(anEvent())).toEqual(stored);
   });
 
-  describe('and its repo', () => {
-    it('is known by its id through a rename, which takes the totals along', async () => {
+  describe('reports a repo, which', () => {
+    it('keeps its id and its totals through a rename', async () => {
       const exporter = await createSmallExporter();
       await exporter.receive(anEvent());
       const repo = { full_name: 'acme/basket' };
@@ -441,7 +441,7 @@ describe('a webhook that is all there is', () => {
       expect(exporter.shown('acme/basket')?.deployments).toBe(2);
     });
 
-    it('is not renamed back by a word that is older than the rename', async () => {
+    it('is not renamed back by an event older than the rename', async () => {
       const exporter = await createSmallExporter();
       await exporter.receive(anEvent({ repo: { full_name: 'acme/basket' }, updated: noon - 5 }));
       await exporter.receive(anEvent({ number: 11, id: 9119, updated: noon - 200, finished: noon - 200 }));
@@ -449,7 +449,7 @@ describe('a webhook that is all there is', () => {
       expect(exporter.shown('acme/basket')?.deployments).toBe(2);
     });
 
-    it('is renamed by reports as well, whose links tell its id', async () => {
+    it('is also renamed by reports whose links contain its id', async () => {
       const exporter = await createSmallExporter();
       const report = (repo: string, number: number) =>
         aReport({ repo, number, finished: noon - 100 + number, url: `https://x/repos/7/pipeline/${number}` });
@@ -459,7 +459,7 @@ describe('a webhook that is all there is', () => {
       expect(exporter.shown('acme/basket')?.deployments).toBe(2);
     });
 
-    it('is adopted by the first id seen under its name, ignoring case', async () => {
+    it('takes the first id seen under its name, ignoring case', async () => {
       const exporter = await createSmallExporter();
       await exporter.receive(aReport({ repo: 'Acme/Shop' }));
       expect(await namesById(exporter)).toEqual([[null, 'Acme/Shop']]);
@@ -468,14 +468,14 @@ describe('a webhook that is all there is', () => {
       expect(exporter.shown('acme/shop')?.deployments).toBe(2);
     });
 
-    it('is adopted by the id in a report’s link', async () => {
+    it('takes the id in a report’s link', async () => {
       const exporter = await createSmallExporter();
       await exporter.receive(aReport());
       await exporter.receive(aReport({ number: 13, url: 'https://ci.example.com/repos/7/pipeline/13' }));
       expect(await namesById(exporter)).toEqual([[7, 'acme/shop']]);
     });
 
-    it('is found by its name where a report tells no id', async () => {
+    it('is found by its name if a report has no id', async () => {
       const exporter = await createSmallExporter();
       await exporter.receive(anEvent());
       await exporter.receive(aReport({ repo: 'ACME/SHOP', number: 13 }));
@@ -483,7 +483,7 @@ describe('a webhook that is all there is', () => {
       expect(exporter.shown('acme/shop')?.deployments).toBe(2);
     });
 
-    it('is another one where the same name has another id, in one series with it', async () => {
+    it('is another repo if its name comes with another id, but shares the series', async () => {
       const exporter = await createSmallExporter();
       await exporter.receive(anEvent());
       await exporter.receive(anEvent({ repo: { id: 8, forge_remote_id: '99' }, id: 9121 }));
@@ -494,7 +494,7 @@ describe('a webhook that is all there is', () => {
       expect(exporter.shown('acme/shop')?.deployments).toBe(2);
     });
 
-    it('has its default branch from a report too, and any branch counted as long as nobody told it', async () => {
+    it('takes its default branch from a report too, and counts any branch before that', async () => {
       const exporter = await createSmallExporter();
       const pushed = { event: 'push', branch: 'feature/x' };
       expect(await exporter.receive(aReport({ ...pushed, number: 1 }))).toMatchObject({ result: 'stored' });
@@ -506,7 +506,7 @@ describe('a webhook that is all there is', () => {
       });
     });
 
-    it('has any branch counted that is or was its default one', async () => {
+    it('counts any branch that is or was its default branch', async () => {
       const exporter = await createSmallExporter();
       expect(await exporter.receive(anEvent({ branch: 'trunk' }))).toEqual(ignored('branch'));
       const trunk = { default_branch: 'trunk' };
@@ -519,7 +519,7 @@ describe('a webhook that is all there is', () => {
   });
 });
 
-describe('a webhook that is but a hint', () => {
+describe('a webhook with access to Woodpecker', () => {
   const hintMode = () => createSmallExporter({ canAsk: true });
   /** Makes repo and pipeline known, as REST would. */
   const told = async (exporter: SmallExporter, body: Json, status = 'success') => {
@@ -577,7 +577,7 @@ describe('a webhook that is but a hint', () => {
     ['an event of a running pipeline', anEvent({ status: 'running', finished: 0 }), follow(7)],
     ['an event without an id', anEvent({ repo: { id: null } }), follow('acme/shop')],
     ['a build with a link', fixture('drone-webhook.json'), follow(7, 212)],
-    ['a build without one', aBuild(), follow('acme/shop')],
+    ['a build without a link', aBuild(), follow('acme/shop')],
     [
       'a build whose link is another pipeline’s',
       aBuild({ link: 'https://x/repos/7/pipeline/11' }),
@@ -588,7 +588,7 @@ describe('a webhook that is but a hint', () => {
     ['a report without a status', aReport({ status: '' }), follow('acme/shop')],
     ['a report from a clock that is far ahead', aReport({ finished: noon + 9999 }), follow('acme/shop')],
     ['a pull request', anEvent({ event: 'pull_request' }), follow(7)],
-  ])('of %s is followed, and nothing else in it believed', async (_, body, expected) => {
+  ])('polls the pipeline of %s, and stores nothing else of the body', async (_, body, expected) => {
     const exporter = await hintMode();
     expect(await exporter.receive(body)).toEqual(following);
     expect(await exporter.follows()).toEqual([expected]);
@@ -596,7 +596,7 @@ describe('a webhook that is but a hint', () => {
     expect(exporter.events).toEqual(['webhook following']);
   });
 
-  it('of an end that is known says no more than that', async () => {
+  it('does not poll a pipeline whose end is known', async () => {
     const exporter = await hintMode();
     await told(exporter, anEvent());
     for (const body of [
@@ -610,7 +610,7 @@ describe('a webhook that is but a hint', () => {
     expect(await rows(exporter)).toEqual([[1, 12, 'success', `success at ${noon - 400}`]]);
   });
 
-  it('of a pipeline that is followed already asks for it anew', async () => {
+  it('requests another poll of a pipeline that is already polled', async () => {
     const exporter = await hintMode();
     await told(exporter, anEvent(), 'running');
     expect(await exporter.follows()).toEqual([
@@ -623,13 +623,13 @@ describe('a webhook that is but a hint', () => {
     ]);
   });
 
-  it('given twice is one', async () => {
+  it('adds one poll for two equal hints', async () => {
     const exporter = await hintMode();
     await Promise.all([exporter.receive(aReport()), exporter.receive(aReport({ repo: 'Acme/Shop' }))]);
     expect((await exporter.follows()).length).toBe(1);
   });
 
-  it('of a known repo is kept by its id, whatever the body says of it', async () => {
+  it('polls a known repo by its id, whatever the case of its name', async () => {
     const exporter = await hintMode();
     await told(exporter, anEvent());
     await exporter.receive(aReport({ number: 13 }));
@@ -640,7 +640,7 @@ describe('a webhook that is but a hint', () => {
     ]);
   });
 
-  it('does not believe an id that contradicts a name it knows', async () => {
+  it('does not trust an id that contradicts a known name', async () => {
     const exporter = await hintMode();
     await told(exporter, anEvent());
     await told(exporter, anEvent({ repo: { id: 9, full_name: 'acme/other' } }));
@@ -654,7 +654,7 @@ describe('a webhook that is but a hint', () => {
     ]);
   });
 
-  it('believes a known id under a new name: the repo was renamed', async () => {
+  it('trusts a known id under a new name, since the repo may be renamed', async () => {
     const exporter = await hintMode();
     await told(exporter, anEvent());
     expect(await exporter.receive(anEvent({ number: 13, repo: { full_name: 'acme/store' } }))).toEqual(
@@ -664,7 +664,7 @@ describe('a webhook that is but a hint', () => {
     expect(await namesById(exporter)).toEqual([[7, 'acme/shop']]);
   });
 
-  it('of a repo that the policy does not watch is dropped', async () => {
+  it('ignores a repo that the policy does not watch', async () => {
     const policy = aPolicy({ deployments: { ignoreRepos: ['acme/web*'] } });
     const exporter = await createSmallExporter({ canAsk: true, policy });
     for (const repo of ['acme/website', 'ACME/WEB']) {
@@ -676,9 +676,9 @@ describe('a webhook that is but a hint', () => {
 });
 
 describe.each([
-  ['is all there is', false],
-  ['is but a hint', true],
-])('a body that is wrong, where it %s', (_, canAsk) => {
+  ['without access to Woodpecker', false],
+  ['with access to Woodpecker', true],
+])('an invalid body %s', (_, canAsk) => {
   const shapes =
     'Expected an event {"repo": {…}, "pipeline": {…}}, a build {"repo": {…}, "build": {…}} or a report {"repo": "owner/name", "number": …}';
 
@@ -687,10 +687,10 @@ describe.each([
     ['a number', 7],
     ['text', 'acme/shop'],
     ['a list', [anEvent()]],
-    ['nothing', {}],
+    ['an empty object', {}],
     ['a repo alone', { repo: { full_name: 'acme/shop' } }],
-    ['a pipeline that is none', { repo: {}, pipeline: [] }],
-  ])('has the shapes explained: %s', async (_name, body) => {
+    ['a pipeline that is a list', { repo: {}, pipeline: [] }],
+  ])('is answered with the accepted shapes: %s', async (_name, body) => {
     const exporter = await createSmallExporter({ canAsk });
     expect(await exporter.receive(body)).toEqual({
       kind: 'invalid',
@@ -701,7 +701,7 @@ describe.each([
   it.each<[string, Json, string, string]>([
     ['an event without a number', anEvent({ number: undefined }), 'pipeline.number', 'Missing'],
     [
-      'an event of half a one',
+      'an event with a fractional number',
       anEvent({ number: 3.5 }),
       'pipeline.number',
       'Expected a whole number, given 3.5',
@@ -715,16 +715,21 @@ describe.each([
     ],
     ['a build without a number', aBuild({ number: undefined }), 'build.number', 'Missing'],
     ['a report without a number', aReport({ number: undefined }), 'number', 'Missing'],
-    ['a report of half a one', aReport({ number: 3.5 }), 'number', 'Expected a whole number, given 3.5'],
-    ['a report of none', aReport({ number: 0 }), 'number', 'Expected a number above 0, given 0'],
-    ['a report with a word for it', aReport({ number: 'secret' }), 'number', 'Expected a whole number'],
     [
-      'a report with a list for it',
+      'a report with a fractional number',
+      aReport({ number: 3.5 }),
+      'number',
+      'Expected a whole number, given 3.5',
+    ],
+    ['a report with the number 0', aReport({ number: 0 }), 'number', 'Expected a number above 0, given 0'],
+    ['a report with a word as number', aReport({ number: 'secret' }), 'number', 'Expected a whole number'],
+    [
+      'a report with a list as number',
       aReport({ number: [1] }),
       'number',
       'Expected a number or text, given a list',
     ],
-  ])('has its mistake explained in plain words: %s', async (_name, body, path, message) => {
+  ])('is answered with its mistake in plain words: %s', async (_name, body, path, message) => {
     const exporter = await createSmallExporter({ canAsk });
     expect(await exporter.receive(body)).toEqual({ kind: 'invalid', errors: [{ path, message }] });
   });
@@ -740,14 +745,14 @@ describe.each([
       anEvent({ workflows: [{ state: 'success', children: [{ state: 1 }] }] }),
       ['pipeline.workflows.0.children.0.state'],
     ],
-    ['an event of nothing', { pipeline: {} }, ['repo', 'pipeline.number']],
+    ['an event with an empty pipeline', { pipeline: {} }, ['repo', 'pipeline.number']],
     ['a build without a number', aBuild({ number: null }), ['build.number']],
     ['a build of a nameless repo', { repo: { owner: 'acme' }, build: { number: 1 } }, ['repo.name']],
-    ['a build of an empty name', { repo: { owner: '', name: '' }, build: { number: 1 } }, ['repo']],
+    ['a build with empty names', { repo: { owner: '', name: '' }, build: { number: 1 } }, ['repo']],
     ['a report without a number', aReport({ number: undefined }), ['number']],
     ['a report of half a repo', aReport({ repo: 'shop' }), ['repo']],
-    ['a report with words for times', aReport({ started: 'a', finished: 'b' }), ['started', 'finished']],
-  ])('has each mistake named: %s', async (_name, body, paths) => {
+    ['a report with words as times', aReport({ started: 'a', finished: 'b' }), ['started', 'finished']],
+  ])('is answered with the path of each mistake: %s', async (_name, body, paths) => {
     const exporter = await createSmallExporter({ canAsk });
     const answer = await exporter.receive(body);
     expect(answer.kind === 'invalid' && answer.errors.map(({ path }) => path)).toEqual(paths);

@@ -1,6 +1,6 @@
 /**
- * A week with a Woodpecker whose stream dies every hour, in simulated time and over real sockets: whatever piles up with
- * each connection, request or round would show by the end of it.
+ * A week with a Woodpecker whose stream breaks every hour, in simulated time and over real sockets. Whatever leaks
+ * with each connection, request or round shows by the end.
  */
 
 import { getEventListeners } from 'node:events';
@@ -22,14 +22,14 @@ const collectGarbage: () => void = runInNewContext('gc');
 interface Footprint {
   readonly heapKb: number;
   readonly sleepers: number;
-  /** As the server sees them. */
+  /** Open streams, counted by the server. */
   readonly streams: number;
   readonly sockets: number;
   readonly timers: number;
   readonly listeners: number;
 }
 
-it('takes no more memory, timers and sockets at the end of a week in which the stream died every hour', async () => {
+it('a week in which the stream breaks every hour leaks no memory, timers or sockets', async () => {
   const { clock, woodpecker } = await startSimulatedWoodpecker();
   onTestFinished(() => woodpecker.close());
   for (const name of ['shop', 'site', 'infra']) {
@@ -47,18 +47,18 @@ it('takes no more memory, timers and sockets at the end of a week in which the s
   }
 
   expect(harness.losses).toBe(7 * 24);
-  // Half was told by the stream, half found by reconciliation; none was lost and none counted twice.
+  // The stream reported one half, reconciliation found the other. None was lost and none counted twice.
   expect(harness.shown('acme/shop')?.deployments).toBe(7 * 24);
   expect(harness.shown('acme/site')?.deployments).toBe(7 * 24);
   expect(harness.events.get('stream stored')).toBe(7 * 24);
   expect(harness.events.get('reconcile stored')).toBe(7 * 24);
 
-  // By the second day everything is warm.
+  // By the second day everything is warmed up.
   const [, ...warm] = days;
   const [first] = warm;
   if (!first) throw new Error('There was no second day');
   for (const day of warm) {
-    // One of each loop, and one that checks the token of the open stream.
+    // One per loop, and one that checks the token of the open stream.
     expect(day.sleepers).toBe(5);
     expect(day.streams).toBe(1);
     expect(day.listeners).toBe(first.listeners);
@@ -66,11 +66,14 @@ it('takes no more memory, timers and sockets at the end of a week in which the s
     expect(day.sockets).toBeLessThanOrEqual(first.sockets + 2);
   }
   const leastOf = (some: readonly Footprint[]) => Math.min(...some.map(({ heapKb }) => heapKb));
-  // Rows take up some room; a kilobyte for each request would make 1.5 MB.
+  // Stored rows take some memory. A leak of a kilobyte per request would make 1.5 MB.
   expect(leastOf(warm.slice(-3)) - leastOf(warm.slice(0, 3))).toBeLessThan(600);
 });
 
-/** A pipeline ends while the stream stands; then it dies, one way or another, and a pipeline ends unheard. */
+/**
+ * A pipeline ends while the stream is open. Then the stream breaks, in one of four ways, and a pipeline ends
+ * without an event.
+ */
 async function oneHour(clock: SimulatedClock, woodpecker: FakeWoodpecker, hours: number): Promise<void> {
   await passWithPings(clock, woodpecker, 30 * minute);
   woodpecker.runPipeline('acme/shop', {}, { status: hours % 5 === 0 ? 'failure' : 'success' });
@@ -95,7 +98,7 @@ async function footprintOf(
   woodpecker: FakeWoodpecker,
   harness: LiveHarness,
 ): Promise<Footprint> {
-  // What is told of in finalizers goes in the turn after.
+  // Finalizers free more in the turn after a collection, so collect several times.
   for (let i = 0; i < 4; i++) {
     collectGarbage();
     await delay(10);
@@ -111,7 +114,7 @@ async function footprintOf(
   };
 }
 
-/** What the heap holds but for compiled code, of which more comes for days, as functions become hot. */
+/** Heap size without compiled code, which grows for days as functions become hot. */
 function dataBytes(): number {
   return getHeapSpaceStatistics()
     .filter(({ space_name: name }) => !/code|trusted/.test(name))

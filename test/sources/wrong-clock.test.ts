@@ -9,7 +9,7 @@ import { createSimulatedClock } from '../support/simulated-clock.ts';
 const minute = 60_000;
 
 interface World extends SharedWorld {
-  /** An exporter with a clock that is five years ahead, which then stops. */
+  /** Runs an exporter whose clock is five years ahead, and stops it. */
   liveAhead(options?: Partial<LiveOptions>): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ async function createWorld(): Promise<World> {
   };
 }
 
-it('learns the names of repos all the same', async () => {
+it('after a run five years ahead, renames are still noticed', async () => {
   const { woodpecker, live, liveAhead } = await createWorld();
   await liveAhead();
   woodpecker.renameRepo(shop, 'acme/store');
@@ -32,7 +32,7 @@ it('learns the names of repos all the same', async () => {
   expect(harness.repo('acme/store')).toBeDefined();
 });
 
-it('counts what it read in the future once, and shows when it really was', async () => {
+it('after a run five years ahead, the pipelines that it read count once, at their true times', async () => {
   const { woodpecker, live, liveAhead } = await createWorld();
   const { finished } = woodpecker.addPipeline(shop, { created: dawn - 86_400 });
   await liveAhead();
@@ -47,7 +47,7 @@ it('counts what it read in the future once, and shows when it really was', async
   expect(harness.shown(shop)).toMatchObject({ deployments: 2 });
 });
 
-it('reads again what may have changed since the last scan', async () => {
+it('after a run five years ahead, pipelines that changed since the last scan are read again', async () => {
   const { clock, woodpecker, live, liveAhead } = await createWorld();
   const first = await live();
   const { number } = woodpecker.runPipeline(shop);
@@ -61,7 +61,7 @@ it('reads again what may have changed since the last scan', async () => {
   expect(second.shown(shop)).toMatchObject({ deployments: 61, failures: 1 });
 });
 
-it('goes on following what it asked for in the future', async () => {
+it('after a run five years ahead, the pipelines that it polled are still polled', async () => {
   const { clock, woodpecker, live, liveAhead } = await createWorld();
   const { number } = woodpecker.createPipeline(shop);
   woodpecker.startPipeline(shop, number);
@@ -77,7 +77,7 @@ it('goes on following what it asked for in the future', async () => {
   expect(harness.ingest.state.follows.size).toBe(0);
 });
 
-it('visits in turn those that it visited in the future', async () => {
+it('after a run five years ahead, the repos that it visited are still visited in turn', async () => {
   const { clock, woodpecker, live, liveAhead } = await createWorld();
   for (let i = 0; i < 5; i++) woodpecker.addRepo({ fullName: `acme/repo-${i}`, private: true });
   const token = woodpecker.adminToken;
@@ -93,7 +93,7 @@ it('visits in turn those that it visited in the future', async () => {
   expect(harness.shown('acme/repo-3')?.deployments).toBe(1);
 });
 
-/** Keeps the start from reading a repo, so that what comes after it must. */
+/** Hides the pipelines of a repo from the catch-up at start, so that a later step must read them. */
 function hidePipelines(woodpecker: FakeWoodpecker, fullName: string): { clear(): void } {
   const { id } = woodpecker.repo(fullName);
   return woodpecker.fault({ match: `/api/repos/${id}/pipelines`, answer: { status: 404 } });

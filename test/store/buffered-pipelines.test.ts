@@ -4,7 +4,7 @@ import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { PipelineTable } from '../../src/store/store.ts';
 import { aRecord, aRepo, aStoredPipeline } from '../support/records.ts';
 
-/** Work on a table behind its buffer, and how often the table itself was written. */
+/** Runs work on a buffered table, and counts the writes to the table itself. */
 async function buffered<T>(
   work: (pipelines: ReturnType<typeof createBufferedPipelines>, table: PipelineTable) => Promise<T>,
 ): Promise<{ result: T; puts: number; credits: number }> {
@@ -30,7 +30,7 @@ async function buffered<T>(
 const one = aStoredPipeline({ record: aRecord({ number: 1 }) });
 
 describe('createBufferedPipelines', () => {
-  it('writes a pipeline once that is put, put again and credited', async () => {
+  it('writes a pipeline once if it is put twice and credited', async () => {
     const { result, ...written } = await buffered(async (pipelines, table) => {
       await pipelines.put(one);
       await pipelines.put({ ...one, record: aRecord({ number: 1, status: 'failure' }) });
@@ -46,7 +46,7 @@ describe('createBufferedPipelines', () => {
     expect(written).toEqual({ puts: 1, credits: 0 });
   });
 
-  it('credits at once what was written before', async () => {
+  it('credits a stored pipeline at once', async () => {
     const { result, ...written } = await buffered(async (pipelines, table) => {
       await table.put(one);
       await pipelines.setCredited({ repo: 1, number: 1, tier: 'production' }, 3);
@@ -69,7 +69,7 @@ describe('createBufferedPipelines', () => {
     ['lowestUpdatedSince', (table) => table.lowestUpdatedSince(1, 0), 1],
     ['outcomes', async (table) => (await table.outcomes(1)).size, 1],
     ['eventCounts', async (table) => (await table.eventCounts()).length, 1],
-  ])('has %s see what was put', async (_, read, expected) => {
+  ])('lets %s see a pipeline that was put', async (_, read, expected) => {
     const { result } = await buffered(async (pipelines) => {
       await pipelines.put(one);
       return read(pipelines);
@@ -77,7 +77,7 @@ describe('createBufferedPipelines', () => {
     expect(result).toEqual(expected);
   });
 
-  it('writes before it changes many at once', async () => {
+  it('writes its buffer before an operation on many pipelines', async () => {
     const { result } = await buffered(async (pipelines) => {
       await pipelines.put({ ...one, isPending: true });
       await pipelines.creditAll(4);

@@ -1,6 +1,6 @@
 /**
- * What every store promises, as one suite. A store's own test file calls `describeStore` with a way to open a new one;
- * what is particular to it stands beside that call.
+ * The suite that every store must pass. The test file of a store calls `describeStore` with a way to open a new
+ * one, and adds the tests of that store alone.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -28,10 +28,10 @@ import {
   unfinishedIn,
 } from '../support/records.ts';
 
-/** More rows than any one slice holds. */
+/** More rows than one slice contains. */
 const manyRows = 4500;
 
-/** Adds a repo of its own id and name, and returns its key. */
+/** Adds a repo with this id and a name of its own, and returns its key. */
 export async function addRepo(
   tx: Transaction,
   woodpeckerId: number,
@@ -48,7 +48,7 @@ export async function collect<T>(slices: AsyncIterable<readonly T[]>): Promise<T
 }
 
 interface Overrides extends Partial<Omit<StoredPipeline, 'credited' | 'changes'>> {
-  /** In each of its tiers. */
+  /** The same value in each of its tiers. */
   readonly credited?: number;
   readonly change?: Change | null;
   readonly told?: Partial<PipelineRecord>;
@@ -64,7 +64,7 @@ const ignoredAs = (reason: 'killed' | 'branch', tier: string | null) => ignoredI
 const unfinished = unfinishedIn('production');
 const placeOf = (repo: number, number: number) => ({ repo, number, tier: 'production' });
 
-/** All that a store holds, in an order of its own, so that two moments can be compared. */
+/** The whole content of a store in a fixed order, to compare two moments. */
 async function contentOf(tx: Transaction): Promise<unknown> {
   const byText = (values: readonly unknown[]) => values.map((value) => JSON.stringify(value)).sort();
   return {
@@ -106,7 +106,7 @@ export function describeStore(
         expect(await store.transact((tx) => tx.meta.get('policy'))).toBe('a');
       });
 
-      it('lets reads see what the same transaction wrote before', async () => {
+      it('lets reads see earlier writes of the same transaction', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(pipelineOf(repo, 1));
@@ -122,7 +122,7 @@ export function describeStore(
         });
       });
 
-      it('rejects with what the work threw', async () => {
+      it('rejects with the error that the work threw', async () => {
         const fault = new TypeError('Not today');
         const attempt = store.transact(async () => {
           throw fault;
@@ -130,7 +130,7 @@ export function describeStore(
         await expect(attempt).rejects.toBe(fault);
       });
 
-      it('writes nothing of work that throws, and restores all that it replaced', async () => {
+      it('writes nothing if the work throws, and restores all that it replaced', async () => {
         const follow: Follow = { target: 11, number: 1, createdAt: 1000, polledAt: null, hintedAt: null };
         const tracked: TrackedReport = {
           kind: 'report',
@@ -187,7 +187,7 @@ export function describeStore(
         expect(await store.transact((tx) => collect(tx.pipelines.pending(repo)))).toHaveLength(1);
       });
 
-      it('goes on after a transaction that failed', async () => {
+      it('continues after a transaction that failed', async () => {
         const failed = store.transact(async (tx) => {
           await tx.meta.put('policy', 'a');
           throw new Error('Not today');
@@ -243,7 +243,7 @@ export function describeStore(
     });
 
     describe('meta', () => {
-      it('holds one value per key', async () => {
+      it('keeps one value per key', async () => {
         await store.transact(async (tx) => {
           expect(await tx.meta.get('policy')).toBeNull();
           await tx.meta.put('policy', 'a');
@@ -254,7 +254,7 @@ export function describeStore(
     });
 
     describe('repos', () => {
-      it('forgets one with all that it holds, and nothing of others', async () => {
+      it('drops one repo with all its rows, and none of other repos', async () => {
         await store.transact(async (tx) => {
           const [one, other] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           for (const repo of [one, other]) {
@@ -280,7 +280,7 @@ export function describeStore(
         });
       });
 
-      it('gives every repo a key of its own, and returns it as it stored it', async () => {
+      it('gives every repo its own key, and returns the repo as stored', async () => {
         await store.transact(async (tx) => {
           const { key: _, ...shop } = aRepo({ woodpeckerId: 11 });
           const first = await tx.repos.add(shop);
@@ -291,7 +291,7 @@ export function describeStore(
         });
       });
 
-      it('gives no key twice, even if a transaction in between was undone', async () => {
+      it('gives no key twice, even after a rollback', async () => {
         const first = await store.transact((tx) => addRepo(tx, 11));
         await store
           .transact(async (tx) => {
@@ -304,7 +304,7 @@ export function describeStore(
         expect(await store.transact((tx) => tx.repos.all())).toHaveLength(2);
       });
 
-      it('keeps everything that is known of one', async () => {
+      it('keeps every field of a repo', async () => {
         const known: Omit<Repo, 'key'> = {
           woodpeckerId: 11,
           forgeRemoteId: 'forge-11',
@@ -338,7 +338,7 @@ export function describeStore(
         });
       });
 
-      it('replaces one by its key', async () => {
+      it('replaces a repo by its key', async () => {
         await store.transact(async (tx) => {
           const key = await addRepo(tx, 11);
           const other = await addRepo(tx, 12);
@@ -358,7 +358,7 @@ export function describeStore(
         });
       });
 
-      it('allows several without an id', async () => {
+      it('allows several repos without an id', async () => {
         await store.transact(async (tx) => {
           const { key: _, ...nameless } = aRepo({ woodpeckerId: null });
           await tx.repos.add(nameless);
@@ -378,13 +378,13 @@ export function describeStore(
           },
         ],
         [
-          'one that has not ended',
+          'a pipeline that has not ended',
           { classification: unfinished, told: { status: 'running', finishedAt: null } },
         ],
-        ['one that is ignored for how it ended', { classification: ignoredAs('killed', 'production') }],
-        ['one that is out of scope', { classification: ignoredAs('branch', null) }],
+        ['a pipeline that is ignored for its end', { classification: ignoredAs('killed', 'production') }],
+        ['a pipeline that is out of scope', { classification: ignoredAs('branch', null) }],
         [
-          'one that is in three tiers',
+          'a pipeline in three tiers',
           {
             classification: {
               tiers: [
@@ -398,12 +398,12 @@ export function describeStore(
           },
         ],
         [
-          'one whose workflows are still to be read',
+          'a pipeline whose workflows are unread',
           { classification: { tiers: [{ tier: 'production', kind: 'unread' }], reason: null }, credited: 7 },
         ],
-        ['one that is held', { isPending: true, credited: 0x7fff_ffff }],
+        ['a pending pipeline', { isPending: true, credited: 0x7fff_ffff }],
         [
-          'one of which little was told',
+          'a pipeline with few known fields',
           {
             told: {
               id: 0,
@@ -425,7 +425,7 @@ export function describeStore(
           },
         ],
         [
-          'one of which all was told, in any script',
+          'a pipeline with all fields known, in any script',
           {
             told: {
               id: 9_007_199_254_740_991,
@@ -472,7 +472,7 @@ export function describeStore(
         expect(await store.transact((tx) => tx.pipelines.get(pipeline.repo, 12))).toEqual(pipeline);
       });
 
-      it('finds nothing for a number or repo that it does not hold', async () => {
+      it('finds nothing for an unknown number or repo', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(pipelineOf(repo, 1));
@@ -481,7 +481,7 @@ export function describeStore(
         });
       });
 
-      it('holds one row per repo and number', async () => {
+      it('keeps one row per repo and number', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           const other = await addRepo(tx, 12);
@@ -495,7 +495,7 @@ export function describeStore(
         });
       });
 
-      it('sets what one has added to the ledger, and nothing else', async () => {
+      it('sets the credits of one pipeline, and nothing else', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           const pipeline = pipelineOf(repo, 1, { isPending: true, credited: 1 });
@@ -510,7 +510,7 @@ export function describeStore(
         });
       });
 
-      it('sets the bits given in what all have added to the ledger, held or not', async () => {
+      it('adds the given bits to the credits of all deployments, pending or not', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           await tx.pipelines.put(pipelineOf(one, 1, { credited: 0 }));
@@ -527,7 +527,7 @@ export function describeStore(
         });
       });
 
-      describe('with what a forge told of them', () => {
+      describe('with a commit range from a forge', () => {
         const told: Change = {
           base: 'a',
           head: 'd',
@@ -543,7 +543,7 @@ export function describeStore(
         it.each<[string, Change]>([
           ['a range', told],
           ['a first deployment', { base: null, head: 'd', range: { added: [], removed: [] } }],
-          ['that it cannot tell', { base: 'a', head: 'd', range: null }],
+          ['an unknown range', { base: 'a', head: 'd', range: null }],
         ])('keep it as it is: %s', async (_, change) => {
           const repo = await store.transact(async (tx) => {
             const key = await addRepo(tx, 11);
@@ -564,7 +564,7 @@ export function describeStore(
           });
         });
 
-        it('replace it by what the forge tells later', async () => {
+        it('replace it by a later answer of the forge', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(repo, 1));
@@ -574,7 +574,7 @@ export function describeStore(
           });
         });
 
-        it('keep it when the rest of them is replaced, released or credited', async () => {
+        it('keep it when the pipeline is replaced, released or credited', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(repo, 1, { isPending: true }));
@@ -593,7 +593,7 @@ export function describeStore(
           });
         });
 
-        it('have none that was told before they were stored', async () => {
+        it('have none from before they were stored', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             await tx.pipelines.putChange(placeOf(repo, 1), told);
@@ -603,7 +603,7 @@ export function describeStore(
           });
         });
 
-        it('never take it from a pipeline as it is put', async () => {
+        it('never take it from a pipeline that is put', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(repo, 1, { change: told }));
@@ -611,7 +611,7 @@ export function describeStore(
           });
         });
 
-        it('forget it with a transaction that fails', async () => {
+        it('lose it if the transaction fails', async () => {
           const repo = await store.transact(async (tx) => {
             const key = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(key, 1, { credited: 1 }));
@@ -633,10 +633,10 @@ export function describeStore(
         });
       });
 
-      describe('of a commit known by several ids', () => {
+      describe('of a commit with several ids', () => {
         const told = (commit: string, createdAt: number) => ({ told: { commit, createdAt } });
 
-        it('name the one that the others stand for, in every read', async () => {
+        it('contain the resolved id in every read', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             const other = await addRepo(tx, 12);
@@ -677,7 +677,7 @@ export function describeStore(
           });
         });
 
-        it('keep what was noted for a repo that becomes another one', async () => {
+        it('keep their ids when their repo becomes another one, whose own ids win', async () => {
           await store.transact(async (tx) => {
             const [from, into] = [await addRepo(tx, 11), await addRepo(tx, 12)];
             await tx.pipelines.putCommitId(from, 'tag', 'c1');
@@ -691,7 +691,7 @@ export function describeStore(
           });
         });
 
-        it('have the first pipeline and the tiers of all of them', async () => {
+        it('share the first pipeline and the tiers of all ids', async () => {
           await store.transact(async (tx) => {
             const repo = await addRepo(tx, 11);
             await tx.pipelines.put(pipelineOf(repo, 1, told('tag', 300)));
@@ -736,7 +736,7 @@ export function describeStore(
           return [one, two];
         };
 
-        it('tell when the first was created, whatever it is, held ones left aside', async () => {
+        it('have the creation of the first one found, whatever its kind, but not if it is pending', async () => {
           await store.transact(async (tx) => {
             const [one, two] = await fill(tx);
             expect(await tx.pipelines.firstCreatedAt(one, 'a')).toBe(500);
@@ -750,7 +750,7 @@ export function describeStore(
           });
         });
 
-        it('tell to which tiers they were deployed, held ones left aside', async () => {
+        it('have the tiers of their deployments found, without pending ones', async () => {
           await store.transact(async (tx) => {
             const [one, two] = await fill(tx);
             expect([...(await tx.pipelines.tiersOfCommit(one, 'a'))].sort()).toEqual([
@@ -763,7 +763,7 @@ export function describeStore(
           });
         });
 
-        it('tell each deployment when its commit was first seen, where that is asked for', async () => {
+        it('give each deployment the time when its commit was first seen, if requested', async () => {
           await store.transact(async (tx) => {
             const [one, two] = await fill(tx);
             const firstSeen = async (selection: Parameters<typeof tx.pipelines.deployments>[0]) =>
@@ -793,7 +793,7 @@ export function describeStore(
         });
       });
 
-      it('goes through all of them by repo and number, or through those of one repo', async () => {
+      it('lists all pipelines by repo and number, or the pipelines of one repo', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           for (const number of [10, 9, 2, 100]) {
@@ -813,7 +813,7 @@ export function describeStore(
         });
       });
 
-      it('goes through deployments that are not held, by repo, tier, time and number', async () => {
+      it('lists the deployments that are not pending, by repo, tier, time and number', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           const put = (repo: number, number: number, tier: string, at: number, isPending = false) =>
@@ -861,7 +861,7 @@ export function describeStore(
         });
       });
 
-      it('tells of a deployment all that the figures need', async () => {
+      it('lists a deployment with all that the figures need', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(
@@ -906,7 +906,7 @@ export function describeStore(
         });
       });
 
-      it('goes through what is no deployment of a repo within a time, newest first, of one tier or of none', async () => {
+      it('lists the uncounted pipelines of a repo within a time, newest first, of one tier or of none', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           const put = (number: number, at: number, overrides: Parameters<typeof pipelineOf>[2] = {}) =>
@@ -957,7 +957,7 @@ export function describeStore(
         });
       });
 
-      it('goes through more of what is no deployment than one slice holds, each once', async () => {
+      it('lists more uncounted pipelines than one slice contains, each once', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           for (let number = 1; number <= manyRows; number++) {
@@ -972,7 +972,7 @@ export function describeStore(
         });
       });
 
-      it('goes through the held ones of a repo by number, and ends the hold on them all', async () => {
+      it('lists the pending pipelines of a repo by number, and releases them all', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           for (const number of [10, 9]) await tx.pipelines.put(pipelineOf(one, number, { isPending: true }));
@@ -989,7 +989,7 @@ export function describeStore(
         });
       });
 
-      it('finds a repo’s failures without workflows of which no end was seen, the newest first', async () => {
+      it('finds the failures of a repo that have no workflows and no seen end, newest first', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           const told = { status: 'failure', hasWorkflows: false, endSeenAt: null };
@@ -1007,7 +1007,7 @@ export function describeStore(
         });
       });
 
-      it('finds the lowest number updated since a moment, that moment included', async () => {
+      it('finds the lowest number updated since a moment, including that moment', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           for (const [number, updatedAt] of [
@@ -1028,7 +1028,7 @@ export function describeStore(
         });
       });
 
-      it('tells by tier when the latest of each outcome was created, held or not, and of tiers that have none', async () => {
+      it('finds per tier when the latest pipeline of each outcome was created, pending or not, and lists tiers without any', async () => {
         await store.transact(async (tx) => {
           const one = await addRepo(tx, 11);
           const other = await addRepo(tx, 12);
@@ -1067,7 +1067,7 @@ export function describeStore(
         });
       });
 
-      it('counts what is ignored by every reason there is, held or not', async () => {
+      it('counts ignored pipelines by every reason, pending or not', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(pipelineOf(repo, 1, { classification: ignoredAs('killed', 'production') }));
@@ -1123,8 +1123,11 @@ export function describeStore(
         });
       });
 
-      describe('in more rows than one slice holds', () => {
-        /** Twice `manyRows` in two repos; every second is held, and many ended in the same second. */
+      describe('in more rows than one slice contains', () => {
+        /**
+         * Fills two repos with `manyRows` pipelines each, many of which end in the same second. In the first repo,
+         * every other one is pending.
+         */
         const fill = async (tx: Transaction): Promise<[number, number]> => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           for (let number = manyRows; number >= 1; number--) {
@@ -1136,7 +1139,7 @@ export function describeStore(
         };
         const numbers = Array.from({ length: manyRows }, (_, index) => index + 1);
 
-        it('goes through each once, in order', async () => {
+        it('are listed once each, in order', async () => {
           await store.transact(async (tx) => {
             const [one, two] = await fill(tx);
             const all = await collect(tx.pipelines.all());
@@ -1170,7 +1173,7 @@ export function describeStore(
           });
         });
 
-        it('goes through each once while they are rewritten on the way', async () => {
+        it('are listed once each while they are rewritten', async () => {
           await store.transact(async (tx) => {
             const [one, two] = await fill(tx);
             const seen: number[] = [];
@@ -1203,7 +1206,7 @@ export function describeStore(
     });
 
     describe('pairs', () => {
-      it('hold one per repo and tier', async () => {
+      it('exist once per repo and tier', async () => {
         await store.transact(async (tx) => {
           const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
           const totals = {
@@ -1236,7 +1239,7 @@ export function describeStore(
         ...overrides,
       });
 
-      it('hold one per target and number, names being equal whatever their case', async () => {
+      it('exist once per target and number, ignoring the case of names', async () => {
         await store.transact(async (tx) => {
           await tx.follows.put(follow(11, 1));
           await tx.follows.put(follow('11', 1));
@@ -1257,7 +1260,7 @@ export function describeStore(
         });
       });
 
-      it('drop one by target and number, and nothing where there is none', async () => {
+      it('are dropped by target and number, and no others with them', async () => {
         await store.transact(async (tx) => {
           await tx.follows.put(follow('acme/shop', 1));
           await tx.follows.put(follow('acme/shop', 2));
@@ -1290,7 +1293,7 @@ export function describeStore(
         counted: 0,
       };
 
-      it('hold one per alert and per id of reports, as it was put last', async () => {
+      it('exist once per alert and per report id, as last put', async () => {
         await store.transact(async (tx) => {
           await tx.incidents.put(alert('INC-12'));
           await tx.incidents.put(report);
@@ -1301,7 +1304,7 @@ export function describeStore(
         });
       });
 
-      it('come all, by key, however many there are', async () => {
+      it('are all listed, by key, however many there are', async () => {
         const ids = Array.from({ length: 450 }, (_, index) => `f${1000 + index}`);
         await store.transact(async (tx) => {
           for (const id of ids.toReversed()) await tx.incidents.put(alert(id));
@@ -1311,7 +1314,7 @@ export function describeStore(
     });
 
     describe('marks', () => {
-      it('hold one per pipeline and tier, as it was put last, until it is dropped', async () => {
+      it('exist once per pipeline and tier, as last put, until they are dropped', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           const mark = (number: number, tier: string, kind: OperatorMark): StoredMark => ({
@@ -1345,7 +1348,7 @@ export function describeStore(
       const tiersIn = async (table: Transaction['pipelines']) =>
         (await collect(table.deployments())).map(({ tier }) => tier);
 
-      it('keeps what a pipeline is under it beside the active policy, until they are exchanged', async () => {
+      it('has its own classification of a pipeline beside the active one, until the two are exchanged', async () => {
         const underActive = (repo: number) => pipelineOf(repo, 1, { credited: 5 });
         const next = (repo: number) => pipelineOf(repo, 1, { classification: inStaging, credited: 9 });
         const repo = await store.transact(async (tx) => {
@@ -1378,7 +1381,7 @@ export function describeStore(
         expect(await store.transact((tx) => tiersIn(tx.pipelines))).toEqual(['production']);
       });
 
-      it('compares pipelines with what they are under it, which is nothing at first', async () => {
+      it('is compared with the active policy pipeline by pipeline, and is empty at first', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           for (const number of [1, 2, 3]) await tx.pipelines.put(pipelineOf(repo, number));
@@ -1394,7 +1397,7 @@ export function describeStore(
         });
       });
 
-      it('stays as it is when a pipeline is put, and goes with its repo', async () => {
+      it('keeps its classification when a pipeline is put, and loses it with the repo', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(pipelineOf(repo, 1));
@@ -1406,7 +1409,7 @@ export function describeStore(
         });
       });
 
-      it('ends a hold as well', async () => {
+      it('releases pending pipelines too', async () => {
         await store.transact(async (tx) => {
           const repo = await addRepo(tx, 11);
           await tx.pipelines.put(pipelineOf(repo, 1, { isPending: true }));
@@ -1419,7 +1422,7 @@ export function describeStore(
     });
 
     describe('backfills', () => {
-      it('tell the newest first, as many as asked for', async () => {
+      it('are listed newest first, as many as requested', async () => {
         await store.transact(async (tx) => {
           for (const [id, startedAtMs] of [
             ['b', 2000],
@@ -1437,7 +1440,7 @@ export function describeStore(
         });
       });
 
-      it('forget all but the newest', async () => {
+      it('are dropped except for the newest', async () => {
         await store.transact(async (tx) => {
           for (const startedAtMs of [3000, 1000, 4000, 2000]) {
             await tx.backfills.put({ id: `at-${startedAtMs}`, startedAtMs, summary: '{}' });
@@ -1453,7 +1456,7 @@ export function describeStore(
         });
       });
 
-      it('replace one by its id', async () => {
+      it('are replaced by id', async () => {
         await store.transact(async (tx) => {
           await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'running' });
           await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'done' });

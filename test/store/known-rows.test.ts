@@ -37,7 +37,7 @@ describe('a pipeline with a higher number than all others of its repo', () => {
   });
   const [first, second] = [() => tables[0] as NextPipelines, () => tables[1] as NextPipelines];
 
-  it('is written without a look, once the repo was looked at', async () => {
+  it('is written without a read once the repo was read', async () => {
     await first().put(numbered(1));
     statements.length = 0;
     expect(await first().get(1, 2)).toBeNull();
@@ -50,7 +50,7 @@ describe('a pipeline with a higher number than all others of its repo', () => {
     ]);
   });
 
-  it('is found afterwards, and replaced, in both places', async () => {
+  it('is found and replaced afterwards, in both places', async () => {
     await first().put(numbered(7));
     await first().put({ ...numbered(7), isPending: true });
     expect(await first().get(1, 7)).toEqual({ ...numbered(7), isPending: true });
@@ -59,7 +59,7 @@ describe('a pipeline with a higher number than all others of its repo', () => {
     expect(await first().get(1, 3)).toBeNull();
   });
 
-  it('is not there after the transaction was rolled back', async () => {
+  it('is gone after a rollback', async () => {
     await first().put(numbered(1));
     database.exec('BEGIN');
     await first().put(numbered(2));
@@ -69,7 +69,7 @@ describe('a pipeline with a higher number than all others of its repo', () => {
     expect(await first().get(1, 2)).toEqual(numbered(2));
   });
 
-  it('is known by the commit that its id stands for, whichever place learnt that', async () => {
+  it('has its commit id resolved, whichever place has stored that', async () => {
     expect(await first().commitOf(1, 'tag')).toBe('tag');
     await second().putCommitId(1, 'tag', 'commit');
     expect(await first().commitOf(1, 'tag')).toBe('commit');

@@ -7,7 +7,7 @@ import { createTemporaryFolder } from '../support/temporary-folder.ts';
 
 const pageBytes = 4096;
 
-describe('the log', () => {
+describe('the write-ahead log', () => {
   let path: string;
   let connection: Connection;
 
@@ -44,7 +44,7 @@ describe('the log', () => {
     await session.close();
   });
 
-  it('is left to a thread after a large transaction, while commits go on', async () => {
+  it('is left to a thread after a large transaction, while commits continue', async () => {
     const asked: string[] = [];
     let finish: () => void = () => undefined;
     const keeper = createLogKeeper((place) => {
@@ -64,7 +64,7 @@ describe('the log', () => {
     expect(pagesInFile()).toBeGreaterThan(20_000);
   });
 
-  it('is short after the thread, which leaves the database fit for commits', async () => {
+  it('is short after the thread, and the database accepts commits', async () => {
     const keeper = createLogKeeper();
     const session = createSession(connection, keeper);
     writePages(session, 20_000);

@@ -37,7 +37,7 @@ describe('migrate', () => {
   /** "Dora" in ASCII. */
   const applicationId = 0x446f7261;
 
-  it('brings a new database to the present version, and marks it as ours', () => {
+  it('migrates a new database to the current version, and marks it as ours', () => {
     migrate(database);
     expect(numberOf('user_version')).toBeGreaterThanOrEqual(1);
     expect(numberOf('application_id')).toBe(applicationId);
@@ -52,7 +52,7 @@ describe('migrate', () => {
     );
   });
 
-  it('applies each migration once, and keeps what the database holds', () => {
+  it('applies each migration once, and keeps the content', () => {
     migrate(database);
     const before = schema();
     database.exec("INSERT INTO meta (key, value) VALUES ('policy', 'a')");
@@ -80,7 +80,7 @@ describe('migrate', () => {
     expect([schema(), numberOf('user_version'), numberOf('application_id')]).toEqual(before);
   });
 
-  it('leaves nothing behind of a migration that fails', () => {
+  it('leaves nothing behind if a migration fails', () => {
     database.exec('PRAGMA query_only = ON');
     expect(() => migrate(database)).toThrow();
     database.exec('PRAGMA query_only = OFF');
@@ -103,7 +103,7 @@ describe('refuseOlder', () => {
 });
 
 describe('refuseForeign', () => {
-  it('lets a new database pass, and one of ours', () => {
+  it('accepts a new database, and one of ours', () => {
     const database = new DatabaseSync(':memory:');
     expect(() => refuseForeign(database)).not.toThrow();
     migrate(database);
@@ -115,7 +115,7 @@ describe('refuseForeign', () => {
 describe('a database of version 1', () => {
   const policy = aPolicy({ rework: { branches: ['hotfix/*'], message: [] } });
   const waivedThen = 0x7fff_ffff;
-  /** Deployment, failure, recovery, duration: the entries that the ledger had then. */
+  /** The ledger entries of version 1: deployment, failure, recovery, duration. */
   const bits = { deployment: 1, failure: 2, recovery: 8, duration: 32 };
   let folder: TemporaryFolder;
 
@@ -198,7 +198,7 @@ describe('a database of version 1', () => {
       );
     const { deployment, failure, recovery, duration } = bits;
     const rows: readonly Row[] = [
-      // Older than the horizon: shown, and never counted.
+      // Older than the horizon: shown, but never counted.
       {
         repo: 1,
         number: 1,
@@ -297,22 +297,22 @@ describe('a database of version 1', () => {
   const totalsOf = (state: State, repo: number) => state.pairs.get(pairKey(repo, 'unassigned'))?.totals;
   const emptyLeadTimes = { counts: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], sum: 0 };
 
-  it('is brought up to date, with how far back each repo that is shown is known', () => {
+  it('is migrated, and each shown repo receives the time since which it is known', () => {
     const database = new DatabaseSync(createVersion1());
     migrate(database);
     expect(database.prepare('PRAGMA user_version').get()?.['user_version']).toBeGreaterThanOrEqual(2);
     expect(database.prepare('SELECT key, known_since FROM repos ORDER BY key').all()).toEqual([
-      // Its horizon.
+      // The horizon of the repo.
       { key: 1, known_since: 500 },
-      // The creation of its first pipeline.
+      // The creation of the first pipeline.
       { key: 2, known_since: 600 },
-      // Its first deployment, which nobody told the creation of.
+      // The end of the first deployment, whose creation is unknown.
       { key: 3, known_since: 1200 },
-      // Its name: it has no pipeline.
+      // The time of the name, as there is no pipeline.
       { key: 4, known_since: 9000 },
-      // Not shown yet.
+      // The repo is not shown yet.
       { key: 5, known_since: null },
-      // The last word of its only pipeline.
+      // The last update of the only pipeline.
       { key: 6, known_since: 8000 },
     ]);
     expect(database.prepare('SELECT COUNT(*) AS n FROM pipelines').get()).toEqual({ n: 13 });
@@ -320,16 +320,16 @@ describe('a database of version 1', () => {
     database.close();
   });
 
-  it('keeps its totals, and begins what the ledger lacked at the exact ones', async () => {
+  it('keeps its totals, and starts new ledger entries at their exact counts', async () => {
     const path = createVersion1();
     const state = await load(path);
     expect(totalsOf(state, 1)).toEqual({
       counters: {
         ...totalsThen.counters,
-        // 3 and 4, not 1, which is older than the horizon.
+        // Pipelines 3 and 4. Pipeline 1 is older than the horizon.
         dora_deployment_reworks_total: 2,
         'dora_deployment_failures_by_cause_total pipeline': 2,
-        // 2 and 4; 5 is a restart of 4.
+        // Pipelines 2 and 4. Pipeline 5 is a restart of 4.
         dora_change_lead_time_unknown_total: 2,
       },
       histograms: { ...totalsThen.histograms },
@@ -338,7 +338,7 @@ describe('a database of version 1', () => {
       counters: { ...totalsThen.counters },
       histograms: {
         ...totalsThen.histograms,
-        // 500 seconds, as a step had reported.
+        // A step had reported the commit time, 500 seconds before the end.
         dora_change_lead_time_seconds: {
           ...emptyLeadTimes,
           counts: [0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -350,7 +350,7 @@ describe('a database of version 1', () => {
     expect([...again.pairs]).toEqual([...state.pairs]);
   });
 
-  it('begins no lead times where a forge is asked: it would tell of the past bit by bit', async () => {
+  it('starts without lead times if a forge is set, since old ones would arrive bit by bit', async () => {
     const path = createVersion1();
     const state = await load(path, { asksForge: true });
     expect(totalsOf(state, 1)).toEqual({
@@ -376,7 +376,7 @@ describe('a database of version 1', () => {
     };
     await learn(1, null, 'commit-1');
     expect(totalsOf(ingest.state, 2)).toEqual(totalsThen);
-    // What is deployed from now on is news.
+    // Deployments from now on count.
     const record = aRecord({ number: 3, id: 203, commit: 'commit-3', finishedAt: 9000 });
     await ingest.submit({ kind: 'observe', repo: 2, record });
     await learn(3, 'commit-1', 'commit-3');
@@ -388,7 +388,7 @@ describe('a database of version 1', () => {
     await store.close();
   });
 
-  it('counts what a scan still holds when the scan is complete', async () => {
+  it('keeps the pipelines of a scan pending, and counts them if no scan can run', async () => {
     const path = createVersion1();
     expect(totalsOf(await load(path), 5)).toEqual(zeroTotals);
     const state = await load(path, { canAsk: false });

@@ -4,7 +4,7 @@ import { openStore } from '../../src/store/open.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 
 describe('openStore', () => {
-  it('takes a path as a file, and makes the folder for it', async () => {
+  it('opens a path as a file, and makes its folder', async () => {
     const folder = createTemporaryFolder();
     const path = folder.pathOf('data/dora.db');
     await openStore(path).close();

@@ -48,7 +48,7 @@ describe('openSqliteStore', () => {
     folder.remove();
   });
 
-  /** Opens a store, and gives the connection that it opened: some settings are a connection's own. */
+  /** Opens a store and returns its connection, since some settings belong to a connection. */
   const openWithConnection = () => {
     const exec = vi.spyOn(DatabaseSync.prototype, 'exec');
     const store = openSqliteStore(path);
@@ -64,7 +64,7 @@ describe('openSqliteStore', () => {
     expect(statSync(deep).isFile()).toBe(true);
   });
 
-  it('writes ahead to a log, synced in full at every commit, and checks foreign keys', async () => {
+  it('uses a write-ahead log, syncs every commit in full, and checks foreign keys', async () => {
     const { store, connection } = openWithConnection();
     expect(connection.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     expect(connection.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 });
@@ -72,7 +72,7 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
-  it('finds all of it again after it was closed and opened', async () => {
+  it('has its whole content after it was closed and opened again', async () => {
     const store = openSqliteStore(path);
     const follow = { target: 'acme/shop', number: 3, createdAt: 1000, polledAt: 1100, hintedAt: 1200 };
     const repo = await store.transact(async (tx) => {
@@ -103,7 +103,7 @@ describe('openSqliteStore', () => {
     await again.close();
   });
 
-  it('has committed when the promise fulfils: another connection sees it at once, and nothing before', async () => {
+  it('has committed when the promise fulfils: another connection sees the write then, and not before', async () => {
     const store = openSqliteStore(path);
     const other = new DatabaseSync(path);
     const read = () => other.prepare("SELECT value FROM meta WHERE key = 'policy'").get();
@@ -116,7 +116,7 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
-  it('is refused to a second exporter while the first lives, and open to readers', async () => {
+  it('refuses a second exporter while the first runs, but allows readers', async () => {
     const first = openSqliteStore(path);
     expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
     expect(() => openSqliteStore(path)).toThrow(/in use by another exporter/);
@@ -126,7 +126,7 @@ describe('openSqliteStore', () => {
   });
 
   it.each(['link.db', 'other/link.db', 'linked/dora.db'])(
-    'is refused to a second exporter by the way of the link %s too',
+    'refuses a second exporter through the link %s too',
     async (name) => {
       mkdirSync(folder.pathOf('other'));
       symlinkSync('../dora.db', folder.pathOf('other/link.db'));
@@ -143,7 +143,7 @@ describe('openSqliteStore', () => {
     },
   );
 
-  it('takes nothing in once its file was removed or replaced', async () => {
+  it('rejects all work once its file was removed or replaced', async () => {
     const store = openSqliteStore(path);
     await store.transact((tx) => tx.meta.put('policy', 'a'));
     rmSync(path);
@@ -153,7 +153,7 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
-  it('gives way to the event loop within long work', async () => {
+  it('yields to the event loop during long work', async () => {
     const store = openSqliteStore(path);
     let turns = 0;
     let isDone = false;
@@ -163,7 +163,7 @@ describe('openSqliteStore', () => {
     };
     setImmediate(countTurn);
     await store.transact(async (tx) => {
-      // Without a turn for others this would never end.
+      // Only another turn of the event loop can end this.
       while (turns < 4) await tx.meta.get('policy');
     });
     isDone = true;
@@ -192,7 +192,7 @@ describe('openSqliteStore', () => {
       foreign.close();
     };
 
-    it("another program's database, telling which", () => {
+    it("another program's database, and names its path", () => {
       createForeignDatabase();
       for (const isReadOnly of [false, true]) {
         const open = () => openSqliteStore(path, { isReadOnly });
@@ -201,7 +201,7 @@ describe('openSqliteStore', () => {
       }
     });
 
-    it("another program's database without changing how that is kept", () => {
+    it("another program's database without changing its journal mode", () => {
       createForeignDatabase();
       expect(() => openSqliteStore(path)).toThrow(StoreUnusable);
       const foreign = new DatabaseSync(path);
@@ -222,7 +222,7 @@ describe('openSqliteStore', () => {
   describe('with a damaged database', () => {
     let whole: Buffer;
 
-    /** The database without the page at the root of the table `meta`. */
+    /** The database without the root page of the table `meta`. */
     const withoutMeta = (): Buffer => {
       const database = new DatabaseSync(path, { readOnly: true });
       const row = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'meta'").get();
@@ -239,7 +239,7 @@ describe('openSqliteStore', () => {
       whole = readFileSync(path);
     });
 
-    it.each([99, 511, 4096, 20_000])('refuses the first %i bytes, and tells what would help', (bytes) => {
+    it.each([99, 511, 4096, 20_000])('refuses the first %i bytes, and names the remedy', (bytes) => {
       writeFileSync(path, whole.subarray(0, bytes));
       for (const isReadOnly of [false, true]) {
         const open = () => openSqliteStore(path, { isReadOnly });
@@ -251,8 +251,8 @@ describe('openSqliteStore', () => {
 
     it.each([
       ['lacks its last byte', () => whole.subarray(0, -1)],
-      ['has lost what a page held', withoutMeta],
-    ])('is unavailable as soon as it meets the damage where it %s', async (_, damage) => {
+      ['has an empty page', withoutMeta],
+    ])('is unavailable once it meets the damage, if the file %s', async (_, damage) => {
       writeFileSync(path, damage());
       const store = openSqliteStore(path);
       const attempt = store.transact((tx) => tx.meta.get('policy'));
@@ -265,7 +265,7 @@ describe('openSqliteStore', () => {
   describe('read-only', () => {
     const openReadOnly = () => openSqliteStore(path, { isReadOnly: true });
 
-    it('finds what is there, while another process writes', async () => {
+    it('reads the last commit while another process writes', async () => {
       const store = openSqliteStore(path);
       await store.transact((tx) => tx.meta.put('policy', 'a'));
       const reader = openReadOnly();
@@ -287,7 +287,7 @@ describe('openSqliteStore', () => {
       await reader.close();
     });
 
-    it('creates no file, nor its folder', () => {
+    it('creates neither a file nor its folder', () => {
       expect(() => openSqliteStore(folder.pathOf('a/dora.db'), { isReadOnly: true })).toThrow(
         StoreUnavailable,
       );
@@ -333,7 +333,7 @@ describe('openSqliteStore', () => {
       ['astray', 'a link that leads nowhere'],
       ['circle', 'a link that leads nowhere'],
       ['/dev/null', 'a device'],
-    ])('where %s is %s, and makes nothing', (name, kind) => {
+    ])('if %s is %s, and creates nothing', (name, kind) => {
       const place = name.startsWith('/') ? name : folder.pathOf(name);
       const before = readdirSync(folder.pathOf('.'), { recursive: true });
       const open = () => openSqliteStore(place, { isReadOnly });
@@ -344,7 +344,7 @@ describe('openSqliteStore', () => {
     });
   });
 
-  it('finds a file by the way of a link', async () => {
+  it('opens a file through a link', async () => {
     await openSqliteStore(path).close();
     symlinkSync('dora.db', folder.pathOf('link.db'));
     await openSqliteStore(folder.pathOf('link.db')).close();
@@ -366,7 +366,7 @@ describe('openSqliteStore', () => {
         ]),
       );
 
-    it("that are their owner's alone, the log and the index among them", async () => {
+    it('that only their owner may read, the log and the index included', async () => {
       const store = openSqliteStore(path);
       await store.transact((tx) => tx.meta.put('policy', 'a'));
       expect(modesOf()).toEqual({
@@ -378,7 +378,7 @@ describe('openSqliteStore', () => {
       await store.close();
     });
 
-    it('that keep the mode that they were given', async () => {
+    it('that keep their mode', async () => {
       await openSqliteStore(path).close();
       chmodSync(path, 0o640);
       const store = openSqliteStore(path);
@@ -389,12 +389,12 @@ describe('openSqliteStore', () => {
   });
 
   describe('on a full disk', () => {
-    /** As many pages as there are: what asks for another meets a full disk. */
+    /** Limits the database to its current pages, so that the next page meets a full disk. */
     const fill = (connection: DatabaseSync) => connection.exec('PRAGMA max_page_count = 1');
     const makeRoom = (connection: DatabaseSync) => connection.exec('PRAGMA max_page_count = 1000000');
     const large = 'x'.repeat(1_000_000);
 
-    it('is unavailable, keeps nothing of the work, and works again once there is room', async () => {
+    it('is unavailable, keeps nothing of the work, and works again once there is space', async () => {
       const { store, connection } = openWithConnection();
       await store.transact((tx) => tx.meta.put('small', 'a'));
       fill(connection);
@@ -412,7 +412,7 @@ describe('openSqliteStore', () => {
     });
   });
 
-  it('is unavailable once another has held the database too long, and works again afterwards', async () => {
+  it('is unavailable if another connection holds the database too long, and works again afterwards', async () => {
     const store = openSqliteStore(path);
     const other = new DatabaseSync(path);
     other.exec('BEGIN IMMEDIATE');

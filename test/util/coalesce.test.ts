@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { coalesce } from '../../src/util/coalesce.ts';
 
-/** Work that a test lets go, run by run. */
+/** Work whose runs the test ends one by one. */
 function createRuns() {
   const runs: PromiseWithResolvers<number>[] = [];
   const join = coalesce(() => {
@@ -15,7 +15,7 @@ function createRuns() {
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('coalesce', () => {
-  it('gives all who call in one turn the result of one run', async () => {
+  it('gives all calls of one turn the result of one run', async () => {
     const { runs, join } = createRuns();
     const calls = [join(), join(), join()];
     await turn();
@@ -24,7 +24,7 @@ describe('coalesce', () => {
     expect(runs.length).toBe(1);
   });
 
-  it('gives who calls while one runs the result of the next, which begins when that one is over', async () => {
+  it('gives the calls during a run the result of the next run, which begins after it', async () => {
     const { runs, join } = createRuns();
     const early = join();
     await turn();
@@ -39,7 +39,7 @@ describe('coalesce', () => {
     expect(runs.length).toBe(2);
   });
 
-  it('goes on after a run that failed, which fails for those alone who waited for it', async () => {
+  it('continues after a failed run, and rejects only the calls that waited for it', async () => {
     const { runs, join } = createRuns();
     const early = join();
     await turn();

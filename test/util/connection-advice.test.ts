@@ -1,4 +1,7 @@
-/** What the log says if an address is nearly right: the real client against real sockets that answer as real servers do. */
+/**
+ * What the log says if an address is nearly right. The real client talks to real sockets that answer as real
+ * servers do.
+ */
 
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
@@ -18,7 +21,7 @@ async function listen(answer: RequestListener): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** What is logged of a request to `url`. The health of Woodpecker says the same in the log and on the page. */
+/** The error of a request to `url`. The health of Woodpecker must report the same in the log and on the page. */
 async function troubleAt(url: string): Promise<string> {
   const lines: string[] = [];
   const log = createLog('info', (line) => lines.push(line));
@@ -58,7 +61,7 @@ describe('a request to an address that is nearly right', () => {
     );
   });
 
-  it('names the path that Woodpecker lives below', async () => {
+  it('names the path that Woodpecker is served at', async () => {
     const host = await listen((request, response) => {
       response.writeHead(308, { location: `/ci${request.url}` }).end();
     });
@@ -79,7 +82,7 @@ describe('a request to an address that is nearly right', () => {
       'a page, "Woodpecker", in place of JSON: check that the URL is Woodpecker\'s root',
     ],
     [
-      'a page without end and title',
+      'a very long page without a title',
       '<html>'.repeat(100_000),
       '"text/html; charset=utf-8", not JSON: check the URL and the proxy before it',
     ],
@@ -90,7 +93,7 @@ describe('a request to an address that is nearly right', () => {
     expect(await troubleAt(`http://${host}`)).toBe(`Woodpecker answered /api/user with ${what}`);
   });
 
-  it('names what stands before Woodpecker if that wants a login', async () => {
+  it('names the login page of a proxy before Woodpecker', async () => {
     const host = await listen((_, response) => {
       response.writeHead(302, { location: '/oauth2/start?rd=%2Fapi%2Fuser' }).end();
     });
@@ -125,7 +128,7 @@ describe('a request to an address that is nearly right', () => {
     );
   });
 
-  it('says once why nobody answers', async () => {
+  it('gives the reason once if nobody answers', async () => {
     const port = await freePort();
     expect(await troubleAt(`http://127.0.0.1:${port}`)).toBe(
       `Woodpecker gave no usable answer to /api/user: fetch failed (connect ECONNREFUSED 127.0.0.1:${port})`,

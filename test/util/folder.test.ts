@@ -11,7 +11,7 @@ beforeEach(() => {
   onTestFinished(folder.remove);
 });
 
-/** Nobody may write in the folder until the test is over, root neither. */
+/** Makes the folder read-only until the test ends, even for root. */
 function makeReadOnly(path: string, skip: (reason: string) => void): void {
   if (process.geteuid?.() !== 0) {
     chmodSync(path, 0o500);
@@ -26,7 +26,7 @@ function makeReadOnly(path: string, skip: (reason: string) => void): void {
 }
 
 describe('makeFolder', () => {
-  it('makes what is missing, and leaves what is there', () => {
+  it('makes the missing folders, and leaves the existing ones', () => {
     makeFolder(folder.pathOf('a/b/c'));
     expect(statSync(folder.pathOf('a/b/c')).isDirectory()).toBe(true);
     const { ino } = statSync(folder.pathOf('a/b'));
@@ -36,7 +36,7 @@ describe('makeFolder', () => {
     expect(statSync(folder.pathOf('a/b')).ino).toBe(ino);
   });
 
-  it('passes on what the system says where this user may not', ({ skip }) => {
+  it('passes on the error of the system if this user may not write', ({ skip }) => {
     mkdirSync(folder.pathOf('own'));
     makeReadOnly(folder.pathOf('own'), skip);
     expect(() => makeFolder(folder.pathOf('own/a/b'))).toThrow(/EACCES|EROFS/);
@@ -44,7 +44,7 @@ describe('makeFolder', () => {
 });
 
 describe('mayMakeFolder', () => {
-  it('tells whether this user may, and makes nothing', ({ skip }) => {
+  it('reports whether this user may make the folder, and makes nothing', ({ skip }) => {
     expect(mayMakeFolder(folder.pathOf('a/b'))).toBe(true);
     expect(mayMakeFolder(folder.pathOf('.'))).toBe(true);
     expect(existsSync(folder.pathOf('a'))).toBe(false);
@@ -60,14 +60,14 @@ describe.each([
   ['mayMakeFolder', mayMakeFolder],
 ])('%s', (_, ask) => {
   it.skipIf(process.platform !== 'linux').each(['/proc/x', '/proc/x/y/z', '/proc', '/sys/x'])(
-    'comes to an end in %s, where nothing can be made',
+    'ends in %s, where nothing can be made',
     (path) => {
       expect(() => ask(path)).toThrow(NoPlaceForFolder);
       expect(() => ask(path)).toThrow(/^Nothing can be made in "\/(proc|sys)"$/);
     },
   );
 
-  it.each(['file', 'file/a', 'file/a/b'])('refuses "%s" where a file is in the way', (name) => {
+  it.each(['file', 'file/a', 'file/a/b'])('refuses "%s" if a file is in the way', (name) => {
     writeFileSync(folder.pathOf('file'), '');
     expect(() => ask(folder.pathOf(name))).toThrow(NoPlaceForFolder);
     expect(() => ask(folder.pathOf(name))).toThrow(`"${folder.pathOf('file')}" is not a folder`);

@@ -45,13 +45,13 @@ describe('a log line', () => {
     expect(write('info', 'Message', { key: value })[0]?.split(' key=')[1]).toBe(written);
   });
 
-  it('puts spaces for what would end a line or drive a terminal', () => {
+  it('replaces characters that end a line or drive a terminal by spaces', () => {
     expect(
       write('info', 'one\r\ntwo\tthree\u0000four\u001b[2Jfive\u0085six\u2028seven\u2029eight\u007f'),
     ).toEqual(['2026-07-31T12:13:20.123Z warn  one two three four [2Jfive six seven eight ']);
   });
 
-  it('is one line, whatever is in it', () => {
+  it('is one line, whatever it contains', () => {
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom('\n', '\r', '\u001b', '"', '\\', 'a', '\u2028', '\u0090') }),
@@ -94,19 +94,19 @@ describe('a log line', () => {
 });
 
 describe('describeError', () => {
-  it('tells the error and its causes', () => {
+  it('contains the error and its causes', () => {
     const cause = new Error('Connection was reset', { cause: new Error('ECONNRESET') });
     expect(describeError(new Error('Woodpecker gave no answer', { cause }))).toBe(
       'Woodpecker gave no answer: Connection was reset: ECONNRESET',
     );
   });
 
-  it('does not repeat a cause that the message tells', () => {
+  it('does not repeat a cause that the message contains', () => {
     const error = new Error('Store cannot be written: disk is full', { cause: new Error('disk is full') });
     expect(describeError(error)).toBe('Store cannot be written: disk is full');
   });
 
-  it('tells of causes that are no errors, and of what is none itself', () => {
+  it('describes causes that are no errors, and values that are none', () => {
     expect(describeError(new Error('Stopped', { cause: 'SIGTERM' }))).toBe('Stopped: SIGTERM');
     expect(describeError('SIGTERM')).toBe('SIGTERM');
     expect(describeError(undefined)).toBe('undefined');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergeSorted } from '../../src/util/merge-sorted.ts';
 
-/** Tells how many of its slices were asked for, and whether it was ended. */
+/** A stream that records how many slices were requested, and whether it was ended. */
 function source(slices: readonly (readonly number[])[]) {
   const seen = { asked: 0, isEnded: false };
   async function* stream(): AsyncGenerator<readonly number[]> {
@@ -27,7 +27,7 @@ async function all(merged: AsyncIterable<readonly number[]>): Promise<number[]> 
 const ascending = (a: number, b: number) => a - b;
 
 describe('sorted streams', () => {
-  it('come out as one that is sorted, whatever their slices', async () => {
+  it('merge into one sorted stream, whatever their slices', async () => {
     const anySorted = fc.array(fc.integer({ min: 0, max: 50 })).map((values) => values.sort(ascending));
     const anySliced = fc
       .tuple(anySorted, fc.integer({ min: 1, max: 5 }))
@@ -49,7 +49,7 @@ describe('sorted streams', () => {
     );
   });
 
-  it('are read no further than asked, and ended with whoever reads them', async () => {
+  it('are read no further than needed, and end when their reader stops', async () => {
     const long = Array.from({ length: 100 }, (_, slice) =>
       Array.from({ length: 100 }, (_, i) => slice * 100 + i),
     );

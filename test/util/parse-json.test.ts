@@ -17,7 +17,7 @@ describe('parseJson', () => {
   });
 
   it.each(['['.repeat(million), '{"a":'.repeat(200_000), `[${'"'.repeat(million)}`])(
-    'refuses what does not end as no JSON, however long it is',
+    'refuses unfinished text as no JSON, however long it is',
     (text) => {
       expect(kindOf(text)).toBe('not_json');
     },
@@ -33,18 +33,18 @@ describe('parseJson', () => {
     ['a list of numbers', `[${'1,'.repeat(500_000)}1]`],
     ['a list of objects', `[${'{},'.repeat(300_000)}{}]`],
     ['an object of many keys', `{${Array.from({ length: 80_000 }, (_, i) => `"${i}":1`).join(',')}}`],
-    ['what is no JSON at all', '{}'.repeat(million / 2)],
+    ['many objects in a row', '{}'.repeat(million / 2)],
   ])('refuses %s, which would take long to parse', (_, text) => {
     expect(kindOf(text)).toBe('too_many_values');
   });
 
-  it('takes as many values as it says, and no more', () => {
+  it('accepts as many values as its limit, and no more', () => {
     const list = (values: number) => `[${Array(values).fill('0').join(',')}]`;
     expect(kindOf(list(mostJsonValues - 1))).toBe('value');
     expect(kindOf(list(mostJsonValues))).toBe('too_many_values');
   });
 
-  it('takes one long text, whatever it holds', () => {
+  it('accepts one long text, whatever it contains', () => {
     const text = JSON.stringify({ message: '[{,"\\'.repeat(100_000) });
     expect(kindOf(text)).toBe('value');
   });

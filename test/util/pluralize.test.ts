@@ -6,11 +6,11 @@ describe('counted', () => {
     [0, '0 repos'],
     [1, '1 repo'],
     [2, '2 repos'],
-  ])('says of %i that it is %s', (count, words) => {
+  ])('writes %i as "%s"', (count, words) => {
     expect(counted(count, 'repo')).toBe(words);
   });
 
-  it('takes the words for several where an s does not make them', () => {
+  it('uses the given plural if an s does not make it', () => {
     expect(counted(1, 'recovery', 'recoveries')).toBe('1 recovery');
     expect(counted(0, 'recovery', 'recoveries')).toBe('0 recoveries');
   });

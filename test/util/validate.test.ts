@@ -18,7 +18,7 @@ const schema = z.strictObject({
 });
 
 describe('parseFields', () => {
-  it('gives what the schema makes of a value', () => {
+  it('returns the value that the schema makes', () => {
     expect(parseFields(schema, { text: 'a', number: '12' })).toEqual({
       ok: true,
       value: { text: 'a', number: 12 },
@@ -59,7 +59,7 @@ describe('parseFields', () => {
       '',
       'Unknown key 111; unknown key 222; unknown key 333; unknown key 444; unknown key 555; and 2 more',
     ],
-  ])('says of %j what is wrong at "%s" in plain words', (value, path, message) => {
+  ])('describes the mistake of %j at "%s" in plain words', (value, path, message) => {
     expect(parseFields(schema, value)).toEqual({ ok: false, errors: [{ path, message }] });
   });
 
@@ -72,7 +72,7 @@ describe('parseFields', () => {
     expect(parseFields(required, {})).toEqual({ ok: false, errors: [{ path: 'n', message }] });
   });
 
-  it("leaves a schema's own words as they are, and tells every mistake", () => {
+  it("keeps a schema's own messages, and reports every mistake", () => {
     const own = z.object({ a: z.string('Expected a name'), b: z.number() });
     expect(parseFields(own, { a: 1, b: '1' })).toEqual({
       ok: false,

@@ -24,7 +24,7 @@ async function start(options: FakeWoodpeckerOptions = {}): Promise<FakeWoodpecke
   return woodpecker;
 }
 
-/** A client whose pauses take no time but are written down. */
+/** A client that records its pauses instead of waiting. */
 function clientOf(
   woodpecker: FakeWoodpecker,
   overrides: Partial<ClientOptions> = {},
@@ -40,7 +40,7 @@ function clientOf(
 const asked = (woodpecker: FakeWoodpecker) =>
   woodpecker.requests.map(({ path, query }) => `${path}${decodeURIComponent(query)}`);
 
-/** Rejects where the promise has not settled soon. */
+/** Rejects if the promise does not settle soon. */
 async function promptly<T>(promise: Promise<T>): Promise<T> {
   const late = delay(5000, undefined, { ref: false }).then(() => {
     throw new Error('Not settled within five seconds');
@@ -49,7 +49,7 @@ async function promptly<T>(promise: Promise<T>): Promise<T> {
 }
 
 describe('a request to Woodpecker', () => {
-  it('goes below the sub-path that Woodpecker is served at, and bears the token', async () => {
+  it('goes to the sub-path of Woodpecker, and carries the token', async () => {
     const woodpecker = await start({ rootPath: '/ci' });
     await clientOf(woodpecker).user(signal);
     expect(woodpecker.url).toMatch(/\/ci$/);
@@ -64,7 +64,7 @@ describe('a request to Woodpecker', () => {
     expect(elsewhere.requests).toEqual([]);
   });
 
-  it('never has the token in an error', async () => {
+  it('never shows the token in an error', async () => {
     const woodpecker = await start();
     const { adminToken } = woodpecker;
     for (const answer of [{ status: 401 }, { status: 404 }, { status: 500 }, 'drop'] as const) {
@@ -79,7 +79,7 @@ describe('a request to Woodpecker', () => {
 });
 
 describe('user', () => {
-  it('tells an administrator from others', async () => {
+  it('distinguishes an administrator from other users', async () => {
     const woodpecker = await start();
     expect(await clientOf(woodpecker).user(signal)).toEqual({ login: 'root', admin: true });
     const alice = clientOf(woodpecker, { token: woodpecker.userToken });
@@ -106,14 +106,14 @@ describe('repos', () => {
     ]);
   });
 
-  it('finds the end of a list whose last page is full', async () => {
+  it('ends at an empty page if the last page was full', async () => {
     const woodpecker = await start();
     for (let i = 100; i < 200; i++) woodpecker.addRepo({ fullName: `acme/r${i}` });
     expect((await clientOf(woodpecker).repos(true, signal)).length).toBe(100);
     expect(woodpecker.requests.length).toBe(3);
   });
 
-  it('reads a user’s list, which has no pages, at once', async () => {
+  it('reads a user’s list, which has no pages, in one request', async () => {
     const woodpecker = await start();
     for (let i = 100; i < 160; i++) {
       woodpecker.addRepo({ fullName: `acme/r${i}`, private: true, access: { alice: 'push' } });
@@ -126,7 +126,7 @@ describe('repos', () => {
     expect(asked(woodpecker)).toEqual(['/api/user/repos']);
   });
 
-  it('takes null, as Go writes an empty list, for none', async () => {
+  it('reads null, which Go writes for an empty list, as no rows', async () => {
     const woodpecker = await start();
     const headers = { 'content-type': 'application/json' };
     woodpecker.fault({ answer: { status: 200, body: 'null', headers } });
@@ -155,32 +155,35 @@ describe('allRepos', () => {
 });
 
 describe('feed', () => {
-  it.each(['3.17.0', '2.8.3'])('reads what is newest over a user’s repos, of server %s', async (version) => {
-    const woodpecker = await start({ version });
-    for (const fullName of ['acme/shop', 'acme/site']) {
-      woodpecker.addRepo({ fullName, private: true, access: { alice: 'push' } });
-    }
-    woodpecker.addPipeline('acme/shop', { number: 7, status: 'failure', finished: 1_785_000_000 });
-    woodpecker.addPipeline('acme/site', { number: 3, status: 'running' });
-    const client = clientOf(woodpecker, { token: woodpecker.userToken });
-    const rows = await client.feed(signal);
-    expect(
-      rows.map(({ repo_id, number, status, finished, finished_at }) => [
-        repo_id,
-        number,
-        status,
-        finished || finished_at,
-      ]),
-    ).toEqual([
-      [2, 3, 'running', 0],
-      [1, 7, 'failure', 1_785_000_000],
-    ]);
-    expect(asked(woodpecker)).toEqual(['/api/user/feed']);
-  });
+  it.each(['3.17.0', '2.8.3'])(
+    'reads the newest pipelines of a user’s repos, of server %s',
+    async (version) => {
+      const woodpecker = await start({ version });
+      for (const fullName of ['acme/shop', 'acme/site']) {
+        woodpecker.addRepo({ fullName, private: true, access: { alice: 'push' } });
+      }
+      woodpecker.addPipeline('acme/shop', { number: 7, status: 'failure', finished: 1_785_000_000 });
+      woodpecker.addPipeline('acme/site', { number: 3, status: 'running' });
+      const client = clientOf(woodpecker, { token: woodpecker.userToken });
+      const rows = await client.feed(signal);
+      expect(
+        rows.map(({ repo_id, number, status, finished, finished_at }) => [
+          repo_id,
+          number,
+          status,
+          finished || finished_at,
+        ]),
+      ).toEqual([
+        [2, 3, 'running', 0],
+        [1, 7, 'failure', 1_785_000_000],
+      ]);
+      expect(asked(woodpecker)).toEqual(['/api/user/feed']);
+    },
+  );
 });
 
 describe('a single repo', () => {
-  it('is found by a name with several slashes, with its case ignored', async () => {
+  it('is found by a name with several slashes, whatever its case', async () => {
     const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/tools/shop', id: 7 });
     const repo = await clientOf(woodpecker).lookUpRepo('Acme/Tools/Shop', signal);
@@ -188,7 +191,7 @@ describe('a single repo', () => {
     expect(asked(woodpecker)).toEqual(['/api/repos/lookup/Acme/Tools/Shop']);
   });
 
-  it('is found by a name with characters that mean something in an address', async () => {
+  it('is found by a name with characters that are special in a URL', async () => {
     const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/100%?#ü', id: 7 });
     expect(await clientOf(woodpecker).lookUpRepo('acme/100%?#ü', signal)).toMatchObject({ id: 7 });
@@ -233,7 +236,7 @@ describe('pipelines', () => {
   const numbers = ({ rows }: { readonly rows: readonly { number: number }[] }) =>
     rows.map(({ number }) => number);
 
-  it('come newest first, fifty to a page, without workflows', async () => {
+  it('arrive newest first, fifty to a page, without workflows', async () => {
     const woodpecker = await withPipelines();
     const { rows: first } = await clientOf(woodpecker).pipelines(7, { page: 1 }, signal);
     expect([first.length, first[0]?.number, first[49]?.number]).toEqual([50, 60, 11]);
@@ -249,7 +252,7 @@ describe('pipelines', () => {
     ]);
   });
 
-  it('come from between two moments of creation, and of one status', async () => {
+  it('can be filtered by time of creation and by status', async () => {
     const woodpecker = await withPipelines();
     const range = { page: 1, after: 1_785_000_009, before: 1_785_000_031 };
     const client = clientOf(woodpecker);
@@ -262,7 +265,7 @@ describe('pipelines', () => {
     );
   });
 
-  it('are asked for of old servers, which ignore the filters, in the same way', async () => {
+  it('are requested in the same way from old servers, which ignore the filters', async () => {
     const woodpecker = await withPipelines('2.0.0');
     const { rows } = await clientOf(woodpecker).pipelines(7, { page: 1, after: 1_785_000_050 }, signal);
     expect(rows.length).toBe(50);
@@ -270,8 +273,8 @@ describe('pipelines', () => {
   });
 });
 
-describe('pipeline', () => {
-  it('comes with its workflows', async () => {
+describe('a single pipeline', () => {
+  it('contains its workflows', async () => {
     const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/shop', id: 7 });
     woodpecker.addPipeline(7, { number: 3, status: 'failure', finished: 0, started: 1000 });
@@ -285,8 +288,8 @@ describe('pipeline', () => {
   });
 });
 
-describe('an answer that says no', () => {
-  it('is NotFound for what is not there, and not asked for again', async () => {
+describe('a refusal', () => {
+  it('is NotFound if the resource does not exist, and is not retried', async () => {
     const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/shop', id: 7 });
     const client = clientOf(woodpecker);
@@ -299,7 +302,7 @@ describe('an answer that says no', () => {
     expect(client.pauses).toEqual([]);
   });
 
-  it('is Unauthorized for a token that is refused, and not asked for again', async () => {
+  it('is Unauthorized if the token is refused, and is not retried', async () => {
     const woodpecker = await start();
     const client = clientOf(woodpecker, { token: woodpecker.badToken });
     await expect(client.user(signal)).rejects.toThrow(Unauthorized);
@@ -310,7 +313,7 @@ describe('an answer that says no', () => {
     expect(client.pauses).toEqual([]);
   });
 
-  it('is Unauthorized for a right that is missing', async () => {
+  it('is Unauthorized if a right is missing', async () => {
     const woodpecker = await start();
     const client = clientOf(woodpecker, { token: woodpecker.userToken });
     await expect(client.repos(true, signal)).rejects.toThrow(Unauthorized);
@@ -319,7 +322,7 @@ describe('an answer that says no', () => {
   });
 });
 
-describe('an answer that may pass', () => {
+describe('a temporary fault', () => {
   const json = { 'content-type': 'application/json' };
   const passing: readonly (readonly [string, FaultAnswer, RegExp])[] = [
     ['500', { status: 500 }, /answered 500 to \/api\/user/],
@@ -347,7 +350,7 @@ describe('an answer that may pass', () => {
     ['silence', 'hang', /no usable answer to \/api\/user: .*timeout/],
   ];
 
-  it.each(passing)('%s is asked for again until it has passed', async (name, answer) => {
+  it.each(passing)('(%s) is retried until it has passed', async (name, answer) => {
     const woodpecker = await start();
     const fault = woodpecker.fault({ answer, times: 2 });
     const client = clientOf(woodpecker, name === 'silence' ? { timeoutMs: 400 } : {});
@@ -355,7 +358,7 @@ describe('an answer that may pass', () => {
     expect([fault.hits, woodpecker.requests.length, client.pauses.length]).toEqual([2, 3, 2]);
   });
 
-  it.each(passing)('%s is Unavailable after five tries', async (name, answer, message) => {
+  it.each(passing)('(%s) is Unavailable after five tries', async (name, answer, message) => {
     const woodpecker = await start();
     woodpecker.fault({ answer });
     const client = clientOf(woodpecker, name === 'silence' ? { timeoutMs: 50 } : {});
@@ -365,13 +368,13 @@ describe('an answer that may pass', () => {
     expect([woodpecker.requests.length, client.pauses.length]).toEqual([5, 4]);
   });
 
-  it('is Unavailable where nobody listens, and says so', async () => {
+  it('is Unavailable if nobody listens, with the reason', async () => {
     const woodpecker = await start();
     await woodpecker.stop();
     await expect(clientOf(woodpecker).user(signal)).rejects.toThrow(/no usable answer.*ECONNREFUSED/);
   });
 
-  it('says why no connection came about where a name has several addresses', async () => {
+  it('contains the reason even if a name has several addresses', async () => {
     const refused = ['connect ECONNREFUSED ::1:80', 'connect ECONNREFUSED 127.0.0.1:80'];
     const cause = new AggregateError(refused.map((message) => new Error(message)));
     const client = createWoodpeckerClient({
@@ -383,7 +386,7 @@ describe('an answer that may pass', () => {
     await expect(client.user(signal)).rejects.toThrow(/ECONNREFUSED/);
   });
 
-  it('passes on page two as well as on page one', async () => {
+  it('is retried on page two as well as on page one', async () => {
     const woodpecker = await start();
     for (let i = 100; i < 160; i++) woodpecker.addRepo({ fullName: `acme/r${i}` });
     woodpecker.fault({ match: /page=2/, answer: { status: 503 }, times: 3 });
@@ -394,7 +397,7 @@ describe('an answer that may pass', () => {
 describe('the pause before another try', () => {
   const broken = { status: 503 } as const;
 
-  it('doubles, and is at least half of that', async () => {
+  it('doubles, and is at least half of its full length', async () => {
     const woodpecker = await start();
     woodpecker.fault({ answer: broken });
     const shortest = clientOf(woodpecker, { random: () => 0 });
@@ -402,7 +405,7 @@ describe('the pause before another try', () => {
     expect(shortest.pauses).toEqual([250, 500, 1000, 2000]);
   });
 
-  it('is at most the whole of it', async () => {
+  it('is at most its full length', async () => {
     const woodpecker = await start();
     woodpecker.fault({ answer: broken });
     const longest = clientOf(woodpecker, { random: () => 1 - Number.EPSILON });
@@ -410,7 +413,7 @@ describe('the pause before another try', () => {
     expect(longest.pauses.map(Math.round)).toEqual([500, 1000, 2000, 4000]);
   });
 
-  it('is drawn anew each time', async () => {
+  it('is random each time', async () => {
     const woodpecker = await start();
     woodpecker.fault({ answer: broken });
     const draws = [0, 0.5, 0, 0.5].values();
@@ -427,28 +430,28 @@ describe('the pause before another try', () => {
     return client.pauses;
   }
 
-  it('is what Retry-After says in seconds', async () => {
+  it('is as long as Retry-After says in seconds', async () => {
     expect(await pausesAfter('7')).toEqual([7000]);
     expect(await pausesAfter('7', 503)).toEqual([7000]);
   });
 
-  it('ends when Retry-After says', async () => {
+  it('ends at the time in Retry-After', async () => {
     const [pause] = await pausesAfter(new Date(Date.now() + 60_000).toUTCString());
     expect(pause).toBeGreaterThan(55_000);
     expect(pause).toBeLessThanOrEqual(60_000);
   });
 
-  it('is five minutes at most, however long Retry-After asks for', async () => {
+  it('is five minutes at most, whatever Retry-After says', async () => {
     expect(await pausesAfter('86400')).toEqual([300_000]);
     expect(await pausesAfter('Wed, 21 Oct 2099 07:28:00 GMT')).toEqual([300_000]);
   });
 
-  it('is the usual one after a Retry-After that cannot be read', async () => {
+  it('is the usual one if Retry-After cannot be read', async () => {
     expect(await pausesAfter('soon')).toEqual([250]);
     expect(await pausesAfter('in a minute')).toEqual([250]);
   });
 
-  it('is the usual one after a Retry-After that is a number but no whole number of seconds', async () => {
+  it('is the usual one if Retry-After is a number but no whole number of seconds', async () => {
     expect(await pausesAfter('-5')).toEqual([250]);
     expect(await pausesAfter('1.5')).toEqual([250]);
   });
@@ -464,7 +467,7 @@ describe('many requests', () => {
     expect(woodpecker.concurrency.peak).toBe(4);
   });
 
-  it('do not wait for those that pause', async () => {
+  it('do not wait for requests that pause', async () => {
     const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/shop', id: 7 });
     woodpecker.fault({ match: '/api/user', answer: { status: 503 }, times: 4 });
@@ -519,7 +522,7 @@ describe('an abort', () => {
     expect(woodpecker.requests.length).toBe(1);
   });
 
-  it('ends those that wait for their turn along with those that run', async () => {
+  it('ends the waiting requests along with the running ones', async () => {
     const woodpecker = await start();
     woodpecker.fault({ answer: 'hang' });
     const aborter = new AbortController();
@@ -534,7 +537,7 @@ describe('an abort', () => {
     expect(woodpecker.requests.length).toBe(4);
   });
 
-  it('ends one that waits for its turn behind others that go on', async () => {
+  it('ends a waiting request while the running ones continue', async () => {
     const woodpecker = await start();
     woodpecker.fault({ answer: 'hang', match: '/api/user' });
     const client = clientOf(woodpecker, { timeoutMs: 30_000 });
@@ -552,7 +555,7 @@ describe('an abort', () => {
     }
   });
 
-  it('before the beginning asks for nothing', async () => {
+  it('before a request prevents the request', async () => {
     const woodpecker = await start();
     await expect(clientOf(woodpecker).user(AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(woodpecker.requests).toEqual([]);
@@ -560,7 +563,7 @@ describe('an abort', () => {
 });
 
 describe('onRequest', () => {
-  it('is told of every request’s end, whether it was of use, and of none that was aborted', async () => {
+  it('receives the end of every request, and whether it was usable, but no aborted one', async () => {
     const woodpecker = await start();
     const ends: unknown[] = [];
     const onRequest: ClientOptions['onRequest'] = ({ status, isUsable, isTokenValid, ms }) =>

@@ -23,13 +23,13 @@ const refused = { status: 401, isUsable: false, isTokenValid: false, error: null
 const welcome = { status: 200, isUsable: true, isTokenValid: true, error: null };
 
 describe('the health of Woodpecker', () => {
-  it('is not known before the first answer', () => {
+  it('is unknown before the first answer', () => {
     const { health, changes } = watch();
     expect(health.isUp).toBeNull();
     expect(changes).toEqual([]);
   });
 
-  it('is told once per change, not once per request', () => {
+  it('is reported once per change, not once per request', () => {
     const { clock, lines, changes, health } = watch();
     health.note(up);
     health.note(up);
@@ -47,7 +47,7 @@ describe('the health of Woodpecker', () => {
     ]);
   });
 
-  it('stays as it is while one list is wrong and other answers are right', () => {
+  it('stays down while one list is wrong, even if other answers are right', () => {
     const { lines, changes, health } = watch();
     const user = { ...welcome, path: '/api/user' };
     const wrong = { ...down, path: '/api/user/repos', status: 200, error: new Error('not as expected') };
@@ -61,7 +61,7 @@ describe('the health of Woodpecker', () => {
     expect([health.isUp, health.trouble, lines.length]).toEqual([true, null, 2]);
   });
 
-  it('tells of a refused token as an error, with what to do', () => {
+  it('reports a refused token as an error, with the remedy', () => {
     const { lines, health } = watch();
     health.note(refused);
     expect(health.trouble).toMatch(/refuses the token/);
@@ -70,9 +70,9 @@ describe('the health of Woodpecker', () => {
     ]);
   });
 
-  it('takes a refused token for good only on the word that it is', () => {
+  it('stays down after a refused token until an answer proves the token valid', () => {
     const { lines, health } = watch();
-    // A public repo answers anybody.
+    // A public repo answers anybody, so its answer proves nothing about the token.
     for (const ended of [refused, up, refused, up]) health.note(ended);
     expect(health.isUp).toBe(false);
     health.note(welcome);
@@ -83,7 +83,7 @@ describe('the health of Woodpecker', () => {
     ]);
   });
 
-  it('tells a refused token apart from silence, each when it begins', () => {
+  it('reports a refused token and a missing answer separately, each when it begins', () => {
     const { lines, health } = watch();
     for (const ended of [down, down, refused, refused, down, welcome]) health.note(ended);
     expect(lines.map((line) => line.slice(25, 50))).toEqual([

@@ -1,4 +1,4 @@
-/** Lists of Woodpecker are read row by row: what one odd row costs, and what a wholly wrong list costs. */
+/** Lists of Woodpecker are read row by row. An unreadable row loses only itself; a wholly wrong list is rejected. */
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -19,8 +19,8 @@ async function read<T>(item: Parameters<typeof listOf<T>>[0], text: string, chun
 const repo = (id: number) => ({ id, full_name: `acme/r${id}`, active: true });
 const pipeline = (number: number) => ({ id: number, number, status: 'success', commit: 'c', created: 1 });
 
-describe('an odd row', () => {
-  it('costs itself alone, and is named by its number', async () => {
+describe('an unreadable row', () => {
+  it('is skipped alone, and is named by its number', async () => {
     const [oddRow] = JSON.parse(
       readFileSync(new URL('../fixtures/cases/odd-row.json', import.meta.url), 'utf8'),
     );
@@ -43,29 +43,34 @@ describe('an odd row', () => {
     ['null', null, 'row 2', 'Expected an object, given null'],
     ['a list', [], 'row 2', 'Expected an object, given a list'],
     ['a text', 'shop', 'row 2', 'Expected an object, given text'],
-    ['megabytes', { ...repo(2), avatar_url: 'x'.repeat(2_000_000) }, 'row 2', 'Too large'],
-    ['half a million values', { ...repo(2), x: Array(300_000).fill(0) }, 'row 2', 'Too large'],
-  ])('among repos, %s, leaves the others', async (_, oddRow, row, problem) => {
+    ['a row of megabytes', { ...repo(2), avatar_url: 'x'.repeat(2_000_000) }, 'row 2', 'Too large'],
+    [
+      'a row of hundreds of thousands of values',
+      { ...repo(2), x: Array(300_000).fill(0) },
+      'row 2',
+      'Too large',
+    ],
+  ])('among repos is skipped alone: %s', async (_, oddRow, row, problem) => {
     const { list, odd } = await read(WireRepo, JSON.stringify([repo(1), oddRow, repo(3)]));
     expect(list.rows.map(({ id }) => id)).toEqual([1, 3]);
     expect(odd.map((one) => [one.row, one.problem])).toEqual([[row, problem]]);
   });
 
-  it('in the feed, of a repo that was deleted, leaves the others', async () => {
+  it('of a deleted repo in the feed is skipped alone', async () => {
     const rows = [{ repo_id: 1, number: 7, status: 'success' }, { repo_id: 0 }, { repo_id: 2, number: 3 }];
     const { list, odd } = await read(WireFeedItem, JSON.stringify(rows));
     expect(list.rows.map(({ repo_id }) => repo_id)).toEqual([1, 2]);
     expect(odd.length).toBe(1);
   });
 
-  it('as newest pipeline leaves its repo', async () => {
+  it('as newest pipeline does not lose its repo', async () => {
     const { list } = await read(WireRepo, JSON.stringify([{ ...repo(1), last_pipeline: { number: 'x' } }]));
     expect(list.rows).toMatchObject([
       { id: 1, last_pipeline: null, oddPipeline: 'last_pipeline: Expected a number, given text' },
     ]);
   });
 
-  it('costs no other, however many there are, as long as more rows are right', async () => {
+  it('loses no other row as long as most rows are right', async () => {
     const rows = Array.from({ length: 1000 }, (_, i) => (i % 3 === 0 ? {} : repo(i + 1)));
     const { list, odd } = await read(WireRepo, JSON.stringify(rows));
     expect([list.rows.length, odd.length, list.length]).toEqual([666, 334, 1000]);
@@ -77,7 +82,7 @@ describe('the text of a list', () => {
     '[ {"id": 1, "full_name": "a/\\u0062\\"[{,\\\\" , "x": [1, {"y": "]"}]},\n{"id":2,"full_name":"c/d"} ]\n';
 
   it.each([1, 2, 3, 7, 16, 1000])(
-    'is split in the same way however it arrives: %i bytes at once',
+    'is split into the same rows however it arrives: %i bytes at once',
     async (size) => {
       const { list } = await read(WireFeedItem, odd, size);
       expect(list.rows.map(({ id }) => id)).toEqual([1, 2]);
@@ -113,7 +118,7 @@ describe('a list that is wrong as a whole', () => {
       JSON.stringify(Array.from({ length: 100_000 }, (_, i) => ({ ...repo(i + 1), default_branch: 5 }))),
       /^100 of its first 100 rows cannot be read: default_branch: Expected text, given 5$/,
     ],
-  ])('is given up at its first hundred rows: %s', async (_, text, message) => {
+  ])('is rejected after its first hundred rows: %s', async (_, text, message) => {
     let bytesRead = 0;
     const counted = async function* () {
       for await (const chunk of inChunks(text)) {
@@ -125,7 +130,7 @@ describe('a list that is wrong as a whole', () => {
     expect(bytesRead).toBeLessThanOrEqual(64 * 1024);
   });
 
-  it('may have no end', async () => {
+  it('is rejected even if it has no end', async () => {
     let chunks = 0;
     const endless = async function* () {
       yield Buffer.from('[');

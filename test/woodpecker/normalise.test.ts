@@ -86,7 +86,7 @@ describe('toRecord', () => {
     expect(outcomeOf(record)).toEqual(['success', 1_785_500_390]);
   });
 
-  it('reads an event of 2.8 the same way, under the names of that generation', () => {
+  it('reads an event of 2.8 the same way, from its older field names', () => {
     const { pipeline } = WireEvent.parse(fixture('v2.8.3-event.json'));
     const record = toRecord(pipeline, 'other', receivedAt);
     expect(record).toMatchObject({
@@ -102,7 +102,7 @@ describe('toRecord', () => {
     expect(outcomeOf(record)).toEqual(['success', 1_736_500_312]);
   });
 
-  it('finds the end of a failure whose finish the server left 0 among its workflows', () => {
+  it('takes the end of a failure from its workflows if the server left the finish 0', () => {
     const pipeline = WirePipeline.parse(fixture('v2.8.3-pipeline-211-finished-0.json'));
     const record = toRecord(pipeline, 'rest', receivedAt);
     expect(outcomeOf(record)).toEqual(['failure', 1_736_490_190]);
@@ -112,7 +112,7 @@ describe('toRecord', () => {
   it.each([
     ['v2.8.3-pipelines.json', 213, 'running', null, null],
     ['v2.8.3-pipelines.json', 212, 'success', 1_736_500_312, null],
-    // Without its workflows the last write is the best there is.
+    // Without its workflows, the last write is the best known end.
     ['v2.8.3-pipelines.json', 211, 'failure', 1_736_490_200, null],
     ['v3.17.0-pipelines.json', 841, 'success', 1_785_500_390, null],
     ['v3.17.0-pipelines.json', 838, 'killed', 1_785_490_031, null],
@@ -141,7 +141,7 @@ describe('toRecord', () => {
     }
   });
 
-  it('takes the latest finish of workflows and steps where the pipeline has none', () => {
+  it('takes the latest finish of workflows and steps if the pipeline has none', () => {
     const workflows = [
       { state: 'success', finished: 5040, children: [{ state: 'success', finished: 5040 }] },
       { state: 'failure', finished: 0, children: [{ state: 'failure', finished: 5070 }] },
@@ -152,7 +152,7 @@ describe('toRecord', () => {
     expect(finishOf({ finished: 0, workflows: older })).toBe(5060);
   });
 
-  it('takes the last write where nothing tells a finish, and nothing where there is none', () => {
+  it('takes the last write if no finish is reported, and nothing if there is no last write', () => {
     expect(finishOf({ finished: 0 })).toBe(5101);
     expect(finishOf({ finished: 0, updated: 0 })).toBeNull();
   });
@@ -167,13 +167,13 @@ describe('toRecord', () => {
     expect(finishOf(overrides)).toBe(finishedAt);
   });
 
-  it('says which source it is from, and whether that one shows workflows', () => {
+  it('contains its source, and whether that source reports workflows', () => {
     expect(toRecord(aPipeline(), 'rest', receivedAt)).toMatchObject({ fromRest: true, hasWorkflows: false });
     expect(toWholeRecord(aPipeline(), receivedAt)).toMatchObject({ fromRest: true, hasWorkflows: true });
     expect(toRecord(aPipeline(), 'other', receivedAt)).toMatchObject({ fromRest: false, hasWorkflows: true });
   });
 
-  it('tells unknown event, branch, creation and start from empty ones', () => {
+  it('distinguishes unknown event, branch, creation and start from empty ones', () => {
     const record = toRecord(WirePipeline.parse({ number: 1, status: 'success' }), 'other', receivedAt);
     expect(record).toMatchObject({
       id: 0,
@@ -194,12 +194,12 @@ describe('toRecord', () => {
     ['tag', ''],
     ['release', ''],
     ['pull_request', ''],
-  ])('keeps of a %s the message "%s"', (event, message) => {
+  ])('keeps for a %s the message "%s"', (event, message) => {
     const record = toRecord(aPipeline({ event, message: 'hotfix: stop the leak' }), 'rest', receivedAt);
     expect(record.message).toBe(message);
   });
 
-  it('cuts a long message without breaking a character', () => {
+  it('cuts a long message without leaving half a character', () => {
     const record = toRecord(aPipeline({ message: `${'m'.repeat(511)}😀` }), 'rest', receivedAt);
     expect(record.message).toBe(`${'m'.repeat(511)}\ufffd`);
   });
@@ -250,7 +250,7 @@ describe('toRecord', () => {
     });
   });
 
-  it('keeps the step that is said to have cancelled a killed run, and no copy of it in a restart that ended otherwise', () => {
+  it('keeps the step that cancelled a killed run, but not in a restart that ended otherwise', () => {
     const nameOf = (status: string, cancel_info: unknown) =>
       toRecord(aPipeline({ status, cancel_info }), 'rest', receivedAt).canceledByStep;
     expect(nameOf('killed', { canceled_by_step: 'deploy' })).toBe('deploy');
@@ -269,7 +269,7 @@ describe('needsDetail', () => {
     ['a failure without its time', { status: 'failure', finished: 0 }, true],
     ['an error without its time', { status: 'error', finished: 0 }, true],
     ['a kill without its time', { status: 'killed', finished: 0 }, true],
-    ['a failure of a server that tells its version', { status: 'failure' }, false],
+    ['a failure of a server that reports its version', { status: 'failure' }, false],
     ['a failure of an older server', { status: 'failure', version: '' }, true],
     ['a success of an older server', { status: 'success', version: '' }, false],
     [
@@ -287,36 +287,36 @@ describe('needsDetail', () => {
       { status: 'killed', parent: 11, cancel_info: { canceled_by_user: 'a' } },
       false,
     ],
-    ['an end under the older name', { status: 'success', finished: 0, finished_at: 5100 }, false],
+    ['an end under the older field name', { status: 'success', finished: 0, finished_at: 5100 }, false],
     ['a pull request', { status: 'failure', version: '', event: 'pull_request' }, false],
     ['a closed pull request', { status: 'failure', finished: 0, event: 'pull_request_closed' }, false],
     ['a fork', { status: 'failure', version: '', from_fork: true }, false],
-    ['what came with its workflows', { finished: 0, workflows: [{ state: 'success' }] }, false],
-    ['what came with no workflows', { finished: 0, workflows: [] }, true],
-    ['what is still running', { status: 'running', finished: 0 }, false],
-    ['what is blocked', { status: 'blocked', finished: 0, version: '' }, false],
-    ['a declined one, which never counts', { status: 'declined', finished: 0 }, false],
-    ['a canceled one, which never counts', { status: 'canceled', finished: 0 }, false],
-  ])('of %s', (_, overrides, expected) => {
+    ['a pipeline with workflows', { finished: 0, workflows: [{ state: 'success' }] }, false],
+    ['a pipeline with an empty list of workflows', { finished: 0, workflows: [] }, true],
+    ['a running pipeline', { status: 'running', finished: 0 }, false],
+    ['a blocked pipeline', { status: 'blocked', finished: 0, version: '' }, false],
+    ['a declined pipeline, which never counts', { status: 'declined', finished: 0 }, false],
+    ['a canceled pipeline, which never counts', { status: 'canceled', finished: 0 }, false],
+  ])('decides for %s', (_, overrides, expected) => {
     expect(needsDetail(aPipeline(overrides))).toBe(expected);
   });
 
   it.each([
     ['v2.8.3-pipelines.json', [211]],
     ['v3.17.0-pipelines.json', []],
-  ])('asks again for just what %s leaves open', (name, numbers) => {
+  ])('selects only the pipelines of %s that lack data', (name, numbers) => {
     const rows = WirePipeline.array().parse(fixture(name)).filter(needsDetail);
     expect(rows.map(({ number }) => number)).toEqual(numbers);
   });
 });
 
 describe('timesAhead', () => {
-  it('names the times more than five minutes ahead of receipt', () => {
+  it('returns the names of the times more than five minutes ahead of receipt', () => {
     const times = { unset: 0, past: 999, now: 1000, tolerated: 1300, ahead: 1301, far: 9_999_999 };
     expect(timesAhead(times, 1000)).toEqual(['ahead', 'far']);
   });
 
-  it('sees every time of a pipeline that decides something', () => {
+  it('receives from timesOf every time of a pipeline that matters', () => {
     const workflows = [
       { state: 'success', finished: 5090, children: [{ state: 'success', finished: 5095 }] },
     ];
@@ -339,7 +339,7 @@ describe('timesAhead', () => {
 });
 
 describe('toRepoFacts', () => {
-  it('takes over what the wire tells', () => {
+  it('copies the fields of the wire', () => {
     const repo = WireRepo.parse({
       id: 7,
       forge_remote_id: '41',
@@ -355,7 +355,7 @@ describe('toRepoFacts', () => {
     });
   });
 
-  it('leaves open what the wire does', () => {
+  it('leaves unknown what the wire leaves out', () => {
     for (const forge_remote_id of ['', '0', null]) {
       const repo = WireRepo.parse({ owner: 'acme', name: 'shop', forge_remote_id });
       expect(toRepoFacts(repo, 0)).toEqual({
@@ -373,7 +373,7 @@ describe('a step’s report', () => {
   const report = (overrides: Readonly<Record<string, unknown>> = {}) =>
     StepReport.parse({ repo: 'acme/shop', number: '12', ...overrides });
 
-  it('becomes a record of what it tells', () => {
+  it('becomes a record of its fields', () => {
     const told = report({
       status: 'failure',
       event: 'deployment',
@@ -413,7 +413,7 @@ describe('a step’s report', () => {
     });
   });
 
-  it('leaves open what its step’s shell did not have', () => {
+  it('leaves unknown the fields that are empty', () => {
     const told = report({ status: '', event: '', branch: '', deploy_to: '', started: '', commit_time: '' });
     expect(reportToRecord(told, receivedAt)).toMatchObject({
       status: '',
@@ -430,7 +430,7 @@ describe('a step’s report', () => {
     });
   });
 
-  it('of an end without a time has its receipt for one', () => {
+  it('without the time of its end ends at its receipt', () => {
     expect(reportToRecord(report({ status: 'success' }), receivedAt)).toMatchObject({
       finishedAt: null,
       firstEndReportAt: 1_785_500_450,
@@ -441,7 +441,7 @@ describe('a step’s report', () => {
     ]);
   });
 
-  it('of a run that goes on has no end, whatever time it tells', () => {
+  it('of a running pipeline has no end, whatever time it contains', () => {
     expect(reportToRecord(report({ status: 'running', finished: 5000 }), receivedAt)).toMatchObject({
       finishedAt: null,
       firstEndReportAt: null,
@@ -451,7 +451,7 @@ describe('a step’s report', () => {
     });
   });
 
-  it('tells its repo by name, and by the id in its link', () => {
+  it('identifies its repo by name, and by the id in its link', () => {
     const facts = (url: string) => reportToRepoFacts(report({ url }));
     expect(facts('https://ci.example.com/repos/7/pipeline/12')).toEqual({
       woodpeckerId: 7,

@@ -1,4 +1,4 @@
-/** What each recorded pipeline comes to if it is a deployment as a whole, worked out by hand. */
+/** The expected end of each recorded pipeline if it is a deployment as a whole, worked out by hand. */
 
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -67,7 +67,7 @@ const ends: [name: string, ...end: (string | number)[]][] = [
   ['v3.17.0-pipeline-error-secret', 'error'],
   ['v3.17.0-pipeline-failure', 'failure', 1_795_871_264],
   ['v3.17.0-pipeline-failure-ignore', 'success', 1_795_871_308],
-  // The server wrote no finish: the latest of its workflows and steps.
+  // The server wrote no finish, so this is the latest one of its workflows and steps.
   ['v3.17.0-pipeline-failure-skipped-last', 'failure', 1_795_871_266],
   ['v3.17.0-pipeline-fork-pull_request', 'fork'],
   ['v3.17.0-pipeline-killed-by-step', 'failure', 1_795_871_303],
@@ -94,20 +94,20 @@ describe('recorded ends of whole pipelines', () => {
     expect(endOf(read(name))).toEqual(end);
   });
 
-  it('names every recorded pipeline', () => {
+  it('cover every recorded pipeline', () => {
     const files = readdirSync(new URL('../fixtures/woodpecker/recorded/', import.meta.url));
     const pipelines = files.filter((file) => file.includes('-pipeline-'));
     expect(pipelines.sort()).toEqual(ends.map(([name]) => `${name}.json`).sort());
   });
 
-  it('takes a run that an old server calls a failure for killed if only the cancelled step says failure', () => {
+  it('are killed for a failure of an old server if only the cancelled step reports failure', () => {
     const { repo, pipeline } = WireEvent.parse(caseOf('cancelled-run-2.8.json'));
     expect(repo.full_name).toBe('acme/shop');
     expect(endOf(toRecord(pipeline, 'other', receivedAt))).toEqual(['killed']);
   });
 
   it.each(['v3.13.0', 'v2.8.3'])(
-    'the stream of a cancelled run of %s and a later read agree, in either order',
+    'are the same from the stream and from a later read of a cancelled run of %s, in either order',
     (version) => {
       const stream = version === 'v2.8.3' ? 'killed-at-once' : 'canceled-running';
       const messages = fixture(`recorded/${version}-stream-${stream}.json`);
@@ -141,7 +141,7 @@ describe('a restart that was killed', () => {
     });
   const end = (wire: WirePipeline) => endOf(toRecord(wire, 'rest', receivedAt));
 
-  it('is killed if the step that is said to have stopped it went well', () => {
+  it('stays killed if the step named in its cancellation succeeded', () => {
     expect(end(restart(0))).toEqual(['killed']);
   });
 
@@ -149,11 +149,11 @@ describe('a restart that was killed', () => {
     expect(end(restart(1))).toEqual(['failure', 1_795_871_512]);
   });
 
-  it('is killed if that step did not run again', () => {
+  it('stays killed if that step did not run again', () => {
     expect(end(restart(0, { cancel_info: { canceled_by_step: 'lint' } }))).toEqual(['killed']);
   });
 
-  it('is killed if the timed-out step has the name of the step that stopped its parent', () => {
+  it('stays killed if that step is the one that timed out', () => {
     expect(end(restart(0, { cancel_info: { canceled_by_step: 'build' } }))).toEqual(['killed']);
   });
 });

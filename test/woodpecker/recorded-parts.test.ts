@@ -1,4 +1,4 @@
-/** What the recorded pipelines come to under rules for a part or a tag, worked out by hand. */
+/** The expected outcome of each recorded pipeline under rules for a part or a tag, worked out by hand. */
 
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { aPolicy, aRepo } from '../support/records.ts';
 
 type Expected = readonly (string | number)[];
 
-/** Of each tier its outcome, start and finish, or why not. */
+/** The outcome, start and finish of each tier, or the reason why it has none. */
 function classified(name: string, tiers: readonly TierRule[]): readonly Expected[] {
   const record = toWholeRecord(WirePipeline.parse(fixture(`recorded/v3.17.0-${name}.json`)), 1_800_000_000);
   const found = classify(aPolicy({ tiers, defaultTier: null }), aRepo(), record);
@@ -42,7 +42,7 @@ const workflowEnds: [name: string, ...end: Expected][] = [
   ['part-staging-and-production-ok', 'not_reached'],
   ['part-staging-ok-production-failed', 'not_reached'],
   ['part-test-and-deploy-ok', 'success', 1_795_874_575, 1_795_874_576],
-  // The server wrote no finish, and the step of the skipped workflow says killed.
+  // The server wrote no finish, and the step of the skipped workflow is killed.
   ['part-test-failed-deploy-skipped', 'not_reached'],
   ['part-test-ok-deploy-failed', 'failure', 1_795_874_582, 1_795_874_582],
 ];
@@ -79,14 +79,14 @@ describe('recorded pipelines whose deployment is a part', () => {
     expect(classified(name, [step])).toEqual([['production', ...end]]);
   });
 
-  it('name every recorded one', () => {
+  it('are all listed here', () => {
     const files = readdirSync(new URL('../fixtures/woodpecker/recorded/', import.meta.url));
     const parts = files.filter((file) => file.startsWith('v3.17.0-part-')).sort();
     for (const ends of [workflowEnds, stepEnds])
       expect(ends.map(([name]) => `v3.17.0-${name}.json`).sort()).toEqual(parts);
   });
 
-  it('a step inside a workflow is that workflow’s alone', () => {
+  it('have a step of a rule with workflows matched in those workflows alone', () => {
     expect(classified('part-deploy-step-filtered-out-by-when', [both])).toEqual([
       ['production', 'not_reached'],
     ]);
@@ -100,14 +100,14 @@ describe('recorded pipelines whose deployment is a part', () => {
     { tier: 'production', workflows: ['deploy-production'] },
   ];
 
-  it('one pipeline deploys to staging and to production', () => {
+  it('include one that deploys to staging and to production', () => {
     expect(classified('part-staging-and-production-ok', perTier)).toEqual([
       ['production', 'success', 1_795_874_607, 1_795_874_609],
       ['staging', 'success', 1_795_874_606, 1_795_874_607],
     ]);
   });
 
-  it('one pipeline succeeds in staging and fails in production', () => {
+  it('include one that succeeds in staging and fails in production', () => {
     expect(classified('part-staging-ok-production-failed', perTier)).toEqual([
       ['production', 'failure', 1_795_874_616, 1_795_874_616],
       ['staging', 'success', 1_795_874_615, 1_795_874_616],

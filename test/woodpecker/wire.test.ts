@@ -31,7 +31,7 @@ describe('WirePipeline', () => {
     ).toEqual(numbers);
   });
 
-  it('takes what is absent and what is null for not set', () => {
+  it('reads an absent field and null as not set', () => {
     const unset = {
       id: null,
       branch: null,
@@ -58,24 +58,24 @@ describe('WirePipeline', () => {
     }
   });
 
-  it('takes a time before 1970 for not set', () => {
+  it('reads a time before 1970 as not set', () => {
     expect(WirePipeline.parse({ ...minimal, finished: -62_135_596_800 }).finished).toBe(0);
   });
 
-  it('drops what is not used', () => {
+  it('drops unused fields', () => {
     const pipeline = WirePipeline.parse({ ...minimal, author_email: 'alice@example.com', later: { x: 1 } });
     expect(Object.keys(pipeline)).not.toContain('author_email');
     expect(Object.keys(pipeline)).not.toContain('later');
   });
 
-  it('lets words through that no server says yet', () => {
+  it('accepts statuses and events that no server sends yet', () => {
     expect(WirePipeline.parse({ number: 1, status: 'hibernating', event: 'moonrise' })).toMatchObject({
       status: 'hibernating',
       event: 'moonrise',
     });
   });
 
-  it('cuts texts that nobody writes, and makes half a surrogate pair whole', () => {
+  it('cuts very long texts, and replaces half a surrogate pair', () => {
     const { branch, message } = WirePipeline.parse({
       ...minimal,
       branch: 'b'.repeat(5000),
@@ -83,11 +83,11 @@ describe('WirePipeline', () => {
     });
     expect(branch).toBe('b'.repeat(1024));
     expect(message).toBe('half \ufffd');
-    // The cut goes through the middle of a character that takes two units.
+    // The cut goes through a character of two units.
     expect(WirePipeline.parse({ ...minimal, branch: `${'b'.repeat(1023)}😀` }).branch.at(-1)).toBe('\ufffd');
   });
 
-  it('holds on to nothing of what it has cut off', () => {
+  it('keeps none of the text that it has cut off in memory', () => {
     setFlagsFromString('--expose-gc');
     const collect: () => void = runInNewContext('gc');
     const heapMb = () => {
@@ -137,7 +137,7 @@ describe('workflows on the wire', () => {
   const someSteps = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ name: `step ${index}`, state: 'success' }));
 
-  it('are read up to two thousand steps in all, in the order in which they come', () => {
+  it('are read up to two thousand steps in all, in their order', () => {
     const workflows = Array.from({ length: 499 }, (_, index) => ({
       ...{ name: `deploy ${index}`, state: 'success' },
       children: someSteps(499),
@@ -160,7 +160,7 @@ describe('workflows on the wire', () => {
     ['Canceled\nuuid=01M8H52: exit code 1', 'uuid=01M8H52: exit code 1'],
     ['x'.repeat(300), 'x'.repeat(256)],
     [null, ''],
-  ])('keep the last line of an error and 256 characters of it, case %#', (error, kept) => {
+  ])('keep the last line of an error, 256 characters at most, case %#', (error, kept) => {
     expect(read([{ state: 'failure', error }])?.[0]?.error).toBe(kept);
   });
 
@@ -176,7 +176,7 @@ describe('workflows on the wire', () => {
 });
 
 describe('WireRepo', () => {
-  it('reads the full name, or makes it of owner and name', () => {
+  it('reads the full name, or joins owner and name', () => {
     expect(WireRepo.parse({ full_name: 'acme/shop' }).full_name).toBe('acme/shop');
     expect(WireRepo.parse({ owner: 'acme/tools', name: 'shop' }).full_name).toBe('acme/tools/shop');
     expect(WireRepo.parse({ full_name: null, owner: 'acme', name: 'shop' }).full_name).toBe('acme/shop');
@@ -196,7 +196,7 @@ describe('WireRepo', () => {
     ]);
   });
 
-  it('refuses one whose name nothing tells, and says which field', () => {
+  it('refuses a repo without a name, and names the field', () => {
     expect(pathsOf(WireRepo.safeParse({ id: 7 }))).toEqual(['full_name']);
     expect(pathsOf(WireRepo.safeParse({ id: 7, owner: 'acme' }))).toEqual(['full_name']);
     expect(pathsOf(WireRepo.safeParse({ full_name: 'shop' }))).toEqual(['full_name']);
@@ -205,7 +205,7 @@ describe('WireRepo', () => {
 
 describe('RepoName', () => {
   it.each(['acme/shop', 'group/sub/shop', 'Acme/Shop.git-2', 'ünï/cödé', '~user/r_1'])(
-    'takes "%s"',
+    'accepts "%s"',
     (name) => {
       expect(RepoName.parse(name)).toBe(name);
     },
@@ -224,7 +224,7 @@ describe('RepoName', () => {
     expect(RepoName.safeParse(name).success).toBe(false);
   });
 
-  it('refuses what would lead elsewhere within an address', () => {
+  it('refuses a name that would change the path of a URL', () => {
     const names = ['acme/..', '../shop', 'x/../../7', 'acme/.'];
     expect(names.filter((name) => RepoName.safeParse(name).success)).toEqual([]);
   });
@@ -240,7 +240,7 @@ describe('WireEvent', () => {
     expect(event.pipeline.number).toBe(number);
   });
 
-  it('says where it is wrong', () => {
+  it('names the path of each mistake', () => {
     expect(pathsOf(WireEvent.safeParse({ repo: {}, pipeline: { number: 'x' } }))).toEqual([
       'repo.full_name',
       'pipeline.number',
@@ -249,28 +249,28 @@ describe('WireEvent', () => {
 });
 
 describe('WireUser', () => {
-  it('is no administrator where nothing says so', () => {
+  it('is no administrator unless the server says so', () => {
     expect(WireUser.parse({ id: 2, login: 'alice' })).toEqual({ login: 'alice', admin: false });
     expect(WireUser.parse({ id: 1, login: 'root', admin: true })).toEqual({ login: 'root', admin: true });
   });
 });
 
 describe('WireBuild', () => {
-  it('reads repo, number and link, and not the status', () => {
+  it('reads repo, number and link, but not the status', () => {
     expect(WireBuild.parse(fixture('drone-webhook.json'))).toEqual({
       repo: 'acme/shop',
       build: { number: 212, link: 'https://ci.example.com/repos/7/pipeline/212' },
     });
   });
 
-  it('takes an owner that is a group within a group', () => {
+  it('accepts an owner that is a group within a group', () => {
     const build = WireBuild.parse({ repo: { owner: 'acme/tools', name: 'shop' }, build: { number: 1 } });
     expect(build).toEqual({ repo: 'acme/tools/shop', build: { number: 1, link: '' } });
   });
 });
 
 describe('StepReport', () => {
-  it('reads numbers written as text, and takes empty text for not told', () => {
+  it('reads numbers written as text, and empty text as not set', () => {
     expect(
       StepReport.parse({
         repo: 'acme/shop',
@@ -303,7 +303,7 @@ describe('StepReport', () => {
     });
   });
 
-  it('needs but repo and number', () => {
+  it('needs only repo and number', () => {
     expect(StepReport.parse({ repo: 'acme/shop', number: 12 })).toMatchObject({ status: null, finished: 0 });
   });
 
@@ -354,7 +354,7 @@ describe('repoIdInLink', () => {
     expect(repoIdInLink(link, 212)).toBeNull();
   });
 
-  it('takes 0, which is no repo, for no id', () => {
+  it('reads 0, which is no repo, as no id', () => {
     expect(repoIdInLink('https://ci.example.com/repos/0/pipeline/212', 212)).toBeNull();
   });
 });
