@@ -77,3 +77,11 @@ describe('toGzip', () => {
     );
   });
 });
+
+describe('compressText', () => {
+  it('keeps no more memory than the compressed bytes', async () => {
+    const { deflated } = await compressText('dora_deployments_total 7\n');
+    expect(deflated.byteLength).toBeLessThan(64);
+    expect(deflated.buffer.byteLength).toBe(deflated.byteLength);
+  });
+});
