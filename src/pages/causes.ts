@@ -35,8 +35,18 @@ const shapes: Readonly<Record<Mark, { readonly type: SymbolType; readonly turn?:
   operator: { type: symbolSquare },
 };
 
+/** By mark and area: a page may have thousands. */
+const paths = new Map<string, Html>();
+
 /** The mark around the origin of its coordinates; `area` in square pixels. */
 export function markPath(mark: Mark, area = 46): Html {
+  const key = `${mark} ${area}`;
+  const path = paths.get(key) ?? drawMark(mark, area);
+  paths.set(key, path);
+  return path;
+}
+
+function drawMark(mark: Mark, area: number): Html {
   const { type, turn } = shapes[mark];
   const path = symbol(type, area)() ?? '';
   return turn === undefined

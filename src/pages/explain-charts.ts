@@ -7,6 +7,7 @@ import type { DrawnDeployment, Explanation } from '../core/explain.ts';
 import { iso } from '../util/moment.ts';
 import { causeWords, inOrder, legend, markPath } from './causes.ts';
 import { besideScale, gridLines, type Level, timeTicks } from './chart.ts';
+import { drawBars } from './explain-bars.ts';
 import { type ExplainView, explainLink } from './explain-view.ts';
 import type { Html } from './page.ts';
 import { dayWords, duration, percentOf } from './words.ts';
@@ -21,12 +22,14 @@ type LinkTo = (deployment: DrawnDeployment) => string;
 /** To its row: on this page if it is listed here, else on a page whose list begins with it. */
 function linksOf({ pipelines }: Explanation, view: ExplainView): LinkTo {
   const listed = new Set(pipelines.map(({ place }) => rowId(place)));
+  const ofView = explainLink(view);
+  const ofEverything = explainLink({ ...view, show: 'everything' });
   return (deployment) => {
     const id = rowId(deployment);
     if (listed.has(id)) return `#${id}`;
     const before = `${deployment.at}.${deployment.number + 1}.${deployment.repo}`;
     const isShown = view.show !== 'failed' || deployment.causes.length > 0;
-    return `${explainLink(isShown ? view : { ...view, show: 'everything' }, before)}#${id}`;
+    return `${isShown ? ofView : ofEverything}&before=${before}#${id}`;
   };
 }
 
@@ -41,16 +44,12 @@ const lane = { gap: 5, bar: 14, axis: 22 };
 const clusterShare = { least: 100 / 60, most: 5 };
 
 export function timeline(explanation: Explanation, view: ExplainView): Html {
-  const { drawn, episodes, incidents, figures } = explanation;
+  const { drawn, episodes, incidents, figures, window, at } = explanation;
   if (drawn.length === 0 && episodes.length === 0 && incidents.length === 0) return html``;
   const x = timeScale(explanation);
   const linkTo = linksOf(explanation, view);
   const found = inOrder(drawn.flatMap(({ causes }) => causes));
-  const bar =
-    (kind: string, y: number, words: string) =>
-    (one: { readonly start: number; readonly end: number | null }) =>
-      drawBar(one, { explanation, kind, y, words });
-  const shareOf = ({ at }: DrawnDeployment) => x(new Date(at * 1000));
+  const shareOf = (at: number) => x(new Date(at * 1000));
   const failed = clustersOf(drawn.filter(hasFailed), shareOf);
   const succeeded = clustersOf(
     drawn.filter((one) => !hasFailed(one)),
@@ -62,11 +61,12 @@ export function timeline(explanation: Explanation, view: ExplainView): Html {
   const succeededEnd = failedEnd + lane.gap + heightOf(succeeded);
   const episodesFrom = succeededEnd + lane.gap;
   const axisAt = episodesFrom + 2 * lane.bar;
+  const span = { shareOf, from: at - window.seconds, to: at };
   return html`<figure class="chart"><figcaption>Deployments over time</figcaption>
 <svg class="plot" width="100%" height="${axisAt + lane.axis}" role="group" aria-label="${figures.deployments} deployments, ${figures.failedDeployments} of them failed, on a time axis; each leads to its row in the table">
 ${axis(x, axisAt, axisAt + lane.axis - 6)}
-${episodes.map(bar('episode', episodesFrom, 'Failing'))}
-${incidents.map(bar('outage', episodesFrom + lane.bar, 'Incident'))}
+${drawBars(episodes, { ...span, kind: 'episode', words: 'Failing', y: episodesFrom })}
+${drawBars(incidents, { ...span, kind: 'outage', words: 'Incident', y: episodesFrom + lane.bar })}
 ${failed.map((cluster) => drawCluster(cluster, { bottom: failedEnd, width, linkTo }))}${succeeded.map((cluster) => drawCluster(cluster, { bottom: succeededEnd, width, linkTo }))}
 </svg>${legend([...(succeeded.length > 0 ? (['success'] as const) : []), ...found])}${barLegend(episodes.length > 0, incidents.length > 0)}${fewerNote(explanation)}</figure>`;
 }
@@ -90,11 +90,11 @@ interface Cluster {
 /** `deployments` in order of time. Clusters are at least the least width apart. */
 function clustersOf(
   deployments: readonly DrawnDeployment[],
-  shareOf: (deployment: DrawnDeployment) => number,
+  shareOf: (at: number) => number,
 ): readonly Cluster[] {
   const clusters: { share: number; deployments: DrawnDeployment[] }[] = [];
   for (const deployment of deployments) {
-    const share = shareOf(deployment);
+    const share = shareOf(deployment.at);
     const last = clusters.at(-1);
     if (last && share < last.share + clusterShare.least) last.deployments.push(deployment);
     else clusters.push({ share, deployments: [deployment] });
@@ -141,31 +141,6 @@ function drawCluster(cluster: Cluster, { bottom, width, linkTo }: Lane): Html {
 function point({ number, at, causes }: DrawnDeployment, x: number, y: number, link: string): Html {
   const words = `#${number}, ${iso(at).slice(0, 16).replace('T', ' ')}: ${causes.length === 0 ? 'succeeded' : causeWords(causes)}`;
   return html`<a href="${link}" tabindex="-1"><title>${words}</title><svg class="at" x="${x}" y="${y}">${markPath(causes[0] ?? 'success')}</svg></a>`;
-}
-
-interface Drawing {
-  readonly explanation: Explanation;
-  readonly kind: string;
-  readonly y: number;
-  readonly words: string;
-}
-
-/** From its start to its end, as far as they lie in the window. */
-function drawBar(
-  { start, end }: { readonly start: number; readonly end: number | null },
-  { explanation, kind, y, words }: Drawing,
-): Html {
-  const { window, at } = explanation;
-  const x = timeScale(explanation);
-  const from = Math.max(start, at - window.seconds);
-  const until = Math.min(end ?? at, at);
-  const left = x(new Date(from * 1000));
-  const width = Math.max(x(new Date(until * 1000)) - left, 0.3);
-  const long =
-    end === null
-      ? `since ${iso(start).slice(0, 16).replace('T', ' ')}, still open`
-      : `for ${duration(end - start)}`;
-  return html`<g><title>${words} ${long}</title><rect class="${kind}${end === null ? ' open' : ''}" x="${percentOf(left)}" width="${percentOf(width)}" y="${y}" height="8" rx="2"/></g>`;
 }
 
 function barLegend(hasEpisodes: boolean, hasIncidents: boolean): Html {

@@ -11,6 +11,7 @@ import {
 import type { Window } from '../core/policy.ts';
 import type { ScoredFigure } from '../core/quick-check-score.ts';
 import type { TimeFigure, WindowFigures } from '../core/windows/window-figures.ts';
+import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
 import { changeWords } from './change-words.ts';
 import { asOfForm, choices } from './controls.ts';
@@ -55,6 +56,14 @@ export async function renderExplanation(
     link: explainLink({ ...view, tier: name }),
   }));
   const json = `api/${explainLink({ ...view, at })}`;
+  const yieldToEventLoop = createEventLoopYield();
+  const charts: Html[] = [];
+  for (const draw of [timeline, leadTimeChart]) {
+    charts.push(draw(explanation, view));
+    await yieldToEventLoop();
+  }
+  const list = pipelinesSection(explanation, view, older);
+  await yieldToEventLoop();
   return renderPage(
     { title: `${repo} (${tier}), ${window.name}` },
     html`<h1>${repo} <a class="dim" href="${viewLink({ window, tier, at: asOf, search: '', ...readSort(usualOrder) })}">${tier}</a></h1>
@@ -63,10 +72,9 @@ ${tiers.length < 2 ? '' : choices('Tier', ofTiers)}
 ${asOfForm({ page: 'explain', kept, at: asOf, nowLink: explainLink({ ...view, at: null }) })}</div>
 <p>After ${moment(at - window.seconds)}, up to ${moment(at)} (UTC).${coverageNote(explanation)}${failingNote(explanation)}</p>
 ${cards(explanation, before)}
-${timeline(explanation, view)}
-${leadTimeChart(explanation, view)}
+${charts}
 ${uncountedSection(explanation)}
-${pipelinesSection(explanation, view, older)}
+${list}
 <p class="small">The same as <a href="${json}">JSON</a>, where all commits are listed.</p>`,
   );
 }

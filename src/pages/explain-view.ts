@@ -29,10 +29,9 @@ export function explainFields({
   };
 }
 
-/** Relative to the root. `before`: the place in its list that the page begins with. */
-export function explainLink(view: ExplainView, before?: string): string {
-  const fields = { ...explainFields(view), ...(before !== undefined && { before }) };
-  return `explain?${new URLSearchParams(fields)}`;
+/** Relative to the root. */
+export function explainLink(view: ExplainView): string {
+  return `explain?${new URLSearchParams(explainFields(view))}`;
 }
 
 /** To the list of its pipelines. */

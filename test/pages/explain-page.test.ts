@@ -238,6 +238,26 @@ describe('the page of an explanation', () => {
     expect(textOfPage(page)).toContain('median 3 h 95 % within 2.3 d');
   });
 
+  it('draws episodes that are too short and too close to be told apart as one bar', async () => {
+    const minute = 60;
+    const many = Array.from({ length: 5_000 }, (_, index) => {
+      const start = noon - (5_000 - index) * 8 * minute;
+      return { start, end: start + minute };
+    });
+    const page = await render(
+      anExplanation({
+        episodes: [...many, { start: noon - 30, end: noon - 10 }, { start: noon - 5, end: null }],
+      }),
+    );
+    const bars = [...page.matchAll(/<title>(Failing [^<]*)<\/title><rect class="episode/g)].map(
+      ([, words]) => words,
+    );
+    expect(bars.length).toBeLessThan(320);
+    expect(bars[0]).toBe('Failing 17 times, first at 2026-07-03 17:40');
+    expect(bars.at(-1)).toBe('Failing since 2026-07-31 12:20, still open');
+    expect(Buffer.byteLength(page)).toBeLessThan(100_000);
+  });
+
   it('links to other windows, of the moment that was asked for, and to earlier pipelines', async () => {
     const some = anExplanation({ pipelines: [{ ...success(1, { kind: 'unknown' }), url: null }] });
     const at = 'at=2026-07-31T12%3A20%3A50Z';

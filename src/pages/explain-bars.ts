@@ -1,0 +1,69 @@
+/** Episodes of failure and incidents as bars on the time axis of an explanation. */
+
+import { html } from 'hono/html';
+import { iso } from '../util/moment.ts';
+import type { Html } from './page.ts';
+import { duration, percentOf } from './words.ts';
+
+/** Unix seconds; `end` is `null` while it is open. */
+export interface Interval {
+  readonly start: number;
+  readonly end: number | null;
+}
+
+export interface Bars {
+  readonly kind: 'episode' | 'outage';
+  /** What an interval is called. */
+  readonly words: string;
+  /** Pixels from the top. */
+  readonly y: number;
+  /** The place of a moment on the axis, 0 to 100. */
+  readonly shareOf: (at: number) => number;
+  /** Begin and end of the axis, Unix seconds. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One bar for one interval, or for several short ones at the same place. */
+interface Bar {
+  readonly left: number;
+  readonly right: number;
+  readonly first: Interval;
+  readonly intervals: number;
+}
+
+/** A share; a bar that is narrower could not be seen. */
+const leastWidth = 0.3;
+
+/** `intervals` in order of their start. There are at most some hundred bars, however many intervals there are. */
+export function drawBars(intervals: readonly Interval[], bars: Bars): Html {
+  return html`${joinShort(intervals, bars).map((bar) => drawBar(bar, bars))}`;
+}
+
+function joinShort(intervals: readonly Interval[], { shareOf, from, to }: Bars): readonly Bar[] {
+  const bars: Bar[] = [];
+  for (const first of intervals) {
+    const left = shareOf(Math.max(first.start, from));
+    const right = shareOf(Math.min(first.end ?? to, to));
+    const last = bars.at(-1);
+    if (last && first.end !== null && last.first.end !== null && right < last.left + leastWidth) {
+      bars[bars.length - 1] = { ...last, right, intervals: last.intervals + 1 };
+    } else {
+      bars.push({ left, right, first, intervals: 1 });
+    }
+  }
+  return bars;
+}
+
+function drawBar({ left, right, first, intervals }: Bar, { kind, words, y }: Bars): Html {
+  const width = Math.max(right - left, leastWidth);
+  return html`<g><title>${words} ${intervals === 1 ? lengthWords(first) : `${intervals} times, first at ${minuteOf(first.start)}`}</title><rect class="${kind}${first.end === null ? ' open' : ''}" x="${percentOf(left)}" width="${percentOf(width)}" y="${y}" height="8" rx="2"/></g>`;
+}
+
+function lengthWords({ start, end }: Interval): string {
+  return end === null ? `since ${minuteOf(start)}, still open` : `for ${duration(end - start)}`;
+}
+
+function minuteOf(at: number): string {
+  return iso(at).slice(0, 16).replace('T', ' ');
+}
