@@ -147,18 +147,14 @@ describe('the state after a restart', () => {
   it.each([
     ['a Woodpecker that can be asked', true],
     ['webhooks alone', false],
-  ])(
-    'is the state before, with %s',
-    async (_, canAsk) => {
-      await fc.assert(
-        fc.asyncProperty(anySteps(canAsk), (steps) =>
-          expectSameAfterRestart(steps, canAsk, createMemoryHost()),
-        ),
-        { numRuns: runs(300) },
-      );
-    },
-    30_000,
-  );
+  ])('is the state before, with %s', async (_, canAsk) => {
+    await fc.assert(
+      fc.asyncProperty(anySteps(canAsk), (steps) =>
+        expectSameAfterRestart(steps, canAsk, createMemoryHost()),
+      ),
+      { numRuns: runs(300) },
+    );
+  });
 
   it('is the state before, with a SQLite file', async () => {
     await fc.assert(
