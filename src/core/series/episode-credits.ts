@@ -12,8 +12,8 @@ import type { Timeline } from './timeline.ts';
 export type CreditsByPlace = ReadonlyMap<number, Credit>;
 
 const episodesAtOnce = 500;
-/** `neverCount` contains it. */
-const everyBit = episodeMeasures.reduce((bits, { ledger }) => bits | ledger.bit, 0);
+/** The ledger's bits of all measures of episodes. `neverCount` contains them. */
+export const episodeBits = episodeMeasures.reduce((bits, { ledger }) => bits | ledger.bit, 0);
 
 /**
  * Credits for the ended episodes that end at or after the deployment at index `start`. The failed deployments of an
@@ -58,7 +58,7 @@ function creditsFor(
   const last = countBefore(deployments, ({ at }) => at > episode.end) - 1;
   const lastOne = deployments[last];
   // Nearly all episodes have been added already.
-  if (!lastOne || (mode === 'add' && (lastOne.credited & everyBit) === everyBit)) return credits;
+  if (!lastOne || (mode === 'add' && (lastOne.credited & episodeBits) === episodeBits)) return credits;
   const first = countBefore(deployments, ({ at }) => at >= episode.start);
   const members = deployments.slice(first, last + 1);
   if (members.some(({ verdict }) => verdict.isProvisional)) return credits;

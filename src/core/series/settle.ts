@@ -7,18 +7,21 @@ import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failu
 import { stepFold } from '../figures/fold.ts';
 import { counts } from '../known-ground.ts';
 import { chunkSize, chunksOf, keepChunks } from './chunks.ts';
+import { episodeBits } from './episode-credits.ts';
 import { keepSearch, takeSearch } from './judged.ts';
+import { neverCount } from './ledger.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
  * The timeline with its deployments up to `cutoff` (Unix seconds) folded into the base. Folding stops before the first
  * deployment whose failure ends after `cutoff`, or is still open because of an incident or of a mark with a recovery
- * time.
+ * time. It also stops before an open episode that the ledger contains already, since only its deployments say so.
  */
 export function settle(timeline: Timeline, cutoff: number): Timeline {
   const { recent, episodes } = timeline;
   let settled = 0;
-  while (settled < recent.length && isSettled(recent[settled] as Deployment, cutoff)) settled++;
+  const end = Math.min(cutoff, startOfAdded(timeline) - 1);
+  while (settled < recent.length && isSettled(recent[settled] as Deployment, end)) settled++;
   const last = recent[settled - 1];
   if (!last) return timeline;
   const next = recent[settled];
@@ -60,6 +63,18 @@ function searchAfter(timeline: Timeline, { past, recent }: Timeline): RepairSear
   if (!search || search.size > 2 * recent.length + chunkSize) return null;
   search.settle(past);
   return search;
+}
+
+/**
+ * Unix seconds: start of the open episode if the ledger contains it; infinite: it does not, or none is open. Such an
+ * episode had ended before, and was opened again by a failure in its last second or by a correction.
+ */
+function startOfAdded({ recent, episodes }: Timeline): number {
+  const last = episodes.at(-1);
+  if (!last || last.end !== null) return Number.POSITIVE_INFINITY;
+  const isAdded = ({ at, credited }: Deployment) =>
+    at >= last.start && credited !== neverCount && (credited & episodeBits) !== 0;
+  return recent.some(isAdded) ? last.start : Number.POSITIVE_INFINITY;
 }
 
 function isSettled({ at, mark, verdict }: Deployment, cutoff: number): boolean {

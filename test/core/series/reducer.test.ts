@@ -370,6 +370,24 @@ describe('settle', () => {
     expect(recoveriesOf(result)).toEqual({ count: 1, sum: 600 });
   });
 
+  it('keeps an open episode that was counted before, so that its new end is not counted', () => {
+    const [failure, success, again, end] = deployments('F100', 'S300', 'F300', 'S700') as [
+      Deployment,
+      Deployment,
+      Deployment,
+      Deployment,
+    ];
+    const ended = reduceAll(emptyTimeline, insert(failure), insert(success));
+    expect(recoveriesOf(ended)).toEqual({ count: 1, sum: 200 });
+    // A failure in the second of the recovery continues the episode.
+    const open = reduceAll(ended.timeline, insert(again));
+    const settled = settle(open.timeline, 600);
+    expect(settled.recent.map(({ at }) => at)).toEqual([100, 300, 300]);
+    const result = reduceAll(settled, insert(end));
+    expect(recoveriesOf(result)).toEqual({ count: 0, sum: 0 });
+    expect(settle(result.timeline, 700).recent).toEqual([]);
+  });
+
   it('makes the reducer refuse a change of folded deployments', () => {
     const settled = settle(timelineOf(deployments('S100', 'S300')), 200);
     const late = aDeployment({ number: 9, at: 200 });
