@@ -96,7 +96,7 @@ export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
     number: number as number,
     at: at as number,
     knownAfterSeconds: knownAfterSeconds as number,
-    outcome: outcome as Outcome,
+    outcome: shared(outcome) as Outcome,
     startedAt: startedAt as number | null,
     durationSeconds: duration as number | null,
     isRework: isRework === 1,
