@@ -6,7 +6,7 @@
  * tables show the median, and its ratio to the floor's median.
  */
 
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -62,8 +62,11 @@ export interface Exporter {
 }
 
 /** Starts the service and waits until it is ready. */
-export async function startExporter(env: Readonly<Record<string, string>>): Promise<Exporter> {
+export async function startExporter(settings: Readonly<Record<string, string>>): Promise<Exporter> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('DORA_'));
+  // Only a process that ends by itself keeps its compiled sources: most exporters here are killed.
+  const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
+  spawnSync(process.execPath, [...nodeOptions, '--import', probe, main, '--version'], { env });
   const began = performance.now();
   const child = spawn(process.execPath, [...nodeOptions, '--import', probe, main], {
     env: {
@@ -71,7 +74,7 @@ export async function startExporter(env: Readonly<Record<string, string>>): Prom
       NODE_COMPILE_CACHE: compiled,
       DORA_LISTEN: '127.0.0.1:0',
       DORA_WEBHOOK_SECRET: webhookSecret,
-      ...env,
+      ...settings,
     },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
