@@ -5,7 +5,7 @@
  */
 
 import { creditsAfterMove } from '../core/countable.ts';
-import { mergeRecords } from '../core/pipeline.ts';
+import { mergeRecords } from '../core/merge-records.ts';
 import { nameKey, type Repo } from '../core/repo.ts';
 import {
   addDifference,

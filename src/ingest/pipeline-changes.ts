@@ -3,8 +3,9 @@
 import { creditAtFirst, creditsAfterMove, creditsAtFirst, creditsWhenSettled } from '../core/countable.ts';
 import type { MarkPlace } from '../core/failures/operator-mark.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
+import { mergeRecords, saysTheSame } from '../core/merge-records.ts';
 import { byOurClock } from '../core/our-clock.ts';
-import { isOver, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
+import { isOver, type PipelineRecord } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { changesFor, isDeployment, type StoredPipeline, tiersOf } from '../core/stored-pipeline.ts';

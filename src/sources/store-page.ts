@@ -1,8 +1,9 @@
 /** Stores a page of a list: completes its rows, stores them in one transaction, and counts the results. */
 
 import { classify } from '../core/classification.ts';
+import { mergeRecords, saysTheSame } from '../core/merge-records.ts';
 import { byOurClock } from '../core/our-clock.ts';
-import { isEnded, mergeRecords, type PipelineRecord, saysTheSame } from '../core/pipeline.ts';
+import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
 import type { CoveredGround, Repo } from '../core/repo.ts';
 import { isUnread, type StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Ingest, Observed, Reading } from '../ingest/ingest.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { correctionFor, measureSkew } from '../../src/core/clock-skew.ts';
+import { mergeRecords } from '../../src/core/merge-records.ts';
 import { byOurClock, durationOf } from '../../src/core/our-clock.ts';
-import { mergeRecords, type PipelineRecord } from '../../src/core/pipeline.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { aRecord, aWorkflow } from '../support/records.ts';
 
 const hour = 3600;

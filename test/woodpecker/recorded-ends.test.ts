@@ -3,7 +3,8 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { classify } from '../../src/core/classification.ts';
-import { mergeRecords, type PipelineRecord } from '../../src/core/pipeline.ts';
+import { mergeRecords } from '../../src/core/merge-records.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { toRecord, toWholeRecord } from '../../src/woodpecker/normalise.ts';
 import { WireEvent, WirePipeline } from '../../src/woodpecker/wire.ts';
 import { fixture } from '../support/fixtures.ts';
