@@ -9,14 +9,8 @@ import type { Window } from '../core/policy.ts';
 import type { Score } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { iso } from '../util/moment.ts';
-import type {
-  ExplanationJson,
-  FiguresJson,
-  IncidentsJson,
-  MissedPartJson,
-  ScoreJson,
-  WindowJson,
-} from './schemas.ts';
+import type { ExplanationJson, MissedPartJson } from './explanation-schemas.ts';
+import type { FiguresJson, IncidentsJson, ScoreJson, WindowJson } from './schemas.ts';
 
 const longestMessage = 200;
 

@@ -7,12 +7,11 @@ import { z } from 'zod';
 import { AlertsBody, ReportBody } from '../sources/incident-bodies.ts';
 import { webhookBodies } from '../sources/webhook.ts';
 import { BackfillBody } from './backfill-routes.ts';
+import { CountedPipelineJson, ExplanationJson, UncountedPipelineJson } from './explanation-schemas.ts';
 import { MarkBody } from './incident-routes.ts';
 import {
   BackfillSummaryJson,
-  CountedPipelineJson,
   DoraJson,
-  ExplanationJson,
   FiguresJson,
   HistoryJson,
   IncidentResultJson,
@@ -22,7 +21,6 @@ import {
   ProblemJson,
   ScoreJson,
   TierFiguresJson,
-  UncountedPipelineJson,
   WebhookResultJson,
   WindowJson,
 } from './schemas.ts';

@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import type { DoraJson, ExplanationJson } from '../../src/http/schemas.ts';
+import type { ExplanationJson } from '../../src/http/explanation-schemas.ts';
+import type { DoraJson } from '../../src/http/schemas.ts';
 import { startExporter, temporaryFolder } from '../support/exporter-process.ts';
 import { startFakeWoodpecker } from '../support/fake-woodpecker.ts';
 
