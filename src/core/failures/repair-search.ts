@@ -68,6 +68,7 @@ export function createRepairSearch(
   const looksForFixes = limits.linkedSeconds !== null || limits.ruleSeconds !== null;
   /** Made for the first deployment that reverts a commit: few do. */
   let commits: CommitIndex | null = null;
+  let hasUsedCommits = false;
 
   return {
     next(deployments, index, first) {
@@ -83,6 +84,7 @@ export function createRepairSearch(
       if (undoes !== null) history.goBackTo(candidate.commit);
       const commitsBefore = () => {
         commits ??= createCommitIndex(past, deployments.slice(first, index));
+        hasUsedCommits = true;
         return commits;
       };
       const isFirst = looksForFixes && manners === null;
@@ -99,6 +101,8 @@ export function createRepairSearch(
     insert(deployments, index) {
       const candidate = deployments[index] as Searched;
       const { at, commit, change, repair } = candidate;
+      // The index was dropped when the past moved on, but a later deployment may still revert this one's commit.
+      if (hasUsedCommits && commits === null) return false;
       // A fix by rule repairs the deployment just before it.
       if (mayFix(candidate) || deployments[index + 1]?.isRework) return false;
       if (change !== null || repair !== null) return false;
@@ -121,7 +125,7 @@ export function createRepairSearch(
       return history.size;
     },
     get usesCommits() {
-      return commits !== null;
+      return hasUsedCommits;
     },
     toPast: history.toPast,
   };

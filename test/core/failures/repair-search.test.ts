@@ -55,13 +55,23 @@ describe('a search of repairs', () => {
         anyDeployments(1, 12),
         anyDeployment(50),
         anyDeployments(100, 6),
-        (older, first, late, more) => {
+        fc.boolean(),
+        (earlier, first, late, more, isSettled) => {
+          // Too early for any repair by the others.
+          const older = earlier.map((one) => ({ ...one, at: one.at - 300 })).sort(compareDeployments);
           const before = createRepairSearch(rules, emptyPast);
-          takeIn(before, older.map((one) => ({ ...one, at: one.at - 150 })).sort(compareDeployments), 0);
+          takeIn(before, older, 0);
           const past = before.toPast();
           const known = first.toSorted(compareDeployments);
-          const search = createRepairSearch(rules, past);
-          takeIn(search, known, 0);
+          const search = createRepairSearch(rules, isSettled ? emptyPast : past);
+          if (isSettled) {
+            const both = [...older, ...known];
+            takeIn(search, both, 0);
+            known.splice(0, known.length, ...both.slice(older.length));
+            search.settle(past);
+          } else {
+            takeIn(search, known, 0);
+          }
           const all = [...known, late].sort(compareDeployments);
           if (!search.insert(all, all.indexOf(late))) return;
           inserted++;

@@ -306,3 +306,28 @@ describe('a late deployment between a deployment and its revert', () => {
     expect(isReworkAfter(null)).toBe(true);
   });
 });
+
+describe('a late deployment whose commit a known deployment reverts', () => {
+  it('has failed, even if older deployments have been folded into the base since', () => {
+    const around = { ...nothingAround, now: 1_000_000 + length * paceSeconds };
+    // It reverts the second commit of its place, which is not deployed yet.
+    const reverting = {
+      ...deploymentOf(500, 500, { ...plain, reverts: 3 }),
+      reverts: [commitId(497 + 0x10000)],
+    };
+    const all = Array.from({ length: 520 }, (_, index) =>
+      index + 1 === 500 ? reverting : deploymentOf(index + 1, index + 1, plain),
+    );
+    const late = deploymentOf(497.5, 9_999, { ...plain, isAside: true });
+    const insert = (timeline: Timeline, ...inserted: Deployment[]) => {
+      const change = { removed: [], inserted, surroundings: around, ledger: 'keep' as const };
+      return reduce(timeline, change)?.timeline as Timeline;
+    };
+    // A change makes the search of repairs.
+    const known = insert(build(all.slice(0, -1), around), all.at(-1) as Deployment);
+    const after = insert(settle(known, 1_000_000 + 100 * paceSeconds), late);
+    const verdictOf = (number: number) => after.recent.find((one) => one.number === number)?.verdict;
+    expect(verdictOf(9_999)?.causes).toEqual(['fix']);
+    expect(verdictOf(500)?.isRework).toBe(true);
+  });
+});
