@@ -98,7 +98,7 @@ export function startEngine(): Engine {
   }
 
   function importBases(): readonly string[] {
-    const programs = ['sh', 'env', 'mkdir', 'chmod'].map(programPath);
+    const programs = ['sh', 'env', 'mkdir', 'mv', 'chmod'].map(programPath);
     const node = importImage('node', [process.execPath, ...programs], (root) => {
       put(process.execPath, join(root, 'usr/local/bin/node'));
       for (const program of programs) put(program, join(root, 'usr/bin', basename(program)));

@@ -162,6 +162,13 @@ describe.skipIf(isMissing('podman'))('the image, built and run by Podman', () =>
     expect(await stop(second.container)).toBe(0);
   });
 
+  it('starts from compiled sources', async () => {
+    const env = { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+    const started = engine.run(image, env, { args: ['--version'] });
+    expect(await started.ended).toBe(0);
+    expect(started.output()).toMatch(/V8 code cache for ESM file:\S*\/src\/main\.ts was accepted/);
+  });
+
   it('can write nowhere but in its volume', async () => {
     const attempt = (path: string) =>
       engine.run(
