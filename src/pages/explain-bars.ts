@@ -46,8 +46,9 @@ function joinShort(intervals: readonly Interval[], { shareOf, from, to }: Bars):
     const left = shareOf(Math.max(first.start, from));
     const right = shareOf(Math.min(first.end ?? to, to));
     const last = bars.at(-1);
-    if (last && first.end !== null && last.first.end !== null && right < last.left + leastWidth) {
-      bars[bars.length - 1] = { ...last, right, intervals: last.intervals + 1 };
+    const isShort = last && Math.max(last.right, right) < last.left + leastWidth;
+    if (isShort && first.end !== null && last.first.end !== null) {
+      bars[bars.length - 1] = { ...last, right: Math.max(last.right, right), intervals: last.intervals + 1 };
     } else {
       bars.push({ left, right, first, intervals: 1 });
     }

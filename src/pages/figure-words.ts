@@ -164,7 +164,10 @@ export function compare(figure: ShownFigure, value: number | null, before: numbe
   if (value === null || before === null) return null;
   const [shown, shownBefore] = [figure.quantityOf(value), figure.quantityOf(before)];
   const growth = amountOf(shown) - amountOf(shownBefore);
-  if (Math.abs(growth) < leastGrowth) return { direction: 'same', isBetter: false, words: 'as before' };
+  // Rounded to different units, a value may seem to move against itself.
+  const isAgainst = growth * (value - before) < 0;
+  if (Math.abs(growth) < leastGrowth || isAgainst)
+    return { direction: 'same', isBetter: false, words: 'as before' };
   const isBetter = growth > 0 === figure.isMoreBetter;
   const words = `${figure.writeChange(shown, shownBefore)}, ${isBetter ? 'better' : 'worse'}`;
   return { direction: growth > 0 ? 'up' : 'down', isBetter, words };

@@ -24,6 +24,8 @@ describe('the difference to the window before', () => {
     // 3.46 and 3.04 are shown as 3.5 and 3: 17 % more, not 14 %.
     ['deployment_frequency', 3.46, 3.04, '3.5 a day', '3 a day', '17 %, better'],
     ['deployment_frequency', 0.999, 1, '7 a week', '1 a day', 'as before'],
+    // One a week is less than 4.3 in 30 days, though 53 are more than 52.
+    ['deployment_frequency', 53 / 365, 52 / 365, '1 a week', '4.3 a month', 'as before'],
     ['deployment_frequency', 30.1, 30, '30.1 a day', '30 a day', 'less than 1 %, better'],
     ['deployment_frequency', 1, 0, '1 a day', '0 a month', 'from none, better'],
     ['deployment_frequency', 0, 1, '0 a month', '1 a day', '100 %, worse'],
