@@ -3,7 +3,7 @@
 import { type Stop, stopOf } from './parts.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
-import { isPartRule, rulesFor } from './tiers.ts';
+import { isPartRule, ruleOfTier } from './tiers.ts';
 
 /**
  * The first workflow or step that failed, of the part that deploys to the tier; `null`: no stored part has failed, or a
@@ -16,6 +16,6 @@ export function failedPart(
   record: PipelineRecord,
 ): Stop | null {
   if (record.tierReports.some((report) => report.tier === tier)) return null;
-  const rule = rulesFor(policy, repoName, record).find((taken) => taken.rule.tier === tier)?.rule;
+  const rule = ruleOfTier(policy, repoName, record, tier);
   return stopOf(record, rule && isPartRule(rule) ? rule : {});
 }

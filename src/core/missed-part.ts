@@ -5,7 +5,7 @@
 import { endOfPart, hasPart, type Stop, stopOf } from './parts.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Policy } from './policy.ts';
-import { isPartRule, rulesFor } from './tiers.ts';
+import { isPartRule, ruleOfTier } from './tiers.ts';
 
 export interface MissedPart {
   /** Globs on the names of workflows; `null`: any. */
@@ -25,7 +25,7 @@ export function missedPart(
   tier: string,
   record: PipelineRecord,
 ): MissedPart | null {
-  const rule = rulesFor(policy, repoName, record).find((taken) => taken.rule.tier === tier)?.rule;
+  const rule = ruleOfTier(policy, repoName, record, tier);
   if (!rule || !isPartRule(rule) || endOfPart(rule, record).kind !== 'not_reached') return null;
   return {
     workflows: rule.workflows ?? null,

@@ -31,6 +31,16 @@ export function rulesFor(policy: Policy, repoName: string, record: PipelineRecor
   return [{ rule: { tier: policy.defaultTier }, isCertain: true }];
 }
 
+/** The rule that takes the pipeline, or a part of it, for the tier; `null`: none does. */
+export function ruleOfTier(
+  policy: Policy,
+  repoName: string,
+  record: PipelineRecord,
+  tier: string,
+): TierRule | null {
+  return rulesFor(policy, repoName, record).find(({ rule }) => rule.tier === tier)?.rule ?? null;
+}
+
 /** Whether the rule takes only a part of a pipeline. */
 export function isPartRule({ workflows, steps }: TierRule): boolean {
   return workflows !== undefined || steps !== undefined;

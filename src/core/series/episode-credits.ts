@@ -5,15 +5,13 @@ import type { Deployment } from '../deployment.ts';
 import { episodeMeasures } from '../figures/index.ts';
 import type { Portions } from '../portions.ts';
 import { type EndedEpisode, isEnded } from '../verdict.ts';
-import { type Credit, neverCount } from './ledger.ts';
+import { type Credit, episodeBits, neverCount } from './ledger.ts';
 import type { Timeline } from './timeline.ts';
 
 /** By index of the deployment. */
 export type CreditsByPlace = ReadonlyMap<number, Credit>;
 
 const episodesAtOnce = 500;
-/** The ledger's bits of all measures of episodes. `neverCount` contains them. */
-export const episodeBits = episodeMeasures.reduce((bits, { ledger }) => bits | ledger.bit, 0);
 
 /**
  * Credits for the ended episodes that end at or after the deployment at index `start`. The failed deployments of an
@@ -57,7 +55,7 @@ function creditsFor(
   const credits = new Map<number, Credit>();
   const last = countBefore(deployments, ({ at }) => at > episode.end) - 1;
   const lastOne = deployments[last];
-  // Nearly all episodes have been added already.
+  // Nearly all episodes have been added already. `neverCount` contains their bits, too.
   if (!lastOne || (mode === 'add' && (lastOne.credited & episodeBits) === episodeBits)) return credits;
   const first = countBefore(deployments, ({ at }) => at >= episode.start);
   const members = deployments.slice(first, last + 1);

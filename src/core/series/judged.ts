@@ -65,7 +65,7 @@ export function takeSearch(timeline: Timeline): RepairSearch | null {
 
 const deploymentsAtOnce = 1_000;
 
-/** in portions of about a millisecond. */
+/** In portions of about a millisecond. */
 export function* judgeChange(
   timeline: Timeline,
   merged: Merged,

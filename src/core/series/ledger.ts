@@ -40,9 +40,14 @@ export interface Addition {
   readonly amount: number;
 }
 
+/** The measures with an entry in the ledger, each with the index of its figure. */
+const entries = figures.flatMap(({ measures }, index) =>
+  measures.flatMap(({ ledger, values }) => (ledger ? [{ index, ledger, values }] : [])),
+);
+
 /** Every metric of the ledger, in the order of the figures. */
 export const ledgerMetrics: readonly LedgerMetric[] = [
-  ...figures.flatMap((figure) => figure.measures.flatMap(({ ledger }) => (ledger ? [ledger.metric] : []))),
+  ...entries.map(({ ledger }) => ledger.metric),
   ...episodeMeasures.map(({ ledger }) => ledger.metric),
 ];
 
@@ -51,10 +56,9 @@ export function ledgerKey(metric: LedgerMetric): string {
   return metric.type === 'counter' && metric.cause ? `${metric.name} ${metric.cause}` : metric.name;
 }
 
-const everyBit = [
-  ...figures.flatMap(({ measures }) => measures.map(({ ledger }) => ledger?.bit ?? 0)),
-  ...episodeMeasures.map(({ ledger }) => ledger.bit),
-].reduce((bits, bit) => bits | bit, 0);
+/** The bits of all measures of episodes. */
+export const episodeBits = episodeMeasures.reduce((bits, { ledger }) => bits | ledger.bit, 0);
+const everyBit = entries.reduce((bits, { ledger }) => bits | ledger.bit, episodeBits);
 
 /** Counter of incidents: no deployment adds to it. */
 export const incidentsTotal = 'dora_incidents_total';
@@ -71,11 +75,6 @@ export const zeroTotals: Totals = {
     ),
   ),
 };
-
-/** The measures with an entry in the ledger, each with the index of its figure. */
-const entries = figures.flatMap(({ measures }, index) =>
-  measures.flatMap(({ ledger, values }) => (ledger ? [{ index, ledger, values }] : [])),
-);
 
 /** New additions of `deployment`; `null`: it adds nothing. `before`: the state just before it. */
 export function creditFor(before: Fold, deployment: Deployment): Credit | null {

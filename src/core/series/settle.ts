@@ -7,9 +7,8 @@ import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failu
 import { stepFold } from '../figures/fold.ts';
 import { counts } from '../known-ground.ts';
 import { chunkSize, chunksOf, keepChunks } from './chunks.ts';
-import { episodeBits } from './episode-credits.ts';
 import { keepSearch, takeSearch } from './judged.ts';
-import { neverCount } from './ledger.ts';
+import { episodeBits, neverCount } from './ledger.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
