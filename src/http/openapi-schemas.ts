@@ -68,7 +68,7 @@ const parameterWords: Readonly<Record<string, string>> = {
   to: 'End of the last window at the latest, a time or an age; now where not given',
   step: 'From one end to the next, such as 1d or 12h; the length of the window where not given',
   sort: 'Column that the table is sorted by; with a - before it the other way round',
-  open: 'Whether to list only those that are open',
+  open: 'Whether to list open incidents only',
   before: 'Where the list goes on, from `next` of an earlier answer',
 };
 

@@ -265,4 +265,4 @@ export function openApi(version: string, windows: readonly Window[]): Json {
   };
 }
 
-const location = { Location: { description: 'Where its progress is told', schema: { type: 'string' } } };
+const location = { Location: { description: 'Address of its progress', schema: { type: 'string' } } };

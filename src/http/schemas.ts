@@ -144,7 +144,7 @@ const figureScore = z
   .nullable();
 
 export const ScoreJson = z.strictObject({
-  overall: score.nullable().describe('Mean of the known scores: those of all figures but the missing ones'),
+  overall: score.nullable().describe('Mean of the known scores'),
   missing: z
     .array(z.enum(scoredFigures))
     .describe('Figures without a score: unknown, or nothing of the window is known'),
