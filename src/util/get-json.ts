@@ -65,6 +65,8 @@ export interface GetJsonOptions {
   /** After a longer `Retry-After`: try again after the longest pause, or reject at once. */
   readonly onLongerRetryAfter: 'wait the longest' | 'give up';
   readonly largestAnswerBytes: number;
+  /** The path as messages show it; by default without its query. */
+  readonly shownPath?: (path: string) => string;
   /** The error for an answer other than 2xx; `null`: an `Unavailable` with the status. */
   readonly toError: (answer: Response, path: string) => Refused | Unavailable | null;
   /** Called after every request that was not aborted. */
@@ -102,7 +104,7 @@ const longestPauseMs = 30_000;
 
 export function createGetJson(options: GetJsonOptions): GetJson {
   const { server, url, headers, sleep, random = Math.random, onRequest, timeoutMs = 30_000 } = options;
-  const { now = Date.now } = options;
+  const { now = Date.now, shownPath = withoutQuery } = options;
   const fetchAnswer = options.fetch ?? fetch;
   const slots = createSlots(concurrentRequests);
 
@@ -146,7 +148,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
       const target = describeRedirect(answer, path);
       if (target) {
         await answer.body?.cancel();
-        throw new Unavailable(`${server} ${target}`, { status });
+        throw new Unavailable(`${server} ${target.replace(withoutQuery(path), shownPath(path))}`, { status });
       }
       if (await refusesPlainHttp(url, answer)) {
         throw new Unavailable(`${server} speaks https, not http: change the URL`, { status });
@@ -155,7 +157,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
       await answer.body?.cancel();
       if (error) throw error;
       const retryAfterMs = readRetryAfterMs(answer.headers);
-      throw new Unavailable(`${server} answered ${status} to ${withoutQuery(path)}`, {
+      throw new Unavailable(`${server} answered ${status} to ${shownPath(path)}`, {
         status,
         retryAfterMs,
       });
@@ -164,7 +166,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
     const type = answer.headers.get('content-type') ?? '';
     if (!type.includes('application/json')) {
       const what = await describeOtherType(answer);
-      throw new Unavailable(`${server} answered ${withoutQuery(path)} with ${what}`, { status });
+      throw new Unavailable(`${server} answered ${shownPath(path)} with ${what}`, { status });
     }
     try {
       if (typeof expected === 'function') return await expected(answer.body ?? emptyBody());
@@ -177,7 +179,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
       throw new Unexpected(describeMismatch(parsed.error));
     } catch (error) {
       if (!(error instanceof Unexpected)) throw error;
-      const message = `${server}'s answer to ${withoutQuery(path)} is not as expected: ${error.message}`;
+      const message = `${server}'s answer to ${shownPath(path)} is not as expected: ${error.message}`;
       throw new Unavailable(message, { status });
     }
   }
@@ -186,7 +188,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
     if (error instanceof Unavailable) return error;
     const reason = error instanceof Error ? describeFailedFetch(error) : String(error);
     // The message contains the whole reason; with a cause, the log would repeat it.
-    return new Unavailable(`${server} gave no usable answer to ${withoutQuery(path)}: ${reason}`);
+    return new Unavailable(`${server} gave no usable answer to ${shownPath(path)}: ${reason}`);
   }
 
   /** Milliseconds until the next try; `null`: there is none. */

@@ -6,7 +6,7 @@
  */
 
 import type { z } from 'zod';
-import { createGetJson, type ReadBody, Refused, Unavailable } from '../util/get-json.ts';
+import { createGetJson, type ReadBody, Refused, Unavailable, withoutQuery } from '../util/get-json.ts';
 import { type Listed, listOf, type OddRow, oneOf } from './lists.ts';
 import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
@@ -104,6 +104,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     onLongerRetryAfter: 'wait the longest',
     largestAnswerBytes,
     toError,
+    shownPath,
     onRequest: ({ path, status, ms, error }) => {
       // For a single repo, these errors do not mean that Woodpecker is down.
       const isOdd = error instanceof Unavailable && status === 200 && ofOneRepo.test(path);
@@ -169,7 +170,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
       }
     },
     lookUpRepo: (fullName, signal) =>
-      get(`/api/repos/lookup/${fullName.split('/').map(encodeURIComponent).join('/')}`, WireRepo, signal),
+      get(`${lookupPath}${fullName.split('/').map(encodeURIComponent).join('/')}`, WireRepo, signal),
     repo: (repoId, signal) => get(`/api/repos/${repoId}`, WireRepo, signal),
     async pipelines(repoId, { page, after, before, status }, signal) {
       const query = new URLSearchParams({ page: String(page), perPage: String(pageSize) });
@@ -184,16 +185,25 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
   };
 }
 
+const lookupPath = '/api/repos/lookup/';
+
+/** Without the name in a lookup: the sender of a webhook chose it, and Woodpecker has not confirmed it. */
+function shownPath(path: string): string {
+  return path.startsWith(lookupPath) ? `${lookupPath}…` : withoutQuery(path);
+}
+
 function toError({ status }: Response, path: string): Refused | Unavailable | null {
   if (status === 404 && path.startsWith('/api/repos/')) {
-    return new NotFound(`Woodpecker answered 404 to ${path}`);
+    return new NotFound(`Woodpecker answered 404 to ${shownPath(path)}`);
   }
   // Every Woodpecker has the other paths. A 404 means that the server is no Woodpecker, or that the URL is not its root.
   if (status === 404) {
     return new Unavailable(`Nothing answers ${path}: check that the URL is Woodpecker's root`, { status });
   }
   if (status === 401 || status === 403) {
-    return new Unauthorized(`Woodpecker answered ${status} to ${path}: check the token and its rights`);
+    return new Unauthorized(
+      `Woodpecker answered ${status} to ${shownPath(path)}: check the token and its rights`,
+    );
   }
   return null;
 }

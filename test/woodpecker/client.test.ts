@@ -296,7 +296,7 @@ describe('a refusal', () => {
     await expect(client.pipeline(7, 99, signal)).rejects.toThrow(NotFound);
     await expect(client.repo(8, signal)).rejects.toThrow(NotFound);
     await expect(client.lookUpRepo('acme/none', signal)).rejects.toThrow(
-      'Woodpecker answered 404 to /api/repos/lookup/acme/none',
+      'Woodpecker answered 404 to /api/repos/lookup/…',
     );
     expect(woodpecker.requests.length).toBe(3);
     expect(client.pauses).toEqual([]);
@@ -319,6 +319,23 @@ describe('a refusal', () => {
     await expect(client.repos(true, signal)).rejects.toThrow(Unauthorized);
     await expect(client.repos(true, signal)).rejects.toThrow('Woodpecker answered 403');
     expect(woodpecker.requests.length).toBe(2);
+  });
+});
+
+describe('the name in a lookup, which the sender of a webhook has chosen', () => {
+  it.each([404, 401, 403, 500, 302, 200])('is in no message after the status %i', async (status) => {
+    const woodpecker = await start();
+    const location = '/api/repos/lookup/acme/hidden';
+    const headers = { 'content-type': 'application/json', ...(status === 302 && { location }) };
+    woodpecker.fault({ answer: { status, body: '{}', headers } });
+    const error: Error = await clientOf(woodpecker)
+      .lookUpRepo('acme/hidden', signal)
+      .then(
+        () => new Error('It succeeded'),
+        (reason) => reason,
+      );
+    expect(error.message).toContain('/api/repos/lookup/…');
+    expect(error.message).not.toContain('hidden');
   });
 });
 
