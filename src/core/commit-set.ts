@@ -59,6 +59,37 @@ export function shareTable(earlier: CommitSet, later: CommitSet): CommitSet {
   return earlier.table === later.table ? earlier : { table: later.table, size: earlier.size };
 }
 
+/**
+ * The sets `later`, each derived from the one before it, as if the first of them had been `set`. `null` if the sets
+ * would then differ in more than the keys that only `set` has: it lacks a key of the first, or the last has one of
+ * these keys too.
+ */
+export function carryCommits(set: CommitSet, later: readonly CommitSet[]): readonly CommitSet[] | null {
+  const [first, last] = [later[0], later.at(-1)];
+  if (!first || !last || later.some(({ table }) => table !== last.table)) return null;
+  let more = 0;
+  for (let place = 0; place < set.size; place++) {
+    const key = set.table.keys[place] ?? 0;
+    if (place < first.size && first.table.keys[place] === key) continue;
+    if (hasCommit(first, key)) continue;
+    if (hasCommit(last, key)) return null;
+    more++;
+  }
+  if (set.size - more !== first.size) return null;
+  if (more === 0 && set.table === first.table) return later;
+  const table = joinedTable(set, last.table.keys.subarray(first.size, last.size));
+  return later.map(({ size }) => ({ table, size: size + more }));
+}
+
+function joinedTable({ table, size }: CommitSet, more: Float64Array): Table {
+  const keys = new Float64Array(Math.ceil((size + more.length) * 1.5));
+  keys.set(table.keys.subarray(0, size));
+  keys.set(more, size);
+  const joined = { keys, slots: table.slots, count: size + more.length, used: 0 };
+  rebuildSlots(joined);
+  return joined;
+}
+
 function placeOf({ keys, slots, count }: Table, key: number): number {
   if (slots.length === 0) return -1;
   const mask = slots.length - 1;

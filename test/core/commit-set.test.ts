@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type CommitSet,
+  carryCommits,
   commitKey,
   hasCommit as hasKey,
   noCommits,
@@ -91,5 +92,58 @@ describe('withCommits', () => {
     expect((keys.byteLength + slots.byteLength) / set.size).toBeLessThan(40);
     expect(hasCommit(set, (5).toString(16).padStart(40, '0'))).toBe(true);
     expect(hasCommit(set, 'f'.repeat(40))).toBe(false);
+  });
+});
+
+describe('carryCommits', () => {
+  it('adds the keys that only the new set has, unless a later set gets them or the new set lacks one', () => {
+    const some = fc.array(fc.constantFrom(...'abcdefgh'), { maxLength: 5 });
+    const seen = { carried: 0, refused: 0 };
+    fc.assert(
+      fc.property(
+        some,
+        fc.array(some, { maxLength: 3 }),
+        some,
+        fc.nat({ max: 8 }),
+        (first, growths, more, kept) => {
+          const grown = [withCommits(noCommits, ['0', ...first])];
+          for (const growth of growths) grown.push(withCommits(grown.at(-1) ?? noCommits, growth));
+          const last = grown.at(-1) ?? noCommits;
+          const later = grown.map((one) => shareTable(one, last));
+          // It grows from a part of the first set, in another order.
+          const part = { table: last.table, size: Math.min(kept, later[0]?.size ?? 0) };
+          const set = withCommits(part, [...more, ...first.toReversed(), ...(kept > 2 ? ['0'] : [])]);
+          const members = (one: CommitSet) => [...'0abcdefgh'].filter((id) => hasCommit(one, id));
+          const [own, before] = [members(set), members(later[0] ?? noCommits)];
+          const added = own.filter((id) => !before.includes(id));
+          const mayCarry = before.every((id) => own.includes(id)) && !added.some((id) => hasCommit(last, id));
+          const carried = carryCommits(set, later);
+          seen[carried ? 'carried' : 'refused']++;
+          expect(carried !== null).toBe(mayCarry);
+          for (const [index, one] of (carried ?? []).entries()) {
+            expect(members(one)).toEqual(
+              [...new Set([...members(later[index] ?? noCommits), ...added])].sort(),
+            );
+            expect(one.size).toBe(members(one).length);
+            // All can share a table, and each can grow.
+            expect(members(withCommits(one, ['h', 'x']))).toEqual(
+              [...new Set([...members(one), 'h'])].sort(),
+            );
+            expect(members(shareTable(set, carried?.at(-1) ?? set))).toEqual(own);
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
+    expect(Math.min(seen.carried, seen.refused)).toBeGreaterThan(20);
+  });
+
+  it('adds a key that the table has already, from a set that was thrown away', () => {
+    const one = withCommits(noCommits, ['a']);
+    withCommits(one, ['b']);
+    const again = withCommits(one, ['b']);
+    expect(again.table).toBe(one.table);
+    const [carried] = carryCommits(again, [one]) ?? [];
+    expect(carried && hasCommit(carried, 'b')).toBe(true);
   });
 });

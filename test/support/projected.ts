@@ -4,7 +4,9 @@ import { defaultRules } from '../../src/core/figures/figure.ts';
 import type { Window } from '../../src/core/policy.ts';
 import { createProjection, type Projected, type SeriesSample } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
-import { createTimeline } from '../../src/core/series/timeline.ts';
+import { createTimeline, type Timeline } from '../../src/core/series/timeline.ts';
+import { inAscendingOrder } from '../../src/core/windows/values.ts';
+import { windowsOf } from '../../src/core/windows/window-content.ts';
 import { type GaugeValues, nameGauges } from './gauges.ts';
 
 /** A timeline before any deployment, under the default rules. */
@@ -35,4 +37,11 @@ export function projectPair(state: State, repo: string, tier = 'unassigned'): Sh
     deployments: counters['dora_deployments_total'] ?? -1,
     failures: counters['dora_deployment_failures_total'] ?? -1,
   };
+}
+
+/** The windows of timelines, with values as sorted lists: their runs follow from the chunks, which may differ. */
+export function plainWindows(timelines: readonly Timeline[], windows: readonly Window[], now: number) {
+  const held = windowsOf(timelines, windows, now);
+  const contents = held.windows.map((one) => ({ ...one, samples: one.samples.map(inAscendingOrder) }));
+  return { ...held, windows: contents };
 }

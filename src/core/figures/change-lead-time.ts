@@ -15,6 +15,7 @@ import type { CommitRange } from '../commit-range.ts';
 import {
   type CommitKey,
   type CommitSet,
+  carryCommits,
   commitKey,
   hasCommit,
   noCommits,
@@ -168,6 +169,25 @@ export const changeLeadTime: Figure<Delivered> = {
   share(earlier, later) {
     const commits = shareTable(earlier.commits, later.commits);
     return commits === earlier.commits ? earlier : { ...earlier, commits };
+  },
+  carry(state, later) {
+    const [before] = later;
+    if (!before || state.commit !== before.commit) return null;
+    // Deployments that waited for the last missing answer may count now.
+    if (before.pending > 0 && state.pending === 0) return null;
+    const commits = carryCommits(
+      state.commits,
+      later.map((one) => one.commits),
+    );
+    const more = state.pending - before.pending;
+    return (
+      commits &&
+      later.map((one, place) => ({
+        ...one,
+        commits: commits[place] ?? noCommits,
+        pending: one.pending + more,
+      }))
+    );
   },
   gauges: [],
   measures: [

@@ -21,6 +21,12 @@ export interface Figure<S> {
   readonly stepBeyond?: (state: S, deployment: Deployment) => S;
   /** `earlier`, sharing memory with `later`, which was folded from it; the same object if it shares already. */
   readonly share?: (earlier: S, later: S) => S;
+  /**
+   * After a change of earlier deployments, carries the new state over deployments that stay the same: the new states
+   * for `later`, of which the first becomes `state`. `later`: the states before the change, each folded from the one
+   * before it. `null`: the values of the deployments in between may differ. By default `null` unless `state` is equal.
+   */
+  readonly carry?: (state: S, later: readonly S[]) => readonly S[] | null;
   readonly gauges: readonly Gauge<S>[];
   readonly measures: readonly Measure<S>[];
   readonly episodeMeasures?: readonly EpisodeMeasure[];

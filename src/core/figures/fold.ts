@@ -39,3 +39,24 @@ export function shareFold(earlier: Fold, later: Fold): Fold {
   });
   return isShared ? earlier : { ground: earlier.ground, states };
 }
+
+/**
+ * Carries `fold` over deployments that a change of earlier ones leaves as they are: the new folds for `later`, of which
+ * the first becomes `fold`. `later`: the folds before the change. `null`: the deployments must be folded again.
+ */
+export function carryFold(fold: Fold, later: readonly Fold[]): readonly Fold[] | null {
+  const carried: (readonly unknown[])[] = [];
+  for (const [index, { carry = carryEqual }] of figures.entries()) {
+    const states = carry(
+      fold.states[index],
+      later.map(({ states }) => states[index]),
+    );
+    if (states === null) return null;
+    carried.push(states);
+  }
+  return later.map(({ ground }, place) => ({ ground, states: carried.map((states) => states[place]) }));
+}
+
+function carryEqual(state: unknown, later: readonly unknown[]): readonly unknown[] | null {
+  return state === later[0] ? later : null;
+}

@@ -12,6 +12,15 @@ export const lastOutcome: Figure<LastOutcome> = {
   initial: () => ({ success: 0, failure: 0 }),
   step: ({ success, failure }, { outcome, at }) =>
     outcome === 'success' ? { success: at, failure } : { success, failure: at },
+  carry({ success, failure }, later) {
+    const [before] = later;
+    // A time that went back may come again in the same second.
+    if (!before || success < before.success || failure < before.failure) return null;
+    return later.map((state) => ({
+      success: Math.max(success, state.success),
+      failure: Math.max(failure, state.failure),
+    }));
+  },
   gauges: [
     {
       name: 'dora_deployment_last_success_timestamp',

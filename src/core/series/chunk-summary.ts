@@ -10,13 +10,15 @@ export interface ChunkSummary {
   readonly latestStart: number;
   /** Numbers of the deployments that are marked as fine. */
   readonly fineNumbers: ReadonlySet<number>;
+  /** Numbers of the deployments that a deployment of the chunk repairs. */
+  readonly repairedNumbers: readonly number[];
 }
 
-const summaries = new WeakMap<Chunk, ChunkSummary>();
+const summaries = new WeakMap<Chunk['deployments'], ChunkSummary>();
 
-export function summaryOf(chunk: Chunk): ChunkSummary {
-  const known = summaries.get(chunk) ?? summarize(chunk.deployments);
-  summaries.set(chunk, known);
+export function summaryOf({ deployments }: Chunk): ChunkSummary {
+  const known = summaries.get(deployments) ?? summarize(deployments);
+  summaries.set(deployments, known);
   return known;
 }
 
@@ -24,11 +26,19 @@ export function summarize(deployments: readonly Deployment[]): ChunkSummary {
   let earliestStart = Number.POSITIVE_INFINITY;
   let latestStart = Number.NEGATIVE_INFINITY;
   const fineNumbers = new Set<number>();
+  const repairedNumbers: number[] = [];
   for (const deployment of deployments) {
     const { mark, number } = deployment;
     earliestStart = Math.min(earliestStart, startOf(deployment));
     latestStart = Math.max(latestStart, startOf(deployment));
     if (mark?.kind === 'fine') fineNumbers.add(number);
+    repairedNumbers.push(...repairedBy(deployment));
   }
-  return { earliestStart, latestStart, fineNumbers };
+  return { earliestStart, latestStart, fineNumbers, repairedNumbers };
+}
+
+/** Numbers of the deployments that the deployment repairs. */
+export function repairedBy({ repair }: Deployment): readonly number[] {
+  if (!repair) return [];
+  return [repair.undoes, repair.repairs, ...repair.reverts].filter((number) => number !== null);
 }

@@ -13,9 +13,15 @@ export interface Chunk {
   /** Not readonly: the reducer replaces it by an equal fold that shares memory with later states. */
   before: Fold;
   readonly deployments: readonly Deployment[];
+  /** Chunks with the same identity have the same values of all measures. */
+  readonly identity: object;
 }
 
 export const chunkSize = 256;
+
+export function createChunk(before: Fold, deployments: readonly Deployment[]): Chunk {
+  return { before, deployments, identity: {} };
+}
 
 const chunksByTimeline = new WeakMap<Timeline, readonly Chunk[]>();
 
@@ -26,7 +32,7 @@ export function chunksOf(timeline: Timeline): readonly Chunk[] {
   let fold = timeline.base;
   for (let from = 0; from < timeline.recent.length; from += chunkSize) {
     const deployments = timeline.recent.slice(from, from + chunkSize);
-    chunks.push({ before: fold, deployments });
+    chunks.push(createChunk(fold, deployments));
     fold = deployments.reduce((state, deployment) => stepFold(state, deployment), fold);
   }
   return keepChunks(timeline, chunks);
@@ -37,7 +43,10 @@ export function keepChunks(timeline: Timeline, chunks: readonly Chunk[]): readon
   return chunks;
 }
 
-/** The chunks of `deployments`. `chunks` is older: the deployments at the indexes `replaced` were replaced since. */
+/**
+ * The chunks of `deployments`. `chunks` is older: the deployments at the indexes `replaced` were replaced since, by
+ * deployments with the same values.
+ */
 export function withReplaced(
   chunks: readonly Chunk[],
   deployments: readonly Deployment[],
@@ -52,6 +61,6 @@ export function withReplaced(
     end += chunk.deployments.length;
     const first = next;
     while ((places[next] ?? end) < end) next++;
-    return next > first ? { before: chunk.before, deployments: deployments.slice(start, end) } : chunk;
+    return next > first ? { ...chunk, deployments: deployments.slice(start, end) } : chunk;
   });
 }

@@ -14,22 +14,23 @@ export type CreditsByPlace = ReadonlyMap<number, Credit>;
 const episodesAtOnce = 500;
 
 /**
- * Credits for the ended episodes that end at or after the deployment at index `start`. The failed deployments of an
- * episode, and the last deployment up to its end, get the ledger's bit; `deployments` then contains their new
- * versions. An episode adds nothing if one of them has the bit already. In a replay the bits are inverted (see
- * `toReplay`): an episode adds nothing if all of them have the bit.
+ * Credits for the ended episodes that overlap the deployments from index `start` to before `end`, or at least the one
+ * at `start`. The failed deployments of an episode, and the last deployment up to its end, get the ledger's bit;
+ * `deployments` then contains their new versions. An episode adds nothing if one of them has the bit already. In a
+ * replay the bits are inverted (see `toReplay`): an episode adds nothing if all of them have the bit.
  */
 export function* creditEpisodes(
   episodes: Timeline['episodes'],
   deployments: Deployment[],
-  start: number,
+  { start, end }: { readonly start: number; readonly end: number },
   mode: 'add' | 'replay',
 ): Portions<CreditsByPlace> {
   const credits = new Map<number, Credit>();
-  const first = deployments[start];
-  if (!first) return credits;
-  const begun = countBefore(episodes, ({ end }) => end === null || end >= first.at);
-  for (const [place, episode] of episodes.slice(begun).entries()) {
+  const [first, last] = [deployments[start], deployments[Math.max(start, end - 1)]];
+  if (!first || !last) return credits;
+  const begun = countBefore(episodes, (one) => one.end === null || one.end >= first.at);
+  const over = countBefore(episodes, (one) => one.start > last.at);
+  for (const [place, episode] of episodes.slice(begun, over).entries()) {
     if (place % episodesAtOnce === 0) yield;
     if (!isEnded(episode)) continue;
     for (const [index, credit] of creditsFor(episode, deployments, mode)) {

@@ -8,14 +8,15 @@
 
 import { countBefore } from '../count-before.ts';
 import type { Deployment } from '../deployment.ts';
-import { type Circumstances, judgeInPortions } from '../failures/judge.ts';
+import { type Circumstances, type Judgement, judgeInPortions } from '../failures/judge.ts';
 import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failures/repair-search.ts';
 import { counts } from '../known-ground.ts';
 import type { Portions } from '../portions.ts';
 import { type Episode, fine, isSameVerdict } from '../verdict.ts';
-import { summaryOf } from './chunk-summary.ts';
+import type { JudgedBy } from './changed-incidents.ts';
+import { repairedBy, summaryOf } from './chunk-summary.ts';
 import { chunksOf } from './chunks.ts';
-import { beginOfJudgement, type JudgedBy } from './reach.ts';
+import { beginOfJudgement, endOfJudgement } from './reach.ts';
 import type { Timeline } from './timeline.ts';
 
 /** Facts beside the deployments of a repo and tier that their verdicts depend on. */
@@ -33,6 +34,8 @@ export interface Judged {
   readonly validUntil: number;
   /** Index of the first deployment that is new or another object than before; the number of deployments if none is. */
   readonly changedFrom: number;
+  /** Index after the last such deployment, at least `changedFrom`. */
+  readonly changedUntil: number;
   /** A search that has taken in all deployments; `null`: the rules look for no repairs. */
   readonly search: RepairSearch | null;
   readonly judgedBy: JudgedBy | null;
@@ -80,19 +83,25 @@ export function* judgeChange(
   const now = Math.max(clock, deployments.at(-1)?.at ?? 0);
   const change = { ...merged, repairedNumbers, incidents, now };
   const begin = Math.max(firstJudged, beginOfJudgement(timeline, change));
-  const beginAt = deployments[begin]?.at ?? Number.POSITIVE_INFINITY;
-  const earlier = timeline.episodes.filter(({ start }) => start < beginAt);
-  const { verdicts, episodes, validUntil } = yield* judgeInPortions(
-    deployments.slice(begin),
-    rules.failures,
-    {
+  const startsAt = (index: number): number => deployments[index]?.at ?? Number.POSITIVE_INFINITY;
+  const isWhole = begin === firstJudged;
+  const judgeUntil = (end: number): Portions<Judgement> =>
+    judgeInPortions(deployments.slice(begin, end), rules.failures, {
       isEarlierFine: (number) => isFineBefore(timeline, begin, number),
-      failingSince: begin === firstJudged ? timeline.failingSince : 0,
-      incidents: begin === firstJudged ? incidents : incidents.filter(({ start }) => start >= beginAt),
+      failingSince: isWhole ? timeline.failingSince : 0,
+      incidents: incidents.filter(
+        ({ start }) => (isWhole || start >= startsAt(begin)) && start < startsAt(end),
+      ),
       runningSince,
       now,
-    },
-  );
+    });
+  let end = endOfJudgement(timeline, change, begin, endOfChanges(deployments, timeline.recent, begin));
+  let { verdicts, episodes, validUntil } = yield* judgeUntil(end);
+  const reachesEnd = ({ end: last }: Episode) => last === null || last >= startsAt(end);
+  if (end < deployments.length && episodes.some(reachesEnd)) {
+    end = deployments.length;
+    ({ verdicts, episodes, validUntil } = yield* judgeUntil(end));
+  }
   yield;
   for (const [index, verdict] of verdicts.entries()) {
     const deployment = deployments[begin + index] as Deployment;
@@ -106,10 +115,13 @@ export function* judgeChange(
   const known = timeline.recent;
   let changedFrom = firstJudged > 0 ? 0 : Math.min(begin, merged.from);
   while (changedFrom < known.length && known[changedFrom] === deployments[changedFrom]) changedFrom++;
+  const isEarlier = (one: Episode) => !isWhole && one.start < startsAt(begin);
+  const isLater = (one: Episode) => one.start >= startsAt(end);
   return {
-    episodes: begin === firstJudged ? episodes : [...earlier, ...episodes],
-    validUntil,
+    episodes: [...timeline.episodes.filter(isEarlier), ...episodes, ...timeline.episodes.filter(isLater)],
+    validUntil: end < deployments.length ? Math.min(validUntil, timeline.validUntil) : validUntil,
     changedFrom,
+    changedUntil: endOfChanges(deployments, known, changedFrom),
     search,
     judgedBy: deployments.length === 0 ? null : { incidents, now },
   };
@@ -154,6 +166,18 @@ function* searchRepairs(
   return { search, repairedNumbers };
 }
 
+/** Index from which on the deployments are the same objects as the last ones of `known`; at least `from`. */
+function endOfChanges(
+  deployments: readonly Deployment[],
+  known: readonly Deployment[],
+  from: number,
+): number {
+  const more = deployments.length - known.length;
+  let end = deployments.length;
+  while (end > from && deployments[end - 1] === known[end - 1 - more]) end--;
+  return end;
+}
+
 /** Whether a deployment before index `end` has the number, and is marked as fine. */
 function isFineBefore(timeline: Timeline, end: number, number: number): boolean {
   let start = 0;
@@ -168,11 +192,6 @@ function isFineBefore(timeline: Timeline, end: number, number: number): boolean 
     start += deployments.length;
   }
   return false;
-}
-
-function repairedBy({ repair }: Deployment): readonly number[] {
-  if (!repair) return [];
-  return [repair.undoes, repair.repairs, ...repair.reverts].filter((number) => number !== null);
 }
 
 function withRepair(deployment: Deployment, repair: Deployment['repair']): Deployment {

@@ -1,24 +1,16 @@
 /**
- * Finds how far back a change can alter the verdicts of a timeline's deployments: earlier ones need not be judged
- * again.
+ * Finds how far a change can alter the verdicts of a timeline's deployments, back and ahead: earlier and later ones
+ * need not be judged again.
  */
 
 import { countBefore } from '../count-before.ts';
 import { type Deployment, startOf } from '../deployment.ts';
-import { isStale } from '../failures/incidents.ts';
-import { longestWaitSeconds } from '../failures/judge.ts';
 import type { Incident } from '../incident.ts';
 import type { Episode } from '../verdict.ts';
+import { changedIncidents } from './changed-incidents.ts';
 import { summarize, summaryOf } from './chunk-summary.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
 import type { Timeline } from './timeline.ts';
-
-/** Input of the last judgement of a timeline. */
-export interface JudgedBy {
-  readonly incidents: readonly Incident[];
-  /** Unix seconds. */
-  readonly now: number;
-}
 
 export interface Change {
   /** As they are after the change. */
@@ -59,13 +51,79 @@ export function beginOfJudgement(timeline: Timeline, change: Change): number {
     const first = deployments[start];
     if (start > from || !first || !mayBegin(first)) continue;
     if (incidents.length === 0) return start;
-    const reachesOver = (incident: Incident) =>
-      incident.start < first.at &&
-      (incident.start >= earliestStart || openUntil(incident, staleSeconds) >= first.at);
-    // No earlier deployment started later, so later incidents belong to this deployment or to one after it.
-    if (startOf(first) > (latestStarts[index] ?? 0) && !incidents.some(reachesOver)) return start;
+    const starts = { latestBefore: latestStarts[index] ?? 0, earliestFrom: earliestStart };
+    if (separatesIncidents(first, starts, incidents, staleSeconds)) return start;
   }
   return 0;
+}
+
+/** Number of places to try for the end of a judgement. */
+const mostTries = 4;
+
+/**
+ * Index after the last deployment that must be judged again if the judgement begins at index `begin`; the number of
+ * deployments if nothing earlier is certain. `unchangedFrom`: index of the first deployment after all changed ones.
+ * The verdicts from the result on stay as they are, unless an episode of failure before it reaches it.
+ */
+export function endOfJudgement(
+  timeline: Timeline,
+  change: Change,
+  begin: number,
+  unchangedFrom: number,
+): number {
+  const { incidents, deployments, moved, now } = change;
+  const { judgedBy: before, validUntil, rules, recent, episodes } = timeline;
+  const { staleSeconds } = rules.failures.incident;
+  const all = deployments.length;
+  if (before === null || now >= validUntil) return all;
+  if (changedIncidents(before, { incidents, now }, staleSeconds).length > 0) return all;
+  const chunks = chunksOf(timeline);
+  const latestMoved = moved.reduce((latest, one) => Math.max(latest, startOf(one)), 0);
+  const latestStarts = latestStartsBefore(chunks);
+  let tries = 0;
+  let start = all - recent.length;
+  for (const [index, chunk] of chunks.entries()) {
+    const first = deployments[start];
+    if (start > begin && start >= unchangedFrom && first && tries++ < mostTries) {
+      const later = chunks.slice(index);
+      const starts = {
+        latestBefore: Math.max(latestMoved, latestStarts[index] ?? 0),
+        earliestFrom: Math.min(...later.map((one) => summaryOf(one).earliestStart)),
+      };
+      const isEnd =
+        !isInEpisode(episodes, first.at) &&
+        separatesIncidents(first, starts, incidents, staleSeconds) &&
+        !repairsAny(later, [...deployments.slice(begin, start), ...moved]);
+      if (isEnd) return start;
+    }
+    start += chunk.deployments.length;
+  }
+  return all;
+}
+
+function repairsAny(chunks: readonly Chunk[], deployments: readonly Deployment[]): boolean {
+  const numbers = new Set(deployments.map(({ number }) => number));
+  return chunks.some((chunk) => summaryOf(chunk).repairedNumbers.some((number) => numbers.has(number)));
+}
+
+/** Starts of the deployments on both sides of a place, in Unix seconds. */
+interface Starts {
+  readonly latestBefore: number;
+  readonly earliestFrom: number;
+}
+
+/** Whether each incident belongs either to deployments before `first`, or to `first` and later ones. */
+function separatesIncidents(
+  first: Deployment,
+  { latestBefore, earliestFrom }: Starts,
+  incidents: readonly Incident[],
+  staleSeconds: number,
+): boolean {
+  const reachesOver = (incident: Incident) =>
+    incident.start < first.at &&
+    (incident.start >= earliestFrom || openUntil(incident, staleSeconds) >= first.at);
+  // If no earlier deployment started later, later incidents belong to this deployment or to one after it.
+  return incidents.length === 0 || (startOf(first) > latestBefore && !incidents.some(reachesOver));
 }
 
 /** Unix seconds: the change cannot alter the verdict of a deployment that finished before. */
@@ -76,12 +134,8 @@ function reachOf(timeline: Timeline, change: Change): number {
   let reach = timeOfRepaired(deployments, from, repairedNumbers);
   if (before.incidents.length + incidents.length === 0) return reach;
   const { withinSeconds, staleSeconds } = timeline.rules.failures.incident;
-  const judgedAt = Math.min(before.now, now);
-  const isSettledOne = (incident: Incident) => isSettled(incident, judgedAt, staleSeconds);
-  const starts = [
-    ...moved.map(startOf),
-    ...changedIncidents(before.incidents, incidents, isSettledOne).map(({ start }) => start),
-  ];
+  const changed = changedIncidents(before, { incidents, now }, staleSeconds);
+  const starts = [...moved.map(startOf), ...changed.map(({ start }) => start)];
   for (const start of starts) reach = Math.min(reach, start - Number(withinSeconds));
   return reach;
 }
@@ -99,39 +153,6 @@ function timeOfRepaired(
     if (left.delete(number)) earliest = at;
   }
   return earliest;
-}
-
-/** Incidents that are new, removed, changed or not settled; the earlier version too, if there is one. */
-function changedIncidents(
-  before: readonly Incident[],
-  after: readonly Incident[],
-  isSettledOne: (incident: Incident) => boolean,
-): readonly Incident[] {
-  const known = new Map(before.map((incident) => [incident.id, incident]));
-  const changed: Incident[] = [];
-  for (const incident of after) {
-    const earlier = known.get(incident.id);
-    known.delete(incident.id);
-    if (earlier && isSame(earlier, incident) && isSettledOne(incident)) continue;
-    changed.push(incident);
-    if (earlier) changed.push(earlier);
-  }
-  return [...changed, ...known.values()];
-}
-
-function isSame(a: Incident, b: Incident): boolean {
-  return a.start === b.start && a.end === b.end && a.receivedAt === b.receivedAt;
-}
-
-/**
- * Whether time alone no longer changes anything about the incident after `judgedAt`: it has ended, is stale, or is an
- * open report, which never gets stale; and no counter waits for a pipeline that ran at its start.
- */
-function isSettled(incident: Incident, judgedAt: number, staleSeconds: number): boolean {
-  const { start, end, receivedAt } = incident;
-  const isOver =
-    end === null ? receivedAt === null || isStale(incident, judgedAt, staleSeconds) : end <= judgedAt;
-  return isOver && start + longestWaitSeconds <= judgedAt;
 }
 
 /** Unix seconds until which another incident may join the incident; infinite for an open report. */

@@ -12,13 +12,14 @@
 import { countBefore } from '../count-before.ts';
 import { compareDeployments, type Deployment } from '../deployment.ts';
 import { revertsOf } from '../failures/candidate.ts';
-import { shareFold, stepFold } from '../figures/fold.ts';
+import { shareFold } from '../figures/fold.ts';
 import { type Portions, runToEnd } from '../portions.ts';
-import { type Chunk, chunkSize, chunksOf, keepChunks, withReplaced } from './chunks.ts';
+import { keepChunks, withReplaced } from './chunks.ts';
 import { type CreditsByPlace, creditEpisodes, joinCredits } from './episode-credits.ts';
 import { judgeChange, keepSearch, type Surroundings } from './judged.ts';
-import { type Credit, creditFor } from './ledger.ts';
+import type { Credit } from './ledger.ts';
 import { firstOf, isAfter, withInserted, without } from './ordered-deployments.ts';
+import { refold } from './refold.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface TimelineChange {
@@ -64,41 +65,23 @@ export function* reduceInPortions(
   const deployments = before.concat(
     withInserted(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
   );
-  const { episodes, validUntil, changedFrom, search, judgedBy } = yield* judgeChange(
+  const { episodes, validUntil, changedFrom, changedUntil, search, judgedBy } = yield* judgeChange(
     timeline,
     { deployments, from, moved: [...gone, ...added], keepsRepairs },
     surroundings,
   );
-  const { kept, open, start, current } = placeOf(timeline, Math.min(from, changedFrom), deployments.length);
-  let fold = current;
-
-  const credits = new Map<number, Credit>();
-  const refolded: Chunk[] = [];
-  let chunkBefore = open?.before ?? fold;
-  let chunkStart = start - (open?.deployments.length ?? 0);
-  for (let index = start; index < deployments.length; index++) {
-    const deployment = deployments[index] as Deployment;
-    const credit = ledger === 'keep' ? null : creditFor(fold, deployment);
-    if (credit) {
-      credits.set(index, credit);
-      deployments[index] = credit.deployment;
-    }
-    fold = stepFold(fold, deployment);
-    if (index + 1 - chunkStart < chunkSize && index + 1 < deployments.length) continue;
-    refolded.push({ before: chunkBefore, deployments: deployments.slice(chunkStart, index + 1) });
-    chunkBefore = fold;
-    chunkStart = index + 1;
-    yield;
-  }
-  const ended = ledger === 'keep' ? none : yield* creditEpisodes(episodes, deployments, start, ledger);
+  const changed = { deployments, from: Math.min(from, changedFrom), until: changedUntil };
+  const { start, end, chunks, current, credits } = yield* refold(timeline, changed, ledger !== 'keep');
+  const ended =
+    ledger === 'keep' ? none : yield* creditEpisodes(episodes, deployments, { start, end }, ledger);
   for (const [index, credit] of ended) credits.set(index, joinCredits(credits.get(index), credit));
   yield;
-  const base = shareFold(timeline.base, fold);
+  const base = shareFold(timeline.base, current);
   const judged = { recent: deployments, episodes, validUntil, judgedBy };
-  const next: Timeline = { ...timeline, ...judged, base, current: fold };
-  const all = withReplaced([...kept, ...refolded], deployments, [...ended.keys()]);
-  if (shareFold(timeline.current, fold) !== timeline.current) {
-    for (const one of all) one.before = shareFold(one.before, fold);
+  const next: Timeline = { ...timeline, ...judged, base, current };
+  const all = withReplaced(chunks, deployments, [...ended.keys()]);
+  if (shareFold(timeline.current, current) !== timeline.current) {
+    for (const one of all) one.before = shareFold(one.before, current);
   }
   keepChunks(next, all);
   keepSearch(next, search);
@@ -107,27 +90,6 @@ export function* reduceInPortions(
 }
 
 const none: CreditsByPlace = new Map();
-
-/**
- * The place to fold again from, if deployments from index `from` up to `end` may have changed: the start of a chunk, or
- * the end. `kept`: the chunks before it. `open`: the last chunk, if deployments that follow it find room in it.
- */
-function placeOf(timeline: Timeline, from: number, end: number) {
-  const chunks = chunksOf(timeline);
-  const kept: Chunk[] = [];
-  let start = 0;
-  for (const chunk of chunks) {
-    if (start + chunk.deployments.length > from) break;
-    kept.push(chunk);
-    start += chunk.deployments.length;
-  }
-  const next = chunks[kept.length];
-  const last = kept.at(-1);
-  const open = start < end && !next && last && last.deployments.length < chunkSize ? last : null;
-  if (open) kept.pop();
-  const current = next?.before ?? timeline.current;
-  return { kept, open, start, current };
-}
 
 /** Whether both lists contain the same deployments, equal in every field that repairs depend on. */
 function areAlike(a: readonly Deployment[], b: readonly Deployment[]): boolean {

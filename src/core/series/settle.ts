@@ -6,7 +6,7 @@ import type { Past } from '../failures/deployed-history.ts';
 import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failures/repair-search.ts';
 import { stepFold } from '../figures/fold.ts';
 import { counts } from '../known-ground.ts';
-import { chunkSize, chunksOf, keepChunks } from './chunks.ts';
+import { chunkSize, chunksOf, createChunk, keepChunks } from './chunks.ts';
 import { keepSearch, takeSearch } from './judged.ts';
 import { episodeBits, neverCount } from './ledger.ts';
 import type { Timeline } from './timeline.ts';
@@ -51,7 +51,7 @@ export function settle(timeline: Timeline, cutoff: number): Timeline {
     episodes: episodes.filter(({ end }) => end === null || end > baseEnd),
   };
   const rest = chunks.slice(gone + 1);
-  keepChunks(settledTimeline, left.length > 0 ? [{ before: base, deployments: left }, ...rest] : rest);
+  keepChunks(settledTimeline, left.length > 0 ? [createChunk(base, left), ...rest] : rest);
   keepSearch(settledTimeline, searchAfter(timeline, settledTimeline));
   return settledTimeline;
 }

@@ -6,7 +6,7 @@ import type { FigureRules } from '../figures/figure.ts';
 import { type Fold, startFold } from '../figures/fold.ts';
 import type { KnownGround } from '../known-ground.ts';
 import type { Episode } from '../verdict.ts';
-import type { JudgedBy } from './reach.ts';
+import type { JudgedBy } from './changed-incidents.ts';
 
 export interface Timeline {
   readonly rules: FigureRules;

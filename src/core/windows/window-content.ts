@@ -133,20 +133,20 @@ export function windowsOf(
 /** Computes the content of each chunk of a timeline, one chunk per step, and caches it for `windowsOf`. */
 export function* prepareWindows(timeline: Timeline): Generator<void, void, void> {
   for (const chunk of chunksOf(timeline)) {
-    if (contentByChunk.has(chunk)) continue;
+    if (contentByChunk.has(chunk.identity)) continue;
     contentOf(chunk);
     yield;
   }
 }
 
-const contentByChunk = new WeakMap<Chunk, WindowContent>();
+const contentByChunk = new WeakMap<Chunk['identity'], WindowContent>();
 
 /** The content of a whole chunk. */
 function contentOf(chunk: Chunk): WindowContent {
-  const known = contentByChunk.get(chunk);
+  const known = contentByChunk.get(chunk.identity);
   if (known) return known;
   const content = contentOfPart(chunk, 0, chunk.deployments.length);
-  contentByChunk.set(chunk, content);
+  contentByChunk.set(chunk.identity, content);
   return content;
 }
 

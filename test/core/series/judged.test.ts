@@ -114,12 +114,14 @@ function incidentOf(place: number, lasts: number | null, receivedAfter: number |
   } as Incident;
 }
 
-const length = 600;
-/** The first position of the last chunk before any change: judging again often begins there. */
+const length = 3 * chunkSize + 90;
+/** The first position of the third chunk before any change: judging again often begins or ends there. */
 const border = 2 * chunkSize + 1;
 const anyPlace = fc.oneof(
   { weight: 1, arbitrary: fc.double({ min: 1, max: length, noNaN: true }) },
-  { weight: 4, arbitrary: fc.double({ min: border - 5, max: border + 8, noNaN: true }) },
+  { weight: 3, arbitrary: fc.double({ min: border - 5, max: border + 8, noNaN: true }) },
+  // A judgement that begins in an earlier chunk may end there.
+  { weight: 3, arbitrary: fc.double({ min: border - chunkSize - 5, max: border - 1, noNaN: true }) },
   { weight: 1, arbitrary: fc.double({ min: length - 40, max: length, noNaN: true }) },
 );
 const anyIncident = fc
@@ -329,5 +331,59 @@ describe('a late deployment whose commit a known deployment reverts', () => {
     const verdictOf = (number: number) => after.recent.find((one) => one.number === number)?.verdict;
     expect(verdictOf(9_999)?.causes).toEqual(['fix']);
     expect(verdictOf(500)?.isRework).toBe(true);
+  });
+});
+
+describe('a change in an early chunk', () => {
+  const now = 1_000_000 + length * paceSeconds;
+  const seriesWith = (others: Readonly<Record<number, Partial<Traits>>>) =>
+    Array.from({ length }, (_, index) =>
+      deploymentOf(index + 1, index + 1, { ...plain, ...others[index + 1] }),
+    );
+  /** The timeline after the deployment at `place` got other traits; 0: after none. */
+  const corrected = (
+    known: Timeline,
+    place: number,
+    traits: Partial<Traits>,
+    around: Surroundings,
+  ): Timeline => {
+    const removed = known.recent.filter(({ number }) => number === place);
+    const inserted = [deploymentOf(place, place, { ...plain, ...traits })];
+    return reduce(known, { removed, inserted, surroundings: around, ledger: 'keep' })?.timeline as Timeline;
+  };
+  const verdictIn = ({ recent }: Timeline, number: number) =>
+    recent.find((one) => one.number === number)?.verdict;
+
+  it('changes the verdict of a revert in the next chunk if the reverted deployment is no longer marked as fine', () => {
+    const around = { ...nothingAround, now };
+    const known = build(seriesWith({ 500: { mark: { kind: 'fine' } }, 520: { reverts: 20 } }), around);
+    expect(verdictIn(known, 520)?.isRework).toBe(false);
+    const changed = corrected(known, 500, {}, around);
+    expect(verdictIn(changed, 520)?.isRework).toBe(true);
+    expect(verdictIn(changed, 500)?.causes).toEqual(['fix']);
+  });
+
+  it('gives an incident of the next chunk to a late deployment that started last', () => {
+    const incidents = [incidentOf(border + 1.2, 1, null)];
+    const around = { incidents, runningSince: Number.POSITIVE_INFINITY, now };
+    // The first two deployments of the next chunk started before it.
+    const known = build(seriesWith({ [border]: { ran: 1.4 }, [border + 1]: { ran: 2.2 } }), around);
+    const inserted = [deploymentOf(border - 0.5, 9_999, plain)];
+    const changed = reduce(known, { removed: [], inserted, surroundings: around, ledger: 'keep' })?.timeline;
+    expect(verdictIn(changed as Timeline, 9_999)?.causes).toEqual(['incident']);
+  });
+
+  it('leaves the moment at which a later failure ends, and that failure ends if the moment passes', () => {
+    const failed = { mark: { kind: 'failed' as const, recoveredAt: 40 } };
+    const around = { ...nothingAround, now };
+    const known = build(seriesWith({ [length - 20]: failed }), around);
+    const recoveredAt = 1_000_000 + (length + 20) * paceSeconds;
+    expect(known.validUntil).toBe(recoveredAt);
+    const changed = corrected(known, 100, { outcome: 'failure' }, around);
+    expect(changed.validUntil).toBe(recoveredAt);
+    expect(changed.episodes.at(-1)?.end).toBe(null);
+    const later = corrected(changed, 101, { outcome: 'failure' }, { ...around, now: recoveredAt });
+    expect(later.episodes.at(-1)?.end).toBe(recoveredAt);
+    expect(later.episodes).toHaveLength(2);
   });
 });
