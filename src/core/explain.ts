@@ -9,11 +9,10 @@ import { type IgnoreReason, ignoreReasons } from './classification.ts';
 import { countBefore } from './count-before.ts';
 import { compareDeployments, type Deployment, type Place } from './deployment.ts';
 import { asOf } from './failures/incidents.ts';
-import { changeLeadTime, type Delivered, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
-import { earliest, type Figure } from './figures/figure.ts';
-import { type Fold, stepFold } from './figures/fold.ts';
-import { figures } from './figures/index.ts';
-import { type BeyondSince, recoveryTime } from './figures/recovery-time.ts';
+import { changeLeadTime, type Delivery, deliveryOf } from './figures/change-lead-time.ts';
+import { earliest } from './figures/figure.ts';
+import { type Fold, stateOf, stepFold } from './figures/fold.ts';
+import { recoveryTime } from './figures/recovery-time.ts';
 import type { Incident } from './incident.ts';
 import type { MissedPart } from './missed-part.ts';
 import type { Stop } from './parts.ts';
@@ -157,9 +156,6 @@ export interface Explaining {
   finish(): Explained;
 }
 
-const beyondAt = figures.indexOf(recoveryTime as Figure<unknown>);
-const deliveredAt = figures.indexOf(changeLeadTime as Figure<unknown>);
-
 /**
  * Explains one repo's deployments. `start`: the state before the first added one, at or before the window's begin.
  * `episodes`: episodes of failure, as known at the window's end.
@@ -190,7 +186,7 @@ export function createExplaining(
         return;
       }
       draft.add(content);
-      const delivery = deliveryOf(earlier.states[deliveredAt] as Delivered, deployment);
+      const delivery = deliveryOf(stateOf(earlier, changeLeadTime), deployment);
       if (delivery && delivery.kind !== 'known') withoutLeadTime[delivery.kind]++;
       drawn.push(toDrawn(deployment, delivery));
       if (drawn.length >= 2 * mostDrawn) drawn = drawn.slice(-mostDrawn);
@@ -212,7 +208,7 @@ export function createExplaining(
       return {
         content: draft.finish(),
         withoutLeadTime,
-        failingSince: earliest([open, fold.states[beyondAt] as BeyondSince]),
+        failingSince: earliest([open, stateOf(fold, recoveryTime)]),
         parts: parts.slice(-most),
         beyond: { count: countBeyond, latest: beyond.slice(-most) },
         drawn: drawn.slice(-mostDrawn),

@@ -1,16 +1,9 @@
 /** Finds what to ask the forge: for each deployment of a series, the comparison with the one before it. */
 
 import type { Deployment } from './deployment.ts';
-import {
-  changeLeadTime,
-  type Delivered,
-  type LastCommit,
-  lastCommitAfter,
-  lookupFor,
-} from './figures/change-lead-time.ts';
-import type { Figure, FigureRules } from './figures/figure.ts';
-import type { Fold } from './figures/fold.ts';
-import { figures } from './figures/index.ts';
+import { changeLeadTime, type LastCommit, lastCommitAfter, lookupFor } from './figures/change-lead-time.ts';
+import type { FigureRules } from './figures/figure.ts';
+import { stateOf } from './figures/fold.ts';
 import { counts, type KnownGround } from './known-ground.ts';
 import type { Timeline } from './series/timeline.ts';
 
@@ -26,21 +19,15 @@ export interface Lookup {
   readonly head: string;
 }
 
-const place = figures.indexOf(changeLeadTime as Figure<unknown>);
-
-function deliveredAt({ states }: Fold): Delivered {
-  return states[place] as Delivered;
-}
-
 /** Missing lookups of the timeline's recent deployments, in order of time. `pendingBefore` counts the missing lookups of its base. */
 export function lookupsOf({ base, recent }: Timeline, tier: string): readonly Lookup[] {
-  const finder = createLookupFinder(deliveredAt(base), base.ground, tier);
+  const finder = createLookupFinder(stateOf(base, changeLeadTime), base.ground, tier);
   return recent.flatMap((deployment) => finder.next(deployment) ?? []);
 }
 
 /** Number of deployments in the timeline's base for which the forge's answer is missing. */
 export function pendingBefore({ base }: Timeline): number {
-  return deliveredAt(base).pending;
+  return stateOf(base, changeLeadTime).pending;
 }
 
 export interface LookupFinder {

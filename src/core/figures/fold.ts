@@ -2,7 +2,7 @@
 
 import type { Deployment } from '../deployment.ts';
 import { counts, everything, type KnownGround } from '../known-ground.ts';
-import type { FigureRules } from './figure.ts';
+import type { Figure, FigureRules } from './figure.ts';
 import { figures } from './index.ts';
 
 export interface Fold {
@@ -10,6 +10,11 @@ export interface Fold {
   readonly ground: KnownGround;
   /** State of each figure, in the order of `figures`. */
   readonly states: readonly unknown[];
+}
+
+/** The state of one figure. */
+export function stateOf<S>({ states }: Fold, figure: Figure<S>): S {
+  return states[figures.indexOf(figure as Figure<unknown>)] as S;
 }
 
 /** The state before any deployment. */
