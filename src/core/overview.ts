@@ -2,22 +2,20 @@
 
 import type { ListedIncident } from './failures/listed-incident.ts';
 import type { FigurePoint } from './figure-history.ts';
+import { figuresByName, type NamedFigure } from './figures/index.ts';
 import type { Stop } from './parts.ts';
 import type { Window } from './policy.ts';
 import type { Cause } from './verdict.ts';
 import type { WindowFigures } from './windows/window-figures.ts';
 
-export const rowOrders = [
+export type RowOrder = 'failing' | 'repo' | NamedFigure['column']['order'] | 'last';
+
+export const rowOrders: readonly RowOrder[] = [
   'failing',
   'repo',
-  'deployments',
-  'lead_time',
-  'fail_rate',
-  'recovery',
-  'rework',
+  ...Object.values(figuresByName).map(({ column }) => column.order),
   'last',
-] as const;
-export type RowOrder = (typeof rowOrders)[number];
+];
 
 export interface OverviewRequest {
   readonly window: Window;

@@ -7,7 +7,7 @@ import type { IncidentList } from '../core/failures/listed-incident.ts';
 import type { MissedPart } from '../core/missed-part.ts';
 import type { Window } from '../core/policy.ts';
 import type { Score } from '../core/quick-check-score.ts';
-import type { WindowFigures } from '../core/windows/window-figures.ts';
+import { type WindowFigures, windowFields } from '../core/windows/window-figures.ts';
 import { iso } from '../util/moment.ts';
 import type { ExplanationJson, MissedPartJson } from './explanation-schemas.ts';
 import type { FiguresJson, IncidentsJson, ScoreJson, WindowJson } from './schemas.ts';
@@ -118,18 +118,9 @@ function verdictJson({ verdict, repair, mark }: Deployment) {
 }
 
 export function figuresJson(figures: WindowFigures): FiguresJson {
-  return {
-    deployments: figures.deployments,
-    failed_deployments: figures.failedDeployments,
-    failed_deployments_by_cause: figures.failedByCause,
-    rework_deployments: figures.reworkDeployments,
-    deployments_per_day: figures.deploymentsPerDay,
-    change_fail_rate: figures.changeFailRate,
-    deployment_rework_rate: figures.reworkRate,
-    change_lead_time_seconds: figures.changeLeadTime,
-    failed_deployment_recovery_time_seconds: figures.recoveryTime,
-    coverage_ratio: figures.coverage,
-  };
+  const values: Record<string, unknown> = {};
+  for (const { key, json } of windowFields) values[json] = figures[key];
+  return { ...(values as FiguresJson), coverage_ratio: figures.coverage };
 }
 
 export function incidentsJson({ incidents, others }: IncidentList): IncidentsJson {

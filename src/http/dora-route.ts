@@ -1,4 +1,4 @@
-/** `/api/dora`: the five figures of all tiers and pairs over a window, now or as they were, with their scores. */
+/** `/api/dora`: the figures of all tiers and pairs over a window, now or as they were, with their scores. */
 
 import type { Context } from 'hono';
 import { z } from 'zod';

@@ -1,13 +1,18 @@
 /**
- * Schemas of JSON answers, but for explanations (`explanation-schemas.ts`): the types of the answers and the OpenAPI description come from them. Names are part of the
- * contract. Times are ISO 8601, durations are seconds, rates and ratios are from 0 to 1.
+ * Schemas of JSON answers, but for explanations (`explanation-schemas.ts`): the types of the answers and the OpenAPI
+ * description come from them. The figures describe their own fields. Names are part of the contract. Times are ISO 8601,
+ * durations are seconds, rates and ratios are from 0 to 1.
  */
 
 import { z } from 'zod';
 import { ignoreReasons } from '../core/classification.ts';
 import { markKinds } from '../core/failures/operator-mark.ts';
+import { quickCheckFigures } from '../core/figures/index.ts';
+import type { Field, ValueOf } from '../core/figures/shown-figure.ts';
+import { mapRecord } from '../core/map-record.ts';
 import { scoredFigures } from '../core/quick-check-score.ts';
 import { causes } from '../core/verdict.ts';
+import { type WindowField, windowFields } from '../core/windows/window-figures.ts';
 import type { BackfillSummary } from '../sources/backfill.ts';
 import { eventResults } from '../sources/event-labels.ts';
 
@@ -109,29 +114,28 @@ const timeFigure = z.strictObject({
   p95: seconds.nullable().describe('95th percentile'),
 });
 
+const valueSchemas = {
+  count,
+  countOrNull: count.nullable(),
+  countByCause: z.partialRecord(z.enum(causes), count),
+  rate: z.number().nonnegative().nullable(),
+  ratio: ratio.nullable(),
+  time: timeFigure,
+} satisfies Record<Field['type'], z.ZodType>;
+
+function valueSchema({ type, description }: Field): z.ZodType {
+  return description === undefined ? valueSchemas[type] : valueSchemas[type].describe(description);
+}
+
+export type FiguresJson = {
+  readonly [One in WindowField as One['json']]: ValueOf<One>;
+} & { readonly coverage_ratio: number };
+
+/** Zod cannot infer a type from a list of fields. */
 export const FiguresJson = z.strictObject({
-  deployments: count.describe('Deployment frequency: deployments in the window, successful and failed'),
-  failed_deployments: count,
-  failed_deployments_by_cause: z
-    .partialRecord(z.enum(causes), count)
-    .describe('A deployment may have several causes; causes without deployments are omitted'),
-  rework_deployments: count.nullable().describe('null if the policy does not look for rework'),
-  deployments_per_day: z
-    .number()
-    .nonnegative()
-    .nullable()
-    .describe('Over the known part of the window; null if that is less than a day'),
-  change_fail_rate: ratio.nullable().describe('Failed over all deployments; null without a deployment'),
-  deployment_rework_rate: ratio
-    .nullable()
-    .describe(
-      'Unplanned repairs over all; null without a deployment, or if the policy does not look for rework',
-    ),
-  change_lead_time_seconds: timeFigure.describe('One sample for each commit with a known lead time'),
-  failed_deployment_recovery_time_seconds: timeFigure.describe('One sample for each episode that ended'),
+  ...Object.fromEntries(windowFields.map((field) => [field.json, valueSchema(field)])),
   coverage_ratio: ratio.describe('Share of the window that is known'),
-});
-export type FiguresJson = z.infer<typeof FiguresJson>;
+}) as z.ZodType as z.ZodType<FiguresJson>;
 
 const figureScore = z
   .strictObject({
@@ -148,11 +152,7 @@ export const ScoreJson = z.strictObject({
   missing: z
     .array(z.enum(scoredFigures))
     .describe('Figures without a score: unknown, or nothing of the window is known'),
-  change_lead_time: figureScore,
-  deployment_frequency: figureScore,
-  failed_deployment_recovery_time: figureScore,
-  change_fail_rate: figureScore,
-  deployment_rework_rate: figureScore,
+  ...mapRecord(quickCheckFigures, () => figureScore),
 });
 export type ScoreJson = z.infer<typeof ScoreJson>;
 

@@ -3,7 +3,7 @@
 import { html } from 'hono/html';
 import type { Window } from '../core/policy.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
-import { compare, type ShownFigure } from './figure-words.ts';
+import { compare, type PageFigure } from './figure-words.ts';
 import type { Html } from './page.ts';
 import { keepUnits, percent } from './words.ts';
 
@@ -11,7 +11,7 @@ const arrows = { up: '↑', down: '↓', same: '→' } as const;
 
 /** `before`: the figures of the window before; `null`: nothing was shown then. */
 export function changeWords(
-  figure: ShownFigure,
+  figure: PageFigure,
   figures: WindowFigures,
   before: WindowFigures | null,
   window: Window,

@@ -9,21 +9,20 @@ import {
   listings,
 } from '../core/explain.ts';
 import type { Window } from '../core/policy.ts';
-import type { ScoredFigure } from '../core/quick-check-score.ts';
-import type { TimeFigure, WindowFigures } from '../core/windows/window-figures.ts';
+import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
 import { changeWords } from './change-words.ts';
 import { asOfForm, choices } from './controls.ts';
 import { leadTimeChart, rowId, timeline } from './explain-charts.ts';
 import { type ExplainView, explainFields, explainLink, listLink } from './explain-view.ts';
-import { shownFigures } from './figure-words.ts';
+import { type PageFigure, pageFigures, valueWords } from './figure-words.ts';
 import { missedPartWords } from './missed-part-words.ts';
 import { type Html, renderPage } from './page.ts';
 import { partWords } from './part-words.ts';
 import { reasonWords } from './reason-words.ts';
 import { readSort, usualOrder, viewLink } from './view.ts';
-import { age, duration, keepUnits, medianOf, moment, percent } from './words.ts';
+import { age, keepUnits, moment, percent } from './words.ts';
 
 export interface ExplainPageOptions {
   readonly windows: readonly Window[];
@@ -93,44 +92,15 @@ recovery time until it ends.`;
 }
 
 function cards({ figures, window, withoutLeadTime }: Explanation, before: WindowFigures | null): Html {
-  const changes = new Map(
-    shownFigures.map((figure) => [figure.key, changeWords(figure, figures, before, window)]),
-  );
-  const card = (key: ScoredFigure, title: string, value: string, ...lines: readonly string[]): Html =>
-    html`<section class="card"><h2>${title}</h2><p class="value">${value}</p>
-${lines.filter((line) => line !== '').map((line) => html`<p class="small dim">${keepUnits(line)}</p>`)}${changes.get(key)}</section>`;
-  const { deployments, failedDeployments, reworkDeployments, changeLeadTime, recoveryTime } = figures;
-  const { deploymentsPerDay: perDay } = figures;
+  const card = (figure: PageFigure): Html => {
+    const missing = figure.key === 'change_lead_time' ? missingWords(withoutLeadTime) : '';
+    const lines = [figure.explanation(figures, figure.write, window), missing].filter((line) => line !== '');
+    return html`<section class="card"><h2>${figure.name}</h2><p class="value">${figure.countOf?.(figures) ?? valueWords(figure, figures)}</p>
+${lines.map((line) => html`<p class="small dim">${keepUnits(line)}</p>`)}${changeWords(figure, figures, before, window)}</section>
+`;
+  };
   return html`<div class="cards">
-${card(
-  'deployment_frequency',
-  'Deployment frequency',
-  String(deployments),
-  `in ${window.name}${deployments > 1 && perDay !== null ? `: ${perTime(perDay)}` : ''}`,
-)}
-${card(
-  'change_lead_time',
-  'Change lead time',
-  medianOf(changeLeadTime),
-  timeWords(changeLeadTime, 'commit'),
-  missingWords(withoutLeadTime),
-)}
-${card(
-  'change_fail_rate',
-  'Change fail rate',
-  percent(figures.changeFailRate),
-  deployments === 0 ? 'no deployment to divide by' : `${failedDeployments} of ${deployments} failed`,
-)}
-${card('failed_deployment_recovery_time', 'Failed deployment recovery time', medianOf(recoveryTime), timeWords(recoveryTime, 'recovery'))}
-${card('deployment_rework_rate', 'Deployment rework rate', percent(figures.reworkRate), reworkWords(reworkDeployments, deployments))}
-</div>`;
-}
-
-function reworkWords(reworkDeployments: number | null, deployments: number): string {
-  if (reworkDeployments === null) return 'the policy has no rules for it';
-  return deployments === 0
-    ? 'no deployment to divide by'
-    : `${reworkDeployments} of ${deployments} unplanned`;
+${pageFigures.map(card)}</div>`;
 }
 
 /** Empty if none is missing. */
@@ -139,19 +109,6 @@ function missingWords({ unknown, pending }: Explanation['withoutLeadTime']): str
   if (unknown === 0) return pending === 0 ? '' : `${counted(pending, 'deployment')} ${toBeAsked}`;
   const told = `${counted(unknown, 'deployment')} without a commit time`;
   return pending === 0 ? told : `${told}, ${pending} ${toBeAsked}`;
-}
-
-function perTime(perDay: number): string {
-  if (perDay >= 1) return `${Number(perDay.toFixed(1))} a day`;
-  return perDay * 7 >= 1
-    ? `${Number((perDay * 7).toFixed(1))} a week`
-    : `one every ${Math.round(1 / perDay)} days`;
-}
-
-function timeWords({ samples, p95 }: TimeFigure, noun: 'commit' | 'recovery'): string {
-  const many = noun === 'commit' ? 'commits' : 'recoveries';
-  if (p95 === null) return `no ${noun} in the window to tell it`;
-  return `median of ${counted(samples, noun, many)}; 95th percentile ${duration(p95)}`;
 }
 
 function uncountedSection({ uncounted }: Explanation): Html {

@@ -1,90 +1,38 @@
-/** The five figures as pages show them: name, value, what is better, and the score. */
+/** The figures as pages show them: values in their units, what is better, and the score. */
 
-import type { FigureScore, ScoredFigure } from '../core/quick-check-score.ts';
+import { type FigureName, figuresByName, type NamedFigure } from '../core/figures/index.ts';
+import type { FigureScore } from '../core/figures/shown-figure.ts';
+import { mapRecord } from '../core/map-record.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
-import { duration, durationOf, percent, percentageOf, type Quantity, quantityWords } from './words.ts';
+import { duration, durationOf, percentageOf, type Quantity, quantityWords } from './words.ts';
 
-export interface ShownFigure {
-  readonly key: ScoredFigure;
-  readonly name: string;
-  /** What is compared and drawn; `null`: unknown. */
-  readonly valueOf: (figures: WindowFigures) => number | null;
-  readonly write: (value: number) => string;
-  /** The same as `write`, as a number. */
+interface Unit {
   readonly quantityOf: (value: number) => Quantity;
-  /** What stands for an unknown value; a dash by default. */
-  readonly writeUnknown?: (figures: WindowFigures) => string;
   /** How much it changed, without a sign. It follows from the shown values, so that all three add up. */
   readonly writeChange: (shown: Quantity, before: Quantity) => string;
-  readonly isMoreBetter: boolean;
-  /** What the value is made of. */
-  readonly detail: (figures: WindowFigures) => string;
 }
 
-const noneWords = 'no deployment in the window';
+const units: Readonly<Record<NamedFigure['unit'], Unit>> = {
+  perDay: { quantityOf: frequencyOf, writeChange: ratio },
+  seconds: { quantityOf: durationOf, writeChange: timeBetween },
+  ratio: { quantityOf: percentageOf, writeChange: pointsBetween },
+};
 
-export const shownFigures: readonly ShownFigure[] = [
-  {
-    key: 'deployment_frequency',
-    name: 'Deployment frequency',
-    valueOf: ({ deploymentsPerDay }) => deploymentsPerDay,
-    write: perTime,
-    quantityOf: frequencyOf,
-    writeChange: ratio,
-    isMoreBetter: true,
-    writeUnknown: ({ deployments }) => String(deployments),
-    detail: ({ deployments, deploymentsPerDay }) => {
-      const noun = deployments === 1 ? 'deployment' : 'deployments';
-      return deploymentsPerDay === null ? `${noun}, known for less than a day` : `${deployments} ${noun}`;
-    },
-  },
-  {
-    key: 'change_lead_time',
-    name: 'Change lead time',
-    valueOf: ({ changeLeadTime }) => changeLeadTime.median,
-    write: duration,
-    quantityOf: durationOf,
-    writeChange: timeBetween,
-    isMoreBetter: false,
-    detail: ({ changeLeadTime: { samples, p95 } }) =>
-      p95 === null ? 'no commit with a known time' : `median of ${samples}, p95 ${duration(p95)}`,
-  },
-  {
-    key: 'change_fail_rate',
-    name: 'Change fail rate',
-    valueOf: ({ changeFailRate }) => changeFailRate,
-    write: percent,
-    quantityOf: percentageOf,
-    writeChange: pointsBetween,
-    isMoreBetter: false,
-    detail: ({ deployments, failedDeployments }) =>
-      deployments === 0 ? noneWords : `${failedDeployments} of ${deployments} failed`,
-  },
-  {
-    key: 'failed_deployment_recovery_time',
-    name: 'Recovery time',
-    valueOf: ({ recoveryTime }) => recoveryTime.median,
-    write: duration,
-    quantityOf: durationOf,
-    writeChange: timeBetween,
-    isMoreBetter: false,
-    detail: ({ recoveryTime: { samples, p95 } }) =>
-      p95 === null ? 'no recovery in the window' : `median of ${samples}, p95 ${duration(p95)}`,
-  },
-  {
-    key: 'deployment_rework_rate',
-    name: 'Rework rate',
-    valueOf: ({ reworkRate }) => reworkRate,
-    write: percent,
-    quantityOf: percentageOf,
-    writeChange: pointsBetween,
-    isMoreBetter: false,
-    detail: ({ deployments, reworkDeployments }) => {
-      if (reworkDeployments === null) return 'the policy does not look for it';
-      return deployments === 0 ? noneWords : `${reworkDeployments} of ${deployments} unplanned`;
-    },
-  },
-];
+export type PageFigure = NamedFigure &
+  Unit & { readonly key: FigureName; readonly write: (value: number) => string };
+
+export const pageFigures: readonly PageFigure[] = Object.values(
+  mapRecord<FigureName, NamedFigure, PageFigure>(figuresByName, (figure, key) => {
+    const unit = units[figure.unit];
+    return { ...figure, ...unit, key, write: (value) => quantityWords(unit.quantityOf(value)) };
+  }),
+);
+
+/** The value in its unit; a dash if it is unknown. */
+export function valueWords(figure: PageFigure, figures: WindowFigures): string {
+  const value = figure.valueOf(figures);
+  return value === null ? '–' : figure.write(value);
+}
 
 /** Two values of one unit have one decimal at most; so has their distance. */
 function distance(a: Quantity, b: Quantity): number {
@@ -119,10 +67,6 @@ function frequencyOf(perDay: number): Quantity {
   return { value: rounded(perDay * 30), unit: 'a month', size: 1 / 30 };
 }
 
-export function perTime(perDay: number): string {
-  return quantityWords(frequencyOf(perDay));
-}
-
 export type Level = 'high' | 'middle' | 'low';
 
 /** Three levels of the Quick Check's score, for colours; the score itself is always written beside. */
@@ -130,22 +74,9 @@ export function levelOf({ score }: Pick<FigureScore, 'score'>): Level {
   return score >= 8 ? 'high' : score >= 5 ? 'middle' : 'low';
 }
 
-/** Classes of the frequency in few words; the Quick Check's own are long. */
-const frequencyWords: Readonly<Record<number, string>> = {
-  6: 'several a day',
-  5: 'hourly to daily',
-  4: 'daily to weekly',
-  3: 'weekly to monthly',
-  2: 'monthly to half-yearly',
-  1: 'less than half-yearly',
-};
-
 /** The class in few words; `null`: the figure has none. */
-export function classWords(key: ScoredFigure, { class: found }: FigureScore): string | null {
-  if (!found) return null;
-  return key === 'deployment_frequency'
-    ? (frequencyWords[found.number] ?? found.words)
-    : found.words.toLowerCase();
+export function classWords({ quickCheck }: PageFigure, { class: found }: FigureScore): string | null {
+  return found && (quickCheck?.shortWords?.[found.number] ?? found.words.toLowerCase());
 }
 
 export function scoreWords({ score }: Pick<FigureScore, 'score'>): string {
@@ -160,7 +91,7 @@ export interface Comparison {
 }
 
 /** A value compared with the value of the window before; `null` if either is unknown. */
-export function compare(figure: ShownFigure, value: number | null, before: number | null): Comparison | null {
+export function compare(figure: PageFigure, value: number | null, before: number | null): Comparison | null {
   if (value === null || before === null) return null;
   const [shown, shownBefore] = [figure.quantityOf(value), figure.quantityOf(before)];
   const growth = amountOf(shown) - amountOf(shownBefore);

@@ -1,58 +1,25 @@
 /** The table of repos: what is failing first, each figure coloured by its class, in whatever order is asked for. */
 
 import { html, raw } from 'hono/html';
+import type { FigureScore } from '../core/figures/shown-figure.ts';
 import type { Overview, PairRow, RowOrder } from '../core/overview.ts';
-import { type FigureScore, type ScoredFigure, scoreOf } from '../core/quick-check-score.ts';
+import { type FigureScores, scoreOf } from '../core/quick-check-score.ts';
+import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
 import { hiddenFields } from './controls.ts';
 import { explainLink } from './explain-view.ts';
-import { levelOf, perTime, scoreWords } from './figure-words.ts';
+import { levelOf, type PageFigure, pageFigures, scoreWords, valueWords } from './figure-words.ts';
 import type { Html } from './page.ts';
 import { explainViewOf, fieldsOf, startsDescending, usualOrder, type View, viewLink } from './view.ts';
-import { age, ago, medianOf, percent } from './words.ts';
+import { age, ago } from './words.ts';
 
-interface Column {
-  readonly order: RowOrder;
-  readonly words: string;
-  readonly figure?: ScoredFigure;
-  readonly cell?: (figures: NonNullable<PairRow['figures']>) => string;
-}
+type Column = Pick<View, 'order'> & { readonly words: string };
 
 const rowsAtOnce = 50;
 
 const columns: readonly Column[] = [
   { order: 'repo', words: 'Repo' },
-  {
-    order: 'deployments',
-    words: 'Deployments',
-    figure: 'deployment_frequency',
-    cell: ({ deployments, deploymentsPerDay: perDay }) =>
-      deployments < 2 || perDay === null ? String(deployments) : `${deployments} · ${perTime(perDay)}`,
-  },
-  {
-    order: 'lead_time',
-    words: 'Lead time',
-    figure: 'change_lead_time',
-    cell: ({ changeLeadTime }) => medianOf(changeLeadTime),
-  },
-  {
-    order: 'fail_rate',
-    words: 'Fail rate',
-    figure: 'change_fail_rate',
-    cell: ({ changeFailRate }) => percent(changeFailRate),
-  },
-  {
-    order: 'recovery',
-    words: 'Recovery',
-    figure: 'failed_deployment_recovery_time',
-    cell: ({ recoveryTime }) => medianOf(recoveryTime),
-  },
-  {
-    order: 'rework',
-    words: 'Rework',
-    figure: 'deployment_rework_rate',
-    cell: ({ reworkRate }) => percent(reworkRate),
-  },
+  ...pageFigures.map(({ column }) => column),
   { order: 'last', words: 'Last deployment' },
 ];
 
@@ -107,7 +74,7 @@ function sortChoices(view: View): Html {
 
 /** Sorts by the column; if the table is sorted by it already, the other way round. */
 function orderLink(order: RowOrder, view: View): string {
-  const isDescending = view.order === order ? !view.isDescending : startsDescending[order];
+  const isDescending = view.order === order ? !view.isDescending : startsDescending(order);
   return viewLink(view, { order, isDescending });
 }
 
@@ -123,10 +90,18 @@ function heading({ order, words }: Column, view: View): Html {
 
 function repoRow(row: PairRow, view: View, at: number): Html {
   const { repo, tier, failingSince, lastAt, figures } = row;
-  const scores = figures && scoreOf(figures, view.window).figures;
+  const scores: FigureScores | null = figures && scoreOf(figures, view.window).figures;
   const link = explainLink(explainViewOf(view, repo, tier));
   return html`<tr${failingSince > 0 ? raw(' class="failing"') : ''}><th scope="row">${failingSince > 0 ? raw('<span class="bad" aria-hidden="true">✕ </span>') : ''}<a href="${link}">${repo}</a> <span class="dim small">${tier}</span>${failingSince > 0 ? html` <span class="bad small nb">failing for ${age(at - failingSince)}</span>` : ''}</th>
-${columns.map(({ words, figure, cell }) => (figure && cell ? figureCell(words, figures ? cell(figures) : '–', scores?.[figure] ?? null) : ''))}<td class="n" data-label="Last deployment">${ago(lastAt, at)}</td></tr>`;
+${pageFigures.map((figure) => figureCell(figure.column.words, figures ? cellWords(figure, figures) : '–', scores?.[figure.key] ?? null))}<td class="n" data-label="Last deployment">${ago(lastAt, at)}</td></tr>`;
+}
+
+function cellWords(figure: PageFigure, figures: WindowFigures): string {
+  const count = figure.countOf?.(figures);
+  if (count === undefined) return valueWords(figure, figures);
+  return count < 2 || figure.valueOf(figures) === null
+    ? String(count)
+    : `${count} · ${valueWords(figure, figures)}`;
 }
 
 function figureCell(label: string, text: string, score: FigureScore | null): Html {

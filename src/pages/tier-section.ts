@@ -1,22 +1,17 @@
-/** One tier: its five figures with trend, class and change, its deployments over time, and the tables behind both. */
+/** One tier: its figures with trend, class and change, its deployments over time, and the tables behind both. */
 
 import { html } from 'hono/html';
+import type { FigureScore } from '../core/figures/shown-figure.ts';
 import type { TierOverview } from '../core/overview.ts';
 import type { Window } from '../core/policy.ts';
-import {
-  type FigureScore,
-  publishedMeans,
-  type ScoredFigure,
-  scoredFigures,
-  scoreOf,
-} from '../core/quick-check-score.ts';
+import { type FigureScores, scoredFigures, scoreOf } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
 import { barChart, barTable } from './bar-chart.ts';
 import { causeWords, inlineMark } from './causes.ts';
 import { changeWords } from './change-words.ts';
 import { listLink } from './explain-view.ts';
-import { classWords, levelOf, type ShownFigure, scoreWords, shownFigures } from './figure-words.ts';
+import { classWords, levelOf, type PageFigure, pageFigures, scoreWords, valueWords } from './figure-words.ts';
 import type { Html } from './page.ts';
 import { sparkline, type TrendPoint } from './sparkline.ts';
 import { deploymentLink, explainViewOf, type View, viewLink } from './view.ts';
@@ -30,7 +25,7 @@ export function tierSection(tier: TierOverview, view: View, at: number, index: n
 <p class="small dim">${counted(tier.repos, 'repo')} over ${window.name}. ${coverageWords(figures)}</p>${figures ? overallWords(figures, window) : ''}</header>
 ${
   figures
-    ? html`<div class="tiles">${shownFigures.map((figure) => tile(figure, figures, tier, window, at))}</div>
+    ? html`<div class="tiles">${pageFigures.map((figure) => tile(figure, figures, tier, window, at))}</div>
 ${barChart(bars, barSeconds)}
 <div class="behind">${failedDetails(tier, view)}
 <details><summary>As tables</summary>${barTable(bars, barSeconds)}${historyTable(tier, figures, at)}</details></div>`
@@ -57,14 +52,14 @@ function overallWords(figures: WindowFigures, window: Window): Html {
 }
 
 function tile(
-  figure: ShownFigure,
+  figure: PageFigure,
   figures: WindowFigures,
   { history }: TierOverview,
   window: Window,
   at: number,
 ): Html {
   const value = figure.valueOf(figures);
-  const score = scoreOf(figures, window).figures[figure.key];
+  const scores: FigureScores = scoreOf(figures, window).figures;
   const shown = history ?? [];
   const first = shown.findIndex((point) => point.figures !== null);
   const points: TrendPoint[] = [
@@ -75,20 +70,20 @@ function tile(
     })),
     { end: at, value, coverage: figures.coverage },
   ];
-  return html`<section class="tile"><h3>${figure.name}</h3>
-<p class="value">${value === null ? (figure.writeUnknown?.(figures) ?? '–') : figure.write(value)}</p>
-<p class="small dim">${keepUnits(figure.detail(figures))}</p>
+  return html`<section class="tile"><h3>${figure.shortName}</h3>
+<p class="value">${value === null && figure.countOf ? figure.countOf(figures) : valueWords(figure, figures)}</p>
+<p class="small dim">${keepUnits(figure.detail(figures, figure.write))}</p>
 ${history === null ? html`<p class="small dim">still being compared</p>` : changeWords(figure, figures, history.at(-1)?.figures ?? null, window)}
-${sparkline(figure.name, points, figure.write)}
-${badge(figure.key, score)}</section>`;
+${sparkline(figure.shortName, points, figure.write)}
+${badge(figure, scores[figure.key] ?? null)}</section>`;
 }
 
 /** The score on its colour, with the words of its class. */
-function badge(key: ScoredFigure, score: FigureScore | null): Html {
+function badge(figure: PageFigure, score: FigureScore | null): Html {
   if (!score) return html`<p class="small dim">no score</p>`;
-  const mean = publishedMeans[key];
+  const mean = figure.quickCheck?.publishedMean;
   const title = `Quick Check: ${scoreWords(score)} of 10${score.class ? `, ${score.class.words}` : ''}. All who answered it have ${mean} on average.`;
-  return html`<p class="small" title="${title}"><span class="score ${levelOf(score)}">${scoreWords(score)}</span> ${classWords(key, score) ?? `others average ${mean}`}</p>`;
+  return html`<p class="small" title="${title}"><span class="score ${levelOf(score)}">${scoreWords(score)}</span> ${classWords(figure, score) ?? `others average ${mean}`}</p>`;
 }
 
 function failedDetails(tier: TierOverview, view: View): Html {
@@ -120,12 +115,11 @@ function historyTable({ history, tier }: TierOverview, figures: WindowFigures, a
   const earlier = (history ?? []).filter((point) => point.figures !== null);
   const rows = [...earlier, { end: at, figures }].toReversed();
   return html`<div class="wide" tabindex="0"><table class="narrow"><caption>The figures of ${tier} at the end of each window, latest first</caption>
-<thead><tr><th scope="col">Window until</th>${shownFigures.map(({ name }) => html`<th scope="col" class="n">${name}</th>`)}<th scope="col" class="n">Known</th></tr></thead>
+<thead><tr><th scope="col">Window until</th>${pageFigures.map(({ shortName }) => html`<th scope="col" class="n">${shortName}</th>`)}<th scope="col" class="n">Known</th></tr></thead>
 <tbody>${rows.map(
     ({ end, figures: shown }) =>
-      html`<tr><th scope="row">${dayWords(end)}</th>${shownFigures.map((figure) => {
-        const value = shown && figure.valueOf(shown);
-        return html`<td class="n nb">${value === null ? '–' : figure.write(value)}</td>`;
-      })}<td class="n nb">${percent(shown?.coverage ?? null)}</td></tr>`,
+      html`<tr><th scope="row">${dayWords(end)}</th>${pageFigures.map(
+        (figure) => html`<td class="n nb">${shown ? valueWords(figure, shown) : '–'}</td>`,
+      )}<td class="n nb">${percent(shown?.coverage ?? null)}</td></tr>`,
   )}</tbody></table></div>`;
 }

@@ -6,29 +6,22 @@ import { type ExplainView, explainLink } from './explain-view.ts';
 
 export type View = OverviewRequest;
 
-/** The order in which a column is sorted first. */
-export const startsDescending: Readonly<Record<RowOrder, boolean>> = {
-  failing: true,
-  repo: false,
-  deployments: true,
-  lead_time: true,
-  fail_rate: true,
-  recovery: true,
-  rework: true,
-  last: true,
-};
+/** Whether a column is sorted first from its end. */
+export function startsDescending(order: RowOrder): boolean {
+  return order !== 'repo';
+}
 
 export const usualOrder: RowOrder = 'failing';
 
 /** `-` before the order turns it round. */
 export function sortText({ order, isDescending }: Pick<View, 'order' | 'isDescending'>): string {
-  return isDescending === startsDescending[order] ? order : `-${order}`;
+  return isDescending === startsDescending(order) ? order : `-${order}`;
 }
 
 export function readSort(text: string): Pick<View, 'order' | 'isDescending'> {
   const isTurned = text.startsWith('-');
   const order = (isTurned ? text.slice(1) : text) as RowOrder;
-  return { order, isDescending: startsDescending[order] !== isTurned };
+  return { order, isDescending: startsDescending(order) !== isTurned };
 }
 
 /** The fields of a view's address; what is as usual is left out. */

@@ -2,7 +2,6 @@
 
 import { html } from 'hono/html';
 import type { DeploymentBar } from '../core/overview.ts';
-import type { TimeFigure } from '../core/windows/window-figures.ts';
 import { iso } from '../util/moment.ts';
 import type { Html } from './page.ts';
 
@@ -56,11 +55,6 @@ export function percentageOf(rate: number): Quantity {
 /** A rate from 0 to 1; a dash if there is none. */
 export function percent(rate: number | null): string {
   return rate === null ? '–' : quantityWords(percentageOf(rate));
-}
-
-/** A median; a dash without samples. */
-export function medianOf({ median }: TimeFigure): string {
-  return median === null ? '–' : duration(median);
 }
 
 /** How long ago; 0 stands for never. */

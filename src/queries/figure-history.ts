@@ -9,9 +9,8 @@
 import type { FigureHistory, FigureHistoryRequest, FigurePoint } from '../core/figure-history.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
 import { findSeries, type Ingredients, shownSeries } from '../core/series/shown-series.ts';
-import { knownSeconds } from '../core/windows/coverage.ts';
 import { createTierWindows } from '../core/windows/tier-windows.ts';
-import { figuresOf } from '../core/windows/window-figures.ts';
+import { figuresIn } from '../core/windows/window-figures.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { createKeptAnswers } from './kept-answers.ts';
@@ -94,20 +93,9 @@ async function pointsOf(
   for (const book of books) {
     const share = book.tier.sample();
     await yieldToEventLoop();
-    const [content] = share?.windows ?? [];
-    const [knownTime] = share?.knownTime ?? [];
     points.push({
       end: book.end,
-      figures:
-        content && knownTime
-          ? figuresOf(
-              content,
-              share?.coverage[0] ?? 0,
-              knownSeconds(knownTime, window, book.end),
-              policy,
-              tier,
-            )
-          : null,
+      figures: figuresIn(share, { ...policy, windows: [window] }, tier, window, book.end),
     });
   }
   return points;

@@ -1,6 +1,7 @@
 /** The order of rows, for a table that shows the first of many. */
 
 import { compareText } from '../core/compare-text.ts';
+import { figuresByName } from '../core/figures/index.ts';
 import type { PairRow, RowOrder } from '../core/overview.ts';
 import type { SeriesSample } from '../core/series/samples.ts';
 
@@ -13,17 +14,18 @@ export interface RowOrderOptions {
 
 const rowsAtOnce = 200;
 
-/** What rows are ordered by; rows without it come last. */
-const keyOf: Readonly<Record<RowOrder, (row: PairRow) => number | string | null>> = {
-  failing: ({ failingSince }) => failingSince || null,
-  repo: ({ repo }) => repo.toLowerCase(),
-  deployments: ({ figures }) => figures?.deployments ?? 0,
-  lead_time: ({ figures }) => figures?.changeLeadTime.median ?? null,
-  fail_rate: ({ figures }) => figures?.changeFailRate ?? null,
-  recovery: ({ figures }) => figures?.recoveryTime.median ?? null,
-  rework: ({ figures }) => figures?.reworkRate ?? null,
-  last: ({ lastAt }) => lastAt || null,
-};
+type Key = number | string | null;
+
+/** Reads the value by which rows are ordered; rows without it come last. */
+function keyOf(order: RowOrder): (row: PairRow) => Key {
+  if (order === 'failing') return ({ failingSince }) => failingSince || null;
+  if (order === 'repo') return ({ repo }) => repo.toLowerCase();
+  if (order === 'last') return ({ lastAt }) => lastAt || null;
+  const figure = Object.values(figuresByName).find(({ column }) => column.order === order);
+  const countOf = figure?.countOf;
+  if (countOf) return ({ figures }) => (figures ? countOf(figures) : 0);
+  return ({ figures }) => (figure && figures ? figure.valueOf(figures) : null);
+}
 
 /** The first rows in order, equal ones by name. */
 export async function orderRows(
@@ -31,7 +33,7 @@ export async function orderRows(
   rowOf: (sample: SeriesSample) => PairRow,
   { order, isDescending, most, yieldToEventLoop }: RowOrderOptions,
 ): Promise<readonly PairRow[]> {
-  const read = keyOf[order];
+  const read = keyOf(order);
   const compare = (a: Keyed, b: Keyed): number => {
     if (a.value === null || b.value === null) {
       return Number(a.value === null) - Number(b.value === null) || compareNames(a, b);
@@ -58,7 +60,7 @@ export async function orderRows(
 
 interface Keyed {
   readonly row: PairRow;
-  readonly value: number | string | null;
+  readonly value: Key;
   /** In lower case. */
   readonly name: string;
 }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { frequencyClasses, scoredFigures, scoreOf, timeClasses } from '../../src/core/quick-check-score.ts';
+import { frequencyClasses } from '../../src/core/figures/deployment-frequency.ts';
+import { timeClasses } from '../../src/core/figures/times.ts';
+import { scoredFigures, scoreOf } from '../../src/core/quick-check-score.ts';
 import type { WindowFigures } from '../../src/core/windows/window-figures.ts';
 
 const hour = 3600;

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { compare, type ShownFigure, shownFigures } from '../../src/pages/figure-words.ts';
+import { compare, type PageFigure, pageFigures } from '../../src/pages/figure-words.ts';
 
 const day = 86_400;
 const hour = 3600;
 
-function figureOf(key: ShownFigure['key']): ShownFigure {
-  const figure = shownFigures.find((one) => one.key === key);
+function figureOf(key: PageFigure['key']): PageFigure {
+  const figure = pageFigures.find((one) => one.key === key);
   if (!figure) throw new Error(`There is no figure ${key}`);
   return figure;
 }

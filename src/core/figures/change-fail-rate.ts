@@ -4,8 +4,12 @@
  */
 
 import type { Deployment } from '../deployment.ts';
+import { mapRecord } from '../map-record.ts';
 import { type Cause, causes } from '../verdict.ts';
-import { type Figure, type Measure, nothing, once, stateless } from './figure.ts';
+import { deploymentCount } from './deployment-frequency.ts';
+import { type CountMetric, type Figure, type Measure, nothing, once, stateless } from './figure.ts';
+import { scoreShare, shareDetail, shareExplanation, shareOf } from './shares.ts';
+import type { Field, ScoredFigure } from './shown-figure.ts';
 
 /** Ledger bit of each cause. A bit must never change, since it is stored with each pipeline. */
 const bits: Readonly<Record<Cause, number>> = {
@@ -16,7 +20,43 @@ const bits: Readonly<Record<Cause, number>> = {
   operator: 1024,
 };
 
+const failures: CountMetric = {
+  type: 'count',
+  name: 'failed_deployments',
+  help: 'Failed deployments, each once, however many causes it has',
+};
+
 const byCause = 'Failed deployments by cause; a deployment may have several';
+
+const failuresBy = mapRecord(bits, (_bit, cause): CountMetric => {
+  return { type: 'count', name: 'failed_deployments_by_cause', cause, help: byCause };
+});
+
+const fields = [
+  {
+    key: 'failedDeployments',
+    json: 'failed_deployments',
+    type: 'count',
+    read: ({ count }) => count(failures),
+  },
+  {
+    key: 'failedByCause',
+    json: 'failed_deployments_by_cause',
+    type: 'countByCause',
+    description: 'A deployment may have several causes; causes without deployments are omitted',
+    read: ({ count }) =>
+      Object.fromEntries(
+        causes.map((cause) => [cause, count(failuresBy[cause])] as const).filter(([, failed]) => failed > 0),
+      ),
+  },
+  {
+    key: 'changeFailRate',
+    json: 'change_fail_rate',
+    type: 'ratio',
+    description: 'Failed over all deployments; null without a deployment',
+    read: ({ count }) => shareOf(count(failures), count(deploymentCount)),
+  },
+] as const satisfies readonly Field[];
 
 /** Whether an incident alone shows the failure, and may still turn out to belong to another deployment. */
 function isProvisional({ verdict }: Deployment): boolean {
@@ -36,11 +76,11 @@ function measureOf(cause: Cause): Measure<null> {
         help: `${byCause}.`,
       },
     },
-    window: { type: 'count', name: 'failed_deployments_by_cause', cause, help: byCause },
+    window: failuresBy[cause],
   };
 }
 
-export const changeFailRate: Figure<null> = {
+export const changeFailRate: Figure<null> & ScoredFigure<'fail_rate', typeof fields> = {
   ...stateless,
   measures: [
     {
@@ -54,12 +94,19 @@ export const changeFailRate: Figure<null> = {
           help: 'Failed deployments, each once, however many causes it has.',
         },
       },
-      window: {
-        type: 'count',
-        name: 'failed_deployments',
-        help: 'Failed deployments, each once, however many causes it has',
-      },
+      window: failures,
     },
     ...causes.map(measureOf),
   ],
+  fields,
+  name: 'Change fail rate',
+  shortName: 'Change fail rate',
+  column: { order: 'fail_rate', words: 'Fail rate' },
+  unit: 'ratio',
+  isMoreBetter: false,
+  valueOf: ({ changeFailRate }) => changeFailRate,
+  detail: ({ failedDeployments, deployments }) => shareDetail(failedDeployments, deployments, 'failed'),
+  explanation: ({ failedDeployments, deployments }) =>
+    shareExplanation(failedDeployments, deployments, 'failed'),
+  quickCheck: { publishedMean: 8.1, scoreOf: ({ changeFailRate }) => scoreShare(changeFailRate) },
 };

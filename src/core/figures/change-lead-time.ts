@@ -23,8 +23,9 @@ import {
   withCommits,
 } from '../commit-set.ts';
 import type { Deployment } from '../deployment.ts';
-import { type Figure, type FigureRules, nothing, once } from './figure.ts';
-import { longTimeBuckets } from './long-time-buckets.ts';
+import { type DistributionMetric, type Figure, type FigureRules, nothing, once } from './figure.ts';
+import type { Field, ScoredFigure } from './shown-figure.ts';
+import { longTimeBuckets, scoreTime, timeDetail, timeExplanation } from './times.ts';
 
 /** Ledger bit of lead times, known or unknown: a deployment counts only as one of the two. */
 export const leadTimeBit = 16;
@@ -162,7 +163,24 @@ function keysOf(range: CommitRange): RangeKeys {
 /** As long as an answer for an earlier deployment is missing, that one may turn out to have delivered the commit. */
 const isIncomplete = ({ pending }: Delivered): boolean => pending > 0;
 
-export const changeLeadTime: Figure<Delivered> = {
+const leadTimes: DistributionMetric = {
+  type: 'distribution',
+  name: 'change_lead_time_seconds',
+  samplesName: 'change_lead_time_samples',
+  help: 'From a commit to the end of the successful deployment that first brought it to the tier',
+};
+
+const fields = [
+  {
+    key: 'changeLeadTime',
+    json: 'change_lead_time_seconds',
+    type: 'time',
+    description: 'One sample for each commit with a known lead time',
+    read: ({ time }) => time(leadTimes),
+  },
+] as const satisfies readonly Field[];
+
+export const changeLeadTime: Figure<Delivered> & ScoredFigure<'lead_time', typeof fields> = {
   initial: (rules) => ({ rules, commit: null, commits: noCommits, pending: 0 }),
   step,
   stepBeyond,
@@ -208,12 +226,7 @@ export const changeLeadTime: Figure<Delivered> = {
           buckets: longTimeBuckets,
         },
       },
-      window: {
-        type: 'distribution',
-        name: 'change_lead_time_seconds',
-        samplesName: 'change_lead_time_samples',
-        help: 'From a commit to the end of the successful deployment that first brought it to the tier',
-      },
+      window: leadTimes,
     },
     {
       values: (before, deployment) => (deliveryOf(before, deployment)?.kind === 'unknown' ? once : nothing),
@@ -228,4 +241,15 @@ export const changeLeadTime: Figure<Delivered> = {
       },
     },
   ],
+  fields,
+  name: 'Change lead time',
+  shortName: 'Change lead time',
+  column: { order: 'lead_time', words: 'Lead time' },
+  unit: 'seconds',
+  isMoreBetter: false,
+  valueOf: ({ changeLeadTime }) => changeLeadTime.median,
+  detail: ({ changeLeadTime }, write) => timeDetail(changeLeadTime, 'no commit with a known time', write),
+  explanation: ({ changeLeadTime }, write) =>
+    timeExplanation(changeLeadTime, { one: 'commit', many: 'commits' }, write),
+  quickCheck: { publishedMean: 5.5, scoreOf: ({ changeLeadTime }) => scoreTime(changeLeadTime) },
 };

@@ -4,13 +4,31 @@
  * are one episode. A recovery belongs to the moment at which its episode ended.
  */
 
-import { earliest, type Figure } from './figure.ts';
-import { longTimeBuckets } from './long-time-buckets.ts';
+import { type DistributionMetric, earliest, type Figure } from './figure.ts';
+import type { Field, ScoredFigure } from './shown-figure.ts';
+import { longTimeBuckets, scoreTime, timeDetail, timeExplanation } from './times.ts';
 
 /** First failure beyond known ground since the last success, Unix seconds; 0: none. */
-export type BeyondSince = number;
+type BeyondSince = number;
 
-export const recoveryTime: Figure<BeyondSince> = {
+const recoveries: DistributionMetric = {
+  type: 'distribution',
+  name: 'recovery_time_seconds',
+  samplesName: 'recovery_time_samples',
+  help: 'From the first failed deployment of an episode to the end of the episode, of episodes that ended',
+};
+
+const fields = [
+  {
+    key: 'recoveryTime',
+    json: 'failed_deployment_recovery_time_seconds',
+    type: 'time',
+    description: 'One sample for each episode that ended',
+    read: ({ time }) => time(recoveries),
+  },
+] as const satisfies readonly Field[];
+
+export const recoveryTime: Figure<BeyondSince> & ScoredFigure<'recovery', typeof fields> = {
   initial: () => 0,
   step: (state, { outcome }) => (outcome === 'success' ? 0 : state),
   stepBeyond: (state, { outcome, at }) => (outcome === 'success' ? 0 : state || at),
@@ -35,12 +53,18 @@ export const recoveryTime: Figure<BeyondSince> = {
           buckets: longTimeBuckets,
         },
       },
-      window: {
-        type: 'distribution',
-        name: 'recovery_time_seconds',
-        samplesName: 'recovery_time_samples',
-        help: 'From the first failed deployment of an episode to the end of the episode, of episodes that ended',
-      },
+      window: recoveries,
     },
   ],
+  fields,
+  name: 'Failed deployment recovery time',
+  shortName: 'Recovery time',
+  column: { order: 'recovery', words: 'Recovery' },
+  unit: 'seconds',
+  isMoreBetter: false,
+  valueOf: ({ recoveryTime }) => recoveryTime.median,
+  detail: ({ recoveryTime }, write) => timeDetail(recoveryTime, 'no recovery in the window', write),
+  explanation: ({ recoveryTime }, write) =>
+    timeExplanation(recoveryTime, { one: 'recovery', many: 'recoveries' }, write),
+  quickCheck: { publishedMean: 7.4, scoreOf: ({ recoveryTime }) => scoreTime(recoveryTime) },
 };

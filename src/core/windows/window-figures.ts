@@ -1,42 +1,31 @@
-/**
- * The five figures of one window. A rate is `null` without a denominator; each time has quantiles and its number of
- * samples.
- */
+/** The values of all figures in one window. */
 
-import { type LooksFor, looksForRework, type Policy, type Window } from '../policy.ts';
-import type { Cause } from '../verdict.ts';
+import { type FigureName, figuresByName } from '../figures/index.ts';
+import type { ValuesOf, WindowReader } from '../figures/shown-figure.ts';
+import type { LooksFor, Policy, Window } from '../policy.ts';
 import { knownSeconds } from './coverage.ts';
 import type { TierShare } from './tier-windows.ts';
 import { noValues, quantileOf } from './values.ts';
 import { type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
 
-export interface WindowFigures {
-  readonly deployments: number;
-  readonly failedDeployments: number;
-  /** Failed deployments by cause. A deployment may have several causes. Causes without a deployment are left out. */
-  readonly failedByCause: Readonly<Partial<Record<Cause, number>>>;
-  /** Null if the policy does not look for rework in the tier. */
-  readonly reworkDeployments: number | null;
-  /** Numerator and denominator cover the known part of the window; `null` if that is less than a day. */
-  readonly deploymentsPerDay: number | null;
-  /** From 0 to 1; `null` without a deployment, since 0 would say that nothing failed. */
-  readonly changeFailRate: number | null;
-  /** From 0 to 1; `null` without a deployment, or if the policy does not look for rework in the tier. */
-  readonly reworkRate: number | null;
-  readonly changeLeadTime: TimeFigure;
-  readonly recoveryTime: TimeFigure;
+export type WindowField = (typeof figuresByName)[FigureName]['fields'][number];
+
+/** Types of values in the order of JSON. */
+const types: readonly (readonly WindowField['type'][])[] = [
+  ['count', 'countOrNull', 'countByCause'],
+  ['rate', 'ratio'],
+  ['time'],
+];
+
+/** The values of a window, in the order of JSON. */
+export const windowFields: readonly WindowField[] = types.flatMap((group) =>
+  Object.values(figuresByName).flatMap(({ fields }) => fields.filter(({ type }) => group.includes(type))),
+);
+
+export type WindowFigures = ValuesOf<WindowField> & {
   /** The known part of the window, from 0 to 1. */
   readonly coverage: number;
-}
-
-/** Seconds; `null` without samples. */
-export interface TimeFigure {
-  readonly samples: number;
-  readonly median: number | null;
-  readonly p95: number | null;
-}
-
-const daySeconds = 86_400;
+};
 
 /** The figures of one of the policy's windows; it ends at `now` (Unix seconds). `null` if `share` does not have it. */
 export function figuresIn(
@@ -61,32 +50,17 @@ export function figuresOf(
   policy: LooksFor,
   tier: string,
 ): WindowFigures {
-  const count = (name: string) =>
-    content.counts[windowCounts.findIndex((metric) => metric.name === name)] ?? 0;
-  const time = (name: string): TimeFigure => {
-    const samples =
-      content.samples[windowDistributions.findIndex((metric) => metric.name === name)] ?? noValues;
-    return { samples: samples.count, median: quantileOf(samples, 0.5), p95: quantileOf(samples, 0.95) };
+  const reader: WindowReader = {
+    count: (metric) => content.counts[windowCounts.indexOf(metric)] ?? 0,
+    time(metric) {
+      const samples = content.samples[windowDistributions.indexOf(metric)] ?? noValues;
+      return { samples: samples.count, median: quantileOf(samples, 0.5), p95: quantileOf(samples, 0.95) };
+    },
+    isLookedFor: ({ isLookedFor }) => isLookedFor?.(policy, tier) ?? true,
+    knownDeployments: content.known,
+    knownSeconds: known,
   };
-  const deployments = count('deployments');
-  const failedDeployments = count('failed_deployments');
-  const reworkDeployments = looksForRework(policy, tier) ? count('rework_deployments') : null;
-  const rate = (part: number | null) => (part === null || deployments === 0 ? null : part / deployments);
-  return {
-    deployments,
-    failedDeployments,
-    failedByCause: Object.fromEntries(
-      windowCounts.flatMap(({ cause }, place) => {
-        const failed = content.counts[place] ?? 0;
-        return cause && failed > 0 ? [[cause, failed]] : [];
-      }),
-    ),
-    reworkDeployments,
-    deploymentsPerDay: known < daySeconds ? null : (content.known * daySeconds) / known,
-    changeFailRate: rate(failedDeployments),
-    reworkRate: rate(reworkDeployments),
-    changeLeadTime: time('change_lead_time_seconds'),
-    recoveryTime: time('recovery_time_seconds'),
-    coverage,
-  };
+  const values: Record<string, unknown> = {};
+  for (const { key, read } of windowFields) values[key] = read(reader);
+  return { ...(values as ValuesOf<WindowField>), coverage };
 }

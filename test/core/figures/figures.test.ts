@@ -8,13 +8,19 @@ import { deploymentDuration } from '../../../src/core/figures/deployment-duratio
 import { deploymentFrequency } from '../../../src/core/figures/deployment-frequency.ts';
 import type { Figure } from '../../../src/core/figures/figure.ts';
 import { defaultRules } from '../../../src/core/figures/figure.ts';
-import { episodeMeasures, figures } from '../../../src/core/figures/index.ts';
+import {
+  episodeMeasures,
+  figures,
+  figuresByName,
+  quickCheckFigures,
+} from '../../../src/core/figures/index.ts';
 import { lastOutcome } from '../../../src/core/figures/last-outcome.ts';
 import { recoveryTime } from '../../../src/core/figures/recovery-time.ts';
 import { reworkRate } from '../../../src/core/figures/rework-rate.ts';
 import type { LedgerMetric } from '../../../src/core/series/ledger.ts';
 import { neverCount } from '../../../src/core/series/ledger.ts';
 import { fine } from '../../../src/core/verdict.ts';
+import { windowFields } from '../../../src/core/windows/window-figures.ts';
 import { aDeployment } from '../../support/records.ts';
 
 const failure = (at: number, overrides: Partial<Deployment> = {}) =>
@@ -139,6 +145,20 @@ describe('all figures', () => {
       if (metric.type !== 'histogram') continue;
       expect(metric.buckets).toEqual([...new Set(metric.buckets)].sort((a, b) => a - b));
     }
+  });
+
+  it('are folded if they are shown, and have one name in all lists', () => {
+    for (const figure of Object.values(figuresByName)) expect(figures).toContain(figure);
+    expect(figuresByName).toMatchObject(quickCheckFigures);
+  });
+
+  it('have columns and values with names of their own', () => {
+    const names = [
+      Object.values(figuresByName).map(({ column }) => column.order),
+      windowFields.map(({ key }) => key),
+      windowFields.map(({ json }) => json),
+    ];
+    for (const list of names) expect(new Set<string>(list).size).toBe(list.length);
   });
 
   it('do not change the state from which they step', () => {
