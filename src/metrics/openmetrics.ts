@@ -1,13 +1,13 @@
 /**
  * Writes lines of OpenMetrics 1.0 (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md) with
- * timestamps, which prom-client does not write. The caller must write all lines of a family together, within it all lines of
- * a set of labels, and these in order of time.
+ * timestamps. The caller must write all lines of a family together, within it all lines of a set of labels, and these in order
+ * of time.
  *
- * Numbers, also in `le` and `quantile`, have the same form as in a scrape by prom-client, so that both belong to the same
- * series.
+ * Numbers, also in `le` and `quantile`, have the same form as in a scrape, so that both belong to the same series.
  */
 
 import type { Family, Value } from './families.ts';
+import { escapeText, lineOf } from './sample-line.ts';
 
 /** The last line of every text. Prometheus refuses a text without it, so an incomplete one is never imported. */
 export const openMetricsEnd = '# EOF\n';
@@ -27,25 +27,13 @@ export function toPoint(
   values: readonly Value[],
   labels: Readonly<Record<string, string>>,
 ): Point {
-  const lines = values.map((value) => {
-    const all = Object.entries({ ...labels, ...value.labels }).map(
-      ([name, text]) => `${name}="${escapeText(String(text))}"`,
-    );
-    return `${value.metricName ?? family}{${all.join(',')}} ${toNumber(value.value)} `;
-  });
+  const lines = values.map(
+    (value) => `${lineOf(family, { ...value, labels: { ...labels, ...value.labels } })} `,
+  );
   return [...lines.map((line, index) => (index === 0 ? line : `\n${line}`)), '\n'];
 }
 
 /** The text of a point. `at`: Unix seconds. */
 export function pointAt(point: Point, at: number): string {
   return point.join(String(at));
-}
-
-function escapeText(text: string): string {
-  return text.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
-}
-
-function toNumber(value: number): string {
-  if (Number.isNaN(value)) return 'NaN';
-  return Number.isFinite(value) ? String(value) : value > 0 ? '+Inf' : '-Inf';
 }
