@@ -9,20 +9,11 @@ import {
   withoutOldTexts,
 } from '../core/failures/tracked-incident.ts';
 import { nameKey, type Repo } from '../core/repo.ts';
-import {
-  type BookEntry,
-  type BookIncident,
-  type BookPlace,
-  changedIncidents,
-  toBookEntry,
-} from '../core/series/incident-book.ts';
-import { lastDeployedOf } from '../core/series/last-deployed.ts';
+import { type BookEntry, type BookPlace, toBookEntry } from '../core/series/incident-book.ts';
 import type { State } from '../core/series/state.ts';
 import type { Transaction } from '../store/store.ts';
-import type { PairChanges } from './pair-changes.ts';
-import type { RepoChanges } from './repo-changes.ts';
+import { createIncidentOwners, type IncidentOwnersContext } from './incident-owner.ts';
 import type { Room } from './room.ts';
-import type { SeriesChanges } from './series-changes.ts';
 
 export interface IncidentChanges {
   /** The stored alert; `null`: there is none. */
@@ -34,10 +25,8 @@ export interface IncidentChanges {
   /** Stores an incident that is new, if the limits allow it. */
   putNew(tracked: TrackedIncident): Promise<'stored' | 'limit'>;
   put(tracked: TrackedIncident): Promise<void>;
-  /** Binds the incidents of the repo's name to the repo. Must be called before the repo is renamed. */
-  bindTo(repo: Repo): Promise<void>;
-  /** Binds the incidents of the repo `from` to the repo `into`. */
-  rebind(from: Repo, into: Repo): Promise<void>;
+  /** Moves the incidents of a repo along. Must be called before the repo is renamed, or merged into `after`. */
+  follow(before: Repo, after: Repo): Promise<void>;
   /** Deletes titles and links that are too old, and counts the incidents that have a known pair only now. */
   catchUp(): Promise<void>;
   /** The entries of a pair, with the changes of this transaction. */
@@ -51,12 +40,9 @@ export interface IncidentChanges {
   finish(): Promise<readonly BookEntry[]>;
 }
 
-export interface IncidentContext {
+export interface IncidentContext extends IncidentOwnersContext {
   readonly tx: Transaction;
   readonly state: State;
-  readonly repos: RepoChanges;
-  readonly pairs: PairChanges;
-  readonly series: SeriesChanges;
   readonly room: Room;
   readonly policy: IncidentPolicy;
   /** Most pairs, including reported names and tiers without a pair. */
@@ -69,10 +55,12 @@ export interface IncidentContext {
 const mostReports = 100_000;
 
 export function createIncidentChanges(context: IncidentContext): IncidentChanges {
-  const { tx, state, repos, pairs, series, room, policy, mostPairs, textsSince } = context;
+  const { tx, state, names, repos, pairs, series, room, policy, mostPairs, textsSince } = context;
+  const owners = createIncidentOwners(context);
   const changed = new Map<string, BookEntry>();
   const newPlaces = new Set<string>();
-  const renamed = new Set<number>();
+  /** Names that a repo has left or taken. */
+  const movedNames = new Set<string>();
   const uncounted = new Set<string>();
   let addedReports = 0;
 
@@ -90,8 +78,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     await tx.incidents.put(kept);
     const entry = entryOf(kept);
     const before = entryAt(entry.key);
-    const changes = changedIncidents(before, entry);
-    for (const place of [before?.place, entry.place]) if (place) judgeAgain(place, changes);
+    for (const place of [before?.place, entry.place]) if (place) judgeAgain(place);
     addedReports += entry.reports - (before?.reports ?? 0);
     changed.set(entry.key, entry);
   };
@@ -108,25 +95,16 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     );
   const boundTo = (repo: number, tier: string): BookEntry[] =>
     current(state.incidents.boundTo(repo, tier), (place) => place.boundTo === repo && place.tier === tier);
-  /** Key of the repo with a known pair that the place belongs to; `null`: none yet. */
-  const ownerOf = ({ name, tier, boundTo: bound }: BookPlace): number | null => {
-    if (bound !== null) return pairs.isKnown(bound, tier) ? bound : null;
-    const owners = repos.named(name).filter(({ key }) => pairs.isKnown(key, tier));
-    return lastDeployedOf(owners, ({ key }) => series.lastAt(key, tier))?.key ?? null;
-  };
-  const judgeAgain = (
-    { name, tier, boundTo: bound }: BookPlace,
-    incidents: readonly BookIncident[] = [],
-  ): void => {
+  const judgeAgain = ({ name, tier, boundTo: bound }: BookPlace): void => {
     const keys = bound === null ? repos.named(name).map(({ key }) => key) : [bound];
-    for (const key of keys) series.judgeAgain(key, tier, incidents);
+    for (const key of keys) series.judgeAgain(key, tier);
   };
 
   const admitsReport = (): boolean =>
     room.admits('incident', state.incidents.reportCount + addedReports, mostReports);
   const admits = ({ place }: BookEntry): boolean => {
     if (!admitsReport()) return false;
-    if (!place || ownerOf(place) !== null) return true;
+    if (!place || owners.now(place) !== null) return true;
     const key = `${place.name}\n${place.tier}`;
     if (newPlaces.has(key) || state.incidents.hasNamed(place.name, place.tier)) return true;
     const places = pairs.count + state.unknownIncidentPlaces + newPlaces.size;
@@ -134,17 +112,22 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     newPlaces.add(key);
     return true;
   };
-  /** Binds a report under a former name to the repo that had the name. */
-  const bindLate = (tracked: TrackedIncident): TrackedIncident => {
+  /** Binds a report under a former name to the repo that had the name last. */
+  const bindLate = async (tracked: TrackedIncident): Promise<TrackedIncident> => {
     const { place } = entryOf(tracked);
     if (!place || place.boundTo !== null || repos.named(place.name).length > 0) return tracked;
-    const repo = state.incidents.formerOwner(place.name);
-    return repo === null ? tracked : { ...tracked, bound: { name: place.name, repo } };
+    const former = await names.lastOwner(place.name);
+    return former === null ? tracked : { ...tracked, bound: { name: place.name, repo: former.repo } };
+  };
+  /** Binds an entry, under the name that it has, to a repo. */
+  const bind = async ({ key, place }: BookEntry, { key: repo }: Repo): Promise<void> => {
+    const tracked = await tx.incidents.get(key);
+    if (tracked && place) await put({ ...tracked, bound: { name: place.name, repo } });
   };
   /** Adds the entry's uncounted incidents to the total of its pair. */
   const count = async (entry: BookEntry): Promise<void> => {
     const added = entry.incidents.length - entry.counted;
-    const owner = entry.place && added > 0 ? ownerOf(entry.place) : null;
+    const owner = entry.place && added > 0 ? owners.now(entry.place) : null;
     if (owner === null || !entry.place) return;
     const tracked = await tx.incidents.get(entry.key);
     if (!tracked) return;
@@ -157,37 +140,27 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
     report: (id) => find({ kind: 'report', id }),
     admitsReport,
     async putNew(tracked) {
-      const bound = bindLate(tracked);
+      const bound = await bindLate(tracked);
       if (!admits(entryOf(bound))) return 'limit';
       await put(bound);
       return 'stored';
     },
     put,
 
-    async bindTo(repo) {
-      renamed.add(repo.key);
-      const name = nameKey(repo.fullName);
-      const others = repos.named(name).filter(({ key }) => key !== repo.key);
+    async follow(before, after) {
+      const name = nameKey(before.fullName);
+      movedNames.add(name).add(nameKey(after.fullName));
+      const isMerge = after.key !== before.key;
+      for (const entry of isMerge ? state.incidents.entries() : []) {
+        if (entryAt(entry.key)?.place?.boundTo === before.key) await bind(entry, after);
+      }
+      if (name === nameKey(after.fullName)) return;
+      const ownerOf = owners.beforeRenameOf(before);
       const ofName = current(
         state.incidents.ofName(name),
         (place) => place.boundTo === null && place.name === name,
       );
-      for (const entry of ofName) {
-        if (!entry.place) continue;
-        const owner = ownerOf(entry.place);
-        if (owner === null ? others.length > 0 : owner !== repo.key) continue;
-        const tracked = await tx.incidents.get(entry.key);
-        if (tracked) await put({ ...tracked, bound: { name, repo: repo.key } });
-      }
-    },
-
-    async rebind(from, into) {
-      for (const tier of pairs.tiersOf(from.key)) {
-        for (const { key } of boundTo(from.key, tier)) {
-          const tracked = await tx.incidents.get(key);
-          if (tracked?.bound) await put({ ...tracked, bound: { ...tracked.bound, repo: into.key } });
-        }
-      }
+      for (const entry of ofName) if ((await ownerOf(entry)) === before.key) await bind(entry, after);
     },
 
     async catchUp() {
@@ -204,7 +177,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
       if (state.incidents.isEmpty && changed.size === 0) return [];
       const name = nameKey(repo.fullName);
       const ofName = named(name, tier);
-      const isOwner = ofName.length > 0 && ownerOf({ name, tier, boundTo: null }) === repo.key;
+      const isOwner = ofName.length > 0 && owners.now({ name, tier, boundTo: null }) === repo.key;
       return isOwner ? [...boundTo(repo.key, tier), ...ofName] : boundTo(repo.key, tier);
     },
 
@@ -219,12 +192,11 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
         ...boundTo(repo, tier),
         ...named(nameKey(repos.at(repo).fullName), tier),
       ];
-      const ofRenamed = [...renamed].flatMap((repo) => pairs.tiersOf(repo).map((tier) => ({ repo, tier })));
-      for (const pair of ofRenamed) {
-        const incidents = around(pair).flatMap((entry) => entry.incidents);
-        series.judgeAgain(pair.repo, pair.tier, incidents);
-      }
-      for (const pair of [...pairs.newlyKnown(), ...ofRenamed]) {
+      const moved = [...movedNames].flatMap((name) =>
+        repos.named(name).flatMap(({ key: repo }) => pairs.tiersOf(repo).map((tier) => ({ repo, tier }))),
+      );
+      for (const { repo, tier } of moved) series.judgeAgain(repo, tier);
+      for (const pair of [...pairs.newlyKnown(), ...moved]) {
         for (const entry of around(pair)) await count(entry);
       }
       for (const key of [...uncounted, ...changed.keys()]) {

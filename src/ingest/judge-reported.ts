@@ -1,7 +1,8 @@
 /** Judges again the series of all pairs that have incidents or marks. */
 
 import { retainedSeconds } from '../core/policy.ts';
-import type { Pair } from '../core/series/pair.ts';
+import { mayBelongToBase } from '../core/series/base-incidents.ts';
+import { type Pair, pairKey } from '../core/series/pair.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /**
@@ -13,12 +14,16 @@ export function judgeReported(
   others: readonly Pick<Pair, 'repo' | 'tier'>[] = [],
 ): void {
   for (const { repo, tier } of [...state.reportedPairs(), ...others]) {
-    const incidents = state.incidentsOf(repo, tier).flatMap((entry) => entry.incidents);
+    const timeline = state.timelines.get(pairKey(repo, tier));
+    if (!timeline) continue;
     const since = now - retainedSeconds(mode.policy, tier);
-    // An incident that has not ended before may belong to a deployment that is in the base already.
-    const late = incidents.filter(({ end }) => end === null || end > since);
-    series.foldAgain(repo, tier);
-    series.judgeAgain(repo, tier, late);
+    const incidents = state.incidentsOf(repo, tier).flatMap((entry) => entry.incidents);
+    const isLate = incidents.some(
+      (one) => (one.end === null || one.end > since) && mayBelongToBase(timeline, one),
+    );
+    // The base adds nothing to the ledger: only a whole series does.
+    if (isLate) series.rebuild(repo, tier);
+    else series.foldAgain(repo, tier);
     if (additions === 'settled') series.settle(repo, tier);
   }
 }

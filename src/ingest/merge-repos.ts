@@ -61,7 +61,7 @@ export async function mergeRepos(
   for await (const slice of tx.pipelines.all(from.key)) {
     for (const pipeline of slice) await movePipeline(context, pipeline, into);
   }
-  await incidents.rebind(from, into);
+  await incidents.follow(from, into);
   await marks.rebind(from.key, into.key);
   for (const tier of pairs.tiersOf(into.key)) series.rebuild(into.key, tier);
   for (const [tier, totals] of shares) {

@@ -9,6 +9,7 @@ import { shownTotals } from '../core/series/pair.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import type { IntakeMode } from './ingest-options.ts';
 import { type MergeContext, mergeRepos } from './merge-repos.ts';
+import type { NameHistory } from './name-history.ts';
 
 export interface RepoIdentity {
   /** Whether the repo is known, or the limit allows one more; if not, it counts as turned away. */
@@ -18,6 +19,7 @@ export interface RepoIdentity {
 }
 
 export interface RepoIdentityContext extends MergeContext {
+  readonly names: NameHistory;
   readonly mode: Pick<IntakeMode, 'canAsk'>;
   /** Unix seconds. */
   readonly now: number;
@@ -27,18 +29,15 @@ export interface RepoIdentityContext extends MergeContext {
 const formerNameSeconds = 86_400;
 
 export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
-  const { tx, repos, pairs, series, incidents, admission, pipelines, mode, now } = context;
+  const { names, repos, pairs, series, incidents, admission, pipelines, mode, now } = context;
   const yieldToEventLoop = createEventLoopYield();
 
-  const formerNameKey = (fullName: string) => `former name: ${nameKey(fullName)}`;
-  const noteFormerName = (fullName: string, { key }: Repo): Promise<void> =>
-    tx.meta.put(formerNameKey(fullName), JSON.stringify({ repo: key, at: now }));
   /** The repo that recently had the name; `null`: there is none, or the rename was too long before `facts`. */
   const findRenamed = async ({ woodpeckerId, fullName, asOf }: RepoFacts): Promise<Repo | null> => {
     if (woodpeckerId !== null || mode.canAsk) return null;
-    const former = await tx.meta.get(formerNameKey(fullName));
+    const former = await names.lastOwner(fullName);
     if (former === null) return null;
-    const { repo, at } = JSON.parse(former) as { repo: number; at: number };
+    const { repo, at } = former;
     return (asOf || now) - at < formerNameSeconds && now - at < formerNameSeconds ? repos.at(repo) : null;
   };
   const find = async (facts: RepoFacts): Promise<Repo | null> =>
@@ -74,9 +73,10 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
   const rename = async (renamed: Repo): Promise<void> => {
     const before = repos.at(renamed.key);
     await series.flush();
-    await incidents.bindTo(before);
     if (nameKey(before.fullName) !== nameKey(renamed.fullName)) {
-      await noteFormerName(before.fullName, renamed);
+      await incidents.follow(before, renamed);
+      await names.noteLeft(before.fullName, renamed);
+      await names.noteTaken(renamed);
       leaveTotals(before);
     }
     repos.put(renamed);
@@ -90,7 +90,7 @@ export function createRepoIdentity(context: RepoIdentityContext): RepoIdentity {
     const namesakes = repos.named(facts.fullName).filter(({ woodpeckerId }) => woodpeckerId === null);
     for (const other of namesakes) await mergeRepos(context, other, repos.at(repo.key), nameBefore);
     const isLate = nameKey(facts.fullName) !== nameKey(repo.fullName);
-    if (isLate && !mode.canAsk) await noteFormerName(facts.fullName, repo);
+    if (isLate && !mode.canAsk) await names.noteLeft(facts.fullName, repo);
   };
 
   return {

@@ -5,11 +5,11 @@
  * Guarantees: if a pipeline changes several times between two flushes, its last version counts; the state is only read.
  */
 
-import { type Deployment, identityOf } from '../core/deployment.ts';
+import { type Deployment, identityOf, startOf } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
 import { runWithPauses } from '../core/portions.ts';
-import { type BookIncident, mayBelongBefore } from '../core/series/incident-book.ts';
+import { changesBase } from '../core/series/base-incidents.ts';
 import type { Surroundings } from '../core/series/judged.ts';
 import { addToTotals, type Credit, toReplay, zeroTotals } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
@@ -50,10 +50,12 @@ export interface SeriesChanges {
   addedBy(repo: number, tier: string): Promise<readonly Credit[]>;
   /** Folds the series again at the next flush, from the timeline's base. */
   foldAgain(repo: number, tier: string): void;
-  /** Judges the series again at the next flush; rebuilds it if one of `incidents` may belong to the timeline's base. */
-  judgeAgain(repo: number, tier: string, incidents?: readonly BookIncident[]): void;
+  /** Judges the series again at the next flush. */
+  judgeAgain(repo: number, tier: string): void;
   /** Unix seconds of the pair's last deployment; 0: there is none. */
   lastAt(repo: number, tier: string): number;
+  /** The starts of all deployments of the pair, from the store, in ascending order; Unix seconds. */
+  startsOf(repo: number, tier: string): Promise<readonly number[]>;
   /**
    * The next `flush` adds nothing to the pair's totals, but stores the credits. `metrics`: names of the metrics to
    * which this applies; all by default.
@@ -129,6 +131,8 @@ export function createSeriesChanges(
     // The clock was ahead when the base was made: it contains deployments that windows need. Only the store has them.
     const isCutShort = timeline && timeline.baseEnd > cutoffOf(change.tier);
     if (timeline && (isCutShort || !isSameGround(timeline.base.ground, ground))) return null;
+    const surroundings = surroundingsOf(change.repo, change.tier);
+    if (known && changesBase(known, surroundings.incidents)) return null;
     const inserted = all.flatMap(({ now }) => now ?? []);
     if (known && change.isFoldedAgain) {
       inserted.push(...known.recent.filter((one) => !change.pipelines.has(identityOf(one))));
@@ -136,7 +140,7 @@ export function createSeriesChanges(
     return reduce(timeline ?? createTimeline(rulesOf(change.tier), ground), {
       removed: all.flatMap(({ was }) => was ?? []),
       inserted,
-      surroundings: surroundingsOf(change.repo, change.tier),
+      surroundings,
     });
   };
   const foldFromStore = async (
@@ -218,14 +222,21 @@ export function createSeriesChanges(
     foldAgain(repo, tier) {
       if (timelineOf(pairKey(repo, tier))) changeOf(repo, tier).isFoldedAgain = true;
     },
-    judgeAgain(repo, tier, incidents = []) {
-      const timeline = timelineOf(pairKey(repo, tier));
-      if (!timeline) return;
-      const change = changeOf(repo, tier);
-      change.isRebuilt ||= incidents.some((incident) => mayBelongBefore(timeline, incident));
+    judgeAgain(repo, tier) {
+      if (timelineOf(pairKey(repo, tier))) changeOf(repo, tier);
     },
     lastAt(repo, tier) {
       return lastIn(timelineOf(pairKey(repo, tier)) ?? undefined);
+    },
+    async startsOf(repo, tier) {
+      const starts: number[] = [];
+      for await (const slice of readSeries(tx.pipelines, markOf, {
+        only: { repo, tier },
+        withFirstSeen: false,
+      })) {
+        for (const deployment of slice) starts.push(startOf(deployment));
+      }
+      return starts.sort((a, b) => a - b);
     },
     settle(repo, tier, metrics) {
       settled.set(pairKey(repo, tier), metrics ?? 'all');

@@ -17,6 +17,7 @@ import { createIncidentChanges, type IncidentChanges } from './incident-changes.
 import { type IntakeMode, needsFirstSeen, noLimits, rulesOf } from './ingest-options.ts';
 import { type Admission, createAdmission } from './limits.ts';
 import { createMarkChanges, type MarkChanges } from './mark-changes.ts';
+import { createNameHistory } from './name-history.ts';
 import { createPairChanges, type PairChanges } from './pair-changes.ts';
 import { createPipelineChanges, type PipelineChanges } from './pipeline-changes.ts';
 import { createFollowChanges, type FollowChanges } from './poll-changes.ts';
@@ -76,9 +77,11 @@ export function createUnitOfWork(
       return surroundingsOf(incidents.of(repo, tier), follows.all(), targetsOf(repo), now);
     },
   });
+  const names = createNameHistory(tx, now);
   const incidents = createIncidentChanges({
     tx,
     state,
+    names,
     repos,
     pairs,
     series,
@@ -94,7 +97,7 @@ export function createUnitOfWork(
   return {
     ...parts,
     pipelines,
-    identity: createRepoIdentity({ ...parts, pipelines }),
+    identity: createRepoIdentity({ ...parts, names, pipelines }),
     turnedAway: room.turnedAway,
     async finish() {
       for (const { repo, tier } of await series.flush()) incidents.judgeSharers(repos.at(repo), tier);

@@ -11,23 +11,34 @@ export interface JudgedBy {
   readonly now: number;
 }
 
-/** Incidents that are new, removed, changed or not settled; the earlier version too, if there is one. */
+/** Incidents that are new, gone, changed or not settled; of a changed one, both versions. */
 export function changedIncidents(
   before: JudgedBy,
   after: JudgedBy,
   staleSeconds: number,
 ): readonly Incident[] {
   const judgedAt = Math.min(before.now, after.now);
-  const known = new Map(before.incidents.map((incident) => [incident.id, incident]));
-  const changed: Incident[] = [];
-  for (const incident of after.incidents) {
+  const isAsBefore = (one: Incident, next: Incident) =>
+    isSame(one, next) && isSettled(next, judgedAt, staleSeconds);
+  return differing(before.incidents, after.incidents, isAsBefore);
+}
+
+/** Incidents that are new, gone, or differ according to `isSameOne`; of the last, both versions. */
+export function differing(
+  before: readonly Incident[],
+  after: readonly Incident[],
+  isSameOne: (before: Incident, after: Incident) => boolean,
+): readonly Incident[] {
+  const known = new Map(before.map((incident) => [incident.id, incident]));
+  const found: Incident[] = [];
+  for (const incident of after) {
     const earlier = known.get(incident.id);
     known.delete(incident.id);
-    if (earlier && isSame(earlier, incident) && isSettled(incident, judgedAt, staleSeconds)) continue;
-    changed.push(incident);
-    if (earlier) changed.push(earlier);
+    if (earlier && isSameOne(earlier, incident)) continue;
+    found.push(incident);
+    if (earlier) found.push(earlier);
   }
-  return [...changed, ...known.values()];
+  return [...found, ...known.values()];
 }
 
 function isSame(a: Incident, b: Incident): boolean {

@@ -14,7 +14,6 @@ import {
 } from '../failures/tracked-incident.ts';
 import type { Incident } from '../incident.ts';
 import { nameKey } from '../repo.ts';
-import type { Timeline } from './timeline.ts';
 
 /** The part of a tracked incident that is kept in memory. */
 export interface BookEntry {
@@ -60,8 +59,6 @@ export interface IncidentBook {
   ofName(name: string): readonly BookEntry[];
   /** Whether `named` has any. */
   hasNamed(name: string, tier: string): boolean;
-  /** Key of a renamed repo that had the name and has entries bound to it; `null`: none is known. */
-  formerOwner(name: string): number | null;
   /** Number of reports of all entries. */
   readonly reportCount: number;
   readonly isEmpty: boolean;
@@ -93,7 +90,6 @@ export function createIncidentBook(): IncidentBook {
   const byKey = new Map<string, BookEntry>();
   const byPlace = new Map<string, Set<string>>();
   const byName = new Map<string, Set<string>>();
-  const formerOwners = new Map<string, number>();
   let reportCount = 0;
 
   const all = (keys: ReadonlySet<string> | undefined): readonly BookEntry[] =>
@@ -113,7 +109,6 @@ export function createIncidentBook(): IncidentBook {
     boundTo: (repo, tier) => at(keyOf({ name: '', tier, boundTo: repo })),
     ofName: (name) => all(byName.get(name)),
     hasNamed: (name, tier) => byPlace.has(keyOf({ name, tier, boundTo: null })),
-    formerOwner: (name) => formerOwners.get(name) ?? null,
     get reportCount() {
       return reportCount;
     },
@@ -128,7 +123,6 @@ export function createIncidentBook(): IncidentBook {
       if (!entry.place) return;
       const { name, boundTo } = entry.place;
       if (boundTo === null) addTo(byName, name, entry.key);
-      else formerOwners.set(name, boundTo);
       addTo(byPlace, keyOf(entry.place), entry.key);
     },
   };
@@ -146,28 +140,4 @@ function removeFrom(index: Map<string, Set<string>>, at: string, key: string): v
 
 function keyOf({ name, tier, boundTo }: BookPlace): string {
   return boundTo === null ? `name ${name}\n${tier}` : `repo ${boundTo}\n${tier}`;
-}
-
-/** The incidents that differ between two versions of an entry, from both; all incidents if the place differs. */
-export function changedIncidents(before: BookEntry | null, after: BookEntry): readonly BookIncident[] {
-  const old = before?.incidents ?? [];
-  if (!isSamePlace(before?.place ?? null, after.place)) return [...old, ...after.incidents];
-  const isIn = (list: readonly BookIncident[], { start, end, deployment }: BookIncident) =>
-    list.some((one) => one.start === start && one.end === end && one.deployment === deployment);
-  return [
-    ...old.filter((one) => !isIn(after.incidents, one)),
-    ...after.incidents.filter((one) => !isIn(old, one)),
-  ];
-}
-
-function isSamePlace(a: BookPlace | null, b: BookPlace | null): boolean {
-  return a?.name === b?.name && a?.tier === b?.tier && a?.boundTo === b?.boundTo;
-}
-
-/** Whether the incident may belong to a deployment in the timeline's base. */
-export function mayBelongBefore({ recent, baseEnd }: Timeline, { start, deployment }: BookIncident): boolean {
-  if (baseEnd === 0) return false;
-  if (deployment !== null) return recent.every(({ number }) => number !== deployment);
-  const [first] = recent;
-  return first === undefined || start < (first.startedAt ?? first.at);
 }

@@ -123,7 +123,7 @@ export function* judgeChange(
     changedFrom,
     changedUntil: endOfChanges(deployments, known, changedFrom),
     search,
-    judgedBy: deployments.length === 0 ? null : { incidents, now },
+    judgedBy: deployments.length === 0 && timeline.baseEnd === 0 ? null : { incidents, now },
   };
 }
 

@@ -6,6 +6,8 @@
  */
 
 import { type MarkPlace, markKey, type StoredMark } from '../failures/operator-mark.ts';
+import { stateOf } from '../figures/fold.ts';
+import { lastOutcome } from '../figures/last-outcome.ts';
 import { createTally, type Tally } from '../pipeline-counts.ts';
 import { type Follow, targetsOf } from '../poll-schedule.ts';
 import { nameKey, type Repo } from '../repo.ts';
@@ -267,9 +269,11 @@ export function createState(): State {
 const none: ReadonlyMap<string, never> = new Map<string, never>();
 const noConfirmations: ReadonlyMap<number, number> = new Map();
 
-/** Unix seconds of the last deployment, or the end of the base if all are folded into it; 0: there is none. */
+/** Unix seconds of the last deployment, also if all are folded into the base; 0: there is none. */
 export function lastIn(timeline: Timeline | undefined): number {
-  return timeline?.recent.at(-1)?.at ?? timeline?.baseEnd ?? 0;
+  if (!timeline) return 0;
+  const { success, failure } = stateOf(timeline.current, lastOutcome);
+  return Math.max(success, failure);
 }
 
 function replaceAll<T>(target: Map<string, T>, changes: ReadonlyMap<string, T | null>): void {
