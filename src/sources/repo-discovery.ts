@@ -40,13 +40,15 @@ export async function discoverRepos(
 }
 
 /**
- * Stores the watched repos of a list, in slices, and returns the new and changed ones. Writes nothing for an unchanged repo.
- * Rejects with `WoodpeckerReplaced` or `StoreUnavailable`.
+ * Stores the watched repos of a list, in slices. Calls `onStored` with the new and changed repos of each stored slice.
+ * Writes nothing for an unchanged repo. Rejects with `WoodpeckerReplaced`, or with `StoreUnavailable`: the slices before
+ * are stored then.
  */
 export async function learnRepos(
   { ingest, clock }: Pick<Discovery, 'ingest' | 'clock'>,
   wires: readonly WireRepo[],
-): Promise<LearntRepo[]> {
+  onStored: (learnt: readonly LearntRepo[]) => void = () => undefined,
+): Promise<void> {
   const asOf = nowSeconds(clock);
   const yieldToEventLoop = createEventLoopYield();
   const listed: RepoFacts[] = [];
@@ -56,12 +58,11 @@ export async function learnRepos(
     refuseReplaced(ingest.state, [wire]);
     listed.push(toRepoFacts(wire, asOf));
   }
-  const learnt: LearntRepo[] = [];
   for (let at = 0; at < listed.length; at += sliceSize) {
     const slice = listed.slice(at, at + sliceSize);
-    learnt.push(...(await ingest.submit({ kind: 'repos', repos: slice })));
+    const stored = await ingest.submit({ kind: 'repos', repos: slice });
+    onStored(stored.filter(({ before, after }) => after !== before));
   }
-  return learnt.filter(({ before, after }) => after !== before);
 }
 
 function isWanted(ingest: Ingest, wire: WireRepo): boolean {

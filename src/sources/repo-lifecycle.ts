@@ -86,13 +86,18 @@ export function createRepoLifecycle({
 
   /** Stores the repos of a list. The sync queue then reads the new ones. */
   const learn = async (wires: readonly WireRepo[]): Promise<void> => {
-    const learnt = await learnRepos({ ingest, clock }, wires);
-    logLearnt(learnt);
+    const learnt: LearntRepo[] = [];
+    try {
+      await learnRepos({ ingest, clock }, wires, (stored) => learnt.push(...stored));
+    } finally {
+      // If the store fails at a later part of the list, the repos of the first part are known from now on.
+      logLearnt(learnt);
+      if (learnt.some(({ before }) => !before || before.isGone)) onNewRepos();
+    }
     for (const { id, active } of absences.size === 0 ? [] : wires) {
       const repo = id && active !== false ? ingest.state.repoById(id) : null;
       if (repo) absences.delete(repo.key);
     }
-    if (learnt.some(({ before }) => !before || before.isGone)) onNewRepos();
   };
 
   const noteAbsence = async (repo: RepoWithId): Promise<void> => {

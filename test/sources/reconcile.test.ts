@@ -343,6 +343,29 @@ describe('repos', () => {
     expect(linesAbout(harness, /Repo is new/)).toHaveLength(1);
   });
 
+  it('that are new are logged, and reopen the stream, if the store fails at a later part of their list', async () => {
+    const { harness, woodpecker, clock } = await start();
+    harness.run('stream');
+    await clock.pass(3 * second);
+    for (const fullName of manyRepos(250)) woodpecker.addRepo({ fullName, access: { alice: 'push' } });
+    const { submit } = harness.ingest;
+    let lists = 0;
+    harness.ingest.submit = (request) =>
+      request.kind === 'repos' && ++lists === 2
+        ? Promise.reject(new StoreUnavailable('Disk is full'))
+        : submit(request);
+    woodpecker.clearRequests();
+
+    await expect(harness.round()).rejects.toThrow(StoreUnavailable);
+    await clock.pass(3 * second);
+    expect(linesAbout(harness, /are? new/)).toEqual(['info  Repos are new repos=200']);
+    expect(paths(woodpecker).filter((path) => path.includes('stream'))).toHaveLength(1);
+
+    await harness.round();
+    expect(linesAbout(harness, /Repo is new/)).toHaveLength(50);
+    expect(linesAbout(harness, /Repos are new/)).toHaveLength(1);
+  });
+
   it('that somebody else activates are requested once each, which makes later lists contain them', async () => {
     const { harness, woodpecker, clock } = await start(['acme/shop']);
     harness.run('stream', 'reconcile', 'background');
