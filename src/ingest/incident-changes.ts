@@ -20,6 +20,8 @@ export interface IncidentChanges {
   alert(fingerprint: string): Promise<TrackedAlert | null>;
   /** The stored plain report; `null`: there is none. */
   report(id: string): Promise<TrackedReport | null>;
+  /** Whether it is bound to a repo under a name that another repo has now. */
+  hasOldName(tracked: TrackedIncident): boolean;
   /** Whether the limit allows one more report; if not, it counts as turned away. */
   admitsReport(): boolean;
   /** Stores an incident that is new, if the limits allow it. */
@@ -138,6 +140,11 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
   return {
     alert: (id) => find({ kind: 'alert', id }),
     report: (id) => find({ kind: 'report', id }),
+    hasOldName(tracked) {
+      const { place } = entryOf(tracked);
+      const repo = place?.boundTo ?? null;
+      return place !== null && repo !== null && repos.named(place.name).some(({ key }) => key !== repo);
+    },
     admitsReport,
     async putNew(tracked) {
       const bound = await bindLate(tracked);

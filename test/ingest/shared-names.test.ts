@@ -49,6 +49,14 @@ async function start() {
       const report = saidAt({ repo, tier, started: dawn + at }, dawn + at);
       await world.ingest.submit({ kind: 'incident', id, report });
     },
+    /** A report of the alert `f1`; without `end`, it is firing. */
+    async alert(at: number, repo: string, start: number, end: number | null = null) {
+      goTo(at);
+      const times = { start: dawn + start, end: end === null ? null : dawn + end, receivedAt: dawn + at };
+      const report = { ...times, isDismissed: false, title: null, url: null };
+      const labels = { dora_repo: repo, dora_tier: tier };
+      await world.ingest.submit({ kind: 'alerts', alerts: [{ fingerprint: 'f1', labels, report }] });
+    },
   };
 }
 
@@ -204,6 +212,25 @@ describe('an incident of a repo whose name passes on', () => {
       });
     },
   );
+
+  it('stays with its repo if the alert that showed it fires again for a new repo with the name', async () => {
+    const { world, deploy, list, alert } = await start();
+    await deploy(hour, 11, 'acme/shop');
+    await alert(2 * hour, 'acme/shop', 2 * hour);
+    await alert(3 * hour, 'acme/shop', 2 * hour, 3 * hour);
+    await list(4 * hour, [11, 'acme/store']);
+    await deploy(5 * hour, 12, 'acme/shop');
+    await alert(6 * hour, 'acme/shop', 6 * hour);
+    await expectShown(world, {
+      incidents: {
+        'acme/store 11': [`f1@${dawn + 2 * hour}-${dawn + 2 * hour}`],
+        'acme/shop 12': [`f1-${dawn + 6 * hour}`],
+      },
+      failing: { 'acme/shop': 5 * hour },
+      unknown: 0,
+    });
+    expect([totalOf(world, 'acme/store'), totalOf(world, 'acme/shop')]).toEqual([1, 1]);
+  });
 
   it('no longer fails the former owner if a repo that deployed later is renamed to its name', async () => {
     const { world, deploy, list, report } = await start();

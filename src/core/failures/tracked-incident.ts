@@ -116,6 +116,21 @@ export function withAlertReport(
   };
 }
 
+/** Whether the report, which the alert does not have yet, begins an incident after all others. */
+export function beginsIncident(
+  { id, reports }: TrackedAlert,
+  report: TitledReport,
+  { staleSeconds }: IncidentPolicy,
+): boolean {
+  const last = incidentsOfAlert(id, withReport(reports, report), staleSeconds).at(-1);
+  return last?.start === report.start && last.reports.length === 1;
+}
+
+/** The alert under another id: a later alert with its fingerprint may then belong to another repo. */
+export function withIdOfItsOwn(alert: TrackedAlert): TrackedAlert {
+  return { ...alert, id: `${alert.id}@${alert.reports[0]?.start}` };
+}
+
 /** The incident after one more report with the same id. */
 export function withPlainReport(known: TrackedReport, next: IncidentReport): TrackedReport {
   return { ...known, report: joinReports(known.report, next) };

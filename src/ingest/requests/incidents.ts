@@ -9,9 +9,11 @@ import {
   placeOfAlert,
 } from '../../core/failures/incident-rules.ts';
 import {
+  beginsIncident,
   type TitledReport,
   withAlertReport,
   withdraw,
+  withIdOfItsOwn,
   withPlainReport,
 } from '../../core/failures/tracked-incident.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
@@ -47,23 +49,18 @@ async function storeAlert(
   const kept = labelsToKeep(labels);
   const place = placeOfAlert(kept, mode.policy.incidents.rules);
   if (place === 'own_alert') return place;
+  const storeNew = () => {
+    const tracked = { labels: kept, labelsAt: report.receivedAt, reports: [report], bound: null, counted: 0 };
+    return incidents.putNew({ kind: 'alert', id: fingerprint, ...tracked });
+  };
   const known = await incidents.alert(fingerprint);
-  if (!known) {
-    if (place === 'no_rule') return place;
-    const { receivedAt: labelsAt } = report;
-    const reports = [report];
-    return incidents.putNew({
-      kind: 'alert',
-      id: fingerprint,
-      labels: kept,
-      labelsAt,
-      reports,
-      bound: null,
-      counted: 0,
-    });
-  }
+  if (!known) return place === 'no_rule' ? place : storeNew();
   const isNews = !known.reports.some((one) => isSameReport(one, report));
   if (isNews && !incidents.admitsReport()) return 'limit';
+  if (isNews && incidents.hasOldName(known) && beginsIncident(known, report, mode.policy.incidents)) {
+    await incidents.put(withIdOfItsOwn(known));
+    return storeNew();
+  }
   await incidents.put(withAlertReport(known, report, kept, mode.policy.incidents));
   return isNews ? 'stored' : 'duplicate';
 }
