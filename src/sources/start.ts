@@ -6,12 +6,12 @@
 import type { Config } from '../config/environment.ts';
 import type { Follow } from '../core/poll-schedule.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import type { SelfMetrics as SelfMetricsOf } from '../metrics/self-metrics.ts';
+import type { SelfMetrics } from '../metrics/self-metrics.ts';
 import type { Clock } from '../util/clock.ts';
 import type { Log } from '../util/log.ts';
 import { counted } from '../util/pluralize.ts';
-import { createWoodpeckerClient } from '../woodpecker/client.ts';
-import { openEventStream } from '../woodpecker/event-stream.ts';
+import { type ClientOptions, createWoodpeckerClient, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { type EventStreamOptions, openEventStream } from '../woodpecker/event-stream.ts';
 import { createWoodpeckerHealth, type WoodpeckerHealth } from '../woodpecker/health.ts';
 import { type BackfillRunner, createBackfill } from './backfill.ts';
 import type { EventResult, OnEvent, Source } from './event-labels.ts';
@@ -19,19 +19,28 @@ import { createListTroubles } from './list-troubles.ts';
 import { createScans } from './one-scan-per-repo.ts';
 import { pollPipelines } from './poll-pipelines.ts';
 import { readWorkflows } from './read-workflows.ts';
-import { createReconciliation } from './reconcile.ts';
+import { createReconciliation, type Reconciliation } from './reconcile.ts';
 import { createEventStream, type EventStream } from './stream.ts';
 import { type ClockWatch, createClockWatch } from './watch-clock.ts';
 
 /** If Woodpecker is down for longer than this, the service is ready without it. */
 const unreachablePatienceMs = 120_000;
 
-type SelfMetrics = SelfMetricsOf<Source, EventResult>;
-
-export interface WoodpeckerSources {
+/** The sources, connected with each other. None of them runs yet. */
+export interface ConnectedSources {
+  readonly client: WoodpeckerClient;
   readonly backfill: BackfillRunner;
   readonly health: WoodpeckerHealth;
   readonly clocks: ClockWatch;
+  readonly stream: EventStream;
+  readonly reconciliation: Reconciliation;
+  /** Each runs until the service stops. If one rejects earlier, the service cannot go on. */
+  readonly loops: Readonly<Record<SourceLoop, () => Promise<never>>>;
+}
+
+export type SourceLoop = 'stream' | 'poll' | 'reconcile' | 'background' | 'workflows';
+
+export interface WoodpeckerSources extends Pick<ConnectedSources, 'backfill' | 'health' | 'clocks'> {
   readonly stream: EventStream | null;
   /** Each runs until the service stops. If one rejects earlier, the service cannot go on. */
   readonly loops: readonly Promise<never>[];
@@ -39,20 +48,38 @@ export interface WoodpeckerSources {
   notReady(): string | null;
 }
 
-interface WoodpeckerSourcesOptions {
-  readonly config: Config;
+export interface WoodpeckerSourcesOptions {
+  readonly config: Pick<
+    Config,
+    'woodpecker' | 'backfillHistorySeconds' | 'reconcileIntervalSeconds' | 'isStreamEnabled'
+  >;
   readonly clock: Clock;
   readonly log: Log;
   readonly ingest: Ingest;
   readonly onEvent: OnEvent;
-  readonly metrics: SelfMetrics;
+  readonly metrics: SourceMetrics;
   readonly signal: AbortSignal;
   /** Called at the end of each backfill. */
-  readonly onBackfilled: () => void;
+  readonly onBackfilled?: () => void;
+  /** Replaces parts of the connection to Woodpecker. */
+  readonly connection?: Partial<
+    Pick<ClientOptions, 'fetch' | 'sleep' | 'random' | 'timeoutMs'> & Pick<EventStreamOptions, 'idleMs'>
+  >;
 }
 
-/** Starts all sources. Throws if no Woodpecker is configured. */
-export function startWoodpeckerSources(options: WoodpeckerSourcesOptions): WoodpeckerSources {
+/** The metrics that the sources report to. */
+export type SourceMetrics = Pick<
+  SelfMetrics<Source, EventResult>,
+  | 'setWoodpeckerUp'
+  | 'countUnreadableRow'
+  | 'observeRequest'
+  | 'setBackfillRunning'
+  | 'setStreamConnected'
+  | 'noteReconciliation'
+>;
+
+/** Throws if no Woodpecker is configured. */
+export function connectWoodpeckerSources(options: WoodpeckerSourcesOptions): ConnectedSources {
   const { config, clock, log, ingest, onEvent, metrics, signal, onBackfilled } = options;
   if (!config.woodpecker) throw new Error('No Woodpecker is configured');
   const health = createWoodpeckerHealth(clock, log, (isUp) => {
@@ -60,11 +87,11 @@ export function startWoodpeckerSources(options: WoodpeckerSourcesOptions): Woodp
     if (health.isTokenRefused) stream.reconnect();
   });
   const clocks = createClockWatch(ingest, log);
-  const connection = config.woodpecker;
+  const { idleMs, ...connection } = { ...config.woodpecker, ...options.connection };
   const listTroubles = createListTroubles(log, metrics.countUnreadableRow);
   const client = createWoodpeckerClient({
-    ...connection,
     sleep: clock.sleep,
+    ...connection,
     now: clock.now,
     onDate: (answer) => clocks.note(answer),
     onOddRow: listTroubles.noteOddRow,
@@ -86,13 +113,14 @@ export function startWoodpeckerSources(options: WoodpeckerSourcesOptions): Woodp
     signal,
     onRunning(isRunning) {
       metrics.setBackfillRunning(isRunning);
-      if (!isRunning) onBackfilled();
+      if (!isRunning) onBackfilled?.();
     },
   });
   const stream = createEventStream({
     ingest,
     client,
-    open: (ended) => openEventStream({ ...connection, clock }, ended),
+    open: (ended) =>
+      openEventStream({ ...connection, clock, ...(idleMs === undefined ? {} : { idleMs }) }, ended),
     clock,
     log,
     onEvent,
@@ -100,6 +128,7 @@ export function startWoodpeckerSources(options: WoodpeckerSourcesOptions): Woodp
     tokenValidAt: () => health.tokenValidAt,
     onSubscribed: () => reconciliation.runNow(),
     onUnknownRepo: (id) => reconciliation.lookFor(id, signal),
+    ...(connection.random && { random: connection.random }),
   });
   const reconciliation = createReconciliation({
     ingest,
@@ -112,25 +141,46 @@ export function startWoodpeckerSources(options: WoodpeckerSourcesOptions): Woodp
     onNewRepos: () => stream.reconnect(),
     onRound: metrics.noteReconciliation,
   });
+  const isOnStream = ({ target, number }: Follow) =>
+    typeof target === 'number' && stream.hasReported(target, number);
+  return {
+    client,
+    backfill,
+    health,
+    clocks,
+    stream,
+    reconciliation,
+    loops: {
+      stream: () => stream.run(signal),
+      poll: () => pollPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal),
+      reconcile: () => reconciliation.run(signal),
+      background: () => backfill.inBackground(),
+      workflows: () => readWorkflows({ ingest, client, clock, log }, signal),
+    },
+  };
+}
+
+/** Connects and starts all sources. Throws if no Woodpecker is configured. */
+export function startWoodpeckerSources(options: WoodpeckerSourcesOptions): WoodpeckerSources {
+  const { clock } = options;
+  const { isStreamEnabled } = options.config;
+  const { backfill, health, clocks, stream, loops } = connectWoodpeckerSources(options);
   let isBackfilled = false;
   const backfillAndReconcile = backfill.atStart().then(() => {
     isBackfilled = true;
-    return Promise.race([backfill.inBackground(), reconciliation.run(signal)]);
+    return Promise.race([loops.background(), loops.reconcile()]);
   });
-  const isOnStream = ({ target, number }: Follow) =>
-    typeof target === 'number' && stream.hasReported(target, number);
-  const loops = [
-    backfillAndReconcile,
-    pollPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal),
-  ];
-  loops.push(readWorkflows({ ingest, client, clock, log }, signal));
-  if (config.isStreamEnabled) loops.push(stream.run(signal));
   return {
     backfill,
     health,
     clocks,
-    stream: config.isStreamEnabled ? stream : null,
-    loops,
+    stream: isStreamEnabled ? stream : null,
+    loops: [
+      backfillAndReconcile,
+      loops.poll(),
+      loops.workflows(),
+      ...(isStreamEnabled ? [loops.stream()] : []),
+    ],
     notReady() {
       const isUnreachable = health.isUp === false && clock.now() - health.since > unreachablePatienceMs;
       if (isBackfilled || isUnreachable) return null;

@@ -39,7 +39,7 @@ it.each(['2.8.3', '3.0.0', '3.13.0'])(
     const store = openStore(':memory:');
     const first = await createLiveHarness({ clock, woodpecker, store });
     // Killed runs are read again, since their ends may change.
-    first.run('follow');
+    first.run('poll');
     await clock.pass(70 * minute);
     await first.stop();
 
@@ -58,7 +58,7 @@ it.each(['2.8.3', '3.0.0', '3.13.0'])(
     expect(atStart.filter((path) => single.test(path))).toEqual([]);
     expect(atStart).toHaveLength(2 + repoCount);
 
-    second.run('stream', 'reconcile', 'follow');
+    second.run('stream', 'reconcile', 'poll');
     for (let reconnect = 0; reconnect < 3; reconnect++) {
       await clock.pass(30 * minute);
       woodpecker.streams.dropAll();

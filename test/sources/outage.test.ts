@@ -40,7 +40,7 @@ it.each(outages)(
     woodpecker.addRepo({ fullName: 'acme/site', private: true, access: { alice: 'push' } });
     const harness = await createLiveHarness({ clock, woodpecker });
     onTestFinished(() => harness.stop());
-    harness.run('stream', 'follow', 'reconcile', 'background');
+    harness.run('stream', 'poll', 'reconcile', 'background');
     await passWithPings(clock, woodpecker, 10);
     const running = woodpecker.createPipeline(shop).number;
     woodpecker.startPipeline(shop, running);
@@ -84,7 +84,7 @@ it('an hour in which the store fails is not logged by the sources, and loses no 
   };
   const harness = await createLiveHarness({ clock, woodpecker, store });
   onTestFinished(() => harness.stop());
-  harness.run('stream', 'follow', 'reconcile', 'background');
+  harness.run('stream', 'poll', 'reconcile', 'background');
   await passWithPings(clock, woodpecker, 10);
   const told = harness.lines.length;
 

@@ -94,7 +94,7 @@ describe.each(['3.17.0', '2.8.3'])("a plain user's token on %s", (version) => {
         version,
       },
     );
-    harness.run('stream', 'reconcile', 'background', 'follow');
+    harness.run('stream', 'reconcile', 'background', 'poll');
     await clock.pass(10 * second);
     const late = woodpecker.addRepo({ fullName: 'acme/late', private: true, ...unseen });
     const { number } = woodpecker.runPipeline(late);

@@ -28,7 +28,7 @@ describe('a running pipeline', () => {
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const harness = await live();
-    harness.run('follow');
+    harness.run('poll');
     await clock.pass(hour);
     woodpecker.revoke('alice', shop);
     await clock.pass(hour);
@@ -48,7 +48,7 @@ describe('a running pipeline', () => {
     await createRunning(world);
     await clock.pass(10 * hour);
     const harness = await live();
-    harness.run('follow');
+    harness.run('poll');
     woodpecker.revoke('alice', shop);
     await clock.pass(day);
     // From an age of 10 hours to 34, each poll a tenth of the age after the one before. Each also requests
@@ -65,7 +65,7 @@ describe('a running pipeline', () => {
     const harness = await live();
     const match = new RegExp(`/pipelines/${number}$`);
     const once = woodpecker.fault({ match, answer: { status: 404 }, times: 1 });
-    harness.run('follow');
+    harness.run('poll');
     await clock.pass(minute);
     expect(once.hits).toBe(1);
     woodpecker.finishPipeline(shop, number);
@@ -81,7 +81,7 @@ describe('a running pipeline', () => {
     const harness = await live();
     const hidden = woodpecker.fault({ match: new RegExp(`/pipelines/${number}$`), answer: { status: 404 } });
     const away = woodpecker.fault({ match: new RegExp(`/api/repos/${id}$`), answer: { status: 502 } });
-    harness.run('follow');
+    harness.run('poll');
     await clock.pass(hour);
     expect(away.hits).toBeGreaterThan(0);
     expect(harness.ingest.state.follows.size).toBe(1);
@@ -97,7 +97,7 @@ describe('a running pipeline', () => {
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const harness = await live();
-    harness.run('follow');
+    harness.run('poll');
     woodpecker.deletePipeline(shop, number);
     await clock.pass(minute);
     expect(harness.events.get('follow rejected')).toBe(1);
@@ -109,7 +109,7 @@ describe('a running pipeline', () => {
     const { clock, woodpecker, live } = world;
     const number = await createRunning(world);
     const harness = await live({ intervalSeconds: 900 });
-    harness.run('follow', 'reconcile');
+    harness.run('poll', 'reconcile');
     for (let rounds = 0; rounds < 2; rounds++) {
       for (let i = 0; i < 60; i++) woodpecker.runPipeline(shop);
       await clock.pass(3 * hour);
@@ -138,7 +138,7 @@ describe('a running pipeline', () => {
     const later = async (days: number) => {
       const then = createSimulatedClock(dawn + days * 86_400);
       const harness = await live({ clock: then });
-      harness.run('follow');
+      harness.run('poll');
       await then.pass(minute);
       await harness.stop();
       return harness.ingest.state.follows.size;
@@ -158,7 +158,7 @@ it('a pipeline that a scan could not read is kept while its repo is hidden', asy
   unread.clear();
   expect(harness.ingest.state.follows.size).toBe(1);
   woodpecker.revoke('alice', shop);
-  harness.run('follow');
+  harness.run('poll');
   await clock.pass(hour);
   woodpecker.grant('alice', shop);
   await clock.pass(hour);
@@ -169,7 +169,7 @@ it('a hint of an unknown pipeline is dropped at the first 404, even if its repo 
   const { clock, woodpecker, live } = await createSharedWorld();
   const harness = await live();
   woodpecker.revoke('alice', shop);
-  harness.run('follow');
+  harness.run('poll');
   await harness.webhook.receive({ repo: shop, number: 4711 });
   await clock.pass(minute);
   expect(harness.events.get('follow rejected')).toBe(1);
@@ -181,7 +181,7 @@ it('a hint of a pull request, which no policy counts, is done after one request'
   const { clock, woodpecker, live } = await createSharedWorld();
   const harness = await live();
   const { number } = woodpecker.createPipeline(shop, { event: 'pull_request' });
-  harness.run('follow');
+  harness.run('poll');
   await harness.webhook.receive({ repo: shop, number });
   await clock.pass(hour);
   expect(asks(woodpecker)).toBe(1);
@@ -209,7 +209,7 @@ describe('a hint that arrives while its pipeline is being polled', () => {
     await clock.pass(10 * hour);
     const harness = await live();
     const hint = () => harness.webhook.receive({ repo: shop, number });
-    harness.run('follow');
+    harness.run('poll');
     if (times > 0) woodpecker.fault({ match: /\/api\/repos\/\d+/, answer: { status }, times });
     await clock.pass(5000);
     // Both hints arrive within one second.
@@ -231,7 +231,7 @@ describe('a hint that arrives while its pipeline is being polled', () => {
     woodpecker.startPipeline('acme/new', number);
     await clock.pass(10 * hour);
     const hint = () => harness.webhook.receive({ repo: 'acme/new', number });
-    harness.run('follow');
+    harness.run('poll');
     duringNextAsk(world, hint);
     await hint();
     await clock.pass(minute);
@@ -249,7 +249,7 @@ describe('a hint that arrives while its pipeline is being polled', () => {
       woodpecker.finishPipeline(shop, number);
       await harness.round();
     });
-    harness.run('follow');
+    harness.run('poll');
     await clock.pass(minute);
     expect(harness.shown(shop)?.deployments).toBe(1);
     expect(harness.ingest.state.follows.size).toBe(0);
@@ -262,7 +262,7 @@ it('a run that is killed after ten hours is polled again within seconds', async 
   const number = await createRunning(world);
   await clock.pass(10 * hour);
   const harness = await live();
-  harness.run('follow');
+  harness.run('poll');
   woodpecker.updatePipeline(shop, number, { status: 'killed' });
   await clock.pass(5000);
   await harness.webhook.receive({ repo: shop, number });
@@ -292,7 +292,7 @@ describe('a cancelled run of an old server', () => {
     let asksAtStart = 0;
     const harness = await live({ onCaughtUp: () => (asksAtStart = asks(woodpecker)) });
     expect(asksAtStart).toBe(1);
-    harness.run('follow', 'reconcile', 'stream');
+    harness.run('poll', 'reconcile', 'stream');
     await clock.pass(28_000);
     expect(asks(woodpecker)).toBe(0);
     await clock.pass(4_000);
@@ -311,7 +311,7 @@ describe('a cancelled run of an old server', () => {
     await (await live()).stop();
     await clock.pass(10_000);
     const harness = await live();
-    harness.run('follow');
+    harness.run('poll');
     await clock.pass(hour);
     expect(asks(woodpecker)).toBe(1);
     expect(harness.ingest.state.follows.size).toBe(0);
@@ -322,7 +322,7 @@ describe('a cancelled run of an old server', () => {
     const { clock, woodpecker, live } = world;
     const { number } = canceled(world);
     const harness = await live();
-    harness.run('follow', 'reconcile', 'stream');
+    harness.run('poll', 'reconcile', 'stream');
     await clock.pass(10 * minute);
     expect(asks(woodpecker)).toBe(1);
     const at = nowSeconds(clock);
@@ -339,7 +339,7 @@ describe('a cancelled run of an old server', () => {
     canceled(world);
     await clock.pass(31_000);
     const harness = await live();
-    harness.run('follow');
+    harness.run('poll');
     await clock.pass(hour);
     expect(asks(woodpecker)).toBe(0);
     expect(harness.ingest.state.follows.size).toBe(0);
@@ -361,7 +361,7 @@ describe('if the clock of the server is half an hour ahead,', () => {
     const { clock, woodpecker, live } = await createSharedWorld();
     killWhileRunning(woodpecker);
     const harness = await live();
-    harness.run('follow');
+    harness.run('poll');
     await clock.pass(30 * minute);
     // Polled 2 s, 4 s, 8 s … 1024 s after it was first seen.
     expect(asks(woodpecker)).toBe(10);
@@ -375,7 +375,7 @@ describe('if the clock of the server is half an hour ahead,', () => {
     const { clock, woodpecker, live } = await createSharedWorld();
     const number = killWhileRunning(woodpecker);
     const harness = await live();
-    harness.run('follow');
+    harness.run('poll');
     await clock.pass(10 * minute);
     woodpecker.updatePipeline(shop, number, { status: 'failure', updated: ahead + 600 });
     await clock.pass(10 * minute);
@@ -388,7 +388,7 @@ describe('if the clock of the server is half an hour ahead,', () => {
     const { number } = woodpecker.createPipeline(shop);
     woodpecker.startPipeline(shop, number);
     woodpecker.updatePipeline(shop, number, { created: ahead, started: ahead, updated: ahead });
-    (await live()).run('follow');
+    (await live()).run('poll');
     await clock.pass(29 * minute);
     expect(asks(woodpecker)).toBe(54);
   });

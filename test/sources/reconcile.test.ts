@@ -128,7 +128,7 @@ describe('a round of reconciliation', () => {
   it('counts what it found as missed, but not what the stream or a webhook reported', async () => {
     const live = await start(['acme/shop'], { intervalSeconds: 0 });
     const { harness, woodpecker, clock } = live;
-    harness.run('stream', 'follow');
+    harness.run('stream', 'poll');
     await clock.pass(3 * second);
 
     woodpecker.runPipeline('acme/shop');
@@ -279,7 +279,7 @@ describe('the end of a pipeline', () => {
   it('is corrected even if sixty newer pipelines push the change off the feed', async () => {
     const live = await start(['acme/shop', 'acme/busy'], { intervalSeconds: 60 });
     const { harness, woodpecker, clock } = live;
-    harness.run('reconcile', 'follow');
+    harness.run('reconcile', 'poll');
     const { number } = woodpecker.createPipeline('acme/shop');
     woodpecker.startPipeline('acme/shop', number);
     woodpecker.cancelPipeline('acme/shop', number);
@@ -498,7 +498,7 @@ describe('repos', () => {
 
   it('that were made inactive stay hidden even if the stream reports their last pipelines', async () => {
     const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/other']);
-    harness.run('stream', 'follow');
+    harness.run('stream', 'poll');
     await clock.pass(3 * second);
     const { number } = woodpecker.createPipeline('acme/shop');
     woodpecker.startPipeline('acme/shop', number);

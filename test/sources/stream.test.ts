@@ -5,6 +5,7 @@
  */
 
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { SourceLoop } from '../../src/sources/start.ts';
 import { Unauthorized, Unavailable } from '../../src/woodpecker/client.ts';
 import { openEventStream, type StreamItem } from '../../src/woodpecker/event-stream.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
@@ -13,7 +14,6 @@ import {
   dawn,
   type LiveHarness,
   type LiveOptions,
-  type Loop,
   startSimulatedWoodpecker,
 } from '../support/live-harness.ts';
 import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
@@ -217,7 +217,7 @@ describe('the event stream', () => {
   it('counts an end as soon as it is reported, without a request', async () => {
     const live = await start();
     const { harness, woodpecker, clock } = live;
-    harness.run('stream', 'follow');
+    harness.run('stream', 'poll');
     await clock.pass(3 * second);
     woodpecker.clearRequests();
 
@@ -329,7 +329,7 @@ describe('the event stream', () => {
     const { harness, woodpecker, clock } = await start({
       prepare: (fake) => fake.addRepo({ fullName: 'other/public', private: false }),
     });
-    harness.run('stream', 'reconcile', 'follow', 'background');
+    harness.run('stream', 'reconcile', 'poll', 'background');
     await clock.pass(3 * second);
 
     woodpecker.runPipeline('other/public');
@@ -362,7 +362,7 @@ describe('the event stream', () => {
     expect(harness.isConnected).toBe(true);
   });
 
-  it.each<[string, Loop[], number]>([
+  it.each<[string, SourceLoop[], number]>([
     ['reconciliation requests the user', ['stream', 'reconcile'], 6 * minute],
     ['nothing else requests the user', ['stream'], 11 * minute],
   ])('is disconnected after the token was reset, if %s', async (_, loops, ms) => {
@@ -417,7 +417,7 @@ describe('the event stream', () => {
   it('reads over REST what it missed while disconnected, without waiting for the next round', async () => {
     const live = await start({ intervalSeconds: 0 });
     const { harness, woodpecker, clock } = live;
-    harness.run('stream', 'follow', 'reconcile');
+    harness.run('stream', 'poll', 'reconcile');
     await passWithPings(live, 5 * minute);
     expect(harness.rounds).toBe(1);
     const before = woodpecker.createPipeline('acme/shop');
@@ -541,7 +541,7 @@ describe('the event stream', () => {
 
   it('stops at once when it is aborted, and leaves no timer and no socket behind', async () => {
     const { harness, woodpecker, clock } = await start();
-    harness.run('stream', 'follow', 'reconcile', 'background');
+    harness.run('stream', 'poll', 'reconcile', 'background');
     await clock.pass(5 * second);
     expect(woodpecker.streams.openCount).toBe(1);
 

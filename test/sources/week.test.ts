@@ -37,7 +37,7 @@ it('a week in which the stream breaks every hour leaks no memory, timers or sock
   }
   const harness = await createLiveHarness({ clock, woodpecker, intervalSeconds: 900, idleMs: 15 * minute });
   onTestFinished(() => harness.stop());
-  harness.run('stream', 'follow', 'reconcile', 'background');
+  harness.run('stream', 'poll', 'reconcile', 'background');
 
   const days: Footprint[] = [];
   for (let day = 0; day < 7; day++) {

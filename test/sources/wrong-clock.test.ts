@@ -72,7 +72,7 @@ it('after a run five years ahead, the pipelines that it polled are still polled'
   const harness = await live();
   isHidden.clear();
   expect([...harness.ingest.state.follows.values()]).toMatchObject([{ polledAt: dawn + 5 * 365 * 86_400 }]);
-  harness.run('follow');
+  harness.run('poll');
   await clock.pass(minute);
   expect(harness.ingest.state.follows.size).toBe(0);
 });

@@ -11,9 +11,8 @@ import { createProjection } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
 import { type AppDependencies, type AppSide, createApp } from '../../src/http/app.ts';
-import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
+import type { Ingest } from '../../src/ingest/ingest.ts';
 import { judgedInTime } from '../../src/ingest/judge-due.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metrics.ts';
 import { createExplain } from '../../src/queries/explain.ts';
@@ -36,7 +35,7 @@ import type { Store } from '../../src/store/store.ts';
 import { createEventLoopYield } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
-import { withOnlyValues } from './only-values.ts';
+import { openIngest } from './open-ingest.ts';
 import { projectPair, projectWindows, type ShownPair } from './projected.ts';
 
 /** The constant time of a small exporter's clock: a minute after the pipelines of the v3.17.0 fixtures. */
@@ -83,8 +82,8 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
   const lines: string[] = [];
   const log = createLog('debug', (line) => lines.push(line));
   const mode = { policy, canAsk };
-  const { state } = await loadState(store, mode, noon);
-  const ingest = withOnlyValues(createIngest({ store, state, mode, clock }));
+  const ingest = await openIngest({ store, mode, clock });
+  const { state } = ingest;
   /** Created at the first use, since each has its own timers and observers. */
   let metrics: SelfMetrics<Source, EventResult> | null = null;
   const selfMetrics = (): SelfMetrics<Source, EventResult> => {

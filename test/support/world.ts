@@ -5,9 +5,8 @@
 import type { CommitSet } from '../../src/core/commit-set.ts';
 import type { Fold } from '../../src/core/figures/fold.ts';
 import type { State } from '../../src/core/series/state.ts';
-import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
+import type { Ingest } from '../../src/ingest/ingest.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
 import type { UnitOfWork } from '../../src/ingest/unit-of-work.ts';
 import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -15,6 +14,7 @@ import { deliver, deliverPage, endFirstScan, endLaterScan } from './deliver.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { nameGauges } from './gauges.ts';
 import { type Delivery, firstReceipt } from './histories.ts';
+import { openIngest } from './open-ingest.ts';
 import type { ExpectedSeries } from './oracle.ts';
 import { project } from './projected.ts';
 import { inUnitOfWork } from './unit-of-work.ts';
@@ -74,10 +74,7 @@ export async function createWorld({
   const clock = createFakeClock(startsAt);
   let store = host.open();
   let present = mode;
-  const start = async (): Promise<Ingest> => {
-    const { state } = await loadState(store, present, Math.floor(clock.now() / 1000));
-    return createIngest({ store, state, mode: present, clock });
-  };
+  const start = () => openIngest({ store, mode: present, clock });
   let ingest = await start();
 
   const world: World = {
