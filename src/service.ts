@@ -5,36 +5,26 @@
 
 import type { Config } from './config/environment.ts';
 import { resolveSecret } from './config/secrets.ts';
+import { type AppParts, connectApp } from './connect-app.ts';
 import { ignoreReasons } from './core/classification.ts';
 import type { Policy } from './core/policy.ts';
-import { createIncidentSamples } from './core/series/incident-samples.ts';
-import { createProjection, type Projection } from './core/series/samples.ts';
+import type { Projection } from './core/series/samples.ts';
 import { createForge } from './forge/create-forge.ts';
-import type { AppDependencies } from './http/app.ts';
 import { openFront } from './http/front.ts';
 import type { Server } from './http/server.ts';
 import { createIngest, StoreUnavailable } from './ingest/ingest.ts';
 import { intakeModeOf } from './ingest/ingest-options.ts';
-import { judgedInTime } from './ingest/judge-due.ts';
 import { openState } from './ingest/load-state.ts';
 import { logFault, logWhatCounts, warnOfLimits } from './ingest/operator-log.ts';
 import { createPolicySwitch } from './ingest/policy-switch.ts';
 import { createStoreProbe } from './ingest/store-probe.ts';
-import { createExposition } from './metrics/exposition.ts';
 import { createSelfMetrics } from './metrics/self-metrics.ts';
 import type { Status } from './pages/status.ts';
-import { createExplain } from './queries/explain.ts';
-import { createFigureHistory } from './queries/figure-history.ts';
-import { createListIncidents } from './queries/incidents.ts';
-import { createMoments } from './queries/moment-cache.ts';
-import { createOverview } from './queries/overview.ts';
 import { type Backfill, type BackfillSummary, noBackfill } from './sources/backfill.ts';
 import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './sources/event-labels.ts';
 import { createCommitFetcher } from './sources/fetch-commits.ts';
-import { createIncidents } from './sources/incidents.ts';
 import { dropOldTexts } from './sources/old-texts.ts';
 import { startWoodpeckerSources, type WoodpeckerSources } from './sources/start.ts';
-import { createWebhook } from './sources/webhook.ts';
 import { openStore } from './store/open.ts';
 import { type Clock, createEventLoopYield, nowSeconds } from './util/clock.ts';
 import type { Log } from './util/log.ts';
@@ -174,50 +164,24 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const incidentSecrets = secretOf('DORA_INCIDENT_SECRET', 'incident-secret', config.incidentSecrets);
   const adminToken = config.adminToken === null ? null : [config.adminToken];
   const adminTokens = secretOf('DORA_ADMIN_TOKEN', 'admin-token', adminToken);
-  /** The dependencies of the HTTP app under a policy. */
-  const dependenciesUnder = (policy: Policy): AppDependencies => {
-    const projection = judgedInTime(createProjection(state, policy.windows), ingest);
-    const woodpeckerUrl = config.woodpecker?.url ?? null;
-    const history = createFigureHistory(ingest);
-    const listIncidents = createListIncidents(ingest);
-    const moments = createMoments({ ingest, policy, projection, now: () => nowSeconds(clock) });
-    return {
-      webhook: createWebhook({ ingest, clock, onEvent }),
-      incidents: createIncidents({ ingest, clock, onEvent }),
-      backfill: woodpecker?.backfill ?? noBackfill,
-      exposition: createExposition({
-        projection,
-        incidents: createIncidentSamples(state, policy),
-        policy,
-        renderSelf: metrics.render,
-        now: () => nowSeconds(clock),
-        yieldToEventLoop: createEventLoopYield(),
-      }),
-      version,
-      status: () => status(projection),
-      api: {
-        projection,
-        explain: createExplain({ ingest, woodpeckerUrl }),
-        history,
-        overview: createOverview({ state, policy, moments, history, listIncidents, woodpeckerUrl }),
-        pastFigures: moments.past,
-        listIncidents,
-        policy,
-        nowSeconds: () => nowSeconds(clock),
-        stateVersion: () => state.version,
-      },
-      notReady,
-      webhookSecrets,
-      // With a Woodpecker, every repo's pipelines know the webhook secret, so it must not allow reports of incidents.
-      incidentSecrets: mode.canAsk ? incidentSecrets : [...incidentSecrets, ...webhookSecrets],
-      adminTokens,
-      metricsToken: config.metricsToken,
-      clock,
-      log,
-      onEvent,
-    };
+  const app: AppParts = {
+    ingest,
+    clock,
+    log,
+    version,
+    onEvent,
+    backfill: woodpecker?.backfill ?? noBackfill,
+    woodpeckerUrl: config.woodpecker?.url ?? null,
+    renderSelf: metrics.render,
+    status,
+    notReady,
+    webhookSecrets,
+    // With a Woodpecker, every repo's pipelines know the webhook secret, so it must not allow reports of incidents.
+    incidentSecrets: mode.canAsk ? incidentSecrets : [...incidentSecrets, ...webhookSecrets],
+    adminTokens,
+    metricsToken: config.metricsToken,
   };
-  show = (policy) => front.serve(dependenciesUnder(policy));
+  show = (policy) => front.serve(connectApp(app, policy));
   show(ingest.mode.policy);
 
   return {

@@ -6,13 +6,13 @@ import { incidentsTotal } from '../../src/core/series/ledger.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
 import { dropOldTexts } from '../../src/sources/old-texts.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createLog } from '../../src/util/log.ts';
 import { deliver } from '../support/deliver.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
+import { openIngest } from '../support/open-ingest.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 
 const now = 1_785_500_000;
@@ -40,8 +40,8 @@ async function start({
     ...(historySeconds !== undefined && { historySeconds }),
     ...(mostPairs !== undefined && { limits: { pairs: mostPairs, hints: 10 } }),
   };
-  const { state } = await loadState(store, mode, at);
-  const ingest = createIngest({ store, state, mode, clock: createFakeClock(at) });
+  const ingest = await openIngest({ store, mode, clock: createFakeClock(at) });
+  const { state } = ingest;
   let deployed = 0;
   return {
     store,

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createIngest } from '../../src/ingest/ingest.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
 import { createWebhook } from '../../src/sources/webhook.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
+import { openIngest } from '../support/open-ingest.ts';
 import { project } from '../support/projected.ts';
 import { aPolicy } from '../support/records.ts';
 
@@ -18,8 +17,8 @@ async function createIntake(
 ) {
   const clock = createFakeClock(noon);
   const mode: IntakeMode = { policy, canAsk, limits: { pairs: 1e9, hints: 1e9, ...limits } };
-  const { state } = await loadState(store, mode, noon);
-  const ingest = createIngest({ store, state, mode, clock });
+  const ingest = await openIngest({ store, mode, clock });
+  const { state } = ingest;
   const webhook = createWebhook({ ingest, clock, onEvent: () => undefined });
   const report = (repo: string, number: number, rest: object = {}) =>
     webhook.receive({ repo, number, status: 'success', finished: noon - 60, ...rest });

@@ -5,8 +5,7 @@ import type { State } from '../../src/core/series/state.ts';
 import { inAscendingOrder, noValues } from '../../src/core/windows/values.ts';
 import { windowDistributions } from '../../src/core/windows/window-content.ts';
 import { type CommitRange, type Forge, ForgeUnavailable } from '../../src/forge/forge.ts';
-import { createIngest, type Ingest } from '../../src/ingest/ingest.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
+import type { Ingest } from '../../src/ingest/ingest.ts';
 import { type CommitFetcher, createCommitFetcher } from '../../src/sources/fetch-commits.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -15,6 +14,7 @@ import { createLog } from '../../src/util/log.ts';
 import { deliver } from '../support/deliver.ts';
 import type { CommitGraph } from '../support/dora-oracle.ts';
 import { rangeOf } from '../support/dora-play.ts';
+import { openIngest } from '../support/open-ingest.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
 
@@ -64,8 +64,8 @@ async function createSetting(
 ): Promise<Setting> {
   const clock = createSimulatedClock(start);
   const mode = { policy: aPolicy({ windows }), canAsk: false, asksForge, forgeIdentity };
-  const { state } = await loadState(store, mode, start);
-  const ingest = createIngest({ store, state, mode, clock });
+  const ingest = await openIngest({ store, mode, clock });
+  const { state } = ingest;
   const asked: string[] = [];
   const lines: string[] = [];
   const forge: Forge = {

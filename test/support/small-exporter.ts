@@ -3,23 +3,15 @@
  * no Woodpecker. With it, a test of one part sees the effects on the other parts.
  */
 
+import { type AppParts, connectApp } from '../../src/connect-app.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import type { Follow } from '../../src/core/poll-schedule.ts';
 import type { Repo } from '../../src/core/repo.ts';
-import { createIncidentSamples } from '../../src/core/series/incident-samples.ts';
-import { createProjection } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
 import type { StoredPipeline } from '../../src/core/stored-pipeline.ts';
 import { type AppDependencies, type AppSide, createApp } from '../../src/http/app.ts';
 import type { Ingest } from '../../src/ingest/ingest.ts';
-import { judgedInTime } from '../../src/ingest/judge-due.ts';
-import { createExposition } from '../../src/metrics/exposition.ts';
 import { createSelfMetrics, type SelfMetrics } from '../../src/metrics/self-metrics.ts';
-import { createExplain } from '../../src/queries/explain.ts';
-import { createFigureHistory } from '../../src/queries/figure-history.ts';
-import { createListIncidents } from '../../src/queries/incidents.ts';
-import { createMoments } from '../../src/queries/moment-cache.ts';
-import { createOverview } from '../../src/queries/overview.ts';
 import { noBackfill } from '../../src/sources/backfill.ts';
 import {
   type EventResult,
@@ -28,18 +20,16 @@ import {
   type Source,
   sources,
 } from '../../src/sources/event-labels.ts';
-import { createIncidents } from '../../src/sources/incidents.ts';
 import { createWebhook, type WebhookAnswer } from '../../src/sources/webhook.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
-import { createEventLoopYield } from '../../src/util/clock.ts';
 import { createLog } from '../../src/util/log.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { openIngest } from './open-ingest.ts';
-import { projectPair, projectWindows, type ShownPair } from './projected.ts';
+import { projectPair, type ShownPair } from './projected.ts';
+import { aStatus, noon } from './status.ts';
 
-/** The constant time of a small exporter's clock: a minute after the pipelines of the v3.17.0 fixtures. */
-export const noon = 1_785_500_450;
+export { noon } from './status.ts';
 
 export const webhookSecret = 'correct-horse-battery';
 export const incidentSecret = 'pager-of-the-tests';
@@ -107,71 +97,33 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
     metrics?.countEvent(source, result, count);
   };
   const webhook = createWebhook({ ingest, clock, onEvent });
-  const incidents = createIncidents({ ingest, clock, onEvent });
-
-  const createApi = (): AppDependencies['api'] => {
-    const { policy } = ingest.mode;
-    const projection = judgedInTime(createProjection(state, policy.windows), ingest);
-    const history = createFigureHistory(ingest);
-    const listIncidents = createListIncidents(ingest);
-    const linkRoot = canAsk ? woodpeckerUrl : null;
-    const now = () => clock.now() / 1000;
-    const moments = createMoments({ ingest, policy, projection, now });
-    return {
-      projection,
-      history,
-      listIncidents,
-      overview: createOverview({
-        ...{ state, policy, moments, history, listIncidents },
-        woodpeckerUrl: linkRoot,
-      }),
-      pastFigures: moments.past,
-      explain: createExplain({ ingest, woodpeckerUrl: linkRoot }),
-      policy,
-      nowSeconds: now,
-      stateVersion: () => state.version,
-    };
-  };
-  const dependencies = (overrides: Partial<AppDependencies> = {}): AppDependencies => ({
-    webhook,
-    incidents,
-    backfill: noBackfill,
-    exposition:
-      overrides.exposition ??
-      createExposition({
-        projection: judgedInTime(createProjection(state, ingest.mode.policy.windows), ingest),
-        incidents: createIncidentSamples(state, ingest.mode.policy),
-        policy: ingest.mode.policy,
-        renderSelf: selfMetrics().render,
-        now: () => clock.now() / 1000,
-        yieldToEventLoop: createEventLoopYield(),
-      }),
+  const parts: AppParts = {
+    ingest,
+    clock,
+    log,
+    onEvent,
     version: '1.2.3',
-    api: createApi(),
-    status: async () => ({
-      version: '1.2.3',
-      now: clock.now() / 1000,
-      startedAt: noon,
-      notReady: null,
-      woodpecker: null,
-      forge: null,
-      sources: selfMetrics().activity(),
-      following: state.follows.size,
-      backfills: [],
-      repos: state.repos.size,
-      pairs: projectWindows(state, ingest.mode.policy.windows, clock.now() / 1000).series.length,
-      adoption: null,
-      ignored: [],
-      events: state.tally.events(),
-    }),
+    backfill: noBackfill,
+    woodpeckerUrl: canAsk ? woodpeckerUrl : null,
+    renderSelf: () => selfMetrics().render(),
+    status: async (projection) =>
+      aStatus({
+        now: clock.now() / 1000,
+        startedAt: noon,
+        sources: selfMetrics().activity(),
+        following: state.follows.size,
+        repos: state.repos.size,
+        pairs: projection.at(clock.now() / 1000).series.length,
+        events: state.tally.events(),
+      }),
     notReady: async () => null,
     webhookSecrets: [webhookSecret],
     incidentSecrets: [incidentSecret],
     adminTokens: [adminToken],
     metricsToken: options.metricsToken ?? null,
-    clock,
-    log,
-    onEvent,
+  };
+  const dependencies = (overrides: Partial<AppDependencies> = {}): AppDependencies => ({
+    ...connectApp(parts, ingest.mode.policy),
     ...overrides,
   });
 
