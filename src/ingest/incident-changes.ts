@@ -162,7 +162,7 @@ export function createIncidentChanges(context: IncidentContext): IncidentChanges
         if (entryAt(entry.key)?.place?.boundTo === before.key) await bind(entry, after);
       }
       if (name === nameKey(after.fullName)) return;
-      const ownerOf = owners.beforeRenameOf(before);
+      const ownerOf = await owners.beforeRenameOf(before);
       const ofName = current(
         state.incidents.ofName(name),
         (place) => place.boundTo === null && place.name === name,

@@ -19,9 +19,10 @@ export interface IncidentOwners {
   /**
    * Finds the owners of entries of a name that `leaving` has, and may share: a rename may become known only after another
    * repo took the name and deployed. An entry belongs to the repo that had deployed last when the incident started, of
-   * those that had the name by then. Returns the repo's key; `null`: it belongs to the name alone.
+   * those that had the name by then; of an alert, its last incident decides. Gives the repo's key; `null`: it belongs to the
+   * name alone.
    */
-  beforeRenameOf(leaving: Repo): (entry: BookEntry) => Promise<number | null>;
+  beforeRenameOf(leaving: Repo): Promise<(entry: BookEntry) => Promise<number | null>>;
 }
 
 export interface IncidentOwnersContext {
@@ -40,28 +41,29 @@ export function createIncidentOwners({ repos, pairs, series, names }: IncidentOw
 
   return {
     now,
-    beforeRenameOf(leaving) {
+    async beforeRenameOf(leaving) {
       const sharers = repos.named(leaving.fullName);
+      if (sharers.length === 1) return async () => leaving.key;
+      const takenAt = new Map<Repo, number>();
+      for (const repo of sharers) takenAt.set(repo, await names.takenAt(repo));
       const startsByPair = new Map<string, readonly number[]>();
-      const startsOf = async (repo: number, tier: string): Promise<readonly number[]> => {
+      /** Start of the repo's last deployment that had started by `moment`; 0: none had. */
+      const lastStart = async (repo: number, tier: string, moment: number): Promise<number> => {
         const key = pairKey(repo, tier);
         const starts = startsByPair.get(key) ?? (await series.startsOf(repo, tier));
         startsByPair.set(key, starts);
-        return starts;
+        return starts[countBefore(starts, (start) => start > moment) - 1] ?? 0;
       };
       return async ({ place, incidents }) => {
         const last = incidents.at(-1);
-        if (sharers.length === 1) return leaving.key;
         if (!place || !last) return null;
-        const { tier } = place;
-        const deployedAt = new Map<Repo, number>();
-        for (const repo of sharers) {
-          if (!pairs.isKnown(repo.key, tier) || (await names.takenAt(repo)) > last.start) continue;
-          const starts = await startsOf(repo.key, tier);
-          const begun = starts[countBefore(starts, (start) => start > last.start) - 1];
-          if (begun !== undefined) deployedAt.set(repo, begun);
+        const deployed = new Map<Repo, number>();
+        for (const [repo, since] of takenAt) {
+          if (since > last.start || !pairs.isKnown(repo.key, place.tier)) continue;
+          const start = await lastStart(repo.key, place.tier, last.start);
+          if (start > 0) deployed.set(repo, start);
         }
-        const owner = lastDeployedOf([...deployedAt.keys()], (repo) => deployedAt.get(repo) ?? 0);
+        const owner = lastDeployedOf([...deployed.keys()], (repo) => deployed.get(repo) ?? 0);
         return owner?.key ?? now(place);
       };
     },

@@ -6,6 +6,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { saidAt } from '../../src/core/failures/incident-report.ts';
+import { defaultPolicy } from '../../src/core/policy.ts';
+import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { deliver } from '../support/deliver.ts';
 import { projectWindows } from '../support/projected.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
@@ -17,14 +19,19 @@ const day = 86_400;
 const tiers = ['production', 'staging'] as const;
 const names = ['acme/shop', 'acme/store'] as const;
 const ids = [11, 12, 13] as const;
-const policy = aPolicy({
-  tiers: [
-    { tier: 'staging', branches: ['dev'] },
-    { tier: 'production', branches: ['main'] },
-  ],
-  windows: [{ name: '7d', seconds: 7 * day }],
+const modeOf = (days: number): IntakeMode => ({
+  policy: aPolicy({
+    tiers: [
+      { tier: 'staging', branches: ['dev'] },
+      { tier: 'production', branches: ['main'] },
+    ],
+    failures: { ...defaultPolicy.failures, incidentSeconds: days * day },
+    windows: [{ name: 'window', seconds: days * day }],
+  }),
+  canAsk: false,
 });
-const mode = { policy, canAsk: false };
+const firstMode = modeOf(7);
+const modes = [firstMode, modeOf(3)];
 
 interface AboutTier {
   readonly tier: (typeof tiers)[number];
@@ -49,7 +56,8 @@ type Step =
       readonly isResolved: boolean;
     } & AboutTier)
   | { readonly kind: 'wait'; readonly days: number }
-  | { readonly kind: 'restart' };
+  | { readonly kind: 'restart'; readonly mode: IntakeMode }
+  | { readonly kind: 'adopt'; readonly mode: IntakeMode };
 
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -93,7 +101,13 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ kind: fc.constant('wait' as const), days: fc.constantFrom(0.5, 1, 10, 30) }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('restart' as const, 'adopt' as const),
+      mode: fc.constantFrom(...modes),
+    }),
+  },
 );
 
 interface Player {
@@ -102,7 +116,7 @@ interface Player {
 }
 
 async function start(): Promise<Player> {
-  const world = await createWorld({ mode, startsAt: dawn });
+  const world = await createWorld({ mode: firstMode, startsAt: dawn });
   const nameOf = new Map<number, string>();
   const now = () => Math.floor(world.clock.now() / 1000);
   let number = 0;
@@ -171,7 +185,10 @@ async function start(): Promise<Player> {
           world.clock.advance(step.days * day);
           return;
         case 'restart':
-          await world.restart();
+          await world.restart(step.mode);
+          return;
+        case 'adopt':
+          await world.ingest.adopt(step.mode);
       }
     },
   };
@@ -181,7 +198,7 @@ async function start(): Promise<Player> {
 async function pictureOf({ ingest, clock, state }: World): Promise<unknown> {
   await ingest.submit({ kind: 'judgeDue' });
   const now = Math.floor(clock.now() / 1000);
-  const { series, tiers: sums } = projectWindows(state, policy.windows, now);
+  const { series, tiers: sums } = projectWindows(state, ingest.mode.policy.windows, now);
   const incidents = [...state.repos.values()].flatMap(({ key, fullName }) =>
     tiers.map((tier) => [
       `${key} ${fullName} ${tier}`,
@@ -200,7 +217,7 @@ it('a restart changes nothing about incidents whose name changes its owner', asy
       const player = await start();
       for (const step of steps) await player.take(step);
       const before = await pictureOf(player.world);
-      await player.world.restart();
+      await player.world.restart(player.world.ingest.mode);
       expect(await pictureOf(player.world)).toEqual(before);
       await player.world.close();
     }),

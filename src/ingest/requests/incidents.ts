@@ -57,9 +57,11 @@ async function storeAlert(
   if (!known) return place === 'no_rule' ? place : storeNew();
   const isNews = !known.reports.some((one) => isSameReport(one, report));
   if (isNews && !incidents.admitsReport()) return 'limit';
-  if (isNews && incidents.hasOldName(known) && beginsIncident(known, report, mode.policy.incidents)) {
-    await incidents.put(withIdOfItsOwn(known));
-    return storeNew();
+  const isOfAnother = place !== 'no_rule' && incidents.hasOldName(known);
+  if (isNews && isOfAnother && beginsIncident(known, report, mode.policy.incidents)) {
+    const result = await storeNew();
+    if (result === 'stored') await incidents.put(withIdOfItsOwn(known));
+    return result;
   }
   await incidents.put(withAlertReport(known, report, kept, mode.policy.incidents));
   return isNews ? 'stored' : 'duplicate';
