@@ -16,12 +16,12 @@ const tier = 'production';
 const policy = aPolicy({ tiers: [{ tier }], windows: [{ name: '7d', seconds: 7 * day }] });
 
 /** Times in seconds since `dawn`. */
-async function start() {
+async function start({ forgeRemoteId = null }: { readonly forgeRemoteId?: string | null } = {}) {
   const world = await createWorld({ mode: { policy, canAsk: false }, startsAt: dawn });
   let number = 0;
   const goTo = (at: number): void => world.clock.advance(dawn + at - world.clock.now() / 1000);
   const facts = (woodpeckerId: number | null, fullName: string, at: number) =>
-    someFacts({ woodpeckerId, forgeRemoteId: null, fullName, asOf: dawn + at });
+    someFacts({ woodpeckerId, forgeRemoteId, fullName, asOf: dawn + at });
   return {
     world,
     goTo,
@@ -122,20 +122,26 @@ describe('an incident of repos that share a name', () => {
     });
   });
 
-  it('belongs to a repo that was made anew under the name of a deleted one, once the new one has deployed', async () => {
-    const { world, deploy, report, goTo } = await start();
-    await deploy(hour, 11, 'acme/shop');
-    await report(2 * hour, 'INC-1', 'acme/shop');
-    goTo(3 * hour);
-    await world.ingest.submit({ kind: 'repoGone', repoId: 11, since: dawn + 3 * hour });
-    await deploy(4 * hour, 12, 'acme/shop');
-    await report(5 * hour, 'INC-2', 'acme/shop');
-    await expectShown(world, {
-      incidents: { 'acme/shop 11': [], 'acme/shop 12': ['INC-1', 'INC-2'] },
-      failing: { 'acme/shop': 4 * hour },
-      unknown: 0,
-    });
-  });
+  it.each([
+    ['unknown ids', null],
+    ['the same id', 'forge-1'],
+  ])(
+    'belongs to a repo that was made anew under its name, with %s on the forge, once that has deployed',
+    async (_, forgeRemoteId) => {
+      const { world, deploy, report, goTo } = await start({ forgeRemoteId });
+      await deploy(hour, 11, 'acme/shop');
+      await report(2 * hour, 'INC-1', 'acme/shop');
+      goTo(3 * hour);
+      await world.ingest.submit({ kind: 'repoGone', repoId: 11, since: dawn + 3 * hour });
+      await deploy(4 * hour, 12, 'acme/shop');
+      await report(5 * hour, 'INC-2', 'acme/shop');
+      await expectShown(world, {
+        incidents: { 'acme/shop 11': [], 'acme/shop 12': ['INC-1', 'INC-2'] },
+        failing: { 'acme/shop': 4 * hour },
+        unknown: 0,
+      });
+    },
+  );
 });
 
 describe('an incident of a repo whose name passes on', () => {
