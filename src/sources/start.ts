@@ -68,7 +68,7 @@ export interface WoodpeckerSourcesOptions {
 }
 
 /** The metrics that the sources report to. */
-export type SourceMetrics = Pick<
+type SourceMetrics = Pick<
   SelfMetrics<Source, EventResult>,
   | 'setWoodpeckerUp'
   | 'countUnreadableRow'
