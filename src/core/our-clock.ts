@@ -23,7 +23,7 @@ export interface Timed {
  */
 export function byOurClock<T extends Timed>(record: T, clockAhead: number): T {
   const { finishedAt, endSeenAt } = record;
-  // If our clock was never set, it is the one that is wrong.
+  // If our clock was never set, it is wrong, and the other one is right.
   if (finishedAt === null || endSeenAt === null || endSeenAt < startOf2015)
     return withClock(record, clockAhead);
   const isAhead = isInFuture(finishedAt - clockAhead, endSeenAt);

@@ -21,7 +21,7 @@ export interface HistoryRequest {
   /** Times between `from` and `to`, in order. A new text begins at each. */
   readonly cuts: readonly number[];
   readonly stepSeconds: number;
-  /** Labels for every series: the ones that Prometheus adds at a scrape. */
+  /** Labels that Prometheus adds to every series at a scrape. */
   readonly labels: Readonly<Record<string, string>>;
   readonly withWindows: boolean;
 }

@@ -44,7 +44,7 @@ const headSeconds = 3 * 3600;
 export const usage = `npm run export -- --from TIME --to TIME [options]
 
 Writes the figures of the past as OpenMetrics, for "promtool tsdb create-blocks-from openmetrics". It only reads the
-database, and the exporter may run meanwhile. DORA_DATABASE, DORA_POLICY and DORA_FORGE_URL must be those of the exporter.
+database, and the exporter may run meanwhile. DORA_DATABASE, DORA_POLICY and DORA_FORGE_URL must be the same as for the exporter.
 
   --from TIME         2026-01-01, 2026-01-01T12:00:00Z, or an age such as 180d
   --to TIME           in the same form; no sample is at this time itself

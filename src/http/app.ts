@@ -48,7 +48,10 @@ export interface AppDependencies {
   readonly onEvent: OnEvent;
 }
 
-/** The routes of an app besides health: all; or with two addresses, those that programs post to, or those with figures. */
+/**
+ * The routes of an app besides health. With two addresses, `intake` has the routes for webhooks and alerts, and `metrics`
+ * the routes with figures.
+ */
 export type AppSide = 'all' | 'intake' | 'metrics';
 
 export function createApp(deps: AppDependencies, side: AppSide): Hono {

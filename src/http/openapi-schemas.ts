@@ -1,6 +1,6 @@
 /**
- * The schemas of the service's description, by name: those that requests are checked with and answers are built to, as
- * OpenAPI writes them.
+ * The schemas of the service's description, by name, as OpenAPI writes them. The same schemas check requests and shape
+ * answers.
  */
 
 import { z } from 'zod';

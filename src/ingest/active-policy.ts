@@ -24,7 +24,7 @@ export function putFingerprint(tx: Transaction, policy: Policy): Promise<void> {
 }
 
 /**
- * The active policy. Parts that are not in the fingerprint are those of the configured policy. Patterns that only an
+ * The active policy. The configured policy gives the parts that are not in the fingerprint. Patterns that only an
  * earlier version of the exporter accepted are left out.
  */
 export function activePolicy(fingerprint: string, configured: Policy): Policy {

@@ -2,7 +2,7 @@
  * Adopts another policy beside the active one: classifies all stored pipelines under it, slice by slice, and folds all
  * series; then one short transaction exchanges the two. Until then, every figure follows the active policy.
  *
- * Guarantees: series that existed keep their totals and count on; new ones start at their exact totals; those that the
+ * Guarantees: series that existed keep their totals and count on. New series start at their exact totals. Series that the
  * policy no longer yields end. Prepared rows survive the process: the next one does not prepare them again.
  */
 

@@ -107,7 +107,7 @@ function allFailed({ tier, figures, failedIn, otherFailedRepos }: TierOverview, 
     return html`${place === 0 ? '' : ', '}<a href="${link}">${deployments} of ${repo}</a>`;
   });
   const table = viewLink(view, { tier, search: '', order: 'fail_rate', isDescending: true });
-  const others = html`, and those of <a href="${`${table}#repos`}">${counted(otherFailedRepos, 'other repo')}</a>`;
+  const others = html`, and more of <a href="${`${table}#repos`}">${counted(otherFailedRepos, 'other repo')}</a>`;
   return html`<p>${counted(figures?.failedDeployments ?? 0, 'failed deployment')} in the whole ${view.window.name}, with causes and ends: ${links}${otherFailedRepos > 0 ? others : ''}.</p>`;
 }
 

@@ -11,7 +11,7 @@ import { createEventLoopYield } from '../util/clock.ts';
 
 export interface OldFailures {
   /**
-   * At most `most` old failures of one due repo, after its horizon, the latest first; `null`: no due repo has any. Rejects
+   * At most `most` old failures of one due repo, after its horizon, the latest first; `null`: no due repo has one. Rejects
    * with `StoreUnavailable`.
    */
   next(isDue: (repo: Repo) => boolean, most: number): Promise<PipelinesToRead | null>;

@@ -12,7 +12,7 @@ import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
 export interface WoodpeckerClient {
   user(signal: AbortSignal): Promise<{ login: string; admin: boolean }>;
-  /** The repos of the token's user: all active ones for an administrator, else the ones that the user may push to. */
+  /** The repos of the token's user: for an administrator all active repos, else the repos that the user may push to. */
   repos(isAdmin: boolean, signal: AbortSignal): Promise<Listed<WireRepo>>;
   /** A page of at most `pageSize` of all active repos, for an administrator's token. Pages count from 1. */
   allRepos(page: number, signal: AbortSignal): Promise<Listed<WireRepo>>;

@@ -495,7 +495,7 @@ describe('the overview', () => {
       ...Array.from({ length: 12 }, (_, index): Told => [`acme/r${index + 10}`, 2, 'failure']),
     );
     const page = await pageOf(exporter, '?window=7d&repo=r1');
-    expect(textOfPage(page)).toContain('1 of acme/r19 , and those of 2 other repos .');
+    expect(textOfPage(page)).toContain('1 of acme/r19 , and more of 2 other repos .');
     expect(page).toContain(
       '<a href="./?window=7d&amp;tier=production&amp;sort=fail_rate#repos">2 other repos</a>',
     );

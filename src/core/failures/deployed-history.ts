@@ -65,7 +65,7 @@ const plainStep: Step = { manners: null, undone: [], popped: [], pastPopped: 0 }
 
 export function createDeployedHistory(past: Past): DeployedHistory {
   const commits = new Map<string, readonly Manner[]>();
-  /** Entries replace those of `past.undone`; `false`: the commit was deployed again. */
+  /** Overrides `past.undone`. `false`: the commit was deployed again. */
   const undone = new Map<string, boolean>();
   const standing: string[] = [];
   /** Number of entries in `past.standing` that no later rollback undid. */

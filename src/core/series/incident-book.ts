@@ -57,7 +57,7 @@ export interface IncidentBook {
   boundTo(repo: number, tier: string): readonly BookEntry[];
   /** Entries of a name, in any tier, that are bound to no repo. */
   ofName(name: string): readonly BookEntry[];
-  /** Whether `named` has any. */
+  /** Whether `named` has an entry. */
   hasNamed(name: string, tier: string): boolean;
   /** Number of reports of all entries. */
   readonly reportCount: number;

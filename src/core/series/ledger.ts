@@ -93,8 +93,8 @@ export function creditFor(before: Fold, deployment: Deployment): Credit | null {
 }
 
 /**
- * The deployment with its bits inverted: it may add again to the entries to which it has added, and to no others. The
- * values are those of today, which differ from those added if the pipeline was corrected since.
+ * The deployment with its bits inverted: it may add again to the entries to which it has added, and to no others. It
+ * adds its values of today. They differ from the values added before if the pipeline was corrected since.
  */
 export function toReplay(deployment: Deployment): Deployment {
   const { credited } = deployment;
