@@ -75,7 +75,7 @@ export function endOfJudgement(
   const { judgedBy: before, validUntil, rules, recent, episodes } = timeline;
   const { staleSeconds } = rules.failures.incident;
   const all = deployments.length;
-  if (before === null || now >= validUntil) return all;
+  if (unchangedFrom === all || before === null || now >= validUntil) return all;
   if (changedIncidents(before, { incidents, now }, staleSeconds).length > 0) return all;
   const chunks = chunksOf(timeline);
   const latestMoved = moved.reduce((latest, one) => Math.max(latest, startOf(one)), 0);
