@@ -66,7 +66,8 @@ export function shareTable(earlier: CommitSet, later: CommitSet): CommitSet {
  */
 export function carryCommits(set: CommitSet, later: readonly CommitSet[]): readonly CommitSet[] | null {
   const [first, last] = [later[0], later.at(-1)];
-  if (!first || !last || later.some(({ table }) => table !== last.table)) return null;
+  if (!first || !last || set.size < first.size) return null;
+  if (later.some(({ table }) => table !== last.table)) return null;
   let more = 0;
   for (let place = 0; place < set.size; place++) {
     const key = set.table.keys[place] ?? 0;

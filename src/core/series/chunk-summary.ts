@@ -22,7 +22,7 @@ export function summaryOf({ deployments }: Chunk): ChunkSummary {
   return known;
 }
 
-export function summarize(deployments: readonly Deployment[]): ChunkSummary {
+function summarize(deployments: readonly Deployment[]): ChunkSummary {
   let earliestStart = Number.POSITIVE_INFINITY;
   let latestStart = Number.NEGATIVE_INFINITY;
   const fineNumbers = new Set<number>();

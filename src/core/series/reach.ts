@@ -8,7 +8,7 @@ import { type Deployment, startOf } from '../deployment.ts';
 import type { Incident } from '../incident.ts';
 import type { Episode } from '../verdict.ts';
 import { changedIncidents } from './changed-incidents.ts';
-import { summarize, summaryOf } from './chunk-summary.ts';
+import { summaryOf } from './chunk-summary.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -42,7 +42,8 @@ export function beginOfJudgement(timeline: Timeline, change: Change): number {
   if (incidents.length === 0 && changed && mayBegin(changed)) return from;
   const chunks = chunksOf(timeline);
   const latestStarts = incidents.length > 0 ? latestStartsBefore(chunks) : [];
-  let earliestStart = incidents.length > 0 ? summarize(deployments.slice(from)).earliestStart : 0;
+  // A moved deployment starts after `reach`, so no incident before it is its own.
+  let earliestStart = Number.POSITIVE_INFINITY;
   let start = timeline.recent.length;
   for (let index = chunks.length - 1; index >= 0; index--) {
     const chunk = chunks[index] as Chunk;
@@ -76,7 +77,7 @@ export function endOfJudgement(
   const { staleSeconds } = rules.failures.incident;
   const all = deployments.length;
   if (unchangedFrom === all || before === null || now >= validUntil) return all;
-  if (changedIncidents(before, { incidents, now }, staleSeconds).length > 0) return all;
+  const changed = changedIncidents(before, { incidents, now }, staleSeconds);
   const chunks = chunksOf(timeline);
   const latestMoved = moved.reduce((latest, one) => Math.max(latest, startOf(one)), 0);
   const latestStarts = latestStartsBefore(chunks);
@@ -92,7 +93,8 @@ export function endOfJudgement(
       };
       const isEnd =
         !isInEpisode(episodes, first.at) &&
-        separatesIncidents(first, starts, incidents, staleSeconds) &&
+        changed.every((one) => one.start < first.at) &&
+        separatesIncidents(first, starts, [...incidents, ...changed], staleSeconds) &&
         !repairsAny(later, [...deployments.slice(begin, start), ...moved]);
       if (isEnd) return start;
     }

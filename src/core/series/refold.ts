@@ -53,12 +53,13 @@ export function* refold(
     chunkStart = end;
   };
   let next = countBefore(starts, (one) => one >= Math.max(start, until));
+  const firstTry = next;
   for (let index = start; index < deployments.length; index++) {
     if (index === starts[next]) {
       const later = chunks.slice(next);
-      const isWorthwhile = later.length >= fewestCarried;
       const carried =
-        isWorthwhile && carryFold(fold, [...later.map(({ before }) => before), timeline.current]);
+        mayCarry(later.length, next - firstTry) &&
+        carryFold(fold, [...later.map(({ before }) => before), timeline.current]);
       if (carried) {
         closeChunk(index);
         for (const [place, chunk] of later.entries()) all.push({ ...chunk, before: carried[place] ?? fold });
@@ -89,6 +90,12 @@ const smallestChunk = chunkSize / 2;
 
 /** Fewer chunks are folded again in less time: to carry a state copies the set of all delivered commits. */
 const fewestCarried = 24;
+
+/** Whether to try to carry a state over `left` chunks. The tries get rarer with the number of chunks that were `passed`. */
+function mayCarry(left: number, passed: number): boolean {
+  const isPowerOfTwo = (passed & (passed - 1)) === 0;
+  return left >= fewestCarried && isPowerOfTwo;
+}
 
 /** Indexes at which the chunks start, after a change that added `more` deployments before them. */
 function startsOf(chunks: readonly Chunk[], more: number): readonly number[] {
