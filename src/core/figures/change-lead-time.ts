@@ -23,6 +23,7 @@ import {
   withCommits,
 } from '../commit-set.ts';
 import type { Deployment } from '../deployment.ts';
+import { createKeptBeside } from '../kept-beside.ts';
 import { type DistributionMetric, type Figure, type FigureRules, nothing, once } from './figure.ts';
 import type { Field, ScoredFigure } from './shown-figure.ts';
 import { longTimeBuckets, scoreTime, timeDetail, timeExplanation } from './times.ts';
@@ -150,7 +151,7 @@ interface RangeKeys {
 }
 
 /** A cache: a range is read whenever its deployment is folded again. */
-const rangeKeys = new WeakMap<CommitRange, RangeKeys>();
+const rangeKeys = createKeptBeside<CommitRange, RangeKeys>('keys');
 
 function keysOf(range: CommitRange): RangeKeys {
   const known = rangeKeys.get(range);

@@ -1,6 +1,7 @@
 /** Facts about the deployments of a chunk that the judge needs, computed once per chunk. */
 
 import { type Deployment, startOf } from '../deployment.ts';
+import { createKeptBeside } from '../kept-beside.ts';
 import type { Chunk } from './chunks.ts';
 
 export interface ChunkSummary {
@@ -14,7 +15,7 @@ export interface ChunkSummary {
   readonly repairedNumbers: readonly number[];
 }
 
-const summaries = new WeakMap<Chunk['deployments'], ChunkSummary>();
+const summaries = createKeptBeside<Chunk['deployments'], ChunkSummary>('summary');
 
 export function summaryOf({ deployments }: Chunk): ChunkSummary {
   const known = summaries.get(deployments) ?? summarize(deployments);

@@ -7,6 +7,7 @@
 
 import type { Deployment } from '../deployment.ts';
 import { type Fold, stepFold } from '../figures/fold.ts';
+import { createKeptBeside } from '../kept-beside.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface Chunk {
@@ -23,7 +24,7 @@ export function createChunk(before: Fold, deployments: readonly Deployment[]): C
   return { before, deployments, identity: {} };
 }
 
-const chunksByTimeline = new WeakMap<Timeline, readonly Chunk[]>();
+const chunksByTimeline = createKeptBeside<Timeline, readonly Chunk[]>('chunks');
 
 export function chunksOf(timeline: Timeline): readonly Chunk[] {
   const known = chunksByTimeline.get(timeline);

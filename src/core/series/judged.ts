@@ -10,6 +10,7 @@ import { countBefore } from '../count-before.ts';
 import type { Deployment } from '../deployment.ts';
 import { type Circumstances, type Judgement, judgeInPortions } from '../failures/judge.ts';
 import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failures/repair-search.ts';
+import { createKeptBeside } from '../kept-beside.ts';
 import { counts } from '../known-ground.ts';
 import type { Portions } from '../portions.ts';
 import { type Episode, fine, isSameVerdict } from '../verdict.ts';
@@ -52,7 +53,7 @@ export interface Merged {
   readonly keepsRepairs: boolean;
 }
 
-const searchByTimeline = new WeakMap<Timeline, RepairSearch>();
+const searchByTimeline = createKeptBeside<Timeline, RepairSearch>('search');
 
 /** Keeps a search that has taken in all deployments of `timeline`, for the next change. */
 export function keepSearch(timeline: Timeline, search: RepairSearch | null): void {
@@ -61,9 +62,9 @@ export function keepSearch(timeline: Timeline, search: RepairSearch | null): voi
 
 /** Takes the search away from its timeline, since the caller continues it in place. */
 export function takeSearch(timeline: Timeline): RepairSearch | null {
-  const search = searchByTimeline.get(timeline) ?? null;
-  searchByTimeline.delete(timeline);
-  return search;
+  const search = searchByTimeline.get(timeline);
+  if (search) searchByTimeline.set(timeline, undefined);
+  return search ?? null;
 }
 
 const deploymentsAtOnce = 1_000;

@@ -10,6 +10,7 @@ import type { Deployment } from '../deployment.ts';
 import type { WindowMetric } from '../figures/figure.ts';
 import { type Fold, stepFold } from '../figures/fold.ts';
 import { episodeMeasures, figures } from '../figures/index.ts';
+import { createKeptBeside } from '../kept-beside.ts';
 import { counts, isOnKnownGround } from '../known-ground.ts';
 import type { Window } from '../policy.ts';
 import { type Chunk, chunksOf } from '../series/chunks.ts';
@@ -133,13 +134,13 @@ export function windowsOf(
 /** Computes the content of each chunk of a timeline, one chunk per step, and caches it for `windowsOf`. */
 export function* prepareWindows(timeline: Timeline): Generator<void, void, void> {
   for (const chunk of chunksOf(timeline)) {
-    if (contentByChunk.has(chunk.identity)) continue;
+    if (contentByChunk.get(chunk.identity)) continue;
     contentOf(chunk);
     yield;
   }
 }
 
-const contentByChunk = new WeakMap<Chunk['identity'], WindowContent>();
+const contentByChunk = createKeptBeside<Chunk['identity'], WindowContent>('content');
 
 /** The content of a whole chunk. */
 function contentOf(chunk: Chunk): WindowContent {

@@ -325,12 +325,13 @@ describe('reduce', () => {
       Object.freeze(timeline.recent);
       Object.freeze(timeline.base);
       Object.freeze(timeline.current);
-      return Object.freeze(timeline);
+      return timeline;
     };
     fc.assert(
       fc.property(anyDeployments(6), anyDeployments(6), (one, other) => {
         const before = reduce(emptyTimeline, insert(...one))?.timeline as Timeline;
         const copy = structuredClone(before);
+        const fields = Object.entries(before);
         const change = {
           removed: before.recent.filter((_, index) => index % 2 === 0),
           inserted: other.map((deployment) =>
@@ -340,6 +341,7 @@ describe('reduce', () => {
         };
         reduce(freeze(before), Object.freeze({ ...change, inserted: Object.freeze(change.inserted) }));
         expect(before).toEqual(copy);
+        for (const [field, value] of fields) expect(before[field as keyof Timeline]).toBe(value);
       }),
       { numRuns: 100 },
     );
