@@ -76,7 +76,7 @@ export function createExposition({
     const figures = await render();
     const self = await renderSelf();
     if (whole?.of !== figures || whole.self !== self) {
-      whole = { of: figures, self, gzip: toGzip([...figures.texts, await compressText(self)]) };
+      whole = { of: figures, self, gzip: toGzip([...figures.texts, compressText(self)]) };
     }
     return whole.gzip;
   });

@@ -28,21 +28,21 @@ export function createFamilyWriter<Sample>(
   const linesFor = (sample: Sample): string[] => valuesOf(sample).map((value) => lineOf(name, value));
   let written: readonly Written<Sample>[] = [];
 
-  const writeWhole = async (samples: readonly Sample[], hasHeader: boolean): Promise<Written<Sample>> => {
+  const writeWhole = (samples: readonly Sample[], hasHeader: boolean): Written<Sample> => {
     const lines = samples.map(linesFor);
     const text = (hasHeader ? header : '') + toText(lines.flat());
     return {
       samples,
       lines: Uint16Array.from(lines, ({ length }) => length),
-      text: await compressText(text),
+      text: compressText(text),
     };
   };
   /** `null`: too much has changed. */
-  const writeChanges = async (
+  const writeChanges = (
     known: Written<Sample>,
     samples: readonly Sample[],
     headerLines: number,
-  ): Promise<Written<Sample> | null> => {
+  ): Written<Sample> | null => {
     if (samples.length !== known.samples.length) return null;
     const changed = new Map<number, readonly string[]>();
     let differs = 0;
@@ -68,7 +68,7 @@ export function createFamilyWriter<Sample>(
       }
       next += count;
     }
-    return { samples, lines, text: await compressText(toText(after)) };
+    return { samples, lines, text: compressText(toText(after)) };
   };
 
   return async (chunks) => {
@@ -80,8 +80,8 @@ export function createFamilyWriter<Sample>(
         continue;
       }
       const hasHeader = index === 0;
-      const changed = known ? await writeChanges(known, chunk, hasHeader ? headerLines : 0) : null;
-      next.push(changed ?? (await writeWhole(chunk, hasHeader)));
+      const changed = known ? writeChanges(known, chunk, hasHeader ? headerLines : 0) : null;
+      next.push(changed ?? writeWhole(chunk, hasHeader));
       await yieldToEventLoop();
     }
     written = next;
