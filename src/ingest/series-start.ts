@@ -25,6 +25,7 @@ export function startOfSeries(
       ]),
     ),
     retainedSeconds: retainedSeconds(mode.policy, tier),
-    surroundingsOf: (repo, now) => state.surroundingsOf(repo, tier, now),
+    repos,
+    surroundingsOf: (repo, now, owner) => state.surroundingsOf(repo, tier, now, owner),
   };
 }

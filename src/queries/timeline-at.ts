@@ -16,6 +16,7 @@ import { atBase, createTimeline, type Timeline } from '../core/series/timeline.t
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { needsFirstSeen, rulesOf } from '../ingest/ingest-options.ts';
 import { readSeries } from '../ingest/read-deployments.ts';
+import { createPastOwner } from './past-owner.ts';
 
 export interface TimelinesRequest {
   /** Its key. */
@@ -46,12 +47,15 @@ export async function visitTimelines(
   const { repo, tier, window, moments } = request;
   const live = state.timelines.get(pairKey(repo, tier));
   if (!live) return;
+  const ownerAt = await createPastOwner(state, request, pipelines);
+  let judgedOwner: number | null | undefined;
   const begin = (moments[0] ?? 0) - window.seconds - longestLimit(live.rules.failures);
-  const isInMemory = begin >= live.baseEnd;
-  const owner = state.repos.get(repo);
+  // Another owner of the incidents may have had failures that the base of the live timeline does not have.
+  const isInMemory = begin >= live.baseEnd && ownerAt === null;
+  const found = state.repos.get(repo);
   let timeline = isInMemory
     ? atBase(live)
-    : createTimeline(rulesOf(mode, tier), owner && knownGroundOf(owner));
+    : createTimeline(rulesOf(mode, tier), found && knownGroundOf(found));
   const selection = { only: { repo, tier }, withFirstSeen: needsFirstSeen(mode) };
   const slices = isInMemory ? [live.recent] : readSeries(pipelines, state.markOf, selection);
 
@@ -62,11 +66,13 @@ export async function visitTimelines(
     const known = waiting.filter((one) => knownAt(one) <= at);
     if (known.length > 0) waiting = waiting.filter((one) => knownAt(one) > at);
     const inserted = known.filter((one) => one.at > timeline.baseEnd);
-    return inserted.length > 0 || timeline.validUntil <= at ? inserted : null;
+    const isDue = inserted.length > 0 || timeline.validUntil <= at || ownerAt?.(at) !== judgedOwner;
+    return isDue ? inserted : null;
   };
   const retained = retainedSeconds(mode.policy, tier);
   const insert = async (inserted: readonly Deployment[], at: number, cutoff: number): Promise<void> => {
-    const surroundings = state.surroundingsOf(repo, tier, at);
+    judgedOwner = ownerAt?.(at);
+    const surroundings = state.surroundingsOf(repo, tier, at, judgedOwner);
     const portions = reduceInPortions(timeline, { removed: [], inserted, surroundings, ledger: 'keep' });
     const isShort = timeline.recent.length + inserted.length <= mostAtOnce;
     const reduction = isShort ? runToEnd(portions) : await runWithPauses(portions, yieldToEventLoop);

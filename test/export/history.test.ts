@@ -1,11 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Commit } from '../../src/core/commit-range.ts';
+import { saidAt } from '../../src/core/failures/incident-report.ts';
 import { exportHistory } from '../../src/export/history.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnusable } from '../../src/store/store.ts';
 import { deliver, deliverPage, endFirstScan } from '../support/deliver.ts';
 import { exportedTexts } from '../support/exported-history.ts';
 import { readOpenMetrics } from '../support/openmetrics-reader.ts';
+import { projectPair } from '../support/projected.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { createSqliteHost, createWorld, type World } from '../support/world.ts';
@@ -89,6 +91,25 @@ describe('an exported history', () => {
       '1 3300',
     ]);
     expect(text.endsWith('\n# EOF\n')).toBe(true);
+  });
+
+  it('gives incidents of a shared name to the repo that had deployed last at each moment', async () => {
+    const path = newFile();
+    const shared = { policy: aPolicy({ tiers: [{ tier: 'production' }] }), canAsk: false };
+    const world = await createWorld({ mode: shared, host: createSqliteHost(path), startsAt: 10_000 });
+    onTestFinished(() => world.close());
+    const deploy = (woodpeckerId: number, number: number, at: number) =>
+      deliver(world.ingest, someFacts({ fullName: 'acme/shop', woodpeckerId }), success(number, at));
+    await deploy(1, 1, 2000);
+    await deploy(2, 2, 4000);
+    await deploy(1, 3, 6000);
+    const report = saidAt({ repo: 'acme/shop', tier: 'production', started: 3000 }, 3000);
+    await world.ingest.submit({ kind: 'incident', id: 'INC-1', report });
+    const [text = ''] = await exportedTexts(path, shared, { from: 0, to: 7000, stepSeconds: 500 });
+    const { valueAt } = readOpenMetrics(text);
+    const failingSince = 'dora_deployment_failing_since_timestamp{repo="acme/shop",tier="production"}';
+    expect([2500, 3500, 4500, 6500].map((at) => valueAt(failingSince, at))).toEqual([0, 2000, 0, 2000]);
+    expect(projectPair(world.state, 'acme/shop', 'production')?.failingSince).toBe(2000);
   });
 
   it('omits a series that begins after it, and a series that is not scraped', async () => {

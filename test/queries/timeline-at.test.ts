@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { saidAt } from '../../src/core/failures/incident-report.ts';
 import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { pastMoment } from '../../src/queries/moments.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
-import { aPolicy } from '../support/records.ts';
+import { deliver } from '../support/deliver.ts';
+import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createSmallExporter, noon } from '../support/small-exporter.ts';
+import { createWorld } from '../support/world.ts';
 
 const day = 86_400;
 const window = { name: '7d', seconds: 7 * day };
@@ -61,6 +64,37 @@ describe('a moment of the past', () => {
     expect(await shownAt(noon - 40 * day)).toEqual([0, 0, 0]);
     expect(await shownAt(noon - 178 * day)).toEqual([1, 1, 1]);
     expect(await shownAt(noon - 201 * day)).toEqual([1, undefined, undefined]);
+  });
+
+  it('gives incidents of a shared name to the repo that had deployed last by then, however long ago', async () => {
+    const hour = 3600;
+    for (const daysAgo of [3, 150]) {
+      const since = noon - daysAgo * day;
+      const world = await createWorld({ mode: { policy, canAsk: false }, startsAt: noon });
+      const deploy = async (woodpeckerId: number, number: number, at: number) => {
+        const times = { createdAt: at - 60, startedAt: at - 60, finishedAt: at, updatedAt: at };
+        await deliver(world.ingest, someFacts({ woodpeckerId }), aRecord({ number, id: number, ...times }));
+      };
+      await deploy(11, 1, since);
+      await deploy(12, 2, since + 2 * hour);
+      await deploy(11, 3, since + 4 * hour);
+      const fields = {
+        repo: 'acme/shop',
+        tier: 'production',
+        started: since + hour,
+        resolved: since + 6 * hour,
+      };
+      await world.ingest.submit({ kind: 'incident', id: 'INC-1', report: saidAt(fields, since) });
+      const failedAt = async (hours: number) => {
+        const { projected, figuresOf } = await pastMoment(world.ingest, window, since + hours * hour);
+        return projected.series.map((sample) => figuresOf(sample)?.failedDeployments);
+      };
+      expect([await failedAt(1.5), await failedAt(3), await failedAt(5)]).toEqual([[1], [0], [1]]);
+      const ends = [1.5, 3, 5].map((hours) => since + hours * hour);
+      const history = createFigureHistory(world.ingest);
+      const points = await history({ repo: 'acme/shop', tier: 'production', window, ends });
+      expect(points?.map(({ figures }) => figures?.failedDeployments)).toEqual([1, 0, 1]);
+    }
   });
 
   it('contains its whole window, however many older deployments there are', async () => {

@@ -8,14 +8,17 @@
 
 import { type Deployment, knownAt } from '../deployment.ts';
 import type { Window } from '../policy.ts';
+import type { Repo } from '../repo.ts';
 import { coverageOf } from '../windows/coverage.ts';
 import { createTierWindows, type TierShare } from '../windows/tier-windows.ts';
 import { windowsOf } from '../windows/window-content.ts';
 import type { Surroundings } from './judged.ts';
+import { lastDeployedOf } from './last-deployed.ts';
 import { addDifference, addToTotals, sumTotals, type Totals, toReplay } from './ledger.ts';
 import { reduce } from './reducer.ts';
 import { gaugesOf, type SeriesSample } from './samples.ts';
 import { compact } from './settle.ts';
+import { lastIn } from './state.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface Replay<Sample> {
@@ -89,34 +92,47 @@ export interface StandingsOptions {
   readonly starts: ReadonlyMap<number, Standing>;
   /** Age up to which single deployments stay in memory, in seconds. */
   readonly retainedSeconds: number;
-  readonly surroundingsOf: (repo: number, now: number) => Surroundings;
+  /** All repos that have the series' name. */
+  readonly repos: readonly Repo[];
+  /** `owner`: key of the repo that deployed last, and so owns the incidents of the name. */
+  readonly surroundingsOf: (repo: number, now: number, owner: number | null) => Surroundings;
 }
 
 /** Processes the deployments of a series as the live service would have. */
-export function createStandings({ starts, retainedSeconds, surroundingsOf }: StandingsOptions): Standings {
-  const standings = new Map(starts);
+export function createStandings(options: StandingsOptions): Standings {
+  const { repos, retainedSeconds, surroundingsOf } = options;
+  const standings = new Map(options.starts);
   const added = new Map<number, Deployment[]>();
-  const change = (repo: number, inserted: readonly Deployment[], now: number): void => {
-    const { timeline, totals } = standingOf(standings, repo);
-    const surroundings = surroundingsOf(repo, now);
+  let owner: number | null = null;
+  const lastAt = ({ key }: Repo): number =>
+    (added.get(key) ?? []).reduce((last, { at }) => Math.max(last, at), lastIn(standings.get(key)?.timeline));
+  const fold = ({ timeline, totals }: Standing, repo: number, now: number): Standing => {
+    const inserted = added.get(repo) ?? [];
+    const surroundings = surroundingsOf(repo, now, owner);
     const reduction = reduce(timeline, { removed: [], inserted, surroundings, ledger: 'replay' });
     if (!reduction) throw new Error('Deployments were not read in order');
     const additions = reduction.credits.flatMap((credit) => credit.additions);
-    standings.set(repo, {
+    return {
       timeline: compact(reduction.timeline, now - retainedSeconds),
       totals: additions.length > 0 ? addToTotals(totals, additions) : totals,
-    });
+    };
   };
   return {
     add(deployment) {
-      const others = added.get(deployment.repo);
+      const { repo } = deployment;
+      if (!standings.has(repo)) throw new Error(`The repo ${repo} is not part of the series`);
+      const others = added.get(repo);
       if (others) others.push(toReplay(deployment));
-      else added.set(deployment.repo, [toReplay(deployment)]);
+      else added.set(repo, [toReplay(deployment)]);
     },
     moveTo(now) {
-      for (const [repo, deployments] of added) change(repo, deployments, now);
+      const before = owner;
+      owner = lastDeployedOf(repos, lastAt)?.key ?? null;
+      for (const [repo, standing] of standings) {
+        const isDue = added.has(repo) || standing.timeline.validUntil <= now || owner !== before;
+        if (isDue) standings.set(repo, fold(standing, repo, now));
+      }
       added.clear();
-      for (const [repo, { timeline }] of standings) if (timeline.validUntil <= now) change(repo, [], now);
     },
     get timelines() {
       return [...standings.values()].map(({ timeline }) => timeline);
@@ -124,13 +140,6 @@ export function createStandings({ starts, retainedSeconds, surroundingsOf }: Sta
     totals: () => [...standings.values()].map(({ totals }) => totals).reduce(sumTotals),
     copy: () => new Map(standings),
   };
-}
-
-/** Throws for a repo of another series. */
-function standingOf(standings: ReadonlyMap<number, Standing>, repo: number): Standing {
-  const standing = standings.get(repo);
-  if (!standing) throw new Error(`The repo ${repo} is not part of the series`);
-  return standing;
 }
 
 export interface LedgerReplayOptions extends StandingsOptions {

@@ -56,8 +56,11 @@ export interface State {
   incidentsOf(repo: number, tier: string): readonly BookEntry[];
   /** Pairs that have an incident or a mark; an incident of a shared name counts for each repo that has the name. */
   reportedPairs(): readonly Pair[];
-  /** Facts beside the deployments of a pair at `now` (Unix seconds) that their verdicts depend on. */
-  surroundingsOf(repo: number, tier: string, now: number): Surroundings;
+  /**
+   * Facts beside the deployments of a pair at `now` (Unix seconds) that their verdicts depend on. `owner`: key of the repo
+   * that owns the incidents of the pair's name; by default, the current owner.
+   */
+  surroundingsOf(repo: number, tier: string, now: number, owner?: number | null): Surroundings;
   /** Unix seconds from which on some timeline must be judged again, even without a change; infinite: never. */
   readonly judgedUntil: number;
   /** `pairKey` of each timeline that must be judged again at `now` (Unix seconds). */
@@ -148,11 +151,12 @@ export function createState(): State {
       reposByName(fullName).filter(({ key }) => pairs.get(pairKey(key, tier))?.isKnown),
       tier,
     );
-  const incidentsOf = (repo: number, tier: string): readonly BookEntry[] => {
+  const incidentsOf = (repo: number, tier: string, owner?: number | null): readonly BookEntry[] => {
     const bound = incidents.boundTo(repo, tier);
     const name = repos.get(repo)?.fullName;
     if (name === undefined || !incidents.hasNamed(nameKey(name), tier)) return bound;
-    return ownerOf(name, tier)?.key === repo ? [...bound, ...incidents.named(nameKey(name), tier)] : bound;
+    const isOwner = (owner === undefined ? ownerOf(name, tier)?.key : owner) === repo;
+    return isOwner ? [...bound, ...incidents.named(nameKey(name), tier)] : bound;
   };
   const checkPlace = ({ name, tier }: Pick<BookPlace, 'name' | 'tier'>): void => {
     const key = `${name}\n${tier}`;
@@ -202,7 +206,7 @@ export function createState(): State {
     tiersOf: (repo) => [...(tiersByRepo.get(repo) ?? [])],
     ownerOf,
     lastDeployed,
-    incidentsOf,
+    incidentsOf: (repo, tier) => incidentsOf(repo, tier),
     reportedPairs() {
       const found = new Map<string, Pair>();
       const note = (repo: number, tier: string) => {
@@ -218,9 +222,14 @@ export function createState(): State {
       for (const { repo, tier } of marks.values()) note(repo, tier);
       return [...found.values()];
     },
-    surroundingsOf(repo, tier, now) {
+    surroundingsOf(repo, tier, now, owner) {
       const known = repos.get(repo);
-      return surroundingsOf(incidentsOf(repo, tier), follows.values(), known ? targetsOf(known) : [], now);
+      return surroundingsOf(
+        incidentsOf(repo, tier, owner),
+        follows.values(),
+        known ? targetsOf(known) : [],
+        now,
+      );
     },
     get judgedUntil() {
       return Math.min(...judgedUntil.values(), Number.POSITIVE_INFINITY);
