@@ -11,7 +11,6 @@ import {
 import { nameKey, type Repo } from '../core/repo.ts';
 import { type BookEntry, type BookPlace, toBookEntry } from '../core/series/incident-book.ts';
 import type { State } from '../core/series/state.ts';
-import type { Transaction } from '../store/store.ts';
 import { createIncidentOwners, type IncidentOwnersContext } from './incident-owner.ts';
 import type { Room } from './room.ts';
 
@@ -43,7 +42,6 @@ export interface IncidentChanges {
 }
 
 export interface IncidentContext extends IncidentOwnersContext {
-  readonly tx: Transaction;
   readonly state: State;
   readonly room: Room;
   readonly policy: IncidentPolicy;

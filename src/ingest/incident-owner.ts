@@ -1,10 +1,12 @@
 /** Finds the repo that owns the incidents of a name: usually the only one with that name. */
 
 import { countBefore } from '../core/count-before.ts';
+import { startOf } from '../core/deployment.ts';
 import type { Repo } from '../core/repo.ts';
 import type { BookEntry, BookPlace } from '../core/series/incident-book.ts';
 import { lastDeployedOf } from '../core/series/last-deployed.ts';
 import { pairKey } from '../core/series/pair.ts';
+import type { Transaction } from '../store/store.ts';
 import type { NameHistory } from './name-history.ts';
 import type { PairChanges } from './pair-changes.ts';
 import type { RepoChanges } from './repo-changes.ts';
@@ -26,13 +28,20 @@ export interface IncidentOwners {
 }
 
 export interface IncidentOwnersContext {
+  readonly tx: Transaction;
   readonly repos: RepoChanges;
   readonly pairs: PairChanges;
   readonly series: SeriesChanges;
   readonly names: NameHistory;
 }
 
-export function createIncidentOwners({ repos, pairs, series, names }: IncidentOwnersContext): IncidentOwners {
+export function createIncidentOwners({
+  tx,
+  repos,
+  pairs,
+  series,
+  names,
+}: IncidentOwnersContext): IncidentOwners {
   const now: IncidentOwners['now'] = ({ name, tier, boundTo }) => {
     if (boundTo !== null) return pairs.isKnown(boundTo, tier) ? boundTo : null;
     const owners = repos.named(name).filter(({ key }) => pairs.isKnown(key, tier));
@@ -50,7 +59,7 @@ export function createIncidentOwners({ repos, pairs, series, names }: IncidentOw
       /** Start of the repo's last deployment that had started by `moment`; 0: none had. */
       const lastStart = async (repo: number, tier: string, moment: number): Promise<number> => {
         const key = pairKey(repo, tier);
-        const starts = startsByPair.get(key) ?? (await series.startsOf(repo, tier));
+        const starts = startsByPair.get(key) ?? (await readStarts(tx, repo, tier));
         startsByPair.set(key, starts);
         return starts[countBefore(starts, (start) => start > moment) - 1] ?? 0;
       };
@@ -68,4 +77,17 @@ export function createIncidentOwners({ repos, pairs, series, names }: IncidentOw
       };
     },
   };
+}
+
+/** The starts of the pair's deployments, in ascending order; Unix seconds. */
+async function readStarts(
+  { pipelines }: Transaction,
+  repo: number,
+  tier: string,
+): Promise<readonly number[]> {
+  const starts: number[] = [];
+  for await (const slice of pipelines.deployments({ only: { repo, tier }, withFirstSeen: false })) {
+    for (const { deployment } of slice) starts.push(startOf(deployment));
+  }
+  return starts.sort((a, b) => a - b);
 }

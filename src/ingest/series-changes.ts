@@ -5,7 +5,7 @@
  * Guarantees: if a pipeline changes several times between two flushes, its last version counts; the state is only read.
  */
 
-import { type Deployment, identityOf, startOf } from '../core/deployment.ts';
+import { type Deployment, identityOf } from '../core/deployment.ts';
 import type { FigureRules } from '../core/figures/figure.ts';
 import { isSameGround, type KnownGround } from '../core/known-ground.ts';
 import { runWithPauses } from '../core/portions.ts';
@@ -54,8 +54,6 @@ export interface SeriesChanges {
   judgeAgain(repo: number, tier: string): void;
   /** Unix seconds of the pair's last deployment; 0: there is none. */
   lastAt(repo: number, tier: string): number;
-  /** The starts of all deployments of the pair, from the store, in ascending order; Unix seconds. */
-  startsOf(repo: number, tier: string): Promise<readonly number[]>;
   /**
    * The next `flush` adds nothing to the pair's totals, but stores the credits. `metrics`: names of the metrics to
    * which this applies; all by default.
@@ -227,16 +225,6 @@ export function createSeriesChanges(
     },
     lastAt(repo, tier) {
       return lastIn(timelineOf(pairKey(repo, tier)) ?? undefined);
-    },
-    async startsOf(repo, tier) {
-      const starts: number[] = [];
-      for await (const slice of readSeries(tx.pipelines, markOf, {
-        only: { repo, tier },
-        withFirstSeen: false,
-      })) {
-        for (const deployment of slice) starts.push(startOf(deployment));
-      }
-      return starts.sort((a, b) => a - b);
     },
     settle(repo, tier, metrics) {
       settled.set(pairKey(repo, tier), metrics ?? 'all');
