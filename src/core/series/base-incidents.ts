@@ -11,17 +11,17 @@ import type { Timeline } from './timeline.ts';
  * the store.
  */
 export function changesBase(timeline: Timeline, incidents: readonly Incident[]): boolean {
-  if (timeline.baseEnd === 0) return false;
-  const { judgedBy, rules } = timeline;
-  const { staleSeconds } = rules.failures.incident;
+  const { judgedBy, rules, baseEnd } = timeline;
+  const { withinSeconds, staleSeconds } = rules.failures.incident;
+  if (baseEnd === 0 || withinSeconds === null) return false;
   const wasStale = (incident: Incident) => judgedBy !== null && isStale(incident, judgedBy.now, staleSeconds);
   // A deployment whose incident is open never enters the base, so a further receipt matters only to a stale alert.
   const isSameToBase = (before: Incident, after: Incident) =>
     before.start === after.start &&
     before.end === after.end &&
     (before.receivedAt === after.receivedAt || !wasStale(before));
-  return differing(judgedBy?.incidents ?? [], incidents, isSameToBase).some((one) =>
-    mayBelongToBase(timeline, one),
+  return differing(judgedBy?.incidents ?? [], incidents, isSameToBase).some(
+    (one) => one.start - withinSeconds <= baseEnd && mayBelongToBase(timeline, one),
   );
 }
 

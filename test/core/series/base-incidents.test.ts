@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { defaultRules } from '../../../src/core/figures/figure.ts';
+import type { Incident } from '../../../src/core/incident.ts';
+import { changesBase } from '../../../src/core/series/base-incidents.ts';
+import { nothingAround } from '../../../src/core/series/judged.ts';
+import { reduce } from '../../../src/core/series/reducer.ts';
+import { settle } from '../../../src/core/series/settle.ts';
+import { createTimeline, type Timeline } from '../../../src/core/series/timeline.ts';
+import { aDeployment } from '../../support/records.ts';
+
+const withinSeconds = 100;
+const rules = {
+  ...defaultRules,
+  failures: { ...defaultRules.failures, incident: { withinSeconds, staleSeconds: 50 } },
+};
+
+const incidentAt = (start: number): Incident =>
+  ({ id: 'one', start, end: start + 1, receivedAt: null }) as Incident;
+
+/** One deployment at 1,000 in the base, and one at each of `recent` in memory. */
+function timelineWith(...recent: readonly number[]): Timeline {
+  const inserted = [1_000, ...recent].map((at) => aDeployment({ number: at, at, startedAt: at - 10 }));
+  const start = createTimeline(rules);
+  const whole = reduce(start, { removed: [], inserted, surroundings: { ...nothingAround, now: 10_000 } });
+  return settle(whole?.timeline as Timeline, 1_000);
+}
+
+describe('a new incident', () => {
+  it.each([
+    ['soon after a deployment that memory no longer contains', [], 1_100, true],
+    ['later than the limit after it', [], 1_101, false],
+    ['soon after it, before the next one starts', [1_200], 1_100, true],
+    ['while the next one runs', [1_050], 1_045, false],
+  ] as const)(
+    'that starts %s: the series must be read again: (%j, %i) %s',
+    (_when, recent, start, expected) => {
+      expect(changesBase(timelineWith(...recent), [incidentAt(start)])).toBe(expected);
+    },
+  );
+
+  it('needs nothing from the store if no deployment has left memory', () => {
+    const inserted = [aDeployment({ number: 1, at: 1_000 })];
+    const whole = reduce(createTimeline(rules), { removed: [], inserted, surroundings: nothingAround });
+    expect(changesBase(whole?.timeline as Timeline, [incidentAt(1_050)])).toBe(false);
+  });
+});
