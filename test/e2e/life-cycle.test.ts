@@ -72,7 +72,7 @@ describe('SIGTERM', () => {
       }
     };
     const senders = Array.from({ length: 8 }, (_, index) => send(index + 1));
-    await delay(500);
+    await expect.poll(() => acknowledged.length).toBeGreaterThan(20);
 
     const stopped = stop(exporter);
     await expect.poll(() => exporter.output()).toContain('Stopping');
@@ -90,7 +90,6 @@ describe('SIGTERM', () => {
     expect(code).toBe(0);
     expect(ms).toBeLessThan(longestStopMs);
     await Promise.all(senders);
-    expect(acknowledged.length).toBeGreaterThan(20);
 
     const again = await startExporter(env);
     for (const body of [late, ...acknowledged])
