@@ -4,7 +4,7 @@ import { countBefore } from '../count-before.ts';
 import type { Deployment } from '../deployment.ts';
 import { episodeMeasures } from '../figures/index.ts';
 import type { Portions } from '../portions.ts';
-import { type EndedEpisode, isEnded } from '../verdict.ts';
+import { type EndedEpisode, type Episode, isEnded } from '../verdict.ts';
 import { type Credit, episodeBits, neverCount } from './ledger.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -13,24 +13,34 @@ export type CreditsByPlace = ReadonlyMap<number, Credit>;
 
 const episodesAtOnce = 500;
 
+/** The refolded deployments, and the episodes before the change. */
+interface Refolded {
+  readonly start: number;
+  readonly end: number;
+  readonly known: readonly Episode[];
+}
+
 /**
  * Credits for the ended episodes that overlap the deployments from index `start` to before `end`, or at least the one
- * at `start`. The failed deployments of an episode, and the last deployment up to its end, get the ledger's bit;
+ * at `start`; and for those that are not in `known`, the episodes before the change: an open episode may have come
+ * apart, although its later deployments stay as they are. The failed deployments of an episode, and the last deployment up to its end, get the ledger's bit;
  * `deployments` then contains their new versions. An episode adds nothing if one of them has the bit already. In a
  * replay the bits are inverted (see `toReplay`): an episode adds nothing if all of them have the bit.
  */
 export function* creditEpisodes(
   episodes: Timeline['episodes'],
   deployments: Deployment[],
-  { start, end }: { readonly start: number; readonly end: number },
+  { start, end, known }: Refolded,
   mode: 'add' | 'replay',
 ): Portions<CreditsByPlace> {
   const credits = new Map<number, Credit>();
-  const [first, last] = [deployments[start], deployments[Math.max(start, end - 1)]];
-  if (!first || !last) return credits;
-  const begun = countBefore(episodes, (one) => one.end === null || one.end >= first.at);
-  const over = countBefore(episodes, (one) => one.start > last.at);
-  for (const [place, episode] of episodes.slice(begun, over).entries()) {
+  const firstAt = deployments[start]?.at ?? Number.POSITIVE_INFINITY;
+  const lastAt = deployments[Math.max(start, end - 1)]?.at ?? Number.NEGATIVE_INFINITY;
+  const overlaps = (one: Episode) => one.start <= lastAt && (one.end === null || one.end >= firstAt);
+  const begun = countBefore(episodes, (one) => one.end === null || one.end >= firstAt);
+  const over = countBefore(episodes, (one) => one.start > lastAt);
+  const others = newAmong(episodes, known).filter((one) => !overlaps(one));
+  for (const [place, episode] of [...episodes.slice(begun, over), ...others].entries()) {
     if (place % episodesAtOnce === 0) yield;
     if (!isEnded(episode)) continue;
     for (const [index, credit] of creditsFor(episode, deployments, mode)) {
@@ -39,6 +49,19 @@ export function* creditEpisodes(
     }
   }
   return credits;
+}
+
+/** The episodes that are not in `known`. Both lists are in order, and share most of their objects at both ends. */
+function newAmong(episodes: readonly Episode[], known: readonly Episode[]): readonly Episode[] {
+  let from = 0;
+  while (from < episodes.length && episodes[from] === known[from]) from++;
+  let until = episodes.length;
+  const more = episodes.length - known.length;
+  while (until > from && episodes[until - 1] === known[until - 1 - more]) until--;
+  return episodes.slice(from, until).filter(({ start, end }) => {
+    const before = known[countBefore(known, (one) => one.start >= start)];
+    return before?.start !== start || before.end !== end;
+  });
 }
 
 /** Joins two credits of one deployment; `later` has the bits of both. */

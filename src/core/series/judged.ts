@@ -88,7 +88,7 @@ export function* judgeChange(
   const isWhole = begin === firstJudged;
   const judgeUntil = (end: number): Portions<Judgement> =>
     judgeInPortions(deployments.slice(begin, end), rules.failures, {
-      isEarlierFine: (number) => isFineBefore(timeline, begin, number),
+      isEarlierFine: (number) => !isWhole && isFineBefore(timeline, begin, number),
       failingSince: isWhole ? timeline.failingSince : 0,
       incidents: incidents.filter(
         ({ start }) => (isWhole || start >= startsAt(begin)) && start < startsAt(end),
@@ -116,7 +116,9 @@ export function* judgeChange(
   const known = timeline.recent;
   let changedFrom = firstJudged > 0 ? 0 : Math.min(begin, merged.from);
   while (changedFrom < known.length && known[changedFrom] === deployments[changedFrom]) changedFrom++;
-  const isEarlier = (one: Episode) => !isWhole && one.start < startsAt(begin);
+  // Episodes between the first removed deployment and `begin` had only removed ones.
+  const firstMovedAt = merged.moved.reduce((first, { at }) => Math.min(first, at), startsAt(begin));
+  const isEarlier = (one: Episode) => !isWhole && one.start < firstMovedAt;
   const isLater = (one: Episode) => one.start >= startsAt(end);
   return {
     episodes: [...timeline.episodes.filter(isEarlier), ...episodes, ...timeline.episodes.filter(isLater)],

@@ -76,7 +76,8 @@ export function endOfJudgement(
   const { judgedBy: before, validUntil, rules, recent, episodes } = timeline;
   const { staleSeconds } = rules.failures.incident;
   const all = deployments.length;
-  if (unchangedFrom === all || before === null || now >= validUntil) return all;
+  if (unchangedFrom === all || before === null) return all;
+  if (now >= validUntil || now < before.now) return all;
   const changed = changedIncidents(before, { incidents, now }, staleSeconds);
   const chunks = chunksOf(timeline);
   const latestMoved = moved.reduce((latest, one) => Math.max(latest, startOf(one)), 0);
@@ -132,7 +133,8 @@ function separatesIncidents(
 function reachOf(timeline: Timeline, change: Change): number {
   const { deployments, from, moved, repairedNumbers, incidents, now } = change;
   const { judgedBy: before } = timeline;
-  if (before === null) return Number.NEGATIVE_INFINITY;
+  // If the clock was set back, anything may not have happened yet.
+  if (before === null || now < before.now) return Number.NEGATIVE_INFINITY;
   let reach = timeOfRepaired(deployments, from, repairedNumbers);
   if (before.incidents.length + incidents.length === 0) return reach;
   const { withinSeconds, staleSeconds } = timeline.rules.failures.incident;

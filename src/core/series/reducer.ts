@@ -67,13 +67,13 @@ export function* reduceInPortions(
   );
   const { episodes, validUntil, changedFrom, changedUntil, search, judgedBy } = yield* judgeChange(
     timeline,
-    { deployments, from, moved: [...gone, ...added], keepsRepairs },
+    { deployments, from, moved: [...inMemory(recent, gone), ...added], keepsRepairs },
     surroundings,
   );
   const changed = { deployments, from: Math.min(from, changedFrom), until: changedUntil };
   const { start, end, chunks, current, credits } = yield* refold(timeline, changed, ledger !== 'keep');
-  const ended =
-    ledger === 'keep' ? none : yield* creditEpisodes(episodes, deployments, { start, end }, ledger);
+  const refolded = { start, end, known: timeline.episodes };
+  const ended = ledger === 'keep' ? none : yield* creditEpisodes(episodes, deployments, refolded, ledger);
   for (const [index, credit] of ended) credits.set(index, joinCredits(credits.get(index), credit));
   yield;
   const base = shareFold(timeline.base, current);
@@ -114,7 +114,15 @@ function isAlike(a: Deployment, b: Deployment | undefined): boolean {
 /** `deployments` with the repairs of their earlier versions in `recent`. */
 function withRepairsOf(deployments: readonly Deployment[], recent: readonly Deployment[]): Deployment[] {
   return deployments.map((one) => {
-    const known = recent[countBefore(recent, (other) => !isAfter(one, other))];
+    const [known] = inMemory(recent, [one]);
     return known?.repair ? { ...one, repair: known.repair } : one;
+  });
+}
+
+/** The versions of `deployments` in `recent`: they have repairs and verdicts, which versions from the store lack. */
+function inMemory(recent: readonly Deployment[], deployments: readonly Deployment[]): readonly Deployment[] {
+  return deployments.flatMap((one) => {
+    const found = recent[countBefore(recent, (other) => !isAfter(one, other))];
+    return found && compareDeployments(found, one) === 0 ? found : [];
   });
 }

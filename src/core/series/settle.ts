@@ -1,7 +1,7 @@
 /** Folds old deployments into the base of their timeline, so that memory contains those alone that still matter. */
 
 import { countBefore } from '../count-before.ts';
-import type { Deployment } from '../deployment.ts';
+import { type Deployment, startOf } from '../deployment.ts';
 import type { Past } from '../failures/deployed-history.ts';
 import { createRepairSearch, looksForRepairs, type RepairSearch } from '../failures/repair-search.ts';
 import { stepFold } from '../figures/fold.ts';
@@ -14,13 +14,15 @@ import type { Timeline } from './timeline.ts';
 /**
  * The timeline with its deployments up to `cutoff` (Unix seconds) folded into the base. Folding stops before the first
  * deployment whose failure ends after `cutoff`, or is still open because of an incident or of a mark with a recovery
- * time. It also stops before an open episode that the ledger contains already, since only its deployments say so.
+ * time. It also stops before an open episode that the ledger contains already, since only its deployments say so; and
+ * before a deployment whose rollback or incident would then be taken for that of a later one.
  */
 export function settle(timeline: Timeline, cutoff: number): Timeline {
   const { recent, episodes } = timeline;
   let settled = 0;
   const end = Math.min(cutoff, startOfAdded(timeline) - 1);
   while (settled < recent.length && isSettled(recent[settled] as Deployment, end)) settled++;
+  settled = withoutParting(recent, settled);
   const last = recent[settled - 1];
   if (!last) return timeline;
   const next = recent[settled];
@@ -54,6 +56,29 @@ export function settle(timeline: Timeline, cutoff: number): Timeline {
   keepChunks(settledTimeline, left.length > 0 ? [createChunk(base, left), ...rest] : rest);
   keepSearch(settledTimeline, searchAfter(timeline, settledTimeline));
   return settledTimeline;
+}
+
+/**
+ * The greatest number of deployments, up to `settled`, such that no later deployment undoes one of them, nor started
+ * before an incident of theirs.
+ */
+function withoutParting(recent: readonly Deployment[], settled: number): number {
+  const undone = new Set<number>();
+  let earliestStart = Number.POSITIVE_INFINITY;
+  let end = recent.length;
+  for (let cut = settled; ; ) {
+    for (const deployment of recent.slice(cut, end)) {
+      if (deployment.repair?.undoes != null) undone.add(deployment.repair.undoes);
+      earliestStart = Math.min(earliestStart, startOf(deployment));
+    }
+    end = cut;
+    const parted = recent.findIndex(
+      ({ number, verdict }, index) =>
+        index < cut && (undone.has(number) || verdict.incidents.some(({ start }) => start >= earliestStart)),
+    );
+    if (parted < 0) return cut;
+    cut = parted;
+  }
 }
 
 /** The search of `timeline`, for the settled timeline; `null` if most of its deployments are no longer in memory. */

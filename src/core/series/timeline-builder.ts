@@ -1,6 +1,7 @@
 /** Builds a timeline from a whole series, which is read in order. */
 
 import type { Deployment } from '../deployment.ts';
+import { longestLimit } from '../failures/repair-search.ts';
 import type { FigureRules } from '../figures/figure.ts';
 import type { KnownGround } from '../known-ground.ts';
 import { type Surroundings, takeSearch } from './judged.ts';
@@ -38,8 +39,9 @@ export function createTimelineBuilder(
   return {
     add(deployment) {
       inserted.push(deployment);
-      // The next ones must not reach into the base, however old they are.
-      if (inserted.length === builtAtOnce) flush(Math.min(cutoff, deployment.at - 1));
+      // The next ones must not reach into the base, however old they are, nor show that one in it has failed.
+      const latest = deployment.at - 1 - longestLimit(rules.failures);
+      if (inserted.length === builtAtOnce) flush(Math.min(cutoff, latest));
     },
     build() {
       if (inserted.length > 0) flush(cutoff);

@@ -9,6 +9,7 @@ import { reduce } from '../../../src/core/series/reducer.ts';
 import { settle } from '../../../src/core/series/settle.ts';
 import type { Timeline } from '../../../src/core/series/timeline.ts';
 import { createTimelineBuilder } from '../../../src/core/series/timeline-builder.ts';
+import { fine } from '../../../src/core/verdict.ts';
 import { aDeployment } from '../../support/records.ts';
 import { runs } from '../../support/runs.ts';
 
@@ -139,7 +140,14 @@ const anyChange = fc.oneof(
       at: fc.array(fc.tuple(anyPlace, anyTraits), { minLength: 1, maxLength: 3 }),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), place: anyPlace }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('remove' as const),
+      place: anyPlace,
+      count: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('correct' as const), place: anyPlace, traits: anyTraits }),
@@ -156,7 +164,11 @@ const anyChange = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('append' as const), traits: anyTraits }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('settle' as const), places: fc.nat({ max: 200 }) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), places: fc.nat({ max: 60 }) }) },
+  {
+    weight: 2,
+    // A negative wait: the clock is set back.
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), places: fc.integer({ min: -20, max: 60 }) }),
+  },
 );
 
 const build = (all: readonly Deployment[], surroundings: Surroundings): Timeline => {
@@ -224,10 +236,15 @@ describe('a long series', () => {
               timeline = settle(timeline, timeline.baseEnd + change.places * paceSeconds);
               continue;
             } else {
-              const known = timeline.recent[Math.floor((change.place / length) * timeline.recent.length)];
+              const first = Math.floor((change.place / length) * timeline.recent.length);
+              const count = change.kind === 'remove' ? change.count : 1;
+              for (const one of timeline.recent.slice(first, first + count)) {
+                // As the store has it.
+                removed.push({ ...one, repair: null, verdict: fine });
+                all.delete(one.number);
+              }
+              const [known] = removed;
               if (!known) continue;
-              removed.push(known);
-              all.delete(known.number);
               if (change.kind === 'correct') {
                 const place = (known.at - 1_000_000) / paceSeconds;
                 add(deploymentOf(place, known.number, change.traits));
