@@ -12,7 +12,6 @@ import {
   Refused,
   readRetryAfterMs,
   Unavailable,
-  withoutQuery,
 } from '../util/get-json.ts';
 
 /** The forge does not know the repo, the commit, or the range between two commits. */
@@ -47,8 +46,7 @@ export function createForgeGet(options: ForgeGetOptions): GetJson {
     // A rate limit can last an hour: the caller may have other work.
     onLongerRetryAfter: 'give up',
     largestAnswerBytes: 16 * 1024 * 1024,
-    toError(answer, fullPath) {
-      const path = withoutQuery(fullPath);
+    toError(answer, path) {
       const { status, headers } = answer;
       const retryAfterMs = readLimitMs(status, headers);
       if (retryAfterMs !== null) {

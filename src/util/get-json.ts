@@ -67,7 +67,7 @@ export interface GetJsonOptions {
   readonly largestAnswerBytes: number;
   /** The path as messages show it; by default without its query. */
   readonly shownPath?: (path: string) => string;
-  /** The error for an answer other than 2xx; `null`: an `Unavailable` with the status. */
+  /** The error for an answer other than 2xx, with the path as messages show it; `null`: an `Unavailable` with the status. */
   readonly toError: (answer: Response, path: string) => Refused | Unavailable | null;
   /** Called after every request that was not aborted. */
   readonly onRequest?: (request: EndedRequest) => void;
@@ -153,7 +153,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
       if (await refusesPlainHttp(url, answer)) {
         throw new Unavailable(`${server} speaks https, not http: change the URL`, { status });
       }
-      const error = options.toError(answer, path);
+      const error = options.toError(answer, shownPath(path));
       await answer.body?.cancel();
       if (error) throw error;
       const retryAfterMs = readRetryAfterMs(answer.headers);

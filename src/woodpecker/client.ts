@@ -194,16 +194,14 @@ function shownPath(path: string): string {
 
 function toError({ status }: Response, path: string): Refused | Unavailable | null {
   if (status === 404 && path.startsWith('/api/repos/')) {
-    return new NotFound(`Woodpecker answered 404 to ${shownPath(path)}`);
+    return new NotFound(`Woodpecker answered 404 to ${path}`);
   }
   // Every Woodpecker has the other paths. A 404 means that the server is no Woodpecker, or that the URL is not its root.
   if (status === 404) {
     return new Unavailable(`Nothing answers ${path}: check that the URL is Woodpecker's root`, { status });
   }
   if (status === 401 || status === 403) {
-    return new Unauthorized(
-      `Woodpecker answered ${status} to ${shownPath(path)}: check the token and its rights`,
-    );
+    return new Unauthorized(`Woodpecker answered ${status} to ${path}: check the token and its rights`);
   }
   return null;
 }
