@@ -11,6 +11,7 @@ import { isSameGround, type KnownGround } from '../core/known-ground.ts';
 import { runWithPauses } from '../core/portions.ts';
 import { changesBase } from '../core/series/base-incidents.ts';
 import type { Surroundings } from '../core/series/judged.ts';
+import { lastIn } from '../core/series/last-deployed.ts';
 import { addToTotals, type Credit, toReplay, zeroTotals } from '../core/series/ledger.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
 import {
@@ -20,7 +21,7 @@ import {
   type TimelineChange,
 } from '../core/series/reducer.ts';
 import { compact } from '../core/series/settle.ts';
-import { lastIn, type State, type StateChange } from '../core/series/state.ts';
+import type { State, StateChange } from '../core/series/state.ts';
 import { atBase, createTimeline, type Timeline } from '../core/series/timeline.ts';
 import { isUnread, type StoredPipeline, tiersOf, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';

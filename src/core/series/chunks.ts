@@ -1,6 +1,6 @@
 /**
- * The deployments of a timeline in chunks, each with the state before it. A late deployment is folded again only from
- * the start of its own chunk, and a window adds up whole chunks.
+ * The deployments of a timeline in chunks, each with the state before it. After a late deployment, only the chunks whose
+ * values may differ are folded again (`refold.ts`), and a window adds up whole chunks.
  *
  * Chunks follow from the timeline alone. They are cached beside it.
  */

@@ -22,10 +22,10 @@ interface Refolded {
 
 /**
  * Credits for the ended episodes that overlap the deployments from index `start` to before `end`, or at least the one
- * at `start`; and for those that are not in `known`, the episodes before the change: an open episode may have come
- * apart, although its later deployments stay as they are. The failed deployments of an episode, and the last deployment up to its end, get the ledger's bit;
- * `deployments` then contains their new versions. An episode adds nothing if one of them has the bit already. In a
- * replay the bits are inverted (see `toReplay`): an episode adds nothing if all of them have the bit.
+ * at `start`; and for all new episodes: an open one may have come apart, although its later deployments stay as they
+ * are. The failed deployments of an episode, and the last deployment up to its end, get the ledger's bit; `deployments`
+ * then contains their new versions. An episode adds nothing if one of them has the bit already. In a replay the bits are
+ * inverted (see `toReplay`): an episode adds nothing if all of them have the bit.
  */
 export function* creditEpisodes(
   episodes: Timeline['episodes'],
@@ -36,11 +36,10 @@ export function* creditEpisodes(
   const credits = new Map<number, Credit>();
   const firstAt = deployments[start]?.at ?? Number.POSITIVE_INFINITY;
   const lastAt = deployments[Math.max(start, end - 1)]?.at ?? Number.NEGATIVE_INFINITY;
-  const overlaps = (one: Episode) => one.start <= lastAt && (one.end === null || one.end >= firstAt);
   const begun = countBefore(episodes, (one) => one.end === null || one.end >= firstAt);
   const over = countBefore(episodes, (one) => one.start > lastAt);
-  const others = newAmong(episodes, known).filter((one) => !overlaps(one));
-  for (const [place, episode] of [...episodes.slice(begun, over), ...others].entries()) {
+  const due = new Set([...episodes.slice(begun, over), ...newAmong(episodes, known)]);
+  for (const [place, episode] of [...due].entries()) {
     if (place % episodesAtOnce === 0) yield;
     if (!isEnded(episode)) continue;
     for (const [index, credit] of creditsFor(episode, deployments, mode)) {

@@ -13,12 +13,11 @@ import { coverageOf } from '../windows/coverage.ts';
 import { createTierWindows, type TierShare } from '../windows/tier-windows.ts';
 import { windowsOf } from '../windows/window-content.ts';
 import type { Surroundings } from './judged.ts';
-import { lastDeployedOf } from './last-deployed.ts';
+import { lastDeployedOf, lastIn } from './last-deployed.ts';
 import { addDifference, addToTotals, sumTotals, type Totals, toReplay } from './ledger.ts';
 import { reduce } from './reducer.ts';
 import { gaugesOf, type SeriesSample } from './samples.ts';
 import { compact } from './settle.ts';
-import { lastIn } from './state.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface Replay<Sample> {

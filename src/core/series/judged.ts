@@ -14,7 +14,7 @@ import { createKeptBeside } from '../kept-beside.ts';
 import { counts } from '../known-ground.ts';
 import type { Portions } from '../portions.ts';
 import { type Episode, fine, isSameVerdict } from '../verdict.ts';
-import type { JudgedBy } from './changed-incidents.ts';
+import { changedIncidents, type JudgedBy } from './changed-incidents.ts';
 import { repairedBy, summaryOf } from './chunk-summary.ts';
 import { chunksOf } from './chunks.ts';
 import { beginOfJudgement, endOfJudgement } from './reach.ts';
@@ -49,6 +49,8 @@ export interface Merged {
   readonly from: number;
   /** The removed and the inserted deployments. */
   readonly moved: readonly Deployment[];
+  /** Unix seconds: finish of the first one; infinite: there is none. */
+  readonly firstMovedAt: number;
   /** Whether the same deployments are removed and inserted, equal in every field that repairs depend on. */
   readonly keepsRepairs: boolean;
 }
@@ -82,7 +84,11 @@ export function* judgeChange(
 
   // The clock of Woodpecker or of an agent may be ahead of ours: then the last deployment lies in the future.
   const now = Math.max(clock, deployments.at(-1)?.at ?? 0);
-  const change = { ...merged, repairedNumbers, incidents, now };
+  const { judgedBy } = timeline;
+  const { staleSeconds } = rules.failures.incident;
+  const judgedNow: JudgedBy = { incidents, now };
+  const changed = judgedBy === null ? [] : changedIncidents(judgedBy, judgedNow, staleSeconds);
+  const change = { ...merged, ...judgedNow, repairedNumbers, changedIncidents: changed };
   const begin = Math.max(firstJudged, beginOfJudgement(timeline, change));
   const startsAt = (index: number): number => deployments[index]?.at ?? Number.POSITIVE_INFINITY;
   const isWhole = begin === firstJudged;
@@ -117,8 +123,8 @@ export function* judgeChange(
   let changedFrom = firstJudged > 0 ? 0 : Math.min(begin, merged.from);
   while (changedFrom < known.length && known[changedFrom] === deployments[changedFrom]) changedFrom++;
   // Episodes between the first removed deployment and `begin` had only removed ones.
-  const firstMovedAt = merged.moved.reduce((first, { at }) => Math.min(first, at), startsAt(begin));
-  const isEarlier = (one: Episode) => !isWhole && one.start < firstMovedAt;
+  const isEarlier = ({ start }: Episode) =>
+    !isWhole && start < Math.min(startsAt(begin), merged.firstMovedAt);
   const isLater = (one: Episode) => one.start >= startsAt(end);
   return {
     episodes: [...timeline.episodes.filter(isEarlier), ...episodes, ...timeline.episodes.filter(isLater)],
@@ -126,7 +132,7 @@ export function* judgeChange(
     changedFrom,
     changedUntil: endOfChanges(deployments, known, changedFrom),
     search,
-    judgedBy: deployments.length === 0 && timeline.baseEnd === 0 ? null : { incidents, now },
+    judgedBy: deployments.length === 0 && timeline.baseEnd === 0 ? null : judgedNow,
   };
 }
 

@@ -7,7 +7,6 @@ import { countBefore } from '../count-before.ts';
 import { type Deployment, startOf } from '../deployment.ts';
 import type { Incident } from '../incident.ts';
 import type { Episode } from '../verdict.ts';
-import { changedIncidents } from './changed-incidents.ts';
 import { summaryOf } from './chunk-summary.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
 import type { Timeline } from './timeline.ts';
@@ -19,9 +18,13 @@ export interface Change {
   readonly from: number;
   /** The removed and the inserted deployments. */
   readonly moved: readonly Deployment[];
+  /** Unix seconds: finish of the first one; infinite: there is none. */
+  readonly firstMovedAt: number;
   /** Numbers of the deployments that a changed, new or removed deployment repairs, or repaired before. */
   readonly repairedNumbers: ReadonlySet<number>;
   readonly incidents: readonly Incident[];
+  /** Result of `changedIncidents` since the last judgement; empty if there was none. */
+  readonly changedIncidents: readonly Incident[];
   /** Unix seconds. */
   readonly now: number;
 }
@@ -31,13 +34,12 @@ export interface Change {
  * cannot alter the verdicts of earlier deployments, and no episode of failure and no incident spans this index.
  */
 export function beginOfJudgement(timeline: Timeline, change: Change): number {
-  const { incidents, from, deployments, moved } = change;
+  const { incidents, from, deployments, firstMovedAt } = change;
   const { staleSeconds } = timeline.rules.failures.incident;
   const reach = reachOf(timeline, change);
-  const firstMoved = moved.reduce((earliest, { at }) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
   // A removed deployment may have ended an episode before the first of the remaining ones.
   const mayBegin = ({ at }: Deployment): boolean =>
-    at < reach && !isInEpisode(timeline.episodes, Math.min(at, firstMoved));
+    at < reach && !isInEpisode(timeline.episodes, Math.min(at, firstMovedAt));
   const changed = deployments[from];
   if (incidents.length === 0 && changed && mayBegin(changed)) return from;
   const chunks = chunksOf(timeline);
@@ -72,13 +74,12 @@ export function endOfJudgement(
   begin: number,
   unchangedFrom: number,
 ): number {
-  const { incidents, deployments, moved, now } = change;
+  const { incidents, changedIncidents, deployments, moved, now } = change;
   const { judgedBy: before, validUntil, rules, recent, episodes } = timeline;
   const { staleSeconds } = rules.failures.incident;
   const all = deployments.length;
   if (unchangedFrom === all || before === null) return all;
   if (now >= validUntil || now < before.now) return all;
-  const changed = changedIncidents(before, { incidents, now }, staleSeconds);
   const chunks = chunksOf(timeline);
   const latestMoved = moved.reduce((latest, one) => Math.max(latest, startOf(one)), 0);
   const latestStarts = latestStartsBefore(chunks);
@@ -94,8 +95,8 @@ export function endOfJudgement(
       };
       const isEnd =
         !isInEpisode(episodes, first.at) &&
-        changed.every((one) => one.start < first.at) &&
-        separatesIncidents(first, starts, [...incidents, ...changed], staleSeconds) &&
+        changedIncidents.every((one) => one.start < first.at) &&
+        separatesIncidents(first, starts, [...incidents, ...changedIncidents], staleSeconds) &&
         !repairsAny(later, [...deployments.slice(begin, start), ...moved]);
       if (isEnd) return start;
     }
@@ -131,15 +132,14 @@ function separatesIncidents(
 
 /** Unix seconds: the change cannot alter the verdict of a deployment that finished before. */
 function reachOf(timeline: Timeline, change: Change): number {
-  const { deployments, from, moved, repairedNumbers, incidents, now } = change;
+  const { deployments, from, moved, repairedNumbers, incidents, changedIncidents, now } = change;
   const { judgedBy: before } = timeline;
   // If the clock was set back, anything may not have happened yet.
   if (before === null || now < before.now) return Number.NEGATIVE_INFINITY;
   let reach = timeOfRepaired(deployments, from, repairedNumbers);
   if (before.incidents.length + incidents.length === 0) return reach;
-  const { withinSeconds, staleSeconds } = timeline.rules.failures.incident;
-  const changed = changedIncidents(before, { incidents, now }, staleSeconds);
-  const starts = [...moved.map(startOf), ...changed.map(({ start }) => start)];
+  const { withinSeconds } = timeline.rules.failures.incident;
+  const starts = [...moved.map(startOf), ...changedIncidents.map(({ start }) => start)];
   for (const start of starts) reach = Math.min(reach, start - Number(withinSeconds));
   return reach;
 }

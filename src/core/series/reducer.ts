@@ -60,6 +60,7 @@ export function* reduceInPortions(
 
   const { recent } = timeline;
   const from = first ? countBefore(recent, (one) => !isAfter(first, one)) : recent.length;
+  const firstMovedAt = first?.at ?? Number.POSITIVE_INFINITY;
   const keepsRepairs = first !== undefined && areAlike(gone, added);
   const before = from === recent.length ? recent : recent.slice(0, from);
   const deployments = before.concat(
@@ -67,7 +68,7 @@ export function* reduceInPortions(
   );
   const { episodes, validUntil, changedFrom, changedUntil, search, judgedBy } = yield* judgeChange(
     timeline,
-    { deployments, from, moved: [...inMemory(recent, gone), ...added], keepsRepairs },
+    { deployments, from, moved: [...inMemory(recent, gone), ...added], firstMovedAt, keepsRepairs },
     surroundings,
   );
   const changed = { deployments, from: Math.min(from, changedFrom), until: changedUntil };

@@ -6,14 +6,12 @@
  */
 
 import { type MarkPlace, markKey, type StoredMark } from '../failures/operator-mark.ts';
-import { stateOf } from '../figures/fold.ts';
-import { lastOutcome } from '../figures/last-outcome.ts';
 import { createTally, type Tally } from '../pipeline-counts.ts';
 import { type Follow, targetsOf } from '../poll-schedule.ts';
 import { nameKey, type Repo } from '../repo.ts';
 import { type BookEntry, type BookPlace, createIncidentBook, type IncidentBook } from './incident-book.ts';
 import type { Surroundings } from './judged.ts';
-import { lastDeployedOf } from './last-deployed.ts';
+import { lastDeployedOf, lastIn } from './last-deployed.ts';
 import { type Pair, pairKey } from './pair.ts';
 import { surroundingsOf } from './surroundings.ts';
 import type { Timeline } from './timeline.ts';
@@ -206,7 +204,7 @@ export function createState(): State {
     tiersOf: (repo) => [...(tiersByRepo.get(repo) ?? [])],
     ownerOf,
     lastDeployed,
-    incidentsOf: (repo, tier) => incidentsOf(repo, tier),
+    incidentsOf,
     reportedPairs() {
       const found = new Map<string, Pair>();
       const note = (repo: number, tier: string) => {
@@ -277,13 +275,6 @@ export function createState(): State {
 
 const none: ReadonlyMap<string, never> = new Map<string, never>();
 const noConfirmations: ReadonlyMap<number, number> = new Map();
-
-/** Unix seconds of the last deployment, also if all are folded into the base; 0: there is none. */
-export function lastIn(timeline: Timeline | undefined): number {
-  if (!timeline) return 0;
-  const { success, failure } = stateOf(timeline.current, lastOutcome);
-  return Math.max(success, failure);
-}
 
 function replaceAll<T>(target: Map<string, T>, changes: ReadonlyMap<string, T | null>): void {
   for (const [key, value] of changes) {
