@@ -1,8 +1,8 @@
 /**
  * The policy file: from YAML to the core's `Policy`.
  *
- * Guarantees: unknown keys are mistakes; all mistakes are reported at once, each with its line, also those of the YAML
- * itself; missing keys have their default values. Does not read the file, and does not apply the policy.
+ * Guarantees: unknown keys are mistakes; all mistakes, also of the YAML itself, are reported at once, each with its
+ * line; missing keys have their default values. Does not read the file, and does not apply the policy.
  */
 
 import { z } from 'zod';

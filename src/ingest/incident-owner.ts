@@ -20,9 +20,9 @@ export interface IncidentOwners {
   now(place: BookPlace): number | null;
   /**
    * Finds the owners of entries of a name that `leaving` has, and may share: a rename may become known only after another
-   * repo took the name and deployed. An entry belongs to the repo that had deployed last when the incident started, of
-   * those that had the name by then; of an alert, its last incident decides. Gives the repo's key; `null`: it belongs to the
-   * name alone.
+   * repo took the name and deployed. Only repos that had the name when the incident started can own the entry; the one
+   * that had deployed last by then does. The last incident of an alert decides. Gives the repo's key; `null`: the entry
+   * belongs to the name alone.
    */
   beforeRenameOf(leaving: Repo): Promise<(entry: BookEntry) => Promise<number | null>>;
 }

@@ -31,7 +31,7 @@ export interface SeriesDeployment {
 
 export interface MomentsOptions {
   readonly ingest: Ingest;
-  /** Its windows are those of the projection. */
+  /** It has the same windows as the projection. */
   readonly policy: Policy;
   readonly projection: Projection;
   /** Unix seconds. */

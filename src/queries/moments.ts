@@ -83,7 +83,7 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
   };
 }
 
-/** Of each repo that has the series' name; without those that had no deployment yet. */
+/** The timelines of all repos that have the series' name, except repos without a deployment. */
 async function timelinesOf(
   ingest: Ingest,
   { pairs }: Ingredients,

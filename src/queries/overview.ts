@@ -1,7 +1,7 @@
 /**
- * The overview of a moment: what is failing, the figures of tiers and repos, and how those of tiers developed.
+ * The overview of a moment: what is failing, the figures of tiers and repos, and how the figures of tiers developed.
  *
- * Guarantees: figures are those of `/metrics` and `/api/dora` of the same moment. Earlier windows may be of a slightly
+ * Guarantees: `/metrics` and `/api/dora` have the same figures at the same moment. Earlier windows may be of a slightly
  * older state: an overview does not wait for them for long.
  */
 

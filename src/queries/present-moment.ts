@@ -15,7 +15,7 @@ import { createCollector } from './tier-deployments.ts';
 export interface PresentOptions {
   readonly state: State;
   readonly projection: Projection;
-  /** Its windows are those of the projection. */
+  /** It has the same windows as the projection. */
   readonly policy: Pick<Policy, 'windows'> & LooksFor;
   readonly window: Window;
   /** Unix seconds. */

@@ -59,7 +59,7 @@ export function createTrends(history: FigureHistory, nowMs: () => number): Trend
     if (!one.running && nowMs() >= one.restsUntil) {
       isFirst = one.points === null;
       one.running = workOut(one, tier, window, ends);
-      // Whoever waits is told; nobody may be waiting any more.
+      // The readers that wait get the error, but maybe none waits any more.
       one.running.catch(() => undefined);
     }
     if (one.running)

@@ -18,7 +18,7 @@ import { type IncidentMessage, readIncident } from './incident-bodies.ts';
 export type IncidentAnswer =
   | (IncidentOutcome & {
       readonly kind: 'accepted';
-      /** The outcome of each alert in the body. `result` and `reason` are then those of the most important alert. */
+      /** The outcome of each alert in the body. `result` and `reason` then belong to the most important alert. */
       readonly alerts?: readonly (IncidentOutcome & { readonly fingerprint: string })[];
     })
   | { readonly kind: 'invalid'; readonly errors: readonly FieldError[] };

@@ -1,5 +1,5 @@
 /**
- * Allows one exporter per database: each keeps totals in memory, and would overwrite those of another.
+ * Allows one exporter per database: each keeps totals in memory, and would overwrite the totals of another.
  *
  * A lock file alone is not enough: it can be removed, and each hard link of the database has its own. SQLite has two
  * locks for a database in WAL mode. The exclusive one excludes readers too (`--check`, export, backup, an open

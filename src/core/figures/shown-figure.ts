@@ -57,7 +57,7 @@ export type ValueOf<F extends Field> = ValueTypes[F['type']];
 /** The values of fields, by their keys. */
 export type ValuesOf<F extends Field> = { readonly [One in F as One['key']]: ValueOf<One> };
 
-/** The values of a figure in a window, and those that every figure may use. */
+/** The values of a figure in a window, and two that every figure may use. */
 type Values<Fields extends readonly Field[]> = ValuesOf<Fields[number]> & {
   readonly deployments: number;
   /** The known part of the window, from 0 to 1. */
