@@ -196,7 +196,7 @@ describe('an exported history', () => {
       }).map((deliveries) => ({ stories, deliveries })),
     );
     // Enough for a certain number of comparisons, whatever the histories are.
-    const histories = Math.max(20, runs(50));
+    const histories = Math.max(50, runs(50));
     let compared = 0;
     await fc.assert(
       fc.asyncProperty(anyCase, fc.boolean(), async ({ stories, deliveries }, isPolicyChanged) => {
