@@ -56,32 +56,33 @@ const bodies = {
   MarkRequest: MarkBody,
   StepReport: webhookBodies.report,
 };
+export type BodyName = keyof typeof bodies;
 
 const parameterWords: Readonly<Record<string, string>> = {
-  repo: 'owner/name, whatever its case',
+  repo: 'owner/name, in any case',
   tier: 'Tier of the policy',
   window: 'One of the policy’s windows',
   at: 'End of the window: a time such as 2026-01-01T00:00:00Z, an age such as 7d, or a day, which means its end; by default now',
   show: 'Which pipelines to list: everything, deployments, or failed deployments',
-  limit: 'How many to list at most, from 1 to 1000',
-  from: 'End of the first window, a time or an age; where not given, twelve steps back with the last one',
-  to: 'End of the last window at the latest, a time or an age; now where not given',
-  step: 'From one end to the next, such as 1d or 12h; the length of the window where not given',
-  sort: 'Column that the table is sorted by; with a - before it the other way round',
+  limit: 'Most items of the list, from 1 to 1000',
+  from: 'End of the first window, a time or an age; by default there are twelve windows',
+  to: 'Latest end of the last window, a time or an age; by default now',
+  step: 'Time between two ends, such as 1d or 12h; by default the length of the window',
+  sort: 'Column by which the table is sorted; a leading - reverses the order',
   open: 'Whether to list open incidents only',
-  before: 'Where the list goes on, from `next` of an earlier answer',
+  before: 'Start of the rest of the list, from `next` of an earlier answer',
 };
 
-/** All that `ref` can name. */
+/** The schemas that `ref` can name. */
 export function componentSchemas(): Json {
   return { ...schemasOf(answers, 'output'), ...schemasOf(bodies, 'input') };
 }
 
-export function ref(name: AnswerName | keyof typeof bodies): Json {
+export function ref(name: AnswerName | BodyName): Json {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** The parameters of a query that is checked with such a schema. */
+/** The parameters of a query with this schema. */
 export function parametersOf(query: z.ZodType): readonly Json[] {
   const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input' });
   return Object.entries(properties).map(([name, schema]) => ({
@@ -103,7 +104,7 @@ function schemasOf(named: Readonly<Record<string, z.ZodType>>, io: 'input' | 'ou
     override: ({ jsonSchema }) => {
       delete jsonSchema.$id;
       delete jsonSchema.$schema;
-      // What they say is said by the format, and by any number that JSON can hold.
+      // The format implies the pattern, and any number of JSON is within these bounds.
       if (jsonSchema.format === 'date-time') delete jsonSchema.pattern;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
