@@ -22,17 +22,26 @@ export interface ConnectionLimits {
   readonly sweepMs: number;
 }
 
-/** Refuses a new connection if all are being answered. Call it before the server gets its request handler. */
+interface Connection {
+  /** Its open answers, in the order of its requests. */
+  readonly answers: Set<ServerResponse>;
+  /** Bytes received by the end of the last answer. */
+  answeredBytes: number;
+}
+
+/**
+ * Refuses a new connection if all are being answered. Also replaces the server's `closeIdleConnections`, which `close` calls,
+ * too: Node's own treats a connection as idle when its answer is written, although the client may not have read the whole
+ * answer. Call it before the server gets its request handler.
+ */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
+  const connections = new Map<Socket, Connection>();
   /** Connections that wait for their client, the longest first, each with the request that is arriving, if any. */
   const waiting = new Map<Socket, IncomingMessage | null>();
-  /** The open answers of each connection, in the order of its requests. */
-  const answering = new Map<Socket, Set<ServerResponse>>();
   /** Connections with several open answers. */
   const pipelining = new Set<Socket>();
   /** When a check first found the answer complete and unread, in milliseconds. */
   const unreadSince = new WeakMap<ServerResponse, number>();
-  let open = 0;
 
   const markWaiting = (socket: Socket, request: IncomingMessage | null): void => {
     waiting.delete(socket);
@@ -46,62 +55,61 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
     return undefined;
   };
   server.on('connection', (socket: Socket) => {
-    open++;
+    connections.set(socket, { answers: new Set(), answeredBytes: 0 });
     socket.once('close', () => {
-      open--;
+      connections.delete(socket);
       waiting.delete(socket);
-      answering.delete(socket);
       pipelining.delete(socket);
     });
-    if (open > limits.connections) (firstOf(pipelining) ?? longestWaiting() ?? socket).destroy();
+    if (connections.size > limits.connections) {
+      const [pipeliner] = pipelining;
+      (pipeliner ?? longestWaiting() ?? socket).destroy();
+    }
     markWaiting(socket, null);
   });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
-    const responses = answering.get(socket) ?? new Set();
-    answering.set(socket, responses.add(response));
-    if (responses.size > 1) pipelining.add(socket);
+    const connection = connections.get(socket);
+    if (!connection) return;
+    const { answers } = connection;
+    answers.add(response);
+    if (answers.size > 1) pipelining.add(socket);
     markWaiting(socket, request);
     // The whole answer is in the socket: from now on the connection waits for the client to read it.
     response.once('prefinish', () => markWaiting(socket, null));
     response.once('close', () => {
-      responses.delete(response);
-      if (responses.size < 2) pipelining.delete(socket);
-      if (responses.size === 0) answering.delete(socket);
-      markWaiting(socket, lastOf(responses)?.req ?? null);
+      answers.delete(response);
+      connection.answeredBytes = socket.bytesRead;
+      if (answers.size < 2) pipelining.delete(socket);
+      markWaiting(socket, [...answers].at(-1)?.req ?? null);
     });
-    if (responses.size > limits.requestsAhead) socket.destroy();
+    if (answers.size > limits.requestsAhead) socket.destroy();
   });
+  server.closeIdleConnections = () => {
+    for (const [socket, { answers, answeredBytes }] of connections) {
+      // More bytes than at the end of the last answer mean that the next request is arriving.
+      if (answers.size === 0 && socket.bytesRead === answeredBytes) socket.destroy();
+    }
+  };
 
   const sweep = (): void => {
     const now = performance.now();
     let bytes = 0;
-    for (const responses of answering.values()) {
-      for (const response of responses) bytes += response.writableLength;
+    for (const { answers } of connections.values()) {
+      for (const answer of answers) bytes += answer.writableLength;
     }
-    for (const [socket, responses] of answering) {
-      const [first] = responses;
+    for (const [socket, { answers }] of connections) {
+      const [first] = answers;
       if (!first?.writableEnded) continue;
       const since = unreadSince.get(first);
       if (since === undefined) {
         unreadSince.set(first, now);
       } else if (bytes > limits.unreadBytes || now - since >= limits.unreadMs) {
-        for (const response of responses) bytes -= response.writableLength;
+        for (const answer of answers) bytes -= answer.writableLength;
         socket.destroy();
       }
     }
   };
   const sweeping = setInterval(sweep, limits.sweepMs).unref();
   server.once('close', () => clearInterval(sweeping));
-}
-
-function firstOf<T>(values: Iterable<T>): T | undefined {
-  for (const value of values) return value;
-  return undefined;
-}
-
-function lastOf<T>(values: Iterable<T>): T | undefined {
-  let last: T | undefined;
-  for (const value of values) last = value;
-  return last;
 }

@@ -8,7 +8,6 @@ import { type AddressInfo, isIPv6 } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { limitConnections } from './connections.ts';
-import { keepUnreadAnswers } from './idle-connections.ts';
 
 export interface Server {
   readonly host: string;
@@ -71,7 +70,6 @@ export async function listen(
   });
   server.maxHeadersCount = mostHeaders;
   limitConnections(server, connectionLimits);
-  keepUnreadAnswers(server);
   server.on('request', (request, response) => {
     // The connection is closed, but further requests had arrived together with the last one.
     if (request.socket.destroyed) return;
