@@ -18,13 +18,18 @@ import type { Webhook } from '../sources/webhook.ts';
 import { type Clock, nowSeconds } from '../util/clock.ts';
 import { coalesce } from '../util/coalesce.ts';
 import { describeError, type Log } from '../util/log.ts';
-import { type ApiDependencies, apiRoutes } from './api-routes.ts';
+import { type ApiDependencies, createApiContext } from './api-context.ts';
 import { hasBasicPassword, hasBearer, type Secret, toSecret } from './auth.ts';
 import { backfillRoutes } from './backfill-routes.ts';
+import { doraRoute } from './dora-route.ts';
+import { explainRoutes } from './explain-route.ts';
+import { historyRoute } from './history-route.ts';
 import { incidentRoutes } from './incident-routes.ts';
 import { createIntakeRoutes } from './intake-route.ts';
 import { json } from './json.ts';
+import { listIncidentsRoute } from './list-incidents-route.ts';
 import { openApi } from './openapi.ts';
+import { overviewRoute } from './overview-route.ts';
 import { problem } from './problem.ts';
 import { asPage, problemPages } from './problem-page.ts';
 import { createRefusals, type Refusals, type RefusedKind } from './refusals.ts';
@@ -107,16 +112,17 @@ export function createApp(deps: AppDependencies, side: AppSide): Hono {
     route(app, '/operations', {
       GET: reader(async (c) => c.body(await renderOperations(), 200, pageHeaders)),
     });
-    const { overview, explain, explainPage, dora, history, incidents } = apiRoutes(deps.api, deps.status);
-    route(app, '/', { GET: reader(overview) });
+    const api = createApiContext(deps.api);
+    const explain = explainRoutes(api);
+    route(app, '/', { GET: reader(overviewRoute(api, deps.status)) });
     // The script contains no figures, so it needs no token.
     route(app, pageScript.path, { GET: (c) => c.body(pageScript.text, 200, pageScript.headers) });
-    route(app, '/explain', { GET: reader(explainPage) });
-    route(app, '/api/explain', { GET: reader(explain) });
-    route(app, '/api/dora', { GET: reader(dora) });
-    route(app, '/api/history', { GET: reader(history) });
-    route(app, '/api/incidents', { GET: reader(incidents) });
-    const description = openApi(deps.version, deps.api.policy.windows);
+    route(app, '/explain', { GET: reader(explain.asPage) });
+    route(app, '/api/explain', { GET: reader(explain.asJson) });
+    route(app, '/api/dora', { GET: reader(doraRoute(api)) });
+    route(app, '/api/history', { GET: reader(historyRoute(api)) });
+    route(app, '/api/incidents', { GET: reader(listIncidentsRoute(api)) });
+    const description = openApi(deps.version, api.windows);
     route(app, '/api/openapi.json', { GET: reader(() => json(description)) });
   }
   app.notFound((c) => (side === 'intake' ? problem(404) : asPage(c, problem(404))));

@@ -2,19 +2,18 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { LooksFor, Policy, Window } from '../core/policy.ts';
+import type { Window } from '../core/policy.ts';
 import { edition, publishedMeans, scoreOf } from '../core/quick-check-score.ts';
 import { nameKey } from '../core/repo.ts';
-import type { Projected, SeriesSample } from '../core/series/samples.ts';
-import type { ShownFigures, ShowPastFigures } from '../core/shown-figures.ts';
+import type { SeriesSample } from '../core/series/samples.ts';
+import type { ShownFigures } from '../core/shown-figures.ts';
 import type { TierSample } from '../core/windows/tier-windows.ts';
 import { figuresIn } from '../core/windows/window-figures.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { figuresJson, scoreJson, windowJson } from './api-answers.ts';
+import type { ApiContext } from './api-context.ts';
 import { toMinute, windowEnd } from './moment.ts';
-import { noSuchSeries } from './no-such-series.ts';
-import { problem } from './problem.ts';
-import { readQuery } from './query.ts';
+import { readQuery, windowOf } from './query.ts';
 import type { DoraHeadJson, PairFiguresJson, TierFiguresJson } from './schemas.ts';
 
 const pairsAtOnce = 100;
@@ -22,22 +21,13 @@ const pairsAtOnce = 100;
 /** `now` in Unix seconds. */
 export const DoraQuery = (windows: readonly Window[], now: number) =>
   z.strictObject({
-    window: z.enum(windows.map(({ name }) => name)),
+    window: windowOf(windows),
     at: windowEnd(now),
     tier: z.string().min(1).optional(),
     repo: z.string().min(1).optional(),
   });
 
-export interface DoraRouteDependencies {
-  readonly project: (now: number) => Promise<Projected>;
-  readonly pastFigures: ShowPastFigures;
-  readonly policy: LooksFor & Pick<Policy, 'windows'>;
-  readonly nowSeconds: () => number;
-}
-
-export function doraRoute({ project, pastFigures, policy, nowSeconds }: DoraRouteDependencies) {
-  const { windows } = policy;
-
+export function doraRoute({ project, pastFigures, policy, windows, nowSeconds, noSuchSeries }: ApiContext) {
   const presentFigures = async (window: Window, now: number): Promise<ShownFigures> => ({
     projected: await project(now),
     figuresOf: (sample) =>
@@ -48,8 +38,7 @@ export function doraRoute({ project, pastFigures, policy, nowSeconds }: DoraRout
     const now = nowSeconds();
     const query = readQuery(c, DoraQuery(windows, now));
     if (query instanceof Response) return query;
-    const window = windows.find(({ name }) => name === query.window);
-    if (!window) return problem(422);
+    const { window } = query;
     const at = query.at === undefined ? now : toMinute(query.at);
     const { projected, figuresOf } = await (query.at === undefined
       ? presentFigures(window, now)
@@ -61,7 +50,7 @@ export function doraRoute({ project, pastFigures, policy, nowSeconds }: DoraRout
     if (pairs.length === 0 && (query.repo ?? query.tier) !== undefined) {
       // What is known now may have had nothing then.
       const known = query.at === undefined ? projected : await project(now);
-      if (!known.series.some(isWanted)) return noSuchSeries(known, query);
+      if (!known.series.some(isWanted)) return noSuchSeries(query);
     }
     const measure = (sample: SeriesSample | TierSample): Pick<PairFiguresJson, 'figures' | 'score'> => {
       const figures = figuresOf(sample);

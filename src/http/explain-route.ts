@@ -2,17 +2,16 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { type Explain, type Explanation, type Listing, listings } from '../core/explain.ts';
-import { earlierEnds, type FigureHistory } from '../core/figure-history.ts';
+import { type Explanation, type Listing, listings } from '../core/explain.ts';
+import { earlierEnds } from '../core/figure-history.ts';
 import type { Window } from '../core/policy.ts';
 import { renderExplanation } from '../pages/explain-page.ts';
 import { pageHeaders } from '../pages/page.ts';
 import { explanationJson, nextOf, toPlace } from './api-answers.ts';
+import type { ApiContext } from './api-context.ts';
 import { json } from './json.ts';
-import { Limit, usualLimit } from './list-limit.ts';
 import { windowEnd } from './moment.ts';
-import { problem } from './problem.ts';
-import { readQuery } from './query.ts';
+import { Limit, readQuery, usualLimit, windowOf } from './query.ts';
 
 /** Number of pipelines on the page. */
 const pageLimit = 200;
@@ -22,7 +21,7 @@ export const ExplainQuery = (windows: readonly Window[], now: number) =>
   z.strictObject({
     repo: z.string().min(1),
     tier: z.string().min(1),
-    window: z.enum(windows.map(({ name }) => name)).default(windows[0]?.name ?? ''),
+    window: windowOf(windows, windows[0]),
     at: windowEnd(now),
     show: z.enum(listings).default('everything'),
     limit: Limit.optional(),
@@ -32,15 +31,6 @@ export const ExplainQuery = (windows: readonly Window[], now: number) =>
       .optional(),
   });
 
-export interface ExplainRoutesDependencies {
-  readonly explain: Explain;
-  readonly history: FigureHistory;
-  readonly windows: readonly Window[];
-  readonly nowSeconds: () => number;
-  /** The answer if no such series is shown. */
-  readonly noSuchSeries: (query: { readonly repo: string; readonly tier: string }) => Promise<Response>;
-}
-
 interface Answer {
   readonly explanation: Explanation;
   readonly show: Listing;
@@ -49,21 +39,13 @@ interface Answer {
   readonly next: string | null;
 }
 
-export function explainRoutes({
-  explain,
-  history,
-  windows,
-  nowSeconds,
-  noSuchSeries,
-}: ExplainRoutesDependencies) {
+export function explainRoutes({ explain, history, windows, nowSeconds, noSuchSeries }: ApiContext) {
   /** `limit`: by default. */
   const answer = async (c: Context, limit: number): Promise<Answer | Response> => {
     const now = nowSeconds();
     const query = readQuery(c, ExplainQuery(windows, now));
     if (query instanceof Response) return query;
-    const { repo, tier, show } = query;
-    const window = windows.find(({ name }) => name === query.window);
-    if (!window) return problem(422);
+    const { repo, tier, show, window } = query;
     const explanation = await explain({
       ...{ repo, tier, window, show, at: query.at ?? now, limit: query.limit ?? limit },
       before: query.before === undefined ? null : toPlace(query.before),

@@ -2,16 +2,16 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
-import type { FigureHistory } from '../core/figure-history.ts';
 import type { Window } from '../core/policy.ts';
 import { scoreOf } from '../core/quick-check-score.ts';
 import { parseDurationSeconds } from '../util/duration.ts';
 import { iso } from '../util/moment.ts';
 import { figuresJson, scoreJson } from './api-answers.ts';
+import type { ApiContext } from './api-context.ts';
 import { json } from './json.ts';
 import { pastMoment } from './moment.ts';
 import { problem } from './problem.ts';
-import { readQuery } from './query.ts';
+import { readQuery, windowOf } from './query.ts';
 import type { HistoryJson } from './schemas.ts';
 
 const mostPoints = 100;
@@ -27,7 +27,7 @@ export const HistoryQuery = (windows: readonly Window[], now: number, reference 
   return z.strictObject({
     tier: z.string().min(1),
     repo: z.string().min(1).optional(),
-    window: z.enum(windows.map(({ name }) => name)).default(windows[0]?.name ?? ''),
+    window: windowOf(windows, windows[0]),
     from: time.optional(),
     to: time.optional(),
     step: z
@@ -42,26 +42,7 @@ export const HistoryQuery = (windows: readonly Window[], now: number, reference 
   });
 };
 
-export interface HistoryRouteDependencies {
-  readonly history: FigureHistory;
-  readonly windows: readonly Window[];
-  readonly nowSeconds: () => number;
-  /** Another number after every change of the stored data. */
-  readonly stateVersion: () => number;
-  /** Makes the answer if no such series is shown. */
-  readonly noSuchSeries: (query: {
-    readonly repo?: string | undefined;
-    readonly tier: string;
-  }) => Promise<Response>;
-}
-
-export function historyRoute({
-  history,
-  windows,
-  nowSeconds,
-  stateVersion,
-  noSuchSeries,
-}: HistoryRouteDependencies) {
+export function historyRoute({ history, windows, nowSeconds, stateVersion, noSuchSeries }: ApiContext) {
   let shared = { at: 0, version: -1 };
   /** The same moment for a while, so that requests that leave out times, or give ages, share an answer. */
   const referenceAt = (now: number): number => {
@@ -75,10 +56,8 @@ export function historyRoute({
     const reference = referenceAt(now);
     const query = readQuery(c, HistoryQuery(windows, now, reference));
     if (query instanceof Response) return query;
-    const window = windows.find(({ name }) => name === query.window);
-    if (!window) return problem(422);
     const isAfterReference = query.from !== undefined && query.from > reference;
-    const { repo, tier, to = isAfterReference ? now : reference, step = window.seconds } = query;
+    const { repo, tier, window, to = isAfterReference ? now : reference, step = window.seconds } = query;
     const from = query.from ?? to - (usualPoints - 1) * step;
     const refuse = (path: string, message: string) =>
       problem(422, { detail: 'Query is not as expected', errors: [{ path, message }] });

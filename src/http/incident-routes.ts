@@ -7,21 +7,16 @@ import type { MarkedPlace } from '../ingest/requests/marks.ts';
 import { aheadErrors, TierName, Time, toTitle } from '../sources/incident-bodies.ts';
 import type { Incidents } from '../sources/incidents.ts';
 import { iso } from '../util/moment.ts';
-import { parseFields } from '../util/validate.ts';
-import { createBodyReader } from './body-reader.ts';
 import { json } from './json.ts';
 import { problem } from './problem.ts';
-import { receiveBytes, receiveJson } from './request-body.ts';
+import { readQuery } from './query.ts';
+import { createFieldsReader } from './request-body.ts';
 import type { MarkJson } from './schemas.ts';
-
-const largestBodyBytes = 64 * 1024;
-/** Most bodies above 32 KiB that may arrive at the same time. */
-const seats = 8;
 
 export const MarkBody = z
   .strictObject({
     mark: z.enum(markKinds),
-    recovered: Time.nullish().describe('When users were served again; of a deployment marked failed alone'),
+    recovered: Time.nullish().describe('End of the failure; only with the mark failed'),
     reason: z.string().nullish(),
   })
   .refine(({ mark, recovered }) => mark === 'failed' || recovered == null, {
@@ -32,7 +27,7 @@ export const MarkBody = z
 export const MarkQuery = z.strictObject({ tier: TierName.min(1) });
 
 export function incidentRoutes(incidents: Incidents, nowSeconds: () => number) {
-  const reader = createBodyReader(seats);
+  const readFields = createFieldsReader();
   return {
     async withdraw(c: Context): Promise<Response> {
       const isWithdrawn = await incidents.withdraw(c.req.param('id') ?? '');
@@ -42,16 +37,11 @@ export function incidentRoutes(incidents: Incidents, nowSeconds: () => number) {
     async mark(c: Context): Promise<Response> {
       const request = readMarkRequest(c);
       if (request instanceof Response) return request;
-      const bytes = await receiveBytes(c.req.raw, reader, largestBodyBytes);
-      if (!bytes.ok) return bytes.answer;
-      const body = receiveJson(bytes.value);
-      if (!body.ok) return body.answer;
-      const parsed = parseFields(MarkBody, body.value);
-      const errors = parsed.ok
-        ? aheadErrors({ recovered: parsed.value.recovered }, nowSeconds())
-        : parsed.errors;
-      if (!parsed.ok || errors.length > 0) return problem(422, { detail: 'Body is not as expected', errors });
-      const { mark: kind, recovered, reason } = parsed.value;
+      const fields = await readFields(c.req.raw, MarkBody);
+      if (fields instanceof Response) return fields;
+      const { mark: kind, recovered, reason } = fields;
+      const errors = aheadErrors({ recovered }, nowSeconds());
+      if (errors.length > 0) return problem(422, { detail: 'Body is not as expected', errors });
       const mark: OperatorMark = kind === 'failed' ? { kind, recoveredAt: recovered ?? null } : { kind };
       const stored = await incidents.mark(request, mark, toTitle(reason));
       if (stored === 'no_pipeline') return noPipeline();
@@ -70,9 +60,8 @@ export function incidentRoutes(incidents: Incidents, nowSeconds: () => number) {
 function readMarkRequest(c: Context): MarkedPlace | Response {
   const number = Number(c.req.param('number'));
   if (!Number.isSafeInteger(number)) return noPipeline();
-  const query = parseFields(MarkQuery, c.req.query());
-  if (!query.ok) return problem(422, { detail: 'Query is not as expected', errors: query.errors });
-  return { repo: c.req.param('repo') ?? '', number, tier: query.value.tier };
+  const query = readQuery(c, MarkQuery);
+  return query instanceof Response ? query : { repo: c.req.param('repo') ?? '', number, tier: query.tier };
 }
 
 function markJson({ repo, number, tier }: MarkedPlace, { mark, reason, markedAt }: StoredMark): MarkJson {

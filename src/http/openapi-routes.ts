@@ -1,11 +1,11 @@
 /** The routes as OpenAPI describes them. */
 
 import type { Window } from '../core/policy.ts';
-import { IncidentsQuery } from './api-routes.ts';
 import { DoraQuery } from './dora-route.ts';
 import { ExplainQuery } from './explain-route.ts';
 import { HistoryQuery } from './history-route.ts';
 import { MarkQuery } from './incident-routes.ts';
+import { IncidentsQuery } from './list-incidents-route.ts';
 import { type AnswerName, type BodyName, type Json, parametersOf, ref } from './openapi-schemas.ts';
 import { OverviewQuery } from './overview-route.ts';
 

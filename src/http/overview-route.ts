@@ -2,15 +2,15 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { rowOrders, type ShowOverview } from '../core/overview.ts';
+import { rowOrders } from '../core/overview.ts';
 import type { Window } from '../core/policy.ts';
 import { renderOverviewPage } from '../pages/overview-page.ts';
 import { pageHeaders } from '../pages/page.ts';
 import type { Status } from '../pages/status.ts';
 import { readSort, usualOrder, type View } from '../pages/view.ts';
+import type { ApiContext } from './api-context.ts';
 import { toMinute, windowEnd } from './moment.ts';
-import { problem } from './problem.ts';
-import { readQuery } from './query.ts';
+import { readQuery, windowOf } from './query.ts';
 
 const longestSearch = 200;
 const mostViews = 16;
@@ -22,7 +22,7 @@ const sorts = rowOrders.flatMap((order) => [order, `-${order}`]);
 /** `now` in Unix seconds. */
 export const OverviewQuery = (windows: readonly Window[], now: number) =>
   z.strictObject({
-    window: z.enum(windows.map(({ name }) => name)).default(usualWindow(windows)?.name ?? ''),
+    window: windowOf(windows, usualWindow(windows)),
     tier: z.string().min(1).optional(),
     repo: z.string().max(longestSearch).optional(),
     sort: z.enum(sorts).default(usualOrder),
@@ -34,27 +34,12 @@ function usualWindow(windows: readonly Window[]): Window | undefined {
   return windows.toSorted((a, b) => a.seconds - b.seconds)[windows.length >> 1];
 }
 
-export interface OverviewRouteDependencies {
-  readonly overview: ShowOverview;
-  readonly status: () => Promise<Status>;
-  /** Another number after every change of what is stored. */
-  readonly stateVersion: () => number;
-  readonly windows: readonly Window[];
-  readonly nowSeconds: () => number;
-  /** The answer if no such tier is shown. */
-  readonly noSuchTier: (tier: string) => Promise<Response>;
-}
-
 type Page = Uint8Array<ArrayBuffer>;
 
-export function overviewRoute({
-  overview,
-  status,
-  stateVersion,
-  windows,
-  nowSeconds,
-  noSuchTier,
-}: OverviewRouteDependencies) {
+export function overviewRoute(
+  { overview, stateVersion, windows, nowSeconds, noSuchSeries }: ApiContext,
+  status: () => Promise<Status>,
+) {
   /** By what they show and when: many slow readers hold the bytes of few pages. */
   const renderings = new Map<string, Promise<Page | null>>();
 
@@ -80,11 +65,9 @@ export function overviewRoute({
     const now = Math.floor(nowSeconds());
     const query = readQuery(c, OverviewQuery(windows, now), { dropsEmpty: true });
     if (query instanceof Response) return query;
-    const window = windows.find(({ name }) => name === query.window);
-    if (!window) return problem(422);
-    const { tier = null, repo: search = '' } = query;
+    const { window, tier = null, repo: search = '' } = query;
     const at = query.at === undefined ? null : toMinute(query.at);
     const page = await share({ window, tier, search, at, ...readSort(query.sort) });
-    return page === null ? noSuchTier(tier ?? '') : c.body(page, 200, pageHeaders);
+    return page === null ? noSuchSeries({ tier: tier ?? '' }) : c.body(page, 200, pageHeaders);
   };
 }

@@ -1,8 +1,31 @@
-/** Reads the body of a request, as bytes or as JSON. A mistake becomes the answer. */
+/** Reads the body of a request, as bytes, as JSON, or as the value of a schema. A mistake becomes the answer. */
 
+import type { z } from 'zod';
 import { mostJsonValues, parseJson } from '../util/parse-json.ts';
-import type { BodyReader } from './body-reader.ts';
+import { parseFields } from '../util/validate.ts';
+import { type BodyReader, createBodyReader } from './body-reader.ts';
 import { problem } from './problem.ts';
+
+/** Limits of an operator's request. */
+const operatorBytes = 64 * 1024;
+/** Most bodies of operators above 32 KiB that may arrive at the same time. */
+const operatorSeats = 8;
+
+/** Returns a function that reads the body of an operator's request. `mayBeEmpty`: an empty body means `{}`. */
+export function createFieldsReader({ mayBeEmpty = false } = {}) {
+  const reader = createBodyReader(operatorSeats);
+  return async <T>(request: Request, schema: z.ZodType<T>): Promise<T | Response> => {
+    const bytes = await receiveBytes(request, reader, operatorBytes);
+    if (!bytes.ok) return bytes.answer;
+    const isEmpty = mayBeEmpty && bytes.value.length === 0;
+    const body = isEmpty ? ({ ok: true, value: {} } as const) : receiveJson(bytes.value);
+    if (!body.ok) return body.answer;
+    const parsed = parseFields(schema, body.value);
+    return parsed.ok
+      ? parsed.value
+      : problem(422, { detail: 'Body is not as expected', errors: parsed.errors });
+  };
+}
 
 export type Received<T> =
   | { readonly ok: true; readonly value: T }
