@@ -6,9 +6,9 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
-import type { Clock } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
+import { StoreUnavailable } from '../ingest/ingest.ts';
+import { describeError } from '../util/log.ts';
+import type { Dependencies } from './dependencies.ts';
 import { type Counts, noCounts } from './store-page.ts';
 
 export interface BackfillSummary {
@@ -45,10 +45,7 @@ export interface BackfillEntry {
   save(): Promise<void>;
 }
 
-export interface JournalOptions {
-  readonly ingest: Ingest;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface JournalOptions extends Pick<Dependencies, 'ingest' | 'clock' | 'log'> {
   readonly onRunning?: ((isRunning: boolean) => void) | undefined;
 }
 

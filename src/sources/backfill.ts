@@ -6,17 +6,16 @@
 
 import { matchesAnyGlobIgnoringCase } from '../core/glob.ts';
 import type { Repo } from '../core/repo.ts';
-import type { Ingest } from '../ingest/ingest.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
+import { nowSeconds } from '../util/clock.ts';
+import { describeError } from '../util/log.ts';
 import { counted } from '../util/pluralize.ts';
-import type { WoodpeckerClient } from '../woodpecker/client.ts';
 import {
   type BackfillEntry,
   type BackfillJournal,
   type BackfillSummary,
   createBackfillJournal,
 } from './backfill-journal.ts';
+import type { Dependencies } from './dependencies.ts';
 import type { Scans } from './one-scan-per-repo.ts';
 import { discoverRepos, WoodpeckerReplaced } from './repo-discovery.ts';
 import { addCounts, type Counts, noCounts } from './store-page.ts';
@@ -51,12 +50,8 @@ export interface BackfillRunner extends Backfill {
   inBackground(): Promise<never>;
 }
 
-export interface BackfillOptions {
-  readonly ingest: Ingest;
-  readonly client: WoodpeckerClient;
+export interface BackfillOptions extends Omit<Dependencies, 'onEvent'> {
   readonly scans: Scans;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly historySeconds: number | null;
   readonly signal: AbortSignal;
   readonly onRunning?: (isRunning: boolean) => void;

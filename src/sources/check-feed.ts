@@ -10,7 +10,8 @@ import { nowSeconds } from '../util/clock.ts';
 import { NotFound, Unavailable } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WireFeedItem } from '../woodpecker/wire.ts';
-import { type ScanDependencies, toEventResult } from './store-page.ts';
+import type { ScanDependencies } from './dependencies.ts';
+import { toEventResult } from './store-page.ts';
 
 /** Rejects as the client does; errors of single pipelines do not reject. */
 export type CheckFeed = (items: readonly WireFeedItem[], signal: AbortSignal) => Promise<void>;

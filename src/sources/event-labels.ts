@@ -1,7 +1,5 @@
 /** Sources and results of events: the labels of `dora_exporter_events_total`. */
 
-import type { Ingest } from '../ingest/ingest.ts';
-
 export const sources = ['webhook', 'stream', 'backfill', 'reconcile', 'follow', 'incident'] as const;
 export type Source = (typeof sources)[number];
 
@@ -20,8 +18,3 @@ export type EventResult = (typeof eventResults)[number];
 
 /** Called for every event; `count`: 1 if omitted. */
 export type OnEvent = (source: Source, result: EventResult, count?: number) => void;
-
-export interface SourceDependencies {
-  readonly ingest: Ingest;
-  readonly onEvent: OnEvent;
-}

@@ -7,10 +7,9 @@
  */
 
 import { type Comparison, type Forge, ForgeUnavailable } from '../forge/forge.ts';
-import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
+import { StoreUnavailable } from '../ingest/ingest.ts';
 import type { ForgeAnswer } from '../ingest/requests/commits.ts';
-import type { Clock } from '../util/clock.ts';
-import type { Log } from '../util/log.ts';
+import type { Dependencies } from './dependencies.ts';
 import { createForgeTroubles } from './forge-troubles.ts';
 import { createInterruptibleSleep } from './interruptible-sleep.ts';
 import { createLookupQueue, type QueuedLookup } from './lookup-queue.ts';
@@ -26,11 +25,8 @@ export interface CommitFetcher {
   retryMissing(): void;
 }
 
-export interface CommitFetcherOptions {
-  readonly ingest: Ingest;
+export interface CommitFetcherOptions extends Pick<Dependencies, 'ingest' | 'clock' | 'log'> {
   readonly forge: Forge;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 interface Answer {

@@ -6,9 +6,8 @@
  */
 
 import type { ForgeUnavailable } from '../forge/forge.ts';
-import type { Clock } from '../util/clock.ts';
-import type { Log } from '../util/log.ts';
 import { createBackoff } from './backoff.ts';
+import type { Dependencies } from './dependencies.ts';
 
 export interface ForgeTroubles {
   noteFailure(repo: number, error: ForgeUnavailable): void;
@@ -25,9 +24,7 @@ export interface ForgeTroubles {
   readonly messages: readonly string[];
 }
 
-interface ForgeTroublesOptions {
-  readonly clock: Clock;
-  readonly log: Log;
+interface ForgeTroublesOptions extends Pick<Dependencies, 'clock' | 'log'> {
   readonly nameOf: (repo: number) => string | undefined;
 }
 

@@ -10,9 +10,9 @@ import { trackedKey } from '../core/failures/tracked-incident.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IncidentResult } from '../ingest/requests/incidents.ts';
 import type { MarkedPlace, MarkResult } from '../ingest/requests/marks.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
+import { nowSeconds } from '../util/clock.ts';
 import type { FieldError } from '../util/validate.ts';
-import type { SourceDependencies } from './event-labels.ts';
+import type { Dependencies } from './dependencies.ts';
 import { type IncidentMessage, readIncident } from './incident-bodies.ts';
 
 export type IncidentAnswer =
@@ -44,7 +44,7 @@ export function createIncidents({
   ingest,
   clock,
   onEvent,
-}: SourceDependencies & { readonly clock: Clock }): Incidents {
+}: Pick<Dependencies, 'ingest' | 'clock' | 'onEvent'>): Incidents {
   return {
     async receive(body) {
       const read = await readIncident(await withStoredFields(ingest, body), nowSeconds(clock));

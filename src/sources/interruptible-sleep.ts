@@ -1,7 +1,6 @@
 /** A sleep that ends early at a commit: any commit may contain work for a waiting loop. */
 
-import type { Ingest } from '../ingest/ingest.ts';
-import type { Clock } from '../util/clock.ts';
+import type { Dependencies } from './dependencies.ts';
 
 /**
  * Sleeps `ms` milliseconds, but at least the shortest time. A commit ends the sleep earlier, also a commit between the last
@@ -10,7 +9,7 @@ import type { Clock } from '../util/clock.ts';
 export type InterruptibleSleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export function createInterruptibleSleep(
-  { ingest, clock }: { readonly ingest: Ingest; readonly clock: Clock },
+  { ingest, clock }: Pick<Dependencies, 'ingest' | 'clock'>,
   shortestMs: number,
 ): InterruptibleSleep {
   let committed = new AbortController();

@@ -11,9 +11,10 @@ import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import { tiersByNameAlone } from '../core/tiers.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createdAt } from '../woodpecker/wire.ts';
+import type { ScanDependencies } from './dependencies.ts';
 import type { Source } from './event-labels.ts';
 import { pipelinePages } from './list-pipelines.ts';
-import { addCounts, type Counts, noCounts, type ScanDependencies, storePage } from './store-page.ts';
+import { addCounts, type Counts, noCounts, storePage } from './store-page.ts';
 import { type RepoWithId, repoWithId } from './watched-repos.ts';
 
 const mostPages = 20;

@@ -1,20 +1,14 @@
 /** Deletes titles of incidents and reasons of marks that are older than the history. */
 
-import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
-import type { Clock } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
+import { StoreUnavailable } from '../ingest/ingest.ts';
+import { describeError } from '../util/log.ts';
+import type { Dependencies } from './dependencies.ts';
 
 const intervalMs = 6 * 3_600_000;
 
-export interface OldTextsDependencies {
-  readonly ingest: Ingest;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
 /** Runs every six hours until `signal` is aborted, then rejects with its reason. */
 export async function dropOldTexts(
-  { ingest, clock, log }: OldTextsDependencies,
+  { ingest, clock, log }: Pick<Dependencies, 'ingest' | 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<never> {
   for (;;) {

@@ -1,8 +1,9 @@
 /** Scans of a repo's list of pipelines. One at a time for each repo, since two would overwrite each other's progress. */
 
 import { createQueue, type Queue } from '../util/serial-queue.ts';
+import type { ScanDependencies } from './dependencies.ts';
 import { type Range, rescanRange } from './rescan-range.ts';
-import type { Counts, ScanDependencies } from './store-page.ts';
+import type { Counts } from './store-page.ts';
 import { createRepoSync, type SyncRepo, type SyncRepoOptions } from './sync-repo.ts';
 
 export interface Scans {

@@ -11,19 +11,17 @@ import { type Follow, nextPollAt } from '../core/poll-schedule.ts';
 import type { Repo } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
-import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { nowSeconds } from '../util/clock.ts';
+import { describeError } from '../util/log.ts';
+import { NotFound } from '../woodpecker/client.ts';
 import { toRepoFacts, toWholeRecord } from '../woodpecker/normalise.ts';
-import type { EventResult, SourceDependencies } from './event-labels.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { EventResult } from './event-labels.ts';
 import { createInterruptibleSleep } from './interruptible-sleep.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import { toEventResult } from './store-page.ts';
 
-export interface PollOptions extends SourceDependencies {
-  readonly client: WoodpeckerClient;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface PollOptions extends Dependencies {
   /** Whether the event stream reports the pipeline: polling is then only a safeguard. */
   readonly isOnStream?: (follow: Follow) => boolean;
 }

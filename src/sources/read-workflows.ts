@@ -9,20 +9,16 @@
 import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
 import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
-import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
+import { createEventLoopYield, nowSeconds } from '../util/clock.ts';
+import { describeError } from '../util/log.ts';
 import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
 import { createBackoff } from './backoff.ts';
+import type { Dependencies } from './dependencies.ts';
 import { createInterruptibleSleep } from './interruptible-sleep.ts';
 import { createOldFailures, type PipelinesToRead } from './old-failures.ts';
 
-export interface ReadWorkflowsOptions {
-  readonly ingest: Ingest;
-  readonly client: WoodpeckerClient;
-  readonly clock: Clock;
-  readonly log: Log;
-}
+export type ReadWorkflowsOptions = Omit<Dependencies, 'onEvent'>;
 
 const readsPerSecond = 5;
 const longestSleepMs = 60_000;

@@ -9,16 +9,16 @@
 import { isEnded } from '../core/pipeline.ts';
 import type { Repo } from '../core/repo.ts';
 import { StoreUnavailable } from '../ingest/ingest.ts';
-import { type Clock, createEventLoopYield } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
+import { createEventLoopYield } from '../util/clock.ts';
+import { describeError } from '../util/log.ts';
 import { NotFound, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
 import { createdAt, type WireNewest, type WireRepo } from '../woodpecker/wire.ts';
 import { createFeedChecker } from './check-feed.ts';
+import type { Dependencies } from './dependencies.ts';
 import type { Scans } from './one-scan-per-repo.ts';
 import { WoodpeckerReplaced } from './repo-discovery.ts';
 import { createRepoLifecycle } from './repo-lifecycle.ts';
-import type { ScanDependencies } from './store-page.ts';
 import { createStrangers } from './strangers.ts';
 import { createVisitsInTurn } from './visits-in-turn.ts';
 import { isWatchedRepo } from './watched-repos.ts';
@@ -34,10 +34,8 @@ export interface Reconciliation {
   round(signal: AbortSignal): Promise<void>;
 }
 
-export interface ReconciliationOptions extends ScanDependencies {
+export interface ReconciliationOptions extends Dependencies {
   readonly scans: Scans;
-  readonly clock: Clock;
-  readonly log: Log;
   /** 0: rounds run only on `runNow` and `lookFor`. */
   readonly intervalSeconds: number;
   /** Called if repos are new: an open stream shows only the repos that existed when it was opened. */
@@ -55,12 +53,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   const { ingest, client, scans, clock, log, onEvent, intervalSeconds, onNewRepos, onRound } = options;
   const lifecycle = createRepoLifecycle({ ingest, client, clock, log, onNewRepos });
   const checkFeed = createFeedChecker({ ingest, client, clock, onEvent });
-  const strangers = createStrangers({
-    state: ingest.state,
-    client,
-    clock,
-    onDue: () => interruption.abort(),
-  });
+  const strangers = createStrangers({ ingest, client, clock, onDue: () => interruption.abort() });
   /** Keys of the repos whose last scan failed: its pipelines stay pending until a scan succeeds. */
   const failing = new Set<number>();
   /** Ids of the repos in the user's list, if it contains newest pipelines. */

@@ -5,20 +5,14 @@ import { nameKey, type Repo, type RepoFacts } from '../core/repo.ts';
 import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { LearntRepo } from '../ingest/requests/repos.ts';
-import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
-import type { WoodpeckerClient } from '../woodpecker/client.ts';
+import { createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import { toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
+import type { Dependencies } from './dependencies.ts';
 
 /** An id means another repo than before: the server was rebuilt, or is another one. */
 export class WoodpeckerReplaced extends Error {
   override name = 'WoodpeckerReplaced';
-}
-
-export interface Discovery {
-  readonly ingest: Ingest;
-  readonly client: WoodpeckerClient;
-  readonly clock: Clock;
 }
 
 /** Most repos in one transaction. */
@@ -29,7 +23,7 @@ const sliceSize = 200;
  * in it. Rejects with `WoodpeckerReplaced`, or as the client and the store do.
  */
 export async function discoverRepos(
-  { ingest, client, clock }: Discovery,
+  { ingest, client, clock }: Pick<Dependencies, 'ingest' | 'client' | 'clock'>,
   signal: AbortSignal,
 ): Promise<Repo[]> {
   const { admin } = await client.user(signal);
@@ -45,7 +39,7 @@ export async function discoverRepos(
  * are stored then.
  */
 export async function learnRepos(
-  { ingest, clock }: Pick<Discovery, 'ingest' | 'clock'>,
+  { ingest, clock }: Pick<Dependencies, 'ingest' | 'clock'>,
   wires: readonly WireRepo[],
   onStored: (learnt: readonly LearntRepo[]) => void = () => undefined,
 ): Promise<void> {

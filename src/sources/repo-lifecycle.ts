@@ -6,13 +6,13 @@
  */
 
 import type { Repo } from '../core/repo.ts';
-import type { Ingest } from '../ingest/ingest.ts';
 import type { LearntRepo } from '../ingest/requests/repos.ts';
-import { type Clock, createEventLoopYield, nowSeconds } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
-import { NotFound, pageSize, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { createEventLoopYield, nowSeconds } from '../util/clock.ts';
+import { describeError } from '../util/log.ts';
+import { NotFound, pageSize, Unavailable } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
 import type { WireRepo } from '../woodpecker/wire.ts';
+import type { Dependencies } from './dependencies.ts';
 import { learnRepos } from './repo-discovery.ts';
 import { eachWatchedRepo, isWatchedRepo, type RepoWithId, watchedRepos } from './watched-repos.ts';
 
@@ -35,11 +35,7 @@ export interface RepoLifecycle {
   check(repo: RepoWithId, signal: AbortSignal): Promise<void>;
 }
 
-export interface RepoLifecycleOptions {
-  readonly ingest: Ingest;
-  readonly client: WoodpeckerClient;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface RepoLifecycleOptions extends Omit<Dependencies, 'onEvent'> {
   /** Called if repos are new or back. */
   readonly onNewRepos: () => void;
 }

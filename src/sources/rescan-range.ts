@@ -1,6 +1,7 @@
 /** Reads all pipelines of a repo that were created in a range, also known ones. */
 
 import { createdAt } from '../woodpecker/wire.ts';
+import type { ScanDependencies } from './dependencies.ts';
 import { pipelinePages } from './list-pipelines.ts';
 import {
   addCounts,
@@ -9,7 +10,6 @@ import {
   countResults,
   noCounts,
   preview,
-  type ScanDependencies,
   storePage,
 } from './store-page.ts';
 import { repoWithId } from './watched-repos.ts';

@@ -5,16 +5,14 @@
 
 import type { Config } from '../config/environment.ts';
 import type { Follow } from '../core/poll-schedule.ts';
-import type { Ingest } from '../ingest/ingest.ts';
 import type { SelfMetrics } from '../metrics/self-metrics.ts';
-import type { Clock } from '../util/clock.ts';
-import type { Log } from '../util/log.ts';
 import { counted } from '../util/pluralize.ts';
 import { type ClientOptions, createWoodpeckerClient, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { type EventStreamOptions, openEventStream } from '../woodpecker/event-stream.ts';
 import { createWoodpeckerHealth, type WoodpeckerHealth } from '../woodpecker/health.ts';
 import { type BackfillRunner, createBackfill } from './backfill.ts';
-import type { EventResult, OnEvent, Source } from './event-labels.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { EventResult, Source } from './event-labels.ts';
 import { createListTroubles } from './list-troubles.ts';
 import { createScans } from './one-scan-per-repo.ts';
 import { pollPipelines } from './poll-pipelines.ts';
@@ -48,15 +46,11 @@ export interface WoodpeckerSources extends Pick<ConnectedSources, 'backfill' | '
   notReady(): string | null;
 }
 
-export interface WoodpeckerSourcesOptions {
+export interface WoodpeckerSourcesOptions extends Omit<Dependencies, 'client'> {
   readonly config: Pick<
     Config,
     'woodpecker' | 'backfillHistorySeconds' | 'reconcileIntervalSeconds' | 'isStreamEnabled'
   >;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly ingest: Ingest;
-  readonly onEvent: OnEvent;
   readonly metrics: SourceMetrics;
   readonly signal: AbortSignal;
   /** Called at the end of each backfill. */
@@ -102,13 +96,11 @@ export function connectWoodpeckerSources(options: WoodpeckerSourcesOptions): Con
     },
   });
   const historySeconds = config.backfillHistorySeconds;
-  const scans = createScans({ ingest, client, clock, onEvent }, { historySeconds });
+  const shared = { ingest, client, clock, log, onEvent };
+  const scans = createScans(shared, { historySeconds });
   const backfill = createBackfill({
-    ingest,
-    client,
+    ...shared,
     scans,
-    clock,
-    log,
     historySeconds,
     signal,
     onRunning(isRunning) {
@@ -117,13 +109,9 @@ export function connectWoodpeckerSources(options: WoodpeckerSourcesOptions): Con
     },
   });
   const stream = createEventStream({
-    ingest,
-    client,
+    ...shared,
     open: (ended) =>
       openEventStream({ ...connection, clock, ...(idleMs === undefined ? {} : { idleMs }) }, ended),
-    clock,
-    log,
-    onEvent,
     onConnected: metrics.setStreamConnected,
     tokenValidAt: () => health.tokenValidAt,
     onSubscribed: () => reconciliation.runNow(),
@@ -131,12 +119,8 @@ export function connectWoodpeckerSources(options: WoodpeckerSourcesOptions): Con
     ...(connection.random && { random: connection.random }),
   });
   const reconciliation = createReconciliation({
-    ingest,
-    client,
+    ...shared,
     scans,
-    clock,
-    log,
-    onEvent,
     intervalSeconds: config.reconcileIntervalSeconds,
     onNewRepos: () => stream.reconnect(),
     onRound: metrics.noteReconciliation,
@@ -152,10 +136,10 @@ export function connectWoodpeckerSources(options: WoodpeckerSourcesOptions): Con
     reconciliation,
     loops: {
       stream: () => stream.run(signal),
-      poll: () => pollPipelines({ ingest, client, clock, log, onEvent, isOnStream }, signal),
+      poll: () => pollPipelines({ ...shared, isOnStream }, signal),
       reconcile: () => reconciliation.run(signal),
       background: () => backfill.inBackground(),
-      workflows: () => readWorkflows({ ingest, client, clock, log }, signal),
+      workflows: () => readWorkflows(shared, signal),
     },
   };
 }

@@ -7,10 +7,11 @@ import { isEnded, type PipelineRecord } from '../core/pipeline.ts';
 import type { CoveredGround, Repo } from '../core/repo.ts';
 import { isUnread, type StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Ingest, Observed, Reading } from '../ingest/ingest.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
-import { NotFound, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { nowSeconds } from '../util/clock.ts';
+import { NotFound, Unavailable } from '../woodpecker/client.ts';
 import { needsDetail, toRecord, toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
+import type { ScanDependencies } from './dependencies.ts';
 import type { EventResult, OnEvent, Source } from './event-labels.ts';
 import { type RepoWithId, repoWithId } from './watched-repos.ts';
 
@@ -34,13 +35,6 @@ export function addCounts(a: Counts, b: Counts): Counts {
     duplicate: a.duplicate + b.duplicate,
     ignored: a.ignored + b.ignored,
   };
-}
-
-export interface ScanDependencies {
-  readonly ingest: Ingest;
-  readonly client: WoodpeckerClient;
-  readonly clock: Clock;
-  readonly onEvent: OnEvent;
 }
 
 /** The records of a page's complete rows, and the numbers of rows that cannot be completed now. */

@@ -6,9 +6,8 @@
  * in the user's list, the pauses between requests grow.
  */
 
-import type { State } from '../core/series/state.ts';
-import type { Clock } from '../util/clock.ts';
-import { NotFound, Unauthorized, Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { NotFound, Unauthorized, Unavailable } from '../woodpecker/client.ts';
+import type { Dependencies } from './dependencies.ts';
 
 export interface Strangers {
   /** Requests the repo in a round that begins soon. */
@@ -19,10 +18,7 @@ export interface Strangers {
   noteListed(): void;
 }
 
-export interface StrangersOptions {
-  readonly state: State;
-  readonly client: WoodpeckerClient;
-  readonly clock: Clock;
+export interface StrangersOptions extends Pick<Dependencies, 'ingest' | 'client' | 'clock'> {
   /** Must start a round. */
   readonly onDue: () => void;
 }
@@ -32,7 +28,7 @@ const firstPauseMs = 2_000;
 const longestPauseMs = 600_000;
 const mostAtOnce = 50;
 
-export function createStrangers({ state, client, clock, onDue }: StrangersOptions): Strangers {
+export function createStrangers({ ingest, client, clock, onDue }: StrangersOptions): Strangers {
   const waiting = new Set<number>();
   let requested: number[] = [];
   let pauseMs = firstPauseMs;
@@ -69,7 +65,7 @@ export function createStrangers({ state, client, clock, onDue }: StrangersOption
     },
     noteListed() {
       if (requested.length === 0) return;
-      const isAnyOurs = requested.some((id) => state.repoById(id) !== null);
+      const isAnyOurs = requested.some((id) => ingest.state.repoById(id) !== null);
       pauseMs = isAnyOurs ? firstPauseMs : Math.min(pauseMs * 2, longestPauseMs);
       requested = [];
     },

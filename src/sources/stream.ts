@@ -10,13 +10,13 @@ import { isWatched } from '../core/classification.ts';
 import { isEnded } from '../core/pipeline.ts';
 import { followKey } from '../core/poll-schedule.ts';
 import { StoreUnavailable } from '../ingest/ingest.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
-import { Unavailable, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { nowSeconds } from '../util/clock.ts';
+import { describeError } from '../util/log.ts';
+import { Unavailable } from '../woodpecker/client.ts';
 import type { StreamItem } from '../woodpecker/event-stream.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import type { WireEvent } from '../woodpecker/wire.ts';
-import type { SourceDependencies } from './event-labels.ts';
+import type { Dependencies } from './dependencies.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import { toEventResult } from './store-page.ts';
 
@@ -32,11 +32,8 @@ export interface EventStream {
   hasReported(repoId: number, number: number): boolean;
 }
 
-export interface StreamOptions extends SourceDependencies {
-  readonly client: WoodpeckerClient;
+export interface StreamOptions extends Dependencies {
   readonly open: (signal: AbortSignal) => AsyncIterable<readonly StreamItem[]>;
-  readonly clock: Clock;
-  readonly log: Log;
   readonly onConnected: (isConnected: boolean) => void;
   /** Time when Woodpecker last accepted the token, in Unix milliseconds. */
   readonly tokenValidAt: () => number;

@@ -4,10 +4,10 @@
  */
 
 import type { Repo } from '../core/repo.ts';
-import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
-import type { Clock } from '../util/clock.ts';
-import { describeError, type Log } from '../util/log.ts';
+import { StoreUnavailable } from '../ingest/ingest.ts';
+import { describeError } from '../util/log.ts';
 import { createBackoff } from './backoff.ts';
+import type { Dependencies } from './dependencies.ts';
 import { createInterruptibleSleep } from './interruptible-sleep.ts';
 import type { Scans } from './one-scan-per-repo.ts';
 import { watchedRepos } from './watched-repos.ts';
@@ -21,11 +21,8 @@ export interface SyncQueue {
   work(isBusy: () => boolean, signal: AbortSignal): Promise<never>;
 }
 
-export interface SyncQueueOptions {
-  readonly ingest: Ingest;
+export interface SyncQueueOptions extends Pick<Dependencies, 'ingest' | 'clock' | 'log'> {
   readonly scans: Scans;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 const firstRetryMs = 5_000;

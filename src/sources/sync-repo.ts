@@ -10,10 +10,11 @@ import { isInFuture } from '../core/clock-skew.ts';
 import type { CoveredGround } from '../core/repo.ts';
 import { nowSeconds } from '../util/clock.ts';
 import { createdAt, type WirePipeline } from '../woodpecker/wire.ts';
+import type { ScanDependencies } from './dependencies.ts';
 import type { Source } from './event-labels.ts';
 import { findLastOutcomes } from './last-outcomes.ts';
 import { pipelinePages } from './list-pipelines.ts';
-import { addCounts, type Counts, noCounts, type ScanDependencies, storePage } from './store-page.ts';
+import { addCounts, type Counts, noCounts, storePage } from './store-page.ts';
 import { type RepoWithId, repoWithId } from './watched-repos.ts';
 
 /** Reads the pipelines that are new or changed since the last scan. Rejects as the client and the store do. */

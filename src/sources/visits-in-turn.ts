@@ -5,9 +5,9 @@
 
 import { isInFuture } from '../core/clock-skew.ts';
 import type { Repo } from '../core/repo.ts';
-import type { Ingest } from '../ingest/ingest.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
+import { nowSeconds } from '../util/clock.ts';
 import { pageSize } from '../woodpecker/client.ts';
+import type { Dependencies } from './dependencies.ts';
 import type { RepoLifecycle } from './repo-lifecycle.ts';
 import { eachWatchedRepo, type RepoWithId } from './watched-repos.ts';
 
@@ -18,9 +18,7 @@ export interface VisitsInTurn {
   readonly isIntroducing: boolean;
 }
 
-export interface VisitsInTurnOptions {
-  readonly ingest: Ingest;
-  readonly clock: Clock;
+export interface VisitsInTurnOptions extends Pick<Dependencies, 'ingest' | 'clock'> {
   readonly lifecycle: RepoLifecycle;
   /** Time between regular rounds. 0: there are none, so each round sends only the fewest requests. */
   readonly intervalSeconds: number;

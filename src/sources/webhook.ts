@@ -10,12 +10,13 @@ import type { IgnoreReason } from '../core/classification.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
 import type { RepoFacts } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { type Clock, nowSeconds } from '../util/clock.ts';
+import { nowSeconds } from '../util/clock.ts';
 import { type FieldError, parseFields } from '../util/validate.ts';
 import { reportToRecord, reportToRepoFacts, toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import { timesAhead, timesOf } from '../woodpecker/pipeline-times.ts';
 import { repoIdInLink, StepReport, WireBuild, WireEvent } from '../woodpecker/wire.ts';
-import type { EventResult, SourceDependencies } from './event-labels.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { EventResult } from './event-labels.ts';
 
 /** The accepted bodies, by shape. */
 export const webhookBodies = { event: WireEvent, build: WireBuild, report: StepReport };
@@ -48,7 +49,7 @@ export function createWebhook({
   ingest,
   clock,
   onEvent,
-}: SourceDependencies & { readonly clock: Clock }): Webhook {
+}: Pick<Dependencies, 'ingest' | 'clock' | 'onEvent'>): Webhook {
   return {
     async receive(body) {
       const now = nowSeconds(clock);
