@@ -25,13 +25,12 @@ export function createFeedChecker({ ingest, client, clock, onEvent }: ScanDepend
     const repo = repoId ? ingest.state.repoById(repoId) : null;
     if (!repoId || !repo || !number || repo.scan.watermark === null || repo.isGone) return;
     const known = await ingest.read((rows) => rows.pipelines.get(repo.key, number));
-    const finished = item.finished || item.finished_at;
     const isKnown =
       known?.record.status === item.status &&
       known.record.id === (item.id ?? known.record.id) &&
       (!isEnded(item.status) ||
-        finished === 0 ||
-        known.record.finishedAt === finished - known.record.clockAhead);
+        item.finished === 0 ||
+        known.record.finishedAt === item.finished - known.record.clockAhead);
     if (isKnown) return;
     try {
       const record = toWholeRecord(await client.pipeline(repoId, number, signal), nowSeconds(clock));

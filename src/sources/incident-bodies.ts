@@ -2,7 +2,6 @@
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { isInFuture } from '../core/clock-skew.ts';
 import { compareText } from '../core/compare-text.ts';
 import { type IncidentReport, saidAt } from '../core/failures/incident-report.ts';
 import { longestTierName } from '../core/failures/incident-rules.ts';
@@ -10,6 +9,7 @@ import type { ReceivedAlert } from '../ingest/requests/incidents.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { type FieldError, parseFields } from '../util/validate.ts';
 import { cutText, RepoName } from '../woodpecker/wire.ts';
+import { aheadErrors } from './times-ahead.ts';
 
 const longestTitle = 256;
 const longestUrl = 2048;
@@ -119,7 +119,9 @@ async function readAlerts(body: object, now: number): Promise<ReadIncident> {
 
 function toReceivedAlert(alert: WireAlert, above: string, now: number, errors: FieldError[]): ReceivedAlert {
   const end = alert.status === 'resolved' ? readEnd(alert, join(above, 'endsAt'), errors) : null;
-  errors.push(...aheadErrors({ startsAt: alert.startsAt, endsAt: end }, now, above));
+  errors.push(
+    ...aheadErrors({ [join(above, 'startsAt')]: alert.startsAt, [join(above, 'endsAt')]: end }, now),
+  );
   return {
     fingerprint: fingerprintOf(alert),
     labels: alert.labels,
@@ -183,20 +185,6 @@ function titleOf({ labels, annotations }: WireAlert): string | null {
 /** A title or reason, cut to `longestTitle`; `null`: not a text, or empty. */
 export function toTitle(text: unknown): string | null {
   return typeof text === 'string' ? cutText(text, longestTitle) || null : null;
-}
-
-/** An error for each time that is more than five minutes after `now`. Times in Unix seconds, by name of the field. */
-export function aheadErrors(
-  times: Readonly<Record<string, number | null | undefined>>,
-  now: number,
-  above = '',
-): FieldError[] {
-  return Object.entries(times)
-    .filter(([, at]) => at != null && isInFuture(at, now))
-    .map(([path]) => ({
-      path: join(above, path),
-      message: 'Time is more than five minutes ahead of its receipt',
-    }));
 }
 
 function join(above: string, path: string): string {

@@ -10,7 +10,6 @@ import { failureStatuses, type Policy } from '../core/policy.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import { tiersByNameAlone } from '../core/tiers.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { createdAt } from '../woodpecker/wire.ts';
 import type { ScanDependencies } from './dependencies.ts';
 import type { Source } from './event-labels.ts';
 import { pipelinePages } from './list-pipelines.ts';
@@ -52,7 +51,7 @@ export async function findLastOutcomes(
       const page = await storePage(dependencies, repoKey, rows, source, null, signal, budget);
       counts = addCounts(counts, page.counts);
       outcomes.note(page.pipelines);
-      oldest = Math.min(oldest, ...rows.map((row) => createdAt(row) - ahead));
+      oldest = Math.min(oldest, ...rows.map((row) => row.created - ahead));
       if (isDone(oldest) || ++pages === mostPages) return false;
     }
     return true;

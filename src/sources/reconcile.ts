@@ -13,7 +13,7 @@ import { createEventLoopYield } from '../util/clock.ts';
 import { describeError } from '../util/log.ts';
 import { NotFound, Unauthorized, Unavailable } from '../woodpecker/client.ts';
 import type { Listed } from '../woodpecker/lists.ts';
-import { createdAt, type WireNewest, type WireRepo } from '../woodpecker/wire.ts';
+import type { WireNewest, WireRepo } from '../woodpecker/wire.ts';
 import { createFeedChecker } from './check-feed.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Scans } from './one-scan-per-repo.ts';
@@ -88,12 +88,12 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   /** Whether the newest pipeline of a repo is new, changed, or above a gap. */
   const isAhead = async (repo: Repo, last: WireNewest): Promise<boolean> => {
     if (repo.scan.watermark === null) return false; // Its first backfill comes first.
-    const isBeforeHorizon = createdAt(last) - ingest.state.clockAhead <= (repo.horizon ?? 0);
+    const isBeforeHorizon = last.created - ingest.state.clockAhead <= (repo.horizon ?? 0);
     if (isBeforeHorizon && isEnded(last.status)) return false;
     if (last.number > repo.scan.watermark) return true;
     const known = await ingest.read((rows) => rows.pipelines.get(repo.key, last.number));
     if (!known || known.record.id !== last.id) return true;
-    return known.record.status !== last.status || known.record.updatedAt < (last.updated || last.updated_at);
+    return known.record.status !== last.status || known.record.updatedAt < last.updated;
   };
 
   /** Notes the user's list, and reads each repo whose newest pipeline is unknown or has changed. */
@@ -109,7 +109,7 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
       showsNewest ||= last !== null;
       const repo = id ? ingest.state.repoById(id) : null;
       if (!id || !repo || !last) continue;
-      const newest = `${last.id} ${last.number} ${last.status} ${last.updated || last.updated_at}`;
+      const newest = `${last.id} ${last.number} ${last.status} ${last.updated}`;
       if (knownNewest.get(id) === newest) continue;
       if (await isAhead(repo, last)) await closeGap(repo, signal);
       else if (repo.scan.watermark !== null) knownNewest.set(id, newest);

@@ -1,6 +1,5 @@
 /** Reads all pipelines of a repo that were created in a range, also known ones. */
 
-import { createdAt } from '../woodpecker/wire.ts';
 import type { ScanDependencies } from './dependencies.ts';
 import { pipelinePages } from './list-pipelines.ts';
 import {
@@ -37,7 +36,7 @@ export async function rescanRange(
   let counts = noCounts;
   const query = { after: since + ahead - 1, ...(until === null ? {} : { before: until + ahead + 1 }) };
   for await (const rows of pipelinePages(client, repo.woodpeckerId, query, signal)) {
-    const wanted = rows.filter((row) => isWanted(createdAt(row)));
+    const wanted = rows.filter((row) => isWanted(row.created));
     if (isDry) {
       const { records } = await completeRows(dependencies, repo, wanted, signal);
       const results = await preview(dependencies, repo, records);
@@ -52,7 +51,7 @@ export async function rescanRange(
       );
     }
     // Servers before 2.5 ignore `after`: all further rows are older.
-    if (rows.some((row) => createdAt(row) - ahead < since)) break;
+    if (rows.some((row) => row.created - ahead < since)) break;
   }
   if (isDry) return counts;
   await ingest.submit({ kind: 'endOfRescan', repoId: repo.woodpeckerId, since, until });

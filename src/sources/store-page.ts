@@ -173,6 +173,6 @@ async function lookUp(
  */
 function isKnownEnough(known: StoredPipeline | undefined, row: WirePipeline): boolean {
   if (!known || !isEnded(known.record.status)) return false;
-  const isAsNew = known.record.updatedAt >= (row.updated || row.updated_at);
+  const isAsNew = known.record.updatedAt >= row.updated;
   return known.record.id === (row.id ?? 0) && isAsNew && (known.record.hasWorkflows || !needsDetail(row));
 }

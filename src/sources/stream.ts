@@ -123,8 +123,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     refuseReplaced(ingest.state, [wireRepo]);
     const receivedAt = nowSeconds(clock);
     // The message may be late: its name of the repo is as old as the pipeline's update.
-    const updatedAt = wire.updated || wire.updated_at;
-    const repo = toRepoFacts(wireRepo, updatedAt - ingest.state.clockAhead);
+    const repo = toRepoFacts(wireRepo, wire.updated - ingest.state.clockAhead);
     const record = toRecord(wire, 'other', receivedAt);
     onEvent('stream', toEventResult(await ingest.submit({ kind: 'report', repo, record })));
     if (!wireRepo.id) return;

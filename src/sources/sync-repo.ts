@@ -9,7 +9,7 @@
 import { isInFuture } from '../core/clock-skew.ts';
 import type { CoveredGround } from '../core/repo.ts';
 import { nowSeconds } from '../util/clock.ts';
-import { createdAt, type WirePipeline } from '../woodpecker/wire.ts';
+import type { WirePipeline } from '../woodpecker/wire.ts';
 import type { ScanDependencies } from './dependencies.ts';
 import type { Source } from './event-labels.ts';
 import { findLastOutcomes } from './last-outcomes.ts';
@@ -61,7 +61,7 @@ export function createRepoSync(
       const { woodpeckerId } = repoAt(repoKey);
       const pages = pipelinePages(client, woodpeckerId, { ...oldest, ...query }, signal, onEndless);
       for await (const rows of pages) {
-        const wanted = rows.filter((row) => !isBounded || createdAt(row) > horizonThere);
+        const wanted = rows.filter((row) => !isBounded || row.created > horizonThere);
         highest = Math.max(highest, ...wanted.map((row) => row.number));
         lowest = lowerGround(lowest, wanted, highest);
         const isConnected = earlier === null || query.before !== undefined;
@@ -147,5 +147,5 @@ function lowerGround(
   );
   if (!last) return ground;
   if (ground && ground.from <= last.number) return { ...ground, to: highest };
-  return { from: last.number, to: highest, fromCreatedAt: createdAt(last) };
+  return { from: last.number, to: highest, fromCreatedAt: last.created };
 }

@@ -13,10 +13,11 @@ import type { Ingest } from '../ingest/ingest.ts';
 import { nowSeconds } from '../util/clock.ts';
 import { type FieldError, parseFields } from '../util/validate.ts';
 import { reportToRecord, reportToRepoFacts, toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
-import { timesAhead, timesOf } from '../woodpecker/pipeline-times.ts';
+import { timesOf } from '../woodpecker/pipeline-times.ts';
 import { repoIdInLink, StepReport, WireBuild, WireEvent } from '../woodpecker/wire.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { EventResult } from './event-labels.ts';
+import { aheadErrors } from './times-ahead.ts';
 
 /** The accepted bodies, by shape. */
 export const webhookBodies = { event: WireEvent, build: WireBuild, report: StepReport };
@@ -118,10 +119,10 @@ function readMessage(body: unknown, now: number): ReadResult {
       return { ok: false, errors: [{ path: '', message: noShape }] };
     case 'event':
       return check(WireEvent, body, ({ repo, pipeline }) => ({
-        repo: toRepoFacts(repo, pipeline.updated || pipeline.updated_at),
+        repo: toRepoFacts(repo, pipeline.updated),
         number: pipeline.number,
         record: toRecord(pipeline, 'other', now),
-        errors: timesAhead(timesOf(pipeline), now).map(aheadError),
+        errors: aheadErrors(timesOf(pipeline), now),
       }));
     case 'build':
       return check(WireBuild, body, ({ repo, build }) => ({
@@ -141,10 +142,10 @@ function readMessage(body: unknown, now: number): ReadResult {
         repo: reportToRepoFacts(report),
         number: report.number,
         record: reportToRecord(report, now),
-        errors: timesAhead(
+        errors: aheadErrors(
           { started: report.started, finished: report.finished, commit_time: report.commit_time },
           now,
-        ).map(aheadError),
+        ),
       }));
     default:
       return shape satisfies never;
@@ -154,8 +155,4 @@ function readMessage(body: unknown, now: number): ReadResult {
 function check<T>(schema: z.ZodType<T>, body: unknown, toMessage: (value: T) => Message): ReadResult {
   const parsed = parseFields(schema, body);
   return parsed.ok ? { ok: true, message: toMessage(parsed.value) } : parsed;
-}
-
-function aheadError(path: string): FieldError {
-  return { path, message: 'Time is more than five minutes ahead of its receipt' };
 }

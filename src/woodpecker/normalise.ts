@@ -31,7 +31,7 @@ export function toRecord(wire: WirePipeline, source: 'rest' | 'other', receivedA
     message: messageBearingEvents.has(wire.event) ? cutText(wire.message, longestMessage) : '',
     fromFork: wire.from_fork,
     ...times,
-    updatedAt: wire.updated || wire.updated_at,
+    updatedAt: wire.updated,
     committedAt: null,
     // Events contain all workflows; lists contain none.
     hasWorkflows: source === 'other' || (wire.workflows?.length ?? 0) > 0,
@@ -122,7 +122,7 @@ export function needsDetail(wire: WirePipeline): boolean {
   if (!['success', 'failure', 'error', 'killed'].includes(wire.status) || wire.workflows?.length)
     return false;
   if (isPullRequest(wire.event) || wire.from_fork) return false;
-  const hasFinish = (wire.finished || wire.finished_at) > 0;
+  const hasFinish = wire.finished > 0;
   const mayBeCancelled = wire.status === 'failure' && wire.version === '';
   const mayBeCopied = wire.status === 'killed' && wire.cancel_info?.canceled_by_step && wire.parent !== 0;
   return !hasFinish || mayBeCancelled || Boolean(mayBeCopied);

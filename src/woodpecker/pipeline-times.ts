@@ -6,7 +6,7 @@
  * and the start moves by the same correction, so that the duration stays.
  */
 
-import { clockToleranceSeconds, isInFuture } from '../core/clock-skew.ts';
+import { clockToleranceSeconds } from '../core/clock-skew.ts';
 import { isEnded } from '../core/pipeline.ts';
 import type { WirePipeline } from './wire.ts';
 
@@ -22,9 +22,7 @@ export interface PipelineTimes {
 }
 
 export function readTimes(wire: WirePipeline): PipelineTimes {
-  const createdAt = wire.created || wire.created_at;
-  const updatedAt = wire.updated || wire.updated_at;
-  const startedAt = wire.started || wire.started_at;
+  const { created: createdAt, updated: updatedAt, started: startedAt } = wire;
   const end = isEnded(wire.status) ? endOf(wire, updatedAt) : null;
   const known = { createdAt: createdAt || null, startedAt: startedAt || null };
   if (!end) return { ...known, finishedAt: null, hasOneClock: true, agentCorrection: 0 };
@@ -56,8 +54,7 @@ interface End {
 
 /** `null` if the time of the end is unknown. */
 function endOf(wire: WirePipeline, updatedAt: number): End | null {
-  const finishedAt = wire.finished || wire.finished_at;
-  if (finishedAt > 0) return { at: finishedAt, clock: clockOfFinish(wire, finishedAt) };
+  if (wire.finished > 0) return { at: wire.finished, clock: clockOfFinish(wire) };
   // The server writes 0 if the last workflow was skipped.
   const latest = latestFinish(wire);
   if (latest > 0) return { at: latest, clock: 'agent' };
@@ -69,7 +66,7 @@ function clockOfStart({ status }: WirePipeline): End['clock'] {
   return status === 'error' ? 'server' : 'agent';
 }
 
-function clockOfFinish(wire: WirePipeline, finishedAt: number): End['clock'] {
+function clockOfFinish(wire: WirePipeline): End['clock'] {
   switch (wire.status) {
     case 'success':
     case 'failure':
@@ -77,7 +74,7 @@ function clockOfFinish(wire: WirePipeline, finishedAt: number): End['clock'] {
     case 'killed': {
       // The server writes the finish at once; the agent may overwrite it when it has stopped.
       const finishes = finishesWithin(wire);
-      return finishes.length === 0 || finishes.includes(finishedAt) ? 'agent' : 'server';
+      return finishes.length === 0 || finishes.includes(wire.finished) ? 'agent' : 'server';
     }
     default:
       return 'server';
@@ -95,20 +92,13 @@ function finishesWithin({ workflows }: WirePipeline): number[] {
   return parts.map((part) => part.finished || part.end_time);
 }
 
-/** Paths of the times in a webhook that are too far ahead of its receipt. */
-export function timesAhead(times: Readonly<Record<string, number>>, receivedAt: number): string[] {
-  return Object.entries(times)
-    .filter(([, value]) => isInFuture(value, receivedAt))
-    .map(([path]) => path);
-}
-
 /** The times of a pipeline in a message, by path. */
 export function timesOf(wire: WirePipeline): Record<string, number> {
   return {
-    'pipeline.created': wire.created || wire.created_at,
-    'pipeline.updated': wire.updated || wire.updated_at,
-    'pipeline.started': wire.started || wire.started_at,
-    'pipeline.finished': wire.finished || wire.finished_at,
+    'pipeline.created': wire.created,
+    'pipeline.updated': wire.updated,
+    'pipeline.started': wire.started,
+    'pipeline.finished': wire.finished,
     'pipeline.workflows': latestFinish(wire),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Woodpecker's JSON as servers from 2.0 to 3.17 send it. Unused fields are dropped; unknown words are accepted. Both
- * generations of names are read: `finished_at` (v2) and `finished` (v3).
+ * Woodpecker's JSON as servers from 2.0 to 3.17 send it. Unused fields are dropped; unknown words are accepted. The times of
+ * a pipeline have the newer of their two names: `finished` (v3), not `finished_at` (v2).
  *
  * Only this file and `normalise.ts` know wire names.
  */
@@ -15,7 +15,7 @@ export { cutText };
 
 const count = z.number().int().positive();
 
-export const WirePipeline = z.object({
+const PipelineFields = z.object({
   id: count.nullish(),
   number: count,
   status: text,
@@ -39,10 +39,19 @@ export const WirePipeline = z.object({
   version: text,
   workflows,
 });
+export const WirePipeline = PipelineFields.transform(
+  ({ created_at, updated_at, started_at, finished_at, ...wire }) => ({
+    ...wire,
+    created: wire.created || created_at,
+    updated: wire.updated || updated_at,
+    started: wire.started || started_at,
+    finished: wire.finished || finished_at,
+  }),
+);
 export type WirePipeline = z.output<typeof WirePipeline>;
 
 /** The fields of a repo's newest pipeline that show whether it is new or changed. */
-const WireNewest = WirePipeline.pick({
+const WireNewest = PipelineFields.pick({
   id: true,
   number: true,
   status: true,
@@ -50,14 +59,13 @@ const WireNewest = WirePipeline.pick({
   created_at: true,
   updated: true,
   updated_at: true,
-});
+}).transform(({ created_at, updated_at, ...newest }) => ({
+  ...newest,
+  created: newest.created || created_at,
+  updated: newest.updated || updated_at,
+}));
 export type WireNewest = z.output<typeof WireNewest>;
 const NewestOrNone = WireNewest.nullish();
-
-/** Unix seconds, by either name; 0 if missing. */
-export function createdAt(row: Pick<WirePipeline, 'created' | 'created_at'>): number {
-  return row.created || row.created_at;
-}
 
 /** Owner and name, with at least one slash between them; groups may nest. */
 export const RepoName = z
@@ -99,14 +107,16 @@ export const WireEvent = z.object({ repo: WireRepo, pipeline: WirePipeline });
 export type WireEvent = z.output<typeof WireEvent>;
 
 /** A row of the user's feed: too few fields for a record, but enough to detect a new or changed pipeline. */
-export const WireFeedItem = z.object({
-  repo_id: count.nullish(),
-  id: count.nullish(),
-  number: count.nullish(),
-  status: text,
-  finished: seconds,
-  finished_at: seconds,
-});
+export const WireFeedItem = z
+  .object({
+    repo_id: count.nullish(),
+    id: count.nullish(),
+    number: count.nullish(),
+    status: text,
+    finished: seconds,
+    finished_at: seconds,
+  })
+  .transform(({ finished_at, ...item }) => ({ ...item, finished: item.finished || finished_at }));
 export type WireFeedItem = z.output<typeof WireFeedItem>;
 
 export const WireUser = z.object({ login: text, admin: flag });

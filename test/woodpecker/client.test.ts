@@ -167,12 +167,7 @@ describe('feed', () => {
       const client = clientOf(woodpecker, { token: woodpecker.userToken });
       const rows = await client.feed(signal);
       expect(
-        rows.map(({ repo_id, number, status, finished, finished_at }) => [
-          repo_id,
-          number,
-          status,
-          finished || finished_at,
-        ]),
+        rows.map(({ repo_id, number, status, finished }) => [repo_id, number, status, finished]),
       ).toEqual([
         [2, 3, 'running', 0],
         [1, 7, 'failure', 1_785_000_000],
@@ -269,7 +264,7 @@ describe('pipelines', () => {
     const woodpecker = await withPipelines('2.0.0');
     const { rows } = await clientOf(woodpecker).pipelines(7, { page: 1, after: 1_785_000_050 }, signal);
     expect(rows.length).toBe(50);
-    expect(rows[0]).toMatchObject({ number: 60, created: 0, created_at: 1_785_000_060 });
+    expect(rows[0]).toMatchObject({ number: 60, created: 1_785_000_060 });
   });
 });
 

@@ -9,7 +9,7 @@ import {
   toRepoFacts,
   toWholeRecord,
 } from '../../src/woodpecker/normalise.ts';
-import { timesAhead, timesOf } from '../../src/woodpecker/pipeline-times.ts';
+import { timesOf } from '../../src/woodpecker/pipeline-times.ts';
 import { StepReport, WireEvent, WirePipeline, WireRepo } from '../../src/woodpecker/wire.ts';
 import { fixture } from '../support/fixtures.ts';
 import { aPolicy, aRepo } from '../support/records.ts';
@@ -310,13 +310,8 @@ describe('needsDetail', () => {
   });
 });
 
-describe('timesAhead', () => {
-  it('returns the names of the times more than five minutes ahead of receipt', () => {
-    const times = { unset: 0, past: 999, now: 1000, tolerated: 1300, ahead: 1301, far: 9_999_999 };
-    expect(timesAhead(times, 1000)).toEqual(['ahead', 'far']);
-  });
-
-  it('receives from timesOf every time of a pipeline that matters', () => {
+describe('timesOf', () => {
+  it('gives every time of a pipeline that matters', () => {
     const workflows = [
       { state: 'success', finished: 5090, children: [{ state: 'success', finished: 5095 }] },
     ];

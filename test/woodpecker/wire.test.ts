@@ -52,7 +52,6 @@ describe('WirePipeline', () => {
         from_fork: false,
         created: 0,
         finished: 0,
-        finished_at: 0,
         version: '',
       });
     }
