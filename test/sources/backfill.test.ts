@@ -19,12 +19,6 @@ async function start(options: FakeWoodpeckerOptions = {}): Promise<FakeWoodpecke
   return woodpecker;
 }
 
-async function harnessOf(options: HarnessOptions): Promise<Harness> {
-  const harness = await createHarness(options);
-  onTestFinished(() => harness.abort());
-  return harness;
-}
-
 /** A repo that alice may push to, with `count` pipelines, one an hour up to an hour ago, every tenth a failure. */
 function addBusyRepo(woodpecker: FakeWoodpecker, fullName: string, count: number): void {
   const repo = woodpecker.addRepo({ fullName, private: true, access: { alice: 'push' } });
@@ -35,13 +29,42 @@ function addBusyRepo(woodpecker: FakeWoodpecker, fullName: string, count: number
   }
 }
 
+interface Setting {
+  readonly woodpecker: FakeWoodpecker;
+  readonly harness: Harness;
+}
+
+/** An exporter beside a Woodpecker with these busy repos, before its first backfill. */
+async function startWith(
+  repos: Readonly<Record<string, number>>,
+  options: Partial<HarnessOptions> = {},
+): Promise<Setting> {
+  const woodpecker = await start();
+  for (const [fullName, count] of Object.entries(repos)) addBusyRepo(woodpecker, fullName, count);
+  return { woodpecker, harness: await createHarness({ woodpecker, ...options }) };
+}
+
+/** The same after its first backfill. */
+async function caughtUp(
+  repos: Readonly<Record<string, number>>,
+  options: Partial<HarnessOptions> = {},
+): Promise<Setting> {
+  const setting = await startWith(repos, options);
+  await setting.harness.backfill.atStart();
+  return setting;
+}
+
+/** A new process on the database of this one, after its backfill at start. */
+async function restarted(harness: Harness): Promise<Harness> {
+  const again = await harness.restart();
+  await again.backfill.atStart();
+  return again;
+}
+
 const pipelineLists = (woodpecker: FakeWoodpecker) =>
   woodpecker.requests.filter((request) => /\/pipelines$/.test(request.path));
 
-async function runManual(
-  harness: Harness,
-  request: Partial<Parameters<Harness['backfill']['start']>[0]> = {},
-): Promise<BackfillSummary> {
+async function runManual(harness: Harness, request: Partial<BackfillRequest> = {}): Promise<BackfillSummary> {
   const started = await harness.backfill.start({
     since: null,
     until: null,
@@ -55,11 +78,7 @@ async function runManual(
 
 describe('backfill at start', () => {
   it('reads the whole history, page by page, and counts each pipeline once', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 130);
-    const harness = await harnessOf({ woodpecker });
-
-    await harness.backfill.atStart();
+    const { harness } = await caughtUp({ 'acme/shop': 130 });
 
     expect(harness.shown('acme/shop')).toEqual({
       deployments: 130,
@@ -82,11 +101,11 @@ describe('backfill at start', () => {
     for (let i = 0; i < 60; i++) woodpecker.addRepo({ fullName: `acme/repo-${i}`, private: true });
     woodpecker.grant('alice', 'acme/repo-7', 'push');
 
-    const asUser = await harnessOf({ woodpecker });
+    const asUser = await createHarness({ woodpecker });
     await asUser.backfill.atStart();
     expect([...asUser.ingest.state.repos.values()].map((repo) => repo.fullName)).toEqual(['acme/repo-7']);
 
-    const asAdmin = await harnessOf({ woodpecker, token: woodpecker.adminToken });
+    const asAdmin = await createHarness({ woodpecker, token: woodpecker.adminToken });
     await asAdmin.backfill.atStart();
     expect(asAdmin.ingest.state.repos.size).toBe(60);
   });
@@ -94,7 +113,7 @@ describe('backfill at start', () => {
   it('shows a repo without pipelines with all figures at 0', async () => {
     const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/new', access: { alice: 'push' } });
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
 
     await harness.backfill.atStart();
 
@@ -110,35 +129,28 @@ describe('backfill at start', () => {
   it('costs one list per repo at a second start with nothing new', async () => {
     const woodpecker = await start();
     for (let i = 0; i < 5; i++) addBusyRepo(woodpecker, `acme/repo-${i}`, 120);
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
     await harness.backfill.atStart();
     expect((await harness.backfill.list())[0]?.pipelines).toMatchObject({ scanned: 600, stored: 600 });
 
     woodpecker.clearRequests();
-    const restarted = await harness.restart();
-    onTestFinished(() => restarted.abort());
-    await restarted.backfill.atStart();
+    const again = await restarted(harness);
 
     expect(pipelineLists(woodpecker)).toHaveLength(5);
     expect(woodpecker.requests).toHaveLength(7);
-    expect(restarted.shown('acme/repo-0')?.deployments).toBe(120);
+    expect(again.shown('acme/repo-0')?.deployments).toBe(120);
   });
 
   it('closes the gap that downtime of the exporter has left', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 20);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
+    const { woodpecker, harness } = await caughtUp({ 'acme/shop': 20 });
     for (let i = 0; i < 70; i++) {
       const created = now - 1800 + i;
       woodpecker.addPipeline('acme/shop', { created, started: created, finished: created + 10 });
     }
 
-    const restarted = await harness.restart();
-    onTestFinished(() => restarted.abort());
-    await restarted.backfill.atStart();
+    const again = await restarted(harness);
 
-    expect(restarted.shown('acme/shop')).toMatchObject({ deployments: 90, failures: 2, failingSince: 0 });
+    expect(again.shown('acme/shop')).toMatchObject({ deployments: 90, failures: 2, failingSince: 0 });
   });
 
   it('misses nothing when pipelines are created and deleted between two pages', async () => {
@@ -153,7 +165,7 @@ describe('backfill at start', () => {
       // more.
       if (lists === 3) woodpecker.addPipeline('acme/shop', { created: now - 100, finished: now - 50 });
     });
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
 
     await harness.backfill.atStart();
 
@@ -182,7 +194,7 @@ describe('backfill at start', () => {
         { name: 'deploy', state: 'skipped' },
       ],
     });
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
 
     await harness.backfill.atStart();
 
@@ -208,16 +220,14 @@ describe('backfill at start', () => {
       started: now - 690,
       finished: now - 600,
     });
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
 
     await harness.backfill.atStart();
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 1 });
     expect(harness.ingest.state.tally.ignored('killed')).toBe(1);
 
     woodpecker.clearRequests();
-    const restarted = await harness.restart();
-    onTestFinished(() => restarted.abort());
-    await restarted.backfill.atStart();
+    await restarted(harness);
     expect(woodpecker.requests.filter((request) => /\/pipelines\/\d+$/.test(request.path))).toEqual([]);
   });
 
@@ -230,7 +240,7 @@ describe('backfill at start', () => {
       woodpecker.addPipeline(repo, { status, created, started: created, finished: created + 60 });
     }
     woodpecker.addPipeline(repo, { created: now - day, started: now - day, finished: now - day + 60 });
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
 
     await harness.backfill.atStart();
 
@@ -250,21 +260,17 @@ describe('backfill at start', () => {
       const created = now - 300 * day + i * 3600;
       woodpecker.addPipeline(repo, { created, started: created, finished: created + 60 });
     }
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
     await harness.backfill.atStart();
 
     woodpecker.clearRequests();
-    const restarted = await harness.restart();
-    onTestFinished(() => restarted.abort());
-    await restarted.backfill.atStart();
+    await restarted(harness);
 
     expect(pipelineLists(woodpecker)).toHaveLength(1);
   });
 
   it('shows no series of a repo before its first backfill is complete', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 120);
-    const harness = await harnessOf({ woodpecker });
+    const { woodpecker, harness } = await startWith({ 'acme/shop': 120 });
     const seen: unknown[] = [];
     woodpecker.onRequest((request) => {
       if (/\/pipelines$/.test(request.path)) seen.push(harness.shown('acme/shop'));
@@ -278,9 +284,7 @@ describe('backfill at start', () => {
   });
 
   it('continues where a crash interrupted it', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 500);
-    const harness = await harnessOf({ woodpecker });
+    const { woodpecker, harness } = await startWith({ 'acme/shop': 500 });
     let lists = 0;
     const unhook = woodpecker.onRequest((request) => {
       if (/\/pipelines$/.test(request.path) && ++lists === 8) harness.abort();
@@ -294,17 +298,12 @@ describe('backfill at start', () => {
     ]);
 
     woodpecker.clearRequests();
-    const restarted = await harness.restart();
-    onTestFinished(() => restarted.abort());
-    await restarted.backfill.atStart();
+    const again = await restarted(harness);
 
-    expect(restarted.shown('acme/shop')).toMatchObject({ deployments: 500, failures: 50 });
+    expect(again.shown('acme/shop')).toMatchObject({ deployments: 500, failures: 50 });
     // One list for the newest page, the others for the pipelines below the first 350.
     expect(pipelineLists(woodpecker).length).toBeLessThanOrEqual(6);
-    expect((await restarted.backfill.list()).map((summary) => summary.state)).toEqual([
-      'done',
-      'interrupted',
-    ]);
+    expect((await again.backfill.list()).map((summary) => summary.state)).toEqual(['done', 'interrupted']);
   });
 
   it('continues with the other repos if one fails, and brings that one up to date later', async () => {
@@ -322,7 +321,7 @@ describe('backfill at start', () => {
         signal?.throwIfAborted();
       },
     };
-    const harness = await harnessOf({ woodpecker, clock });
+    const harness = await createHarness({ woodpecker, clock });
 
     await harness.backfill.atStart();
     expect(harness.shown('acme/good')?.deployments).toBe(5);
@@ -334,27 +333,8 @@ describe('backfill at start', () => {
     await expect.poll(() => harness.shown('acme/bad')?.deployments).toBe(5);
   });
 
-  it.each([
-    ['500s', { status: 500 }],
-    ['a web page instead of JSON', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>' }],
-    ['broken JSON', { status: 200, headers: { 'content-type': 'application/json' }, body: '[{' }],
-    ['429 with Retry-After', { status: 429, headers: { 'retry-after': '1' } }],
-    ['dropped connections', 'drop' as const],
-  ])('recovers from %s', async (_name, answer) => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 120);
-    woodpecker.fault({ match: '/api', times: 3, answer });
-    const harness = await harnessOf({ woodpecker });
-
-    await harness.backfill.atStart();
-
-    expect(harness.shown('acme/shop')?.deployments).toBe(120);
-  });
-
   it('waits until Woodpecker answers', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 3);
-    const harness = await harnessOf({ woodpecker });
+    const { woodpecker, harness } = await startWith({ 'acme/shop': 3 });
     await woodpecker.stop();
     setTimeout(() => woodpecker.start(), 300);
 
@@ -364,37 +344,15 @@ describe('backfill at start', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(3);
   });
 
-  it('keeps the totals of a repo that was renamed', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 12);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
-    woodpecker.renameRepo('acme/shop', 'acme/store');
-
-    const restarted = await harness.restart();
-    onTestFinished(() => restarted.abort());
-    // A name is dated in whole seconds: the new one must be at least a second younger.
-    await new Promise((resolve) => setTimeout(resolve, 1100));
-    await restarted.backfill.atStart();
-
-    expect(restarted.shown('acme/shop')).toBeNull();
-    expect(restarted.shown('acme/store')).toMatchObject({ deployments: 12, failures: 1 });
-  });
-
   it('counts a repo that was deleted and added again in one series', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 12);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
+    const { woodpecker, harness } = await caughtUp({ 'acme/shop': 12 });
     woodpecker.deleteRepo('acme/shop');
-    const again = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
-    woodpecker.addPipeline(again, { created: now - 60, started: now - 60, finished: now - 30 });
+    const added = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
+    woodpecker.addPipeline(added, { created: now - 60, started: now - 60, finished: now - 30 });
 
-    const restarted = await harness.restart();
-    onTestFinished(() => restarted.abort());
-    await restarted.backfill.atStart();
+    const again = await restarted(harness);
 
-    expect(restarted.shown('acme/shop')).toMatchObject({
+    expect(again.shown('acme/shop')).toMatchObject({
       deployments: 13,
       failures: 1,
       lastSuccess: now - 30,
@@ -411,7 +369,7 @@ describe('backfill at start', () => {
         isBroken ? Promise.reject(new StoreUnavailable('Disk is full')) : memory.transact(work),
       close: memory.close,
     };
-    const harness = await harnessOf({ woodpecker, store });
+    const harness = await createHarness({ woodpecker, store });
     const unhook = woodpecker.onRequest((request) => {
       if (request.query.includes('page=2')) isBroken = true;
     });
@@ -431,7 +389,7 @@ describe('backfill at start', () => {
     const broken = woodpecker.addPipeline('acme/shop', { status: 'failure', finished: 0 });
     const { id } = woodpecker.repo('acme/shop');
     woodpecker.fault({ match: `/api/repos/${id}/pipelines/${broken.number}`, answer: { status: 500 } });
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
 
     await harness.backfill.atStart();
 
@@ -442,18 +400,15 @@ describe('backfill at start', () => {
   });
 
   it('refuses a rebuilt Woodpecker that uses an id for another repo', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 3);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
+    const { woodpecker, harness } = await caughtUp({ 'acme/shop': 3 });
     const rebuilt = await start();
     const { id } = woodpecker.repo('acme/shop');
     rebuilt.addRepo({ id, fullName: 'acme/other', forgeRemoteId: '987', access: { alice: 'push' } });
 
-    const restarted = await harnessOf({ woodpecker: rebuilt, store: await storeOf(harness) });
+    const again = await createHarness({ woodpecker: rebuilt, store: await storeOf(harness) });
 
-    await expect(restarted.backfill.atStart()).rejects.toThrow(/DORA_DATABASE/);
-    const [stored] = await restarted.store.transact((tx) => tx.backfills.newest(1));
+    await expect(again.backfill.atStart()).rejects.toThrow(/DORA_DATABASE/);
+    const [stored] = await again.store.transact((tx) => tx.backfills.newest(1));
     expect(JSON.parse(stored?.summary ?? '')).toMatchObject({ state: 'failed', errors: [{ repo: '*' }] });
   });
 
@@ -462,7 +417,7 @@ describe('backfill at start', () => {
     addBusyRepo(woodpecker, 'acme/shop', 3);
     addBusyRepo(woodpecker, 'other/thing', 3);
     const deployments = { ...defaultPolicy.deployments, repos: ['acme/*'] };
-    const harness = await harnessOf({ woodpecker, policy: { ...defaultPolicy, deployments } });
+    const harness = await createHarness({ woodpecker, policy: { ...defaultPolicy, deployments } });
 
     await harness.backfill.atStart();
 
@@ -486,7 +441,7 @@ describe('a manual backfill', () => {
         finished: created + 60,
       });
     }
-    const harness = await harnessOf({ woodpecker, historySeconds: 30 * day });
+    const harness = await createHarness({ woodpecker, historySeconds: 30 * day });
     await harness.backfill.atStart();
 
     const summary = await runManual(harness, { since: now - 500 * day });
@@ -503,17 +458,14 @@ describe('a manual backfill', () => {
     for (const created of [1, now - 4000 * day, now - day]) {
       woodpecker.addPipeline(repo, { created, started: created, finished: created + 60 });
     }
-    const harness = await harnessOf({ woodpecker, historySeconds: 30 * day });
+    const harness = await createHarness({ woodpecker, historySeconds: 30 * day });
     await harness.backfill.atStart();
 
     expect(await runManual(harness, { since: 0 })).toMatchObject({ pipelines: { scanned: 3 }, errors: [] });
   });
 
   it('finds and counts a pipeline that no other source reported', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 10);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
+    const { woodpecker, harness } = await caughtUp({ 'acme/shop': 10 });
     woodpecker.addPipeline('acme/shop', { created: now - 120, started: now - 120, finished: now - 60 });
 
     const summary = await runManual(harness, { since: now - 3 * day });
@@ -523,10 +475,7 @@ describe('a manual backfill', () => {
   });
 
   it('stores nothing in a dry run, but reports what it would store', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 10);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
+    const { woodpecker, harness } = await caughtUp({ 'acme/shop': 10 });
     woodpecker.addPipeline('acme/shop', { created: now - 120, started: now - 120, finished: now - 60 });
     woodpecker.addPipeline('acme/shop', { event: 'pull_request', created: now - 110, finished: now - 60 });
 
@@ -538,11 +487,7 @@ describe('a manual backfill', () => {
   });
 
   it('reads only the requested repos and time range', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 48);
-    addBusyRepo(woodpecker, 'other/thing', 48);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
+    const { harness } = await caughtUp({ 'acme/shop': 48, 'other/thing': 48 });
 
     const summary = await runManual(harness, {
       repos: ['ACME/*'],
@@ -559,10 +504,7 @@ describe('a manual backfill', () => {
     ['No pipeline was created in this time', { since: now - 60 }],
     ['No pipeline was created in this time', { since: now - 60, isDry: true }],
   ])('reports "%s" if nothing matches', async (message, request) => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 3);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
+    const { harness } = await caughtUp({ 'acme/shop': 3 });
 
     const summary = await runManual(harness, request);
 
@@ -571,57 +513,27 @@ describe('a manual backfill', () => {
   });
 
   it('has no message if it scanned a pipeline, nor has the backfill at start', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 3);
-    const harness = await harnessOf({ woodpecker });
-    await harness.backfill.atStart();
+    const { harness } = await caughtUp({ 'acme/shop': 3 });
     await harness.backfill.atStart();
     await runManual(harness, { since: now - 30 * day });
-    expect((await harness.backfill.list()).map((summary) => summary.message)).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    const messages = (await harness.backfill.list()).map((summary) => summary.message);
+    expect(messages).toEqual([undefined, undefined, undefined]);
   });
 
   it('is refused while another one runs, with the id of that one', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 3);
-    const harness = await harnessOf({ woodpecker });
-    const first = await harness.backfill.start({ since: null, until: null, repos: null, isDry: false });
-    const second = await harness.backfill.start({ since: null, until: null, repos: null, isDry: false });
+    const { harness } = await startWith({ 'acme/shop': 3 });
+    const everything = { since: null, until: null, repos: null, isDry: false };
+    const first = await harness.backfill.start(everything);
+    const second = await harness.backfill.start(everything);
 
     expect(first.ok && { ok: false, runningId: first.id }).toEqual(second);
     if (first.ok) expect((await first.done).state).toBe('done');
     expect(harness.backfill.running).toBeNull();
   });
 
-  it('is listed as running until it is done, at every moment', async () => {
-    const woodpecker = await start();
-    addBusyRepo(woodpecker, 'acme/shop', 3);
-    const harness = await harnessOf({ woodpecker });
-    const started = await harness.backfill.start({ since: null, until: null, repos: null, isDry: false });
-    if (!started.ok) throw new Error('Backfill was refused');
-
-    const told = new Set<string | undefined>();
-    let isOver = false;
-    const watching = started.done.finally(() => {
-      isOver = true;
-    });
-    const look = async () =>
-      told.add((await harness.backfill.list()).find(({ id }) => id === started.id)?.state);
-    while (!isOver) {
-      await look();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await watching;
-    await look();
-    expect([...told]).toEqual(['running', 'done']);
-  });
-
   it('is removed from the journal after fifty newer ones', async () => {
     const woodpecker = await start();
-    const harness = await harnessOf({ woodpecker });
+    const harness = await createHarness({ woodpecker });
     for (let i = 0; i < 53; i++) await runManual(harness, { isDry: true });
 
     expect(await harness.backfill.list()).toHaveLength(50);

@@ -1,33 +1,20 @@
 /** A Woodpecker whose clock is ahead of ours, or behind: over the stream, over REST, and after restarts. */
 
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
-import {
-  createLiveHarness,
-  dawn,
-  type LiveHarness,
-  startSimulatedWoodpecker,
-} from '../support/live-harness.ts';
+import { dawn, type LiveHarness } from '../support/live-harness.ts';
+import { createSharedWorld, shop } from '../support/shared-world.ts';
 
-const shop = 'acme/shop';
 const hour = 3600;
 const clockLines = ({ lines }: LiveHarness) => lines.filter((line) => line.includes('clock'));
 
 async function createWorld(ahead: number) {
   const server = { ahead };
-  const { clock, woodpecker } = await startSimulatedWoodpecker('3.17.0', () => server.ahead);
-  onTestFinished(() => woodpecker.close());
-  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
-  const shared = openMemoryStore();
+  const world = await createSharedWorld('3.17.0', () => server.ahead);
+  const { clock, woodpecker } = world;
   return {
+    ...world,
     server,
-    clock,
-    woodpecker,
-    async live(store = shared) {
-      const harness = await createLiveHarness({ clock, woodpecker, store });
-      onTestFinished(() => harness.stop());
-      return harness;
-    },
     /** Runs four pipelines 100 s apart: failure, success, failure, success. Returns their ends by our clock. */
     async runFour(): Promise<number[]> {
       const ends: number[] = [];
@@ -83,7 +70,7 @@ describe.each([
     expect(await endsOf(again)).toEqual(ends);
     expect(again.shown(shop)).toMatchObject({ deployments: 4, lastSuccess: ends[3] });
 
-    const coldStart = await live(openMemoryStore());
+    const coldStart = await live({ store: openMemoryStore() });
     expect(await endsOf(coldStart)).toEqual(ends);
     expect(coldStart.shown(shop)).toEqual(again.shown(shop));
   });

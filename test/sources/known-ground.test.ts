@@ -35,7 +35,6 @@ async function afterFirstBackfill(
     woodpecker.addPipeline(repo, { status, created, started, finished, updated: finished });
   }
   const harness = await createHarness({ woodpecker, ...options });
-  onTestFinished(() => harness.abort());
   await harness.backfill.atStart();
   return harness;
 }
@@ -168,7 +167,6 @@ describe('the start of an open failure', () => {
     }
     const fault = woodpecker.fault({ match: /status=failure/, answer: { status: 400 } });
     const harness = await createHarness({ woodpecker });
-    onTestFinished(() => harness.abort());
     await harness.backfill.atStart();
     expect(harness.shown('acme/shop')).toBeNull();
     fault.clear();

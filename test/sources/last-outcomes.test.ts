@@ -35,7 +35,6 @@ it.each<[why: string, status: 'success' | 'failure', policy: Policy]>([
   async (_, status, policy) => {
     const woodpecker = await startWithOldPipelines(300, status);
     const harness = await createHarness({ woodpecker, policy });
-    onTestFinished(() => harness.abort());
     await harness.backfill.atStart();
 
     const asked = woodpecker.requests.flatMap(

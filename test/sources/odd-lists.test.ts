@@ -4,29 +4,14 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import {
-  createLiveHarness,
-  dawn,
-  type LiveOptions,
-  startSimulatedWoodpecker,
-} from '../support/live-harness.ts';
+import { dawn, type StartOptions, startLive } from '../support/live-harness.ts';
 
 const day = 86_400;
 
-async function start(
-  prepare: (woodpecker: FakeWoodpecker) => void | Promise<void>,
-  options: Partial<LiveOptions> & { asAdmin?: boolean } = {},
-) {
-  const { clock, woodpecker } = await startSimulatedWoodpecker();
-  onTestFinished(() => woodpecker.close());
-  await prepare(woodpecker);
-  const token = options.asAdmin ? { token: woodpecker.adminToken } : {};
-  const harness = await createLiveHarness({ clock, woodpecker, ...token, ...options });
-  onTestFinished(() => harness.stop());
-  return { clock, woodpecker, harness };
-}
+const start = (prepare: (woodpecker: FakeWoodpecker) => unknown, options: StartOptions = {}) =>
+  startLive({ prepare, ...options });
 
 const mine = { access: { alice: 'push' } } as const;
 

@@ -1,6 +1,6 @@
 /** Requests to servers before 3.14: their number grows with the repos, not with the pipelines. */
 
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
 import type { FakeWoodpecker, PipelineInput } from '../support/fake-woodpecker.ts';
 import { createLiveHarness, dawn, startSimulatedWoodpecker } from '../support/live-harness.ts';
@@ -28,7 +28,6 @@ it.each(['2.8.3', '3.0.0', '3.13.0'])(
   'a second start with nothing new sends %s one request per repo and two more, and never requests a single pipeline',
   async (version) => {
     const { clock, woodpecker } = await startSimulatedWoodpecker(version);
-    onTestFinished(() => woodpecker.close());
     for (let index = 0; index < repoCount; index++) {
       const repo = woodpecker.addRepo({ fullName: `acme/repo-${index}`, access: { alice: 'push' } });
       // All within the last hour, whose ends a scan reads again.
@@ -54,7 +53,6 @@ it.each(['2.8.3', '3.0.0', '3.13.0'])(
         atStart = paths(woodpecker);
       },
     });
-    onTestFinished(() => second.stop());
     expect(atStart.filter((path) => single.test(path))).toEqual([]);
     expect(atStart).toHaveLength(2 + repoCount);
 

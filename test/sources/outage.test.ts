@@ -1,14 +1,13 @@
 /** Woodpecker or the store fails for an hour while all loops run: what is logged, and that no pipeline is lost. */
 
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import { createLiveHarness, startSimulatedWoodpecker } from '../support/live-harness.ts';
-import type { SimulatedClock } from '../support/simulated-clock.ts';
+import { addMine, passWithPings, startLive } from '../support/live-harness.ts';
+import { shop } from '../support/shared-world.ts';
 
 const minute = 60_000;
-const shop = 'acme/shop';
 
 /** How Woodpecker becomes unreachable, and how it recovers. */
 const outages: readonly (readonly [string, (woodpecker: FakeWoodpecker) => Promise<() => Promise<void>>])[] =
@@ -34,17 +33,13 @@ const outages: readonly (readonly [string, (woodpecker: FakeWoodpecker) => Promi
 it.each(outages)(
   'an hour in which Woodpecker %s logs one warning and one recovery, and loses no pipeline',
   async (_, begin) => {
-    const { clock, woodpecker } = await startSimulatedWoodpecker();
-    onTestFinished(() => woodpecker.close());
-    woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
-    woodpecker.addRepo({ fullName: 'acme/site', private: true, access: { alice: 'push' } });
-    const harness = await createLiveHarness({ clock, woodpecker });
-    onTestFinished(() => harness.stop());
+    const live = await startLive({ prepare: addMine(shop, 'acme/site') });
+    const { clock, woodpecker, harness } = live;
     harness.run('stream', 'poll', 'reconcile', 'background');
-    await passWithPings(clock, woodpecker, 10);
+    await passWithPings(live, 10 * minute);
     const running = woodpecker.createPipeline(shop).number;
     woodpecker.startPipeline(shop, running);
-    await passWithPings(clock, woodpecker, 1);
+    await passWithPings(live, minute);
     const told = harness.lines.length;
 
     const end = await begin(woodpecker);
@@ -56,7 +51,7 @@ it.each(outages)(
     expect(await harness.webhook.receive({ repo: shop, number })).toMatchObject({ result: 'following' });
     await clock.pass(55 * minute);
     await end();
-    await passWithPings(clock, woodpecker, 10);
+    await passWithPings(live, 10 * minute);
 
     const [warning, back, ...more] = harness.lines.slice(told);
     expect(warning).toMatch(
@@ -72,9 +67,6 @@ it.each(outages)(
 );
 
 it('an hour in which the store fails is not logged by the sources, and loses no pipeline', async () => {
-  const { clock, woodpecker } = await startSimulatedWoodpecker();
-  onTestFinished(() => woodpecker.close());
-  woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
   const memory = openMemoryStore();
   let isFull = false;
   const store: Store = {
@@ -82,35 +74,35 @@ it('an hour in which the store fails is not logged by the sources, and loses no 
     transact: (work) =>
       isFull ? Promise.reject(new StoreUnavailable('Store cannot commit: disk full')) : memory.transact(work),
   };
-  const harness = await createLiveHarness({ clock, woodpecker, store });
-  onTestFinished(() => harness.stop());
+  const live = await startLive({ store });
+  const { woodpecker, harness } = live;
   harness.run('stream', 'poll', 'reconcile', 'background');
-  await passWithPings(clock, woodpecker, 10);
+  await passWithPings(live, 10 * minute);
   const told = harness.lines.length;
 
   isFull = true;
   for (let minutes = 0; minutes < 60; minutes++) {
     woodpecker.runPipeline(shop);
-    await passWithPings(clock, woodpecker, 1);
+    await passWithPings(live, minute);
   }
   isFull = false;
-  await passWithPings(clock, woodpecker, 10);
+  await passWithPings(live, 10 * minute);
 
   expect(harness.lines.slice(told)).toEqual([]);
   expect(harness.shown(shop)).toMatchObject({ deployments: 60 });
 });
 
 it('a repo that cannot be read is logged once as a warning, and once when it can be read again', async () => {
-  const { clock, woodpecker } = await startSimulatedWoodpecker();
-  onTestFinished(() => woodpecker.close());
-  const { id } = woodpecker.addRepo({ fullName: shop, private: true, access: { alice: 'push' } });
-  woodpecker.addPipeline(shop);
-  const isBroken = woodpecker.fault({ match: `/api/repos/${id}/pipelines`, answer: { status: 404 } });
-  const harness = await createLiveHarness({ clock, woodpecker });
-  onTestFinished(() => harness.stop());
+  const { clock, woodpecker, harness } = await startLive({
+    prepare: (fake) => {
+      addMine(shop)(fake);
+      fake.addPipeline(shop);
+      fake.fault({ match: /\/pipelines\?/, answer: { status: 404 } });
+    },
+  });
   harness.run('background');
   await clock.pass(60 * minute);
-  isBroken.clear();
+  woodpecker.clearFaults();
   await clock.pass(20 * minute);
 
   const about = harness.lines.filter((line) => line.includes(`repo=${shop}`));
@@ -119,15 +111,3 @@ it('a repo that cannot be read is logged once as a warning, and once when it can
   expect(about[1]).toMatch(/^info .*is up to date/);
   expect(harness.shown(shop)).toMatchObject({ deployments: 1 });
 });
-
-async function passWithPings(
-  clock: SimulatedClock,
-  woodpecker: FakeWoodpecker,
-  minutes: number,
-): Promise<void> {
-  for (let halves = 0; halves < 2 * minutes; halves++) {
-    await clock.pass(minute / 2);
-    woodpecker.streams.writeRaw(': ping\n\n');
-  }
-  await clock.settle();
-}

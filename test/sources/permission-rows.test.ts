@@ -4,43 +4,15 @@
  * within an hour.
  */
 
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import {
-  createLiveHarness,
-  type LiveHarness,
-  type LiveOptions,
-  startSimulatedWoodpecker,
-} from '../support/live-harness.ts';
-import type { SimulatedClock } from '../support/simulated-clock.ts';
+import { type Live, type LiveHarness, type StartOptions, startLive } from '../support/live-harness.ts';
 
 const second = 1_000;
 const minute = 60 * second;
 
-interface Live {
-  readonly clock: SimulatedClock;
-  readonly woodpecker: FakeWoodpecker;
-  readonly harness: LiveHarness;
-}
-
-async function start(
-  prepare: (woodpecker: FakeWoodpecker) => void,
-  options: Partial<LiveOptions> & { version?: string; asAdmin?: boolean } = {},
-): Promise<Live> {
-  const { clock, woodpecker } = await startSimulatedWoodpecker(options.version);
-  onTestFinished(() => woodpecker.close());
-  prepare(woodpecker);
-  const token = options.asAdmin ? { token: woodpecker.adminToken } : {};
-  const harness = await createLiveHarness({
-    clock,
-    woodpecker,
-    idleMs: 10_000 * minute,
-    ...token,
-    ...options,
-  });
-  onTestFinished(() => harness.stop());
-  return { clock, woodpecker, harness };
-}
+const start = (prepare: (woodpecker: FakeWoodpecker) => void, options: StartOptions = {}): Promise<Live> =>
+  startLive({ prepare, idleMs: 10_000 * minute, ...options });
 
 const asksFor = (woodpecker: FakeWoodpecker, id: number) =>
   woodpecker.requests.filter(({ path }) => path === `/api/repos/${id}`).length;

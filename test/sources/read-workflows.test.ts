@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { TierRule } from '../../src/core/policy.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import { dawn, type LiveHarness } from '../support/live-harness.ts';
+import { askedPipelines, dawn, type LiveHarness } from '../support/live-harness.ts';
 import { aClassification, aPolicy } from '../support/records.ts';
 import { createSharedWorld, shop } from '../support/shared-world.ts';
 
@@ -39,24 +39,22 @@ function addPipelines(woodpecker: FakeWoodpecker, count: number): void {
   }
 }
 
-const asks = (woodpecker: FakeWoodpecker) =>
-  woodpecker.requests.flatMap(({ path }) => /\/pipelines\/(\d+)$/.exec(path)?.[1] ?? []).map(Number);
 const unreadAt = ({ ingest }: LiveHarness) => ingest.state.unread.get(pairKey(1, 'production')) ?? null;
 
 it('a backfill requests each pipeline that a part rule could match once, and a restart requests none again', async () => {
   const { woodpecker, live } = await createSharedWorld();
   addPipelines(woodpecker, 12);
-  let asked: number[] = [];
-  const harness = await live({ policy: underParts, onCaughtUp: () => (asked = asks(woodpecker)) });
-  expect(asked.sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  let asked: readonly number[] = [];
+  const harness = await live({ policy: underParts, onCaughtUp: () => (asked = askedPipelines(woodpecker)) });
+  expect(asked.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
   expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 8, failures: 0 });
   expect(harness.ingest.state.tally.ignored('not_reached')).toBe(4);
   await harness.stop();
 
   asked = [];
-  const again = await live({ policy: underParts, onCaughtUp: () => (asked = asks(woodpecker)) });
+  const again = await live({ policy: underParts, onCaughtUp: () => (asked = askedPipelines(woodpecker)) });
   await again.round();
-  expect([...asked, ...asks(woodpecker)]).toEqual([]);
+  expect([...asked, ...askedPipelines(woodpecker)]).toEqual([]);
   expect(again.shown(shop, 'production')).toMatchObject({ deployments: 8 });
 });
 
@@ -73,16 +71,16 @@ it('pipelines stored without workflows are read in the background, newest first,
 
   harness.run('workflows');
   await clock.pass(500);
-  expect(asks(woodpecker).sort((a, b) => a - b)).toEqual([8, 9, 10, 11, 12]);
+  expect(askedPipelines(woodpecker).toSorted((a, b) => a - b)).toEqual([8, 9, 10, 11, 12]);
   expect(unreadAt(harness)).toBe(dawn - 6 * pause + 60);
   await clock.pass(10 * second);
-  expect(asks(woodpecker)).toHaveLength(12);
+  expect(askedPipelines(woodpecker)).toHaveLength(12);
   expect(unreadAt(harness)).toBeNull();
   expect(harness.shown(shop, 'production')).toMatchObject({ deployments: 8, failures: 0 });
   expect(harness.ingest.state.tally.ignored('not_reached')).toBe(4);
 
   await clock.pass(3_600 * second);
-  expect(asks(woodpecker)).toHaveLength(12);
+  expect(askedPipelines(woodpecker)).toHaveLength(12);
 });
 
 it('a pipeline that Woodpecker no longer has counts as one without parts, and delays nothing', async () => {
@@ -148,16 +146,16 @@ describe('failures that an older version stored without workflows', () => {
 
   it('are read once in the background, five a second, and cancelled runs among them no longer count', async () => {
     const { clock, woodpecker, live } = await start(12);
-    let asked: number[] = [];
-    const harness = await live({ onCaughtUp: () => (asked = asks(woodpecker)) });
+    let asked: readonly number[] = [];
+    const harness = await live({ onCaughtUp: () => (asked = askedPipelines(woodpecker)) });
     expect(asked).toEqual([]);
     expect(harness.shown(shop)).toMatchObject({ lastFailure: dawn - pause });
 
     harness.run('workflows');
     await clock.pass(500);
-    expect(asks(woodpecker).sort((a, b) => a - b)).toEqual([8, 9, 10, 11, 12]);
+    expect(askedPipelines(woodpecker).toSorted((a, b) => a - b)).toEqual([8, 9, 10, 11, 12]);
     await clock.pass(10 * second);
-    expect(asks(woodpecker)).toHaveLength(12);
+    expect(askedPipelines(woodpecker)).toHaveLength(12);
     expect(harness.ingest.state.tally.ignored('killed')).toBe(6);
     expect(harness.shown(shop)).toMatchObject({ lastFailure: dawn - 2 * pause });
     await harness.stop();
@@ -165,7 +163,7 @@ describe('failures that an older version stored without workflows', () => {
     const again = await live();
     again.run('workflows');
     await clock.pass(60 * second);
-    expect(asks(woodpecker)).toEqual([]);
+    expect(askedPipelines(woodpecker)).toEqual([]);
   });
 
   it('are read later if Woodpecker did not answer, and are done if it no longer has them', async () => {

@@ -4,47 +4,27 @@
  * Woodpecker is the fake one behind its real HTTP server.
  */
 
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
 import { eventResults, sources } from '../../src/sources/event-labels.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
 import {
+  addMine,
   createLiveHarness,
+  type Live,
   type LiveHarness,
-  type LiveOptions,
-  startSimulatedWoodpecker,
+  type StartOptions,
+  startLive,
 } from '../support/live-harness.ts';
-import type { SimulatedClock } from '../support/simulated-clock.ts';
 
 const second = 1_000;
 const minute = 60 * second;
 
-interface Live {
-  readonly clock: SimulatedClock;
-  readonly woodpecker: FakeWoodpecker;
-  readonly harness: LiveHarness;
-}
-
 /** An exporter that has caught up with these private repos of alice's. */
-async function start(
-  repos: readonly string[] = ['acme/shop'],
-  options: Partial<LiveOptions> & {
-    version?: string;
-    asAdmin?: boolean;
-    prepare?: (woodpecker: FakeWoodpecker) => void;
-  } = {},
-): Promise<Live> {
-  const { clock, woodpecker } = await startSimulatedWoodpecker(options.version);
-  onTestFinished(() => woodpecker.close());
-  for (const fullName of repos) woodpecker.addRepo({ fullName, private: true, access: { alice: 'push' } });
-  options.prepare?.(woodpecker);
-  const token = options.asAdmin ? { token: woodpecker.adminToken } : {};
-  const harness = await createLiveHarness({ clock, woodpecker, ...token, ...options });
-  onTestFinished(() => harness.stop());
-  return { clock, woodpecker, harness };
-}
+const start = (names: readonly string[] = ['acme/shop'], options: StartOptions = {}) =>
+  startLive({ prepare: addMine(...names), ...options });
 
 const manyRepos = (count: number) => Array.from({ length: count }, (_, index) => `acme/repo-${index}`);
 const paths = (woodpecker: FakeWoodpecker) => woodpecker.requests.map(({ path, query }) => path + query);
@@ -488,7 +468,6 @@ describe('repos', () => {
     const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/other']);
     woodpecker.changeRepo('acme/shop', { active: false });
     const again = await createLiveHarness({ clock, woodpecker, store: harness.store });
-    onTestFinished(() => again.stop());
 
     for (let round = 0; round < 3; round++) await again.round();
 

@@ -4,18 +4,12 @@
  * sockets are real in the tests that use a Woodpecker.
  */
 
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SourceLoop } from '../../src/sources/start.ts';
 import { Unauthorized, Unavailable } from '../../src/woodpecker/client.ts';
 import { openEventStream, type StreamItem } from '../../src/woodpecker/event-stream.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import {
-  createLiveHarness,
-  dawn,
-  type LiveHarness,
-  type LiveOptions,
-  startSimulatedWoodpecker,
-} from '../support/live-harness.ts';
+import { dawn, type LiveHarness, passWithPings, startLive } from '../support/live-harness.ts';
 import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
 
 const second = 1_000;
@@ -180,34 +174,6 @@ describe('openEventStream', () => {
   });
 });
 
-interface Live {
-  readonly clock: SimulatedClock;
-  readonly woodpecker: FakeWoodpecker;
-  readonly harness: LiveHarness;
-}
-
-/** An exporter that has caught up with one private repo of alice's, `acme/shop`. */
-async function start(
-  options: Partial<LiveOptions> & { version?: string; prepare?: (woodpecker: FakeWoodpecker) => void } = {},
-): Promise<Live> {
-  const { clock, woodpecker } = await startSimulatedWoodpecker(options.version);
-  onTestFinished(() => woodpecker.close());
-  woodpecker.addRepo({ fullName: 'acme/shop', private: true, access: { alice: 'push' } });
-  options.prepare?.(woodpecker);
-  const harness = await createLiveHarness({ clock, woodpecker, ...options });
-  onTestFinished(() => harness.stop());
-  return { clock, woodpecker, harness };
-}
-
-/** Lets time pass while the server pings every 30 seconds. */
-async function passWithPings({ clock, woodpecker }: Live, ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 30 * second) {
-    await clock.pass(Math.min(30 * second, ms - passed));
-    woodpecker.streams.writeRaw(': ping\n\n');
-  }
-  await clock.settle();
-}
-
 const streamRequests = (woodpecker: FakeWoodpecker) =>
   woodpecker.requests.filter(({ path }) => path === '/api/stream/events');
 
@@ -215,8 +181,7 @@ const linesOfStream = (harness: LiveHarness) => harness.lines.filter((line) => /
 
 describe('the event stream', () => {
   it('counts an end as soon as it is reported, without a request', async () => {
-    const live = await start();
-    const { harness, woodpecker, clock } = live;
+    const { harness, woodpecker, clock } = await startLive();
     harness.run('stream', 'poll');
     await clock.pass(3 * second);
     woodpecker.clearRequests();
@@ -233,8 +198,7 @@ describe('the event stream', () => {
   });
 
   it('gives the same counts if messages are reordered or repeated', async () => {
-    const live = await start();
-    const { harness, woodpecker, clock } = live;
+    const { harness, woodpecker, clock } = await startLive();
     harness.run('stream');
     await clock.pass(3 * second);
     let seed = 1;
@@ -259,7 +223,7 @@ describe('the event stream', () => {
   });
 
   it('does not undo an end because of an older message', async () => {
-    const { harness, woodpecker, clock } = await start();
+    const { harness, woodpecker, clock } = await startLive();
     harness.run('stream');
     await clock.pass(3 * second);
     const { number } = woodpecker.createPipeline('acme/shop');
@@ -289,7 +253,7 @@ describe('the event stream', () => {
   });
 
   it('does not restore the old name of a renamed repo because of an older message', async () => {
-    const { harness, woodpecker, clock } = await start();
+    const { harness, woodpecker, clock } = await startLive();
     harness.run('stream');
     await clock.pass(3 * second);
     const { number } = woodpecker.createPipeline('acme/shop');
@@ -310,7 +274,7 @@ describe('the event stream', () => {
   });
 
   it('counts unreadable messages as rejected and stays connected', async () => {
-    const { harness, woodpecker, clock } = await start();
+    const { harness, woodpecker, clock } = await startLive();
     harness.run('stream');
     await clock.pass(3 * second);
 
@@ -325,23 +289,8 @@ describe('the event stream', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(1);
   });
 
-  it("ignores other people's public repos", async () => {
-    const { harness, woodpecker, clock } = await start({
-      prepare: (fake) => fake.addRepo({ fullName: 'other/public', private: false }),
-    });
-    harness.run('stream', 'reconcile', 'poll', 'background');
-    await clock.pass(3 * second);
-
-    woodpecker.runPipeline('other/public');
-    await clock.pass(10 * second);
-
-    expect(harness.shown('other/public')).toBeNull();
-    expect(harness.events.get('stream ignored')).toBeGreaterThan(0);
-    expect(harness.ingest.state.follows.size).toBe(0);
-  });
-
   it('is not requested while the token is refused, which is logged once, and connects once the token works', async () => {
-    const { harness, woodpecker, clock } = await start();
+    const { harness, woodpecker, clock } = await startLive();
     const { token } = woodpecker.user('alice') ?? { token: '' };
     const isBad = woodpecker.fault({
       match: '/api/user',
@@ -366,7 +315,7 @@ describe('the event stream', () => {
     ['reconciliation requests the user', ['stream', 'reconcile'], 6 * minute],
     ['nothing else requests the user', ['stream'], 11 * minute],
   ])('is disconnected after the token was reset, if %s', async (_, loops, ms) => {
-    const live = await start();
+    const live = await startLive();
     const { harness, woodpecker } = live;
     harness.run(...loops);
     await passWithPings(live, minute);
@@ -380,7 +329,7 @@ describe('the event stream', () => {
   });
 
   it('reconnects after growing pauses of at most a minute', async () => {
-    const { harness, woodpecker, clock } = await start();
+    const { harness, woodpecker, clock } = await startLive();
     const times: number[] = [];
     woodpecker.onRequest(({ path }) => {
       if (path === '/api/stream/events') times.push(clock.now() / second);
@@ -398,7 +347,7 @@ describe('the event stream', () => {
   });
 
   it('reconnects within two seconds after a stable connection breaks', async () => {
-    const live = await start();
+    const live = await startLive();
     const { harness, woodpecker, clock } = live;
     harness.run('stream');
     await passWithPings(live, 10 * minute);
@@ -415,7 +364,7 @@ describe('the event stream', () => {
   });
 
   it('reads over REST what it missed while disconnected, without waiting for the next round', async () => {
-    const live = await start({ intervalSeconds: 0 });
+    const live = await startLive({ intervalSeconds: 0 });
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'poll', 'reconcile');
     await passWithPings(live, 5 * minute);
@@ -434,7 +383,7 @@ describe('the event stream', () => {
   });
 
   it('reads over REST what happened between the connection and the subscription', async () => {
-    const { harness, woodpecker, clock } = await start({ intervalSeconds: 0 });
+    const { harness, woodpecker, clock } = await startLive({ intervalSeconds: 0 });
     harness.run('stream', 'reconcile');
     // The server pings before it subscribes, so no message reports an end in between.
     woodpecker.streams.disturb({ lose: true });
@@ -448,7 +397,7 @@ describe('the event stream', () => {
   });
 
   it('reconnects when a repo appears, so that it receives the events of that repo too', async () => {
-    const live = await start();
+    const live = await startLive();
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'reconcile', 'background');
     await passWithPings(live, 6 * minute);
@@ -464,8 +413,7 @@ describe('the event stream', () => {
   });
 
   it('requests a private repo that is unknown when its event arrives', async () => {
-    const live = await start({ intervalSeconds: 0 });
-    const { harness, woodpecker, clock } = live;
+    const { harness, woodpecker, clock } = await startLive({ intervalSeconds: 0 });
     // The repo is added after the backfill at start, but before the stream connects.
     woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
     harness.run('stream', 'background');
@@ -478,7 +426,7 @@ describe('the event stream', () => {
   });
 
   it('does not log a short loss of the connection', async () => {
-    const live = await start();
+    const live = await startLive();
     const { harness, woodpecker, clock } = live;
     harness.run('stream');
     for (let hours = 0; hours < 3; hours++) {
@@ -494,7 +442,7 @@ describe('the event stream', () => {
   });
 
   it('warns once if it does not stay open although Woodpecker answers, and logs its recovery once', async () => {
-    const live = await start();
+    const live = await startLive();
     const { harness, woodpecker, clock } = live;
     harness.run('stream', 'reconcile');
     await passWithPings(live, 2 * minute);
@@ -515,7 +463,7 @@ describe('the event stream', () => {
   });
 
   it('warns if every connection is cut soon after it opened', async () => {
-    const { harness, woodpecker, clock } = await start();
+    const { harness, woodpecker, clock } = await startLive();
     harness.run('stream');
     for (let passed = 0; passed < 60; passed++) {
       await clock.pass(30 * second);
@@ -526,7 +474,7 @@ describe('the event stream', () => {
   });
 
   it('does not log that Woodpecker itself is unreachable', async () => {
-    const live = await start();
+    const live = await startLive();
     const { harness, woodpecker, clock } = live;
     harness.run('stream');
     await passWithPings(live, 2 * minute);
@@ -540,7 +488,7 @@ describe('the event stream', () => {
   });
 
   it('stops at once when it is aborted, and leaves no timer and no socket behind', async () => {
-    const { harness, woodpecker, clock } = await start();
+    const { harness, woodpecker, clock } = await startLive();
     harness.run('stream', 'poll', 'reconcile', 'background');
     await clock.pass(5 * second);
     expect(woodpecker.streams.openCount).toBe(1);

@@ -7,10 +7,8 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { expect, it, onTestFinished } from 'vitest';
-import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import { createLiveHarness, type LiveHarness, startSimulatedWoodpecker } from '../support/live-harness.ts';
-import type { SimulatedClock } from '../support/simulated-clock.ts';
+import { expect, it } from 'vitest';
+import { addMine, type Live, passWithPings, startLive } from '../support/live-harness.ts';
 
 const minute = 60_000;
 
@@ -30,20 +28,16 @@ interface Footprint {
 }
 
 it('a week in which the stream breaks every hour leaks no memory, timers or sockets', async () => {
-  const { clock, woodpecker } = await startSimulatedWoodpecker();
-  onTestFinished(() => woodpecker.close());
-  for (const name of ['shop', 'site', 'infra']) {
-    woodpecker.addRepo({ fullName: `acme/${name}`, private: true, access: { alice: 'push' } });
-  }
-  const harness = await createLiveHarness({ clock, woodpecker, intervalSeconds: 900, idleMs: 15 * minute });
-  onTestFinished(() => harness.stop());
+  const prepare = addMine('acme/shop', 'acme/site', 'acme/infra');
+  const live = await startLive({ prepare, intervalSeconds: 900, idleMs: 15 * minute });
+  const { woodpecker, harness } = live;
   harness.run('stream', 'poll', 'reconcile', 'background');
 
   const days: Footprint[] = [];
   for (let day = 0; day < 7; day++) {
-    for (let hours = 0; hours < 24; hours++) await oneHour(clock, woodpecker, hours);
+    for (let hours = 0; hours < 24; hours++) await oneHour(live, hours);
     woodpecker.clearRequests();
-    days.push(await footprintOf(clock, woodpecker, harness));
+    days.push(await footprintOf(live));
   }
 
   expect(harness.losses).toBe(7 * 24);
@@ -74,8 +68,9 @@ it('a week in which the stream breaks every hour leaks no memory, timers or sock
  * A pipeline ends while the stream is open. Then the stream breaks, in one of four ways, and a pipeline ends
  * without an event.
  */
-async function oneHour(clock: SimulatedClock, woodpecker: FakeWoodpecker, hours: number): Promise<void> {
-  await passWithPings(clock, woodpecker, 30 * minute);
+async function oneHour(live: Live, hours: number): Promise<void> {
+  const { clock, woodpecker } = live;
+  await passWithPings(live, 30 * minute, 10 * minute);
   woodpecker.runPipeline('acme/shop', {}, { status: hours % 5 === 0 ? 'failure' : 'success' });
   await clock.pass(minute);
   const death = deaths[hours % deaths.length];
@@ -83,21 +78,10 @@ async function oneHour(clock: SimulatedClock, woodpecker: FakeWoodpecker, hours:
   else if (death !== 'silence') woodpecker.streams.dropAll(death);
   woodpecker.addPipeline('acme/site');
   await clock.pass(16 * minute * Number(death === 'silence'));
-  await passWithPings(clock, woodpecker, (death === 'silence' ? 13 : 29) * minute);
+  await passWithPings(live, (death === 'silence' ? 13 : 29) * minute, 10 * minute);
 }
 
-async function passWithPings(clock: SimulatedClock, woodpecker: FakeWoodpecker, ms: number): Promise<void> {
-  for (let left = ms; left > 0; left -= 10 * minute) {
-    await clock.pass(Math.min(left, 10 * minute));
-    woodpecker.streams.writeRaw(': ping\n\n');
-  }
-}
-
-async function footprintOf(
-  clock: SimulatedClock,
-  woodpecker: FakeWoodpecker,
-  harness: LiveHarness,
-): Promise<Footprint> {
+async function footprintOf({ clock, woodpecker, harness }: Live): Promise<Footprint> {
   // Finalizers free more in the turn after a collection, so collect several times.
   for (let i = 0; i < 4; i++) {
     collectGarbage();

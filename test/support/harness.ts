@@ -1,8 +1,9 @@
 /**
  * Store, ingest and the sources that read from a fake Woodpecker, connected by the service's own code. Nothing runs before
- * a test asks for it.
+ * a test asks for it. Ends with the test.
  */
 
+import { onTestFinished } from 'vitest';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
 import type { Repo } from '../../src/core/repo.ts';
 import type { Ingest } from '../../src/ingest/ingest.ts';
@@ -67,6 +68,7 @@ export async function createHarness(options: HarnessOptions): Promise<Harness> {
   const { historySeconds = 120 * 86_400, intervalSeconds = 300, token = woodpecker.userToken } = options;
   const aborter = new AbortController();
   const { signal } = aborter;
+  onTestFinished(() => aborter.abort(new Error('Test is over')));
   const lines: string[] = [];
   const log = createLog('info', (line) => lines.push(line.slice(line.indexOf(' ') + 1)));
   const ingest = await openIngest({ store, mode: { policy, canAsk: true }, clock });
