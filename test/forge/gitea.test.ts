@@ -51,13 +51,6 @@ describe.each(['forgejo', 'gitea'] as const)('%s', (kind) => {
     expect([again.hits, fake.requests.length]).toEqual([1, 2]);
   });
 
-  it('reports all commits of both histories if they share none', async () => {
-    const fake = await startWithShop({ kind });
-    const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];
-    const range = await forgeOf(fake).commitsBetween(shop, old[1] ?? '', renewed[2] ?? '', signal);
-    expect([idsOf(range), range?.removed.toSorted()]).toEqual([renewed.toSorted(), old.toSorted()]);
-  });
-
   it('is asked for the commit itself if its list answers 500', async () => {
     const fake = await startWithShop({ kind });
     const [base = '', head = ''] = addLine(fake, 2);

@@ -59,12 +59,6 @@ describe('GitHub', () => {
     expect(fake.requests.length).toBe(3);
   });
 
-  it('reports the commits as unknown if two histories share none', async () => {
-    const fake = await start();
-    const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];
-    expect(await forgeOf(fake).commitsBetween(shop, old[1] ?? '', renewed[2] ?? '', signal)).toBeNull();
-  });
-
   it('may answer a rate limit with 403, too', async () => {
     const fake = await start();
     const body = '{"message":"You have exceeded a secondary rate limit."}';

@@ -27,13 +27,6 @@ describe('GitLab', () => {
     );
   });
 
-  it('reports all commits of both histories if they share none', async () => {
-    const fake = await start();
-    const [old, renewed] = [addLine(fake, 2), addLine(fake, 3)];
-    const range = await forgeOf(fake).commitsBetween(shop, old[1] ?? '', renewed[2] ?? '', signal);
-    expect([idsOf(range), range?.removed.toSorted()]).toEqual([renewed.toSorted(), old.toSorted()]);
-  });
-
   it('is asked in both directions before an empty list means an unknown commit', async () => {
     const fake = await start();
     const [head = ''] = addLine(fake, 1);
