@@ -17,14 +17,7 @@ import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnavailable, StoreUnusable } from '../../src/store/store.ts';
 import { aPair, aRecord, aStoredPipeline } from '../support/records.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
-import { addRepo, collect, describeStore } from './contract.ts';
-
-describeStore('openSqliteStore with a file', async () => {
-  const folder = createTemporaryFolder();
-  return { store: openSqliteStore(folder.pathOf('dora.db')), discard: folder.remove };
-});
-
-describeStore('openMemoryStore', async () => ({ store: openMemoryStore(), discard: () => undefined }));
+import { addRepo, collect } from './setting.ts';
 
 describe('openMemoryStore', () => {
   it('shares nothing with another store', async () => {
