@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { classify, type IgnoreReason, isWatched, type RepoScope } from '../../src/core/classification.ts';
-import { isPullRequest, type PipelineRecord } from '../../src/core/pipeline.ts';
+import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { aClassification, aPolicy, aRecord, aWorkflow, ignoredIn, unfinishedIn } from '../support/records.ts';
 
@@ -187,14 +187,5 @@ describe('isWatched', () => {
     expect(isWatched(policy, 'Acme/Shop')).toBe(true);
     expect(isWatched(policy, 'acme/sandbox-7')).toBe(false);
     expect(isWatched(policy, 'other/shop')).toBe(false);
-  });
-});
-
-describe('isPullRequest', () => {
-  it('is true for every event of a pull request', () => {
-    expect(isPullRequest('pull_request')).toBe(true);
-    expect(isPullRequest('pull_request_closed')).toBe(true);
-    expect(isPullRequest('push')).toBe(false);
-    expect(isPullRequest(null)).toBe(false);
   });
 });

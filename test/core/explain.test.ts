@@ -3,25 +3,14 @@ import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../src/core/deployment.ts';
 import { createExplaining, type Question } from '../../src/core/explain.ts';
 import { defaultRules, type FigureRules } from '../../src/core/figures/figure.ts';
-import { nothingAround } from '../../src/core/series/judged.ts';
-import { reduce } from '../../src/core/series/reducer.ts';
-import { createTimeline, type Timeline } from '../../src/core/series/timeline.ts';
+
 import { windowsOf } from '../../src/core/windows/window-content.ts';
 import { anyDeployments } from '../support/arbitraries.ts';
+import { timelineOf } from '../support/projected.ts';
 import { aDeployment } from '../support/records.ts';
 
 const withForge: FigureRules = { ...defaultRules, asksForge: true, leadTimeFallback: null };
 const withReports: FigureRules = { ...defaultRules, asksForge: false, leadTimeFallback: null };
-
-function timelineOf(deployments: readonly Deployment[], rules: FigureRules): Timeline {
-  const reduction = reduce(createTimeline(rules), {
-    removed: [],
-    inserted: deployments,
-    surroundings: nothingAround,
-  });
-  if (!reduction) throw new Error('The change reaches into the base');
-  return reduction.timeline;
-}
 
 function explain(
   deployments: readonly Deployment[],

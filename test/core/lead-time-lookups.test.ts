@@ -2,23 +2,16 @@ import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../src/core/deployment.ts';
 import { defaultRules } from '../../src/core/figures/figure.ts';
 import { lookupsOf } from '../../src/core/lead-time-lookups.ts';
-import { nothingAround } from '../../src/core/series/judged.ts';
-import { reduce } from '../../src/core/series/reducer.ts';
+
 import { settle } from '../../src/core/series/settle.ts';
-import { createTimeline, type Timeline } from '../../src/core/series/timeline.ts';
+
+import { timelineOf } from '../support/projected.ts';
 import { aDeployment } from '../support/records.ts';
 
 const asking = { ...defaultRules, asksForge: true };
 
-const timelineOf = (rules: typeof asking, ...deployments: Partial<Deployment>[]): Timeline => {
-  const reduction = reduce(createTimeline(rules), {
-    removed: [],
-    inserted: deployments.map((told) => aDeployment(told)),
-    surroundings: nothingAround,
-  });
-  if (!reduction) throw new Error('The change reaches into the base');
-  return reduction.timeline;
-};
+const folded = (rules: typeof asking, ...deployments: Partial<Deployment>[]) =>
+  timelineOf(deployments.map(aDeployment), rules);
 
 const story: Partial<Deployment>[] = [
   { number: 1, at: 100, commit: 'a' },
@@ -31,7 +24,7 @@ const story: Partial<Deployment>[] = [
 
 describe('lookupsOf', () => {
   it('lists each range that the forge has not answered, in order of time', () => {
-    expect(lookupsOf(timelineOf(asking, ...story.toReversed()), 'production')).toEqual([
+    expect(lookupsOf(folded(asking, ...story.toReversed()), 'production')).toEqual([
       { repo: 1, tier: 'production', number: 1, at: 100, base: null, head: 'a' },
       { repo: 1, tier: 'production', number: 3, at: 300, base: 'a', head: 'b' },
       { repo: 1, tier: 'production', number: 6, at: 600, base: 'c', head: 'd' },
@@ -39,11 +32,11 @@ describe('lookupsOf', () => {
   });
 
   it('is empty without a forge', () => {
-    expect(lookupsOf(timelineOf(defaultRules, ...story), 'production')).toEqual([]);
+    expect(lookupsOf(folded(defaultRules, ...story), 'production')).toEqual([]);
   });
 
   it('continues after folded deployments, without lookups for them', () => {
-    expect(lookupsOf(settle(timelineOf(asking, ...story), 250), 'production')).toEqual([
+    expect(lookupsOf(settle(folded(asking, ...story), 250), 'production')).toEqual([
       { repo: 1, tier: 'production', number: 3, at: 300, base: 'a', head: 'b' },
       { repo: 1, tier: 'production', number: 6, at: 600, base: 'c', head: 'd' },
     ]);

@@ -9,55 +9,47 @@ import { aRecord, aStep, aWorkflow } from '../support/records.ts';
 const mergeAll = (records: readonly PipelineRecord[]) => records.reduce(mergeRecords);
 
 describe('mergeRecords', () => {
-  const rungs: { rung: string; loser: Partial<PipelineRecord>; winner: Partial<PipelineRecord> }[] = [
-    {
-      rung: 'the higher id, which is another pipeline under the same number',
-      loser: { id: 501, updatedAt: 9000 },
-      winner: { id: 502, updatedAt: 1, status: 'pending', finishedAt: null },
-    },
-    {
-      rung: 'an id over no id',
-      loser: { id: 0, updatedAt: 9000 },
-      winner: { id: 1, updatedAt: 1 },
-    },
-    {
-      rung: 'the later update, even if it takes the end back',
-      loser: { updatedAt: 1101 },
-      winner: { updatedAt: 1102, status: 'running', finishedAt: null, hasWorkflows: false, fromRest: false },
-    },
-    {
-      rung: 'ended over not ended',
-      loser: { status: 'running' },
-      winner: { status: 'skipped', hasWorkflows: false, fromRest: false },
-    },
-    {
-      rung: 'ended over an unknown status',
-      loser: { status: 'hibernating' },
-      winner: { status: 'success', hasWorkflows: false, fromRest: false },
-    },
-    {
-      rung: 'with workflows over without',
-      loser: { hasWorkflows: false, status: 'failure' },
-      winner: { hasWorkflows: true, fromRest: false },
-    },
-    {
-      rung: 'REST over others',
-      loser: { fromRest: false, status: 'failure' },
-      winner: { fromRest: true },
-    },
-    { rung: 'failure over success', loser: { status: 'success' }, winner: { status: 'failure' } },
-    { rung: 'failure over error', loser: { status: 'error' }, winner: { status: 'failure' } },
-    { rung: 'killed over canceled', loser: { status: 'canceled' }, winner: { status: 'killed' } },
-    { rung: 'success over skipped', loser: { status: 'skipped' }, winner: { status: 'success' } },
-    { rung: 'running over pending', loser: { status: 'pending' }, winner: { status: 'running' } },
-    { rung: 'pending over an unknown status', loser: { status: 'odd' }, winner: { status: 'pending' } },
-    { rung: 'the earlier finish', loser: { finishedAt: 1200 }, winner: { finishedAt: 1100 } },
-    { rung: 'a finish over no finish', loser: { finishedAt: null }, winner: { finishedAt: 4_000_000_000 } },
+  const rungs: [rung: string, loser: Partial<PipelineRecord>, winner: Partial<PipelineRecord>][] = [
+    [
+      'the higher id, which is another pipeline under the same number',
+      { id: 501, updatedAt: 9000 },
+      { id: 502, updatedAt: 1, status: 'pending', finishedAt: null },
+    ],
+    ['an id over no id', { id: 0, updatedAt: 9000 }, { id: 1, updatedAt: 1 }],
+    [
+      'the later update, even if it takes the end back',
+      { updatedAt: 1101 },
+      { updatedAt: 1102, status: 'running', finishedAt: null, hasWorkflows: false, fromRest: false },
+    ],
+    [
+      'ended over not ended',
+      { status: 'running' },
+      { status: 'skipped', hasWorkflows: false, fromRest: false },
+    ],
+    [
+      'ended over an unknown status',
+      { status: 'hibernating' },
+      { status: 'success', hasWorkflows: false, fromRest: false },
+    ],
+    [
+      'with workflows over without',
+      { hasWorkflows: false, status: 'failure' },
+      { hasWorkflows: true, fromRest: false },
+    ],
+    ['REST over others', { fromRest: false, status: 'failure' }, { fromRest: true }],
+    ['failure over success', { status: 'success' }, { status: 'failure' }],
+    ['failure over error', { status: 'error' }, { status: 'failure' }],
+    ['killed over canceled', { status: 'canceled' }, { status: 'killed' }],
+    ['success over skipped', { status: 'skipped' }, { status: 'success' }],
+    ['running over pending', { status: 'pending' }, { status: 'running' }],
+    ['pending over an unknown status', { status: 'odd' }, { status: 'pending' }],
+    ['the earlier finish', { finishedAt: 1200 }, { finishedAt: 1100 }],
+    ['a finish over no finish', { finishedAt: null }, { finishedAt: 4_000_000_000 }],
     // Nothing else distinguishes these two observations. Any rule will do if it is always the same.
-    { rung: 'the text that sorts last', loser: { message: 'a' }, winner: { message: 'b' } },
+    ['the text that sorts last', { message: 'a' }, { message: 'b' }],
   ];
 
-  it.each(rungs)('prefers $rung', ({ loser, winner }) => {
+  it.each(rungs)('prefers %s', (_, loser, winner) => {
     const [worse, better] = [Object.freeze(aRecord(loser)), Object.freeze(aRecord(winner))];
     expect(mergeRecords(worse, better)).toBe(better);
     expect(mergeRecords(better, worse)).toBe(better);
@@ -167,24 +159,6 @@ describe('mergeRecords', () => {
     expect(mergeRecords(known, aRecord({ updatedAt: 1000 }))).toBe(known);
   });
 
-  it('is commutative', () => {
-    fc.assert(
-      fc.property(anyObservation(), anyObservation(), (a, b) => {
-        expect(mergeRecords(a, b)).toEqual(mergeRecords(b, a));
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
-  it('is associative', () => {
-    fc.assert(
-      fc.property(anyObservation(), anyObservation(), anyObservation(), (a, b, c) => {
-        expect(mergeRecords(mergeRecords(a, b), c)).toEqual(mergeRecords(a, mergeRecords(b, c)));
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
   it('is idempotent', () => {
     fc.assert(
       fc.property(anyObservation(), anyObservation(), (a, b) => {
@@ -210,7 +184,7 @@ describe('mergeRecords', () => {
           expect(mergeAll(shuffledTwice)).toEqual(mergeAll(set));
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 1000 },
     );
   });
 

@@ -1,7 +1,10 @@
 /** The shown samples of a state, for tests that need them once. */
 
+import type { Deployment } from '../../src/core/deployment.ts';
 import { defaultRules } from '../../src/core/figures/figure.ts';
 import type { Window } from '../../src/core/policy.ts';
+import { nothingAround } from '../../src/core/series/judged.ts';
+import { reduce } from '../../src/core/series/reducer.ts';
 import { createProjection, type Projected, type SeriesSample } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createTimeline, type Timeline } from '../../src/core/series/timeline.ts';
@@ -11,6 +14,13 @@ import { type GaugeValues, nameGauges } from './gauges.ts';
 
 /** A timeline before any deployment, under the default rules. */
 export const emptyTimeline = createTimeline(defaultRules);
+
+/** The timeline after these deployments, which arrive at once. */
+export function timelineOf(inserted: readonly Deployment[], rules = defaultRules): Timeline {
+  const reduction = reduce(createTimeline(rules), { removed: [], inserted, surroundings: nothingAround });
+  if (!reduction) throw new Error('The change reaches into the base');
+  return reduction.timeline;
+}
 
 /** All series that are shown, without windows. */
 export function project(state: State): readonly SeriesSample[] {

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { defaultRules } from '../../../src/core/figures/figure.ts';
 import type { Incident } from '../../../src/core/incident.ts';
 import { changesBase } from '../../../src/core/series/base-incidents.ts';
-import { nothingAround } from '../../../src/core/series/judged.ts';
-import { reduce } from '../../../src/core/series/reducer.ts';
+
 import { settle } from '../../../src/core/series/settle.ts';
-import { createTimeline, type Timeline } from '../../../src/core/series/timeline.ts';
+import type { Timeline } from '../../../src/core/series/timeline.ts';
+import { timelineOf } from '../../support/projected.ts';
 import { aDeployment } from '../../support/records.ts';
 
 const withinSeconds = 100;
@@ -18,12 +18,14 @@ const incidentAt = (start: number): Incident =>
   ({ id: 'one', start, end: start + 1, receivedAt: null }) as Incident;
 
 /** One deployment at 1,000 in the base, and one at each of `recent` in memory. */
-function timelineWith(...recent: readonly number[]): Timeline {
-  const inserted = [1_000, ...recent].map((at) => aDeployment({ number: at, at, startedAt: at - 10 }));
-  const start = createTimeline(rules);
-  const whole = reduce(start, { removed: [], inserted, surroundings: { ...nothingAround, now: 10_000 } });
-  return settle(whole?.timeline as Timeline, 1_000);
-}
+const timelineWith = (...recent: readonly number[]): Timeline =>
+  settle(
+    timelineOf(
+      [1_000, ...recent].map((at) => aDeployment({ number: at, at, startedAt: at - 10 })),
+      rules,
+    ),
+    1_000,
+  );
 
 describe('a new incident', () => {
   it.each([
@@ -39,8 +41,7 @@ describe('a new incident', () => {
   );
 
   it('needs nothing from the store if no deployment has left memory', () => {
-    const inserted = [aDeployment({ number: 1, at: 1_000 })];
-    const whole = reduce(createTimeline(rules), { removed: [], inserted, surroundings: nothingAround });
-    expect(changesBase(whole?.timeline as Timeline, [incidentAt(1_050)])).toBe(false);
+    const whole = timelineOf([aDeployment({ number: 1, at: 1_000 })], rules);
+    expect(changesBase(whole, [incidentAt(1_050)])).toBe(false);
   });
 });

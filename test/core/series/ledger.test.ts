@@ -2,13 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareDeployments } from '../../../src/core/deployment.ts';
 import { type Fold, stepFold } from '../../../src/core/figures/fold.ts';
-import { episodeMeasures, figures } from '../../../src/core/figures/index.ts';
 import {
   addDifference,
   addToTotals,
   creditFor,
   differenceOf,
-  type LedgerMetric,
   ledgerKey,
   ledgerMetrics,
   neverCount,
@@ -120,42 +118,6 @@ describe('creditFor', () => {
       }),
       { numRuns: 300 },
     );
-  });
-});
-
-describe('the entries of the ledger', () => {
-  const entries: readonly { readonly bit: number; readonly metric: LedgerMetric }[] = [
-    ...figures.flatMap(({ measures }) => measures.flatMap(({ ledger }) => ledger ?? [])),
-    ...episodeMeasures.map(({ ledger }) => ledger),
-  ];
-
-  it('keep the bits of stored pipelines; two entries share a bit only if they exclude each other', () => {
-    expect(Object.fromEntries(entries.map(({ metric, bit }) => [ledgerKey(metric), bit]))).toEqual({
-      dora_deployments_total: 1,
-      dora_deployment_failures_total: 2,
-      dora_deployment_reworks_total: 4,
-      dora_deployment_recovery_time_seconds: 8,
-      dora_change_lead_time_seconds: 16,
-      dora_change_lead_time_unknown_total: 16,
-      dora_deployment_duration_seconds: 32,
-      'dora_deployment_failures_by_cause_total pipeline': 64,
-      'dora_deployment_failures_by_cause_total rollback': 128,
-      'dora_deployment_failures_by_cause_total fix': 256,
-      'dora_deployment_failures_by_cause_total incident': 512,
-      'dora_deployment_failures_by_cause_total operator': 1024,
-    });
-  });
-
-  it('have only bits that are part of neverCount', () => {
-    expect(entries.filter(({ bit }) => (neverCount & bit) === 0)).toEqual([]);
-  });
-
-  it('have unique names, and buckets in ascending order', () => {
-    expect(new Set(ledgerMetrics.map(ledgerKey)).size).toBe(ledgerMetrics.length);
-    for (const metric of ledgerMetrics) {
-      if (metric.type === 'histogram')
-        expect(metric.buckets).toEqual(metric.buckets.toSorted((a, b) => a - b));
-    }
   });
 });
 

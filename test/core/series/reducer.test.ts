@@ -30,11 +30,12 @@ const deployments = (...told: string[]): Deployment[] =>
     }),
   );
 
-const insert = (...inserted: Deployment[]): TimelineChange => ({
-  removed: [],
+const change = (removed: readonly Deployment[], inserted: readonly Deployment[]): TimelineChange => ({
+  removed,
   inserted,
   surroundings: nothingAround,
 });
+const insert = (...inserted: Deployment[]): TimelineChange => change([], inserted);
 
 function reduceAll(start: Timeline, ...changes: TimelineChange[]): { timeline: Timeline; totals: Totals } {
   let timeline = start;
@@ -75,90 +76,31 @@ function bruteForce(all: readonly Deployment[]) {
 }
 
 describe('reduce: gauges', () => {
-  it.each([
-    { title: 'nothing', told: [], expected: [0, 0, 0] },
-    { title: 'one success', told: ['S100'], expected: [100, 0, 0] },
-    {
-      title: 'only failures, failing since the first',
-      told: ['F100', 'F200', 'F300'],
-      expected: [0, 300, 100],
-    },
-    {
-      title: 'a streak of failures after a success',
-      told: ['S100', 'F200', 'F300'],
-      expected: [100, 300, 200],
-    },
-    { title: 'a closed episode', told: ['F100', 'F200', 'S300'], expected: [300, 200, 0] },
-    { title: 'a second episode', told: ['F100', 'S200', 'F300', 'F400'], expected: [200, 400, 300] },
-    {
-      title: 'finishes out of order, of which the latest wins',
-      told: ['S300', 'F400', 'S100', 'F200'],
-      expected: [300, 400, 400],
-    },
-    {
-      title: 'failure and success in one second, in order of their numbers',
-      told: ['F100', 'S100'],
-      expected: [100, 100, 0],
-    },
-    { title: 'success and failure in one second', told: ['S100', 'F100'], expected: [100, 100, 100] },
-  ])('are right for $title', ({ told, expected: [lastSuccess, lastFailure, failingSince] }) => {
+  it.each<[string, string[], number[]]>([
+    ['nothing', [], [0, 0, 0]],
+    ['one success', ['S100'], [100, 0, 0]],
+    ['only failures, failing since the first', ['F100', 'F200', 'F300'], [0, 300, 100]],
+    ['a streak of failures after a success', ['S100', 'F200', 'F300'], [100, 300, 200]],
+    ['a closed episode', ['F100', 'F200', 'S300'], [300, 200, 0]],
+    ['a second episode', ['F100', 'S200', 'F300', 'F400'], [200, 400, 300]],
+    ['finishes out of order, of which the latest wins', ['S300', 'F400', 'S100', 'F200'], [300, 400, 400]],
+    ['failure and success in one second, in order of their numbers', ['F100', 'S100'], [100, 100, 0]],
+    ['success and failure in one second', ['S100', 'F100'], [100, 100, 100]],
+  ])('are right for %s', (_, told, [lastSuccess, lastFailure, failingSince]) => {
     const { timeline } = reduceAll(emptyTimeline, insert(...deployments(...told)));
     expect(gaugesOf(timeline)).toEqual({ lastSuccess, lastFailure, failingSince });
-  });
-
-  it('follow a deployment that moves in time', () => {
-    const [first, second] = deployments('S100', 'F200') as [Deployment, Deployment];
-    const moved = { ...second, at: 50 };
-    const { timeline } = reduceAll(emptyTimeline, insert(first, second), {
-      removed: [second],
-      inserted: [moved],
-      surroundings: nothingAround,
-    });
-    expect(gaugesOf(timeline)).toEqual({ lastSuccess: 100, lastFailure: 50, failingSince: 0 });
-  });
-
-  it('do not include a removed deployment', () => {
-    const [first, second] = deployments('S100', 'F200') as [Deployment, Deployment];
-    const { timeline } = reduceAll(emptyTimeline, insert(first, second), {
-      removed: [second],
-      inserted: [],
-      surroundings: nothingAround,
-    });
-    expect(gaugesOf(timeline)).toEqual({ lastSuccess: 100, lastFailure: 0, failingSince: 0 });
-    expect(timeline.recent.map(({ number }) => number)).toEqual([1]);
-  });
-
-  it('distinguish pipelines of two repos in one series', () => {
-    const mine = aDeployment({ repo: 1, number: 5, at: 100 });
-    const theirs = aDeployment({ repo: 2, number: 5, at: 200 });
-    const { timeline } = reduceAll(emptyTimeline, insert(mine, theirs), {
-      removed: [mine],
-      inserted: [],
-      surroundings: nothingAround,
-    });
-    expect(timeline.recent.map(({ repo }) => repo)).toEqual([2]);
   });
 });
 
 describe('reduce: the histogram of recovery times', () => {
-  it.each([
-    { title: 'nothing for a success that follows a success', told: ['S100', 'S200'], count: 0, sum: 0 },
-    { title: 'from failure to success', told: ['F100', 'S400'], count: 1, sum: 300 },
-    {
-      title: 'a streak of failures as one episode, from its first failure',
-      told: ['F100', 'F200', 'F300', 'S400'],
-      count: 1,
-      sum: 300,
-    },
-    { title: 'nothing while only failures are known', told: ['F100', 'F200'], count: 0, sum: 0 },
-    {
-      title: 'each episode once',
-      told: ['F100', 'S150', 'S200', 'F300', 'F350', 'S400'],
-      count: 2,
-      sum: 150,
-    },
-    { title: 'an episode that ends within its first second', told: ['F100', 'S100'], count: 1, sum: 0 },
-  ])('observes $title', ({ told, count, sum }) => {
+  it.each<[string, string[], number, number]>([
+    ['nothing for a success that follows a success', ['S100', 'S200'], 0, 0],
+    ['from failure to success', ['F100', 'S400'], 1, 300],
+    ['a streak of failures as one episode, from its first failure', ['F100', 'F200', 'F300', 'S400'], 1, 300],
+    ['nothing while only failures are known', ['F100', 'F200'], 0, 0],
+    ['each episode once', ['F100', 'S150', 'S200', 'F300', 'F350', 'S400'], 2, 150],
+    ['an episode that ends within its first second', ['F100', 'S100'], 1, 0],
+  ])('observes %s', (_, told, count, sum) => {
     expect(recoveriesOf(reduceAll(emptyTimeline, insert(...deployments(...told))))).toEqual({ count, sum });
     // One by one gives the same result.
     const oneByOne = deployments(...told).map((deployment) => insert(deployment));
@@ -199,11 +141,7 @@ describe('reduce: the histogram of recovery times', () => {
     const added = reduce(emptyTimeline, insert(failure, success));
     const [known] = added?.timeline.recent ?? [];
     const earlier = { ...(known as Deployment), at: 50 };
-    const again = reduce(added?.timeline as Timeline, {
-      removed: [known as Deployment],
-      inserted: [earlier],
-      surroundings: nothingAround,
-    });
+    const again = reduce(added?.timeline as Timeline, change([known as Deployment], [earlier]));
     expect(again?.credits).toEqual([]);
   });
 });
@@ -253,14 +191,9 @@ describe('reduce', () => {
         const steps: TimelineChange[][] = [
           ...final.map((deployment, index): TimelineChange[] => {
             const before = first[index];
-            return before
-              ? [insert(before), { removed: [before], inserted: [deployment], surroundings: nothingAround }]
-              : [insert(deployment)];
+            return before ? [insert(before), change([before], [deployment])] : [insert(deployment)];
           }),
-          ...passing.map((deployment): TimelineChange[] => [
-            insert(deployment),
-            { removed: [deployment], inserted: [], surroundings: nothingAround },
-          ]),
+          ...passing.map((deployment): TimelineChange[] => [insert(deployment), change([deployment], [])]),
         ];
         const changes: TimelineChange[] = [];
         for (let turn = 0; steps.length > 0; turn++) {
@@ -394,7 +327,7 @@ describe('settle', () => {
     const settled = settle(timelineOf(deployments('S100', 'S300')), 200);
     const late = aDeployment({ number: 9, at: 200 });
     expect(reduce(settled, insert(late))).toBeNull();
-    expect(reduce(settled, { removed: [late], inserted: [], surroundings: nothingAround })).toBeNull();
+    expect(reduce(settled, change([late], []))).toBeNull();
     expect(reduce(settled, insert({ ...late, at: 201 }))).not.toBeNull();
   });
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createTally } from '../../../src/core/pipeline-counts.ts';
 import type { Repo } from '../../../src/core/repo.ts';
-import { nothingAround } from '../../../src/core/series/judged.ts';
+
 import { type Totals, zeroTotals } from '../../../src/core/series/ledger.ts';
 import { type Pair, pairKey } from '../../../src/core/series/pair.ts';
-import { reduce } from '../../../src/core/series/reducer.ts';
+
 import { createProjection } from '../../../src/core/series/samples.ts';
 import { findSeries } from '../../../src/core/series/shown-series.ts';
 import { createState, type State, type StateChange } from '../../../src/core/series/state.ts';
@@ -12,7 +12,7 @@ import type { Timeline } from '../../../src/core/series/timeline.ts';
 import { inAscendingOrder, noValues } from '../../../src/core/windows/values.ts';
 import { windowDistributions } from '../../../src/core/windows/window-content.ts';
 import { nameGauges } from '../../support/gauges.ts';
-import { emptyTimeline, project } from '../../support/projected.ts';
+import { project, timelineOf } from '../../support/projected.ts';
 import { aDeployment, aPair, aRepo } from '../../support/records.ts';
 
 function stateOf(repos: Repo[], pairs: Pair[], timelines: Map<string, Timeline> = new Map()) {
@@ -25,15 +25,8 @@ const counted = (deployments: number): Totals => ({
   ...zeroTotals,
   counters: { ...zeroTotals.counters, dora_deployments_total: deployments },
 });
-const timelineOf = (...deployments: Parameters<typeof aDeployment>[0][]): Timeline => {
-  const reduction = reduce(emptyTimeline, {
-    removed: [],
-    inserted: deployments.map(aDeployment),
-    surroundings: nothingAround,
-  });
-  if (!reduction) throw new Error('The change reaches into the base');
-  return reduction.timeline;
-};
+const folded = (...deployments: Parameters<typeof aDeployment>[0][]): Timeline =>
+  timelineOf(deployments.map(aDeployment));
 
 describe('project', () => {
   it('shows a known pair, with 0 if nothing has ever happened', () => {
@@ -46,7 +39,7 @@ describe('project', () => {
 
   it('shows the gauges of the timeline and the totals of the pair', () => {
     const repo = aRepo();
-    const timeline = timelineOf({ number: 1, at: 100 }, { number: 2, at: 200, outcome: 'failure' });
+    const timeline = folded({ number: 1, at: 100 }, { number: 2, at: 200, outcome: 'failure' });
     const state = stateOf(
       [repo],
       [aPair({ totals: counted(7) })],
@@ -64,21 +57,18 @@ describe('project', () => {
 
   it('reports a pair as deployed once a deployment is known, even an uncounted one, or once one was counted', () => {
     const repo = aRepo();
-    const uncounted = new Map([[pairKey(repo.key, 'production'), timelineOf({ at: 100 })]]);
+    const uncounted = new Map([[pairKey(repo.key, 'production'), folded({ at: 100 })]]);
     expect(project(stateOf([repo], [aPair()], uncounted))[0]?.hasDeployed).toBe(true);
     expect(project(stateOf([repo], [aPair({ totals: counted(1) })]))[0]?.hasDeployed).toBe(true);
   });
 
-  it('shows nothing of a repo before its first backfill is complete', () => {
-    expect(project(stateOf([aRepo({ revealed: false })], [aPair()]))).toEqual([]);
-  });
-
-  it('shows no pair that the policy no longer produces', () => {
-    expect(project(stateOf([aRepo()], [aPair({ isKnown: false, totals: counted(3) })]))).toEqual([]);
-  });
-
-  it('shows no pair of a repo that is gone', () => {
-    expect(project(stateOf([aRepo({ isGone: true })], [aPair({ totals: counted(3) })]))).toEqual([]);
+  it.each([
+    ['before the first backfill of its repo is complete', [aRepo({ revealed: false })], {}],
+    ['that the policy no longer produces', [aRepo()], { isKnown: false }],
+    ['of a repo that is gone', [aRepo({ isGone: true })], {}],
+    ['of an unknown repo', [], {}],
+  ])('shows no pair %s', (_, repos, pair) => {
+    expect(project(stateOf(repos, [aPair({ totals: counted(3), ...pair })]))).toEqual([]);
   });
 
   it.each([
@@ -91,10 +81,6 @@ describe('project', () => {
       aPair({ repo: 2, totals: counted(3), ...otherPair }),
     ];
     expect(project(stateOf(repos, pairs)).map(({ totals }) => totals)).toEqual([counted(5)]);
-  });
-
-  it('shows no pair of an unknown repo', () => {
-    expect(project(stateOf([], [aPair()]))).toEqual([]);
   });
 
   it('sorts by repo in any case, then by tier', () => {
@@ -121,10 +107,10 @@ describe('project', () => {
       repos,
       order.map((repo) => aPair({ repo, totals: counted(repo * 10) })),
       new Map([
-        [pairKey(1, 'production'), timelineOf({ repo: 1, number: 3, at: 200, outcome: 'failure' })],
+        [pairKey(1, 'production'), folded({ repo: 1, number: 3, at: 200, outcome: 'failure' })],
         [
           pairKey(2, 'production'),
-          timelineOf({ repo: 2, number: 4, at: 100 }, { repo: 2, number: 5, at: 300, outcome: 'failure' }),
+          folded({ repo: 2, number: 4, at: 100 }, { repo: 2, number: 5, at: 300, outcome: 'failure' }),
         ],
       ]),
     );
@@ -178,8 +164,8 @@ describe('createProjection', () => {
       [shop, dns],
       pairs,
       new Map([
-        [keyOf(shop), timelineOf({ repo: 1, number: 1, at: 9500, committedAt: 9400 })],
-        [keyOf(dns), timelineOf({ repo: 2, number: 2, at: 9950, committedAt: 9945 })],
+        [keyOf(shop), folded({ repo: 1, number: 1, at: 9500, committedAt: 9400 })],
+        [keyOf(dns), folded({ repo: 2, number: 2, at: 9950, committedAt: 9945 })],
       ]),
     );
   const change = (state: State, told: Partial<StateChange>): void =>
@@ -234,7 +220,7 @@ describe('createProjection', () => {
     const state = twoRepos();
     const projection = createProjection(state, windows);
     const before = projection.at(10_000);
-    const twice = timelineOf({ repo: 1, number: 1, at: 9500 }, { repo: 1, number: 3, at: 9990 });
+    const twice = folded({ repo: 1, number: 1, at: 9500 }, { repo: 1, number: 3, at: 9990 });
     change(state, { timelines: new Map([[keyOf(shop), twice]]) });
     const after = projection.at(10_000);
     expect(deploymentsIn(after.series[1]?.windows)).toEqual([1, 2]);
@@ -256,7 +242,7 @@ describe('createProjection', () => {
 
   it('reports the coverage of each window; of repos with the same name, the shortest known time counts', () => {
     const twin = aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', knownSince: 9750 });
-    const state = stateOf([shop, twin], pairs, new Map([[keyOf(shop), timelineOf({ at: 9990 })]]));
+    const state = stateOf([shop, twin], pairs, new Map([[keyOf(shop), folded({ at: 9990 })]]));
     const { series, tiers } = createProjection(state, windows).at(10_000);
     expect(series.map((sample) => sample.windows?.coverage)).toEqual([[1, 0.25]]);
     expect(tiers[0]?.coverage).toEqual([1, 0.25]);
@@ -264,7 +250,7 @@ describe('createProjection', () => {
 
   it('increases the coverage as time passes', () => {
     const young = { ...shop, knownSince: 9990 };
-    const state = stateOf([young], [aPair()], new Map([[keyOf(shop), timelineOf({ at: 9995 })]]));
+    const state = stateOf([young], [aPair()], new Map([[keyOf(shop), folded({ at: 9995 })]]));
     const projection = createProjection(state, windows);
     expect([10_000, 10_001, 10_010].map((now) => projection.at(now).series[0]?.windows?.coverage)).toEqual([
       [0.1, 0.01],

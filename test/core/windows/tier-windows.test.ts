@@ -19,43 +19,6 @@ const share = (count: number, samples: readonly number[] = [], coverage = 1): Ti
 });
 
 describe('createTierWindows', () => {
-  it('is empty at first', () => {
-    expect(createTierWindows('production', 1).sample()).toBeNull();
-  });
-
-  it('adds up its series, and keeps their samples in order', () => {
-    const tier = createTierWindows('production', 1);
-    tier.exchange(null, share(2, [5, 9]));
-    tier.exchange(null, share(3, [1, 7]));
-    expect(tier.sample()).toEqual({
-      tier: 'production',
-      windows: [content(5, [1, 5, 7, 9])],
-      coverage: [1],
-      knownTime: [{ whole: 2, partly: 0, sinceSum: 0, unknown: 0 }],
-    });
-  });
-
-  it('replaces the part of a series, and removes an empty part', () => {
-    const tier = createTierWindows('production', 1);
-    tier.exchange(null, share(2, [5]));
-    tier.exchange(null, share(3, [7]));
-    tier.exchange(share(2, [5]), share(1, [4, 6]));
-    tier.exchange(share(3, [7]), null);
-    expect(tier.sample()).toMatchObject({ windows: [content(1, [4, 6])] });
-    tier.exchange(share(1, [4, 6]), null);
-    expect(tier.sample()).toBeNull();
-  });
-
-  it('has the mean known time of its series', () => {
-    const tier = createTierWindows('production', 1);
-    tier.exchange(null, share(1, [], 1));
-    tier.exchange(null, share(1, [], 0.5));
-    tier.exchange(null, share(1, [], 0));
-    expect(tier.sample()?.coverage).toEqual([0.5]);
-    tier.exchange(share(1, [], 0), null);
-    expect(tier.sample()?.coverage).toEqual([0.75]);
-  });
-
   it('returns the same object until an exchange, and then another one', () => {
     const tier = createTierWindows('production', 1);
     tier.exchange(null, share(1, [5]));

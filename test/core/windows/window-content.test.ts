@@ -5,7 +5,7 @@ import type { Window } from '../../../src/core/policy.ts';
 import { nothingAround } from '../../../src/core/series/judged.ts';
 import { reduce } from '../../../src/core/series/reducer.ts';
 import { settle } from '../../../src/core/series/settle.ts';
-import type { Timeline } from '../../../src/core/series/timeline.ts';
+
 import { inAscendingOrder, noValues } from '../../../src/core/windows/values.ts';
 import {
   isWithin,
@@ -15,18 +15,9 @@ import {
   windowsOf,
 } from '../../../src/core/windows/window-content.ts';
 import { anyDeployments } from '../../support/arbitraries.ts';
-import { emptyTimeline } from '../../support/projected.ts';
+import { timelineOf } from '../../support/projected.ts';
 import { aDeployment } from '../../support/records.ts';
 
-const timelineOf = (deployments: readonly Deployment[]): Timeline => {
-  const reduction = reduce(emptyTimeline, {
-    removed: [],
-    inserted: deployments,
-    surroundings: nothingAround,
-  });
-  if (!reduction) throw new Error('The change reaches into the base');
-  return reduction.timeline;
-};
 const lasting = (...lengths: number[]): Window[] =>
   lengths.map((seconds) => ({ name: `${seconds}s`, seconds }));
 const story = (...told: Parameters<typeof aDeployment>[0][]) => timelineOf(told.map(aDeployment));
@@ -62,19 +53,6 @@ describe('windowsOf', () => {
     expect(windows.isAny).toBe(true);
   });
 
-  it('excludes the start of a window and includes its end', () => {
-    const timeline = story({ number: 1, at: 100 }, { number: 2, at: 101 }, { number: 3, at: 200 });
-    expect(contentOf(windowsOf([timeline], lasting(100), 200))).toMatchObject({ deployments: 2 });
-    expect(contentOf(windowsOf([timeline], lasting(100), 199))).toMatchObject({ deployments: 2 });
-    expect(contentOf(windowsOf([timeline], lasting(100), 201))).toMatchObject({ deployments: 1 });
-  });
-
-  it('returns each window in the given order, whichever is the longest', () => {
-    const timeline = story({ number: 1, at: 100 }, { number: 2, at: 190 });
-    const windows = windowsOf([timeline], lasting(20, 500, 100), 200);
-    expect([0, 1, 2].map((index) => contentOf(windows, index)['deployments'])).toEqual([1, 2, 1]);
-  });
-
   it('measures a recovery from a failure that was folded while it was open', () => {
     const folded = settle(story({ number: 1, at: 100, outcome: 'failure' }), 900);
     expect(folded.recent).toHaveLength(0);
@@ -88,31 +66,12 @@ describe('windowsOf', () => {
     });
   });
 
-  it('excludes a deployment in the future until it has ended', () => {
-    const timeline = story({ number: 1, at: 100 }, { number: 2, at: 300 });
-    const windows = windowsOf([timeline], lasting(1000), 200);
-    expect(contentOf(windows)).toMatchObject({ deployments: 1 });
-    expect(windows.validUntil).toBe(300);
-    expect(contentOf(windowsOf([timeline], lasting(1000), 300))).toMatchObject({ deployments: 2 });
-  });
-
   it('is empty if the longest window contains no deployment', () => {
     const timeline = story({ number: 1, at: 100 });
     expect(windowsOf([timeline], lasting(10, 100), 199)).toMatchObject({ isAny: true, validUntil: 200 });
     expect(windowsOf([timeline], lasting(10, 100), 200)).toMatchObject({
       isAny: false,
       validUntil: Number.POSITIVE_INFINITY,
-    });
-  });
-
-  it('sorts its samples', () => {
-    const timeline = story(
-      { number: 1, at: 100, committedAt: 10 },
-      { number: 2, at: 110, committedAt: 105, commit: 'b' },
-      { number: 3, at: 120, committedAt: 90, commit: 'c' },
-    );
-    expect(contentOf(windowsOf([timeline], lasting(1000), 200))).toMatchObject({
-      change_lead_time_seconds: [5, 30, 90],
     });
   });
 
