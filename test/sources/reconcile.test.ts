@@ -38,23 +38,6 @@ async function roundAndRest({ harness, clock }: Live): Promise<void> {
 }
 
 describe('a round of reconciliation', () => {
-  it('costs three requests if nothing happens, however many repos there are', async () => {
-    for (const count of [3, 40]) {
-      const { harness, woodpecker } = await start(manyRepos(count), {
-        prepare: (fake) => {
-          for (const repo of fake.repos()) fake.runPipeline(repo);
-        },
-      });
-      await harness.round();
-      woodpecker.clearRequests();
-
-      for (let round = 0; round < 3; round++) await harness.round();
-
-      expect(paths(woodpecker).slice(0, 3)).toEqual(['/api/user', '/api/user/repos', '/api/user/feed']);
-      expect(woodpecker.requests).toHaveLength(9);
-    }
-  });
-
   it('reads only the repo whose newest pipeline is new', async () => {
     const { harness, woodpecker } = await start(manyRepos(10));
     for (let i = 0; i < 4; i++) woodpecker.runPipeline('acme/repo-4', {}, { status: 'failure' });
@@ -346,28 +329,6 @@ describe('repos', () => {
     expect(linesAbout(harness, /Repos are new/)).toHaveLength(1);
   });
 
-  it('that somebody else activates are requested once each, which makes later lists contain them', async () => {
-    const { harness, woodpecker, clock } = await start(['acme/shop']);
-    harness.run('stream', 'reconcile', 'background');
-    await clock.pass(3 * second);
-    const { id } = woodpecker.addRepo({ fullName: 'acme/public', private: false });
-    woodpecker.onRequest(({ path }) => {
-      if (path === `/api/repos/${id}`) woodpecker.grant('alice', 'acme/public', 'push');
-    });
-    woodpecker.addRepo({ fullName: 'other/public', private: false });
-
-    for (const name of ['acme/public', 'other/public', 'acme/public', 'other/public']) {
-      woodpecker.runPipeline(name);
-      await clock.pass(20 * second);
-    }
-
-    expect(harness.shown('acme/public')?.deployments).toBe(2);
-    expect(harness.shown('other/public')).toBeNull();
-    const asked = paths(woodpecker).filter((path) => /^\/api\/repos\/\d+$/.test(path));
-    expect(asked).toHaveLength(2);
-    expect(new Set(asked).size).toBe(2);
-  });
-
   it('that are renamed keep their totals', async () => {
     const { harness, woodpecker, clock } = await start();
     woodpecker.runPipeline('acme/shop');
@@ -551,18 +512,6 @@ describe('repos whose newest pipeline no list contains', () => {
       expect(found).toHaveLength(400);
     },
   );
-
-  it('are requested once each for an administrator, so that later lists contain them', async () => {
-    const { harness, woodpecker, clock } = await start(manyRepos(30), { asAdmin: true });
-    for (let round = 0; round < 40; round++) {
-      await clock.pass(5 * minute);
-      await harness.round();
-    }
-
-    const introduced = paths(woodpecker).filter((path) => /^\/api\/repos\/\d+$/.test(path));
-    expect(introduced.length).toBe(30);
-    expect(new Set(introduced).size).toBe(30);
-  });
 
   it('are visited even if others cannot be read', async () => {
     const { harness, woodpecker, clock } = await start(manyRepos(8), { asAdmin: true });
