@@ -42,11 +42,15 @@ export interface Judged {
   readonly judgedBy: JudgedBy | null;
 }
 
-/** The deployments of a timeline after a change; from index `from` on they may differ from the old ones. */
+/**
+ * The deployments of a timeline after a change: from index `from` to before `until` they may differ from the old ones.
+ * `until` is 0 if none differs.
+ */
 export interface Merged {
   /** Judged in place. */
   readonly deployments: Deployment[];
   readonly from: number;
+  readonly until: number;
   /** The removed and the inserted deployments. */
   readonly moved: readonly Deployment[];
   /** Unix seconds: finish of the first one; infinite: there is none. */
@@ -80,7 +84,9 @@ export function* judgeChange(
   const { base, rules } = timeline;
   const { deployments } = merged;
   const firstJudged = countBefore(deployments, (deployment) => counts(base.ground, deployment));
-  const { search, repairedNumbers } = yield* searchRepairs(timeline, deployments, merged, firstJudged);
+  const searched = yield* searchRepairs(timeline, deployments, merged, firstJudged);
+  const { search, repairedNumbers } = searched;
+  let changedUntil = Math.max(merged.until, searched.changedUntil);
 
   // The clock of Woodpecker or of an agent may be ahead of ours: then the last deployment lies in the future.
   const now = Math.max(clock, deployments.at(-1)?.at ?? 0);
@@ -102,7 +108,7 @@ export function* judgeChange(
       runningSince,
       now,
     });
-  let end = endOfJudgement(timeline, change, begin, endOfChanges(deployments, timeline.recent, begin));
+  let end = endOfJudgement(timeline, change, begin, Math.max(begin, changedUntil));
   let { verdicts, episodes, validUntil } = yield* judgeUntil(end);
   const reachesEnd = ({ end: last }: Episode) => last === null || last >= startsAt(end);
   if (end < deployments.length && episodes.some(reachesEnd)) {
@@ -114,10 +120,13 @@ export function* judgeChange(
     const deployment = deployments[begin + index] as Deployment;
     if (isSameVerdict(deployment.verdict, verdict)) continue;
     deployments[begin + index] = { ...deployment, verdict };
+    changedUntil = Math.max(changedUntil, begin + index + 1);
   }
   for (let index = 0; index < Math.min(firstJudged, deployments.length); index++) {
     const deployment = deployments[index] as Deployment;
-    if (deployment.verdict !== fine) deployments[index] = { ...deployment, verdict: fine, repair: null };
+    if (deployment.verdict === fine) continue;
+    deployments[index] = { ...deployment, verdict: fine, repair: null };
+    changedUntil = Math.max(changedUntil, index + 1);
   }
   const known = timeline.recent;
   let changedFrom = firstJudged > 0 ? 0 : Math.min(begin, merged.from);
@@ -130,7 +139,7 @@ export function* judgeChange(
     episodes: [...timeline.episodes.filter(isEarlier), ...episodes, ...timeline.episodes.filter(isLater)],
     validUntil: end < deployments.length ? Math.min(validUntil, timeline.validUntil) : validUntil,
     changedFrom,
-    changedUntil: endOfChanges(deployments, known, changedFrom),
+    changedUntil: Math.max(changedUntil, changedFrom),
     search,
     judgedBy: deployments.length === 0 && timeline.baseEnd === 0 ? null : judgedNow,
   };
@@ -140,6 +149,8 @@ interface SearchedRepairs {
   readonly search: RepairSearch | null;
   /** Numbers of the deployments that a changed, new or removed deployment repairs, or repaired before. */
   readonly repairedNumbers: ReadonlySet<number>;
+  /** Index after the last deployment whose repair has changed; 0: none has. */
+  readonly changedUntil: number;
 }
 
 /** Writes each deployment's repair into `deployments`. */
@@ -151,11 +162,13 @@ function* searchRepairs(
 ): Portions<SearchedRepairs> {
   const { rules, past, recent, base } = timeline;
   const repairedNumbers = new Set(moved.flatMap(repairedBy));
-  if (!looksForRepairs(rules.failures)) return { search: null, repairedNumbers };
+  let changedUntil = 0;
+  if (!looksForRepairs(rules.failures)) return { search: null, repairedNumbers, changedUntil };
   const known = takeSearch(timeline);
-  if (known && keepsRepairs && !known.usesCommits) return { search: known, repairedNumbers };
+  if (known && keepsRepairs && !known.usesCommits) return { search: known, repairedNumbers, changedUntil };
   const isInsertion = moved.length === 1 && deployments.length === recent.length + 1 && from >= firstJudged;
-  if (known && isInsertion && known.insert(deployments, from)) return { search: known, repairedNumbers };
+  if (known && isInsertion && known.insert(deployments, from))
+    return { search: known, repairedNumbers, changedUntil };
   const kept = Math.max(0, from - firstJudged);
   const search = known && kept > 0 ? known : createRepairSearch(rules.failures, past);
   if (search === known) {
@@ -169,22 +182,11 @@ function* searchRepairs(
     if (searched !== deployment) {
       for (const number of [...repairedBy(deployment), ...repairedBy(searched)]) repairedNumbers.add(number);
       deployments[index] = searched;
+      changedUntil = index + 1;
     }
     if (index % deploymentsAtOnce === 0) yield;
   }
-  return { search, repairedNumbers };
-}
-
-/** Index from which on the deployments are the same objects as the last ones of `known`; at least `from`. */
-function endOfChanges(
-  deployments: readonly Deployment[],
-  known: readonly Deployment[],
-  from: number,
-): number {
-  const more = deployments.length - known.length;
-  let end = deployments.length;
-  while (end > from && deployments[end - 1] === known[end - 1 - more]) end--;
-  return end;
+  return { search, repairedNumbers, changedUntil };
 }
 
 /** Whether a deployment before index `end` has the number, and is marked as fine. */

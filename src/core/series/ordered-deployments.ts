@@ -8,38 +8,40 @@ export function firstOf(a: Deployment | undefined, b: Deployment | undefined): D
   return a && b ? (isAfter(a, b) ? b : a) : (a ?? b);
 }
 
+/** The later one. */
+export function lastOf(a: Deployment | undefined, b: Deployment | undefined): Deployment | undefined {
+  return a && b ? (isAfter(a, b) ? a : b) : (a ?? b);
+}
+
 export function isAfter(a: Deployment, b: Deployment): boolean {
   return compareDeployments(a, b) > 0;
 }
 
-/** `deployments` without `removed`; both lists are in order. */
-export function without(
+/** More are sorted at once, in linear time: a copy for each of them would take longer. */
+const mostMovedSingly = 4;
+
+/** A new list of `deployments` without `removed` and with `inserted`; all three are in order. */
+export function withChange(
   deployments: readonly Deployment[],
   removed: readonly Deployment[],
-): readonly Deployment[] {
-  const left: Deployment[] = [];
-  let copied = 0;
-  for (const one of removed) {
+  inserted: readonly Deployment[],
+): Deployment[] {
+  const places = removed.flatMap((one) => {
     const place = countBefore(deployments, (other) => compareDeployments(other, one) >= 0);
     const found = deployments[place];
-    if (!found || identityOf(found) !== identityOf(one)) continue;
-    for (; copied < place; copied++) left.push(deployments[copied] as Deployment);
-    copied = place + 1;
+    return found && identityOf(found) === identityOf(one) ? place : [];
+  });
+  if (places.length + inserted.length > mostMovedSingly) {
+    const gone = new Set(places);
+    const left = deployments.filter((_, index) => !gone.has(index));
+    return left.concat(inserted).sort(compareDeployments);
   }
-  return copied === 0 ? deployments : left.concat(deployments.slice(copied));
-}
-
-/** `deployments` and `inserted`; both lists are in order. */
-export function withInserted(
-  deployments: readonly Deployment[],
-  inserted: readonly Deployment[],
-): readonly Deployment[] {
-  const all: Deployment[] = [];
-  let copied = 0;
+  let all: Deployment[] | null = null;
+  for (const place of places.toReversed()) all = (all ?? deployments).toSpliced(place, 1);
   for (const one of inserted) {
-    const place = countBefore(deployments, (other) => isAfter(other, one), copied);
-    for (; copied < place; copied++) all.push(deployments[copied] as Deployment);
-    all.push(one);
+    const before = all ?? deployments;
+    const place = countBefore(before, (other) => isAfter(other, one));
+    all = before.toSpliced(place, 0, one);
   }
-  return all.concat(deployments.slice(copied));
+  return all ?? [...deployments];
 }

@@ -18,7 +18,7 @@ import { keepChunks, withReplaced } from './chunks.ts';
 import { type CreditsByPlace, creditEpisodes, joinCredits } from './episode-credits.ts';
 import { judgeChange, keepSearch, type Surroundings } from './judged.ts';
 import type { Credit } from './ledger.ts';
-import { firstOf, isAfter, withInserted, without } from './ordered-deployments.ts';
+import { firstOf, isAfter, lastOf, withChange } from './ordered-deployments.ts';
 import { refold } from './refold.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -62,13 +62,12 @@ export function* reduceInPortions(
   const from = first ? countBefore(recent, (one) => !isAfter(first, one)) : recent.length;
   const firstMovedAt = first?.at ?? Number.POSITIVE_INFINITY;
   const keepsRepairs = first !== undefined && areAlike(gone, added);
-  const before = from === recent.length ? recent : recent.slice(0, from);
-  const deployments = before.concat(
-    withInserted(without(recent.slice(from), gone), keepsRepairs ? withRepairsOf(added, recent) : added),
-  );
+  const deployments = withChange(recent, gone, keepsRepairs ? withRepairsOf(added, recent) : added);
+  const last = lastOf(added.at(-1), gone.at(-1));
+  const until = last ? countBefore(deployments, (one) => isAfter(one, last)) : 0;
   const { episodes, validUntil, changedFrom, changedUntil, search, judgedBy } = yield* judgeChange(
     timeline,
-    { deployments, from, moved: [...inMemory(recent, gone), ...added], firstMovedAt, keepsRepairs },
+    { deployments, from, until, moved: [...inMemory(recent, gone), ...added], firstMovedAt, keepsRepairs },
     surroundings,
   );
   const changed = { deployments, from: Math.min(from, changedFrom), until: changedUntil };

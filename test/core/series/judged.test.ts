@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { compareDeployments, type Deployment } from '../../../src/core/deployment.ts';
 import { defaultRules, type FigureRules } from '../../../src/core/figures/figure.ts';
 import type { Incident } from '../../../src/core/incident.ts';
-import { chunkSize } from '../../../src/core/series/chunks.ts';
+import { chunkSize, chunksOf } from '../../../src/core/series/chunks.ts';
 import { nothingAround, type Surroundings } from '../../../src/core/series/judged.ts';
 import { reduce } from '../../../src/core/series/reducer.ts';
 import { settle } from '../../../src/core/series/settle.ts';
@@ -150,7 +150,13 @@ const anyChange = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('correct' as const), place: anyPlace, traits: anyTraits }),
+    arbitrary: fc.record({
+      kind: fc.constant('correct' as const),
+      place: anyPlace,
+      // Another finish.
+      movedBy: fc.oneof(fc.constant(0), fc.integer({ min: -400, max: 400 })),
+      traits: anyTraits,
+    }),
   },
   {
     weight: 2,
@@ -185,6 +191,11 @@ const shown = ({ recent, episodes, validUntil }: Timeline, from = 0) => ({
   validUntil,
 });
 
+/** A change is then folded up to a later chunk only, see `refold.ts`. */
+const manyMore = 26 * chunkSize;
+
+const inChunks = (timeline: Timeline) => chunksOf(timeline).flatMap(({ deployments }) => deployments);
+
 describe('a long series', () => {
   it('has the same judgement after each change as if it were read again', () => {
     fc.assert(
@@ -202,17 +213,21 @@ describe('a long series', () => {
         ),
         fc.array(anyIncident, { maxLength: 2 }),
         fc.array(anyChange, { minLength: 1, maxLength: 6 }),
-        (traits, firstIncidents, changes) => {
+        fc.oneof(
+          { weight: 4, arbitrary: fc.constant(length) },
+          { weight: 1, arbitrary: fc.constant(length + manyMore) },
+        ),
+        (traits, firstIncidents, changes, lastPlace) => {
           let incidents = firstIncidents;
           let number = 10_000;
-          let end = length;
-          let now = 1_000_000 + length * paceSeconds;
+          let end = lastPlace;
+          let now = 1_000_000 + lastPlace * paceSeconds;
           const around = (): Surroundings => ({ incidents, runningSince: Number.POSITIVE_INFINITY, now });
           const all = new Map<number, Deployment>();
-          for (let place = 1; place <= length; place++) {
+          for (let place = 1; place <= lastPlace; place++) {
             // A different order of traits in each round.
             const one = traits[(place * 7 + Math.floor(place / traits.length)) % traits.length] as Traits;
-            all.set(place, deploymentOf(place, place, one));
+            all.set(place, deploymentOf(place, place, place <= length ? one : plain));
           }
           let timeline = build([...all.values()], around());
           for (const change of changes) {
@@ -236,7 +251,7 @@ describe('a long series', () => {
               timeline = settle(timeline, timeline.baseEnd + change.places * paceSeconds);
               continue;
             } else {
-              const first = Math.floor((change.place / length) * timeline.recent.length);
+              const first = Math.min(Math.floor(change.place), timeline.recent.length - 1);
               const count = change.kind === 'remove' ? change.count : 1;
               for (const one of timeline.recent.slice(first, first + count)) {
                 // As the store has it.
@@ -247,7 +262,7 @@ describe('a long series', () => {
               if (!known) continue;
               if (change.kind === 'correct') {
                 const place = (known.at - 1_000_000) / paceSeconds;
-                add(deploymentOf(place, known.number, change.traits));
+                add(deploymentOf(Math.max(1, place + change.movedBy), known.number, change.traits));
               }
             }
             const next = reduce(timeline, { removed, inserted, surroundings: around(), ledger: 'keep' });
@@ -255,6 +270,7 @@ describe('a long series', () => {
             timeline = next.timeline;
             const anew = build([...all.values()], around());
             expect(shown(timeline, timeline.baseEnd)).toEqual(shown(anew, timeline.baseEnd));
+            expect(inChunks(timeline).every((one, index) => one === timeline.recent[index])).toBe(true);
           }
         },
       ),
