@@ -88,29 +88,16 @@ describe('user', () => {
 });
 
 describe('repos', () => {
-  it('reads all pages of an administrator’s list', async () => {
+  it.each([100, 120])('reads all pages of an administrator’s list of %i repos', async (count) => {
     const woodpecker = await start();
-    for (let i = 100; i < 220; i++) woodpecker.addRepo({ fullName: `acme/r${i}`, private: true });
+    const names = Array.from({ length: count }, (_, index) => `acme/r${100 + index}`);
+    for (const fullName of names) woodpecker.addRepo({ fullName, private: true });
     woodpecker.addRepo({ fullName: 'acme/retired', active: false });
-    const { rows: repos } = await clientOf(woodpecker).repos(true, signal);
-    expect(repos.length).toBe(120);
-    expect([repos[0]?.full_name, repos[50]?.full_name, repos[119]?.full_name]).toEqual([
-      'acme/r100',
-      'acme/r150',
-      'acme/r219',
-    ]);
-    expect(asked(woodpecker)).toEqual([
-      '/api/repos?active=true&page=1&perPage=50',
-      '/api/repos?active=true&page=2&perPage=50',
-      '/api/repos?active=true&page=3&perPage=50',
-    ]);
-  });
-
-  it('ends at an empty page if the last page was full', async () => {
-    const woodpecker = await start();
-    for (let i = 100; i < 200; i++) woodpecker.addRepo({ fullName: `acme/r${i}` });
-    expect((await clientOf(woodpecker).repos(true, signal)).length).toBe(100);
-    expect(woodpecker.requests.length).toBe(3);
+    const { rows } = await clientOf(woodpecker).repos(true, signal);
+    expect(rows.map(({ full_name }) => full_name)).toEqual(names);
+    expect(asked(woodpecker)).toEqual(
+      [1, 2, 3].map((page) => `/api/repos?active=true&page=${page}&perPage=50`),
+    );
   });
 
   it('reads a user’s list, which has no pages, in one request', async () => {
@@ -407,31 +394,17 @@ describe('a temporary fault', () => {
 });
 
 describe('the pause before another try', () => {
-  const broken = { status: 503 } as const;
-
-  it('doubles, and is at least half of its full length', async () => {
+  it.each([
+    ['doubles, and is at least half of its full length', [0], [250, 500, 1000, 2000]],
+    ['is at most its full length', [1 - Number.EPSILON], [500, 1000, 2000, 4000]],
+    ['is random each time', [0, 0.5, 0, 0.5], [250, 750, 1000, 3000]],
+  ])('%s', async (_, draws, pauses) => {
     const woodpecker = await start();
-    woodpecker.fault({ answer: broken });
-    const shortest = clientOf(woodpecker, { random: () => 0 });
-    await expect(shortest.user(signal)).rejects.toThrow(Unavailable);
-    expect(shortest.pauses).toEqual([250, 500, 1000, 2000]);
-  });
-
-  it('is at most its full length', async () => {
-    const woodpecker = await start();
-    woodpecker.fault({ answer: broken });
-    const longest = clientOf(woodpecker, { random: () => 1 - Number.EPSILON });
-    await expect(longest.user(signal)).rejects.toThrow(Unavailable);
-    expect(longest.pauses.map(Math.round)).toEqual([500, 1000, 2000, 4000]);
-  });
-
-  it('is random each time', async () => {
-    const woodpecker = await start();
-    woodpecker.fault({ answer: broken });
-    const draws = [0, 0.5, 0, 0.5].values();
-    const client = clientOf(woodpecker, { random: () => draws.next().value ?? 0 });
+    woodpecker.fault({ answer: { status: 503 } });
+    let drawn = 0;
+    const client = clientOf(woodpecker, { random: () => draws[drawn++ % draws.length] ?? 0 });
     await expect(client.user(signal)).rejects.toThrow(Unavailable);
-    expect(client.pauses).toEqual([250, 750, 1000, 3000]);
+    expect(client.pauses.map(Math.round)).toEqual(pauses);
   });
 
   async function pausesAfter(retryAfter: string, status = 429): Promise<number[]> {
@@ -442,30 +415,22 @@ describe('the pause before another try', () => {
     return client.pauses;
   }
 
-  it('is as long as Retry-After says in seconds', async () => {
-    expect(await pausesAfter('7')).toEqual([7000]);
-    expect(await pausesAfter('7', 503)).toEqual([7000]);
+  it.each([
+    ['is as long as Retry-After says in seconds', '7', 7000],
+    ['is five minutes at most, whatever number Retry-After says', '86400', 300_000],
+    ['is five minutes at most, whatever time Retry-After says', 'Wed, 21 Oct 2099 07:28:00 GMT', 300_000],
+    ['is the usual one if Retry-After cannot be read', 'in a minute', 250],
+    ['is the usual one if Retry-After is negative', '-5', 250],
+    ['is the usual one if Retry-After is no whole number', '1.5', 250],
+  ])('%s', async (_, retryAfter, pause) => {
+    expect(await pausesAfter(retryAfter)).toEqual([pause]);
+    expect(await pausesAfter(retryAfter, 503)).toEqual([pause]);
   });
 
   it('ends at the time in Retry-After', async () => {
     const [pause] = await pausesAfter(new Date(Date.now() + 60_000).toUTCString());
     expect(pause).toBeGreaterThan(55_000);
     expect(pause).toBeLessThanOrEqual(60_000);
-  });
-
-  it('is five minutes at most, whatever Retry-After says', async () => {
-    expect(await pausesAfter('86400')).toEqual([300_000]);
-    expect(await pausesAfter('Wed, 21 Oct 2099 07:28:00 GMT')).toEqual([300_000]);
-  });
-
-  it('is the usual one if Retry-After cannot be read', async () => {
-    expect(await pausesAfter('soon')).toEqual([250]);
-    expect(await pausesAfter('in a minute')).toEqual([250]);
-  });
-
-  it('is the usual one if Retry-After is a number but no whole number of seconds', async () => {
-    expect(await pausesAfter('-5')).toEqual([250]);
-    expect(await pausesAfter('1.5')).toEqual([250]);
   });
 });
 

@@ -7,7 +7,6 @@ import {
   repoIdInLink,
   StepReport,
   WireBuild,
-  WireEvent,
   WirePipeline,
   WireRepo,
   WireUser,
@@ -229,24 +228,6 @@ describe('RepoName', () => {
   });
 });
 
-describe('WireEvent', () => {
-  it.each([
-    ['v2.8.3-event.json', 212],
-    ['v3.17.0-event.json', 841],
-  ])('reads %s', (name, number) => {
-    const event = WireEvent.parse(fixture(name));
-    expect(event.repo).toMatchObject({ id: 7, full_name: 'acme/shop', default_branch: 'main' });
-    expect(event.pipeline.number).toBe(number);
-  });
-
-  it('names the path of each mistake', () => {
-    expect(pathsOf(WireEvent.safeParse({ repo: {}, pipeline: { number: 'x' } }))).toEqual([
-      'repo.full_name',
-      'pipeline.number',
-    ]);
-  });
-});
-
 describe('WireUser', () => {
   it('is no administrator unless the server says so', () => {
     expect(WireUser.parse({ id: 2, login: 'alice' })).toEqual({ login: 'alice', admin: false });
@@ -270,35 +251,22 @@ describe('WireBuild', () => {
 
 describe('StepReport', () => {
   it('reads numbers written as text, and empty text as not set', () => {
+    const texts = { event: '', branch: '', deploy_to: '', commit: '', url: '' };
+    const times = { started: '1785500103', finished: '', commit_time: '0' };
     expect(
-      StepReport.parse({
-        repo: 'acme/shop',
-        number: '12',
-        status: 'failure',
-        event: '',
-        branch: '',
-        deploy_to: '',
-        commit: '',
-        url: '',
-        started: '1785500103',
-        finished: '',
-        commit_time: '0',
-      }),
+      StepReport.parse({ repo: 'acme/shop', number: '12', status: 'failure', ...texts, ...times }),
     ).toEqual({
-      repo: 'acme/shop',
-      number: 12,
-      status: 'failure',
-      event: null,
-      branch: null,
-      default_branch: null,
-      deploy_to: null,
-      tier: null,
-      tag: null,
-      commit: null,
-      url: null,
-      started: 1_785_500_103,
-      finished: 0,
-      commit_time: 0,
+      ...{
+        repo: 'acme/shop',
+        number: 12,
+        status: 'failure',
+        event: null,
+        branch: null,
+        commit: null,
+        url: null,
+      },
+      ...{ default_branch: null, deploy_to: null, tier: null, tag: null },
+      ...{ started: 1_785_500_103, finished: 0, commit_time: 0 },
     });
   });
 
