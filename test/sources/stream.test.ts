@@ -9,7 +9,7 @@ import type { SourceLoop } from '../../src/sources/start.ts';
 import { Unauthorized, Unavailable } from '../../src/woodpecker/client.ts';
 import { openEventStream, type StreamItem } from '../../src/woodpecker/event-stream.ts';
 import type { FakeWoodpecker } from '../support/fake-woodpecker.ts';
-import { dawn, type LiveHarness, passWithPings, startLive } from '../support/live-harness.ts';
+import { dawn, type Live, type LiveHarness, passWithPings, startLive } from '../support/live-harness.ts';
 import { createSimulatedClock, type SimulatedClock } from '../support/simulated-clock.ts';
 
 const second = 1_000;
@@ -179,11 +179,17 @@ const streamRequests = (woodpecker: FakeWoodpecker) =>
 
 const linesOfStream = (harness: LiveHarness) => harness.lines.filter((line) => /Event stream/.test(line));
 
+/** An exporter whose loops run, and whose stream is open. */
+async function connected(...loops: readonly SourceLoop[]): Promise<Live> {
+  const live = await startLive();
+  live.harness.run(...(loops.length > 0 ? loops : (['stream'] as const)));
+  await live.clock.pass(3 * second);
+  return live;
+}
+
 describe('the event stream', () => {
   it('counts an end as soon as it is reported, without a request', async () => {
-    const { harness, woodpecker, clock } = await startLive();
-    harness.run('stream', 'poll');
-    await clock.pass(3 * second);
+    const { harness, woodpecker, clock } = await connected('stream', 'poll');
     woodpecker.clearRequests();
 
     const { number } = woodpecker.createPipeline('acme/shop');
@@ -198,9 +204,7 @@ describe('the event stream', () => {
   });
 
   it('gives the same counts if messages are reordered or repeated', async () => {
-    const { harness, woodpecker, clock } = await startLive();
-    harness.run('stream');
-    await clock.pass(3 * second);
+    const { harness, woodpecker, clock } = await connected();
     let seed = 1;
     const random = () => {
       seed = (seed * 16_807) % 2_147_483_647;
@@ -223,9 +227,7 @@ describe('the event stream', () => {
   });
 
   it('does not undo an end because of an older message', async () => {
-    const { harness, woodpecker, clock } = await startLive();
-    harness.run('stream');
-    await clock.pass(3 * second);
+    const { harness, woodpecker, clock } = await connected();
     const { number } = woodpecker.createPipeline('acme/shop');
     const running = woodpecker.startPipeline('acme/shop', number);
     await clock.pass(10 * second);
@@ -253,9 +255,7 @@ describe('the event stream', () => {
   });
 
   it('does not restore the old name of a renamed repo because of an older message', async () => {
-    const { harness, woodpecker, clock } = await startLive();
-    harness.run('stream');
-    await clock.pass(3 * second);
+    const { harness, woodpecker, clock } = await connected();
     const { number } = woodpecker.createPipeline('acme/shop');
     const { id, created, updated } = woodpecker.startPipeline('acme/shop', number);
     const repo = { ...woodpecker.repo('acme/shop') };
@@ -274,9 +274,7 @@ describe('the event stream', () => {
   });
 
   it('counts unreadable messages as rejected and stays connected', async () => {
-    const { harness, woodpecker, clock } = await startLive();
-    harness.run('stream');
-    await clock.pass(3 * second);
+    const { harness, woodpecker, clock } = await connected();
 
     woodpecker.streams.writeRaw('data: {"repo":\n\ndata: 7\n\n');
     await clock.settle();

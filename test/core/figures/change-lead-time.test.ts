@@ -33,6 +33,9 @@ const deployed = (commit: string, at: number, overrides: Partial<Deployment> = {
 const stateAfter = (rules: FigureRules, ...deployments: Deployment[]) =>
   deployments.reduce(changeLeadTime.step, changeLeadTime.initial(rules));
 
+/** The first deployment, of a commit made at 40. */
+const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
+
 /** The delivery of the last one. */
 const broughtBy = (rules: FigureRules, ...deployments: Deployment[]) => {
   const last = deployments.at(-1);
@@ -47,7 +50,7 @@ const lookupOfLast = (rules: FigureRules, ...deployments: Deployment[]) => {
 
 describe('with a forge, the delivery of a deployment', () => {
   it('is its own commit, if the deployment is the first', () => {
-    expect(broughtBy(withForge, deployed('a', 100, { change: told(null, 'a', 'a:40') }))).toEqual({
+    expect(broughtBy(withForge, first)).toEqual({
       kind: 'known',
       source: 'forge',
       commits: [{ id: 'a', leadTimeSeconds: 60 }],
@@ -55,7 +58,6 @@ describe('with a forge, the delivery of a deployment', () => {
   });
 
   it('is every commit since the previous deployment, each with its own lead time, without merges', () => {
-    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const second = deployed('d', 200, { change: told('a', 'd', 'b:110 c:150 d:190:m') });
     expect(broughtBy(withForge, first, second)).toMatchObject({
       commits: [
@@ -75,7 +77,6 @@ describe('with a forge, the delivery of a deployment', () => {
   });
 
   it('is pending if the answer of the forge is about another range', () => {
-    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const stale = deployed('c', 200, { change: told('b', 'c', 'c:190') });
     expect(broughtBy(withForge, first, stale)).toEqual({ kind: 'pending' });
     const moved = deployed('d', 200, { change: told('a', 'c', 'c:190') });
@@ -83,7 +84,6 @@ describe('with a forge, the delivery of a deployment', () => {
   });
 
   it('is its own commit with the reported time if the forge does not know the range, else unknown', () => {
-    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const change = untold('a', 'c');
     expect(broughtBy(withForge, first, deployed('c', 200, { change, committedAt: 150 }))).toEqual({
       kind: 'known',
@@ -94,13 +94,12 @@ describe('with a forge, the delivery of a deployment', () => {
   });
 
   it('is nothing new if its commit is already deployed', () => {
-    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     expect(broughtBy(withForge, first, deployed('a', 200))).toEqual({ kind: 'nothing_new' });
   });
 
   it('is nothing new for a rollback, nor for the deployment of the later commit after it', () => {
     const story = [
-      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      first,
       deployed('c', 200, { change: told('a', 'c', 'b:110 c:190') }),
       deployed('a', 300, { change: told('c', 'a', '', ['b', 'c']) }),
       deployed('c', 400, { change: told('a', 'c', 'b:110 c:190') }),
@@ -115,7 +114,7 @@ describe('with a forge, the delivery of a deployment', () => {
 
   it('never repeats a commit at either end of a range that the forge does not know', () => {
     const story = [
-      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      first,
       deployed('x', 200, { change: untold('a', 'x') }),
       deployed('c', 300, { change: told('x', 'c', 'a:40 b:250 c:290') }),
     ];
@@ -126,7 +125,7 @@ describe('with a forge, the delivery of a deployment', () => {
 
   it('is nothing new if its commit was delivered before a commit that the forge has lost', () => {
     const story = [
-      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      first,
       deployed('c', 200, { change: told('a', 'c', 'b:110 c:190') }),
       deployed('lost', 300, { change: untold('c', 'lost') }),
     ];
@@ -138,7 +137,7 @@ describe('with a forge, the delivery of a deployment', () => {
 
   it('is nothing new if its commit was removed by a rollback', () => {
     const story = [
-      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      first,
       deployed('c', 200, { change: told('a', 'c', 'b:110 c:190') }),
       deployed('a', 300, { change: told('c', 'a', '', ['b', 'c']) }),
     ];
@@ -148,7 +147,7 @@ describe('with a forge, the delivery of a deployment', () => {
 
   it('is nothing new for a rollback, even if the repo is gone and the forge can no longer be asked', () => {
     const story = [
-      deployed('a', 100, { change: told(null, 'a', 'a:40') }),
+      first,
       deployed('b', 200, { change: told('a', 'b', 'b:110') }),
       deployed('c', 300, { change: told('b', 'c', 'c:210') }),
     ];
@@ -162,7 +161,7 @@ describe('with a forge, the delivery of a deployment', () => {
     const waits = (...before: Deployment[]) =>
       changeLeadTime.measures.map(({ ledger }) => ledger?.waits?.(stateAfter(withForge, ...before), early));
     expect(waits(deployed('a', 100), early)).toEqual([true, true]);
-    expect(waits(deployed('a', 100, { change: told(null, 'a', 'a:40') }), early)).toEqual([false, false]);
+    expect(waits(first, early)).toEqual([false, false]);
   });
 
   it('is only its own commit after a deployment before the known time, since unknown deployments may lie between', () => {
@@ -177,7 +176,6 @@ describe('with a forge, the delivery of a deployment', () => {
   });
 
   it('does not exist for a failed deployment, whose commits belong to the next success', () => {
-    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const failed = deployed('b', 200, { outcome: 'failure' });
     expect(broughtBy(withForge, first, failed)).toBeNull();
     const next = deployed('b', 300, { change: told('a', 'b', 'b:190') });
@@ -187,7 +185,6 @@ describe('with a forge, the delivery of a deployment', () => {
   });
 
   it('is unknown for a deployment without a commit, and for the next deployment', () => {
-    const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
     const nameless = deployed('', 200);
     expect(broughtBy(withForge, first, nameless)).toEqual({ kind: 'unknown' });
     const next = deployed('c', 300, { change: told('a', 'c', 'b:110 c:290') });
@@ -241,8 +238,6 @@ describe('without a forge, the delivery of a deployment', () => {
 });
 
 describe('lookupFor', () => {
-  const first = deployed('a', 100, { change: told(null, 'a', 'a:40') });
-
   it('asks for the range from the previous success, across failures', () => {
     const failed = deployed('b', 150, { outcome: 'failure' });
     expect(lookupOfLast(withForge, deployed('a', 100))).toEqual({ base: null, head: 'a' });
