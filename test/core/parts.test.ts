@@ -1,3 +1,5 @@
+/** The rarer cases. Any pipelines are compared with an oracle: see `test/laws/parts.test.ts`. */
+
 import { describe, expect, it } from 'vitest';
 import { classify } from '../../src/core/classification.ts';
 import { endOfPart } from '../../src/core/parts.ts';
@@ -42,44 +44,6 @@ describe('endOfPart', () => {
     });
     const failed = workflows.map((one) => ({ ...one, state: 'failure' }));
     expect(ended(rule, failed)).toBe('failure');
-  });
-
-  it.each([
-    ['no workflow has its name', [aWorkflow({ name: 'test' })], deploys],
-    ['its workflow was skipped', [aWorkflow({ state: 'skipped', startedAt: null, steps: [] })], deploys],
-    [
-      'its step never started, although it is killed',
-      [withSteps({}, { state: 'killed', startedAt: null })],
-      ships,
-    ],
-  ])('reports a part as not reached if %s', (_, workflows, rule) => {
-    expect(ended(rule, workflows)).toBe('not_reached');
-  });
-
-  it('finds no parts in a pipeline without workflows', () => {
-    expect(ended(deploys, [])).toBe('no_parts');
-  });
-
-  it('gives no finish if nothing in the part has one', () => {
-    expect(endOfPart(deploys, aRecord({ workflows: [aWorkflow({ finishedAt: null })] }))).toMatchObject({
-      finishedAt: null,
-    });
-  });
-
-  it('reports a failure if anything in the part failed, whatever else was killed', () => {
-    const killed = aWorkflow({ state: 'killed', error: 'Canceled' });
-    expect(ended(deploys, [aWorkflow({ state: 'failure' }), killed])).toBe('failure');
-    expect(ended(deploys, [aWorkflow(), killed])).toBe('killed');
-  });
-
-  it('takes a workflow that is still running in an ended pipeline as killed', () => {
-    expect(ended(deploys, [aWorkflow({ state: 'running', finishedAt: null })])).toBe('killed');
-  });
-
-  it('takes a failed step as a success if its workflow succeeded', () => {
-    expect(ended(ships, [withSteps({ state: 'success' }, { state: 'failure', exitCode: 1 })])).toBe(
-      'success',
-    );
   });
 
   describe('in a cancelled workflow', () => {
@@ -136,42 +100,6 @@ describe('a pipeline with rules of several tiers', () => {
     return [words, found.reason];
   };
 
-  it('is a deployment in each tier whose part ran', () => {
-    expect(classified([staging, production], { status: 'failure' })).toEqual([
-      [
-        ['production', 'not_reached'],
-        ['staging', 'success', 1010, 1050],
-      ],
-      null,
-    ]);
-  });
-
-  it('is ignored with one reason if no part ran', () => {
-    expect(classified([production], { status: 'failure' })).toEqual([
-      [['production', 'not_reached']],
-      'not_reached',
-    ]);
-    expect(classified([production], { status: 'killed' })).toEqual([
-      [['production', 'not_reached']],
-      'not_reached',
-    ]);
-  });
-
-  it('is ignored as killed if the part of another tier was killed', () => {
-    const killed = workflows.map((one) =>
-      one.startedAt ? { ...one, state: 'killed', error: 'Canceled' } : one,
-    );
-    const told = { status: 'killed', workflows: killed };
-    expect(classified([production, staging], told)[1]).toBe('killed');
-    expect(classified([production, staging], told, ['failure', 'killed'])).toEqual([
-      [
-        ['production', 'not_reached'],
-        ['staging', 'failure', 1010, 1050],
-      ],
-      null,
-    ]);
-  });
-
   it('skips later rules of a tier that a part rule has decided, and all rules after a rule for whole pipelines', () => {
     const whole: TierRule = { tier: 'production' };
     expect(classified([production, whole, { tier: 'other' }])).toEqual([
@@ -207,21 +135,10 @@ describe('a pipeline with rules of several tiers', () => {
     expect(classified([staging], { status: 'running' })).toEqual([[['staging', 'unfinished']], null]);
   });
 
-  it('takes the end of the pipeline if the part has none', () => {
-    const open = [aWorkflow({ name: 'deploy-staging', finishedAt: null })];
-    expect(classified([staging], { workflows: open })[0]).toEqual([['staging', 'success', 1010, 1100]]);
-  });
-
   describe('with a rule for tags', () => {
     const tagged: TierRule = { tier: 'production', events: ['tag'], tags: ['v*', '!*-*'] };
     const tierOf = (ref: string | null, hasWorkflows = true) =>
       classified([tagged], { event: 'tag', branch: null, ref, hasWorkflows })[0];
-
-    it('is in the tier if its tag matches the globs and none of them excludes it', () => {
-      expect(tierOf('refs/tags/v1.0.0')).toEqual([['production', 'success', 1010, 1100]]);
-      expect(tierOf('refs/tags/v1.0.0-rc.1')).toEqual([['unassigned', 'success', 1010, 1100]]);
-      expect(tierOf('refs/heads/v1')).toEqual([['unassigned', 'success', 1010, 1100]]);
-    });
 
     it('is unread while its ref may still become known', () => {
       expect(tierOf(null, false)).toEqual([['production', 'unread']]);

@@ -406,6 +406,14 @@ describe.each(forgeKinds)('%s', (kind) => {
     expect([fake.requests.length, forge.ended]).toEqual([1, []]);
   });
 
+  it('sends nothing if the abort came first', async () => {
+    const fake = await start();
+    const reason = new Error('Service is stopping');
+    const range = forgeOf(fake).commitsBetween(shop, null, unknownId, AbortSignal.abort(reason));
+    await expect(range).rejects.toBe(reason);
+    expect(fake.requests).toEqual([]);
+  });
+
   describe('reads the date of a commit', () => {
     /** The answer to a first deployment, with this date in place of the real one. */
     async function withDate(fake: FakeForge, date: unknown): Promise<unknown> {

@@ -1,6 +1,7 @@
 /**
  * A repo whose rename becomes known late, from webhooks alone: a report may use the new name before an event
- * connects that name with the repo's id.
+ * connects that name with the repo's id. That each pipeline counts once, whatever comes first, is a law:
+ * `test/laws/renames.test.ts`.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -86,56 +87,6 @@ async function shownOf(exporter: SmallExporter) {
 const renamed = { repos: [[7, 'acme/store']], shop: null, production: null };
 
 describe('a report without an id under a new name', () => {
-  it.each<[string, readonly (Message | typeof restart)[]]>([
-    ['the event of the same pipeline renames its repo', [report('acme/store', 2), event('acme/store', 2)]],
-    ['the exporter was restarted in between', [report('acme/store', 2), restart, event('acme/store', 2)]],
-    ['it is reported twice', [report('acme/store', 2), report('acme/store', 2), event('acme/store', 2)]],
-    ['the event comes first', [event('acme/store', 2), report('acme/store', 2)]],
-    [
-      'the event comes before and after',
-      [event('acme/store', 2), restart, report('acme/store', 2), event('acme/store', 2)],
-    ],
-    [
-      'the event under the old name comes first',
-      [event('acme/shop', 2), report('acme/store', 2), event('acme/store', 2)],
-    ],
-  ])('counts once if %s', async (_, messages) => {
-    const exporter = await play(event('acme/shop', 1), ...messages);
-    expect(await shownOf(exporter)).toEqual({ ...renamed, numbers: [1, 2], store: 2 });
-    const again = await createSmallExporter({ store: exporter.store, policy });
-    expect(await shownOf(again)).toEqual({ ...renamed, numbers: [1, 2], store: 2 });
-  });
-
-  it('counts once per pipeline if several arrive before the event of a later pipeline', async () => {
-    const exporter = await play(
-      event('acme/shop', 1),
-      report('acme/store', 2),
-      report('acme/store', 3, { status: 'failure' }),
-      event('acme/store', 4),
-    );
-    expect(await shownOf(exporter)).toEqual({ ...renamed, numbers: [1, 2, 3, 4], store: 4 });
-    expect(exporter.shown('acme/store')).toEqual({
-      deployments: 4,
-      failures: 1,
-      lastSuccess: noon - 955,
-      lastFailure: noon - 965,
-      failingSince: 0,
-    });
-  });
-
-  it('counts once per pipeline even if the pipeline is known under both names', async () => {
-    const exporter = await play(
-      event('acme/shop', 1, { status: 'failure' }),
-      event('acme/shop', 2),
-      report('acme/store', 1, { status: 'failure' }),
-      report('acme/store', 2),
-      report('acme/store', 3),
-      event('acme/store', 4),
-    );
-    expect(await shownOf(exporter)).toEqual({ ...renamed, numbers: [1, 2, 3, 4], store: 4 });
-    expect(exporter.shown('acme/store')).toMatchObject({ deployments: 4, failures: 1, failingSince: 0 });
-  });
-
   it('keeps the tier that it was first counted for if the event names another', async () => {
     const exporter = await play(
       event('acme/shop', 1),
@@ -144,29 +95,9 @@ describe('a report without an id under a new name', () => {
     );
     expect(await shownOf(exporter)).toEqual({ ...renamed, numbers: [1, 2], store: 2, production: 0 });
   });
-
-  it('belongs to the renamed repo even if an event with the old name comes last', async () => {
-    const exporter = await play(
-      report('acme/shop', 1),
-      report('acme/store', 2),
-      event('acme/store', 3),
-      event('acme/shop', 1),
-    );
-    expect(await shownOf(exporter)).toEqual({ ...renamed, numbers: [1, 2, 3], store: 3 });
-  });
 });
 
 describe('a report without an id under an old name', () => {
-  it('belongs to the repo that had the name until recently', async () => {
-    const exporter = await play(
-      event('acme/shop', 1),
-      event('acme/store', 3),
-      restart,
-      report('acme/shop', 2),
-    );
-    expect(await shownOf(exporter)).toEqual({ ...renamed, numbers: [1, 2, 3], store: 3 });
-  });
-
   it('belongs to another repo if the rename was long ago', async () => {
     const exporter = await play(event('acme/shop', 1), event('acme/store', 2), async (one) => {
       one.clock.advance(2 * 86_400);

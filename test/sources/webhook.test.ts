@@ -386,26 +386,6 @@ describe('a webhook without access to Woodpecker', () => {
   });
 
   describe('reports a repo, which', () => {
-    it('keeps its id and its totals through a rename', async () => {
-      const exporter = await createSmallExporter();
-      await exporter.receive(anEvent());
-      const repo = { full_name: 'acme/basket' };
-      expect(await exporter.receive(anEvent({ repo, number: 13, id: 9121, updated: noon - 5 }))).toEqual(
-        stored,
-      );
-      expect(await namesById(exporter)).toEqual([[7, 'acme/basket']]);
-      expect(exporter.shown('acme/shop')).toBeNull();
-      expect(exporter.shown('acme/basket')?.deployments).toBe(2);
-    });
-
-    it('is not renamed back by an event older than the rename', async () => {
-      const exporter = await createSmallExporter();
-      await exporter.receive(anEvent({ repo: { full_name: 'acme/basket' }, updated: noon - 5 }));
-      await exporter.receive(anEvent({ number: 11, id: 9119, updated: noon - 200, finished: noon - 200 }));
-      expect(await namesById(exporter)).toEqual([[7, 'acme/basket']]);
-      expect(exporter.shown('acme/basket')?.deployments).toBe(2);
-    });
-
     it('is also renamed by reports whose links contain its id', async () => {
       const exporter = await createSmallExporter();
       const report = (repo: string, number: number) =>
