@@ -30,12 +30,16 @@ tiers:                              # first match wins; all conditions of a rule
     repos: [acme/infra-*, acme/forgejo]
     events: [push, tag]
     branches: ["release/*"]
+  - tier: live
+    workflows: [deploy]
+    steps: [deploy, publish-*]
+    tags: ["v*", "!*-*"]
   - tier: rest
 default_tier: null
 deployments:
   events: [push, cron]
   branches: [main, "*-stable"]
-  repos: ["acme/*"]
+  repos: ["acme/*", "!acme/old-*"]
   ignore_repos: [acme/sandbox]
   failure: [failure, error, killed]
 rework:
@@ -70,13 +74,14 @@ describe('parsePolicy', () => {
           events: ['push', 'tag'],
           branches: ['release/*'],
         },
+        { tier: 'live', workflows: ['deploy'], steps: ['deploy', 'publish-*'], tags: ['v*', '!*-*'] },
         { tier: 'rest' },
       ],
       defaultTier: null,
       deployments: {
         events: ['push', 'cron'],
         branches: ['main', '*-stable'],
-        repos: ['acme/*'],
+        repos: ['acme/*', '!acme/old-*'],
         ignoreRepos: ['acme/sandbox'],
         failure: ['failure', 'error', 'killed'],
       },
@@ -142,6 +147,9 @@ describe('parsePolicy', () => {
     event: [push]
   - deploy_to: [prod]
     repos: []
+  - tier: staging
+    steps: []
+    tags: ["!"]
 default_tier: ""
 deployment:
   events: [push]
@@ -154,11 +162,13 @@ windows: [1w]
       'line 3: tiers: unknown key "event", did you mean events?',
       'line 4: tiers.tier: expected text, got nothing',
       'line 5: tiers.repos: expected at least one, got none',
-      'line 6: default_tier: expected text, got an empty one',
-      'line 7: unknown key "deployment", did you mean deployments?',
-      'line 10: rework.message: expected RE2 syntax, which has no look-around and no back-references: missing closing ): `(`',
-      'line 12: key windows is given twice',
-      'line 12: windows: expected a duration with its unit such as 7d, from 1s to 36500d, got "1w"',
+      'line 7: tiers.steps: expected at least one, got none',
+      'line 8: tiers.tags: expected a glob after !, got none',
+      'line 9: default_tier: expected text, got an empty one',
+      'line 10: unknown key "deployment", did you mean deployments?',
+      'line 13: rework.message: expected RE2 syntax, which has no look-around and no back-references: missing closing ): `(`',
+      'line 15: key windows is given twice',
+      'line 15: windows: expected a duration with its unit such as 7d, from 1s to 36500d, got "1w"',
     ]);
   });
 
@@ -371,49 +381,6 @@ describe('rules for alerts', () => {
       'line 12: incidents.rules.repo: expected owner/name, or {{label}} for a part of it',
       'line 14: incidents.rules.labels: expected labels with globs, got a list',
       'line 15: incidents.rules.repo: expected {{label}} with the name of a label between the braces',
-    ]);
-  });
-});
-
-describe('rules for a part of a pipeline', () => {
-  it('are read with workflows, steps and tags, and globs that exclude', () => {
-    const parsed = parsePolicy(
-      [
-        'tiers:',
-        '  - tier: staging',
-        '    workflows: [deploy-staging]',
-        '  - tier: production',
-        '    workflows: [deploy]',
-        '    steps: [deploy, publish-*]',
-        '  - tier: production',
-        '    events: [tag]',
-        '    tags: ["v*", "!*-*"]',
-        'deployments: { repos: ["!acme/old-*"] }',
-      ].join('\n'),
-    );
-    expect(parsed.ok && parsed.policy.tiers).toEqual([
-      { tier: 'staging', workflows: ['deploy-staging'] },
-      { tier: 'production', workflows: ['deploy'], steps: ['deploy', 'publish-*'] },
-      { tier: 'production', events: ['tag'], tags: ['v*', '!*-*'] },
-    ]);
-    expect(parsed.ok && parsed.policy.deployments.repos).toEqual(['!acme/old-*']);
-  });
-
-  it('report all their mistakes together, each with its line', () => {
-    const parsed = parsePolicy(
-      [
-        'tiers:',
-        '  - tier: production',
-        '    workflow: [deploy]',
-        '    steps: []',
-        '  - tier: staging',
-        '    tags: ["!"]',
-      ].join('\n'),
-    );
-    expect(parsed.ok || parsed.problems).toEqual([
-      'line 3: tiers: unknown key "workflow", did you mean workflows?',
-      'line 4: tiers.steps: expected at least one, got none',
-      'line 6: tiers.tags: expected a glob after !, got none',
     ]);
   });
 });

@@ -53,8 +53,7 @@ async function start({
       await deliver(ingest, someFacts({ fullName, woodpeckerId, asOf: finishedAt }), record);
       return state.repoById(woodpeckerId)?.key ?? 0;
     },
-    rename: (fullName: string, woodpeckerId: number) =>
-      ingest.submit({ kind: 'repos', repos: [someFacts({ fullName, woodpeckerId, asOf: now })] }),
+
     report: (id: string, fields: Partial<IncidentFields> = {}) => {
       const report = saidAt({ repo: 'acme/shop', tier, started: now - 50, ...fields }, at);
       return ingest.submit({ kind: 'incident', id, report });
@@ -107,42 +106,6 @@ describe('an incident', () => {
     expect(exporter.state.unknownIncidentPlaces).toBe(0);
     await exporter.deploy('acme/shop', 11);
     expect(totalOf(exporter.state, shop)).toBe(1);
-  });
-
-  it('follows its repo to a new name, and stays with it if another repo takes the old name', async () => {
-    const exporter = await start();
-    const shop = await exporter.deploy('acme/shop', 11);
-    await exporter.report('INC-1');
-    await exporter.rename('acme/store', 11);
-    const other = await exporter.deploy('acme/shop', 12);
-    expect(idsOf(exporter.state, shop)).toEqual(['INC-1']);
-    expect(idsOf(exporter.state, other)).toEqual([]);
-    await exporter.report('INC-1', { resolved: now - 10 });
-    await exporter.report('INC-2');
-    for (const state of [exporter.state, await again(exporter)]) {
-      expect(idsOf(state, shop)).toEqual(['INC-1']);
-      expect(idsOf(state, other)).toEqual(['INC-2']);
-      expect(totalOf(state, shop)).toBe(1);
-    }
-  });
-
-  it('reported under an old name belongs to the renamed repo', async () => {
-    const exporter = await start();
-    const shop = await exporter.deploy('acme/shop', 11);
-    await exporter.report('INC-1');
-    await exporter.rename('acme/store', 11);
-    await exporter.report('INC-2');
-    expect(idsOf(exporter.state, shop)).toEqual(['INC-1', 'INC-2']);
-  });
-
-  it('of repos that share a name belongs to the one that deployed last', async () => {
-    const exporter = await start();
-    const one = await exporter.deploy('acme/shop', 11, now - 200);
-    const other = await exporter.deploy('acme/shop', 12, now - 100);
-    await exporter.report('INC-1');
-    expect([idsOf(exporter.state, one), idsOf(exporter.state, other)]).toEqual([[], ['INC-1']]);
-    await exporter.deploy('acme/shop', 11, now - 60);
-    expect([idsOf(exporter.state, one), idsOf(exporter.state, other)]).toEqual([['INC-1'], []]);
   });
 
   it('is rejected if the limit on pairs leaves no room for its name', async () => {

@@ -231,28 +231,6 @@ describe('backfill at start', () => {
     expect(woodpecker.requests.filter((request) => /\/pipelines\/\d+$/.test(request.path))).toEqual([]);
   });
 
-  it('counts nothing older than the horizon, but shows the time of an older last failure', async () => {
-    const woodpecker = await start();
-    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'push' } });
-    for (let i = 0; i < 30; i++) {
-      const created = now - 300 * day + i * 3600;
-      const status = i === 3 ? 'failure' : 'success';
-      woodpecker.addPipeline(repo, { status, created, started: created, finished: created + 60 });
-    }
-    woodpecker.addPipeline(repo, { created: now - day, started: now - day, finished: now - day + 60 });
-    const harness = await createHarness({ woodpecker });
-
-    await harness.backfill.atStart();
-
-    expect(harness.shown('acme/shop')).toEqual({
-      deployments: 1,
-      failures: 0,
-      lastSuccess: now - day + 60,
-      lastFailure: now - 300 * day + 3 * 3600 + 60,
-      failingSince: 0,
-    });
-  });
-
   it('does not read pipelines older than the horizon at every start', async () => {
     const woodpecker = await start();
     const repo = woodpecker.addRepo({ fullName: 'acme/old', access: { alice: 'push' } });

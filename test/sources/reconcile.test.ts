@@ -173,36 +173,23 @@ describe('missed_events_total', () => {
 });
 
 describe('the end of a pipeline', () => {
-  it.each(['3.13.0', '2.8.3'])(
-    'stays killed if %s later reports the killed run as a failure',
-    async (version) => {
-      const { harness, woodpecker, clock } = await start(['acme/shop'], { version });
-      const { number } = woodpecker.createPipeline('acme/shop');
-      woodpecker.startPipeline('acme/shop', number);
-      woodpecker.cancelPipeline('acme/shop', number);
-      await harness.round();
-      await clock.pass(10 * second);
-
-      woodpecker.settleCanceled('acme/shop', number, { reportsSteps: false });
-      expect(woodpecker.pipeline('acme/shop', number).status).toBe('failure');
-      await harness.round();
-
-      expect(harness.shown('acme/shop')).toMatchObject({ deployments: 0, failures: 0, lastFailure: 0 });
-      expect(harness.ingest.state.tally.ignored('killed')).toBe(1);
-    },
-  );
-
-  it('stays killed on 3.13 even if a step of the killed run later reports a failure', async () => {
-    const { harness, woodpecker, clock } = await start(['acme/shop'], { version: '3.13.0' });
+  it.each([
+    ['3.13.0 later reports the killed run as a failure', '3.13.0', undefined, { reportsSteps: false }],
+    ['2.8.3 later reports the killed run as a failure', '2.8.3', undefined, { reportsSteps: false }],
+    ['a step of the killed run later reports a failure', '3.13.0', { by: { step: 'test' } }, {}],
+  ])('stays killed if %s', async (_, version, cancel, settling) => {
+    const { harness, woodpecker, clock } = await start(['acme/shop'], { version });
     const { number } = woodpecker.createPipeline('acme/shop');
     woodpecker.startPipeline('acme/shop', number);
-    woodpecker.cancelPipeline('acme/shop', number, { by: { step: 'test' } });
+    woodpecker.cancelPipeline('acme/shop', number, cancel);
     await harness.round();
     await clock.pass(10 * second);
-    woodpecker.settleCanceled('acme/shop', number);
+
+    woodpecker.settleCanceled('acme/shop', number, settling);
+    expect(woodpecker.pipeline('acme/shop', number).status).toBe('failure');
     await harness.round();
 
-    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 0, failures: 0 });
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 0, failures: 0, lastFailure: 0 });
     expect(harness.ingest.state.tally.ignored('killed')).toBe(1);
   });
 

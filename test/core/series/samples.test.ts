@@ -248,17 +248,6 @@ describe('createProjection', () => {
     expect(tiers[0]?.coverage).toEqual([1, 0.25]);
   });
 
-  it('increases the coverage as time passes', () => {
-    const young = { ...shop, knownSince: 9990 };
-    const state = stateOf([young], [aPair()], new Map([[keyOf(shop), folded({ at: 9995 })]]));
-    const projection = createProjection(state, windows);
-    expect([10_000, 10_001, 10_010].map((now) => projection.at(now).series[0]?.windows?.coverage)).toEqual([
-      [0.1, 0.01],
-      [0.11, 0.011],
-      [0.2, 0.02],
-    ]);
-  });
-
   it('gives the same result if it was prepared in pieces', async () => {
     const projection = createProjection(twoRepos(), windows);
     projection.at(9960);
