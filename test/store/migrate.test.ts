@@ -3,7 +3,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classificationVersion } from '../../src/core/classification.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import { zeroTotals } from '../../src/core/series/ledger.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
@@ -325,16 +324,5 @@ describe('a database of version 1', () => {
       sum: 8900,
     });
     await store.close();
-  });
-
-  it('keeps the pipelines of a scan pending, and counts them if no scan can run', async () => {
-    const path = createVersion1();
-    expect(totalsOf(await load(path), 5)).toEqual(zeroTotals);
-    const state = await load(path, { canAsk: false });
-    expect(totalsOf(state, 5)?.counters).toMatchObject({
-      dora_deployments_total: 1,
-      dora_change_lead_time_unknown_total: 1,
-    });
-    expect(totalsOf(state, 1)?.counters).toMatchObject(totalsThen.counters);
   });
 });

@@ -1,12 +1,9 @@
-/** Each figure in its own story, and the rules for all figures together. */
+/** The rules for all figures together. Their values are compared with an oracle: see `test/laws/figures.test.ts`. */
 
 import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../../src/core/deployment.ts';
-import { changeFailRate } from '../../../src/core/figures/change-fail-rate.ts';
 import { leadTimeBit } from '../../../src/core/figures/change-lead-time.ts';
-import { deploymentDuration } from '../../../src/core/figures/deployment-duration.ts';
-import { deploymentFrequency } from '../../../src/core/figures/deployment-frequency.ts';
-import type { Figure } from '../../../src/core/figures/figure.ts';
+
 import { defaultRules } from '../../../src/core/figures/figure.ts';
 import {
   episodeMeasures,
@@ -14,12 +11,10 @@ import {
   figuresByName,
   quickCheckFigures,
 } from '../../../src/core/figures/index.ts';
-import { lastOutcome } from '../../../src/core/figures/last-outcome.ts';
 import { recoveryTime } from '../../../src/core/figures/recovery-time.ts';
-import { reworkRate } from '../../../src/core/figures/rework-rate.ts';
 import type { LedgerMetric } from '../../../src/core/series/ledger.ts';
 import { neverCount } from '../../../src/core/series/ledger.ts';
-import { fine } from '../../../src/core/verdict.ts';
+
 import { windowFields } from '../../../src/core/windows/window-figures.ts';
 import { aDeployment } from '../../support/records.ts';
 
@@ -28,50 +23,7 @@ const failure = (at: number, overrides: Partial<Deployment> = {}) =>
 const success = (at: number, overrides: Partial<Deployment> = {}) => aDeployment({ at, ...overrides });
 
 /** What each deployment of a story adds to the figure's first measure. */
-function valuesOf<S>(figure: Figure<S>, ...story: Deployment[]): (readonly number[])[] {
-  let state = figure.initial(defaultRules);
-  return story.map((deployment) => {
-    const values = figure.measures[0]?.values(state, deployment) ?? [];
-    state = figure.step(state, deployment);
-    return values;
-  });
-}
-
-function gaugesAfter<S>(figure: Figure<S>, ...story: Deployment[]): Record<string, number> {
-  const state = story.reduce(figure.step, figure.initial(defaultRules));
-  return Object.fromEntries(figure.gauges.map(({ name, value }) => [name, value(state, null)]));
-}
-
-describe('deployment frequency', () => {
-  it('counts every deployment, failed ones too', () => {
-    expect(valuesOf(deploymentFrequency, success(100), failure(200), success(300))).toEqual([[1], [1], [1]]);
-  });
-});
-
-describe('change fail rate', () => {
-  it('counts deployments that failed by any cause, and those of each cause', () => {
-    const rolledBack = { ...fine, causes: ['rollback', 'operator'] as const };
-    const failed = success(200, { verdict: rolledBack });
-    expect(changeFailRate.measures.map(({ values }) => values(null, failed))).toEqual([
-      ...[[1], [], [1], [], [], [1]],
-    ]);
-    expect(valuesOf(changeFailRate, success(100), failed)).toEqual([[], [1]]);
-  });
-});
-
-describe('deployment rework rate', () => {
-  it('counts unplanned repairs', () => {
-    const story = [success(100), success(200, { verdict: { ...fine, isRework: true } })];
-    expect(valuesOf(reworkRate, ...story)).toEqual([[], [1]]);
-  });
-});
-
 describe('failed deployment recovery time', () => {
-  it('is as long as the episode', () => {
-    const [measure] = recoveryTime.episodeMeasures ?? [];
-    expect(measure?.secondsOf({ start: 100, end: 400 })).toBe(300);
-  });
-
   it('has the start of the open failure, even before the known time', () => {
     const [gauge] = recoveryTime.gauges;
     expect(gauge?.value(0, null)).toBe(0);
@@ -82,26 +34,6 @@ describe('failed deployment recovery time', () => {
     expect(beyond).toBe(10);
     expect(recoveryTime.step(beyond, failure(30))).toBe(10);
     expect(recoveryTime.step(beyond, success(40))).toBe(0);
-  });
-});
-
-describe('the last outcomes', () => {
-  it('are independent of each other', () => {
-    expect(gaugesAfter(lastOutcome, success(100), failure(200), failure(300))).toEqual({
-      dora_deployment_last_success_timestamp: 100,
-      dora_deployment_last_failure_timestamp: 300,
-    });
-    expect(gaugesAfter(lastOutcome, failure(100))).toEqual({
-      dora_deployment_last_success_timestamp: 0,
-      dora_deployment_last_failure_timestamp: 100,
-    });
-  });
-});
-
-describe('deployment duration', () => {
-  it('is the length of the run, and is absent if that is unknown', () => {
-    const story = [60, 0, null].map((durationSeconds) => success(100, { durationSeconds }));
-    expect(valuesOf(deploymentDuration, ...story)).toEqual([[60], [0], []]);
   });
 });
 

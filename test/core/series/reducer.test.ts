@@ -75,23 +75,6 @@ function bruteForce(all: readonly Deployment[]) {
   };
 }
 
-describe('reduce: gauges', () => {
-  it.each<[string, string[], number[]]>([
-    ['nothing', [], [0, 0, 0]],
-    ['one success', ['S100'], [100, 0, 0]],
-    ['only failures, failing since the first', ['F100', 'F200', 'F300'], [0, 300, 100]],
-    ['a streak of failures after a success', ['S100', 'F200', 'F300'], [100, 300, 200]],
-    ['a closed episode', ['F100', 'F200', 'S300'], [300, 200, 0]],
-    ['a second episode', ['F100', 'S200', 'F300', 'F400'], [200, 400, 300]],
-    ['finishes out of order, of which the latest wins', ['S300', 'F400', 'S100', 'F200'], [300, 400, 400]],
-    ['failure and success in one second, in order of their numbers', ['F100', 'S100'], [100, 100, 0]],
-    ['success and failure in one second', ['S100', 'F100'], [100, 100, 100]],
-  ])('are right for %s', (_, told, [lastSuccess, lastFailure, failingSince]) => {
-    const { timeline } = reduceAll(emptyTimeline, insert(...deployments(...told)));
-    expect(gaugesOf(timeline)).toEqual({ lastSuccess, lastFailure, failingSince });
-  });
-});
-
 describe('reduce: the histogram of recovery times', () => {
   it.each<[string, string[], number, number]>([
     ['nothing for a success that follows a success', ['S100', 'S200'], 0, 0],

@@ -11,27 +11,8 @@ import {
 import { percentileCont } from '../../support/dora-oracle.ts';
 
 describe('quantileOf', () => {
-  it.each<[string, readonly number[], number, number | null]>([
-    ['of nothing', [], 0.5, null],
-    ['the value itself for one value', [7], 0.95, 7],
-    ['the middle one of three', [1, 5, 100], 0.5, 5],
-    ['the middle between the two middle ones of four', [10, 20, 40, 50], 0.5, 30],
-    ['the 95th percentile of two, near the upper one', [0, 100], 0.95, 95],
-    // Row 1 + 0.95 * 9 = 9.55: between 9 and 10.
-    ['the 95th percentile of ten', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.95, 9.55],
-    [
-      'the 95th percentile of twenty-one, which is one of them',
-      Array.from({ length: 21 }, (_, i) => i),
-      0.95,
-      19,
-    ],
-    ['the minimum', [3, 8, 9], 0, 3],
-    ['the maximum', [3, 8, 9], 1, 9],
-    ['the value itself for equal values', [4, 4, 4, 4], 0.95, 4],
-  ])('gives %s', (_, sorted, q, expected) => {
-    const told = quantileOf(toValues(sorted), q);
-    if (expected === null) expect(told).toBeNull();
-    else expect(told).toBeCloseTo(expected, 9);
+  it('gives nothing of nothing', () => {
+    expect(quantileOf(toValues([]), 0.5)).toBeNull();
   });
 
   it('agrees with the definition of percentile_cont, by rows', () => {
