@@ -82,9 +82,12 @@ describe.each([
 
   afterEach(() => store.close());
 
-  /** A test within one transaction. */
-  const inTransaction = (name: string, work: (tx: Transaction) => Promise<void>): void =>
-    it(name, () => store.transact(work));
+  /** A test within one transaction, of a store with two repos. */
+  const inTransaction = (
+    name: string,
+    work: (tx: Transaction, one: number, two: number) => Promise<void>,
+  ): void =>
+    it(name, () => store.transact(async (tx) => work(tx, await addRepo(tx, 11), await addRepo(tx, 12))));
 
   describe('transact', () => {
     it('rejects with the error that the work threw', async () => {
@@ -205,8 +208,7 @@ describe.each([
   });
 
   describe('repos', () => {
-    inTransaction('drops one repo with all its rows, and none of other repos', async (tx) => {
-      const [one, other] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+    inTransaction('drops one repo with all its rows, and none of other repos', async (tx, one, other) => {
       for (const repo of [one, other]) {
         await tx.pipelines.put(pipelineOf(repo, 1));
         await tx.pipelines.putChange(placeOf(repo, 1), { base: null, head: 'c1', range: null });
@@ -249,15 +251,14 @@ describe.each([
         scan: { watermark: 7, scannedAt: 1000, covered: { from: 8, to: 90, fromCreatedAt: 900 } },
       };
       const unknown: Omit<Repo, 'key'> = {
-        woodpeckerId: null,
-        forgeRemoteId: null,
-        fullName: 'acme/shop',
-        namedAt: 0,
-        defaultBranches: [],
-        horizon: null,
-        knownSince: null,
-        revealed: false,
-        isGone: false,
+        ...{
+          woodpeckerId: null,
+          forgeRemoteId: null,
+          fullName: 'acme/shop',
+          namedAt: 0,
+          defaultBranches: [],
+        },
+        ...{ horizon: null, knownSince: null, revealed: false, isGone: false },
         scan: { watermark: null, scannedAt: null, covered: null },
       };
       await store.transact(async (tx) => {
@@ -275,17 +276,8 @@ describe.each([
       });
     });
 
-    inTransaction('replaces a repo by its key', async (tx) => {
-      const key = await addRepo(tx, 11);
-      const other = await addRepo(tx, 12);
-      const changed = aRepo({
-        key,
-        woodpeckerId: 11,
-        fullName: 'acme/store',
-        horizon: 5,
-        revealed: false,
-        isGone: false,
-      });
+    inTransaction('replaces a repo by its key', async (tx, key, other) => {
+      const changed = aRepo({ key, woodpeckerId: 11, fullName: 'acme/store', horizon: 5, revealed: false });
       await tx.repos.put(changed);
       const all = await tx.repos.all();
       expect(all).toHaveLength(2);
@@ -329,21 +321,17 @@ describe.each([
         'a pipeline with few known fields',
         {
           told: {
-            id: 0,
-            event: null,
-            branch: null,
-            ref: null,
-            parent: null,
-            deployTo: '',
-            commit: '',
-            message: '',
-            createdAt: null,
-            startedAt: null,
-            finishedAt: null,
-            updatedAt: 0,
-            hasWorkflows: false,
-            fromRest: false,
-            firstEndReportAt: 1_750_000_000,
+            ...{
+              id: 0,
+              event: null,
+              branch: null,
+              ref: null,
+              parent: null,
+              createdAt: null,
+              startedAt: null,
+            },
+            ...{ deployTo: '', commit: '', message: '', finishedAt: null, updatedAt: 0 },
+            ...{ hasWorkflows: false, fromRest: false, firstEndReportAt: 1_750_000_000 },
           },
         },
       ],
@@ -395,9 +383,7 @@ describe.each([
       expect(await store.transact((tx) => tx.pipelines.get(pipeline.repo, 12))).toEqual(pipeline);
     });
 
-    inTransaction('keeps one row per repo and number', async (tx) => {
-      const repo = await addRepo(tx, 11);
-      const other = await addRepo(tx, 12);
+    inTransaction('keeps one row per repo and number', async (tx, repo, other) => {
       await tx.pipelines.put(pipelineOf(repo, 1, { classification: unfinished }));
       await tx.pipelines.put(pipelineOf(other, 1));
       await tx.pipelines.put(pipelineOf(repo, 1, { credited: 1 }));
@@ -409,8 +395,7 @@ describe.each([
       expect(await tx.pipelines.get(other + 1, 1)).toBeNull();
     });
 
-    inTransaction('sets the credits of one pipeline, and nothing else', async (tx) => {
-      const repo = await addRepo(tx, 11);
+    inTransaction('sets the credits of one pipeline, and nothing else', async (tx, repo) => {
       const pipeline = pipelineOf(repo, 1, { isPending: true, credited: 1 });
       await tx.pipelines.put(pipeline);
       await tx.pipelines.put(pipelineOf(repo, 2));
@@ -422,20 +407,22 @@ describe.each([
       ]);
     });
 
-    inTransaction('adds the given bits to the credits of all deployments, pending or not', async (tx) => {
-      const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
-      await tx.pipelines.put(pipelineOf(one, 1, { credited: 0 }));
-      await tx.pipelines.put(pipelineOf(one, 2, { credited: 33, isPending: true }));
-      await tx.pipelines.put(pipelineOf(two, 1, { credited: 1, classification: unfinished }));
-      await tx.pipelines.put(pipelineOf(two, 2, { credited: 0x7fff_ffff }));
-      await tx.pipelines.creditAll(16);
-      expect(await collect(tx.pipelines.all())).toEqual([
-        pipelineOf(one, 1, { credited: 16 }),
-        pipelineOf(one, 2, { credited: 49, isPending: true }),
-        pipelineOf(two, 1, { credited: 1, classification: unfinished }),
-        pipelineOf(two, 2, { credited: 0x7fff_ffff }),
-      ]);
-    });
+    inTransaction(
+      'adds the given bits to the credits of all deployments, pending or not',
+      async (tx, one, two) => {
+        await tx.pipelines.put(pipelineOf(one, 1, { credited: 0 }));
+        await tx.pipelines.put(pipelineOf(one, 2, { credited: 33, isPending: true }));
+        await tx.pipelines.put(pipelineOf(two, 1, { credited: 1, classification: unfinished }));
+        await tx.pipelines.put(pipelineOf(two, 2, { credited: 0x7fff_ffff }));
+        await tx.pipelines.creditAll(16);
+        expect(await collect(tx.pipelines.all())).toEqual([
+          pipelineOf(one, 1, { credited: 16 }),
+          pipelineOf(one, 2, { credited: 49, isPending: true }),
+          pipelineOf(two, 1, { credited: 1, classification: unfinished }),
+          pipelineOf(two, 2, { credited: 0x7fff_ffff }),
+        ]);
+      },
+    );
 
     describe('with a commit range from a forge', () => {
       const told: Change = {
@@ -476,8 +463,7 @@ describe.each([
 
       inTransaction(
         'keep the latest answer of the forge when the pipeline is replaced, released or credited',
-        async (tx) => {
-          const repo = await addRepo(tx, 11);
+        async (tx, repo) => {
           await tx.pipelines.put(pipelineOf(repo, 1, { isPending: true }));
           await tx.pipelines.putChange(placeOf(repo, 1), { base: 'a', head: 'd', range: null });
           await tx.pipelines.putChange(placeOf(repo, 1), told);
@@ -497,8 +483,7 @@ describe.each([
 
       inTransaction(
         'have none from before they were stored, and take none from a pipeline that is put',
-        async (tx) => {
-          const repo = await addRepo(tx, 11);
+        async (tx, repo) => {
           await tx.pipelines.putChange(placeOf(repo, 1), told);
           expect(await tx.pipelines.get(repo, 1)).toBeNull();
           await tx.pipelines.put(pipelineOf(repo, 1, { change: told }));
@@ -510,9 +495,7 @@ describe.each([
     describe('of a commit with several ids', () => {
       const told = (commit: string, createdAt: number) => ({ told: { commit, createdAt } });
 
-      inTransaction('contain the resolved id in every read', async (tx) => {
-        const repo = await addRepo(tx, 11);
-        const other = await addRepo(tx, 12);
+      inTransaction('contain the resolved id in every read', async (tx, repo, other) => {
         await tx.pipelines.put(pipelineOf(repo, 1, told('tag', 300)));
         await tx.pipelines.put(pipelineOf(repo, 2, told('c2', 400)));
         await tx.pipelines.put(pipelineOf(repo, 3, { isPending: true, ...told('tag', 500) }));
@@ -549,20 +532,21 @@ describe.each([
         ]);
       });
 
-      inTransaction('keep their ids when their repo becomes another one, whose own ids win', async (tx) => {
-        const [from, into] = [await addRepo(tx, 11), await addRepo(tx, 12)];
-        await tx.pipelines.putCommitId(from, 'tag', 'c1');
-        await tx.pipelines.putCommitId(from, 'c2-short', 'c2');
-        await tx.pipelines.putCommitId(into, 'tag', 'c9');
-        await tx.pipelines.copyCommitIds(from, into);
-        await tx.repos.drop(from);
-        expect(await tx.pipelines.commitOf(into, 'tag')).toBe('c9');
-        expect(await tx.pipelines.commitOf(into, 'c2-short')).toBe('c2');
-        expect(await tx.pipelines.commitOf(from, 'tag')).toBe('tag');
-      });
+      inTransaction(
+        'keep their ids when their repo becomes another one, whose own ids win',
+        async (tx, from, into) => {
+          await tx.pipelines.putCommitId(from, 'tag', 'c1');
+          await tx.pipelines.putCommitId(from, 'c2-short', 'c2');
+          await tx.pipelines.putCommitId(into, 'tag', 'c9');
+          await tx.pipelines.copyCommitIds(from, into);
+          await tx.repos.drop(from);
+          expect(await tx.pipelines.commitOf(into, 'tag')).toBe('c9');
+          expect(await tx.pipelines.commitOf(into, 'c2-short')).toBe('c2');
+          expect(await tx.pipelines.commitOf(from, 'tag')).toBe('tag');
+        },
+      );
 
-      inTransaction('share the first pipeline and the tiers of all ids', async (tx) => {
-        const repo = await addRepo(tx, 11);
+      inTransaction('share the first pipeline and the tiers of all ids', async (tx, repo) => {
         await tx.pipelines.put(pipelineOf(repo, 1, told('tag', 300)));
         await tx.pipelines.put(pipelineOf(repo, 2, told('c1', 400)));
         expect(await tx.pipelines.firstCreatedAt(repo, 'c1')).toBe(400);
@@ -582,8 +566,7 @@ describe.each([
         overrides: Overrides = {},
       ) => pipelineOf(repo, number, { told: { commit, createdAt }, ...overrides });
 
-      const fill = async (tx: Transaction): Promise<[number, number]> => {
-        const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+      const fill = async (tx: Transaction, one: number, two: number): Promise<void> => {
         const pipelines = [
           created(one, 1, 'a', 700),
           created(one, 2, 'a', 500, { classification: ignoredAs('branch', null) }),
@@ -601,13 +584,12 @@ describe.each([
           created(two, 1, 'a', 200),
         ];
         for (const pipeline of pipelines) await tx.pipelines.put(pipeline);
-        return [one, two];
       };
 
       inTransaction(
         'have the creation of the first one found, whatever its kind, but not if it is pending',
-        async (tx) => {
-          const [one, two] = await fill(tx);
+        async (tx, one, two) => {
+          await fill(tx, one, two);
           expect(await tx.pipelines.firstCreatedAt(one, 'a')).toBe(500);
           expect(await tx.pipelines.firstCreatedAt(two, 'a')).toBe(200);
           expect(await tx.pipelines.firstCreatedAt(one, 'b')).toBeNull();
@@ -619,18 +601,21 @@ describe.each([
         },
       );
 
-      inTransaction('have the tiers of their deployments found, without pending ones', async (tx) => {
-        const [one, two] = await fill(tx);
-        expect([...(await tx.pipelines.tiersOfCommit(one, 'a'))].sort()).toEqual(['production', 'staging']);
-        expect(await tx.pipelines.tiersOfCommit(two, 'a')).toEqual(['production']);
-        expect(await tx.pipelines.tiersOfCommit(one, 'c')).toEqual([]);
-        expect(await tx.pipelines.tiersOfCommit(two, 'b')).toEqual([]);
-      });
+      inTransaction(
+        'have the tiers of their deployments found, without pending ones',
+        async (tx, one, two) => {
+          await fill(tx, one, two);
+          expect([...(await tx.pipelines.tiersOfCommit(one, 'a'))].sort()).toEqual(['production', 'staging']);
+          expect(await tx.pipelines.tiersOfCommit(two, 'a')).toEqual(['production']);
+          expect(await tx.pipelines.tiersOfCommit(one, 'c')).toEqual([]);
+          expect(await tx.pipelines.tiersOfCommit(two, 'b')).toEqual([]);
+        },
+      );
 
       inTransaction(
         'give each deployment the time when its commit was first seen, if requested',
-        async (tx) => {
-          const [one, two] = await fill(tx);
+        async (tx, one, two) => {
+          await fill(tx, one, two);
           const firstSeen = async (selection: Parameters<typeof tx.pipelines.deployments>[0]) =>
             (await collect(tx.pipelines.deployments(selection))).map(({ deployment }) => [
               deployment.repo,
@@ -658,28 +643,29 @@ describe.each([
       );
     });
 
-    inTransaction('lists all pipelines by repo and number, or the pipelines of one repo', async (tx) => {
-      const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
-      for (const number of [10, 9, 2, 100]) {
-        await tx.pipelines.put(pipelineOf(two, number));
-        await tx.pipelines.put(pipelineOf(one, number, { isPending: true, classification: unfinished }));
-      }
-      const seen = (pipelines: StoredPipeline[]) =>
-        pipelines.map(({ repo, record }) => [repo, record.number]);
-      expect(seen(await collect(tx.pipelines.all()))).toEqual([
-        ...[2, 9, 10, 100].map((number) => [one, number]),
-        ...[2, 9, 10, 100].map((number) => [two, number]),
-      ]);
-      expect(seen(await collect(tx.pipelines.all(two)))).toEqual(
-        [2, 9, 10, 100].map((number) => [two, number]),
-      );
-      expect(await collect(tx.pipelines.all(99))).toEqual([]);
-    });
+    inTransaction(
+      'lists all pipelines by repo and number, or the pipelines of one repo',
+      async (tx, one, two) => {
+        for (const number of [10, 9, 2, 100]) {
+          await tx.pipelines.put(pipelineOf(two, number));
+          await tx.pipelines.put(pipelineOf(one, number, { isPending: true, classification: unfinished }));
+        }
+        const seen = (pipelines: StoredPipeline[]) =>
+          pipelines.map(({ repo, record }) => [repo, record.number]);
+        expect(seen(await collect(tx.pipelines.all()))).toEqual([
+          ...[2, 9, 10, 100].map((number) => [one, number]),
+          ...[2, 9, 10, 100].map((number) => [two, number]),
+        ]);
+        expect(seen(await collect(tx.pipelines.all(two)))).toEqual(
+          [2, 9, 10, 100].map((number) => [two, number]),
+        );
+        expect(await collect(tx.pipelines.all(99))).toEqual([]);
+      },
+    );
 
     inTransaction(
       'lists the deployments that are not pending, by repo, tier, time and number',
-      async (tx) => {
-        const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+      async (tx, one, two) => {
         const put = (repo: number, number: number, tier: string, at: number, isPending = false) =>
           tx.pipelines.put(
             pipelineOf(repo, number, { classification: aClassification({ tier, at }), isPending }),
@@ -724,8 +710,7 @@ describe.each([
       },
     );
 
-    inTransaction('lists a deployment with all that the figures need', async (tx) => {
-      const repo = await addRepo(tx, 11);
+    inTransaction('lists a deployment with all that the figures need', async (tx, repo) => {
       await tx.pipelines.put(
         pipelineOf(repo, 7, {
           told: { startedAt: 1_785_500_000, finishedAt: 1_785_500_060, committedAt: 900 },
@@ -769,8 +754,7 @@ describe.each([
 
     inTransaction(
       'lists the uncounted pipelines of a repo within a time, newest first, of one tier or of none',
-      async (tx) => {
-        const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+      async (tx, one, two) => {
         const put = (number: number, at: number, overrides: Parameters<typeof pipelineOf>[2] = {}) =>
           tx.pipelines.put(
             pipelineOf(one, number, {
@@ -819,8 +803,7 @@ describe.each([
       },
     );
 
-    inTransaction('lists more uncounted pipelines than one slice contains, each once', async (tx) => {
-      const repo = await addRepo(tx, 11);
+    inTransaction('lists more uncounted pipelines than one slice contains, each once', async (tx, repo) => {
       for (let number = 1; number <= manyRows; number++) {
         const told = { finishedAt: 1000 + (number >> 2) };
         await tx.pipelines.put(pipelineOf(repo, number, { classification: ignoredAs('branch', null), told }));
@@ -830,25 +813,26 @@ describe.each([
       expect(numbers).toEqual(Array.from({ length: manyRows }, (_, i) => manyRows - i));
     });
 
-    inTransaction('lists the pending pipelines of a repo by number, and releases them all', async (tx) => {
-      const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
-      for (const number of [10, 9]) await tx.pipelines.put(pipelineOf(one, number, { isPending: true }));
-      await tx.pipelines.put(pipelineOf(one, 1, { isPending: true, classification: unfinished }));
-      await tx.pipelines.put(pipelineOf(one, 2));
-      await tx.pipelines.put(pipelineOf(two, 3, { isPending: true }));
-      expect((await collect(tx.pipelines.pending(one))).map(({ record }) => record.number)).toEqual([
-        1, 9, 10,
-      ]);
-      await tx.pipelines.releasePending(one);
-      expect(await collect(tx.pipelines.pending(one))).toEqual([]);
-      expect(await tx.pipelines.get(one, 9)).toEqual(pipelineOf(one, 9));
-      expect(await collect(tx.pipelines.pending(two))).toHaveLength(1);
-    });
+    inTransaction(
+      'lists the pending pipelines of a repo by number, and releases them all',
+      async (tx, one, two) => {
+        for (const number of [10, 9]) await tx.pipelines.put(pipelineOf(one, number, { isPending: true }));
+        await tx.pipelines.put(pipelineOf(one, 1, { isPending: true, classification: unfinished }));
+        await tx.pipelines.put(pipelineOf(one, 2));
+        await tx.pipelines.put(pipelineOf(two, 3, { isPending: true }));
+        expect((await collect(tx.pipelines.pending(one))).map(({ record }) => record.number)).toEqual([
+          1, 9, 10,
+        ]);
+        await tx.pipelines.releasePending(one);
+        expect(await collect(tx.pipelines.pending(one))).toEqual([]);
+        expect(await tx.pipelines.get(one, 9)).toEqual(pipelineOf(one, 9));
+        expect(await collect(tx.pipelines.pending(two))).toHaveLength(1);
+      },
+    );
 
     inTransaction(
       'finds the failures of a repo that have no workflows and no seen end, newest first',
-      async (tx) => {
-        const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+      async (tx, one, two) => {
         const told = { status: 'failure', hasWorkflows: false, endSeenAt: null };
         for (const number of [1, 2, 3]) {
           await tx.pipelines.put(pipelineOf(one, number, { told: { ...told, finishedAt: 100 * number } }));
@@ -864,30 +848,30 @@ describe.each([
       },
     );
 
-    inTransaction('finds the lowest number updated since a moment, including that moment', async (tx) => {
-      const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
-      for (const [number, updatedAt] of [
-        [1, 500],
-        [2, 900],
-        [3, 1000],
-        [4, 400],
-        [5, 950],
-      ] as const) {
-        await tx.pipelines.put(pipelineOf(one, number, { told: { updatedAt } }));
-      }
-      await tx.pipelines.put(pipelineOf(two, 1, { told: { updatedAt: 9999 } }));
-      expect(await tx.pipelines.lowestUpdatedSince(one, 900)).toBe(2);
-      expect(await tx.pipelines.lowestUpdatedSince(one, 901)).toBe(3);
-      expect(await tx.pipelines.lowestUpdatedSince(one, 0)).toBe(1);
-      expect(await tx.pipelines.lowestUpdatedSince(one, 1001)).toBeNull();
-      expect(await tx.pipelines.lowestUpdatedSince(99, 0)).toBeNull();
-    });
+    inTransaction(
+      'finds the lowest number updated since a moment, including that moment',
+      async (tx, one, two) => {
+        for (const [number, updatedAt] of [
+          [1, 500],
+          [2, 900],
+          [3, 1000],
+          [4, 400],
+          [5, 950],
+        ] as const) {
+          await tx.pipelines.put(pipelineOf(one, number, { told: { updatedAt } }));
+        }
+        await tx.pipelines.put(pipelineOf(two, 1, { told: { updatedAt: 9999 } }));
+        expect(await tx.pipelines.lowestUpdatedSince(one, 900)).toBe(2);
+        expect(await tx.pipelines.lowestUpdatedSince(one, 901)).toBe(3);
+        expect(await tx.pipelines.lowestUpdatedSince(one, 0)).toBe(1);
+        expect(await tx.pipelines.lowestUpdatedSince(one, 1001)).toBeNull();
+        expect(await tx.pipelines.lowestUpdatedSince(99, 0)).toBeNull();
+      },
+    );
 
     inTransaction(
       'finds per tier when the latest pipeline of each outcome was created, pending or not, and lists tiers without any',
-      async (tx) => {
-        const one = await addRepo(tx, 11);
-        const other = await addRepo(tx, 12);
+      async (tx, one, other) => {
         const put = (
           repo: number,
           number: number,
@@ -923,8 +907,7 @@ describe.each([
       },
     );
 
-    inTransaction('counts ignored pipelines by every reason, pending or not', async (tx) => {
-      const repo = await addRepo(tx, 11);
+    inTransaction('counts ignored pipelines by every reason, pending or not', async (tx, repo) => {
       await tx.pipelines.put(pipelineOf(repo, 1, { classification: ignoredAs('killed', 'production') }));
       await tx.pipelines.put(pipelineOf(repo, 2, { classification: ignoredAs('branch', null) }));
       await tx.pipelines.put(
@@ -942,8 +925,7 @@ describe.each([
 
     inTransaction(
       'counts deployments by tier and event, the most frequent event of a tier first',
-      async (tx) => {
-        const repo = await addRepo(tx, 11);
+      async (tx, repo) => {
         const events = ['push', 'cron', 'cron', null, null, null];
         for (const [index, event] of events.entries()) {
           await tx.pipelines.put(
@@ -971,19 +953,17 @@ describe.each([
        * Fills two repos with `manyRows` pipelines each, many of which end in the same second. In the first repo,
        * every other one is pending.
        */
-      const fill = async (tx: Transaction): Promise<[number, number]> => {
-        const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+      const fill = async (tx: Transaction, one: number, two: number): Promise<void> => {
         for (let number = manyRows; number >= 1; number--) {
           const classification = aClassification({ at: 1 + (number % 3) });
           await tx.pipelines.put(pipelineOf(one, number, { classification, isPending: number % 2 === 0 }));
           await tx.pipelines.put(pipelineOf(two, number, { classification }));
         }
-        return [one, two];
       };
       const numbers = Array.from({ length: manyRows }, (_, index) => index + 1);
 
-      inTransaction('are listed once each, in order', async (tx) => {
-        const [one, two] = await fill(tx);
+      inTransaction('are listed once each, in order', async (tx, one, two) => {
+        await fill(tx, one, two);
         const all = await collect(tx.pipelines.all());
         expect(all.map(({ repo, record }) => repo * 100_000 + record.number)).toEqual(
           [one, two].flatMap((repo) => numbers.map((number) => repo * 100_000 + number)),
@@ -1010,8 +990,8 @@ describe.each([
         ).toHaveLength(manyRows);
       });
 
-      inTransaction('are listed once each while they are rewritten', async (tx) => {
-        const [one, two] = await fill(tx);
+      inTransaction('are listed once each while they are rewritten', async (tx, one, two) => {
+        await fill(tx, one, two);
         const seen: number[] = [];
         for await (const slice of tx.pipelines.all(one)) {
           for (const pipeline of slice) {
@@ -1041,8 +1021,7 @@ describe.each([
   });
 
   describe('pairs', () => {
-    inTransaction('exist once per repo and tier', async (tx) => {
-      const [one, two] = [await addRepo(tx, 11), await addRepo(tx, 12)];
+    inTransaction('exist once per repo and tier', async (tx, one, two) => {
       const totals = {
         counters: { ...zeroTotals.counters, dora_deployments_total: 3 },
         histograms: { ...zeroTotals.histograms, h: { counts: [1, 0, 2], sum: 123_456.5 } },
@@ -1139,31 +1118,33 @@ describe.each([
   });
 
   describe('marks', () => {
-    inTransaction('exist once per pipeline and tier, as last put, until they are dropped', async (tx) => {
-      const repo = await addRepo(tx, 11);
-      const mark = (number: number, tier: string, kind: OperatorMark): StoredMark => ({
-        repo,
-        number,
-        tier,
-        mark: kind,
-        reason: null,
-        markedAt: 1000,
-      });
-      const failed = mark(1, 'production', { kind: 'failed', recoveredAt: null });
-      const recovered: StoredMark = {
-        ...mark(1, 'production', { kind: 'failed', recoveredAt: 2000 }),
-        reason: 'Pager',
-      };
-      await tx.marks.put(failed);
-      await tx.marks.put(mark(1, 'staging', { kind: 'ignore' }));
-      await tx.marks.put(mark(2, 'production', { kind: 'fine' }));
-      await tx.marks.put(recovered);
-      await tx.marks.drop({ repo, number: 2, tier: 'production' });
-      await tx.marks.drop({ repo, number: 2, tier: 'staging' });
-      const all = await tx.marks.all();
-      expect(all).toHaveLength(2);
-      expect(all).toEqual(expect.arrayContaining([recovered, mark(1, 'staging', { kind: 'ignore' })]));
-    });
+    inTransaction(
+      'exist once per pipeline and tier, as last put, until they are dropped',
+      async (tx, repo) => {
+        const mark = (number: number, tier: string, kind: OperatorMark): StoredMark => ({
+          repo,
+          number,
+          tier,
+          mark: kind,
+          reason: null,
+          markedAt: 1000,
+        });
+        const failed = mark(1, 'production', { kind: 'failed', recoveredAt: null });
+        const recovered: StoredMark = {
+          ...mark(1, 'production', { kind: 'failed', recoveredAt: 2000 }),
+          reason: 'Pager',
+        };
+        await tx.marks.put(failed);
+        await tx.marks.put(mark(1, 'staging', { kind: 'ignore' }));
+        await tx.marks.put(mark(2, 'production', { kind: 'fine' }));
+        await tx.marks.put(recovered);
+        await tx.marks.drop({ repo, number: 2, tier: 'production' });
+        await tx.marks.drop({ repo, number: 2, tier: 'staging' });
+        const all = await tx.marks.all();
+        expect(all).toHaveLength(2);
+        expect(all).toEqual(expect.arrayContaining([recovered, mark(1, 'staging', { kind: 'ignore' })]));
+      },
+    );
   });
 
   describe('the next policy', () => {
@@ -1206,8 +1187,7 @@ describe.each([
 
     inTransaction(
       'is compared with the active policy pipeline by pipeline, and is empty at first',
-      async (tx) => {
-        const repo = await addRepo(tx, 11);
+      async (tx, repo) => {
         for (const number of [1, 2, 3]) await tx.pipelines.put(pipelineOf(repo, number));
         await tx.next.reclassify(pipelineOf(repo, 2, { classification: ignoredIn(null, 'branch') }));
         const compared = await tx.next.compare({ repo, number: -1 }, 2);
@@ -1223,8 +1203,7 @@ describe.each([
 
     inTransaction(
       'keeps its classification when a pipeline is put, and loses it with the repo',
-      async (tx) => {
-        const repo = await addRepo(tx, 11);
+      async (tx, repo) => {
         await tx.pipelines.put(pipelineOf(repo, 1));
         await tx.next.reclassify(pipelineOf(repo, 1, { classification: inStaging }));
         await tx.pipelines.put(pipelineOf(repo, 1, { told: { message: 'another' } }));
@@ -1234,8 +1213,7 @@ describe.each([
       },
     );
 
-    inTransaction('releases pending pipelines too', async (tx) => {
-      const repo = await addRepo(tx, 11);
+    inTransaction('releases pending pipelines too', async (tx, repo) => {
       await tx.pipelines.put(pipelineOf(repo, 1, { isPending: true }));
       await tx.next.reclassify(pipelineOf(repo, 1, { isPending: true }));
       expect(await tiersIn(tx.next)).toEqual([]);
