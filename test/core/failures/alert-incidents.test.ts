@@ -10,17 +10,12 @@ import { runs } from '../../support/runs.ts';
 const hour = 3600;
 const stale = 24 * hour;
 
-const firing = (start: number, receivedAt = start): AlertReport => ({
-  start,
-  end: null,
-  receivedAt,
-  isDismissed: false,
-});
 const resolved = (start: number, end: number, receivedAt = end): AlertReport => ({
-  start,
-  end,
-  receivedAt,
-  isDismissed: false,
+  ...{ start, end, receivedAt, isDismissed: false },
+});
+const firing = (start: number, receivedAt = start): AlertReport => ({
+  ...resolved(start, 0, receivedAt),
+  end: null,
 });
 
 /** Start and end of each incident. */
@@ -31,24 +26,13 @@ function intervals(...reports: readonly AlertReport[]): (readonly [number, numbe
 
 describe('an alert', () => {
   it('is open from its start while it fires', () => {
-    expect(incidentsOfAlert('f1', [firing(100, 160)], stale)).toEqual([
-      {
-        id: 'f1-100',
-        start: 100,
-        end: null,
-        receivedAt: 160,
-        isDismissed: false,
-        reports: [firing(100, 160)],
-      },
-    ]);
+    const report = firing(100, 160);
+    expect(incidentsOfAlert('f1', [report], stale)).toEqual([{ id: 'f1-100', ...report, reports: [report] }]);
   });
 
-  it('ends at the end that a report of the same start contains', () => {
-    expect(intervals(firing(100), resolved(100, 900))).toEqual([[100, 900]]);
-  });
-
-  it('has ended, if only its end was ever received', () => {
+  it('ends at the end that a report of the same start contains, even if only its end was ever received', () => {
     expect(intervals(resolved(100, 900))).toEqual([[100, 900]]);
+    expect(intervals(firing(100), resolved(100, 900))).toEqual([[100, 900]]);
   });
 
   it('ends at the earliest end that is not before its start', () => {
@@ -113,10 +97,7 @@ describe('an alert', () => {
       withReport,
       [],
     );
-    expect(incidentsOfAlert('f1', reports, stale).map(({ isDismissed }) => isDismissed)).toEqual([
-      true,
-      false,
-    ]);
+    expect(incidentsOfAlert('f1', reports, stale).map((one) => one.isDismissed)).toEqual([true, false]);
     expect(withReport(reports, firing(100, 5000))).toContainEqual({
       ...firing(100, 5000),
       isDismissed: true,

@@ -202,40 +202,6 @@ describe('reduce', () => {
     );
   });
 
-  it('adds each entry of the ledger at most once per deployment, after any insertions and removals', () => {
-    const anyStep = fc.record({
-      number: fc.integer({ min: 1, max: 5 }),
-      at: fc.integer({ min: 1, max: 9 }),
-      outcome: fc.constantFrom('success', 'failure'),
-      startedAt: fc.constantFrom(null, 0),
-      isGone: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(fc.array(anyStep, { maxLength: 20 }), (steps) => {
-        let timeline = emptyTimeline;
-        const added = new Map<string, number>();
-        const creditedOf = new Map<number, number>();
-        for (const { isGone, ...told } of steps) {
-          const removed = timeline.recent.filter(({ number }) => number === told.number);
-          const credited = creditedOf.get(told.number) ?? 0;
-          const inserted = isGone ? [] : [aDeployment({ ...told, credited })];
-          const reduction = reduce(timeline, { removed, inserted, surroundings: nothingAround });
-          if (!reduction) throw new Error('The change reaches into the base');
-          timeline = reduction.timeline;
-          for (const { deployment, additions } of reduction.credits) {
-            creditedOf.set(deployment.number, deployment.credited);
-            for (const { metric } of additions) {
-              const entry = `${deployment.number} ${metric.name}`;
-              added.set(entry, (added.get(entry) ?? 0) + 1);
-            }
-          }
-        }
-        expect([...added.values()].filter((times) => times > 1)).toEqual([]);
-      }),
-      { numRuns: 400 },
-    );
-  });
-
   it('does not change its arguments', () => {
     const freeze = (timeline: Timeline): Timeline => {
       Object.freeze(timeline.recent);
