@@ -6,9 +6,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { retainedSeconds } from '../../src/core/policy.ts';
+import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { type History, histories } from '../support/deployments-histories.ts';
-import { createLedgerOracle, happeningsOf, ledgerOf, worldAfter } from '../support/deployments-ledger.ts';
-import { figuresAt } from '../support/deployments-oracle.ts';
+import {
+  createLedgerOracle,
+  type ExpectedLedger,
+  happeningsOf,
+  ledgerOf,
+  worldAfter,
+  worldTold,
+} from '../support/deployments-ledger.ts';
+import { figuresAt, type World as OracleWorld } from '../support/deployments-oracle.ts';
 import {
   anyTellings,
   judgeAgain,
@@ -94,14 +102,27 @@ async function playedIn({ history, tellings }: Case, options: PlayOptions = {}):
   return world;
 }
 
+async function expectSeen(world: World, history: OracleWorld): Promise<void> {
+  const now = nowOf(world);
+  expect(shownNow(world)).toEqual(expectedAt(history, now, windowNames));
+  const { pairs } = figuresAt(history, now);
+  expect(await explainedAt(world, pairs, now)).toEqual(expectedExplained(history, pairs, now));
+}
+
+async function expectSameAfterRestart(world: World): Promise<void> {
+  const { mode } = world.ingest;
+  const retained = ['production', 'staging', 'rest'].map((tier) => retainedSeconds(mode.policy, tier));
+  const cutoff = nowOf(world) - Math.max(...retained);
+  const inMemory = snapshotOf(world.state, cutoff);
+  await world.restart(mode);
+  expect(snapshotOf(world.state, cutoff)).toEqual(inMemory);
+}
+
 async function expectAsTheOracleSays(world: World, history: History): Promise<void> {
   for (const pause of pauses) {
     world.clock.advance(pause);
     await judgeAgain(world);
-    const now = nowOf(world);
-    expect(shownNow(world)).toEqual(expectedAt(history, now, windowNames));
-    const { pairs } = figuresAt(history, now);
-    expect(await explainedAt(world, pairs, now)).toEqual(expectedExplained(history, pairs, now));
+    await expectSeen(world, history);
   }
   const { pairs } = figuresAt(history, nowOf(world));
   for (const moment of history.moments) {
@@ -165,13 +186,7 @@ describe('deployments and their figures', () => {
       fc.asyncProperty(anyCase, async (played) => {
         const world = await playedIn(played);
         await judgeAgain(world);
-        const { policy } = world.ingest.mode;
-        const cutoff =
-          nowOf(world) -
-          Math.max(...['production', 'staging', 'rest'].map((tier) => retainedSeconds(policy, tier)));
-        const inMemory = snapshotOf(world.state, cutoff);
-        await world.restart();
-        expect(snapshotOf(world.state, cutoff)).toEqual(inMemory);
+        await expectSameAfterRestart(world);
         await world.close();
       }),
       { numRuns: runs(1000) },
@@ -179,48 +194,136 @@ describe('deployments and their figures', () => {
   });
 });
 
+/** `adopt`: while the rest arrives. `abort`: the same, and it is given up at some point, perhaps too late. */
 const anySwitch = fc
   .record({
     history: histories({ pipelines: 8 }).map(withCommitMessages),
     next: histories({ pipelines: 1 }).map(({ policy }) => policy),
     alertTier: fc.constantFrom('production', 'staging'),
-    way: fc.constantFrom('start' as const, 'background' as const),
+    way: fc.constantFrom('start' as const, 'adopt' as const, 'abort' as const),
+    abortAt: fc.nat(3),
     share: fc.integer({ min: 0, max: 100 }),
   })
   .chain((drawn) =>
-    anyTellings(drawn.history, { corrections: false }).map((tellings) => ({ ...drawn, tellings })),
+    anyTellings(drawn.history, { corrections: false }).map((tellings) => {
+      const half = Math.floor((tellings.length * drawn.share) / 100);
+      return { ...drawn, first: tellings.slice(0, half), second: tellings.slice(half) };
+    }),
   );
 
+/** Returns whether the policy of `mode` was adopted. */
+async function adoptOrAbort({ ingest }: World, mode: IntakeMode, abortAt: number): Promise<boolean> {
+  const abort = new AbortController();
+  let step = 0;
+  const onProgress = () => step++ === abortAt && abort.abort();
+  return ingest.adopt(mode, { signal: abort.signal, onProgress }).then(
+    () => true,
+    (error) => {
+      if (!abort.signal.aborted) throw error;
+      return false;
+    },
+  );
+}
+
+/** The totals of all pairs, also of those that are no longer shown. */
+const totalsOf = ({ state }: World) =>
+  Object.fromEntries(
+    [...state.pairs.values()].map(({ repo, tier, totals }) => [
+      `${state.repos.get(repo)?.fullName} ${tier}`,
+      ledgerOf(totals),
+    ]),
+  );
+
+/** The totals if everything in `history` has just been counted. */
+const countedNow = (history: OracleWorld, now: number) => {
+  const oracle = createLedgerOracle();
+  oracle.look(history, now);
+  return oracle.expected();
+};
+
 describe('after another policy is adopted, deployments', () => {
-  it('are those of the oracle for the new policy, and no counter falls', async () => {
+  it('are those of the oracle for the new policy, or for the old one if it was given up', async () => {
     await fc.assert(
-      fc.asyncProperty(anySwitch, async ({ history, next, alertTier, way, share, tellings }) => {
+      fc.asyncProperty(anySwitch, async ({ history, next, alertTier, way, abortAt, first, second }) => {
         const world = await createWorld({
           mode: { policy: policyOf(history.policy), canAsk: false },
           startsAt: lastEndOf(history),
         });
-        const half = Math.floor((tellings.length * share) / 100);
-        await tell(world, tellings.slice(0, half));
-        const before = numbersOf(ledgersOf(world));
+        await tell(world, first);
         const mode = { policy: policyOf(next, alertTier), canAsk: false };
+        let isAdopted = true;
+        if (way === 'start') {
+          await world.restart(mode);
+          await tell(world, second);
+        } else {
+          const abortion = way === 'abort' ? abortAt : -1;
+          const adoption = adoptOrAbort(world, mode, abortion);
+          // No restart may interrupt it.
+          await tell(
+            world,
+            second.map((one) => ({ ...one, next: one.next === 'join' ? 'join' : 'commit' })),
+          );
+          isAdopted = await adoption;
+        }
+        await judgeAgain(world);
+        const active = isAdopted ? underPolicy(history, next, alertTier) : history;
+        await expectSeen(world, active);
+        await expectSameAfterRestart(world);
+        await expectSeen(world, active);
+        await world.restart(mode);
+        await expectSeen(world, underPolicy(history, next, alertTier));
+        await world.close();
+      }),
+      { numRuns: runs(300) },
+    );
+  });
+
+  it('keep the totals of existing series, and every further deployment counts once', async () => {
+    await fc.assert(
+      fc.asyncProperty(anySwitch, async ({ history: marked, next: other, alertTier, way, ...drawn }) => {
+        // A mark may take a deployment out before it counts, and a new default branch may bring an earlier one in.
+        const onAnyBranch = { default_branches_only: false };
+        const policy = { ...marked.policy, ...onAnyBranch };
+        const history = { ...marked, policy, marks: [], markRequests: [] };
+        const [first, second] = [drawn.first, drawn.second].map((some) =>
+          some.filter(({ told }) => told.kind !== 'mark'),
+        ) as [Telling[], Telling[]];
+        const next = { ...other, ...onAnyBranch };
+        const seen = underPolicy(history, next, alertTier);
+        const mode = { policy: policyOf(next, alertTier), canAsk: false };
+        const world = await createWorld({
+          mode: { policy: policyOf(history.policy), canAsk: false },
+          startsAt: lastEndOf(history),
+        });
+        await tell(world, first);
+        await judgeAgain(world);
+        const before = totalsOf(world);
         if (way === 'start') await world.restart(mode);
         else await world.ingest.adopt(mode);
-        const after = numbersOf(ledgersOf(world));
-        const shown = new Set(Object.keys(ledgersOf(world)));
-        const kept = [...before].filter(([name]) => [...shown].some((pair) => name.startsWith(`${pair} `)));
-        expect(fallen(new Map(kept), after)).toEqual([]);
-        const seen = underPolicy(history, next, alertTier);
-        await tell(
-          world,
-          tellings.slice(half).map((one) => ({ ...one, next: 'commit' })),
+        const after = totalsOf(world);
+        const known = countedNow(
+          worldTold(
+            seen,
+            first.map(({ told }) => told),
+          ),
+          nowOf(world),
         );
-        await judgeAgain(world);
-        const now = nowOf(world);
-        expect(shownNow(world)).toEqual(expectedAt(seen, now, windowNames));
-        const { pairs } = figuresAt(seen, now);
-        expect(await explainedAt(world, pairs, now)).toEqual(expectedExplained(seen, pairs, now));
-        await world.restart(mode);
-        expect(shownNow(world)).toEqual(expectedAt(seen, now, windowNames));
+        expect(fallen(numbersOf(before), numbersOf(after))).toEqual([]);
+        // While the service runs, an existing series without deployments may start at 0 or at its exact totals.
+        const isClear = (pair: string) => way === 'start' || before[pair]?.deployments !== 0;
+        const atFirst = { ...known, ...before };
+        expect(countedIn(after, isClear)).toEqual(countedIn(atFirst, isClear));
+        await tell(world, second);
+        const inTheEnd = totalsOf(world);
+        const expected = Object.entries(countedNow(seen, nowOf(world))).map(([pair, { deployments }]) => {
+          const further = deployments - (known[pair]?.deployments ?? 0);
+          return [pair, (atFirst[pair]?.deployments ?? 0) + further] as const;
+        });
+        for (const [pair, deployments] of expected.filter(([name]) => isClear(name))) {
+          expect([pair, inTheEnd[pair]?.deployments ?? 0]).toEqual([pair, deployments]);
+        }
+        await world.restart({ policy: policyOf(history.policy), canAsk: false });
+        expect(fallen(numbersOf(inTheEnd), numbersOf(totalsOf(world)))).toEqual([]);
         await world.close();
       }),
       { numRuns: runs(300) },
@@ -228,13 +331,33 @@ describe('after another policy is adopted, deployments', () => {
   });
 });
 
+const withDeployments = (ledgers: Readonly<Record<string, ExpectedLedger>>) =>
+  Object.fromEntries(Object.entries(ledgers).filter(([, { deployments }]) => deployments > 0));
+
+/** What each deployment adds by itself. */
+const countedIn = (
+  ledgers: Readonly<Record<string, ExpectedLedger>>,
+  isClear: (pair: string) => boolean = () => true,
+) =>
+  Object.fromEntries(
+    Object.entries(withDeployments(ledgers))
+      .filter(([pair]) => isClear(pair))
+      .map(([pair, { deployments, byCause, durations }]) => [
+        pair,
+        { deployments, failed: byCause['pipeline'], durations },
+      ]),
+  );
+
 /** Every number of the ledgers, by its name. */
-function numbersOf(ledgers: ReturnType<typeof ledgersOf>): Map<string, number> {
+function numbersOf(ledgers: Readonly<Record<string, ExpectedLedger>>): Map<string, number> {
   return new Map(
-    Object.entries(ledgers).flatMap(([pair, { deployments, failures, reworks, byCause, recoveries }]) =>
-      Object.entries({ deployments, failures, reworks, ...byCause, recoveries: recoveries.count }).map(
-        ([name, count]) => [`${pair} ${name}`, count] as const,
-      ),
+    Object.entries(ledgers).flatMap(([pair, { byCause, durations, recoveries, ...counts }]) =>
+      Object.entries({
+        ...counts,
+        ...byCause,
+        durations: durations.count,
+        recoveries: recoveries.count,
+      }).map(([name, count]) => [`${pair} ${name}`, count] as const),
     ),
   );
 }
@@ -284,13 +407,7 @@ describe('the ledger of deployments', () => {
         const world = await playedIn(played);
         const oracle = createLedgerOracle();
         oracle.look(played.history, nowOf(world));
-        const counted = (ledgers: ReturnType<typeof ledgersOf>) =>
-          Object.entries(ledgers).map(([pair, { deployments, byCause }]) => [
-            pair,
-            deployments,
-            byCause['pipeline'],
-          ]);
-        expect(counted(ledgersOf(world)).sort()).toEqual(counted(oracle.expected()).sort());
+        expect(countedIn(ledgersOf(world))).toEqual(countedIn(oracle.expected()));
         await world.close();
       }),
       { numRuns: runs(500) },

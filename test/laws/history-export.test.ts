@@ -8,15 +8,19 @@ import { createExposition } from '../../src/metrics/exposition.ts';
 import { createFigureHistory } from '../../src/queries/figure-history.ts';
 import { createEventLoopYield } from '../../src/util/clock.ts';
 import { deliverPage, endFirstScan } from '../support/deliver.ts';
+import { anyHistory, dawn } from '../support/dora-histories.ts';
+import { playHistory } from '../support/dora-play.ts';
 import { exportedTexts } from '../support/exported-history.ts';
-import { anyDeliveries, anyStories, daySeconds, epoch } from '../support/histories.ts';
 import { seenAt, type TruePipeline } from '../support/history-oracle.ts';
 import { type ReadHistory, readOpenMetrics } from '../support/openmetrics-reader.ts';
-import { rulesByBranch, rulesByTarget } from '../support/oracle.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { runs } from '../support/runs.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 import { createSqliteHost, createWorld, type World } from '../support/world.ts';
+
+const daySeconds = 86_400;
+/** Unix seconds of the start of all histories. */
+const epoch = 1_700_000_000;
 
 let folder: TemporaryFolder;
 let files = 0;
@@ -189,34 +193,35 @@ describe('an exported history', () => {
   });
 
   it('ends with the scraped values, and never falls before, after any events in any order', async () => {
-    const anyCase = anyStories({ corrections: true, renames: true, maxLength: 8 }).chain((stories) =>
-      anyDeliveries(stories, {
-        origins: ['live', 'scan'],
-        nexts: ['join', 'commit', 'release', 'restart'],
-      }).map((deliveries) => ({ stories, deliveries })),
-    );
+    const anyCase = anyHistory({ corrections: true, scans: true, maxPipelines: 8 });
     // Enough for a certain number of comparisons, whatever the histories are.
     const histories = Math.max(50, runs(50));
     let compared = 0;
     await fc.assert(
-      fc.asyncProperty(anyCase, fc.boolean(), async ({ stories, deliveries }, isPolicyChanged) => {
+      fc.asyncProperty(anyCase, fc.boolean(), async (history, isPolicyChanged) => {
         const path = newFile();
-        const given = epoch + 90 * daySeconds;
+        const canAsk = true;
         const world = await createWorld({
-          mode: { policy: rulesByTarget.policy, canAsk: true },
+          mode: { policy: history.policy, canAsk },
           host: createSqliteHost(path),
-          horizon: given,
+          // All pipelines have ended by then.
+          startsAt: dawn + 7 * daySeconds,
         });
-        await world.play(deliveries);
-        for (const id of new Set(stories.map(({ facts }) => facts.woodpeckerId)))
-          await world.release(id, given);
-        if (isPolicyChanged) await world.restart({ policy: rulesByBranch.policy, canAsk: true });
+        const rules = { asksForge: false, fallback: null };
+        const played = await playHistory(history, world, { ...rules, horizon: dawn - 2 * daySeconds });
+        await played.finish();
+        const byBranch = {
+          ...history.policy,
+          tiers: [{ tier: 'trunk', branches: ['main'] }],
+          defaultTier: null,
+        };
+        if (isPolicyChanged) await world.restart({ policy: byBranch, canAsk });
         const { mode } = world.ingest;
         const now = Math.floor(world.clock.now() / 1000);
-        const range = { from: epoch, to: now + 1, stepSeconds: 20 * daySeconds };
+        const range = { from: dawn - 5 * daySeconds, to: now + 1, stepSeconds: daySeconds };
         const [text = ''] = await exportedTexts(path, mode, range);
-        const history = readOpenMetrics(text);
-        expectNothingFalls(history);
+        const exported = readOpenMetrics(text);
+        expectNothingFalls(exported);
 
         const live = await scraped(world, now, mode.policy.windows);
         const ofDeployed = new Set(
@@ -234,10 +239,10 @@ describe('an exported history', () => {
         for (const [series, value] of live) {
           const labels = labelsOf(series);
           if (labels && !ofDeployed.has(labels)) continue;
-          expect(history.valueAt(series, now), series).toBe(value);
+          expect(exported.valueAt(series, now), series).toBe(value);
           compared++;
         }
-        for (const series of history.series.keys()) {
+        for (const series of exported.series.keys()) {
           // A scrape omits windows once the longest one is empty.
           if (!series.includes('window')) expect(live.has(series), series).toBe(true);
         }

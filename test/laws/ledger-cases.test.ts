@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { deliver, deliverPage } from '../support/deliver.ts';
-import { daySeconds, epoch, firstReceipt } from '../support/histories.ts';
 import { aPolicy, aRecord, someFacts } from '../support/records.ts';
 import { createWorld, seriesOf, type World } from '../support/world.ts';
 
@@ -268,8 +267,8 @@ describe('a shown deployment', () => {
 
   it('can be older than every window, and be corrected twice in one turn to a time inside a window', async () => {
     const world = await createWorld({ mode: webhookOnly(aPolicy()) });
-    const longAgo = epoch + 15 * daySeconds;
-    const lately = firstReceipt - daySeconds;
+    const now = world.clock.now() / 1000;
+    const [longAgo, lately] = [now - 185 * 86_400, now - 86_400];
     await observe(world, { number: 1, status: 'failure', finishedAt: longAgo, updatedAt: longAgo });
     expect(seriesOf(world.state)).toMatchObject({ 'acme/shop unassigned': { lastFailure: longAgo } });
     await Promise.all([

@@ -21,12 +21,12 @@ const later = 1_900_000_000;
 
 /** Whether a tier includes the pipeline, whatever its end. */
 function isTaken(pipeline: Pipeline, policy: OraclePolicy): boolean {
-  if (pipeline.from_fork || pipeline.event.startsWith('pull_request')) return true;
   return verdictsOf(pipeline, { at: 0, clock: 'server' }, policy).length > 0;
 }
 
 function expected(pipeline: Pipeline, policy: OraclePolicy): unknown {
-  const early = reasonBeforeRules(pipeline, later);
+  const early = reasonBeforeRules(pipeline, later, policy.default_branches_only ? ['main'] : null);
+  if (early === 'fork' || early === 'pull_request' || early === 'branch') return [[], early];
   const end = endOf(pipeline);
   // Without a tier, the end of the pipeline does not matter: both reasons are true.
   if (early !== null || end === null) return [[], isTaken(pipeline, policy) ? early : 'no_tier'];

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ignoreReasons } from '../../src/core/classification.ts';
 import { longestWindowSeconds } from '../../src/core/policy.ts';
 import { type Follow, followKey } from '../../src/core/poll-schedule.ts';
-import { anyDeliveries, anyStories, type Delivery, daySeconds, epoch } from '../support/histories.ts';
-import { rulesByTarget } from '../support/oracle.ts';
+import { anyHistory, dawn, type History } from '../support/dora-histories.ts';
+import { playHistory } from '../support/dora-play.ts';
 import { project } from '../support/projected.ts';
 import { someFacts } from '../support/records.ts';
 import { runs } from '../support/runs.ts';
@@ -18,8 +18,6 @@ import {
   type World,
 } from '../support/world.ts';
 
-const { policy } = rulesByTarget;
-
 /** Changes of the state that are not observations. */
 type Incident =
   | { readonly kind: 'rename'; readonly id: number; readonly fullName: string; readonly asOf: number }
@@ -32,16 +30,14 @@ type Incident =
     }
   | { readonly kind: 'drop'; readonly target: Follow['target']; readonly number: number };
 
-type Step = { readonly delivery: Delivery } | { readonly incident: Incident };
-
-const anyTarget = () => fc.constantFrom<Follow['target'][]>(1, 3, 'acme/shop', 'ACME/infra-dns');
+const anyTarget = () => fc.constantFrom<Follow['target'][]>(1, 3, 'acme/shop', 'ACME/dns');
 const anyIncident = (): fc.Arbitrary<Incident> =>
   fc.oneof(
     fc.record({
       kind: fc.constant('rename' as const),
       id: fc.constantFrom(1, 2, 3),
-      fullName: fc.constantFrom('acme/shop', 'acme/Shop', 'acme/infra-dns', 'acme/store'),
-      asOf: fc.integer({ min: epoch, max: epoch + 9 }),
+      fullName: fc.constantFrom('acme/shop', 'acme/Shop', 'acme/dns', 'acme/store'),
+      asOf: fc.integer({ min: dawn, max: dawn + 20 }),
     }),
     fc.record({
       kind: fc.constant('branch' as const),
@@ -52,7 +48,7 @@ const anyIncident = (): fc.Arbitrary<Incident> =>
       kind: fc.constant('hint' as const),
       target: anyTarget(),
       number: fc.integer({ min: 1, max: 5 }),
-      hintedAt: fc.constantFrom(null, epoch),
+      hintedAt: fc.constantFrom(null, dawn),
     }),
     fc.record({
       kind: fc.constant('drop' as const),
@@ -61,33 +57,20 @@ const anyIncident = (): fc.Arbitrary<Incident> =>
     }),
   );
 
-/** Scans only exist if Woodpecker can be asked. */
-const anySteps = (canAsk: boolean): fc.Arbitrary<Step[]> =>
-  anyStories({ corrections: true, renames: true, maxLength: 8 })
-    .chain((stories) =>
-      canAsk
-        ? anyDeliveries(stories, {
-            origins: ['live', 'scan'],
-            nexts: ['join', 'commit', 'release', 'restart'],
-          })
-        : anyDeliveries(stories, { origins: ['live'], nexts: ['join', 'commit', 'restart'] }),
-    )
-    .chain((deliveries) =>
-      fc
-        .array(fc.record({ at: fc.nat({ max: deliveries.length }), incident: anyIncident() }), {
-          maxLength: 6,
-        })
-        .map((incidents) =>
-          deliveries.flatMap((delivery, index): Step[] => [
-            ...incidents.filter(({ at }) => at === index).map(({ incident }) => ({ incident })),
-            { delivery },
-          ]),
-        ),
-    );
+interface Case {
+  readonly history: History;
+  /** One after each of the first commits. */
+  readonly incidents: readonly (Incident | null)[];
+}
 
-async function take(world: World, step: Step): Promise<void> {
-  if ('delivery' in step) return world.play([step.delivery]);
-  const { incident } = step;
+/** Scans only exist if Woodpecker can be asked. */
+const anyCase = (canAsk: boolean): fc.Arbitrary<Case> =>
+  fc.record({
+    history: anyHistory({ corrections: true, scans: canAsk }),
+    incidents: fc.array(fc.option(anyIncident(), { freq: 2, nil: null }), { maxLength: 12 }),
+  });
+
+async function take(world: World, incident: Incident): Promise<void> {
   const { ingest, state } = world;
   switch (incident.kind) {
     case 'rename': {
@@ -108,7 +91,7 @@ async function take(world: World, step: Step): Promise<void> {
     case 'hint': {
       const { target, number, hintedAt } = incident;
       await world.inUnitOfWork(({ follows }) =>
-        follows.put({ target, number, createdAt: epoch, polledAt: null, hintedAt }),
+        follows.put({ target, number, createdAt: dawn, polledAt: null, hintedAt }),
       );
       return;
     }
@@ -122,20 +105,28 @@ async function take(world: World, step: Step): Promise<void> {
   }
 }
 
-const everything = (world: World) => ({
-  ...(snapshotOf(world.state, world.clock.now() / 1000 - longestWindowSeconds(policy)) as object),
-  ignored: ignoreReasons.map((reason) => [reason, world.state.tally.ignored(reason)]),
-  shown: project(world.state),
-});
+const everything = (world: World) => {
+  const { policy } = world.ingest.mode;
+  return {
+    ...(snapshotOf(world.state, world.clock.now() / 1000 - longestWindowSeconds(policy)) as object),
+    ignored: ignoreReasons.map((reason) => [reason, world.state.tally.ignored(reason)]),
+    shown: project(world.state),
+  };
+};
 
-/** Compares the state before and after a restart at the end of `steps`. */
-async function expectSameAfterRestart(
-  steps: readonly Step[],
-  canAsk: boolean,
-  host: StoreHost,
-): Promise<void> {
-  const world = await createWorld({ mode: { policy, canAsk }, host, horizon: epoch + 90 * daySeconds });
-  for (const step of steps) await take(world, step);
+/** Compares the state before and after a restart at the end of a history. */
+async function expectSameAfterRestart(played: Case, canAsk: boolean, host: StoreHost): Promise<void> {
+  const { history } = played;
+  const incidents = [...played.incidents];
+  const world = await createWorld({ mode: { policy: history.policy, canAsk }, host, startsAt: dawn });
+  await playHistory(history, world, {
+    ...{ asksForge: false, fallback: null },
+    ...(canAsk && { horizon: dawn - 2 * 86_400 }),
+    async onSettled() {
+      const incident = incidents.shift();
+      if (incident) await take(world, incident);
+    },
+  });
   const before = everything(world);
   await world.restart();
   const after = everything(world);
@@ -149,8 +140,8 @@ describe('the state after a restart', () => {
     ['webhooks alone', false],
   ])('is the state before, with %s', async (_, canAsk) => {
     await fc.assert(
-      fc.asyncProperty(anySteps(canAsk), (steps) =>
-        expectSameAfterRestart(steps, canAsk, createMemoryHost()),
+      fc.asyncProperty(anyCase(canAsk), (played) =>
+        expectSameAfterRestart(played, canAsk, createMemoryHost()),
       ),
       { numRuns: runs(300) },
     );
@@ -158,10 +149,10 @@ describe('the state after a restart', () => {
 
   it('is the state before, with a SQLite file', async () => {
     await fc.assert(
-      fc.asyncProperty(anySteps(true), async (steps) => {
+      fc.asyncProperty(anyCase(true), async (played) => {
         const folder = createTemporaryFolder();
         const host = createSqliteHost(folder.pathOf('dora.db'));
-        await expectSameAfterRestart(steps, true, host).finally(folder.remove);
+        await expectSameAfterRestart(played, true, host).finally(folder.remove);
       }),
       { numRuns: runs(30) },
     );

@@ -75,6 +75,7 @@ const policies: fc.Arbitrary<Policy> = fc.record({
   tiers: fc.constantFrom(...RULES),
   default_tier: fc.constantFrom(null, null, 'rest'),
   killed_is_failure: fc.constantFrom(false, false, true),
+  default_branches_only: fc.constantFrom(false, false, false, true),
   failures: fc.record({
     tiers: fc.constantFrom(null, null, ['production'], ['*'], ['!production']),
     rollback: fc.oneof(fc.constant(7 * DAY), limit),
@@ -139,6 +140,9 @@ interface Draft {
   parent: number;
   shape: Shape;
   fork: boolean;
+  defaultBranch: string;
+  /** Seconds from the end to each report by a step. If there are any, nothing else is known of the pipeline. */
+  reports: number[];
 }
 
 interface Trigger {
@@ -175,6 +179,8 @@ const drafts: fc.Arbitrary<Draft> = fc.record({
   parent: fc.nat(30),
   shape: often(fc.constantFrom(...GOOD_SHAPES), fc.constantFrom(...ODD_SHAPES)),
   fork: rarely(),
+  defaultBranch: fc.constantFrom('main', 'main', 'main', 'hotfix/login'),
+  reports: often(fc.constant([]), fc.array(fc.constantFrom(0, MINUTE, DAY), { maxLength: 3 })),
 });
 
 /** Mostly the usual value. Most deployments must succeed, because otherwise `pipeline` is the only cause. */
@@ -227,17 +233,30 @@ function pipelineOf(draft: Draft, known: Commit[], { repo, number, parent, creat
   };
   const asked = parent && draft.event.event === 'deployment' && !draft.restart;
   const deployment = asked && { event: 'deployment', deploy_to: draft.event.deploy_to ?? '' };
-  return {
+  const all = {
     repo,
     number,
     parent: parent?.number ?? 0,
     created,
+    default_branch: draft.defaultBranch,
     ...fresh,
     ...copied,
     ...deployment,
     ...((parent ? parent.from_fork : draft.fork) ? { from_fork: true } : {}),
     ...draft.shape(times),
   };
+  const { status } = all;
+  const isReported = draft.reports.length > 0 && (status === 'success' || status === 'failure');
+  return isReported ? asReported(all, times.end, draft.reports) : all;
+}
+
+/** What is known of a pipeline if only its steps report its end. */
+function asReported(pipeline: Pipeline, end: number, delays: number[]): Pipeline {
+  const { workflows: _, cancel_info: _by, from_fork: _fork, ref, ...rest } = pipeline;
+  const reports = delays.map((delay) => end + delay);
+  const unknown = { message: '', parent: 0, started: 0, finished: 0 };
+  const tag = ref.startsWith('refs/tags/') ? ref : '';
+  return { ...rest, ...unknown, ref: tag, updated: Math.min(...reports), reports };
 }
 
 /** A moment near the end of one of the pipelines. */

@@ -29,7 +29,8 @@ const markEvery = 1_800;
 export function happeningsOf({ pipelines, incidents, markRequests }: History): Happening[] {
   const ends = pipelines.flatMap((pipeline) => {
     const end = endOf(pipeline);
-    return end ? [{ at: end.at, told: { kind: 'pipeline', pipeline } as Told }] : [];
+    const reportedAt = pipeline.reports && { reportedAt: pipeline.updated };
+    return end ? [{ at: end.at, told: { kind: 'pipeline', pipeline, ...reportedAt } as Told }] : [];
   });
   const reports = incidents.flatMap((incident) => reportsOf(incident));
   const marks = markRequests.flatMap((request, index) => {
@@ -56,15 +57,36 @@ function reportsOf(incident: Incident): { at: number; told: Told }[] {
 
 /** The known world after some events. */
 export function worldAfter(history: History, happenings: readonly Happening[]): OracleWorld {
-  const all = happenings.flatMap(({ told }) => told);
+  return worldTold(
+    history,
+    happenings.flatMap(({ told }) => told),
+  );
+}
+
+/** The known world after some messages, in any order, if no end is corrected. */
+export function worldTold(history: OracleWorld, all: readonly Told[]): OracleWorld {
   const incidents = new Map<string, Incident>();
-  const pipelines: Pipeline[] = [];
-  for (const told of all) {
-    if (told.kind === 'pipeline') pipelines.push(told.pipeline);
-    if (told.kind === 'incident') incidents.set(told.incident.id, told.incident);
-  }
+  const tellings = all.flatMap((told) => (told.kind === 'pipeline' ? [told] : []));
+  for (const told of all) if (told.kind === 'incident') incidents.set(told.incident.id, told.incident);
   const requests = all.flatMap((told) => (told.kind === 'mark' ? [told.request] : []));
-  return { ...history, pipelines, incidents: [...incidents.values()], marks: standingMarks(requests) };
+  const ofOne = Map.groupBy(tellings, ({ pipeline: { repo, number } }) => `${repo}/${number}`);
+  return {
+    ...history,
+    pipelines: [...ofOne.values()].map(knownOf),
+    incidents: [...incidents.values()],
+    marks: standingMarks(requests),
+  };
+}
+
+/** A report before the end, whose `updated` is earlier, says less than the end. Of reports by steps, a failure decides. */
+function knownOf(tellings: readonly (Told & { kind: 'pipeline' })[]): Pipeline {
+  const isRunning = ({ status }: Pipeline) => Number(status === 'running');
+  const isFailure = ({ status }: Pipeline) => Number(status === 'failure');
+  const [latest] = tellings
+    .map(({ pipeline }) => pipeline)
+    .sort((a, b) => b.updated - a.updated || isRunning(a) - isRunning(b) || isFailure(b) - isFailure(a));
+  const reports = tellings.flatMap(({ reportedAt }) => reportedAt ?? []);
+  return { ...(latest as Pipeline), ...(reports.length > 0 && { updated: Math.min(...reports) }) };
 }
 
 export interface ExpectedLedger {
@@ -72,6 +94,7 @@ export interface ExpectedLedger {
   readonly failures: number;
   readonly byCause: Readonly<Record<string, number>>;
   readonly reworks: number;
+  readonly durations: { readonly count: number; readonly sum: number };
   /** Number of recoveries, and the sum of their seconds. */
   readonly recoveries: { readonly count: number; readonly sum: number };
 }
@@ -81,6 +104,7 @@ const causes: readonly Cause[] = ['pipeline', 'rollback', 'fix', 'incident', 'op
 /** Adds the known failures, causes and recoveries of one pair, time after time. */
 function createExpected() {
   const deployments = new Set<number>();
+  const durations = new Map<number, number>();
   const failures = new Set<number>();
   const byCause = new Set<string>();
   const reworks = new Set<number>();
@@ -88,8 +112,9 @@ function createExpected() {
   const recoveries = { count: 0, sum: 0 };
   return {
     add(pair: PairFigures): void {
-      for (const { number, causes: found, rework } of pair.deployments) {
+      for (const { number, duration, causes: found, rework } of pair.deployments) {
         deployments.add(number);
+        if (duration !== null && !durations.has(number)) durations.set(number, duration);
         if (found.length > 0) failures.add(number);
         for (const cause of found) byCause.add(`${cause} ${number}`);
         if (rework) reworks.add(number);
@@ -113,9 +138,14 @@ function createExpected() {
         causes.map((cause) => [cause, [...byCause].filter((one) => one.startsWith(`${cause} `)).length]),
       ),
       reworks: reworks.size,
+      durations: countAndSum([...durations.values()]),
       recoveries: { ...recoveries },
     }),
   };
+}
+
+function countAndSum(values: number[]) {
+  return { count: values.length, sum: values.reduce((sum, value) => sum + value, 0) };
 }
 
 export interface LedgerOracle {
@@ -142,7 +172,10 @@ export function createLedgerOracle(): LedgerOracle {
 
 /** The service's ledger in the same form. */
 export function ledgerOf({ counters, histograms }: Totals): ExpectedLedger {
-  const { counts = [], sum = 0 } = histograms['dora_deployment_recovery_time_seconds'] ?? {};
+  const contentOf = (name: string) => {
+    const { counts = [], sum = 0 } = histograms[name] ?? {};
+    return { count: counts.reduce((total, count) => total + count, 0), sum };
+  };
   return {
     deployments: counters['dora_deployments_total'] ?? 0,
     failures: counters['dora_deployment_failures_total'] ?? 0,
@@ -150,6 +183,7 @@ export function ledgerOf({ counters, histograms }: Totals): ExpectedLedger {
       causes.map((cause) => [cause, counters[`dora_deployment_failures_by_cause_total ${cause}`] ?? 0]),
     ),
     reworks: counters['dora_deployment_reworks_total'] ?? 0,
-    recoveries: { count: counts.reduce((total, count) => total + count, 0), sum },
+    durations: contentOf('dora_deployment_duration_seconds'),
+    recoveries: contentOf('dora_deployment_recovery_time_seconds'),
   };
 }

@@ -41,6 +41,7 @@ function worldOf(pipelines: Pipeline[], { policy, rules, failures, incidents, ma
       tiers: rules ?? [{ tier: 'production' }],
       default_tier: null,
       killed_is_failure: false,
+      default_branches_only: false,
       rework: { branches: ['hotfix/*'], messages: ['^revert', '^hotfix'] },
       incidents: { stale: DAY },
       windows: { '30d': 30 * DAY },
@@ -70,6 +71,7 @@ function push(number: number, at: number, changes: Partial<Pipeline> = {}): Pipe
     ref: 'refs/heads/main',
     commit: COMMITS['V1'] ?? '',
     parent: 0,
+    default_branch: 'main',
     created: T0 + at - MINUTE,
     started: T0 + at - MINUTE,
     finished: T0 + at,
@@ -564,7 +566,7 @@ describe('rules:', () => {
 /** A recorded answer of a running server, in which every workflow and step has ended. */
 function recorded(name: string): Pipeline {
   const file = new URL(`../fixtures/woodpecker/recorded/${name}`, import.meta.url);
-  return { repo: 'acme/shop', ...JSON.parse(readFileSync(file, 'utf8')) };
+  return { repo: 'acme/shop', default_branch: 'main', ...JSON.parse(readFileSync(file, 'utf8')) };
 }
 
 /** The result of one part rule for a recorded pipeline: outcome, start and finish, or the reason why it has none. */

@@ -12,7 +12,8 @@
  * 1.2 "A leading `!` negates a glob everywhere": order does not matter; one negated match excludes. An empty list takes
  *     nothing. Negated globs alone take an empty branch or `deploy_to` as well.
  * 1.3 "globs on the tag's name": the name is the rest of `refs/tags/…`. Without one, a rule with `tags` does not hold.
- * 1.4 "ignored once, with one reason": the first of fork, pull_request, the status, no_timestamp, then what rules say.
+ * 1.4 "ignored once, with one reason": the first of fork, pull_request, branch, the status, no_timestamp, then what rules
+ *     say.
  * 1.5 "`killed` comes first only if another tier's part was killed": a whole pipeline that was killed is such a part.
  *     Then no_parts, then not_reached. A mark "ignore" comes before all of these.
  * 1.6 "Failure if something in the part failed": only workflows and steps that ran count.
@@ -113,7 +114,7 @@ function judge(pipeline: Pipeline, world: World, t: number) {
       reason,
     } satisfies Classified,
   });
-  const early = reasonBeforeRules(pipeline, t);
+  const early = reasonBeforeRules(pipeline, t, branchesOf(world, repo));
   const end = endOf(pipeline);
   if (early !== null || end === null) return answer([], early ?? 'no_timestamp');
 
@@ -136,6 +137,12 @@ function judge(pipeline: Pipeline, world: World, t: number) {
   const counting = found.filter((deployment) => deployment.mark?.mark !== 'ignore');
   if (counting.length > 0) return answer(counting, null);
   return answer([], found.length > 0 ? 'operator' : reasonOfVerdicts(verdicts));
+}
+
+/** The branches that count: all that were ever told to be the repo's default branch. null: any. */
+function branchesOf({ policy, pipelines }: World, repo: string): string[] | null {
+  if (!policy.default_branches_only) return null;
+  return pipelines.filter((one) => one.repo === repo).map((one) => one.default_branch);
 }
 
 function markOf(world: World, pipeline: Pipeline, tier: string): Mark | null {

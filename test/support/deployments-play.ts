@@ -8,8 +8,8 @@ import { saidAt } from '../../src/core/failures/incident-report.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import { deploymentEvents, type Policy } from '../../src/core/policy.ts';
 import type { Request } from '../../src/ingest/requests.ts';
-import { toWholeRecord } from '../../src/woodpecker/normalise.ts';
-import { WirePipeline } from '../../src/woodpecker/wire.ts';
+import { reportToRecord, toRecord, toWholeRecord } from '../../src/woodpecker/normalise.ts';
+import { StepReport, WirePipeline } from '../../src/woodpecker/wire.ts';
 import type { History, MarkRequest } from './deployments-histories.ts';
 import { endOf } from './deployments-oracle/parts.ts';
 import type { Incident, Policy as OraclePolicy, Pipeline } from './deployments-oracle/types.ts';
@@ -17,16 +17,15 @@ import { aPolicy, someFacts } from './records.ts';
 import type { World } from './world.ts';
 
 /** `alertTier`: the tier to which the policy maps alerts without repo and tier. */
-export function policyOf(
-  { tiers, default_tier, killed_is_failure, failures, rework, incidents, windows }: OraclePolicy,
-  alertTier = 'production',
-): Policy {
+export function policyOf(oracle: OraclePolicy, alertTier = 'production'): Policy {
+  const { tiers, default_tier, default_branches_only, killed_is_failure, failures } = oracle;
+  const { rework, incidents, windows } = oracle;
   return aPolicy({
     tiers: tiers.map(({ deploy_to, ...rule }) => (deploy_to ? { ...rule, deployTo: deploy_to } : rule)),
     defaultTier: default_tier,
     deployments: {
       events: deploymentEvents,
-      branches: ['*'],
+      branches: default_branches_only ? 'default' : ['*'],
       failure: killed_is_failure ? ['failure', 'killed'] : ['failure'],
     },
     failures: {
@@ -65,7 +64,13 @@ export function underPolicy(history: History, policy: OraclePolicy, alertTier: s
 
 /** One arriving message or request. */
 export type Told =
-  | { readonly kind: 'pipeline'; readonly pipeline: Pipeline }
+  /** `isPoor`: with the fields of a list alone. `reportedAt`: by a step, at that time. */
+  | {
+      readonly kind: 'pipeline';
+      readonly pipeline: Pipeline;
+      readonly isPoor?: boolean;
+      readonly reportedAt?: number;
+    }
   | { readonly kind: 'incident'; readonly incident: Incident }
   | { readonly kind: 'mark'; readonly request: MarkRequest };
 
@@ -83,7 +88,7 @@ export function lastEndOf({ pipelines }: Pick<History, 'pipelines'>): number {
 
 /** The possible reports of a pipeline before its end. */
 function earlierOf(pipeline: Pipeline): Pipeline[] {
-  const { workflows: _, created, updated, status } = pipeline;
+  const { created, updated, status } = pipeline;
   if (updated === 0 || status === 'running' || status === 'pending' || status === 'blocked') return [];
   const about = { ...pipeline, finished: 0, updated: created };
   const { workflows: _w, ...running } = { ...about, status: 'running' };
@@ -91,8 +96,9 @@ function earlierOf(pipeline: Pipeline): Pipeline[] {
 }
 
 /** Another end, which is reported first and is wrong. */
-function wrongEndOf(pipeline: Pipeline, wrong: Pick<Pipeline, 'status' | 'workflows'>): Pipeline[] {
+function wrongEndOf(pipeline: Pipeline, { status, workflows }: Pipeline): Pipeline[] {
   if (pipeline.updated === 0 || pipeline.finished === 0) return [];
+  const wrong = { status, ...(workflows && { workflows }) };
   return [{ ...pipeline, ...wrong, updated: pipeline.updated - 1, finished: pipeline.finished - 1 }];
 }
 
@@ -109,8 +115,25 @@ const anyManner = fc.record({
 });
 
 export interface TellingOptions {
-  /** Whether there are reports of running pipelines, and of wrong ends. */
+  /** Whether wrong ends are reported, and ends with fewer fields. */
   readonly corrections?: boolean;
+}
+
+/** All that is told of a pipeline. `other`: the pipeline whose end is reported wrongly as its own. */
+function tellingsOf(pipeline: Pipeline, other: Pipeline, corrections: boolean): Told[] {
+  if (pipeline.reports) {
+    // A failure outranks a success: only the first report needs the final end.
+    return pipeline.reports.map((reportedAt, index) => ({
+      kind: 'pipeline',
+      pipeline: index === 0 ? pipeline : { ...pipeline, status: 'success' },
+      reportedAt,
+    }));
+  }
+  const tell = (one: Pipeline): Told => ({ kind: 'pipeline', pipeline: one });
+  const rightly = [tell(pipeline), ...earlierOf(pipeline).map(tell)];
+  if (!corrections) return rightly;
+  const poor: Told[] = pipeline.updated > 0 ? [{ kind: 'pipeline', pipeline, isPoor: true }] : [];
+  return [...rightly, ...poor, ...wrongEndOf(pipeline, other).map(tell)];
 }
 
 /** Every message of a history once or twice, in any order; requests for marks keep their order. */
@@ -118,18 +141,9 @@ export function anyTellings(
   { pipelines, incidents, markRequests }: History,
   { corrections = true }: TellingOptions = {},
 ): fc.Arbitrary<Telling[]> {
-  const wrongEnds = pipelines.map((pipeline, index) => {
-    const { status, workflows } = pipelines[(index + 1) % pipelines.length] ?? pipeline;
-    return wrongEndOf(pipeline, { status, ...(workflows && { workflows }) });
-  });
   const told: Told[] = [
-    ...pipelines.flatMap((pipeline, index): Told[] =>
-      [pipeline, ...(corrections ? [...earlierOf(pipeline), ...(wrongEnds[index] ?? [])] : [])].map(
-        (one) => ({
-          kind: 'pipeline',
-          pipeline: one,
-        }),
-      ),
+    ...pipelines.flatMap((pipeline, index) =>
+      tellingsOf(pipeline, pipelines[(index + 1) % pipelines.length] ?? pipeline, corrections),
     ),
     ...incidents.map((incident): Told => ({ kind: 'incident', incident })),
   ];
@@ -163,17 +177,23 @@ const idOf = (repo: string): number => ids.get(repo) ?? 19;
 /** The names of a history's repos. */
 type NameOf = (repo: string) => string;
 
-function factsOf(repo: string, nameOf: NameOf) {
-  return someFacts({
-    woodpeckerId: idOf(repo),
-    forgeRemoteId: null,
-    fullName: nameOf(repo),
-    defaultBranch: 'main',
-  });
+function factsOf({ repo, default_branch: defaultBranch }: Pipeline, nameOf: NameOf) {
+  const fullName = nameOf(repo);
+  return someFacts({ woodpeckerId: idOf(repo), forgeRemoteId: null, fullName, defaultBranch });
 }
 
-export function recordOf(pipeline: Pipeline): PipelineRecord {
-  return toWholeRecord(WirePipeline.parse(pipeline), 1_900_000_000);
+/** Long after all pipelines. */
+const readAt = 1_900_000_000;
+
+function recordOf({ pipeline, isPoor, reportedAt }: Extract<Told, { kind: 'pipeline' }>): PipelineRecord {
+  if (isPoor) {
+    const { workflows: _, cancel_info: _by, ...row } = pipeline;
+    return toRecord(WirePipeline.parse({ ...row, finished: row.updated }), 'rest', readAt);
+  }
+  if (reportedAt === undefined) return toWholeRecord(WirePipeline.parse(pipeline), readAt);
+  const { ref, ...fields } = pipeline;
+  const tag = ref.replace('refs/tags/', '');
+  return reportToRecord(StepReport.parse({ ...fields, tag }), reportedAt);
 }
 
 /** The reports of an incident, and of a pipeline, and the request for a mark. */
@@ -182,7 +202,7 @@ function toRequest(
   nameOf: NameOf,
 ): Request<'report' | 'incident' | 'alerts' | 'mark' | 'dropMark'> {
   if (told.kind === 'pipeline') {
-    return { kind: 'report', repo: factsOf(told.pipeline.repo, nameOf), record: recordOf(told.pipeline) };
+    return { kind: 'report', repo: factsOf(told.pipeline, nameOf), record: recordOf(told) };
   }
   if (told.kind === 'incident') return toIncidentRequest(told.incident, nameOf);
   const { repo, number, tier, mark, recovered } = told.request;

@@ -234,23 +234,27 @@ export function anyHistory(options: HistoryOptions = {}): fc.Arbitrary<History> 
         }),
       })
       .chain(({ pipelines, lost, windows, picks }) =>
-        (inOrder ? fc.constant(stepsInOrder(pipelines)) : anySteps(pipelines, { corrections, scans })).map(
-          (steps) => ({
-            pipelines,
-            graph,
-            lost: new Set(lost),
-            steps,
-            policy: policyOf(windows),
-            picks,
-          }),
-        ),
+        (inOrder
+          ? fc.constant(stepsInOrder(pipelines, scans))
+          : anySteps(pipelines, { corrections, scans })
+        ).map((steps) => ({
+          pipelines,
+          graph,
+          lost: new Set(lost),
+          steps,
+          policy: policyOf(windows),
+          picks,
+        })),
       );
   });
 }
 
 function policyOf(windows: readonly Window[]): Policy {
   return aPolicy({
-    tiers: [{ tier: 'production', deployTo: ['production'] }],
+    tiers: [
+      { tier: 'production', deployTo: ['production'] },
+      { tier: 'platform', repos: ['ACME/dns'] },
+    ],
     // The oracle of these laws only knows pipelines.
     failures: { ...defaultPolicy.failures, tiers: [] },
     defaultTier: 'staging',
@@ -260,14 +264,16 @@ function policyOf(windows: readonly Window[]): Policy {
   });
 }
 
-function stepsInOrder(pipelines: readonly ToldPipeline[]): Step[] {
+/** With `scans`, every second pipeline is found by one. */
+function stepsInOrder(pipelines: readonly ToldPipeline[], scans: boolean): Step[] {
   let now = dawn;
   return pipelines.flatMap(({ repo, tellings }, pipeline) => {
     const seconds = Math.max(0, (tellings[0]?.at ?? 0) - now);
     now += seconds;
+    const origin = scans && pipeline % 2 === 0 ? 'scan' : 'live';
     return [
       { kind: 'wait', isJoined: false, seconds },
-      { kind: 'tell', isJoined: false, pipeline, telling: 0, name: firstNameOf(repo), origin: 'live' },
+      { kind: 'tell', isJoined: false, pipeline, telling: 0, name: firstNameOf(repo), origin },
       { kind: 'ask', isJoined: false },
       { kind: 'answer', isJoined: false, which: 0 },
     ] as const;
@@ -394,6 +400,12 @@ export function recordOf({ number, tellings, hasPredecessor }: ToldPipeline, pla
   });
 }
 
+/** By the rules of `policyOf`; `name`: the current name of the repo. */
+function tierOf(name: string, deployTo: Telling['deployTo']): string {
+  if (deployTo === 'production') return 'production';
+  return name === 'acme/dns' ? 'platform' : 'staging';
+}
+
 /** The observations and names that were delivered. */
 export interface Heard {
   readonly tellings: ReadonlySet<string>;
@@ -434,7 +446,7 @@ export function truthOf(
           repo,
           number,
           series: names.get(repo) ?? '',
-          tier: deployTo === 'production' ? 'production' : 'staging',
+          tier: tierOf(names.get(repo) ?? '', deployTo),
           at,
           outcome: status,
           isRework: branch === 'hotfix/1' || message.startsWith('Revert'),

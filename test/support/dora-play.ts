@@ -40,7 +40,7 @@ export interface Play extends LeadTimeRules {
   /** Unix seconds: the horizon of every repo if there are scans. */
   readonly horizon?: number;
   /** Called after each commit and restart, with the truth so far and the pending lookups. */
-  readonly onSettled?: (truth: Truth, lookups: readonly Lookup[]) => void;
+  readonly onSettled?: (truth: Truth, lookups: readonly Lookup[]) => unknown;
 }
 
 /** Plays all steps of `history`; returns functions for further steps. */
@@ -59,7 +59,7 @@ export async function playHistory(history: History, world: World, play: Play): P
     const isAny = together.length > 0;
     await Promise.all(together);
     together = [];
-    if (isAny) play.onSettled?.(truth(), presentLookups());
+    if (isAny) await play.onSettled?.(truth(), presentLookups());
   };
   const answer = (lookup: Lookup, isOlder = false): void => {
     const { base, head, number } = lookup;
@@ -132,7 +132,7 @@ export async function playHistory(history: History, world: World, play: Play): P
         break;
       case 'restart':
         await world.restart();
-        play.onSettled?.(truth(), presentLookups());
+        await play.onSettled?.(truth(), presentLookups());
         break;
       case 'release':
         await release(step.repo);

@@ -10,12 +10,10 @@ import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import type { UnitOfWork } from '../../src/ingest/unit-of-work.ts';
 import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
-import { deliver, deliverPage, endFirstScan, endLaterScan } from './deliver.ts';
+import { endFirstScan, endLaterScan } from './deliver.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { nameGauges } from './gauges.ts';
-import { type Delivery, firstReceipt } from './histories.ts';
 import { openIngest } from './open-ingest.ts';
-import type { ExpectedSeries } from './oracle.ts';
 import { project } from './projected.ts';
 import { inUnitOfWork } from './unit-of-work.ts';
 
@@ -45,10 +43,8 @@ export interface World {
   readonly clock: FakeClock;
   readonly ingest: Ingest;
   readonly state: State;
-  /** Restarts; with `policy`, under another one. */
+  /** Restarts, in the active mode by default. */
   restart(mode?: IntakeMode): Promise<void>;
-  /** Plays deliveries. Calls `onCommit` after each commit and restart. */
-  play(deliveries: readonly Delivery[], onCommit?: (state: State, delivery: Delivery) => void): Promise<void>;
   /** Completes the scan of a repo. The first one also sets its horizon, and the repo is known from then on. */
   release(woodpeckerId: number, horizon: number | null): Promise<void>;
   /** Changes store and state in a way that no request does. */
@@ -59,8 +55,6 @@ export interface World {
 export interface WorldOptions {
   readonly mode: IntakeMode;
   readonly host?: StoreHost;
-  /** Unix seconds. A repo gets this horizon at its first complete scan. */
-  readonly horizon?: number | null;
   /** Start time of the clock, in Unix seconds. */
   readonly startsAt?: number;
 }
@@ -68,14 +62,12 @@ export interface WorldOptions {
 export async function createWorld({
   mode,
   host = createMemoryHost(),
-  horizon = null,
-  startsAt = firstReceipt,
+  startsAt = 1_717_280_000,
 }: WorldOptions): Promise<World> {
   const clock = createFakeClock(startsAt);
   let store = host.open();
-  let present = mode;
-  const start = () => openIngest({ store, mode: present, clock });
-  let ingest = await start();
+  const start = (present: IntakeMode) => openIngest({ store, mode: present, clock });
+  let ingest = await start(mode);
 
   const world: World = {
     clock,
@@ -85,32 +77,10 @@ export async function createWorld({
     get state() {
       return ingest.state;
     },
-    async restart(nextMode = present) {
+    async restart(nextMode = ingest.mode) {
       await ingest.idle();
       store = await host.reopen(store);
-      present = nextMode;
-      ingest = await start();
-    },
-    async play(deliveries, onCommit) {
-      let together: Promise<unknown>[] = [];
-      const settleAll = async (): Promise<void> => {
-        await Promise.all(together);
-        together = [];
-      };
-      for (const delivery of deliveries) {
-        const { facts, record, origin, next, pauseSeconds } = delivery;
-        together.push(
-          origin === 'live' ? deliver(ingest, facts, record) : deliverPage(ingest, facts, [record]),
-        );
-        if (next === 'join') continue;
-        await settleAll();
-        onCommit?.(ingest.state, delivery);
-        clock.advance(pauseSeconds);
-        if (next === 'restart') await world.restart();
-        if (next === 'release') await world.release(facts.woodpeckerId, horizon);
-        if (next !== 'commit') onCommit?.(ingest.state, delivery);
-      }
-      await settleAll();
+      ingest = await start(nextMode);
     },
     async release(woodpeckerId, fixedHorizon) {
       const isFirst = ingest.state.repoById(woodpeckerId)?.revealed === false;
@@ -129,8 +99,8 @@ export async function createWorld({
   return world;
 }
 
-/** All shown series, in the oracle's terms. */
-export function seriesOf(state: State): Record<string, ExpectedSeries> {
+/** Gauges and counts of all shown series. */
+export function seriesOf(state: State) {
   return Object.fromEntries(
     project(state).map(({ repo, tier, gauges, totals }) => {
       const { counts = [], sum = 0 } = totals.histograms['dora_deployment_duration_seconds'] ?? {};
@@ -144,16 +114,6 @@ export function seriesOf(state: State): Record<string, ExpectedSeries> {
         },
       ];
     }),
-  );
-}
-
-/** The part of a series that does not depend on the order of the observations. */
-export function exactPart(series: Record<string, ExpectedSeries>): Record<string, Partial<ExpectedSeries>> {
-  return Object.fromEntries(
-    Object.entries(series).map(([key, { lastSuccess, lastFailure, failingSince }]) => [
-      key,
-      { lastSuccess, lastFailure, failingSince },
-    ]),
   );
 }
 

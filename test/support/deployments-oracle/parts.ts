@@ -43,10 +43,12 @@ export function endOf(pipeline: Pipeline): Moment | null {
   return null;
 }
 
-/** Why a pipeline counts in no tier, if that does not depend on a rule; else null. */
-export function reasonBeforeRules(pipeline: Pipeline, t: number): Reason | null {
+/** Why a pipeline counts in no tier, if that does not depend on a rule; else null. `branches`: null admits all. */
+export function reasonBeforeRules(pipeline: Pipeline, t: number, branches: string[] | null): Reason | null {
   if (pipeline.from_fork) return 'fork';
   if (pipeline.event.startsWith('pull_request')) return 'pull_request';
+  const isOfBranch = ['push', 'manual', 'cron'].includes(pipeline.event);
+  if (isOfBranch && branches !== null && !branches.includes(pipeline.branch)) return 'branch';
   const { status } = pipeline;
   if (status === 'canceled' || status === 'declined' || status === 'skipped' || status === 'error') {
     return status;

@@ -35,6 +35,13 @@ export interface Pipeline {
   message: string;
   deploy_to: string;
   from_fork?: boolean;
+  /** The repo's default branch as told with this pipeline. */
+  default_branch: string;
+  /**
+   * Steps of the pipeline reported its end at these times, and nothing else is known: no id, no times, no workflows.
+   * `updated` is the earliest of them.
+   */
+  reports?: number[];
   cancel_info?: { canceled_by_user?: string; superseded_by?: number; canceled_by_step?: string };
   workflows?: Workflow[];
 }
@@ -56,6 +63,8 @@ export interface Policy {
   tiers: Rule[];
   default_tier: string | null;
   killed_is_failure: boolean;
+  /** Whether a push, a manual pipeline or a cron counts only on a current or former default branch. */
+  default_branches_only: boolean;
   failures: {
     /** Globs; null is the default: every tier that a rule names. */
     tiers: string[] | null;
@@ -102,6 +111,7 @@ export type Cause = 'pipeline' | 'rollback' | 'fix' | 'incident' | 'operator';
 export type Reason =
   | 'fork'
   | 'pull_request'
+  | 'branch'
   | 'unfinished'
   | 'canceled'
   | 'declined'
