@@ -6,11 +6,11 @@
  * gone, or another repo now has its name. A missing repo does not mean that a commit is unknown.
  */
 
-import { type GetJson, Unavailable } from '../util/get-json.ts';
+import { Unavailable } from '../util/get-json.ts';
 import { compare, isSame, type RepoLog } from './compare.ts';
 import type { Dialect } from './dialect.ts';
 import { type Comparison, type Forge, type ForgeRepo, ForgeUnavailable } from './forge.ts';
-import { createForgeGet, type ForgeGetOptions, TokenRefused, Unknown } from './forge-get.ts';
+import { createForgeGet, type ForgeGet, type ForgeGetOptions, TokenRefused, Unknown } from './forge-get.ts';
 import { giteaDialect } from './gitea.ts';
 import { githubDialect } from './github.ts';
 import { gitlabDialect } from './gitlab.ts';
@@ -77,7 +77,7 @@ const nothingKnown: Comparison = { commit: null, range: null };
 
 interface ForgeRequests {
   readonly dialect: Dialect;
-  readonly get: GetJson;
+  readonly get: ForgeGet;
   readonly signal: AbortSignal;
 }
 

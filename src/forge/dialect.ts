@@ -4,7 +4,8 @@
  */
 
 import { z } from 'zod';
-import { type GetJson, Unavailable } from '../util/get-json.ts';
+import { Unavailable } from '../util/get-json.ts';
+import type { ForgeGet } from './forge-get.ts';
 
 export interface LogEntry {
   /** Full id. */
@@ -32,14 +33,14 @@ export interface Dialect {
   /** The path of a repo in the API; `null`: no repo of this kind of forge can have the name. */
   repoPath(repoName: string): string | null;
   /** The repo at a path. Rejects with `Unknown` if there is none, or if the token may not read it. */
-  repoAt(get: GetJson, repoPath: string, signal: AbortSignal): Promise<FoundRepo>;
+  repoAt(get: ForgeGet, repoPath: string, signal: AbortSignal): Promise<FoundRepo>;
   /** The repo with the forge's own id. Rejects as `repoAt` does. */
-  repoById(get: GetJson, id: string, signal: AbortSignal): Promise<FoundRepo>;
+  repoById(get: ForgeGet, id: string, signal: AbortSignal): Promise<FoundRepo>;
   /** The commit of an id, which may be a tag object's. Rejects with `Unknown` if there is none. */
-  commit(get: GetJson, repoPath: string, id: string, signal: AbortSignal): Promise<LogEntry>;
+  commit(get: ForgeGet, repoPath: string, id: string, signal: AbortSignal): Promise<LogEntry>;
   /** The commits that are reachable from `head` and not from `base`; `null`: more than `largestRange`. */
   between(
-    get: GetJson,
+    get: ForgeGet,
     repoPath: string,
     base: string,
     head: string,

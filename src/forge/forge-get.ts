@@ -5,14 +5,16 @@
  * token. Rejects with `Unknown`, `TokenRefused` or `Unavailable`.
  */
 
+import type { z } from 'zod';
 import {
   createGetJson,
-  type GetJson,
   type GetJsonOptions,
+  type JsonAnswer,
   Refused,
   readRetryAfterMs,
   Unavailable,
 } from '../util/get-json.ts';
+import { oneOf } from '../util/read-json.ts';
 
 /** The forge does not know the repo, the commit, or the range between two commits. */
 export class Unknown extends Refused {
@@ -28,6 +30,14 @@ export type ForgeGetOptions = Pick<
   'server' | 'url' | 'headers' | 'fetch' | 'sleep' | 'random' | 'timeoutMs' | 'onRequest'
 >;
 
+/** Gets the JSON at a path of the API, and checks it. */
+export type ForgeGet = <T>(
+  path: string,
+  schema: z.ZodType<T>,
+  signal: AbortSignal,
+) => Promise<Pick<JsonAnswer<T>, 'body' | 'headers'>>;
+
+const largestAnswerBytes = 16 * 1024 * 1024;
 /** Statuses for a missing repo or commit, an empty repo, an unknown id, a blocked repo. */
 const unknownStatuses = [404, 409, 422, 451];
 const redirectStatuses = [301, 302, 307, 308];
@@ -35,9 +45,9 @@ const mostRedirects = 3;
 /** Length of a rate limit if the forge does not send it. */
 const usualLimitMs = 60_000;
 
-export function createForgeGet(options: ForgeGetOptions): GetJson {
+export function createForgeGet(options: ForgeGetOptions): ForgeGet {
   const { server } = options;
-  return createGetJson({
+  const get = createGetJson({
     ...options,
     fetch: fetchWithinOrigin(options.fetch ?? fetch),
     headers: { 'user-agent': 'woodpecker-dora-exporter', ...options.headers },
@@ -45,7 +55,6 @@ export function createForgeGet(options: ForgeGetOptions): GetJson {
     longestRetryAfterMs: 10_000,
     // A rate limit can last an hour: the caller may have other work.
     onLongerRetryAfter: 'give up',
-    largestAnswerBytes: 16 * 1024 * 1024,
     toError(answer, path) {
       const { status, headers } = answer;
       const retryAfterMs = readLimitMs(status, headers);
@@ -69,6 +78,7 @@ export function createForgeGet(options: ForgeGetOptions): GetJson {
       return null;
     },
   });
+  return (path, schema, signal) => get(path, oneOf(schema, largestAnswerBytes), signal);
 }
 
 /** Milliseconds until a rate limit ends; `null`: the answer is about no rate limit. */

@@ -7,8 +7,9 @@
  */
 
 import { z } from 'zod';
-import { type GetJson, Unavailable } from '../util/get-json.ts';
+import { Unavailable } from '../util/get-json.ts';
 import { type Dialect, ownerPath, readPages } from './dialect.ts';
+import type { ForgeGet } from './forge-get.ts';
 import { toLogEntry, WireCommit, WireRepo } from './wire-commit.ts';
 
 /** Omits fields for which the server would read files and signatures. */
@@ -17,10 +18,10 @@ const lean = { stat: 'false', verification: 'false', files: 'false' };
 const pageSize = 50;
 
 export function giteaDialect(server: 'Forgejo' | 'Gitea'): Dialect {
-  async function repo(get: GetJson, path: string, signal: AbortSignal) {
+  async function repo(get: ForgeGet, path: string, signal: AbortSignal) {
     return { fullName: (await get(path, WireRepo, signal)).body.full_name };
   }
-  async function commit(get: GetJson, repoPath: string, id: string, signal: AbortSignal) {
+  async function commit(get: ForgeGet, repoPath: string, id: string, signal: AbortSignal) {
     const query = new URLSearchParams(lean);
     return toLogEntry((await get(`${repoPath}/git/commits/${id}?${query}`, WireCommit, signal)).body);
   }

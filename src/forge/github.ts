@@ -6,9 +6,8 @@
  */
 
 import { z } from 'zod';
-import type { GetJson } from '../util/get-json.ts';
 import { type Dialect, type LogEntry, ownerPath, readPages, WireCommitId } from './dialect.ts';
-import { Unknown } from './forge-get.ts';
+import { type ForgeGet, Unknown } from './forge-get.ts';
 import { toLogEntry, WireCommit, WireRepo } from './wire-commit.ts';
 
 const pageSize = 100;
@@ -22,11 +21,11 @@ const WireTag = z.object({ object: z.object({ type: z.string(), sha: WireCommitI
 /** Most tag objects between a tag and its commit: a tag object may point to another. */
 const mostTags = 10;
 
-async function repo(get: GetJson, path: string, signal: AbortSignal) {
+async function repo(get: ForgeGet, path: string, signal: AbortSignal) {
   return { fullName: (await get(path, WireRepo, signal)).body.full_name };
 }
 
-async function commit(get: GetJson, path: string, id: string, signal: AbortSignal): Promise<LogEntry> {
+async function commit(get: ForgeGet, path: string, id: string, signal: AbortSignal): Promise<LogEntry> {
   // The pages of this route contain files, so the smallest page is enough.
   return toLogEntry((await get(`${path}/commits/${id}?per_page=1`, WireCommit, signal)).body);
 }
@@ -34,7 +33,7 @@ async function commit(get: GetJson, path: string, id: string, signal: AbortSigna
 /**
  * The id of the commit behind a tag object. Rejects with `Unknown` if the id is no tag object's, or if there is no commit.
  */
-async function peel(get: GetJson, path: string, id: string, signal: AbortSignal): Promise<string> {
+async function peel(get: ForgeGet, path: string, id: string, signal: AbortSignal): Promise<string> {
   let next = id;
   for (let followed = 0; followed < mostTags; followed++) {
     const { object } = (await get(`${path}/git/tags/${next}`, WireTag, signal)).body;

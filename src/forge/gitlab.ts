@@ -7,7 +7,6 @@
 
 import { z } from 'zod';
 import { revertedBy } from '../core/failures/reverts.ts';
-import type { GetJson } from '../util/get-json.ts';
 import {
   type Dialect,
   type LogEntry,
@@ -16,6 +15,7 @@ import {
   readPages,
   WireCommitId,
 } from './dialect.ts';
+import type { ForgeGet } from './forge-get.ts';
 
 /** The largest page of the API. */
 const pageSize = 100;
@@ -39,7 +39,7 @@ function toLogEntry({ id, committed_date, parent_ids, message }: WireCommit): Lo
 
 const WireProject = z.object({ path_with_namespace: z.string() });
 
-async function project(get: GetJson, path: string, signal: AbortSignal) {
+async function project(get: ForgeGet, path: string, signal: AbortSignal) {
   return { fullName: (await get(path, WireProject, signal)).body.path_with_namespace };
 }
 

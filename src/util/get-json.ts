@@ -1,33 +1,25 @@
 /**
  * Gets JSON from a server that may be busy, down, or not the right one.
  *
- * Guarantees: checks every answer against its schema, and bounds its size. Runs at most four requests at once. Tries
+ * Guarantees: the given reader checks every answer, and bounds its size. Runs at most four requests at once. Tries
  * temporary errors (5xx, 429, a time-out, HTML in place of JSON) again, after growing pauses of random length or
  * `Retry-After`. Follows no redirect, since that could send the token to another server. Rejects with `Unavailable`, with
  * the error of `toError`, or with the signal's reason. Does not know which program the server runs.
  */
 
-import { z } from 'zod';
 import {
   describeFailedFetch,
   describeOtherType,
   describeRedirect,
   refusesPlainHttp,
 } from './connection-advice.ts';
+import { type ReadBody, Unexpected } from './read-json.ts';
 import { createSlots } from './slots.ts';
 
 /** The server refuses the request: another try would fail, too. */
 export class Refused extends Error {
   override name = 'Refused';
 }
-
-/** The body of an answer is not as expected. */
-export class Unexpected extends Error {
-  override name = 'Unexpected';
-}
-
-/** Reads the body of an answer while it arrives. Rejects with `Unexpected`. */
-export type ReadBody<T> = (body: AsyncIterable<Uint8Array>) => Promise<T>;
 
 /** The server gave no usable answer to any try. */
 export class Unavailable extends Error {
@@ -64,7 +56,6 @@ export interface GetJsonOptions {
   readonly longestRetryAfterMs: number;
   /** After a longer `Retry-After`: try again after the longest pause, or reject at once. */
   readonly onLongerRetryAfter: 'wait the longest' | 'give up';
-  readonly largestAnswerBytes: number;
   /** The path as messages show it; by default without its query. */
   readonly shownPath?: (path: string) => string;
   /** The error for an answer other than 2xx, with the path as messages show it; `null`: an `Unavailable` with the status. */
@@ -91,12 +82,7 @@ export interface JsonAnswer<T> {
   readonly answeredAt: number;
 }
 
-export type GetJson = <T>(
-  path: string,
-  /** The schema of the answer, or a reader for it. */
-  expected: z.ZodType<T> | ReadBody<T>,
-  signal: AbortSignal,
-) => Promise<JsonAnswer<T>>;
+export type GetJson = <T>(path: string, read: ReadBody<T>, signal: AbortSignal) => Promise<JsonAnswer<T>>;
 
 const concurrentRequests = 4;
 const firstPauseMs = 500;
@@ -108,7 +94,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
   const fetchAnswer = options.fetch ?? fetch;
   const slots = createSlots(concurrentRequests);
 
-  const tryOnce = async <T>(path: string, expected: z.ZodType<T> | ReadBody<T>, signal: AbortSignal) => {
+  const tryOnce = async <T>(path: string, read: ReadBody<T>, signal: AbortSignal) => {
     const began = performance.now();
     const askedAt = now();
     let status = 0;
@@ -127,7 +113,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
       });
       const answeredAt = now();
       status = answer.status;
-      const body = await readAnswer(path, answer, expected);
+      const body = await readAnswer(path, answer, read);
       return { body, headers: answer.headers, askedAt, answeredAt };
     } catch (error) {
       failure = signal.aborted || error instanceof Refused ? error : toUnavailable(path, error);
@@ -138,11 +124,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
     }
   };
 
-  async function readAnswer<T>(
-    path: string,
-    answer: Response,
-    expected: z.ZodType<T> | ReadBody<T>,
-  ): Promise<T> {
+  async function readAnswer<T>(path: string, answer: Response, read: ReadBody<T>): Promise<T> {
     const { status } = answer;
     if (!answer.ok) {
       const target = describeRedirect(answer, path);
@@ -169,14 +151,7 @@ export function createGetJson(options: GetJsonOptions): GetJson {
       throw new Unavailable(`${server} answered ${shownPath(path)} with ${what}`, { status });
     }
     try {
-      if (typeof expected === 'function') return await expected(answer.body ?? emptyBody());
-      const parsed = expected.safeParse(
-        JSON.parse(
-          (await readBytes(answer.body ?? emptyBody(), options.largestAnswerBytes)).toString('utf8'),
-        ),
-      );
-      if (parsed.success) return parsed.data;
-      throw new Unexpected(describeMismatch(parsed.error));
+      return await read(answer.body ?? ReadableStream.from<Uint8Array>([]));
     } catch (error) {
       if (!(error instanceof Unexpected)) throw error;
       const message = `${server}'s answer to ${shownPath(path)} is not as expected: ${error.message}`;
@@ -201,11 +176,11 @@ export function createGetJson(options: GetJsonOptions): GetJson {
     return Math.max(Math.min(retryAfterMs, longestRetryAfterMs), backoff);
   }
 
-  return async (path, expected, signal) => {
+  return async (path, read, signal) => {
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted();
       try {
-        return await slots.use(() => tryOnce(path, expected, signal), signal);
+        return await slots.use(() => tryOnce(path, read, signal), signal);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Refused) throw error;
@@ -218,31 +193,9 @@ export function createGetJson(options: GetJsonOptions): GetJson {
   };
 }
 
-const mostReportedIssues = 3;
-
-function describeMismatch({ issues }: z.ZodError): string {
-  const reported = z.prettifyError({ issues: issues.slice(0, mostReportedIssues) });
-  const left = issues.length - mostReportedIssues;
-  return left > 0 ? `${reported}\nand ${left} more` : reported;
-}
-
-async function* emptyBody(): AsyncGenerator<Uint8Array> {}
-
 /** For messages: queries are long and do not help an operator. */
 export function withoutQuery(path: string): string {
   return path.split('?', 1)[0] ?? path;
-}
-
-/** Rejects with `Unexpected` if the body is longer than `largestBytes`. */
-export async function readBytes(body: AsyncIterable<Uint8Array>, largestBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.byteLength;
-    if (bytes > largestBytes) throw new Unexpected(`It is larger than ${largestBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** Milliseconds of `Retry-After`; `null`: the header is missing or unreadable. */

@@ -6,8 +6,10 @@
  */
 
 import type { z } from 'zod';
-import { createGetJson, type ReadBody, Refused, Unavailable, withoutQuery } from '../util/get-json.ts';
-import { type Listed, listOf, type OddRow, oneOf } from './lists.ts';
+import { createGetJson, Refused, Unavailable, withoutQuery } from '../util/get-json.ts';
+import { iso } from '../util/moment.ts';
+import { oneOf, type ReadBody } from '../util/read-json.ts';
+import { type Listed, listOf, type OddRow } from './lists.ts';
 import { WireFeedItem, WirePipeline, WireRepo, WireUser } from './wire.ts';
 
 export interface WoodpeckerClient {
@@ -102,7 +104,6 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     tries: 5,
     longestRetryAfterMs: 300_000,
     onLongerRetryAfter: 'wait the longest',
-    largestAnswerBytes,
     toError,
     shownPath,
     onRequest: ({ path, status, ms, error }) => {
@@ -113,7 +114,7 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
       const isUsable = error === null || isOfRepo;
       const isOfUser = path === '/api/user' && (isUsable || status === 401 || status === 403);
       onRequest?.({
-        path: path.split('?', 1)[0] ?? path,
+        path: withoutQuery(path),
         status,
         ms,
         isUsable,
@@ -130,13 +131,9 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
   };
   const get = <T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> =>
     askDated(path, oneOf(schema, largestAnswerBytes), signal);
-  const getList = async <T>(path: string, item: z.ZodType<T>, signal: AbortSignal): Promise<Listed<T>> => {
-    const [pathWithoutQuery = path] = path.split('?');
-    return askDated(
-      path,
-      listOf(item, (row) => onOddRow?.(pathWithoutQuery, row)),
-      signal,
-    );
+  const getList = <T>(path: string, item: z.ZodType<T>, signal: AbortSignal): Promise<Listed<T>> => {
+    const onOdd = (row: OddRow) => onOddRow?.(withoutQuery(path), row);
+    return askDated(path, listOf(item, onOdd), signal);
   };
   const getRepos = async (path: string, signal: AbortSignal): Promise<Listed<WireRepo>> => {
     const repos = await getList(path, WireRepo, signal);
@@ -174,8 +171,8 @@ export function createWoodpeckerClient(options: ClientOptions): WoodpeckerClient
     repo: (repoId, signal) => get(`/api/repos/${repoId}`, WireRepo, signal),
     async pipelines(repoId, { page, after, before, status }, signal) {
       const query = new URLSearchParams({ page: String(page), perPage: String(pageSize) });
-      if (after !== undefined) query.set('after', toRfc3339(after));
-      if (before !== undefined) query.set('before', toRfc3339(before));
+      if (after !== undefined) query.set('after', iso(after));
+      if (before !== undefined) query.set('before', iso(before));
       if (status !== undefined) query.set('status', status);
       return getList(`/api/repos/${repoId}/pipelines?${query}`, WirePipeline, signal);
     },
@@ -211,8 +208,4 @@ function dateOf(headers: Headers): number | null {
   const seconds = Date.parse(headers.get('date') ?? '') / 1000;
   const age = Number(headers.get('age') ?? 0);
   return Number.isFinite(seconds + age) ? seconds + age : null;
-}
-
-function toRfc3339(unixSeconds: number): string {
-  return new Date(unixSeconds * 1000).toISOString().replace('.000Z', 'Z');
 }

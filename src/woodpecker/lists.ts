@@ -4,9 +4,8 @@
  */
 
 import type { z } from 'zod';
-import { type ReadBody, readBytes, Unexpected } from '../util/get-json.ts';
 import { NotAList, type RowLimits, readRows } from '../util/json-rows.ts';
-import { parseJson } from '../util/parse-json.ts';
+import { firstProblem, type ReadBody, Unexpected } from '../util/read-json.ts';
 import { describeIssue } from '../util/validate.ts';
 
 export interface Listed<T> {
@@ -34,19 +33,6 @@ const limits: RowLimits = {
 };
 const mostOddRows = 100;
 const longestName = 100;
-
-/** Reads one value from the body of an answer. Rejects with `Unexpected`. */
-export function oneOf<T>(schema: z.ZodType<T>, largestBytes: number): ReadBody<T> {
-  return async (body) => {
-    const json = parseJson(await readBytes(body, largestBytes));
-    if (json.kind !== 'value') {
-      throw new Unexpected(json.kind === 'not_json' ? 'It is not JSON' : 'It contains too many values');
-    }
-    const parsed = schema.safeParse(json.value, { error: describeIssue });
-    if (parsed.success) return parsed.data;
-    throw new Unexpected(firstProblem(parsed.error));
-  };
-}
 
 /** Reads a list from the body of an answer. Rejects with `Unexpected`. */
 export function listOf<T>(item: z.ZodType<T>, onOddRow: (row: OddRow) => void): ReadBody<Listed<T>> {
@@ -78,11 +64,6 @@ function readRow<T>(item: z.ZodType<T>, row: { readonly value: unknown } | null,
   const parsed = item.safeParse(row.value, { error: describeIssue });
   if (parsed.success) return { ok: true, value: parsed.data };
   return { ok: false, odd: { ...nameOf(row.value, place), problem: firstProblem(parsed.error) } };
-}
-
-function firstProblem({ issues }: z.ZodError): string {
-  const { path = [], message = '' } = issues[0] ?? {};
-  return path.length === 0 ? message : `${path.join('.')}: ${message}`;
 }
 
 function nameOf(value: unknown, place: number): Pick<OddRow, 'row' | 'id'> {
