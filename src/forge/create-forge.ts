@@ -117,10 +117,8 @@ async function findMoved(
 ): Promise<string | null> {
   const hasId = /^\d{1,18}$/.test(forgeRemoteId ?? '');
   try {
-    const now = hasId
-      ? await dialect.repoById(get, forgeRemoteId ?? '', signal)
-      : await dialect.repoAt(get, path, signal);
-    return now.fullName.toLowerCase() === fullName.toLowerCase() ? null : dialect.repoPath(now.fullName);
+    const name = await dialect.repoName(get, hasId ? dialect.pathOfId(forgeRemoteId ?? '') : path, signal);
+    return name.toLowerCase() === fullName.toLowerCase() ? null : dialect.repoPath(name);
   } catch (error) {
     if (!(error instanceof Unknown)) throw error;
     const id = hasId ? ` (id ${forgeRemoteId})` : '';

@@ -18,11 +18,6 @@ export interface LogEntry {
   readonly reverts: readonly string[];
 }
 
-export interface FoundRepo {
-  /** Its current name. */
-  readonly fullName: string;
-}
-
 export interface Dialect {
   /** The forge's name in messages. */
   readonly server: string;
@@ -32,10 +27,10 @@ export interface Dialect {
   headers(token: string | null): Readonly<Record<string, string>>;
   /** The path of a repo in the API; `null`: no repo of this kind of forge can have the name. */
   repoPath(repoName: string): string | null;
-  /** The repo at a path. Rejects with `Unknown` if there is none, or if the token may not read it. */
-  repoAt(get: ForgeGet, repoPath: string, signal: AbortSignal): Promise<FoundRepo>;
-  /** The repo with the forge's own id. Rejects as `repoAt` does. */
-  repoById(get: ForgeGet, id: string, signal: AbortSignal): Promise<FoundRepo>;
+  /** The path of the repo with the forge's own id. */
+  pathOfId(id: string): string;
+  /** The current name of the repo at a path. Rejects with `Unknown` if there is none, or if the token may not read it. */
+  repoName(get: ForgeGet, repoPath: string, signal: AbortSignal): Promise<string>;
   /** The commit of an id, which may be a tag object's. Rejects with `Unknown` if there is none. */
   commit(get: ForgeGet, repoPath: string, id: string, signal: AbortSignal): Promise<LogEntry>;
   /** The commits that are reachable from `head` and not from `base`; `null`: more than `largestRange`. */

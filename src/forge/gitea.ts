@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { Unavailable } from '../util/get-json.ts';
 import { type Dialect, ownerPath, readPages } from './dialect.ts';
 import type { ForgeGet } from './forge-get.ts';
-import { toLogEntry, WireCommit, WireRepo } from './wire-commit.ts';
+import { repoName, toLogEntry, WireCommit } from './wire-commit.ts';
 
 /** Omits fields for which the server would read files and signatures. */
 const lean = { stat: 'false', verification: 'false', files: 'false' };
@@ -18,9 +18,6 @@ const lean = { stat: 'false', verification: 'false', files: 'false' };
 const pageSize = 50;
 
 export function giteaDialect(server: 'Forgejo' | 'Gitea'): Dialect {
-  async function repo(get: ForgeGet, path: string, signal: AbortSignal) {
-    return { fullName: (await get(path, WireRepo, signal)).body.full_name };
-  }
   async function commit(get: ForgeGet, repoPath: string, id: string, signal: AbortSignal) {
     const query = new URLSearchParams(lean);
     return toLogEntry((await get(`${repoPath}/git/commits/${id}?${query}`, WireCommit, signal)).body);
@@ -31,8 +28,8 @@ export function giteaDialect(server: 'Forgejo' | 'Gitea'): Dialect {
     apiUrl: (url) => `${url}/api/v1`,
     headers: (token): Record<string, string> => (token === null ? {} : { authorization: `token ${token}` }),
     repoPath: ownerPath,
-    repoAt: repo,
-    repoById: (get, id, signal) => repo(get, `/repositories/${id}`, signal),
+    pathOfId: (id) => `/repositories/${id}`,
+    repoName,
     commit,
     async between(get, repoPath, base, head, signal) {
       const range = { sha: head, not: base, ...lean, limit: String(pageSize) };

@@ -8,7 +8,7 @@
 import { z } from 'zod';
 import { type Dialect, type LogEntry, ownerPath, readPages, WireCommitId } from './dialect.ts';
 import { type ForgeGet, Unknown } from './forge-get.ts';
-import { toLogEntry, WireCommit, WireRepo } from './wire-commit.ts';
+import { repoName, toLogEntry, WireCommit } from './wire-commit.ts';
 
 const pageSize = 100;
 
@@ -20,10 +20,6 @@ const WireComparison = z.object({
 const WireTag = z.object({ object: z.object({ type: z.string(), sha: WireCommitId }) });
 /** Most tag objects between a tag and its commit: a tag object may point to another. */
 const mostTags = 10;
-
-async function repo(get: ForgeGet, path: string, signal: AbortSignal) {
-  return { fullName: (await get(path, WireRepo, signal)).body.full_name };
-}
 
 async function commit(get: ForgeGet, path: string, id: string, signal: AbortSignal): Promise<LogEntry> {
   // The pages of this route contain files, so the smallest page is enough.
@@ -57,8 +53,8 @@ export const githubDialect: Dialect = {
     ...(token !== null && { authorization: `Bearer ${token}` }),
   }),
   repoPath: ownerPath,
-  repoAt: repo,
-  repoById: (get, id, signal) => repo(get, `/repositories/${id}`, signal),
+  pathOfId: (id) => `/repositories/${id}`,
+  repoName,
   async commit(get, repoPath, id, signal) {
     try {
       return await commit(get, repoPath, id, signal);

@@ -15,7 +15,6 @@ import {
   readPages,
   WireCommitId,
 } from './dialect.ts';
-import type { ForgeGet } from './forge-get.ts';
 
 /** The largest page of the API. */
 const pageSize = 100;
@@ -39,10 +38,6 @@ function toLogEntry({ id, committed_date, parent_ids, message }: WireCommit): Lo
 
 const WireProject = z.object({ path_with_namespace: z.string() });
 
-async function project(get: ForgeGet, path: string, signal: AbortSignal) {
-  return { fullName: (await get(path, WireProject, signal)).body.path_with_namespace };
-}
-
 export const gitlabDialect: Dialect = {
   server: 'GitLab',
   apiUrl: (url) => `${url}/api/v4`,
@@ -51,8 +46,10 @@ export const gitlabDialect: Dialect = {
     const segments = pathSegments(repoName);
     return segments && segments.length > 1 ? `/projects/${segments.join('%2F')}/repository` : null;
   },
-  repoAt: (get, repoPath, signal) => project(get, repoPath.replace(/\/repository$/, ''), signal),
-  repoById: (get, id, signal) => project(get, `/projects/${id}`, signal),
+  pathOfId: (id) => `/projects/${id}/repository`,
+  async repoName(get, repoPath, signal) {
+    return (await get(repoPath.replace(/\/repository$/, ''), WireProject, signal)).body.path_with_namespace;
+  },
   async commit(get, repoPath, id, signal) {
     return toLogEntry((await get(`${repoPath}/commits/${id}?stats=false`, WireCommit, signal)).body);
   },

@@ -1,8 +1,9 @@
-/** The fields of commits and repos that are read from the JSON of Forgejo, Gitea and GitHub. */
+/** Commits and repos in the JSON of Forgejo, Gitea and GitHub. */
 
 import { z } from 'zod';
 import { revertedBy } from '../core/failures/reverts.ts';
 import { type LogEntry, parseCommitDate, WireCommitId } from './dialect.ts';
+import type { ForgeGet } from './forge-get.ts';
 
 export type WireCommit = z.infer<typeof WireCommit>;
 export const WireCommit = z.object({
@@ -23,4 +24,8 @@ export function toLogEntry({ sha, commit, parents }: WireCommit): LogEntry {
   };
 }
 
-export const WireRepo = z.object({ full_name: z.string() });
+const WireRepo = z.object({ full_name: z.string() });
+
+export async function repoName(get: ForgeGet, path: string, signal: AbortSignal): Promise<string> {
+  return (await get(path, WireRepo, signal)).body.full_name;
+}

@@ -267,9 +267,11 @@ describe.each(forgeKinds)('%s', (kind) => {
 
   // Other faults are those of every server that is asked for JSON: `test/woodpecker/client.test.ts` has them.
   describe('on a faulty answer', () => {
+    const manyValues = JSON.stringify(Array.from({ length: 50_000 }, () => []));
     const passing: readonly (readonly [string, FaultAnswer, RegExp])[] = [
       ['500', { status: 500, headers: json, body: '{}' }, /answered 500 to \//],
       ['a page with 404', { status: 404, headers: html, body: '<html>' }, /check that the URL is \w+'s root/],
+      ['too many values', { status: 200, headers: json, body: manyValues }, /It contains too many values/],
       ['JSON of another shape', { status: 200, headers: json, body: '[{"id": 7}]' }, /not as expected/],
       ['a dropped connection', 'drop', /no usable answer/],
     ];
