@@ -25,7 +25,7 @@ import { eventResults, type OnEvent, type Source, sources, sourcesIn } from './s
 import { createCommitFetcher } from './sources/fetch-commits.ts';
 import { dropOldTexts } from './sources/old-texts.ts';
 import { startWoodpeckerSources, type WoodpeckerSources } from './sources/start.ts';
-import { openStore } from './store/open.ts';
+import { openStore } from './store/sqlite.ts';
 import { type Clock, createEventLoopYield, nowSeconds } from './util/clock.ts';
 import type { Log } from './util/log.ts';
 

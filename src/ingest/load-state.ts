@@ -6,12 +6,10 @@ import { ledgerMetrics } from '../core/series/ledger.ts';
 import { createState, type State, type StateChange } from '../core/series/state.ts';
 import type { Store, Transaction } from '../store/store.ts';
 import { activePolicy, policyFingerprint, putFingerprint, storedFingerprint } from './active-policy.ts';
-import { adoptPolicy, type TierChange } from './adopt-policy.ts';
 import type { IntakeMode } from './ingest-options.ts';
 import { judgeReported } from './judge-reported.ts';
 import { readBasics, readTimelines } from './read-state.ts';
 import { dropOldTexts } from './requests/upkeep.ts';
-import { createTouchedPipelines } from './touched-pipelines.ts';
 import { createUnitOfWork, type UnitOfWork } from './unit-of-work.ts';
 
 export interface Opened {
@@ -20,12 +18,6 @@ export interface Opened {
   readonly mode: IntakeMode;
   /** Whether the configured policy must still be adopted. */
   readonly isBehind: boolean;
-}
-
-export interface Loaded {
-  readonly state: State;
-  /** Deployments per tier before and after, if the policy has changed. */
-  readonly policyChange: readonly TierChange[] | null;
 }
 
 const ledgerKey = 'ledger';
@@ -76,25 +68,7 @@ export async function openState(store: Store, configured: IntakeMode, now: numbe
   });
 }
 
-/** As `openState`, and adopts the configured policy before it returns. */
-export async function loadState(store: Store, mode: IntakeMode, now: number): Promise<Loaded> {
-  const { state, mode: active, isBehind } = await openState(store, mode, now);
-  if (!isBehind) return { state, policyChange: null };
-  const tiers = await adoptPolicy(
-    {
-      state,
-      touched: createTouchedPipelines(),
-      transact: (work) => store.transact(work),
-      conclude: async (_, work) => state.apply(await store.transact(work)),
-      now: () => now,
-    },
-    mode,
-  );
-  const hasChanged = policyFingerprint(active.policy) !== policyFingerprint(mode.policy);
-  return { state, policyChange: hasChanged ? tiers : null };
-}
-
-/** Whether `loadState` would change nothing in the store under this policy. */
+/** Whether the store was last written under this policy, by a version with the same metrics. */
 export async function isUpToDate(tx: Transaction, policy: Policy): Promise<boolean> {
   const ledger = await tx.meta.get(ledgerKey);
   return (await storedFingerprint(tx)) === policyFingerprint(policy) && ledger === ledgerFingerprint;

@@ -25,6 +25,11 @@ import {
   type Transaction,
 } from './store.ts';
 
+/** Opens the store that a path names. `:memory:` is lost with the process; another path is an SQLite file. */
+export function openStore(path: string): Store {
+  return path === ':memory:' ? openMemoryStore() : openSqliteStore(path);
+}
+
 /**
  * Opens or creates the database at `path`, and migrates it. Throws `StoreUnusable` for a file of a newer version, of
  * another program, or in use by another exporter, and `StoreUnavailable` if it cannot be opened. Read-only, the file

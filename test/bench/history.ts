@@ -2,11 +2,11 @@
 
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
-import { openStore } from '../../src/store/open.ts';
+import { openStore } from '../../src/store/sqlite.ts';
 import { systemClock } from '../../src/util/clock.ts';
 import { toRecord, toRepoFacts } from '../../src/woodpecker/normalise.ts';
 import { WireEvent } from '../../src/woodpecker/wire.ts';
+import { loadState } from '../support/load-state.ts';
 import { eventBody } from './events.ts';
 
 const daySeconds = 86_400;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createProjection } from '../../src/core/series/samples.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
 import { createExposition } from '../../src/metrics/exposition.ts';
 import { createEventLoopYield } from '../../src/util/clock.ts';
 import { fixture } from '../support/fixtures.ts';
+import { loadState } from '../support/load-state.ts';
 import { project } from '../support/projected.ts';
 import { aPolicy } from '../support/records.ts';
 import { createSmallExporter, noon, webhookSecret } from '../support/small-exporter.ts';

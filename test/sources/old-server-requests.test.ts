@@ -1,7 +1,7 @@
 /** Requests to servers before 3.14: their number grows with the repos, not with the pipelines. */
 
 import { expect, it } from 'vitest';
-import { openStore } from '../../src/store/open.ts';
+import { openStore } from '../../src/store/sqlite.ts';
 import type { FakeWoodpecker, PipelineInput } from '../support/fake-woodpecker.ts';
 import { createLiveHarness, dawn, startSimulatedWoodpecker } from '../support/live-harness.ts';
 

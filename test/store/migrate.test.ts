@@ -7,11 +7,11 @@ import { pairKey } from '../../src/core/series/pair.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
 import { migrate, refuseForeign, refuseOlder } from '../../src/store/migrate.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnusable } from '../../src/store/store.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
+import { loadState } from '../support/load-state.ts';
 import { aPolicy, aRecord } from '../support/records.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openStore } from '../../src/store/open.ts';
+import { openStore } from '../../src/store/sqlite.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 
 describe('openStore', () => {

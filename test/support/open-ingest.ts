@@ -1,6 +1,6 @@
 import { createIngest, type Ingest, type IngestDependencies } from '../../src/ingest/ingest.ts';
-import { loadState } from '../../src/ingest/load-state.ts';
 import { nowSeconds } from '../../src/util/clock.ts';
+import { loadState } from './load-state.ts';
 
 /**
  * Opens ingest on a store, and adopts the policy of `mode` first. Its `submit` throws if a request is more than a value:
