@@ -146,7 +146,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
   const forgeUrl = rootOf('DORA_FORGE_URL', /\/api(?:\/v\d+)?$/);
   const forgeToken = readToken('DORA_FORGE_TOKEN');
   const kindWords = `one of ${forgeKinds.join(', ')}`;
-  const givenKind = read('DORA_FORGE_KIND', kindWords, parseForgeKind);
+  const givenKind = read('DORA_FORGE_KIND', kindWords, oneOf(forgeKinds));
   const forgeKind = givenKind ?? (forgeUrl === null ? null : kindOfHost(new URL(forgeUrl).hostname));
   for (const name of ['DORA_FORGE_TOKEN', 'DORA_FORGE_KIND']) {
     if (!env['DORA_FORGE_URL'] && (env[name] || env[`${name}_FILE`])) {
@@ -169,9 +169,9 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
   const interval = read('DORA_RECONCILE_INTERVAL', intervalWords, (text) =>
     parseDurationSeconds(text, longestIntervalSeconds),
   );
-  const isStreamEnabled = read('DORA_STREAM', 'true or false', parseBoolean);
+  const stream = read('DORA_STREAM', 'true or false', oneOf(['true', 'false']));
   const maxPairs = read('DORA_MAX_PAIRS', 'a whole number from 1 to 1000000', parseCount);
-  const logLevel = read('DORA_LOG_LEVEL', `one of ${logLevels.join(', ')}`, parseLogLevel);
+  const logLevel = read('DORA_LOG_LEVEL', `one of ${logLevels.join(', ')}`, oneOf(logLevels));
 
   if (
     problems.length > 0 ||
@@ -179,7 +179,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     databasePath === null ||
     history === null ||
     interval === null ||
-    isStreamEnabled === null ||
+    stream === null ||
     maxPairs === null ||
     logLevel === null
   ) {
@@ -199,7 +199,7 @@ export function parseConfig(env: Environment, readFile: (path: string) => string
     metricsToken,
     backfillHistorySeconds: history === 0 ? null : history,
     reconcileIntervalSeconds: interval,
-    isStreamEnabled,
+    isStreamEnabled: stream === 'true',
     maxPairs,
     logLevel,
   };
@@ -224,21 +224,13 @@ function parseRootUrl(text: string): string | null {
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-function parseForgeKind(text: string): ForgeKind | null {
-  return forgeKinds.find((kind) => kind === text) ?? null;
-}
-
-function parseBoolean(text: string): boolean | null {
-  return text === 'true' ? true : text === 'false' ? false : null;
+function oneOf<T extends string>(words: readonly T[]): (text: string) => T | null {
+  return (text) => words.find((word) => word === text) ?? null;
 }
 
 function parseCount(text: string): number | null {
   const count = /^\d{1,7}$/.test(text) ? Number(text) : 0;
   return count >= 1 && count <= 1_000_000 ? count : null;
-}
-
-function parseLogLevel(text: string): LogLevel | null {
-  return logLevels.find((level) => level === text) ?? null;
 }
 
 /** Whether the text is one word of characters that a header may contain. */
