@@ -10,7 +10,6 @@ import { retainedSeconds } from '../core/policy.ts';
 import { targetsOf } from '../core/poll-schedule.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { surroundingsOf } from '../core/series/surroundings.ts';
-import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
 import type { Transaction } from '../store/store.ts';
 import { type CommitFirsts, createCommitFirsts } from './first-pipeline-of-commit.ts';
 import { createIncidentChanges, type IncidentChanges } from './incident-changes.ts';
@@ -50,14 +49,7 @@ export interface UnitOfWork {
 }
 
 /** `now` in Unix seconds. */
-export function createUnitOfWork(
-  transaction: Transaction,
-  state: State,
-  mode: IntakeMode,
-  now: number,
-): UnitOfWork {
-  const rows = createBufferedPipelines(transaction.pipelines);
-  const tx: Transaction = { ...transaction, pipelines: rows };
+export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode, now: number): UnitOfWork {
   const withFirstSeen = needsFirstSeen(mode);
   const textsSince = mode.historySeconds == null ? 0 : now - mode.historySeconds;
   const room = createRoom();
@@ -103,7 +95,6 @@ export function createUnitOfWork(
       for (const { repo, tier } of await series.flush()) incidents.judgeSharers(repos.at(repo), tier);
       const changedIncidents = await incidents.finish();
       const folded = await series.finish();
-      await rows.flush();
       return {
         ...(await repos.finish()),
         ...folded,
