@@ -7,7 +7,7 @@ import { type IncidentReport, saidAt } from '../core/failures/incident-report.ts
 import { longestTierName } from '../core/failures/incident-rules.ts';
 import type { ReceivedAlert } from '../ingest/requests/incidents.ts';
 import { createEventLoopYield } from '../util/clock.ts';
-import { type FieldError, parseFields } from '../util/validate.ts';
+import { type FieldError, type ParsedFields, parseFields } from '../util/validate.ts';
 import { cutText, RepoName } from '../woodpecker/wire.ts';
 import { aheadErrors } from './times-ahead.ts';
 
@@ -84,15 +84,11 @@ export type IncidentMessage =
   | { readonly kind: 'alerts'; readonly alerts: readonly ReceivedAlert[] }
   | { readonly kind: 'report'; readonly id: string; readonly report: IncidentReport };
 
-export type ReadIncident =
-  | { readonly ok: true; readonly message: IncidentMessage }
-  | { readonly ok: false; readonly errors: readonly FieldError[] };
-
 const noShape =
   'Expected alerts {"alerts": […]} or a report {"id": …, "repo": "owner/name", "tier": …, "started": …}';
 
 /** Reads a parsed body. `now`: Unix seconds. Yields to the event loop, since a body may contain thousands of alerts. */
-export async function readIncident(body: unknown, now: number): Promise<ReadIncident> {
+export async function readIncident(body: unknown, now: number): Promise<ParsedFields<IncidentMessage>> {
   const fields = typeof body === 'object' && body !== null ? body : {};
   if ('alerts' in fields) return readAlerts(fields, now);
   if ('id' in fields) return readReport(fields, now);
@@ -100,7 +96,7 @@ export async function readIncident(body: unknown, now: number): Promise<ReadInci
 }
 
 /** Stops after twenty mistakes, since a hostile body may contain very many. */
-async function readAlerts(body: object, now: number): Promise<ReadIncident> {
+async function readAlerts(body: object, now: number): Promise<ParsedFields<IncidentMessage>> {
   const list = parseFields(AlertList, body);
   if (!list.ok) return list;
   const yieldToEventLoop = createEventLoopYield();
@@ -114,7 +110,7 @@ async function readAlerts(body: object, now: number): Promise<ReadIncident> {
     if (parsed.ok) alerts.push(toReceivedAlert(parsed.value, above, now, errors));
     else errors.push(...parsed.errors.map(({ path, message }) => ({ path: join(above, path), message })));
   }
-  return errors.length > 0 ? { ok: false, errors } : { ok: true, message: { kind: 'alerts', alerts } };
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, value: { kind: 'alerts', alerts } };
 }
 
 function toReceivedAlert(alert: WireAlert, above: string, now: number, errors: FieldError[]): ReceivedAlert {
@@ -143,7 +139,7 @@ function readEnd({ startsAt, endsAt }: WireAlert, path: string, errors: FieldErr
   return null;
 }
 
-function readReport(body: object, now: number): ReadIncident {
+function readReport(body: object, now: number): ParsedFields<IncidentMessage> {
   const parsed = parseFields(ReportBody, body);
   if (!parsed.ok) return parsed;
   const { id, updated, started, resolved, title, url, deployment, dismissed, ...place } = parsed.value;
@@ -161,7 +157,7 @@ function readReport(body: object, now: number): ReadIncident {
     ...(deployment !== undefined && { deployment }),
     ...(dismissed != null && { dismissed }),
   };
-  return { ok: true, message: { kind: 'report', id, report: saidAt(said, updated ?? now) } };
+  return { ok: true, value: { kind: 'report', id, report: saidAt(said, updated ?? now) } };
 }
 
 /** Older Alertmanagers send no fingerprint: the hash of the labels then identifies the alert. */

@@ -49,7 +49,7 @@ export function createIncidents({
     async receive(body) {
       const read = await readIncident(await withStoredFields(ingest, body), nowSeconds(clock));
       if (!read.ok) return { kind: 'invalid', errors: read.errors };
-      const answer = await submitMessage(ingest, read.message);
+      const answer = await submitMessage(ingest, read.value);
       for (const { result } of answer.alerts ?? [answer]) onEvent('incident', result);
       return answer;
     },

@@ -11,7 +11,7 @@ import type { PipelineRecord } from '../core/pipeline.ts';
 import type { RepoFacts } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { nowSeconds } from '../util/clock.ts';
-import { type FieldError, parseFields } from '../util/validate.ts';
+import { type FieldError, type ParsedFields, parseFields } from '../util/validate.ts';
 import { reportToRecord, reportToRepoFacts, toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
 import { timesOf } from '../woodpecker/pipeline-times.ts';
 import { repoIdInLink, StepReport, WireBuild, WireEvent } from '../woodpecker/wire.ts';
@@ -56,7 +56,7 @@ export function createWebhook({
       const now = nowSeconds(clock);
       const read = readMessage(body, now);
       if (!read.ok) return { kind: 'invalid', errors: read.errors };
-      const { message } = read;
+      const message = read.value;
       const { canAsk } = ingest.mode;
       if (!canAsk && message.errors.length > 0) return { kind: 'invalid', errors: message.errors };
 
@@ -93,66 +93,57 @@ function ignored(reason: WebhookIgnoreReason): AcceptedWebhook {
   return { kind: 'accepted', result: 'ignored', reason };
 }
 
-type ReadResult =
-  | { readonly ok: true; readonly message: Message }
-  | { readonly ok: false; readonly errors: readonly FieldError[] };
-
 const noShape =
   'Expected an event {"repo": {…}, "pipeline": {…}}, a build {"repo": {…}, "build": {…}} or a report {"repo": "owner/name", "number": …}';
-
-/** Written by hand, since a schema would copy the body only to find out its shape. `null`: no known shape. */
-function shapeOf(body: unknown): 'event' | 'build' | 'report' | null {
-  if (!isObject(body)) return null;
-  if (isObject(body['pipeline'])) return 'event';
-  if (isObject(body['build'])) return 'build';
-  return typeof body['repo'] === 'string' ? 'report' : null;
-}
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function readMessage(body: unknown, now: number): ReadResult {
-  const shape = shapeOf(body);
-  switch (shape) {
-    case null:
-      return { ok: false, errors: [{ path: '', message: noShape }] };
-    case 'event':
-      return check(WireEvent, body, ({ repo, pipeline }) => ({
-        repo: toRepoFacts(repo, pipeline.updated),
-        number: pipeline.number,
-        record: toRecord(pipeline, 'other', now),
-        errors: aheadErrors(timesOf(pipeline), now),
-      }));
-    case 'build':
-      return check(WireBuild, body, ({ repo, build }) => ({
-        repo: {
-          woodpeckerId: repoIdInLink(build.link, build.number),
-          forgeRemoteId: null,
-          fullName: repo,
-          defaultBranch: null,
-          asOf: 0,
-        },
-        number: build.number,
-        record: null,
-        errors: [],
-      }));
-    case 'report':
-      return check(StepReport, body, (report) => ({
-        repo: reportToRepoFacts(report),
-        number: report.number,
-        record: reportToRecord(report, now),
-        errors: aheadErrors(
-          { started: report.started, finished: report.finished, commit_time: report.commit_time },
-          now,
-        ),
-      }));
-    default:
-      return shape satisfies never;
+/** Finds out the shape by hand: a schema would copy the body first. */
+function readMessage(body: unknown, now: number): ParsedFields<Message> {
+  const fields = isObject(body) ? body : {};
+  if (isObject(fields['pipeline'])) {
+    return check(WireEvent, body, ({ repo, pipeline }) => ({
+      repo: toRepoFacts(repo, pipeline.updated),
+      number: pipeline.number,
+      record: toRecord(pipeline, 'other', now),
+      errors: aheadErrors(timesOf(pipeline), now),
+    }));
   }
+  if (isObject(fields['build'])) {
+    return check(WireBuild, body, ({ repo, build }) => ({
+      repo: {
+        woodpeckerId: repoIdInLink(build.link, build.number),
+        forgeRemoteId: null,
+        fullName: repo,
+        defaultBranch: null,
+        asOf: 0,
+      },
+      number: build.number,
+      record: null,
+      errors: [],
+    }));
+  }
+  if (typeof fields['repo'] === 'string') {
+    return check(StepReport, body, (report) => ({
+      repo: reportToRepoFacts(report),
+      number: report.number,
+      record: reportToRecord(report, now),
+      errors: aheadErrors(
+        { started: report.started, finished: report.finished, commit_time: report.commit_time },
+        now,
+      ),
+    }));
+  }
+  return { ok: false, errors: [{ path: '', message: noShape }] };
 }
 
-function check<T>(schema: z.ZodType<T>, body: unknown, toMessage: (value: T) => Message): ReadResult {
+function check<T>(
+  schema: z.ZodType<T>,
+  body: unknown,
+  toMessage: (value: T) => Message,
+): ParsedFields<Message> {
   const parsed = parseFields(schema, body);
-  return parsed.ok ? { ok: true, message: toMessage(parsed.value) } : parsed;
+  return parsed.ok ? { ok: true, value: toMessage(parsed.value) } : parsed;
 }
