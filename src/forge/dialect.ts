@@ -44,7 +44,7 @@ export interface Dialect {
 }
 
 /** Most commits that are read of a range. */
-export const largestRange = 10_000;
+const largestRange = 10_000;
 
 export interface Page {
   readonly entries: readonly LogEntry[];

@@ -8,15 +8,13 @@
 
 import { creditsWhenSettled } from '../core/countable.ts';
 import { leadTimeBit } from '../core/figures/change-lead-time.ts';
-import { knownGroundOf } from '../core/known-ground.ts';
 import type { Tally } from '../core/pipeline-counts.ts';
-import { retainedSeconds } from '../core/policy.ts';
 import { neverCount, zeroTotals } from '../core/series/ledger.ts';
 import { pairKey } from '../core/series/pair.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { changesFor, type StoredPipeline, tiersOf } from '../core/stored-pipeline.ts';
 import type { Compared, PipelineTable, Transaction } from '../store/store.ts';
-import { type IntakeMode, needsFirstSeen, rulesOf } from './ingest-options.ts';
+import type { IntakeMode } from './ingest-options.ts';
 import { createAdmission } from './limits.ts';
 import { createPairChanges } from './pair-changes.ts';
 import { createFollowChanges } from './poll-changes.ts';
@@ -60,11 +58,10 @@ export function createNextPolicyWork(
   const repos = createRepoChanges(tx, next);
   const pairs = createPairChanges(next);
   const series = createSeriesChanges(tx, next, {
+    mode,
+    now,
+    repos,
     pairs,
-    rulesOf: (tier) => rulesOf(mode, tier),
-    withFirstSeen: needsFirstSeen(mode),
-    cutoffOf: (tier) => now - retainedSeconds(mode.policy, tier),
-    groundOf: (repo) => knownGroundOf(repos.at(repo)),
     markOf: state.markOf,
     surroundingsOf: (repo, tier) => state.surroundingsOf(repo, tier, now),
   });

@@ -47,6 +47,7 @@ export async function readIncidents(tx: Transaction, policy: Policy): Promise<Bo
   return entries;
 }
 
+/** The timelines of all pairs at `now`, in Unix seconds. */
 export async function readTimelines(
   tx: Transaction,
   state: State,
@@ -54,31 +55,23 @@ export async function readTimelines(
   now: number,
 ): Promise<Map<string, Timeline>> {
   const builders = new Map<string, TimelineBuilder>();
+  const builderFor = (repo: number, tier: string): TimelineBuilder => {
+    const known = state.repos.get(repo);
+    return createTimelineBuilder(
+      rulesOf(mode, tier),
+      now - retainedSeconds(mode.policy, tier),
+      state.surroundingsOf(repo, tier, now),
+      known && knownGroundOf(known),
+    );
+  };
   const withFirstSeen = needsFirstSeen(mode);
   for await (const slice of readDeployments(tx.pipelines, state.markOf, { withFirstSeen })) {
     for (const { tier, deployment } of slice) {
       const key = pairKey(deployment.repo, tier);
-      const builder = builders.get(key) ?? builderFor(state, mode, deployment.repo, tier, now);
+      const builder = builders.get(key) ?? builderFor(deployment.repo, tier);
       builders.set(key, builder);
       builder.add(deployment);
     }
   }
   return new Map([...builders].map(([key, builder]) => [key, builder.build()]));
-}
-
-/** A builder for the timeline of a pair at `now` (Unix seconds). */
-export function builderFor(
-  state: State,
-  mode: IntakeMode,
-  repo: number,
-  tier: string,
-  now: number,
-): TimelineBuilder {
-  const known = state.repos.get(repo);
-  return createTimelineBuilder(
-    rulesOf(mode, tier),
-    now - retainedSeconds(mode.policy, tier),
-    state.surroundingsOf(repo, tier, now),
-    known && knownGroundOf(known),
-  );
 }

@@ -6,8 +6,8 @@
  */
 
 import { type Deployment, identityOf } from '../core/deployment.ts';
-import type { FigureRules } from '../core/figures/figure.ts';
-import { isSameGround, type KnownGround } from '../core/known-ground.ts';
+import { isSameGround, type KnownGround, knownGroundOf } from '../core/known-ground.ts';
+import { retainedSeconds } from '../core/policy.ts';
 import { runWithPauses } from '../core/portions.ts';
 import { changesBase } from '../core/series/base-incidents.ts';
 import type { Surroundings } from '../core/series/judged.ts';
@@ -26,8 +26,10 @@ import { atBase, createTimeline, type Timeline } from '../core/series/timeline.t
 import { isUnread, type StoredPipeline, tiersOf, toDeployment } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import { createEventLoopYield } from '../util/clock.ts';
+import { type IntakeMode, needsFirstSeen, rulesOf } from './ingest-options.ts';
 import type { PairChanges } from './pair-changes.ts';
 import { type MarkOf, readSeries, shownMark } from './read-deployments.ts';
+import type { RepoChanges } from './repo-changes.ts';
 
 export interface SeriesChanges {
   /** Forgets all series and pairs of a repo. */
@@ -77,13 +79,11 @@ interface SeriesChange {
 }
 
 export interface SeriesOptions {
+  readonly mode: IntakeMode;
+  /** Unix seconds. */
+  readonly now: number;
+  readonly repos: RepoChanges;
   readonly pairs: PairChanges;
-  readonly rulesOf: (tier: string) => FigureRules;
-  readonly withFirstSeen: boolean;
-  /** Unix seconds: deployments up to this time may be folded into the base of a tier's timelines. */
-  readonly cutoffOf: (tier: string) => number;
-  /** The current known ground of a repo. */
-  readonly groundOf: (repo: number) => KnownGround;
   /** The current mark of a deployment. */
   readonly markOf: MarkOf;
   /** The current surroundings of a repo and tier. */
@@ -93,8 +93,12 @@ export interface SeriesOptions {
 export function createSeriesChanges(
   tx: Transaction,
   state: State,
-  { pairs, rulesOf, withFirstSeen, cutoffOf, groundOf, markOf, surroundingsOf }: SeriesOptions,
+  { mode, now, repos, pairs, markOf, surroundingsOf }: SeriesOptions,
 ): SeriesChanges {
+  const withFirstSeen = needsFirstSeen(mode);
+  /** Unix seconds: deployments up to this time may be folded into the base of a tier's timelines. */
+  const cutoffOf = (tier: string): number => now - retainedSeconds(mode.policy, tier);
+  const groundOf = (repo: number): KnownGround => knownGroundOf(repos.at(repo));
   const changes = new Map<string, SeriesChange>();
   const settled = new Map<string, ReadonlySet<string> | 'all'>();
   /** Repos with a pipeline that was or is unread. */
@@ -112,9 +116,9 @@ export function createSeriesChanges(
     return created;
   };
   const move = (repo: number, tier: string, was: Deployment | null, now: Deployment | null): void => {
-    const { pipelines } = changeOf(repo, tier);
     const deployment = now ?? was;
     if (!deployment) return;
+    const { pipelines } = changeOf(repo, tier);
     const earlier = pipelines.get(identityOf(deployment));
     pipelines.set(identityOf(deployment), { was: earlier ? earlier.was : was, now });
   };
@@ -136,7 +140,7 @@ export function createSeriesChanges(
     if (known && change.isFoldedAgain) {
       inserted.push(...known.recent.filter((one) => !change.pipelines.has(identityOf(one))));
     }
-    return reduce(timeline ?? createTimeline(rulesOf(change.tier), ground), {
+    return reduce(timeline ?? createTimeline(rulesOf(mode, change.tier), ground), {
       removed: all.flatMap(({ was }) => was ?? []),
       inserted,
       surroundings,
@@ -151,7 +155,7 @@ export function createSeriesChanges(
       for (const deployment of slice) inserted.push(ledger === 'replay' ? toReplay(deployment) : deployment);
     }
     const surroundings = surroundingsOf(repo, tier);
-    const start = createTimeline(rulesOf(tier), groundOf(repo));
+    const start = createTimeline(rulesOf(mode, tier), groundOf(repo));
     const reduction = await reduce(start, { removed: [], inserted, surroundings, ledger });
     if (!reduction) throw new Error(`Repo ${repo} has a deployment to "${tier}" without a time`);
     return reduction;
@@ -207,7 +211,7 @@ export function createSeriesChanges(
         const was = before && toDeployment(before, tier);
         const mark = shownMark(markOf({ repo, number: after.record.number, tier }));
         const now = toDeployment(after, tier, firstSeenAt, mark);
-        if (was || now) move(repo, tier, was, now);
+        move(repo, tier, was, now);
       }
       noteUnread(before, after);
     },
@@ -224,9 +228,7 @@ export function createSeriesChanges(
     judgeAgain(repo, tier) {
       if (timelineOf(pairKey(repo, tier))) changeOf(repo, tier);
     },
-    lastAt(repo, tier) {
-      return lastIn(timelineOf(pairKey(repo, tier)) ?? undefined);
-    },
+    lastAt: (repo, tier) => lastIn(timelineOf(pairKey(repo, tier)) ?? undefined),
     settle(repo, tier, metrics) {
       settled.set(pairKey(repo, tier), metrics ?? 'all');
     },

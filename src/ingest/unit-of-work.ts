@@ -5,15 +5,13 @@
  * change, which the caller then applies.
  */
 
-import { knownGroundOf } from '../core/known-ground.ts';
-import { retainedSeconds } from '../core/policy.ts';
 import { targetsOf } from '../core/poll-schedule.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { surroundingsOf } from '../core/series/surroundings.ts';
 import type { Transaction } from '../store/store.ts';
 import { type CommitFirsts, createCommitFirsts } from './first-pipeline-of-commit.ts';
 import { createIncidentChanges, type IncidentChanges } from './incident-changes.ts';
-import { type IntakeMode, needsFirstSeen, noLimits, rulesOf } from './ingest-options.ts';
+import { type IntakeMode, needsFirstSeen, noLimits } from './ingest-options.ts';
 import { type Admission, createAdmission } from './limits.ts';
 import { createMarkChanges, type MarkChanges } from './mark-changes.ts';
 import { createNameHistory } from './name-history.ts';
@@ -50,7 +48,6 @@ export interface UnitOfWork {
 
 /** `now` in Unix seconds. */
 export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode, now: number): UnitOfWork {
-  const withFirstSeen = needsFirstSeen(mode);
   const textsSince = mode.historySeconds == null ? 0 : now - mode.historySeconds;
   const room = createRoom();
   const repos = createRepoChanges(tx, state, (repo) => series.moveGround(repo));
@@ -58,11 +55,10 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
   const marks = createMarkChanges(tx, state, room, textsSince);
   const pairs = createPairChanges(state);
   const series = createSeriesChanges(tx, state, {
+    mode,
+    now,
+    repos,
     pairs,
-    rulesOf: (tier) => rulesOf(mode, tier),
-    withFirstSeen,
-    cutoffOf: (tier) => now - retainedSeconds(mode.policy, tier),
-    groundOf: (repo) => knownGroundOf(repos.at(repo)),
     markOf: marks.get,
     surroundingsOf(key, tier) {
       const repo = repos.at(key);
@@ -83,7 +79,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     textsSince,
   });
   const admission = createAdmission(mode, { repos, follows, pairs, markOf: marks.get, room });
-  const firsts = createCommitFirsts(tx, series, withFirstSeen);
+  const firsts = createCommitFirsts(tx, series, needsFirstSeen(mode));
   const parts = { tx, state, mode, now, repos, pairs, series, follows, firsts, admission, incidents, marks };
   const pipelines = createPipelineChanges(parts);
   return {

@@ -14,7 +14,7 @@ export function startsDescending(order: RowOrder): boolean {
 export const usualOrder: RowOrder = 'failing';
 
 /** `-` before the order turns it round. */
-export function sortText({ order, isDescending }: Pick<View, 'order' | 'isDescending'>): string {
+function sortText({ order, isDescending }: Pick<View, 'order' | 'isDescending'>): string {
   return isDescending === startsDescending(order) ? order : `-${order}`;
 }
 
