@@ -11,7 +11,7 @@ import { StoreUnavailable } from '../ingest/ingest.ts';
 import type { ForgeAnswer } from '../ingest/requests/commits.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createForgeTroubles } from './forge-troubles.ts';
-import { createInterruptibleSleep } from './interruptible-sleep.ts';
+import { createSleepUntilCommit } from './interruptible-sleep.ts';
 import { createLookupQueue, type QueuedLookup } from './lookup-queue.ts';
 
 export interface CommitFetcher {
@@ -49,7 +49,7 @@ export function createCommitFetcher({ ingest, forge, clock, log }: CommitFetcher
   const queue = createLookupQueue(ingest);
   const nameOf = (repo: number): string | undefined => state.repos.get(repo)?.fullName;
   const troubles = createForgeTroubles({ clock, log, nameOf });
-  const running = new Set<QueuedLookup>();
+  const running = new Map<QueuedLookup, Promise<void>>();
   /** Keys of the lookups that are running, and of those answered but not stored yet. */
   const taken = new Set<string>();
   let answers: Answer[] = [];
@@ -69,7 +69,7 @@ export function createCommitFetcher({ ingest, forge, clock, log }: CommitFetcher
   const isDue = (repo: number): boolean =>
     !isPaused() &&
     troubles.dueAt(repo) <= clock.now() &&
-    !(troubles.has(repo) && [...running].some((lookup) => lookup.repo === repo));
+    !(troubles.has(repo) && [...running.keys()].some((lookup) => lookup.repo === repo));
 
   const release = (lookup: QueuedLookup, isAnswered: boolean): void => {
     taken.delete(keyOf(lookup));
@@ -141,8 +141,7 @@ export function createCommitFetcher({ ingest, forge, clock, log }: CommitFetcher
     },
     retryMissing: troubles.retryMissing,
     async run(signal) {
-      const sleep = createInterruptibleSleep({ ingest, clock }, shortestSleepMs);
-      const slots = new Set<Promise<void>>();
+      const sleep = createSleepUntilCommit({ ingest, clock }, shortestSleepMs);
       let refreshedAt = Number.NEGATIVE_INFINITY;
       const refresh = (): void => {
         queue.refresh((lookup) => taken.has(keyOf(lookup)));
@@ -153,19 +152,17 @@ export function createCommitFetcher({ ingest, forge, clock, log }: CommitFetcher
       for (;;) {
         signal.throwIfAborted();
         if (Math.abs(clock.now() - refreshedAt) >= shortestSleepMs || !queue.hasDue(isDue)) refresh();
-        while (slots.size < lookupsAtOnce) {
+        while (running.size < lookupsAtOnce) {
           const lookup = queue.take(isDue);
           if (!lookup) break;
           taken.add(keyOf(lookup));
-          running.add(lookup);
-          const slot = ask(lookup, signal).finally(() => {
-            running.delete(lookup);
-            slots.delete(slot);
-          });
-          slots.add(slot);
+          running.set(
+            lookup,
+            ask(lookup, signal).finally(() => running.delete(lookup)),
+          );
         }
         if (await workOnStore()) continue;
-        if (slots.size < lookupsAtOnce && queue.hasDue(isDue)) continue;
+        if (running.size < lookupsAtOnce && queue.hasDue(isDue)) continue;
         const nextAt = Math.max(Math.min(...[...queue.repos()].map(troubles.dueAt)), pauseEnd());
         const woken = new AbortController();
         const slept = sleep(
@@ -174,7 +171,7 @@ export function createCommitFetcher({ ingest, forge, clock, log }: CommitFetcher
         );
         slept.catch(() => undefined);
         // If a lookup ends, the next one starts at once.
-        await Promise.race([slept, ...slots]);
+        await Promise.race([slept, ...running.values()]);
         woken.abort(new Error('A lookup has ended'));
       }
     },

@@ -17,7 +17,7 @@ import { NotFound } from '../woodpecker/client.ts';
 import { toRepoFacts, toWholeRecord } from '../woodpecker/normalise.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { EventResult } from './event-labels.ts';
-import { createInterruptibleSleep } from './interruptible-sleep.ts';
+import { createSleepUntilCommit } from './interruptible-sleep.ts';
 import { refuseReplaced, WoodpeckerReplaced } from './repo-discovery.ts';
 import { toEventResult } from './store-page.ts';
 
@@ -45,7 +45,7 @@ export async function pollPipelines(options: PollOptions, signal: AbortSignal): 
       : nextPollAt(follow);
   };
   // The shortest sleep keeps a burst of commits from causing a busy loop.
-  const sleep = createInterruptibleSleep(options, shortestSleepMs);
+  const sleep = createSleepUntilCommit(options, shortestSleepMs);
   let pauseMs = firstPauseMs;
   for (;;) {
     const now = nowSeconds(clock);

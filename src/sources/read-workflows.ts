@@ -15,7 +15,7 @@ import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
 import { createBackoff } from './backoff.ts';
 import type { Dependencies } from './dependencies.ts';
-import { createInterruptibleSleep } from './interruptible-sleep.ts';
+import { createSleepUntilCommit } from './interruptible-sleep.ts';
 import { createOldFailures, type PipelinesToRead } from './old-failures.ts';
 
 export type ReadWorkflowsOptions = Omit<Dependencies, 'onEvent'>;
@@ -28,7 +28,7 @@ const longestPauseMs = 600_000;
 /** Runs until `signal` is aborted, then rejects with its reason. */
 export async function readWorkflows(options: ReadWorkflowsOptions, signal: AbortSignal): Promise<never> {
   const { ingest, clock, log } = options;
-  const sleep = createInterruptibleSleep({ ingest, clock }, 1_000);
+  const sleep = createSleepUntilCommit({ ingest, clock }, 1_000);
   const yieldToEventLoop = createEventLoopYield();
   const backoff = createBackoff(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
   const isDue = ({ key }: Repo): boolean => backoff.dueAt(key) <= clock.now();

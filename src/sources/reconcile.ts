@@ -16,6 +16,7 @@ import type { Listed } from '../woodpecker/lists.ts';
 import type { WireNewest, WireRepo } from '../woodpecker/wire.ts';
 import { createFeedChecker } from './check-feed.ts';
 import type { Dependencies } from './dependencies.ts';
+import { createInterruptibleSleep } from './interruptible-sleep.ts';
 import type { Scans } from './one-scan-per-repo.ts';
 import { WoodpeckerReplaced } from './repo-discovery.ts';
 import { createRepoLifecycle } from './repo-lifecycle.ts';
@@ -53,7 +54,8 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   const { ingest, client, scans, clock, log, onEvent, intervalSeconds, onNewRepos, onRound } = options;
   const lifecycle = createRepoLifecycle({ ingest, client, clock, log, onNewRepos });
   const checkFeed = createFeedChecker({ ingest, client, clock, onEvent });
-  const strangers = createStrangers({ ingest, client, clock, onDue: () => interruption.abort() });
+  const { sleep, interrupt } = createInterruptibleSleep(clock);
+  const strangers = createStrangers({ ingest, client, clock, onDue: interrupt });
   /** Keys of the repos whose last scan failed: its pipelines stay pending until a scan succeeds. */
   const failing = new Set<number>();
   /** Ids of the repos in the user's list, if it contains newest pipelines. */
@@ -64,7 +66,6 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
   let isStreamBehind = false;
   /** When the stream was last reopened for a grown list, in Unix milliseconds. */
   let reopenedAt = 0;
-  let interruption = new AbortController();
 
   /** Reads the unknown pipelines of a repo. Logs a failure of the repo; rejects only if aborted or if the store fails. */
   const closeGap = async (repo: Repo, signal: AbortSignal): Promise<void> => {
@@ -145,19 +146,13 @@ export function createReconciliation(options: ReconciliationOptions): Reconcilia
 
   return {
     round,
-    runNow: () => interruption.abort(),
+    runNow: interrupt,
     lookFor: strangers.lookFor,
     async run(signal) {
       const intervalMs = intervalSeconds === 0 ? foreverMs : intervalSeconds * 1000;
       let pauseMs = intervalMs;
       for (;;) {
-        try {
-          await clock.sleep(pauseMs, AbortSignal.any([signal, interruption.signal]));
-        } catch (error) {
-          signal.throwIfAborted();
-          if (!interruption.signal.aborted) throw error;
-        }
-        interruption = new AbortController();
+        await sleep(pauseMs, signal);
         try {
           await round(signal);
           pauseMs = intervalMs;

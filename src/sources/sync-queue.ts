@@ -8,7 +8,7 @@ import { StoreUnavailable } from '../ingest/ingest.ts';
 import { describeError } from '../util/log.ts';
 import { createBackoff } from './backoff.ts';
 import type { Dependencies } from './dependencies.ts';
-import { createInterruptibleSleep } from './interruptible-sleep.ts';
+import { createSleepUntilCommit } from './interruptible-sleep.ts';
 import type { Scans } from './one-scan-per-repo.ts';
 import { watchedRepos } from './watched-repos.ts';
 
@@ -53,7 +53,7 @@ export function createSyncQueue({ ingest, scans, clock, log }: SyncQueueOptions)
       });
     },
     async work(isBusy, signal) {
-      const sleep = createInterruptibleSleep({ ingest, clock }, paceMs);
+      const sleep = createSleepUntilCommit({ ingest, clock }, paceMs);
       for (;;) {
         const nextAt = Math.min(...waiting().map(dueAt));
         await sleep(Math.min(nextAt - clock.now(), longestSleepMs), signal);

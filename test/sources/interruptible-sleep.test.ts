@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { createInterruptibleSleep } from '../../src/sources/interruptible-sleep.ts';
+import { createSleepUntilCommit } from '../../src/sources/interruptible-sleep.ts';
 import { createSimulatedClock } from '../support/simulated-clock.ts';
 import { createSmallExporter } from '../support/small-exporter.ts';
 
@@ -8,7 +8,7 @@ async function start() {
   const clock = createSimulatedClock(0);
   const aborter = new AbortController();
   onTestFinished(() => aborter.abort());
-  const sleep = createInterruptibleSleep({ ingest, clock }, 100);
+  const sleep = createSleepUntilCommit({ ingest, clock }, 100);
   const commit = () => ingest.submit({ kind: 'probe' });
   const wokenAt = (ms: number) => sleep(ms, aborter.signal).then(clock.now);
   return { clock, aborter, commit, wokenAt };
