@@ -109,7 +109,7 @@ async function compareIn(
 
 /**
  * The path of a repo that has moved; `null`: it has not moved, or its new name cannot be one of this kind of forge. Rejects
- * with `RepoMissing` if the forge does not show the repo.
+ * with `ForgeUnavailable` if the forge does not show the repo.
  */
 async function findMoved(
   { dialect, get, signal }: ForgeRequests,
@@ -122,14 +122,11 @@ async function findMoved(
   } catch (error) {
     if (!(error instanceof Unknown)) throw error;
     const id = hasId ? ` (id ${forgeRemoteId})` : '';
-    throw new RepoMissing(
+    throw new ForgeUnavailable(
       `${dialect.server} shows no repo ${fullName}${id}: it is gone, or DORA_FORGE_TOKEN may not read it`,
+      { obstacle: 'repo' },
     );
   }
-}
-
-class RepoMissing extends Error {
-  override name = 'RepoMissing';
 }
 
 /** Whether a text is a full id of a commit, or at least its first seven characters. */
@@ -144,7 +141,6 @@ function longer(a: string, b: string): string {
 /** Makes a `ForgeUnavailable` of a known error. It has no cause, since its message is the same. */
 function toForgeUnavailable(error: unknown): unknown {
   if (error instanceof TokenRefused) return new ForgeUnavailable(error.message, { obstacle: 'token' });
-  if (error instanceof RepoMissing) return new ForgeUnavailable(error.message, { obstacle: 'repo' });
   if (!(error instanceof Unavailable)) return error;
   const { message, retryAfterMs } = error;
   const retryAfterSeconds =

@@ -1,11 +1,18 @@
 /** Merges sorted streams. Memory contains one slice of each. */
 
+import { bisector } from 'd3-array';
+
 const sliceLength = 1000;
 
 interface Cursor<T> {
   readonly slices: AsyncIterator<readonly T[]>;
   slice: readonly T[];
   place: number;
+}
+
+interface Waiting<T> {
+  readonly cursor: Cursor<T>;
+  readonly head: T;
 }
 
 /** `sources` must be in the order of `compare`; so is the result. The result is cut into new slices. */
@@ -22,7 +29,8 @@ export async function* mergeSorted<T>(
     (source): Cursor<T> => ({ slices: source[Symbol.asyncIterator](), slice: [], place: 0 }),
   );
   /** Sorted in reverse: the last element is the next of the result. */
-  const waiting: { readonly cursor: Cursor<T>; readonly head: T }[] = [];
+  const waiting: Waiting<T>[] = [];
+  const places = bisector((one: Waiting<T>, head: T) => compare(head, one.head));
   const queueUp = async (cursor: Cursor<T>): Promise<void> => {
     while (cursor.place >= cursor.slice.length) {
       const { done, value } = await cursor.slices.next();
@@ -31,15 +39,7 @@ export async function* mergeSorted<T>(
       cursor.place = 0;
     }
     const head = cursor.slice[cursor.place] as T;
-    let low = 0;
-    let high = waiting.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const other = waiting[middle];
-      if (other && compare(other.head, head) > 0) low = middle + 1;
-      else high = middle;
-    }
-    waiting.splice(low, 0, { cursor, head });
+    waiting.splice(places.left(waiting, head), 0, { cursor, head });
   };
   try {
     for (const cursor of cursors) await queueUp(cursor);
