@@ -1,9 +1,8 @@
 /** Episodes of failure and incidents as bars on the time axis of an explanation. */
 
 import { html } from 'hono/html';
-import { iso } from '../util/moment.ts';
 import type { Html } from './page.ts';
-import { duration, percentOf } from './words.ts';
+import { duration, minuteWords, percentOf } from './words.ts';
 
 /** Unix seconds; `end` is `null` while it is open. */
 export interface Interval {
@@ -58,13 +57,9 @@ function joinShort(intervals: readonly Interval[], { shareOf, from, to }: Bars):
 
 function drawBar({ left, right, first, intervals }: Bar, { kind, words, y }: Bars): Html {
   const width = Math.max(right - left, leastWidth);
-  return html`<g><title>${words} ${intervals === 1 ? lengthWords(first) : `${intervals} times, first at ${minuteOf(first.start)}`}</title><rect class="${kind}${first.end === null ? ' open' : ''}" x="${percentOf(left)}" width="${percentOf(width)}" y="${y}" height="8" rx="2"/></g>`;
+  return html`<g><title>${words} ${intervals === 1 ? lengthWords(first) : `${intervals} times, first at ${minuteWords(first.start)}`}</title><rect class="${kind}${first.end === null ? ' open' : ''}" x="${percentOf(left)}" width="${percentOf(width)}" y="${y}" height="8" rx="2"/></g>`;
 }
 
 function lengthWords({ start, end }: Interval): string {
-  return end === null ? `since ${minuteOf(start)}, still open` : `for ${duration(end - start)}`;
-}
-
-function minuteOf(at: number): string {
-  return iso(at).slice(0, 16).replace('T', ' ');
+  return end === null ? `since ${minuteWords(start)}, still open` : `for ${duration(end - start)}`;
 }

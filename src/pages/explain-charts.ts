@@ -4,18 +4,12 @@ import { max, min } from 'd3-array';
 import { scaleLog, scaleUtc } from 'd3-scale';
 import { html } from 'hono/html';
 import type { DrawnDeployment, Explanation } from '../core/explain.ts';
-import { iso } from '../util/moment.ts';
+import { type ExplainView, explainLink, rowId } from './addresses.ts';
 import { causeWords, inOrder, legend, markPath } from './causes.ts';
 import { besideScale, gridLines, type Level, timeTicks } from './chart.ts';
 import { drawBars } from './explain-bars.ts';
-import { type ExplainView, explainLink } from './explain-view.ts';
 import type { Html } from './page.ts';
-import { dayWords, duration, percentOf } from './words.ts';
-
-/** The row of a pipeline in the table below. */
-export function rowId({ number, at }: Pick<DrawnDeployment, 'number' | 'at'>): string {
-  return `p${number}-${at}`;
-}
+import { dayWords, duration, minuteWords, percentOf } from './words.ts';
 
 type LinkTo = (deployment: DrawnDeployment) => string;
 
@@ -139,7 +133,7 @@ function drawCluster(cluster: Cluster, { bottom, width, linkTo }: Lane): Html {
 }
 
 function point({ number, at, causes }: DrawnDeployment, x: number, y: number, link: string): Html {
-  const words = `#${number}, ${iso(at).slice(0, 16).replace('T', ' ')}: ${causes.length === 0 ? 'succeeded' : causeWords(causes)}`;
+  const words = `#${number}, ${minuteWords(at)}: ${causes.length === 0 ? 'succeeded' : causeWords(causes)}`;
   return html`<a href="${link}" tabindex="-1"><title>${words}</title><svg class="at" x="${x}" y="${y}">${markPath(causes[0] ?? 'success')}</svg></a>`;
 }
 

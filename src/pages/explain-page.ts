@@ -12,16 +12,24 @@ import type { Window } from '../core/policy.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
+import {
+  type ExplainView,
+  explainFields,
+  explainLink,
+  listLink,
+  readSort,
+  rowId,
+  usualOrder,
+  viewLink,
+} from './addresses.ts';
 import { changeWords } from './change-words.ts';
 import { asOfForm, choices } from './controls.ts';
-import { leadTimeChart, rowId, timeline } from './explain-charts.ts';
-import { type ExplainView, explainFields, explainLink, listLink } from './explain-view.ts';
+import { leadTimeChart, timeline } from './explain-charts.ts';
 import { type PageFigure, pageFigures, valueWords } from './figure-words.ts';
 import { missedPartWords } from './missed-part-words.ts';
 import { type Html, renderPage } from './page.ts';
 import { partWords } from './part-words.ts';
 import { reasonWords } from './reason-words.ts';
-import { readSort, usualOrder, viewLink } from './view.ts';
 import { age, keepUnits, moment, percent } from './words.ts';
 
 export interface ExplainPageOptions {
@@ -121,15 +129,13 @@ function uncountedSection({ uncounted }: Explanation): Html {
   )}</table>`;
 }
 
-type ListView = Required<ExplainView>;
-
 const listingWords: Readonly<Record<Listing, string>> = {
   everything: 'Pipelines',
   deployments: 'Deployments',
   failed: 'Failed deployments',
 };
 
-function pipelinesSection({ pipelines, at }: Explanation, view: ListView, older: string | null): Html {
+function pipelinesSection({ pipelines, at }: Explanation, view: ExplainView, older: string | null): Html {
   const words = listingWords[view.show];
   if (pipelines.length === 0) {
     const others = view.show === 'everything' ? '' : listingChoices(view);
@@ -141,7 +147,7 @@ function pipelinesSection({ pipelines, at }: Explanation, view: ListView, older:
 ${older === null ? '' : html`<p><a href="explain${older}">Earlier ones</a></p>`}`;
 }
 
-function listingChoices(view: ListView): Html {
+function listingChoices(view: ExplainView): Html {
   const ofListings = listings.map((show) => ({
     words: show === 'everything' ? 'everything' : listingWords[show].toLowerCase(),
     isChosen: show === view.show,

@@ -9,16 +9,15 @@ import { edition } from '../core/quick-check-score.ts';
 import type { Cause } from '../core/verdict.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';
+import { deploymentLink, explainLink, explainViewOf, fieldsOf, type View, viewLink } from './addresses.ts';
 import { causeWords, inlineMark } from './causes.ts';
 import { asOfForm, choices } from './controls.ts';
-import { explainLink } from './explain-view.ts';
 import { firstSteps } from './first-steps.ts';
 import { placeWords } from './missed-part-words.ts';
 import { type Html, renderPage } from './page.ts';
 import { repoTable } from './repo-table.ts';
 import { type Status, troublesOf } from './status.ts';
 import { tierSection } from './tier-section.ts';
-import { deploymentLink, explainViewOf, fieldsOf, type View, viewLink } from './view.ts';
 import { age, moment } from './words.ts';
 
 export interface OverviewPageOptions {

@@ -6,11 +6,18 @@ import type { Overview, PairRow, RowOrder } from '../core/overview.ts';
 import { type FigureScores, scoreOf } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
+import {
+  explainLink,
+  explainViewOf,
+  fieldsOf,
+  startsDescending,
+  usualOrder,
+  type View,
+  viewLink,
+} from './addresses.ts';
 import { hiddenFields } from './controls.ts';
-import { explainLink } from './explain-view.ts';
 import { levelOf, type PageFigure, pageFigures, scoreWords, valueWords } from './figure-words.ts';
 import type { Html } from './page.ts';
-import { explainViewOf, fieldsOf, startsDescending, usualOrder, type View, viewLink } from './view.ts';
 import { age, ago } from './words.ts';
 
 type Column = Pick<View, 'order'> & { readonly words: string };

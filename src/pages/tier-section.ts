@@ -7,14 +7,13 @@ import type { Window } from '../core/policy.ts';
 import { type FigureScores, scoredFigures, scoreOf } from '../core/quick-check-score.ts';
 import type { WindowFigures } from '../core/windows/window-figures.ts';
 import { counted } from '../util/pluralize.ts';
+import { deploymentLink, explainViewOf, listLink, type View, viewLink } from './addresses.ts';
 import { barChart, barTable } from './bar-chart.ts';
 import { causeWords, inlineMark } from './causes.ts';
 import { changeWords } from './change-words.ts';
-import { listLink } from './explain-view.ts';
 import { classWords, levelOf, type PageFigure, pageFigures, scoreWords, valueWords } from './figure-words.ts';
 import type { Html } from './page.ts';
 import { sparkline, type TrendPoint } from './sparkline.ts';
-import { deploymentLink, explainViewOf, type View, viewLink } from './view.ts';
 import { dayWords, keepUnits, moment, percent } from './words.ts';
 
 export function tierSection(tier: TierOverview, view: View, at: number, index: number): Html {

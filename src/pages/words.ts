@@ -63,11 +63,16 @@ export function ago(at: number, now: number): Html {
   return html`<time datetime="${iso(at)}" title="${iso(at)}">${age(now - at)} ago</time>`;
 }
 
+/** A time to the minute, of UTC. */
+export function minuteWords(at: number): string {
+  return iso(at).slice(0, 16).replace('T', ' ');
+}
+
 /** A time to the minute, without the year if it is that of `now`; the whole of it on demand. */
 export function moment(at: number, now?: number): Html {
   const text = iso(at);
   const isThisYear = now !== undefined && iso(now).slice(0, 4) === text.slice(0, 4);
-  const words = text.slice(isThisYear ? 5 : 0, 16).replace('T', ' ');
+  const words = minuteWords(at).slice(isThisYear ? 5 : 0);
   return html`<time datetime="${text}" title="${text}">${words}</time>`;
 }
 
