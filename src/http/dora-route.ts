@@ -48,7 +48,7 @@ export function doraRoute({ project, pastFigures, policy, windows, nowSeconds, n
       (query.repo === undefined || (repo !== undefined && nameKey(repo) === nameKey(query.repo)));
     const pairs = projected.series.filter(isWanted);
     if (pairs.length === 0 && (query.repo ?? query.tier) !== undefined) {
-      // What is known now may have had nothing then.
+      // A series that is shown now may not have existed then.
       const known = query.at === undefined ? projected : await project(now);
       if (!known.series.some(isWanted)) return noSuchSeries(query);
     }

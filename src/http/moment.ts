@@ -24,7 +24,7 @@ export const windowEnd = (now: number) =>
     pastMoment(now).optional(),
   );
 
-/** Where a day begins first, it begins this long before it does in UTC. */
+/** The earliest zone begins a day this long before UTC. */
 const earliestZoneSeconds = 14 * 3600;
 
 /**

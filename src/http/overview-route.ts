@@ -40,7 +40,7 @@ export function overviewRoute(
   { overview, stateVersion, windows, nowSeconds, noSuchSeries }: ApiContext,
   status: () => Promise<Status>,
 ) {
-  /** By what they show and when: many slow readers hold the bytes of few pages. */
+  /** By content and second, so that many slow readers share the bytes of few pages. */
   const renderings = new Map<string, Promise<Page | null>>();
 
   const render = async (view: View): Promise<Page | null> => {

@@ -1,4 +1,4 @@
-/** The addresses of the overview and of explanations, relative to the root: each contains everything that its page shows. */
+/** The addresses of overviews and explanations, relative to the root. An address says what its page shows. */
 
 import type { Listing } from '../core/explain.ts';
 import type { FailedDeployment, OverviewRequest, RowOrder } from '../core/overview.ts';

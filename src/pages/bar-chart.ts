@@ -1,4 +1,4 @@
-/** Deployments over time as bars: succeeded below, failed above, with a mark for each cause; and the table behind them. */
+/** Deployments over time as bars and as a table. A bar has failures above successes, and a mark for each cause. */
 
 import { max } from 'd3-array';
 import { scaleLinear, scaleUtc } from 'd3-scale';
@@ -11,24 +11,24 @@ import { besideScale, gridLines, timeTicks } from './chart.ts';
 import type { Html } from './page.ts';
 import { type BarUnit, barWords, percentOf, tickWords, unitOf } from './words.ts';
 
-/** Pixels. Widths are shares, so that the chart is as wide as the screen has room for. */
+/** Pixels. Widths are percentages, so that the chart fills the width of the page. */
 const barsHeight = 100;
 const axisHeight = 24;
-/** A square that holds any mark. */
+/** Side of the square around a mark. */
 const markSize = 13;
 const gap = 3;
-/** With so few bars, even a phone has room for two marks side by side. */
+/** Up to this many bars, two marks fit side by side, also on a phone. */
 const mostWideBars = 20;
 
-/** Where bars and their marks go. */
+/** The positions of bars and marks. */
 interface Layout {
   readonly unit: BarUnit;
   readonly isPart: (bar: DeploymentBar) => boolean;
-  /** Shares of the width, 0 to 100. */
+  /** Percentages of the width. */
   readonly pitch: number;
   readonly left: (bar: DeploymentBar) => number;
   readonly y: (deployments: number) => number;
-  /** Of marks, above a bar. */
+  /** Number of marks side by side above a bar. */
   readonly columns: number;
 }
 
@@ -52,7 +52,7 @@ export function barChart(bars: readonly DeploymentBar[], barSeconds: number): Ht
     .ticks(3)
     .filter((tick) => Number.isInteger(tick) && tick > 0)
     .map((tick) => ({ y: y(tick), words: String(tick) }));
-  // A day or an hour is named below the middle of its bar.
+  // The label of a day or an hour is below the middle of its bar.
   const shift = unit === 'week' ? 0 : pitch / 2;
   const ticks = x
     .ticks(5)
@@ -108,7 +108,7 @@ function drawBar(bar: DeploymentBar, layout: Layout): Html {
   return html`<g${isPart(bar) ? raw(' class="part"') : ''}><title>${tipOf(bar, layout)}</title>${rect('success', 0, succeeded)}${rect('failed', succeeded, succeeded + failed)}${marksAbove(bar, layout)}</g>`;
 }
 
-/** The marks of a bar in a box of its own, which shrinks them if it is narrower than they are: neighbours never overlap. */
+/** The marks of a bar in a box. A narrow box shrinks its marks, so that neighbours never overlap. */
 function marksAbove(bar: DeploymentBar, { pitch, left, y, columns }: Layout): Html {
   const marks = causesOf(bar);
   if (marks.length === 0) return html``;

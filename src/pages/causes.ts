@@ -1,4 +1,4 @@
-/** How pages draw and name the outcome of a deployment: each cause of failure has a shape, a colour and words. */
+/** The shape and the words of each outcome of a deployment, with one for each cause of failure. */
 
 import {
   type SymbolType,
@@ -25,7 +25,7 @@ export const markWords: Readonly<Record<Mark, string>> = {
   operator: 'marked as failed',
 };
 
-/** A cross stands on its corner, so that it reads as "failed". */
+/** The cross is turned, so that it looks like an x. */
 const shapes: Readonly<Record<Mark, { readonly type: SymbolType; readonly turn?: number }>> = {
   success: { type: symbolCircle },
   pipeline: { type: symbolCross, turn: 45 },
@@ -35,7 +35,7 @@ const shapes: Readonly<Record<Mark, { readonly type: SymbolType; readonly turn?:
   operator: { type: symbolSquare },
 };
 
-/** By mark and area: a page may have thousands. */
+/** By mark and area, since a page may have thousands. */
 const paths = new Map<string, Html>();
 
 /** The mark around the origin of its coordinates; `area` in square pixels. */
@@ -54,17 +54,17 @@ function drawMark(mark: Mark, area: number): Html {
     : html`<path class="mark ${mark}" d="${path}" transform="rotate(${turn})"/>`;
 }
 
-/** The mark within a line of text. */
+/** The mark in a line of text. */
 export function inlineMark(mark: Mark): Html {
   return html`<svg class="glyph" viewBox="-7 -7 14 14" width="14" height="14" aria-hidden="true">${markPath(mark, 60)}</svg>`;
 }
 
-/** Marks with their words, for a legend; with how many there are, if that is given. */
+/** A legend of marks with their words, and with their numbers if `counts` has them. */
 export function legend(marks: readonly Mark[], counts?: ReadonlyMap<Mark, number>): Html {
   return html`<ul class="legend">${marks.map((mark) => html`<li>${inlineMark(mark)} ${markWords[mark]}${counts ? html` <strong>${counts.get(mark) ?? 0}</strong>` : ''}</li>`)}</ul>`;
 }
 
-/** Those of the causes that are given, in the usual order; all of them may be shown. */
+/** The given causes, each once, in the usual order. */
 export function inOrder(some: Iterable<Cause>): readonly Cause[] {
   const given = new Set(some);
   return causes.filter((cause) => given.has(cause));

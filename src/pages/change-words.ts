@@ -1,4 +1,4 @@
-/** How a figure changed since the window before, in words. */
+/** The change of a figure since the window before, in words. */
 
 import { html } from 'hono/html';
 import type { Window } from '../core/policy.ts';

@@ -1,13 +1,13 @@
-/** What charts share: the axis of time, and the column of labels beside a plot. */
+/** Parts of charts: the time axis, and the scale beside a plot. */
 
 import { html } from 'hono/html';
 import type { Html } from './page.ts';
 import { percentOf } from './words.ts';
 
-/** As many labels as a phone has room for. */
+/** Number of labels that fit on a phone. */
 const mostTicks = 5;
 
-/** Labels below an axis, kept within the chart; `share`: their place from left to right, 0 to 100. */
+/** Labels below an axis, within the chart. `share`: the position in percent of the width. */
 export function timeTicks(
   ticks: readonly { readonly share: number; readonly words: string }[],
   y: number,
@@ -34,7 +34,7 @@ export function gridLines(levels: readonly Level[]): Html {
 /** Pixels. */
 const scaleWidth = 46;
 
-/** A plot with the words of its levels in a column of their own, so that they collide with nothing that is drawn. */
+/** A plot beside a column with the labels of its levels: there they cover nothing. */
 export function besideScale(levels: readonly Level[], height: number, plot: Html): Html {
   return html`<div class="scaled"><svg class="plot scale" width="${scaleWidth}" height="${height}" aria-hidden="true">${levels.map(
     ({ y, words }) =>

@@ -1,4 +1,4 @@
-/** How a reader changes what a page shows: links to choose from, and the day. All of it works without script. */
+/** The controls of pages: choices as links, and a form for the day. They work without a script. */
 
 import { html } from 'hono/html';
 import { iso } from '../util/moment.ts';
@@ -20,15 +20,15 @@ export function choices(label: string, all: readonly Choice[]): Html {
 export interface AsOf {
   /** The page, relative to the root. */
   readonly page: string;
-  /** What the form keeps of the page's address. */
+  /** The other fields of the page's address. */
   readonly kept: Readonly<Record<string, string>>;
   /** Unix seconds; `null`: now. */
   readonly at: number | null;
-  /** To the same page of now. */
+  /** Leads to the same page at the present time. */
   readonly nowLink: string;
 }
 
-/** Chooses a day; whatever answers takes a day as its end, and today as now. */
+/** Chooses a day. The server takes a day as its end, and today as now. */
 export function asOfForm({ page, kept, at, nowLink }: AsOf): Html {
   return html`<form method="get" action="${page}">${hiddenFields(kept)}<label class="dim">As of <input type="date" name="at" value="${at === null ? '' : iso(at).slice(0, 10)}"></label> <button>Show</button>${at === null ? '' : html` <a href="${nowLink}">Now</a>`}</form>`;
 }

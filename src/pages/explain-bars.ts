@@ -12,18 +12,18 @@ export interface Interval {
 
 export interface Bars {
   readonly kind: 'episode' | 'outage';
-  /** What an interval is called. */
+  /** Name of an interval. */
   readonly words: string;
   /** Pixels from the top. */
   readonly y: number;
-  /** The place of a moment on the axis, 0 to 100. */
+  /** The position of a moment on the axis, in percent of the width. */
   readonly shareOf: (at: number) => number;
-  /** Begin and end of the axis, Unix seconds. */
+  /** Start and end of the axis, Unix seconds. */
   readonly from: number;
   readonly to: number;
 }
 
-/** One bar for one interval, or for several short ones at the same place. */
+/** A bar of one interval, or of several short ones at the same position. */
 interface Bar {
   readonly left: number;
   readonly right: number;
@@ -31,10 +31,10 @@ interface Bar {
   readonly intervals: number;
 }
 
-/** A share; a bar that is narrower could not be seen. */
+/** In percent; a narrower bar would be invisible. */
 const leastWidth = 0.3;
 
-/** `intervals` in order of their start. There are at most some hundred bars, however many intervals there are. */
+/** `intervals` in order of their start. Any number of intervals gives at most some hundred bars. */
 export function drawBars(intervals: readonly Interval[], bars: Bars): Html {
   return html`${joinShort(intervals, bars).map((bar) => drawBar(bar, bars))}`;
 }

@@ -13,7 +13,7 @@ import { dayWords, duration, minuteWords, percentOf } from './words.ts';
 
 type LinkTo = (deployment: DrawnDeployment) => string;
 
-/** To its row: on this page if it is listed here, else on a page whose list begins with it. */
+/** Links to rows of deployments: on this page if it lists the deployment, else on a page whose list begins with it. */
 function linksOf({ pipelines }: Explanation, view: ExplainView): LinkTo {
   const listed = new Set(pipelines.map(({ place }) => rowId(place)));
   const ofView = explainLink(view);
@@ -34,7 +34,7 @@ function timeScale({ window, at }: Explanation) {
 /** Pixels. */
 const markSize = 13;
 const lane = { gap: 5, bar: 14, axis: 22 };
-/** Least and greatest width of a cluster: a phone has room for about sixty, and marks on twenty have their full size. */
+/** Least and greatest width of a cluster in percent: sixty fit on a phone, and the marks of twenty have their full size. */
 const clusterShare = { least: 100 / 60, most: 5 };
 
 export function timeline(explanation: Explanation, view: ExplainView): Html {
@@ -74,14 +74,14 @@ function hasFailed({ causes }: DrawnDeployment): boolean {
   return causes.length > 0;
 }
 
-/** Deployments that are too close in time for marks of their own places. */
+/** Deployments that are too close in time for separate marks. */
 interface Cluster {
-  /** Of its first deployment, 0 to 100. */
+  /** Position of its first deployment, in percent of the width. */
   readonly share: number;
   readonly deployments: readonly DrawnDeployment[];
 }
 
-/** `deployments` in order of time. Clusters are at least the least width apart. */
+/** `deployments` in order of time. The distance of two clusters is at least the least width. */
 function clustersOf(
   deployments: readonly DrawnDeployment[],
   shareOf: (at: number) => number,
@@ -96,13 +96,13 @@ function clustersOf(
   return clusters;
 }
 
-/** The greatest width with which no two of them overlap, the same for all, so that single marks have one size. */
+/** The greatest width without an overlap. All clusters have the same, so that single marks have one size. */
 function widthOf(clusters: readonly Cluster[]): number {
   const distances = clusters.slice(1).map(({ share }, place) => share - (clusters[place]?.share ?? 0));
   return Math.min(clusterShare.most, ...distances);
 }
 
-/** The marks of a cluster side by side and one above the other: three times as high as wide. */
+/** The grid of a cluster's marks, three times as high as wide. */
 function gridOf({ deployments }: Cluster) {
   const columns = Math.ceil(Math.sqrt(deployments.length / 3));
   const rows = Math.ceil(deployments.length / columns);
@@ -116,12 +116,12 @@ function heightOf(clusters: readonly Cluster[]): number {
 interface Lane {
   /** Pixels. */
   readonly bottom: number;
-  /** Of each cluster, a share. */
+  /** Width of each cluster, in percent. */
   readonly width: number;
   readonly linkTo: LinkTo;
 }
 
-/** The marks in a box of their own, which shrinks them if they do not fit: neighbours never overlap. */
+/** The marks of a cluster in a box. A narrow box shrinks its marks, so that neighbours never overlap. */
 function drawCluster(cluster: Cluster, { bottom, width, linkTo }: Lane): Html {
   const { columns, rows, height } = gridOf(cluster);
   const marks = cluster.deployments.map((deployment, place) => {
@@ -150,10 +150,10 @@ function fewerNote({ drawn, figures }: Explanation): Html {
 }
 
 const mostPoints = 2_000;
-/** Pixels; `space`: between the lowest or the highest point and the edge. */
+/** Pixels. `space`: from the lowest or highest point to the edge. */
 const plot = { top: 4, bottom: 150, height: 172, space: 9 };
 const labelled = [1, 10, 60, 600, 3600, 21_600, 86_400, 604_800, 2_592_000, 15_552_000];
-/** Between two labels of the scale. */
+/** Pixels between two labels of the scale. */
 const leastDistance = 14;
 
 /** One point for each commit, on a logarithmic scale, with median and 95th percentile as lines. */
@@ -188,7 +188,7 @@ ${levelLine('p95', y(Math.max(p95, 1)))}${levelLine('median', y(Math.max(median,
 )}${lineLegend(median, p95)}</figure>`;
 }
 
-/** The usual durations within the plot that have room for their words. */
+/** The usual durations within the plot whose labels do not overlap. */
 function levelsOf(y: (seconds: number) => number): readonly Level[] {
   const levels: Level[] = [];
   for (const seconds of labelled) {
@@ -203,7 +203,7 @@ function levelLine(kind: 'median' | 'p95', y: number): Html {
   return html`<line class="${kind}" x1="0" x2="100%" y1="${y}" y2="${y}"/>`;
 }
 
-/** The words of the lines stand below the chart, since within it they would cover points. */
+/** The legend of the lines. Labels in the chart would cover points. */
 function lineLegend(median: number, p95: number): Html {
   const swatch = (kind: 'median' | 'p95') =>
     html`<svg class="plot glyph" width="22" height="10" aria-hidden="true"><line class="${kind}" x2="22" y1="5" y2="5"/></svg>`;

@@ -1,4 +1,4 @@
-/** The explanation of a series for a person: its figures, and pipeline by pipeline what came of it. */
+/** The page of a repo and tier: its figures, and the pipelines behind them. */
 
 import { html } from 'hono/html';
 import {
@@ -36,7 +36,7 @@ export interface ExplainPageOptions {
   readonly windows: readonly Window[];
   /** Query for the rest of the list; `null`: it is complete. */
   readonly older: string | null;
-  /** Whether it was asked for as of now: its links then lead to pages of now. */
+  /** Whether the page shows the present: its links then lead to pages of the present. */
   readonly isOfNow: boolean;
   /** By default everything. */
   readonly show?: Listing;
@@ -111,7 +111,7 @@ ${lines.map((line) => html`<p class="small dim">${keepUnits(line)}</p>`)}${chang
 ${pageFigures.map(card)}</div>`;
 }
 
-/** Empty if none is missing. */
+/** Empty if no lead time is missing. */
 function missingWords({ unknown, pending }: Explanation['withoutLeadTime']): string {
   const toBeAsked = 'still to be looked up';
   if (unknown === 0) return pending === 0 ? '' : `${counted(pending, 'deployment')} ${toBeAsked}`;
@@ -169,14 +169,14 @@ function pipelineRow(pipeline: ExplainedPipeline, now: number): Html {
 <td class="part">${isCounted ? html`${partSucceeded(record.status, verdict.part)}${partWords(verdict.part, url, failedPart)}` : html`Not counted: ${missedPart ? missedPartWords(missedPart) : reasonWords[verdict.reason]}`}</td></tr>`;
 }
 
-/** The status has the colour of the deployment only if both say the same. */
+/** The status is coloured only if it agrees with the outcome of the deployment. */
 function outcome(status: string, verdict: ExplainedPipeline['verdict']): Html {
   const hasFailed = verdict.kind === 'deployment' && verdict.part.deployment.verdict.causes.length > 0;
   if (verdict.kind === 'uncounted' || hasFailed === (status === 'success')) return html`${status}`;
   return html`<span class="${hasFailed ? 'bad' : 'good'}">${status}</span>`;
 }
 
-/** Why a pipeline that did not succeed is a successful deployment. */
+/** The reason why a pipeline that did not succeed is a successful deployment. */
 function partSucceeded(status: string, { deployment }: DeploymentPart): Html | string {
   const isOtherwise = status !== 'success' && deployment.outcome === 'success';
   return isOtherwise ? html`<div>Deployed: the part that deploys succeeded.</div>` : '';

@@ -1,4 +1,4 @@
-/** The figures as pages show them: values in their units, what is better, and the score. */
+/** The figures on pages: values in their units, comparisons and scores. */
 
 import { type FigureName, figuresByName, type NamedFigure } from '../core/figures/index.ts';
 import type { FigureScore } from '../core/figures/shown-figure.ts';
@@ -8,7 +8,7 @@ import { duration, durationOf, percentageOf, type Quantity, quantityWords } from
 
 interface Unit {
   readonly quantityOf: (value: number) => Quantity;
-  /** How much it changed, without a sign. It follows from the shown values, so that all three add up. */
+  /** The change without a sign. It is the difference of the shown values, so that the three numbers agree. */
   readonly writeChange: (shown: Quantity, before: Quantity) => string;
 }
 
@@ -34,7 +34,7 @@ export function valueWords(figure: PageFigure, figures: WindowFigures): string {
   return value === null ? '–' : figure.write(value);
 }
 
-/** Two values of one unit have one decimal at most; so has their distance. */
+/** The difference of two values with at most one decimal has at most one, too. */
 function distance(a: Quantity, b: Quantity): number {
   return Number(Math.abs(a.value - b.value).toFixed(1));
 }
@@ -59,7 +59,7 @@ function ratio(shown: Quantity, before: Quantity): string {
   return change === 0 ? 'less than 1 %' : `${change} %`;
 }
 
-/** Deployments per day, in the unit that leaves at least one. */
+/** Deployments per day, in the shortest unit with at least one deployment. */
 function frequencyOf(perDay: number): Quantity {
   const rounded = (value: number) => Number(value.toFixed(1));
   if (perDay >= 1) return { value: rounded(perDay), unit: 'a day', size: 1 };
@@ -69,7 +69,7 @@ function frequencyOf(perDay: number): Quantity {
 
 export type Level = 'high' | 'middle' | 'low';
 
-/** Three levels of the Quick Check's score, for colours; the score itself is always written beside. */
+/** Three levels of the Quick Check's score, for colours. The score itself is always beside the colour. */
 export function levelOf({ score }: Pick<FigureScore, 'score'>): Level {
   return score >= 8 ? 'high' : score >= 5 ? 'middle' : 'low';
 }
@@ -95,7 +95,7 @@ export function compare(figure: PageFigure, value: number | null, before: number
   if (value === null || before === null) return null;
   const [shown, shownBefore] = [figure.quantityOf(value), figure.quantityOf(before)];
   const growth = amountOf(shown) - amountOf(shownBefore);
-  // Rounded to different units, a value may seem to move against itself.
+  // In different units, rounded values may differ in the other direction than the values.
   const isAgainst = growth * (value - before) < 0;
   if (Math.abs(growth) < leastGrowth || isAgainst)
     return { direction: 'same', isBetter: false, words: 'as before' };
@@ -104,5 +104,5 @@ export function compare(figure: PageFigure, value: number | null, before: number
   return { direction: growth > 0 ? 'up' : 'down', isBetter, words };
 }
 
-/** Less than any difference of two shown values, more than an error of floating-point numbers. */
+/** Below any difference of two shown values, above the error of floating-point numbers. */
 const leastGrowth = 1e-6;

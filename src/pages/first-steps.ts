@@ -1,4 +1,4 @@
-/** What to do next while there is no deployment to show. */
+/** Advice as long as there is no deployment to show. */
 
 import { html } from 'hono/html';
 import { counted } from '../util/pluralize.ts';
@@ -6,7 +6,7 @@ import type { Html } from './page.ts';
 import { reasonWords } from './reason-words.ts';
 import type { Status } from './status.ts';
 
-/** Empty once a deployment is known. */
+/** Empty if a deployment is known. */
 export function firstSteps(status: Status): Html {
   if (status.pairs > 0) return html``;
   return html`<section class="panel notice" aria-labelledby="first-steps"><h2 id="first-steps">${headline(status)}</h2>

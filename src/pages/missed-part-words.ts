@@ -1,4 +1,4 @@
-/** For a person: which part of a pipeline did not run, and why. */
+/** The part of a pipeline that did not run, and the reason, in words. */
 
 import type { MissedPart } from '../core/missed-part.ts';
 import type { Stop } from '../core/parts.ts';
@@ -11,7 +11,7 @@ export function missedPartWords({ workflows, steps, isPresent, stop }: MissedPar
   return stop ? `${missed}; it stopped at ${stopWords(stop)}` : missed;
 }
 
-/** In the fewest words: `deploy / migrate`. */
+/** The place in short, such as `deploy / migrate`. */
 export function placeWords({ workflow, step }: Stop): string {
   return step === null ? workflow : `${workflow} / ${step}`;
 }

@@ -1,4 +1,4 @@
-/** Whether the exporter is well: what it is connected to, what arrived, what waits, what does not count, and why. */
+/** The page about the exporter itself: readiness, connections, sources, backfills, and pipelines that do not count. */
 
 import { html } from 'hono/html';
 import { type CronDominance, cronDominance } from '../core/cron-warning.ts';
@@ -103,7 +103,7 @@ function backfillRow(backfill: BackfillSummary, now: number): Html {
 <td>${errors.length === 0 ? html`<span class="dim">none</span>` : errors.slice(0, 5).map((error) => html`<div><span class="bad">${error.repo}:</span> ${error.message}</div>`)}</td></tr>`;
 }
 
-/** The text itself if it is no time. */
+/** The given text if it is no time. */
 function startOf({ started }: BackfillSummary, now: number): Html {
   const at = Math.floor(Date.parse(started) / 1000);
   return Number.isNaN(at) ? html`${started}` : ago(at, now);

@@ -1,4 +1,4 @@
-/** The first page: what is failing now, how each tier does, and how each repo does. */
+/** The first page: failing deployments, open incidents, and the figures of each tier and repo. */
 
 import { html } from 'hono/html';
 import type { ListedIncident } from '../core/failures/listed-incident.ts';

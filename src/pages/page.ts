@@ -1,8 +1,8 @@
 /**
- * The frame of every page, its style, and the headers that it is sent with.
+ * The frame of every page: its style, its script and its headers.
  *
- * Pages are plain HTML; the template escapes everything from outside, and the content security policy allows their own
- * style, a small script and requests of it to where they come from, and nothing else. Links are relative, so that a proxy may serve all of it below a path.
+ * Pages are plain HTML. The template escapes all values. The content security policy allows only the style of the page, its
+ * script, and the script's requests to this server. Links are relative, so that a proxy may serve the pages below a path.
  */
 
 import { createHash } from 'node:crypto';
@@ -21,7 +21,7 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-/** The script of all pages; its address changes with it. */
+/** The script of all pages. Another script has another address. */
 export const pageScript = {
   path: '/page.js',
   version: createHash('sha256').update(script).digest('hex').slice(0, 12),
@@ -37,11 +37,11 @@ export type Html = ReturnType<typeof html>;
 
 export interface Frame {
   readonly title: string;
-  /** The page that is shown, to mark it among the links. */
+  /** The link to mark as the current page. */
   readonly current?: '' | 'operations';
   /** Path to the root, relative to the page. */
   readonly root?: string;
-  /** Whether it shows now, and a browser may show it again and again. */
+  /** Whether the page shows the present: its script then refreshes it. */
   readonly isLive?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What a deployment did to the figures, in words: why it failed, its episode of failure, and its lead times. */
+/** The part of a deployment in the figures, in words: its failure, its episode, and its lead times. */
 
 import { html } from 'hono/html';
 import type { DeploymentPart, EpisodePart } from '../core/explain.ts';
@@ -10,7 +10,7 @@ import { duration, moment } from './words.ts';
 
 const mostCommitsShown = 50;
 
-/** `url`: the pipeline's page in Woodpecker. `failedPart`: as of an explained pipeline. */
+/** `url`: the pipeline's page in Woodpecker. `failedPart`: from the explained pipeline. */
 export function partWords(
   { deployment, episode, delivery }: DeploymentPart,
   url: string | null,

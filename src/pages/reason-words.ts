@@ -1,4 +1,4 @@
-/** Why a pipeline does not count, for people. */
+/** The reasons why a pipeline does not count, in words. */
 
 import type { UncountedReason } from '../core/explain.ts';
 

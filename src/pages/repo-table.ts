@@ -1,4 +1,4 @@
-/** The table of repos: what is failing first, each figure coloured by its class, in whatever order is asked for. */
+/** The table of repos, in the chosen order. Each figure has the colour of its score. */
 
 import { html, raw } from 'hono/html';
 import type { FigureScore } from '../core/figures/shown-figure.ts';
@@ -70,7 +70,7 @@ function caption(shown: number, matching: number, { window, search }: View): str
   return shown < matching ? `The first ${shown} of ${all} Search to narrow them down.` : all;
 }
 
-/** What the headings do, for screens that are too narrow for them. */
+/** Replaces the headings on narrow screens. */
 function sortChoices(view: View): Html {
   const failing = { order: usualOrder, words: 'Failing first' } as const;
   return html`<nav class="sorts" aria-label="Sort"><span class="dim">Sort</span> ${[failing, ...columns].map(
@@ -79,7 +79,7 @@ function sortChoices(view: View): Html {
   )}</nav>`;
 }
 
-/** Sorts by the column; if the table is sorted by it already, the other way round. */
+/** Sorts by the column; if the table is already sorted by it, reverses the order. */
 function orderLink(order: RowOrder, view: View): string {
   const isDescending = view.order === order ? !view.isDescending : startsDescending(order);
   return viewLink(view, { order, isDescending });

@@ -1,4 +1,4 @@
-/** The trend of one figure as a line with its points; a point is left out if the figure was unknown. */
+/** The trend of a figure as a line with points. Unknown values have no point. */
 
 import { max } from 'd3-array';
 import { scaleLinear } from 'd3-scale';
@@ -15,7 +15,7 @@ export interface TrendPoint {
   readonly coverage: number;
 }
 
-/** Pixels; the width is a share. */
+/** Pixels; the width is a percentage. */
 const height = 38;
 const margin = 5;
 

@@ -1,4 +1,4 @@
-/** How the exporter itself is doing: what `/operations` shows, and what a first look needs. */
+/** The state of the exporter itself, for `/operations` and for the advice on the first page. */
 
 import type { IgnoreReason } from '../core/classification.ts';
 import type { EventCount } from '../core/pipeline-counts.ts';
@@ -10,11 +10,11 @@ export interface Status {
   /** Unix seconds. */
   readonly now: number;
   readonly startedAt: number;
-  /** Why it is not ready; `null` if it is. */
+  /** The reason why it is not ready; `null`: it is ready. */
   readonly notReady: string | null;
-  /** `null` in webhook-only mode. */
+  /** `null`: webhook only. */
   readonly woodpecker: WoodpeckerStatus | null;
-  /** `null`: none is asked. */
+  /** `null`: there is no forge. */
   readonly forge: ForgeStatus | null;
   readonly sources: readonly SourceActivity[];
   readonly following: number;
@@ -23,31 +23,31 @@ export interface Status {
   readonly adoption: { readonly done: number; readonly of: number } | null;
   readonly ignored: readonly { readonly reason: IgnoreReason; readonly pipelines: number }[];
   readonly events: readonly EventCount[];
-  /** How many repos are known, and how many pairs of repo and tier are shown. */
+  /** Number of known repos, and of shown pairs of repo and tier. */
   readonly repos: number;
   readonly pairs: number;
 }
 
 export interface ForgeStatus {
   readonly url: string;
-  /** Deployments that it is still to be asked for. */
+  /** Number of deployments that still need a lookup. */
   readonly pending: number;
-  /** What is wrong and what to do, as it was logged. */
+  /** Problems and remedies, as logged. */
   readonly troubles: readonly string[];
 }
 
 export interface WoodpeckerStatus {
   readonly url: string;
   readonly isUp: boolean | null;
-  /** `null`: the event stream is not followed. */
+  /** `null`: the event stream is disabled. */
   readonly isStreaming: boolean | null;
-  /** What is wrong and what to do, as it was logged. */
+  /** Problems and remedies, as logged. */
   readonly troubles: readonly string[];
-  /** Repos that wait for their pipelines to be read. */
+  /** Number of repos that wait for a sync. */
   readonly backlog: number;
   /** Unix seconds of the last round; `null`: none since the start. */
   readonly reconciledAt: number | null;
-  /** Ends that reconciliation has found since the start, and that webhook and stream had missed. */
+  /** Number of ends since the start that webhook and stream have missed, and reconciliation has found. */
   readonly missed: number;
 }
 

@@ -1,4 +1,4 @@
-/** One tier: its figures with trend, class and change, its deployments over time, and the tables behind both. */
+/** A tier: its figures with trend, class and change, its deployments over time, and both as tables. */
 
 import { html } from 'hono/html';
 import type { FigureScore } from '../core/figures/shown-figure.ts';
@@ -41,7 +41,7 @@ function coverageWords(figures: WindowFigures | null): Html {
     : html`<strong class="warn">Only ${percent(coverage)} of that time is known:</strong> the figures are of that part.`;
 }
 
-/** The mean of the tier's scores, and of how many figures it is. */
+/** The mean of the tier's scores, and the number of figures in it. */
 function overallWords(figures: WindowFigures, window: Window): Html {
   const { overall, missing } = scoreOf(figures, window);
   if (overall === null) return html``;
@@ -99,7 +99,7 @@ function failedDetails(tier: TierOverview, view: View): Html {
 ${allFailed(tier, view)}</details>`;
 }
 
-/** Leads to all failed deployments, repo by repo, since each explanation is of one. */
+/** Links to all failed deployments, one for each repo, since an explanation is about one repo. */
 function allFailed({ tier, figures, failedIn, otherFailedRepos }: TierOverview, view: View): Html {
   const links = failedIn.map(({ repo, deployments }, place) => {
     const link = listLink({ ...explainViewOf(view, repo, tier), show: 'failed' });

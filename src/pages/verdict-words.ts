@@ -1,4 +1,4 @@
-/** Why a deployment has failed, what repaired it, and what it repairs, in words. */
+/** The verdict on a deployment in words: the causes of its failure, its repair, and the deployments that it repairs. */
 
 import { html } from 'hono/html';
 import type { Deployment } from '../core/deployment.ts';
@@ -10,14 +10,14 @@ import { moment } from './words.ts';
 
 type LinkTo = (number: number) => Html;
 
-/** A pipeline of the same repo as the one at `url`, whose number is `number`. */
+/** A link to another pipeline of the repo. `url`: the page of the pipeline `number`. */
 export function pipelineLink(url: string | null, number: number, other: number): Html {
   const suffix = `/${number}`;
   if (url === null || !url.endsWith(suffix)) return html`#${other}`;
   return html`<a href="${`${url.slice(0, -suffix.length)}/${other}`}">#${other}</a>`;
 }
 
-/** Sentences; none if nothing shows that the deployment has failed. `failedPart`: as of an explained pipeline. */
+/** Sentences. `failedPart`: from the explained pipeline. */
 export function verdictWords(deployment: Deployment, linkTo: LinkTo, failedPart?: Stop): Html[] {
   const { verdict, repair, mark } = deployment;
   const sentences = verdict.causes.map((cause) =>

@@ -1,11 +1,11 @@
-/** How pages write times, durations and rates. */
+/** Times, durations and rates in words. */
 
 import { html } from 'hono/html';
 import type { DeploymentBar } from '../core/overview.ts';
 import { iso } from '../util/moment.ts';
 import type { Html } from './page.ts';
 
-/** How long, in the largest unit that leaves at least two of it. */
+/** A duration in the largest unit of which it has at least two. */
 export function age(seconds: number): string {
   if (seconds < 120) return `${Math.max(Math.round(seconds), 0)} s`;
   if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
@@ -13,7 +13,7 @@ export function age(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** A number as a page shows it: rounded, in a unit. */
+/** A rounded number in a unit. */
 export interface Quantity {
   readonly value: number;
   readonly unit: string;
@@ -25,12 +25,12 @@ export function quantityWords({ value, unit }: Quantity): string {
   return `${value} ${unit}`;
 }
 
-/** `text` with its numbers and units on one line. */
+/** The text without line breaks between numbers and units. */
 export function keepUnits(text: string): string {
   return text.replace(/(\d) (?=(?:s|min|h|d|points?)\b|%)/g, '$1\u00a0');
 }
 
-/** A figure in seconds, with one decimal if it is short for its unit. */
+/** A figure in seconds. Less than ten of a unit have one decimal. */
 export function durationOf(seconds: number): Quantity {
   const units = [
     [86_400, 'd', 172_800],
@@ -57,7 +57,7 @@ export function percent(rate: number | null): string {
   return rate === null ? '–' : quantityWords(percentageOf(rate));
 }
 
-/** How long ago; 0 stands for never. */
+/** The time since `at`; 0: never. */
 export function ago(at: number, now: number): Html {
   if (at === 0) return html`<span class="dim">never</span>`;
   return html`<time datetime="${iso(at)}" title="${iso(at)}">${age(now - at)} ago</time>`;
@@ -68,7 +68,7 @@ export function minuteWords(at: number): string {
   return iso(at).slice(0, 16).replace('T', ' ');
 }
 
-/** A time to the minute, without the year if it is that of `now`; the whole of it on demand. */
+/** A time to the minute, without the year if `now` has the same; the title has the whole time. */
 export function moment(at: number, now?: number): Html {
   const text = iso(at);
   const isThisYear = now !== undefined && iso(now).slice(0, 4) === text.slice(0, 4);
@@ -76,7 +76,7 @@ export function moment(at: number, now?: number): Html {
   return html`<time datetime="${text}" title="${text}">${words}</time>`;
 }
 
-/** A share from 0 to 100 as a length in a chart. */
+/** A percentage of the width as a length. */
 export function percentOf(share: number): string {
   return `${Number(share.toFixed(2))}%`;
 }
@@ -89,7 +89,7 @@ export function dayWords(at: number): string {
   return `${date.getUTCDate()} ${months[date.getUTCMonth()]}`;
 }
 
-/** The hour or the day of a bar; the days of a week, as far as the window holds them. */
+/** The hour or the day of a bar, or the days of its week that are in the window. */
 export function barWords(
   { start, from, to }: Pick<DeploymentBar, 'start' | 'from' | 'to'>,
   unit: BarUnit,
@@ -99,7 +99,7 @@ export function barWords(
   return first === last ? first : `${first} – ${last}`;
 }
 
-/** A tick of an axis of time: the day at midnight, else the time, since a phone has no room for both. */
+/** A label of a time axis: the day at midnight, else the time. Both would not fit on a phone. */
 export function tickWords(at: number): string {
   return at % 86_400 === 0 ? dayWords(at) : timeWords(at);
 }
