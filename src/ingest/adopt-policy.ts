@@ -55,8 +55,7 @@ export async function adoptPolicy(
   mode: IntakeMode,
   { signal, onProgress }: AdoptionOptions = {},
 ): Promise<readonly TierChange[]> {
-  const { state, touched } = port;
-  touched.forgetAll();
+  const { state } = port;
   const preparation = createPreparation(port, mode);
   const inSlices: InTransaction = (step) => {
     signal?.throwIfAborted();

@@ -13,7 +13,6 @@ export interface TouchedPipelines {
   readonly repos: readonly number[];
   /** Numbers of the repo's written pipelines, which are then forgotten; `all`: any pipeline may have been written. */
   take(repo: number): ReadonlySet<number> | 'all';
-  forgetAll(): void;
 }
 
 export function createTouchedPipelines(): TouchedPipelines {
@@ -61,6 +60,5 @@ export function createTouchedPipelines(): TouchedPipelines {
       touched.delete(repo);
       return numbers;
     },
-    forgetAll: () => touched.clear(),
   };
 }

@@ -4,10 +4,9 @@
  * finds the others.
  */
 
-import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import { createEventLoopYield } from '../util/clock.ts';
+import { eachWatchedRepo, type RepoWithId } from './watched-repos.ts';
 
 export interface OldFailures {
   /**
@@ -18,27 +17,18 @@ export interface OldFailures {
 }
 
 export interface PipelinesToRead {
-  readonly repo: Repo;
+  readonly repo: RepoWithId;
   readonly numbers: readonly number[];
 }
 
 export function createOldFailures(ingest: Ingest): OldFailures {
   /** Keys of the repos without old failures. This version stores no new ones. */
   const finished = new Set<number>();
-  const isLeft = ({ key, woodpeckerId, revealed, isGone, fullName }: Repo): boolean =>
-    !finished.has(key) &&
-    woodpeckerId !== null &&
-    revealed &&
-    !isGone &&
-    isWatched(ingest.mode.policy, fullName);
-
   return {
     async next(isDue, most) {
-      const yieldToEventLoop = createEventLoopYield();
-      for (const repo of ingest.state.repos.values()) {
-        await yieldToEventLoop();
-        if (!isLeft(repo) || !isDue(repo)) continue;
-        const { key, horizon } = repo;
+      for await (const repo of eachWatchedRepo(ingest)) {
+        const { key, revealed, horizon } = repo;
+        if (finished.has(key) || !revealed || !isDue(repo)) continue;
         const numbers = await ingest.read((rows) => rows.pipelines.oldFailures(key, horizon ?? 0, most));
         if (numbers.length > 0) return { repo, numbers };
         finished.add(key);

@@ -6,7 +6,6 @@
  * Woodpecker has deleted it, or has no workflows for it, it counts as a pipeline without workflows.
  */
 
-import { isWatched } from '../core/classification.ts';
 import type { Repo } from '../core/repo.ts';
 import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
 import { createEventLoopYield, nowSeconds } from '../util/clock.ts';
@@ -17,6 +16,7 @@ import { createBackoff } from './backoff.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createSleepUntilCommit } from './interruptible-sleep.ts';
 import { createOldFailures, type PipelinesToRead } from './old-failures.ts';
+import { isWatchedRepo, type RepoWithId } from './watched-repos.ts';
 
 export type ReadWorkflowsOptions = Omit<Dependencies, 'onEvent'>;
 
@@ -81,12 +81,13 @@ export async function readWorkflows(options: ReadWorkflowsOptions, signal: Abort
 }
 
 /** The repo with the newest pipeline to read; `null`: there is none. */
-function nextRepo({ state, mode }: Ingest, isDue: (repo: Repo) => boolean): Repo | null {
-  let next: { readonly repo: Repo; readonly at: number } | null = null;
+function nextRepo(ingest: Ingest, isDue: (repo: Repo) => boolean): RepoWithId | null {
+  const { state } = ingest;
+  let next: { readonly repo: RepoWithId; readonly at: number } | null = null;
   for (const [key, at] of state.unread) {
     const repo = state.repos.get(state.pairs.get(key)?.repo ?? 0);
-    if (!repo?.woodpeckerId || !repo.revealed || repo.isGone || at <= (repo.horizon ?? 0)) continue;
-    if (!isWatched(mode.policy, repo.fullName) || !isDue(repo)) continue;
+    if (!repo?.revealed || at <= (repo.horizon ?? 0)) continue;
+    if (!isWatchedRepo(ingest, repo) || !isDue(repo)) continue;
     if (!next || at > next.at) next = { repo, at };
   }
   return next?.repo ?? null;
@@ -94,11 +95,10 @@ function nextRepo({ state, mode }: Ingest, isDue: (repo: Repo) => boolean): Repo
 
 async function readSome(
   { ingest, client, clock }: ReadWorkflowsOptions,
-  { key, woodpeckerId }: Repo,
+  { key, woodpeckerId: repoId }: RepoWithId,
   numbers: readonly number[],
   signal: AbortSignal,
 ): Promise<void> {
-  const repoId = woodpeckerId ?? 0;
   const read = await Promise.all(numbers.map((number) => readOne(client, repoId, number, signal)));
   // Woodpecker also answers 404 if the token's user may not see the repo. This request then fails.
   if (read.includes(null)) await client.repo(repoId, signal);
