@@ -20,8 +20,9 @@ const main = new URL('../../src/main.ts', import.meta.url).pathname;
 const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   readonly scripts: { readonly start: string };
 };
-/** The Node options of `npm start`. */
+/** The Node options of `npm start`, and how it limits the pools of memory of threads. */
 const nodeOptions = /exec node (.*) src/.exec(scripts.start)?.[1]?.split(' ') ?? [];
+const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(scripts.start)?.[1] ?? '';
 /** The folder in which `npm start` keeps compiled sources. */
 const compiled = new URL('../../node_modules/.cache/node', import.meta.url).pathname;
 const probe = new URL('probe.ts', import.meta.url).href;
@@ -72,6 +73,7 @@ export async function startExporter(settings: Readonly<Record<string, string>>):
     env: {
       ...Object.fromEntries(inherited),
       NODE_COMPILE_CACHE: compiled,
+      MALLOC_ARENA_MAX: arenas,
       DORA_LISTEN: '127.0.0.1:0',
       DORA_WEBHOOK_SECRET: webhookSecret,
       ...settings,

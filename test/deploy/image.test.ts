@@ -41,6 +41,8 @@ describe('the Dockerfile', () => {
     const started = / node (.*)$/.exec(packageJson.scripts.start)?.[1]?.split(' ') ?? [];
     expect(started.at(-1)).toBe('src/main.ts');
     expect(settings.entrypoint).toEqual(['/usr/local/bin/node', ...started]);
+    const arenas = /MALLOC_ARENA_MAX=(\d+)/.exec(packageJson.scripts.start)?.[1];
+    expect(settings.environment.get('MALLOC_ARENA_MAX')).toBe(arenas);
     expect(settings.healthcheck).toEqual(['/usr/local/bin/node', 'deploy/healthcheck.ts']);
     expect(settings.ports).toEqual(['3672']);
     expect(dockerfileText).not.toMatch(/\b(ADD|MAINTAINER)\b/);
