@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Classification } from '../../src/core/classification.ts';
-import { creditsAfterMove } from '../../src/core/countable.ts';
+import { creditAtFirst, creditsAfterMove } from '../../src/core/countable.ts';
 import { neverCount } from '../../src/core/series/ledger.ts';
 import { aRecord } from '../support/records.ts';
 
@@ -34,5 +34,21 @@ describe('a pipeline that moves between tiers', () => {
     ];
     expect(moved(credited, 'production')).toEqual({ production: 0, staging: 1 });
     expect(moved(credited, 'production', 'staging')).toEqual({ production: 0, staging: 1 });
+  });
+});
+
+describe('a pipeline that was unknown before', () => {
+  const atFirst = (horizon: number | null, createdAt: number | null) =>
+    creditAtFirst({ horizon }, aRecord({ createdAt, finishedAt: 2_000 }));
+
+  it('adds to the ledger if it was created after the horizon, whenever it ended', () => {
+    expect(atFirst(1_000, 1_001)).toBe(0);
+    expect(atFirst(1_000, 1_000)).toBe(neverCount);
+    expect(atFirst(1_000, 999)).toBe(neverCount);
+  });
+
+  it('adds to the ledger if there is no horizon, or if its creation is unknown', () => {
+    expect(atFirst(null, 999)).toBe(0);
+    expect(atFirst(1_000, null)).toBe(0);
   });
 });

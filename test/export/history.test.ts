@@ -8,7 +8,7 @@ import { deliver, deliverPage, endFirstScan } from '../support/deliver.ts';
 import { exportedTexts } from '../support/exported-history.ts';
 import { readOpenMetrics } from '../support/openmetrics-reader.ts';
 import { projectPair } from '../support/projected.ts';
-import { aPolicy, aRecord, someFacts } from '../support/records.ts';
+import { aPolicy, aRecord, aWorkflow, someFacts } from '../support/records.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
 import { createSqliteHost, createWorld, type World } from '../support/world.ts';
 
@@ -91,6 +91,22 @@ describe('an exported history', () => {
       '1 3300',
     ]);
     expect(text.endsWith('\n# EOF\n')).toBe(true);
+  });
+
+  it('shows a deployment from the end of its pipeline on, although its part had finished before', async () => {
+    const path = newFile();
+    const parts = {
+      policy: aPolicy({ tiers: [{ tier: 'production', workflows: ['deploy'] }] }),
+      canAsk: false,
+    };
+    const world = await createWorld({ mode: parts, host: createSqliteHost(path), startsAt: 10_000 });
+    onTestFinished(() => world.close());
+    const workflows = [aWorkflow({ name: 'deploy', startedAt: 2400, finishedAt: 2500 })];
+    await deliver(world.ingest, facts, success(1, 2800, { workflows }));
+    const [text = ''] = await exportedTexts(path, parts, { from: 0, to: 4000, stepSeconds: 100 });
+    const { valueAt } = readOpenMetrics(text);
+    const total = 'dora_deployments_total{repo="acme/shop",tier="production"}';
+    expect([2500, 2799, 2800].map((at) => valueAt(total, at))).toEqual([0, 0, 1]);
   });
 
   it('gives incidents of a shared name to the repo that had deployed last at each moment', async () => {

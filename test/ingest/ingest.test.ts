@@ -83,6 +83,31 @@ describe('requests of one transaction', () => {
     const [pair] = ingest.state.pairs.values();
     expect(pair?.totals.counters['dora_deployments_total']).toBe(1);
   });
+
+  it('all reject and change no figure if the commit itself fails, and count once when they are submitted again', async () => {
+    const inner = openMemoryStore();
+    let isFull = true;
+    const store: Store = {
+      ...inner,
+      transact: (work) =>
+        inner.transact(async (tx) => {
+          const result = await work(tx);
+          if (isFull) throw new StoreUnavailable('Disk is full');
+          return result;
+        }),
+    };
+    const mode = { policy: defaultPolicy, canAsk: false };
+    const ingest = createIngest({ store, state: createState(), mode, clock: createFakeClock(now) });
+    const submitAll = () => Promise.allSettled([ingest.submit(reportOf(1)), ingest.submit(reportOf(2))]);
+    const refused = await submitAll();
+    expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect([ingest.state.pairs.size, ingest.state.version]).toEqual([0, 0]);
+    isFull = false;
+    const stored = await submitAll();
+    expect(stored.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+    const [pair] = ingest.state.pairs.values();
+    expect(pair?.totals.counters['dora_deployments_total']).toBe(2);
+  });
 });
 
 describe('a read', () => {

@@ -154,6 +154,22 @@ describe('a deployment that was rolled back', () => {
     expect(await shownBy(exporter)).toMatchObject({ failed: 1, rework: 1, recovery: 2 * hour });
   });
 
+  it('is V2 alone if V1 is deployed again after V4: a later V3 goes forward, and rolls nothing back', async () => {
+    const exporter = await createSmallExporter({ policy: production });
+    const deploys = ['V1', 'V2', 'V3', 'V4', 'V1', 'V3'].map((name, index) => ({
+      number: index + 1,
+      ago: (9 - index) * hour,
+      commit: commitOf(name),
+      event: 'deployment',
+    }));
+    await tell(exporter, ...deploys);
+    expect(await shownBy(exporter)).toMatchObject({
+      ...{ deployments: 6, failed: 1, causes: ['rollback'], rework: 1 },
+      // From the finish of V2 to the finish of the second V1.
+      ...{ recoveries: 1, recovery: 3 * hour, failures: 1 },
+    });
+  });
+
   it('has the same figures in any order of arrival', async () => {
     const told = [
       { number: 1, ago: 5 * hour, commit: commitOf('V1') },
@@ -175,6 +191,21 @@ describe('a deployment that was rolled back', () => {
 });
 
 describe('a deployment that was fixed', () => {
+  it('is none if a revert names an unknown commit, although its message matches the rework rules', async () => {
+    const exporter = await createSmallExporter({ policy: production });
+    await tell(
+      exporter,
+      { number: 1, ago: 3 * hour, commit: commitOf('V1') },
+      {
+        number: 2,
+        ago: 2 * hour,
+        commit: commitOf('V2'),
+        message: `Revert "add"\n\nThis reverts commit ${commitOf('V9')}.`,
+      },
+    );
+    expect(await shownBy(exporter)).toMatchObject({ deployments: 2, failed: 0, causes: [], rework: 1 });
+  });
+
   it('is a failure if a revert names its commit, or if a deployment that matches the rework rules follows it', async () => {
     const exporter = await createSmallExporter({ policy: production });
     await tell(
@@ -235,6 +266,17 @@ describe('a deployment that caused an incident', () => {
     expect(await shownBy(exporter)).toMatchObject({ failed: 0 });
     await report(exporter, 'INC-3', { started: noon - 2 * day + day });
     expect(await shownBy(exporter)).toMatchObject({ failed: 1 });
+  });
+
+  it('is the last one that had started when the incident started, although it finished later', async () => {
+    const exporter = await createSmallExporter({ policy: production });
+    await tell(
+      exporter,
+      { number: 1, ago: 5 * hour, commit: commitOf('V1') },
+      { number: 2, ago: hour, startedAt: noon - 3 * hour, commit: commitOf('V2') },
+    );
+    await report(exporter, 'INC-4', { started: noon - 2 * hour });
+    expect(await shownBy(exporter)).toMatchObject({ failed: 1, causes: ['incident'], failingAgo: hour });
   });
 
   it('is no longer an open failure once its alert was not repeated for a day', async () => {

@@ -72,6 +72,20 @@ describe('a round of reconciliation', () => {
     expect(harness.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1 });
   });
 
+  it('finds the end of the newest pipeline of a repo that others push off the feed', async () => {
+    const { harness, woodpecker, clock } = await start(['acme/shop', 'acme/busy']);
+    const { number } = woodpecker.createPipeline('acme/shop');
+    woodpecker.startPipeline('acme/shop', number);
+    await harness.round();
+    await clock.pass(minute);
+
+    woodpecker.finishPipeline('acme/shop', number, { status: 'failure' });
+    for (let i = 0; i < 60; i++) woodpecker.runPipeline('acme/busy');
+    await harness.round();
+
+    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 1 });
+  });
+
   it('finds an end that no event reports: a restart with a broken configuration', async () => {
     const policy = {
       ...defaultPolicy,
