@@ -58,6 +58,22 @@ describe('a round of reconciliation', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(130);
   });
 
+  it('counts a gap of several pages at once, after the last page', async () => {
+    const { harness, woodpecker } = await start();
+    woodpecker.runPipeline('acme/shop');
+    await harness.round();
+    for (let i = 0; i < 130; i++) woodpecker.runPipeline('acme/shop');
+    const whilePagesAreRead: unknown[] = [];
+    woodpecker.onRequest(({ path }) => {
+      if (/\/pipelines$/.test(path)) whilePagesAreRead.push(harness.shown('acme/shop')?.deployments);
+    });
+
+    await harness.round();
+
+    expect(whilePagesAreRead).toEqual([1, 1, 1]);
+    expect(harness.shown('acme/shop')?.deployments).toBe(131);
+  });
+
   it('finds the end of an older pipeline through the feed', async () => {
     const { harness, woodpecker, clock } = await start();
     const { number } = woodpecker.createPipeline('acme/shop');
