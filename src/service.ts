@@ -28,6 +28,7 @@ import { startWoodpeckerSources, type WoodpeckerSources } from './sources/start.
 import { openStore } from './store/sqlite.ts';
 import { type Clock, createEventLoopYield, nowSeconds } from './util/clock.ts';
 import type { Log } from './util/log.ts';
+import { recover } from './util/recover.ts';
 
 export interface Service {
   readonly servers: readonly Server[];
@@ -201,10 +202,5 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** The newest ten backfills. Empty if the store cannot be read: the page about faults must not fail, too. */
 async function newestBackfills(backfill: Backfill): Promise<readonly BackfillSummary[]> {
-  try {
-    return (await backfill.list()).slice(0, 10);
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return [];
-    throw error;
-  }
+  return (await recover(backfill.list(), StoreUnavailable, () => [])).slice(0, 10);
 }

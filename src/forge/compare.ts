@@ -7,6 +7,7 @@
  */
 
 import { Unavailable } from '../util/get-json.ts';
+import { recover } from '../util/recover.ts';
 import type { LogEntry } from './dialect.ts';
 import type { Commit, CommitRange, Comparison } from './forge.ts';
 import { Unknown } from './forge-get.ts';
@@ -37,8 +38,8 @@ export async function compare(log: RepoLog, base: string | null, head: string): 
   if (difference === 'too many') return { commit, range: null };
   if (difference !== 'unknown' && !isEmpty(difference)) return { commit, range: toRange(difference) };
   // The forge does not accept ids of tag objects, or does not know the base, or both ids mean one commit.
-  const from = await commitOrNull(log, base);
-  if (from === null) return { commit, range: null };
+  const from = (await recover(log.commit(base), Unknown, () => null))?.id;
+  if (from === undefined) return { commit, range: null };
   if (from === commit) return { commit, range: { added: [], removed: [] } };
   if (from === base && commit === head) return { commit, range: null };
   const second = await differenceOf(log, from, commit);
@@ -77,15 +78,6 @@ function fullIdIn(difference: Difference | 'too many' | 'unknown', head: string)
   const { added, removed } = difference;
   const ids = [...added.map(({ id }) => id), ...removed.flatMap(({ parents }) => parents)];
   return ids.find((id) => id.startsWith(head)) ?? null;
-}
-
-async function commitOrNull(log: RepoLog, id: string): Promise<string | null> {
-  try {
-    return (await log.commit(id)).id;
-  } catch (error) {
-    if (error instanceof Unknown) return null;
-    throw error;
-  }
 }
 
 /** Whether two ids mean the same commit. Either may be abbreviated. */

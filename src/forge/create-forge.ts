@@ -7,6 +7,7 @@
  */
 
 import { Unavailable } from '../util/get-json.ts';
+import { recover } from '../util/recover.ts';
 import { compare, isSame, type RepoLog } from './compare.ts';
 import type { Dialect } from './dialect.ts';
 import { type Comparison, type Forge, type ForgeRepo, ForgeUnavailable } from './forge.ts';
@@ -93,14 +94,8 @@ async function compareIn(
     commit: (id) => dialect.commit(get, path, id, signal),
     between: (from, to) => dialect.between(get, path, from, to, signal),
   });
-  const compareAt = async (path: string): Promise<Comparison> => {
-    try {
-      return await compare(logOf(path), base, head);
-    } catch (error) {
-      if (error instanceof Unknown) return nothingKnown;
-      throw error;
-    }
-  };
+  const compareAt = (path: string): Promise<Comparison> =>
+    recover(compare(logOf(path), base, head), Unknown, () => nothingKnown);
   const found = await compareAt(repo.path);
   if (found.commit !== null) return found;
   const moved = await findMoved(requests, repo);

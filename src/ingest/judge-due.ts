@@ -1,6 +1,7 @@
 /** Judges series again if time alone changes their judgement: an alert gets stale, a recovery lay in the future. */
 
 import type { Projection } from '../core/series/samples.ts';
+import { recover } from '../util/recover.ts';
 import { type Ingest, StoreUnavailable } from './ingest.ts';
 
 /** The projection; its `prepare` first judges the series that are due. */
@@ -17,9 +18,5 @@ export function judgedInTime(projection: Projection, ingest: Ingest): Projection
 /** Judges the series that are due at `now` (Unix seconds). If the store fails, the judgement stays as it was. */
 async function judgeDue(ingest: Ingest, now: number): Promise<void> {
   if (ingest.state.judgedUntil > now) return;
-  try {
-    await ingest.submit({ kind: 'judgeDue' });
-  } catch (error) {
-    if (!(error instanceof StoreUnavailable)) throw error;
-  }
+  await recover(ingest.submit({ kind: 'judgeDue' }), StoreUnavailable, () => undefined);
 }

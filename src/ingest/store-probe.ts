@@ -1,6 +1,7 @@
 /** Checks if the service could store a webhook now. Only a commit finds a full disk or a lost file. */
 
 import { type Clock, nowSeconds } from '../util/clock.ts';
+import { recover } from '../util/recover.ts';
 import { type Ingest, StoreUnavailable } from './ingest.ts';
 
 /** Anybody may ask for readiness, and each commit costs a write. */
@@ -13,12 +14,7 @@ export function createStoreProbe(ingest: Ingest, clock: Clock): () => Promise<st
     const now = nowSeconds(clock);
     if (ingest.fault === null && now - triedAt < leastSecondsBetween) return null;
     triedAt = now;
-    try {
-      await ingest.submit({ kind: 'probe' });
-      return null;
-    } catch (error) {
-      if (error instanceof StoreUnavailable) return error.message;
-      throw error;
-    }
+    const fault = await recover(ingest.submit({ kind: 'probe' }), StoreUnavailable, ({ message }) => message);
+    return fault ?? null;
   };
 }

@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { StoreUnavailable } from '../ingest/ingest.ts';
 import { describeError } from '../util/log.ts';
+import { recover } from '../util/recover.ts';
 import type { Dependencies } from './dependencies.ts';
 import { type Counts, noCounts } from './store-page.ts';
 
@@ -60,12 +61,10 @@ export function createBackfillJournal({ ingest, clock, log, onRunning }: Journal
   const save = async (summary: BackfillSummary): Promise<void> => {
     const { id, started } = summary;
     const backfill = { id, startedAtMs: Date.parse(started), summary: JSON.stringify(summary) };
-    try {
-      await ingest.submit({ kind: 'backfill', backfill, kept: rememberedBackfills });
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      log.debug('Summary of a backfill could not be stored', { id, error: describeError(error) });
-    }
+    const stored = ingest.submit({ kind: 'backfill', backfill, kept: rememberedBackfills });
+    await recover(stored, StoreUnavailable, (error) =>
+      log.debug('Summary of a backfill could not be stored', { id, error: describeError(error) }),
+    );
   };
   const list = async (): Promise<BackfillSummary[]> => {
     const stored = await ingest.read((rows) => rows.backfills.newest(rememberedBackfills));

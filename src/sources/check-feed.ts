@@ -7,6 +7,7 @@
 
 import { isEnded } from '../core/pipeline.ts';
 import { nowSeconds } from '../util/clock.ts';
+import { recover } from '../util/recover.ts';
 import { NotFound, Unavailable } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WireFeedItem } from '../woodpecker/wire.ts';
@@ -32,13 +33,11 @@ export function createFeedChecker({ ingest, client, clock, onEvent }: ScanDepend
         item.finished === 0 ||
         known.record.finishedAt === item.finished - known.record.clockAhead);
     if (isKnown) return;
-    try {
-      const record = toWholeRecord(await client.pipeline(repoId, number, signal), nowSeconds(clock));
-      const observed = await ingest.submit({ kind: 'observe', repo: repo.key, record });
-      onEvent('reconcile', toEventResult(observed));
-    } catch (error) {
-      if (!(error instanceof NotFound)) throw error;
-    }
+    const wire = await recover(client.pipeline(repoId, number, signal), NotFound, () => null);
+    if (!wire) return;
+    const record = toWholeRecord(wire, nowSeconds(clock));
+    const observed = await ingest.submit({ kind: 'observe', repo: repo.key, record });
+    onEvent('reconcile', toEventResult(observed));
   };
 
   return async (items, signal) => {

@@ -2,6 +2,7 @@
 
 import { StoreUnavailable } from '../ingest/ingest.ts';
 import { describeError } from '../util/log.ts';
+import { recover } from '../util/recover.ts';
 import type { Dependencies } from './dependencies.ts';
 
 const intervalMs = 6 * 3_600_000;
@@ -15,11 +16,8 @@ export async function dropOldTexts(
     await clock.sleep(intervalMs, signal);
     const { incidents, marks } = ingest.state;
     if (incidents.isEmpty && marks.size === 0) continue;
-    try {
-      await ingest.submit({ kind: 'dropOldTexts' });
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      log.debug('Old titles and reasons will be deleted later', { error: describeError(error) });
-    }
+    await recover(ingest.submit({ kind: 'dropOldTexts' }), StoreUnavailable, (error) =>
+      log.debug('Old titles and reasons will be deleted later', { error: describeError(error) }),
+    );
   }
 }

@@ -13,6 +13,7 @@ import type { State } from '../core/series/state.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { nowSeconds } from '../util/clock.ts';
 import { describeError } from '../util/log.ts';
+import { recover } from '../util/recover.ts';
 import { NotFound } from '../woodpecker/client.ts';
 import { toRepoFacts, toWholeRecord } from '../woodpecker/normalise.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -141,13 +142,8 @@ async function isMoreThanHint(ingest: Ingest, repo: Repo, { number, polledAt }: 
 }
 
 /** `null` if Woodpecker answers 404. */
-async function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof NotFound) return null;
-    throw error;
-  }
+function unlessMissing<T>(answer: Promise<T>): Promise<T | null> {
+  return recover(answer, NotFound, () => null);
 }
 
 /** Whether the repo is gone, and neither its name nor the pipeline is younger than 90 days. */

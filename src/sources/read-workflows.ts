@@ -10,7 +10,8 @@ import type { Repo } from '../core/repo.ts';
 import { type Ingest, StoreUnavailable } from '../ingest/ingest.ts';
 import { createEventLoopYield, nowSeconds } from '../util/clock.ts';
 import { describeError } from '../util/log.ts';
-import { NotFound, type WoodpeckerClient } from '../woodpecker/client.ts';
+import { recover } from '../util/recover.ts';
+import { NotFound } from '../woodpecker/client.ts';
 import { toWholeRecord } from '../woodpecker/normalise.ts';
 import { createBackoff } from './backoff.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -47,17 +48,9 @@ export async function readWorkflows(options: ReadWorkflowsOptions, signal: Abort
       await yieldToEventLoop();
     }
   };
-  const nextUnlessStoreFails = async (): Promise<PipelinesToRead | null> => {
-    try {
-      return await next();
-    } catch (error) {
-      if (error instanceof StoreUnavailable) return null;
-      throw error;
-    }
-  };
   for (;;) {
     signal.throwIfAborted();
-    const some = await nextUnlessStoreFails();
+    const some = await recover(next(), StoreUnavailable, () => null);
     if (!some) {
       await sleep(longestSleepMs, signal);
       continue;
@@ -99,7 +92,9 @@ async function readSome(
   numbers: readonly number[],
   signal: AbortSignal,
 ): Promise<void> {
-  const read = await Promise.all(numbers.map((number) => readOne(client, repoId, number, signal)));
+  const read = await Promise.all(
+    numbers.map((number) => recover(client.pipeline(repoId, number, signal), NotFound, () => null)),
+  );
   // Woodpecker also answers 404 if the token's user may not see the repo. This request then fails.
   if (read.includes(null)) await client.repo(repoId, signal);
   const receivedAt = nowSeconds(clock);
@@ -108,13 +103,4 @@ async function readSome(
     return { number, record: wire ? toWholeRecord(wire, receivedAt) : null };
   });
   await ingest.submit({ kind: 'workflows', repo: key, pipelines });
-}
-
-async function readOne(client: WoodpeckerClient, repoId: number, number: number, signal: AbortSignal) {
-  try {
-    return await client.pipeline(repoId, number, signal);
-  } catch (error) {
-    if (error instanceof NotFound) return null;
-    throw error;
-  }
 }

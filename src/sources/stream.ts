@@ -12,6 +12,7 @@ import { followKey } from '../core/poll-schedule.ts';
 import { StoreUnavailable } from '../ingest/ingest.ts';
 import { nowSeconds } from '../util/clock.ts';
 import { describeError } from '../util/log.ts';
+import { recover } from '../util/recover.ts';
 import { Unavailable } from '../woodpecker/client.ts';
 import type { StreamItem } from '../woodpecker/event-stream.ts';
 import { toRecord, toRepoFacts } from '../woodpecker/normalise.ts';
@@ -142,9 +143,7 @@ export function createEventStream(options: StreamOptions): EventStream {
     for (;;) {
       await clock.sleep(Math.max(options.tokenValidAt() + tokenCheckMs - clock.now(), 1_000), signal);
       if (clock.now() - options.tokenValidAt() < tokenCheckMs) continue;
-      await client.user(signal).catch((error: unknown) => {
-        if (!(error instanceof Unavailable)) throw error;
-      });
+      await recover(client.user(signal), Unavailable, () => null);
     }
   };
 
