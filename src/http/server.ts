@@ -3,6 +3,7 @@
  * and sets security headers for browsers.
  */
 
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
@@ -82,13 +83,7 @@ export async function listen(
     }
     void answer(request, response);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ ...address, backlog: waitingConnections }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+  await once(server.listen({ ...address, backlog: waitingConnections }), 'listening');
   const { port } = server.address() as AddressInfo;
   return {
     host: address.host,

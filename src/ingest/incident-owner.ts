@@ -86,7 +86,7 @@ async function readStarts(
   tier: string,
 ): Promise<readonly number[]> {
   const starts: number[] = [];
-  for await (const slice of pipelines.deployments({ only: { repo, tier }, withFirstSeen: false })) {
+  for await (const slice of pipelines.deployments({ only: { repo, tier } })) {
     for (const { deployment } of slice) starts.push(startOf(deployment));
   }
   return starts.sort((a, b) => a - b);

@@ -5,6 +5,7 @@
  * does it while the event loop goes on.
  */
 
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { checkpointPassively } from './checkpoint.ts';
 import { isSqliteError } from './sqlite-errors.ts';
@@ -63,10 +64,7 @@ export function createLogKeeper(checkpointElsewhere = checkpointInThread): LogKe
   };
 }
 
-function checkpointInThread(path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL('./checkpoint-thread.ts', import.meta.url), { workerData: { path } });
-    thread.once('error', reject);
-    thread.once('exit', () => resolve());
-  });
+async function checkpointInThread(path: string): Promise<void> {
+  const thread = new Worker(new URL('./checkpoint-thread.ts', import.meta.url), { workerData: { path } });
+  await once(thread, 'exit');
 }

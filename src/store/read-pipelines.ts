@@ -18,22 +18,24 @@ export interface PipelineReader {
 
 export function createPipelineReader({ all }: Pick<Sql, 'all'>, place: VerdictPlace): PipelineReader {
   const countedOf: PipelineReader['countedOf'] = async (rows, from) =>
-    groupByPipeline(
+    Map.groupBy(
       await all(
         `SELECT * FROM ${deploymentsByPipeline(from)} WHERE ${withinRange} AND outcome IS NOT NULL`,
         ...rangeOf(rows),
       ),
+      keyOf,
     );
   return {
     countedOf,
     async toPipelines(rows, from = place) {
       if (rows.length === 0) return [];
       const counted = await countedOf(rows, from);
-      const changes = groupByPipeline(
+      const changes = Map.groupBy(
         await all(
           `SELECT repo, number, tier, ${changeColumns} FROM changes WHERE ${withinRange}`,
           ...rangeOf(rows),
         ),
+        keyOf,
       );
       return rows.map((row) => {
         const key = keyOf(row);
@@ -52,14 +54,4 @@ function rangeOf(rows: readonly SqlRow[]): SqlValue[] {
 
 export function keyOf(row: SqlRow): string {
   return `${row['repo']}/${row['number']}`;
-}
-
-function groupByPipeline(rows: readonly SqlRow[]): ReadonlyMap<string, readonly SqlRow[]> {
-  const groups = new Map<string, SqlRow[]>();
-  for (const row of rows) {
-    const group = groups.get(keyOf(row));
-    if (group) group.push(row);
-    else groups.set(keyOf(row), [row]);
-  }
-  return groups;
 }
