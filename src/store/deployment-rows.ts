@@ -67,25 +67,10 @@ export function fromDeployments({
 }
 
 /** Columns that `toTieredDeployment` reads, in order, before the columns of the change. */
-export const deploymentColumns = [
-  'deployments.repo',
-  'deployments.tier',
-  'deployed_at',
-  'deployments.number',
-  'outcome',
-  'started_at',
-  'duration',
-  'is_rework',
-  'credited',
-  commitOf('commit_sha', 'deployments.repo'),
-  'committed_at',
-  'event',
-  'branch',
-  'ref',
-  'is_restart',
-  'reverts',
-  'known_after',
-].join(', ');
+export const deploymentColumns = deploymentRowColumns
+  .filter((column) => column !== 'is_held')
+  .map((column) => (column === 'commit_sha' ? commitOf(column, 'deployments.repo') : `deployments.${column}`))
+  .join(', ');
 
 export function toTieredDeployment(row: readonly SqlValue[]): TieredDeployment {
   const [repo, tier, at, number, outcome, startedAt, duration, isRework, credited, ...others] = row;

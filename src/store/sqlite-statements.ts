@@ -23,23 +23,24 @@ export function createSql(database: DatabaseSync): Sql {
     return statement;
   };
   const yieldToEventLoop = createEventLoopYield();
-  const run = async (sql: string, ...values: SqlValue[]): Promise<number> => {
-    await yieldToEventLoop();
-    return Number(prepare(sql).run(...values).changes);
+  return {
+    async run(sql, ...values) {
+      await yieldToEventLoop();
+      return Number(prepare(sql).run(...values).changes);
+    },
+    async get(sql, ...values) {
+      await yieldToEventLoop();
+      return prepare(sql).get(...values) as SqlRow | undefined;
+    },
+    async all(sql, ...values) {
+      await yieldToEventLoop();
+      return prepare(sql).all(...values) as SqlRow[];
+    },
+    async allArrays(sql, ...values) {
+      await yieldToEventLoop();
+      const statement = prepare(sql);
+      statement.setReturnArrays(true);
+      return statement.all(...values) as unknown as SqlValue[][];
+    },
   };
-  const get = async (sql: string, ...values: SqlValue[]): Promise<SqlRow | undefined> => {
-    await yieldToEventLoop();
-    return prepare(sql).get(...values) as SqlRow | undefined;
-  };
-  const all = async (sql: string, ...values: SqlValue[]): Promise<SqlRow[]> => {
-    await yieldToEventLoop();
-    return prepare(sql).all(...values) as SqlRow[];
-  };
-  const allArrays = async (sql: string, ...values: SqlValue[]): Promise<SqlValue[][]> => {
-    await yieldToEventLoop();
-    const statement = prepare(sql);
-    statement.setReturnArrays(true);
-    return statement.all(...values) as unknown as SqlValue[][];
-  };
-  return { run, get, all, allArrays };
 }

@@ -87,8 +87,8 @@ const placeKey = 'verdicts';
  */
 function prepare(sql: Sql): () => Promise<Transaction> {
   const known = createKnownRows(sql);
-  const [first, second] = verdictPlaces.map((place) => createPipelineTable(sql, known, place));
-  if (!first || !second) throw new Error('There are two places');
+  const first = createPipelineTable(sql, known, '');
+  const second = createPipelineTable(sql, known, '_b');
   const transactions = {
     '': createTransaction(sql, first, second, '_b'),
     _b: createTransaction(sql, second, first, ''),

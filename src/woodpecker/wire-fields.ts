@@ -4,16 +4,20 @@ import { z } from 'zod';
 
 export const longestText = 1024;
 
+/** A text, cut to the length; null and absent mean an empty text. */
+export const textOf = (longest: number) =>
+  z
+    .string()
+    .nullish()
+    .transform((value) => cutText(value ?? '', longest));
+export const text = textOf(longestText);
+
 /** Unix seconds; 0, negative, null and absent all mean "not set". */
 export const seconds = z
   .number()
   .int()
   .nullish()
   .transform((value) => (value && value > 0 ? value : 0));
-export const text = z
-  .string()
-  .nullish()
-  .transform((value) => cutText(value ?? '', longestText));
 export const flag = z
   .boolean()
   .nullish()

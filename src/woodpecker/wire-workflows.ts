@@ -7,17 +7,14 @@
 
 import { z } from 'zod';
 import { describeIssue } from '../util/validate.ts';
-import { cutText, seconds } from './wire-fields.ts';
+import { cutText, seconds, textOf } from './wire-fields.ts';
 
 /** More than any pipeline has; further ones are ignored. */
 const mostWorkflows = 500;
 const mostSteps = 2_000;
 const longestText = 256;
 
-const shortText = z
-  .string()
-  .nullish()
-  .transform((value) => cutText(value ?? '', longestText));
+const shortText = textOf(longestText);
 /** Agents join the errors of a workflow with newlines; the last line says how it ended. */
 const lastLine = z
   .string()
