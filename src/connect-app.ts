@@ -1,7 +1,6 @@
 /** Connects the HTTP app with the figures, queries and sources that it needs, under one policy. */
 
 import type { Policy } from './core/policy.ts';
-import { createIncidentSamples } from './core/series/incident-samples.ts';
 import { createProjection, type Projection } from './core/series/samples.ts';
 import type { AppDependencies } from './http/app.ts';
 import type { Ingest } from './ingest/ingest.ts';
@@ -34,7 +33,7 @@ export function connectApp(parts: AppParts, policy: Policy): AppDependencies {
   const { clock, onEvent } = rest;
   const { state } = ingest;
   const now = () => nowSeconds(clock);
-  const projection = judgedInTime(createProjection(state, policy.windows), ingest);
+  const projection = judgedInTime(createProjection(state, policy), ingest);
   const history = createFigureHistory(ingest);
   const listIncidents = createListIncidents(ingest);
   const moments = createMoments({ ingest, policy, projection, now });
@@ -44,7 +43,6 @@ export function connectApp(parts: AppParts, policy: Policy): AppDependencies {
     incidents: createIncidents({ ingest, clock, onEvent }),
     exposition: createExposition({
       projection,
-      incidents: createIncidentSamples(state, policy),
       policy,
       renderSelf,
       now,

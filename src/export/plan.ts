@@ -189,6 +189,7 @@ export async function planHistory(
         totals: zeroTotals,
         hasDeployed: true,
         windows: share,
+        openIncidents: null,
       }),
     ),
     ...overWindows(
@@ -206,9 +207,8 @@ export async function planHistory(
 async function surveySeries(mode: IntakeMode, read: Read, state: State, startAt: number): Promise<Series[]> {
   const found: Series[] = [];
   const shown = [...shownSeries(state)].sort(([a], [b]) => compareText(a, b));
-  for (const [, { repo, pairs, knownSince }] of shown) {
-    const tier = pairs[0]?.tier ?? '';
-    const repos = state.reposByName(repo.fullName);
+  for (const [, { repo, tier, pairs, knownSince }] of shown) {
+    const repos = state.reposByName(repo);
     const repoKeys = repos.map(({ key }) => key);
     const start = startOfSeries(state, mode, repos, tier);
     const standings = createStandings(start);
@@ -230,7 +230,7 @@ async function surveySeries(mode: IntakeMode, read: Read, state: State, startAt:
     starts ??= standings.copy();
     const totals = pairs.map(shownTotals).reduce(sumTotals);
     const difference = differenceOf(totals, standings.totals());
-    found.push({ ...start, repo: repo.fullName, tier, repoKeys, knownSince, starts, firstAt, difference });
+    found.push({ ...start, repo, tier, repoKeys, knownSince, starts, firstAt, difference });
   }
   return found;
 }

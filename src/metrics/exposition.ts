@@ -7,7 +7,6 @@
 
 import { promisify } from 'node:util';
 import { gunzip as gunzipCallback } from 'node:zlib';
-import type { IncidentSample, IncidentSamples } from '../core/series/incident-samples.ts';
 import type { Projected, Projection, SeriesSample } from '../core/series/samples.ts';
 import type { TierSample } from '../core/windows/tier-windows.ts';
 import { coalesce } from '../util/coalesce.ts';
@@ -30,8 +29,6 @@ export interface Exposition {
 
 export interface ExpositionOptions {
   readonly projection: Projection;
-  /** If omitted, incidents have no samples. */
-  readonly incidents?: IncidentSamples;
   readonly policy: ShownBy;
   /** Returns the exporter's metrics about itself. */
   readonly renderSelf: () => Promise<string>;
@@ -43,7 +40,6 @@ export interface ExpositionOptions {
 
 export function createExposition({
   projection,
-  incidents = noIncidents,
   policy,
   renderSelf,
   now,
@@ -51,23 +47,23 @@ export function createExposition({
 }: ExpositionOptions): Exposition {
   const writeSeries = seriesFamilies(policy).map((family) => createFamilyWriter(family, yieldToEventLoop));
   const writeTiers = tierFamilies(policy).map((family) => createFamilyWriter(family, yieldToEventLoop));
-  const writeIncidents = incidentFamilies.map((family) => createFamilyWriter(family, yieldToEventLoop));
+  const writeIncidents = incidentFamilies(policy).map((family) =>
+    createFamilyWriter(family, yieldToEventLoop),
+  );
   let rendered: Rendered | null = null;
   let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
 
   const render = async (): Promise<Rendered> => {
-    const ofIncidents = await incidents.at(now(), yieldToEventLoop);
     await projection.prepare(now(), yieldToEventLoop);
     const projected = projection.at(now());
-    if (rendered?.projected === projected && rendered.ofIncidents === ofIncidents) return rendered;
+    if (rendered?.projected === projected) return rendered;
     const series = partition(rendered?.series ?? [], projected.series);
     const tiers = partition(rendered?.tiers ?? [], projected.tiers);
-    const chunks = partition(rendered?.incidents ?? [], ofIncidents);
     const texts: CompressedText[] = [];
     for (const write of writeSeries) texts.push(...(await write(series)));
     for (const write of writeTiers) texts.push(...(await write(tiers)));
-    for (const write of writeIncidents) texts.push(...(await write(chunks)));
-    rendered = { projected, ofIncidents, series, tiers, incidents: chunks, texts };
+    for (const write of writeIncidents) texts.push(...(await write(series)));
+    rendered = { projected, series, tiers, texts };
     return rendered;
   };
 
@@ -83,15 +79,10 @@ export function createExposition({
   return { gzip, plain: coalesce(async () => gunzip(await gzip())) };
 }
 
-const none: readonly IncidentSample[] = [];
-const noIncidents: IncidentSamples = { at: async () => none };
-
 interface Rendered {
   readonly projected: Projected;
-  readonly ofIncidents: readonly IncidentSample[];
   readonly series: Chunks<SeriesSample>;
   readonly tiers: Chunks<TierSample>;
-  readonly incidents: Chunks<IncidentSample>;
   readonly texts: readonly CompressedText[];
 }
 

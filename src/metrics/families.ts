@@ -3,7 +3,6 @@
 import { causesLookedFor } from '../core/failures/judge.ts';
 import type { CounterMetric, WindowMetric } from '../core/figures/figure.ts';
 import { failureRulesOf, type Policy } from '../core/policy.ts';
-import type { IncidentSample } from '../core/series/incident-samples.ts';
 import {
   type HistogramTotals,
   incidentsTotal,
@@ -134,20 +133,27 @@ export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
 }
 
 /** The families of incidents, by repo and tier. */
-export const incidentFamilies: readonly Family<IncidentSample>[] = [
-  {
-    name: incidentsTotal,
-    help: 'Incidents from alerts and reports.',
-    type: 'counter',
-    valuesOf: ({ repo, tier, total }) => (total === null ? [] : [{ labels: { repo, tier }, value: total }]),
-  },
-  {
-    name: 'dora_incidents_open',
-    help: 'Incidents that are open; no sample if there is none.',
-    type: 'gauge',
-    valuesOf: ({ repo, tier, open }) => (open === 0 ? [] : [{ labels: { repo, tier }, value: open }]),
-  },
-];
+export function incidentFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
+  const causesIn = causesByTier(policy);
+  return [
+    {
+      name: incidentsTotal,
+      help: 'Incidents from alerts and reports.',
+      type: 'counter',
+      valuesOf: ({ repo, tier, totals, openIncidents }) =>
+        openIncidents === null || !causesIn(tier).includes('incident')
+          ? []
+          : [{ labels: { repo, tier }, value: totals.counters[incidentsTotal] ?? 0 }],
+    },
+    {
+      name: 'dora_incidents_open',
+      help: 'Incidents that are open; no sample if there is none.',
+      type: 'gauge',
+      valuesOf: ({ repo, tier, openIncidents }) =>
+        openIncidents ? [{ labels: { repo, tier }, value: openIncidents }] : [],
+    },
+  ];
+}
 
 function windowFamilies<Sample>(
   prefix: string,

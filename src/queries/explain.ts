@@ -78,10 +78,10 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         const url = linkTo(repoId, place.number);
         const { record } = stored;
         const isMissed = verdict.kind === 'uncounted' && verdict.reason === 'not_reached';
-        const missed = isMissed ? missedPart(ingest.mode.policy, series.repo.fullName, tier, record) : null;
+        const missed = isMissed ? missedPart(ingest.mode.policy, series.repo, tier, record) : null;
         const hasFailed =
           verdict.kind === 'deployment' && verdict.part.deployment.verdict.causes.includes('pipeline');
-        const failed = hasFailed ? failedPart(ingest.mode.policy, series.repo.fullName, tier, record) : null;
+        const failed = hasFailed ? failedPart(ingest.mode.policy, series.repo, tier, record) : null;
         details.push({
           ...{ place, record, repoId, url, verdict },
           ...(missed && { missedPart: missed }),
@@ -91,9 +91,9 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
       const { ratio } = coverageOf(series.knownSince, window, at);
       const known = knownSeconds(knownTimeOf(series.knownSince, window, at), window, at);
       return {
-        repo: series.repo.fullName,
+        repo: series.repo,
         tier,
-        tiers: tiersOf(repos, series.repo.fullName),
+        tiers: tiersOf(repos, series.repo),
         window,
         at,
         figures: figuresOf(explained.content, ratio, known, ingest.mode.policy, tier),

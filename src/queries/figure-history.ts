@@ -43,7 +43,7 @@ async function historyOf(
   const { state } = ingest;
   const series =
     repo === null
-      ? [...shownSeries(state).values()].filter(({ pairs }) => pairs[0]?.tier === tier)
+      ? [...shownSeries(state).values()].filter((one) => one.tier === tier)
       : [findSeries(state, repo, tier)].filter((one) => one !== null);
   if (series.length === 0) return null;
   const points: FigurePoint[] = [];

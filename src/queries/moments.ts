@@ -108,13 +108,14 @@ function shareOf(
   return share.finish();
 }
 
-function sampleOf({ repo, pairs }: Ingredients, timelines: readonly Timeline[]): SeriesSample {
+function sampleOf({ repo, tier }: Ingredients, timelines: readonly Timeline[]): SeriesSample {
   return {
-    repo: repo.fullName,
-    tier: pairs[0]?.tier ?? '',
+    repo,
+    tier,
     gauges: gaugesOf(timelines),
     totals: zeroTotals,
     hasDeployed: true,
     windows: null,
+    openIncidents: null,
   };
 }

@@ -103,7 +103,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
   };
 
   const isShownNow = (tier: string): boolean =>
-    [...shownSeries(state).values()].some(({ pairs }) => pairs[0]?.tier === tier);
+    [...shownSeries(state).values()].some((one) => one.tier === tier);
 
   return async (request): Promise<Overview> => {
     const { window } = request;

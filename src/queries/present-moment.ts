@@ -40,13 +40,12 @@ export async function presentMoment({
     figuresIn('repo' in sample ? sample.windows : sample, policy, sample.tier, window, now);
   if (before?.projected === projected) return { ...before, at: now, figuresOf };
   const collector = createCollector(window, now);
-  for (const { repo, pairs, timelines } of shownSeries(state).values()) {
-    const tier = pairs[0]?.tier ?? '';
+  for (const { repo, tier, timelines } of shownSeries(state).values()) {
     for (const { base, recent } of timelines) {
       const first = countBefore(recent, (one) => one.at > now - window.seconds && counts(base.ground, one));
       for (let place = first; place < recent.length; place++) {
         const deployment = recent[place];
-        if (deployment) collector.add(repo.fullName, tier, deployment);
+        if (deployment) collector.add(repo, tier, deployment);
       }
       await yieldToEventLoop();
     }

@@ -33,7 +33,7 @@ await runBench(async () => {
   });
   const yieldToEventLoop = createEventLoopYield();
   const exposition = createExposition({
-    projection: createProjection(world.state, policy.windows),
+    projection: createProjection(world.state, policy),
     policy,
     renderSelf: async () => '',
     now: () => Math.floor(world.clock.now() / 1000),

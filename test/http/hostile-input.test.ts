@@ -155,9 +155,10 @@ describe.each([
         async (requests) => {
           const exporter = await createSmallExporter({ canAsk });
           const { state } = exporter;
+          const policy = aPolicy({ windows: [] });
           const exposition = createExposition({
-            projection: createProjection(state, []),
-            policy: aPolicy({ windows: [] }),
+            projection: createProjection(state, policy),
+            policy,
             renderSelf: async () => '',
             now: () => noon,
             yieldToEventLoop: createEventLoopYield(),

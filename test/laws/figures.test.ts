@@ -106,7 +106,7 @@ async function check(
   // One projection for the lifetime of each state, as in the service.
   const projections = new WeakMap<State, Projection>();
   const projectionOf = ({ policy }: History) => {
-    const known = projections.get(world.state) ?? createProjection(world.state, policy.windows);
+    const known = projections.get(world.state) ?? createProjection(world.state, policy);
     projections.set(world.state, known);
     return known;
   };
@@ -120,7 +120,7 @@ async function check(
     for (const now of momentsAfter(nowSeconds(world), truth, as)) {
       compare(projectionOf(as), as, { truth, all, now });
       const shown = projectionOf(as).at(now);
-      const anew = createProjection(world.state, as.policy.windows).at(now);
+      const anew = createProjection(world.state, as.policy).at(now);
       if (!isDeepStrictEqual(shown, anew)) expect(shown).toEqual(anew);
     }
   };
@@ -341,7 +341,7 @@ describe('the ledger of any history', () => {
           const world = await createWorld({ mode: modeOf(history, play, scans), startsAt: dawn });
           const played = await playHistory(history, world, { ...play, ...(scans && { horizon }) });
           await played.finish();
-          const { series } = createProjection(world.state, history.policy.windows).at(nowSeconds(world));
+          const { series } = createProjection(world.state, history.policy).at(nowSeconds(world));
           const shown = new Map(
             series.map((one) => [`${one.repo.toLowerCase()} ${one.tier}`, countedIn(one)]),
           );

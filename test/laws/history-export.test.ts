@@ -114,10 +114,11 @@ async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
 }
 
 /** The current samples of a scrape, in the exporter's order, by name and labels. */
-async function scraped(world: World, now: number, windowsOf = policy.windows): Promise<Map<string, number>> {
+async function scraped(world: World, now: number, windows = policy.windows): Promise<Map<string, number>> {
+  const shown = { ...policy, windows };
   const exposition = createExposition({
-    projection: createProjection(world.state, windowsOf),
-    policy: { ...policy, windows: windowsOf },
+    projection: createProjection(world.state, shown),
+    policy: shown,
     renderSelf: async () => '',
     now: () => now,
     yieldToEventLoop: createEventLoopYield(),

@@ -13,10 +13,9 @@ import { createSmallExporter, noon, type SmallExporter } from '../support/small-
 
 const noSelf = async () => '';
 
-const { windows } = defaultPolicy;
 const expose = (state: State, renderSelf: () => Promise<string> = noSelf) =>
   createExposition({
-    projection: createProjection(state, windows),
+    projection: createProjection(state, defaultPolicy),
     policy: defaultPolicy,
     renderSelf,
     now: () => noon,

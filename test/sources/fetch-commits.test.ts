@@ -111,7 +111,7 @@ async function createSetting(
       await deliver(ingest, facts, record);
     },
     leadTimes(repo = 'acme/shop') {
-      const { series } = createProjection(state, windows).at(start);
+      const { series } = createProjection(state, mode.policy).at(start);
       const sample = series.find((one) => one.repo === repo);
       const { counts = [] } = sample?.totals.histograms['dora_change_lead_time_seconds'] ?? {};
       return {

@@ -2,7 +2,7 @@
 
 import type { Deployment } from '../../src/core/deployment.ts';
 import { defaultRules } from '../../src/core/figures/figure.ts';
-import type { Window } from '../../src/core/policy.ts';
+import { defaultPolicy, type Window } from '../../src/core/policy.ts';
 import { nothingAround } from '../../src/core/series/judged.ts';
 import { reduce } from '../../src/core/series/reducer.ts';
 import { createProjection, type Projected, type SeriesSample } from '../../src/core/series/samples.ts';
@@ -24,12 +24,12 @@ export function timelineOf(inserted: readonly Deployment[], rules = defaultRules
 
 /** All series that are shown, without windows. */
 export function project(state: State): readonly SeriesSample[] {
-  return createProjection(state, []).at(0).series;
+  return createProjection(state, { ...defaultPolicy, windows: [] }).at(0).series;
 }
 
 /** All that is shown at `now` (Unix seconds). */
 export function projectWindows(state: State, windows: readonly Window[], now: number): Projected {
-  return createProjection(state, windows).at(now);
+  return createProjection(state, { ...defaultPolicy, windows }).at(now);
 }
 
 export interface ShownPair extends GaugeValues {

@@ -165,6 +165,7 @@ export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesS
           totals: addDifference(standings.totals(), difference),
           hasDeployed: true,
           windows: null,
+          openIncidents: null,
         },
         validUntil: Math.min(...timelines.map(({ validUntil }) => validUntil)),
       };

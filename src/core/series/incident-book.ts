@@ -5,6 +5,7 @@
  * renamed later, the incident belongs to the repo instead. Values are never modified, only replaced.
  */
 
+import { isStale } from '../failures/incidents.ts';
 import {
   boundRepo,
   type IncidentPolicy,
@@ -140,4 +141,25 @@ function removeFrom(index: Map<string, Set<string>>, at: string, key: string): v
 
 function keyOf({ name, tier, boundTo }: BookPlace): string {
   return boundTo === null ? `name ${name}\n${tier}` : `repo ${boundTo}\n${tier}`;
+}
+
+/** Number of incidents open at `now`, and the moment until which it stays so without a new report, Unix seconds. */
+export function countOpen(
+  entries: readonly BookEntry[],
+  staleSeconds: number,
+  now: number,
+): { open: number; validUntil: number } {
+  let open = 0;
+  let validUntil = Number.POSITIVE_INFINITY;
+  for (const incident of entries.flatMap(({ incidents }) => incidents)) {
+    const end = incident.end ?? Number.POSITIVE_INFINITY;
+    if (incident.start > now) {
+      validUntil = Math.min(validUntil, incident.start);
+    } else if (end > now && !isStale(incident, now, staleSeconds)) {
+      open++;
+      const staleAt = incident.receivedAt === null ? end : incident.receivedAt + staleSeconds + 1;
+      validUntil = Math.min(validUntil, end, staleAt);
+    }
+  }
+  return { open, validUntil };
 }

@@ -9,7 +9,7 @@
 import { compareText } from '../compare-text.ts';
 import { defaultRules } from '../figures/figure.ts';
 import { figures } from '../figures/index.ts';
-import type { Window } from '../policy.ts';
+import type { Policy } from '../policy.ts';
 import { isEnded } from '../verdict.ts';
 import { coverageOf, knownTimeOf } from '../windows/coverage.ts';
 import {
@@ -19,6 +19,7 @@ import {
   type TierWindows,
 } from '../windows/tier-windows.ts';
 import { prepareWindows, windowsOf } from '../windows/window-content.ts';
+import { countOpen } from './incident-book.ts';
 import { sumTotals, type Totals } from './ledger.ts';
 import { shownTotals } from './pair.ts';
 import { type Ingredients, shownSeries } from './shown-series.ts';
@@ -36,6 +37,8 @@ export interface SeriesSample {
   readonly hasDeployed: boolean;
   /** `null` if the longest window contains no deployment. */
   readonly windows: TierShare | null;
+  /** Number of open incidents; `null`: no incident was ever reported, to any series. */
+  readonly openIncidents: number | null;
 }
 
 export interface Projected {
@@ -78,7 +81,9 @@ interface Made {
 const deploymentsAtOnce = 2_000;
 const untouched = createTimeline(defaultRules);
 
-export function createProjection(state: State, windows: readonly Window[]): Projection {
+type Shown = Pick<Policy, 'windows' | 'incidents'>;
+
+export function createProjection(state: State, policy: Shown): Projection {
   const made = new Map<string, Made>();
   const tiers = new Map<string, TierWindows>();
   let latest: Projected = { series: [], tiers: [] };
@@ -92,13 +97,13 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
 
   const isValid = (key: string, from: Ingredients, now: number): boolean => {
     const known = made.get(key);
-    return known !== undefined && now >= known.asOf && now < known.validUntil && isSame(known.from, from);
+    return known !== undefined && now >= known.asOf && now < known.validUntil && known.from === from;
   };
   /** Updates the sample of one series; returns how many deployments that read, 0 if the sample is still valid. */
   const refresh = (key: string, from: Ingredients, now: number): number => {
     if (isValid(key, from, now)) return 0;
     const before = made.get(key);
-    const after = makeSample(from, windows, now);
+    const after = makeSample(from, policy, now);
     made.set(key, after);
     exchangeInTier(before?.sample ?? null, after.sample);
     return from.timelines.reduce((sum, { recent }) => sum + recent.length, 0);
@@ -106,7 +111,7 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   const exchangeInTier = (before: SeriesSample | null, after: SeriesSample | null): void => {
     const tier = (after ?? before)?.tier ?? '';
     if (!before?.windows && !after?.windows) return;
-    const book = tiers.get(tier) ?? createTierWindows(tier, windows.length);
+    const book = tiers.get(tier) ?? createTierWindows(tier, policy.windows.length);
     tiers.set(tier, book);
     book.exchange(before?.windows ?? null, after?.windows ?? null);
   };
@@ -156,45 +161,36 @@ export function createProjection(state: State, windows: readonly Window[]): Proj
   };
 }
 
-function makeSample(from: Ingredients, windows: readonly Window[], now: number): Made {
-  const { repo, pairs, timelines, knownSince } = from;
+function makeSample(from: Ingredients, { windows, incidents: { staleSeconds } }: Shown, now: number): Made {
+  const { repo, tier, pairs, timelines, knownSince, incidents } = from;
   // The sum includes pairs that the policy no longer yields: the totals of a series never fall.
   const totals = pairs.map(shownTotals).reduce(sumTotals);
-  const held = windows.length > 0 ? windowsOf(timelines, windows, now) : null;
-  const coverage = held?.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];
+  const held = windowsOf(timelines, windows, now);
+  const coverage = held.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];
+  const { open, validUntil } = countOpen(incidents ?? [], staleSeconds, now);
   const sample: SeriesSample = {
-    repo: repo.fullName,
-    tier: pairs[0]?.tier ?? '',
+    repo,
+    tier,
     gauges: gaugesOf(timelines.length > 0 ? timelines : [untouched]),
     totals,
     hasDeployed: timelines.length > 0 || hasAny(totals),
-    windows: held?.isAny
+    windows: held.isAny
       ? {
           windows: held.windows,
           coverage: coverage.map(({ ratio }) => ratio),
           knownTime: windows.map((window) => knownTimeOf(knownSince, window, now)),
         }
       : null,
+    openIncidents: incidents && open,
   };
   const ends = [
-    held?.validUntil ?? Number.POSITIVE_INFINITY,
+    validUntil,
+    held.validUntil,
     ...coverage.map((one) => one.validUntil),
     // If Woodpecker's clock ran ahead, the known time begins in the future.
     ...(knownSince !== null && knownSince >= now ? [knownSince + 1] : []),
   ];
   return { from, sample, asOf: now, validUntil: Math.min(...ends) };
-}
-
-function isSame(a: Ingredients, b: Ingredients): boolean {
-  if (a === b) return true;
-  return (
-    a.timelines.length === b.timelines.length &&
-    a.timelines.every((timeline, index) => timeline === b.timelines[index]) &&
-    a.knownSince === b.knownSince &&
-    a.repo.fullName === b.repo.fullName &&
-    a.pairs.length === b.pairs.length &&
-    a.pairs.every((pair, index) => pair === b.pairs[index])
-  );
 }
 
 function hasAny(totals: Totals): boolean {

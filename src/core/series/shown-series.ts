@@ -1,17 +1,21 @@
 /** Which series the state shows, and what each is made of. */
 
 import type { Repo } from '../repo.ts';
+import type { BookEntry } from './incident-book.ts';
 import { type Pair, pairKey, seriesKey } from './pair.ts';
 import type { State } from './state.ts';
 import type { Timeline } from './timeline.ts';
 
-/** Input of a sample: usually one pair, several if repos share a name. */
+/** Input of a sample. The lists have one item for each repo with the name, but a repo may have no timeline. */
 export interface Ingredients {
-  readonly repo: Repo;
+  /** Current full name; if its case differs, the latest. */
+  readonly repo: string;
+  readonly tier: string;
   readonly pairs: readonly Pair[];
-  /** Timelines of the pairs; a pair may have none. */
   readonly timelines: readonly Timeline[];
   readonly knownSince: number | null;
+  /** `null`: no incident was ever reported, to any series. */
+  readonly incidents: readonly BookEntry[] | null;
 }
 
 type ShownSeries = ReadonlyMap<string, Ingredients>;
@@ -31,20 +35,21 @@ export function shownSeries(state: State): ShownSeries {
 }
 
 function gatherAll(state: State, before: ShownSeries): ShownSeries {
-  const groups = new Map<string, Pair[]>();
-  for (const pair of state.pairs.values()) {
+  const groups = new Map<string, Entry[]>();
+  for (const entry of state.pairs) {
+    const [, pair] = entry;
     const repo = state.repos.get(pair.repo);
     if (!repo?.revealed) continue;
     const key = seriesKey(repo, pair.tier);
     const group = groups.get(key);
-    if (group) group.push(pair);
-    else groups.set(key, [pair]);
+    if (group) group.push(entry);
+    else groups.set(key, [entry]);
   }
   const shown = new Map<string, Ingredients>();
-  for (const [key, pairs] of groups) {
+  for (const [key, entries] of groups) {
     const known = before.get(key);
-    const ingredients = known && isUnchanged(state, pairs, known) ? known : gather(state, pairs);
-    if (ingredients) shown.set(key, ingredients);
+    const ingredients = gather(state, entries);
+    if (ingredients) shown.set(key, known && isSame(known, ingredients) ? known : ingredients);
   }
   return shown;
 }
@@ -52,41 +57,62 @@ function gatherAll(state: State, before: ShownSeries): ShownSeries {
 /** The series of a repo's name, in any case, and a tier; `null` if none is shown. */
 export function findSeries(state: State, fullName: string, tier: string): Ingredients | null {
   const repos = state.reposByName(fullName).filter(({ revealed }) => revealed);
-  const pairs = repos.flatMap((repo) => state.pairs.get(pairKey(repo.key, tier)) ?? []);
-  return pairs.length > 0 ? gather(state, pairs) : null;
+  const entries = repos.flatMap((repo): Entry[] => {
+    const key = pairKey(repo.key, tier);
+    const pair = state.pairs.get(key);
+    return pair ? [[key, pair]] : [];
+  });
+  return gather(state, entries);
 }
+
+/** An entry of the state's `pairs`. */
+type Entry = readonly [key: string, pair: Pair];
 
 /** Ingredients of the series of these pairs; `null` if none of them may be shown. */
-function gather(state: State, pairs: readonly Pair[]): Ingredients | null {
-  const isShown = pairs.some((pair) => pair.isKnown && !state.repos.get(pair.repo)?.isGone);
-  const repos = pairs.flatMap((pair) => state.repos.get(pair.repo) ?? []);
-  if (!isShown || repos.length === 0) return null;
-  const repo = repos.reduce((latest, other) => (other.namedAt > latest.namedAt ? other : latest));
-  const timelines = pairs.flatMap((pair) => state.timelines.get(pairKey(pair.repo, pair.tier)) ?? []);
-  return { repo, pairs, timelines, knownSince: knownSinceOf(state, pairs) };
-}
-
-/** If repos share a name, their series is known only from the latest `knownSince` on. */
-function knownSinceOf(state: State, pairs: readonly Pair[]): number | null {
-  let latest = Number.NEGATIVE_INFINITY;
-  for (const { repo, tier } of pairs) {
-    const since = state.repos.get(repo)?.knownSince ?? Number.POSITIVE_INFINITY;
+function gather(state: State, entries: readonly Entry[]): Ingredients | null {
+  const pairs: Pair[] = [];
+  const timelines: Timeline[] = [];
+  let latest: Repo | null = null;
+  let isShown = false;
+  // If repos share a name, their series is known only from the latest `knownSince` on.
+  let knownSince = Number.NEGATIVE_INFINITY;
+  for (const [key, pair] of entries) {
+    const repo = state.repos.get(pair.repo);
+    if (!repo) continue;
+    pairs.push(pair);
+    const timeline = state.timelines.get(key);
+    if (timeline) timelines.push(timeline);
+    if (!latest || repo.namedAt > latest.namedAt) latest = repo;
+    isShown ||= pair.isKnown && !repo.isGone;
     // The tiers of a pipeline are unknown until the service reads its workflows. It reads the newest pipelines first.
-    latest = Math.max(latest, since, state.unread.get(pairKey(repo, tier)) ?? latest);
+    const unread = state.unread.get(key) ?? Number.NEGATIVE_INFINITY;
+    knownSince = Math.max(knownSince, repo.knownSince ?? Number.POSITIVE_INFINITY, unread);
   }
-  return Number.isFinite(latest) ? latest : null;
+  const [first] = pairs;
+  if (!isShown || !latest || !first) return null;
+  return {
+    repo: latest.fullName,
+    tier: first.tier,
+    pairs,
+    timelines,
+    knownSince: Number.isFinite(knownSince) ? knownSince : null,
+    incidents: state.incidents.isEmpty
+      ? null
+      : pairs.flatMap(({ repo, tier }) => state.incidentsOf(repo, tier)),
+  };
 }
 
-/** Only a series of one repo can be unchanged: others are gathered anew. */
-function isUnchanged(state: State, pairs: readonly Pair[], { repo, ...before }: Ingredients): boolean {
-  const [pair] = pairs;
+function isSame(a: Ingredients, b: Ingredients): boolean {
   return (
-    pair !== undefined &&
-    pairs.length === 1 &&
-    before.pairs.length === 1 &&
-    before.pairs[0] === pair &&
-    repo === state.repos.get(pair.repo) &&
-    before.timelines[0] === state.timelines.get(pairKey(pair.repo, pair.tier)) &&
-    before.knownSince === knownSinceOf(state, pairs)
+    a.repo === b.repo &&
+    a.knownSince === b.knownSince &&
+    areSame(a.pairs, b.pairs) &&
+    areSame(a.timelines, b.timelines) &&
+    (a.incidents === null) === (b.incidents === null) &&
+    areSame(a.incidents ?? [], b.incidents ?? [])
   );
+}
+
+function areSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index]);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createTally } from '../../../src/core/pipeline-counts.ts';
+import { defaultPolicy } from '../../../src/core/policy.ts';
 import type { Repo } from '../../../src/core/repo.ts';
 
 import { type Totals, zeroTotals } from '../../../src/core/series/ledger.ts';
@@ -138,7 +139,7 @@ describe('findSeries', () => {
     ];
     const found = findSeries(stateOf(repos, [aPair({ repo: 1 }), aPair({ repo: 2 })]), name, tier);
     expect(found?.pairs.map(({ repo }) => repo) ?? null).toEqual(keys);
-    if (keys) expect(found).toMatchObject({ repo: { fullName: 'acme/shop' }, knownSince: 700 });
+    if (keys) expect(found).toMatchObject({ repo: 'acme/shop', knownSince: 700 });
   });
 
   it.each([
@@ -151,10 +152,13 @@ describe('findSeries', () => {
 });
 
 describe('createProjection', () => {
-  const windows = [
-    { name: 'short', seconds: 100 },
-    { name: 'long', seconds: 1000 },
-  ];
+  const policy = {
+    ...defaultPolicy,
+    windows: [
+      { name: 'short', seconds: 100 },
+      { name: 'long', seconds: 1000 },
+    ],
+  };
   const shop = aRepo({ key: 1, woodpeckerId: 11, fullName: 'acme/shop', knownSince: 0 });
   const dns = aRepo({ key: 2, woodpeckerId: 12, fullName: 'acme/dns', knownSince: 0 });
   const pairs = [aPair({ repo: 1 }), aPair({ repo: 2 })];
@@ -181,7 +185,7 @@ describe('createProjection', () => {
     sample?.windows.map(({ counts }) => counts[0]);
 
   it('shows windows of each series, and of the tier over all its series', () => {
-    const { series, tiers } = createProjection(twoRepos(), windows).at(10_000);
+    const { series, tiers } = createProjection(twoRepos(), policy).at(10_000);
     expect(series.map((sample) => [sample.repo, deploymentsIn(sample.windows)])).toEqual([
       ['acme/dns', [1, 1]],
       ['acme/shop', [0, 1]],
@@ -192,7 +196,7 @@ describe('createProjection', () => {
   });
 
   it('stays the same object until a deployment leaves a window, and keeps the other series then', () => {
-    const projection = createProjection(twoRepos(), windows);
+    const projection = createProjection(twoRepos(), policy);
     const before = projection.at(10_000);
     expect(projection.at(10_000)).toBe(before);
     expect(projection.at(10_049)).toBe(before);
@@ -205,7 +209,7 @@ describe('createProjection', () => {
   });
 
   it('removes windows when the last deployment leaves the longest one, and the tier with the last series', () => {
-    const projection = createProjection(twoRepos(), windows);
+    const projection = createProjection(twoRepos(), policy);
     const shown = (now: number) => {
       const { series, tiers } = projection.at(now);
       return [series.map((sample) => sample.windows !== null), tiers.length];
@@ -218,7 +222,7 @@ describe('createProjection', () => {
 
   it('updates the changed series and its tier, and keeps the rest', () => {
     const state = twoRepos();
-    const projection = createProjection(state, windows);
+    const projection = createProjection(state, policy);
     const before = projection.at(10_000);
     const twice = folded({ repo: 1, number: 1, at: 9500 }, { repo: 1, number: 3, at: 9990 });
     change(state, { timelines: new Map([[keyOf(shop), twice]]) });
@@ -230,7 +234,7 @@ describe('createProjection', () => {
 
   it('removes an ended series from its tier, and adds it again when it returns', () => {
     const state = twoRepos();
-    const projection = createProjection(state, windows);
+    const projection = createProjection(state, policy);
     const before = projection.at(10_000);
     change(state, { repos: [{ ...shop, isGone: true }] });
     const without = projection.at(10_000);
@@ -243,24 +247,24 @@ describe('createProjection', () => {
   it('reports the coverage of each window; of repos with the same name, the shortest known time counts', () => {
     const twin = aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', knownSince: 9750 });
     const state = stateOf([shop, twin], pairs, new Map([[keyOf(shop), folded({ at: 9990 })]]));
-    const { series, tiers } = createProjection(state, windows).at(10_000);
+    const { series, tiers } = createProjection(state, policy).at(10_000);
     expect(series.map((sample) => sample.windows?.coverage)).toEqual([[1, 0.25]]);
     expect(tiers[0]?.coverage).toEqual([1, 0.25]);
   });
 
   it('gives the same result if it was prepared in pieces', async () => {
-    const projection = createProjection(twoRepos(), windows);
+    const projection = createProjection(twoRepos(), policy);
     projection.at(9960);
     let breaths = 0;
     await projection.prepare(10_060, async () => {
       breaths++;
     });
     expect(breaths).toBeGreaterThan(0);
-    expect(projection.at(10_060)).toEqual(createProjection(twoRepos(), windows).at(10_060));
+    expect(projection.at(10_060)).toEqual(createProjection(twoRepos(), policy).at(10_060));
   });
 
   it('shows the present again after a request for a later time', () => {
-    const projection = createProjection(twoRepos(), windows);
+    const projection = createProjection(twoRepos(), policy);
     const before = projection.at(10_000);
     projection.at(12_000);
     expect(projection.at(10_000)).toEqual(before);
