@@ -21,7 +21,7 @@ import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series
 import { shownTotals } from '../core/series/pair.ts';
 import { shownSeries } from '../core/series/shown-series.ts';
 import { createState, type State } from '../core/series/state.ts';
-import type { TierShare } from '../core/windows/tier-windows.ts';
+import type { WindowShare } from '../core/windows/tier-windows.ts';
 import { type IntakeMode, needsFirstSeen } from '../ingest/ingest-options.ts';
 import { readSeries } from '../ingest/read-deployments.ts';
 import { readBasics } from '../ingest/read-state.ts';
@@ -152,7 +152,7 @@ export async function planHistory(
   const overWindows = <Sample>(
     groups: readonly (readonly [Series, ...Series[]])[],
     familiesOf: (policy: ShownBy) => readonly Family<Sample>[],
-    toSample: (one: Series, share: TierShare) => Sample,
+    toSample: (one: Series, share: WindowShare) => Sample,
   ): Chapter[] => {
     const ofEach = policy.windows.map((window) => ({
       window,
@@ -188,14 +188,14 @@ export async function planHistory(
         gauges: [],
         totals: zeroTotals,
         hasDeployed: true,
-        windows: share,
+        windows: [share],
         openIncidents: null,
       }),
     ),
     ...overWindows(
       tiers.flatMap(([, [first, ...others]]) => (first ? [[first, ...others]] : [])),
       tierFamilies,
-      ({ tier }, share) => ({ tier, ...share }),
+      ({ tier }, share) => ({ tier, windows: [share] }),
     ),
   ];
 }
@@ -249,9 +249,6 @@ function partsOf<Sample>({ causes, valuesOf }: Family<Sample>): readonly Family<
 const ledgerWeight = 60;
 
 /** Approximate number of numbers in a window. */
-function weightOf({ windows }: TierShare): number {
-  return windows.reduce(
-    (sum, { counts, samples }) => sum + counts.length + samples.reduce((all, { count }) => all + count, 0),
-    0,
-  );
+function weightOf({ counts, samples }: WindowShare): number {
+  return samples.reduce((sum, { count }) => sum + count, counts.length);
 }

@@ -30,8 +30,7 @@ export const DoraQuery = (windows: readonly Window[], now: number) =>
 export function doraRoute({ project, pastFigures, policy, windows, nowSeconds, noSuchSeries }: ApiContext) {
   const presentFigures = async (window: Window, now: number): Promise<ShownFigures> => ({
     projected: await project(now),
-    figuresOf: (sample) =>
-      figuresIn('repo' in sample ? sample.windows : sample, policy, sample.tier, window, now),
+    figuresOf: (sample) => figuresIn(sample, policy, window, now),
   });
 
   return async (c: Context): Promise<Response> => {

@@ -12,14 +12,9 @@ import {
 } from '../core/series/ledger.ts';
 import { gauges, type SeriesSample } from '../core/series/samples.ts';
 import type { Cause } from '../core/verdict.ts';
-import type { TierSample, TierShare } from '../core/windows/tier-windows.ts';
+import type { TierSample, WindowShare } from '../core/windows/tier-windows.ts';
 import { noValues, quantileOf } from '../core/windows/values.ts';
-import {
-  type WindowContent,
-  windowCounts,
-  windowDistributions,
-  windowQuantiles,
-} from '../core/windows/window-content.ts';
+import { windowCounts, windowDistributions, windowQuantiles } from '../core/windows/window-content.ts';
 
 /** The part of the policy that decides which families exist. */
 export type ShownBy = Pick<Policy, 'windows' | 'rework' | 'tiers' | 'failures' | 'incidents'>;
@@ -81,12 +76,7 @@ export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] 
 
 /** The families of each pair of repo and tier, by window. */
 export function seriesWindowFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
-  return windowFamilies<SeriesSample>(
-    'dora_window_',
-    policy,
-    (sample) => sample.windows,
-    ({ repo, tier }) => ({ repo, tier }),
-  );
+  return windowFamilies<SeriesSample>('dora_window_', policy, ({ repo, tier }) => ({ repo, tier }));
 }
 
 /** Counters with the same name form one family. */
@@ -124,12 +114,7 @@ function causesByTier(policy: ShownBy): (tier: string) => readonly Cause[] {
 
 /** The families of each tier over all its repos, by window. */
 export function tierFamilies(policy: ShownBy): readonly Family<TierSample>[] {
-  return windowFamilies<TierSample>(
-    'dora_tier_window_',
-    policy,
-    (sample) => sample,
-    ({ tier }) => ({ tier }),
-  );
+  return windowFamilies<TierSample>('dora_tier_window_', policy, ({ tier }) => ({ tier }));
 }
 
 /** The families of incidents, by repo and tier. */
@@ -155,11 +140,10 @@ export function incidentFamilies(policy: ShownBy): readonly Family<SeriesSample>
   ];
 }
 
-function windowFamilies<Sample>(
+function windowFamilies<Sample extends Pick<SeriesSample, 'tier' | 'windows'>>(
   prefix: string,
   policy: ShownBy,
-  shareOf: (sample: Sample) => TierShare | null,
-  labelsOf: (sample: Sample) => Readonly<Record<string, string>> & { readonly tier: string },
+  labelsOf: (sample: Sample) => Readonly<Record<string, string>>,
 ): Family<Sample>[] {
   const { windows } = policy;
   /** A family with the values that `valuesIn` returns for each window of a sample. */
@@ -167,31 +151,24 @@ function windowFamilies<Sample>(
     name: string,
     help: string,
     type: 'gauge' | 'summary',
-    valuesIn: (
-      content: WindowContent,
-      coverage: number,
-      tier: string,
-    ) => readonly Omit<Value, 'metricName'>[],
+    valuesIn: (window: WindowShare, tier: string) => readonly Omit<Value, 'metricName'>[],
   ): Family<Sample> => ({
     name: `${prefix}${name}`,
     help,
     type,
-    valuesOf: (sample) => {
-      const share = shareOf(sample);
-      if (!share) return [];
-      return share.windows.flatMap((content, index) =>
-        valuesIn(content, share.coverage[index] ?? 0, labelsOf(sample).tier).map(({ value, labels }) => ({
+    valuesOf: (sample) =>
+      (sample.windows ?? []).flatMap((share, index) =>
+        valuesIn(share, sample.tier).map(({ value, labels }) => ({
           value,
           labels: { ...labelsOf(sample), window: windows[index]?.name ?? '', ...labels },
         })),
-      );
-    },
+      ),
   });
   return [
     ...[...Map.groupBy(windowCounts, ({ name }) => name)].flatMap(([name, metrics]) => {
       const [first] = metrics;
       if (!first || !isShown(first, policy)) return [];
-      const counted = family(name, `${first.help}, in the window.`, 'gauge', ({ counts }, _, tier) =>
+      const counted = family(name, `${first.help}, in the window.`, 'gauge', ({ counts }, tier) =>
         metrics.flatMap((metric) => {
           const { cause } = metric;
           const value = counts[windowCounts.indexOf(metric)] ?? 0;
@@ -212,7 +189,7 @@ function windowFamilies<Sample>(
         { value: samples[place]?.count ?? 0, labels: {} },
       ]),
     ]),
-    family('coverage_ratio', 'How much of the window is known, from 0 to 1.', 'gauge', (_, coverage) => [
+    family('coverage_ratio', 'How much of the window is known, from 0 to 1.', 'gauge', ({ coverage }) => [
       { value: coverage, labels: {} },
     ]),
   ];

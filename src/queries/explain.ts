@@ -21,7 +21,7 @@ import { asOf } from '../core/failures/incidents.ts';
 import { missedPart } from '../core/missed-part.ts';
 import { findSeries } from '../core/series/shown-series.ts';
 import type { Timeline } from '../core/series/timeline.ts';
-import { coverageOf, knownSeconds, knownTimeOf } from '../core/windows/coverage.ts';
+import { shareOf } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
@@ -88,15 +88,14 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
           ...(failed && { failedPart: failed }),
         });
       }
-      const { ratio } = coverageOf(series.knownSince, window, at);
-      const known = knownSeconds(knownTimeOf(series.knownSince, window, at), window, at);
+      const share = shareOf(explained.content, series.knownSince, window, at);
       return {
         repo: series.repo,
         tier,
         tiers: tiersOf(repos, series.repo),
         window,
         at,
-        figures: figuresOf(explained.content, ratio, known, ingest.mode.policy, tier),
+        figures: figuresOf(share, ingest.mode.policy, tier, window, at),
         withoutLeadTime: explained.withoutLeadTime,
         failingSince: explained.failingSince,
         uncounted: [...uncounted.counts]

@@ -9,8 +9,8 @@
 import type { FigureHistory, FigureHistoryRequest, FigurePoint } from '../core/figure-history.ts';
 import { longestWindowSeconds, type Window } from '../core/policy.ts';
 import { findSeries, type Ingredients, shownSeries } from '../core/series/shown-series.ts';
-import { createTierWindows } from '../core/windows/tier-windows.ts';
-import { figuresIn } from '../core/windows/window-figures.ts';
+import { createTierWindow } from '../core/windows/tier-windows.ts';
+import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { createKeptAnswers } from './kept-answers.ts';
@@ -68,7 +68,7 @@ async function pointsOf(
   const { policy } = ingest.mode;
   const longestSeconds = longestWindowSeconds(policy);
   const yieldToEventLoop = createEventLoopYield();
-  const books = ends.map((end) => ({ end, tier: createTierWindows(tier, 1) }));
+  const books = ends.map((end) => ({ end, tier: createTierWindow() }));
   let samples = 0;
   const isTooMuch = () => samples > mostSamples && ends.length > 1;
   await readEach(ingest, series, async ({ pairs, knownSince }, pipelines) => {
@@ -83,7 +83,7 @@ async function pointsOf(
     }
     for (const [place, share] of shares.entries()) {
       const found = share.finish();
-      samples += found?.windows[0]?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
+      samples += found?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
       books[place]?.tier.exchange(null, found);
     }
     await yieldToEventLoop();
@@ -95,7 +95,7 @@ async function pointsOf(
     await yieldToEventLoop();
     points.push({
       end: book.end,
-      figures: figuresIn(share, { ...policy, windows: [window] }, tier, window, book.end),
+      figures: share && figuresOf(share, policy, tier, window, book.end),
     });
   }
   return points;

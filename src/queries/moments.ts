@@ -10,12 +10,12 @@ import { type Ingredients, shownSeries } from '../core/series/shown-series.ts';
 import type { Timeline } from '../core/series/timeline.ts';
 import type { ShownFigures } from '../core/shown-figures.ts';
 import {
-  createTierWindows,
+  createTierWindow,
   type TierSample,
-  type TierShare,
-  type TierWindows,
+  type TierWindow,
+  type WindowShare,
 } from '../core/windows/tier-windows.ts';
-import { figuresIn, type WindowFigures } from '../core/windows/window-figures.ts';
+import { figuresOf, type WindowFigures } from '../core/windows/window-figures.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { readEach } from './read-each.ts';
@@ -35,22 +35,22 @@ export interface Moment extends ShownFigures {
 /** Of the past. Holds figures, not the samples that they are made of. Rejects with `StoreUnavailable`. */
 export async function pastMoment(ingest: Ingest, window: Window, at: number): Promise<Moment> {
   const collector = createCollector(window, at);
-  const tiers = new Map<string, TierWindows>();
+  const tiers = new Map<string, TierWindow>();
   const series: SeriesSample[] = [];
   const figures = new Map<SeriesSample | TierSample, WindowFigures | null>();
   const lastFailed = new Map<SeriesSample, Deployment>();
-  const policy = { ...ingest.mode.policy, windows: [window] };
+  const { policy } = ingest.mode;
   const shown = [...shownSeries(ingest.state)].sort(([a], [b]) => compareText(a, b));
-  const windowAt = { window, longestSeconds: longestWindowSeconds(ingest.mode.policy), at };
+  const windowAt = { window, longestSeconds: longestWindowSeconds(policy), at };
   const yieldToEventLoop = createEventLoopYield();
   await readEach(ingest, shown, async ([, ingredients], pipelines) => {
     await yieldToEventLoop();
     const timelines = await timelinesOf(ingest, ingredients, windowAt, { pipelines, yieldToEventLoop });
     if (timelines.length === 0) return;
     const sample = sampleOf(ingredients, timelines);
-    const share = shareOf(timelines, ingredients.knownSince, windowAt);
+    const share = shareIn(timelines, ingredients.knownSince, windowAt);
     series.push(sample);
-    figures.set(sample, figuresIn(share, policy, sample.tier, window, at));
+    figures.set(sample, share && figuresOf(share, policy, sample.tier, window, at));
     let last: Deployment | null = null;
     for (const { base, recent } of timelines) {
       for (const deployment of recent) {
@@ -61,18 +61,18 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
       await yieldToEventLoop();
     }
     if (last) lastFailed.set(sample, last);
-    const tier = tiers.get(sample.tier) ?? createTierWindows(sample.tier, 1);
+    const tier = tiers.get(sample.tier) ?? createTierWindow();
     tiers.set(sample.tier, tier);
     tier.exchange(null, share);
   });
   const tierSamples: TierSample[] = [];
   for (const name of [...tiers.keys()].sort(compareText)) {
-    const sample = tiers.get(name)?.sample();
+    const share = tiers.get(name)?.sample();
     await yieldToEventLoop();
-    if (!sample) continue;
-    const bare = { ...sample, windows: [] };
-    tierSamples.push(bare);
-    figures.set(bare, figuresIn(sample, policy, name, window, at));
+    if (!share) continue;
+    const sample = { tier: name, windows: [] };
+    tierSamples.push(sample);
+    figures.set(sample, figuresOf(share, policy, name, window, at));
   }
   return {
     at,
@@ -98,11 +98,11 @@ async function timelinesOf(
   return timelines;
 }
 
-function shareOf(
+function shareIn(
   timelines: readonly Timeline[],
   knownSince: number | null,
   windowAt: WindowAt,
-): TierShare | null {
+): WindowShare | null {
   const share = createWindowShare(knownSince, windowAt);
   for (const timeline of timelines) share.add(timeline);
   return share.finish();

@@ -36,8 +36,7 @@ export async function presentMoment({
   const yieldToEventLoop = createEventLoopYield();
   await projection.prepare(now, yieldToEventLoop);
   const projected = projection.at(now);
-  const figuresOf: Moment['figuresOf'] = (sample) =>
-    figuresIn('repo' in sample ? sample.windows : sample, policy, sample.tier, window, now);
+  const figuresOf: Moment['figuresOf'] = (sample) => figuresIn(sample, policy, window, now);
   if (before?.projected === projected) return { ...before, at: now, figuresOf };
   const collector = createCollector(window, now);
   for (const { repo, tier, timelines } of shownSeries(state).values()) {

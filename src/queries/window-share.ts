@@ -4,8 +4,7 @@ import { counts } from '../core/known-ground.ts';
 import type { Window } from '../core/policy.ts';
 import { gaugesOf } from '../core/series/samples.ts';
 import type { Timeline } from '../core/series/timeline.ts';
-import { coverageOf, knownTimeOf } from '../core/windows/coverage.ts';
-import type { TierShare } from '../core/windows/tier-windows.ts';
+import { shareOf, type WindowShare } from '../core/windows/tier-windows.ts';
 import { createContentDraft, windowsOf } from '../core/windows/window-content.ts';
 import { lastAt } from './shown-gauges.ts';
 
@@ -17,17 +16,17 @@ export interface WindowAt {
   readonly at: number;
 }
 
-export interface WindowShare {
+export interface ShareDraft {
   /** Adds the timeline of one of the repos that have the series' name, as it was known at the window's end. */
   add(timeline: Timeline): void;
   /** `null`: the longest window contained no deployment. Nothing is then shown of any window. */
-  finish(): TierShare | null;
+  finish(): WindowShare | null;
 }
 
 export function createWindowShare(
   knownSince: number | null,
   { window, longestSeconds, at }: WindowAt,
-): WindowShare {
+): ShareDraft {
   const draft = createContentDraft();
   let isShown = false;
   return {
@@ -38,14 +37,7 @@ export function createWindowShare(
       const [content] = windowsOf([timeline], [window], at).windows;
       if (content) draft.add(content);
     },
-    finish() {
-      if (!isShown) return null;
-      return {
-        windows: [draft.finish()],
-        coverage: [coverageOf(knownSince, window, at).ratio],
-        knownTime: [knownTimeOf(knownSince, window, at)],
-      };
-    },
+    finish: () => (isShown ? shareOf(draft.finish(), knownSince, window, at) : null),
   };
 }
 

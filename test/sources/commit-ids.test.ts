@@ -88,7 +88,7 @@ async function createStory(kind: Kind, fallback: 'created' | null = null) {
     shown() {
       const { series } = projectWindows(world.state, windows, start + 10 * day);
       const { totals, windows: held } = series[0] ?? {};
-      const samples = inAscendingOrder(held?.windows[0]?.samples[leadTimesPlace] ?? noValues);
+      const samples = inAscendingOrder(held?.[0]?.samples[leadTimesPlace] ?? noValues);
       return {
         days: samples.map((seconds) => Math.round(seconds / day)),
         unknown: totals?.counters['dora_change_lead_time_unknown_total'],

@@ -115,7 +115,7 @@ async function createSetting(
       const sample = series.find((one) => one.repo === repo);
       const { counts = [] } = sample?.totals.histograms['dora_change_lead_time_seconds'] ?? {};
       return {
-        samples: inAscendingOrder(sample?.windows?.windows[0]?.samples[leadTimesPlace] ?? noValues),
+        samples: inAscendingOrder(sample?.windows?.[0]?.samples[leadTimesPlace] ?? noValues),
         observed: counts.reduce((sum, count) => sum + count, 0),
         unknown: sample?.totals.counters['dora_change_lead_time_unknown_total'] ?? -1,
       };

@@ -357,7 +357,7 @@ describe('a webhook without access to Woodpecker', () => {
     exporter.clock.advance(-60 * day);
     await receive(82, noon - 1);
     const [series] = projectWindows(exporter.state, defaultPolicy.windows, noon).series;
-    const deployments = series?.windows?.windows.map(({ counts }) => counts[0]);
+    const deployments = series?.windows?.map(({ counts }) => counts[0]);
     expect(deployments).toEqual([8, 31, 82]);
   });
 

@@ -36,7 +36,7 @@ function windowsOf({ windows }: SeriesSample, names: readonly string[]): ShownFi
   if (!windows) return null;
   return Object.fromEntries(
     names.map((name, index) => {
-      const content = windows.windows[index];
+      const content = windows[index];
       const count = (metric: string) =>
         content?.counts[windowCounts.findIndex((one) => one.name === metric)] ?? 0;
       const place = windowDistributions.findIndex((one) => one.name === 'recovery_time_seconds');

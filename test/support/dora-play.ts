@@ -8,7 +8,7 @@ import { type Lookup, lookupsOf, pendingBefore } from '../../src/core/lead-time-
 import type { Window } from '../../src/core/policy.ts';
 import { pairKey } from '../../src/core/series/pair.ts';
 import type { Projected, SeriesSample } from '../../src/core/series/samples.ts';
-import type { TierShare } from '../../src/core/windows/tier-windows.ts';
+import type { WindowShare } from '../../src/core/windows/tier-windows.ts';
 import { inAscendingOrder, noValues, quantileOf } from '../../src/core/windows/values.ts';
 import { windowCounts, windowDistributions } from '../../src/core/windows/window-content.ts';
 import { findOlderLookups } from '../../src/sources/older-lookups.ts';
@@ -215,7 +215,7 @@ export function shownOf({ series, tiers }: Projected, windows: readonly Window[]
         },
       ]),
     ),
-    tiers: Object.fromEntries(tiers.map((sample) => [sample.tier, namedWindows(sample, windows)])),
+    tiers: Object.fromEntries(tiers.map((sample) => [sample.tier, namedWindows(sample.windows, windows)])),
   };
 }
 
@@ -284,14 +284,14 @@ export function wrongCoverages(
   for (const [index, { name, seconds }] of windows.entries()) {
     for (const sample of series) {
       const one = shown.find((candidate) => `${candidate.series} ${candidate.tier}` === keyOf(sample));
-      const ratio = sample.windows?.coverage[index];
+      const ratio = sample.windows?.[index]?.coverage;
       if (one && (ratio === undefined || !isWithin(ratio, [boundsOf(one, seconds)]))) {
         wrong.push(`${keyOf(sample)} ${name}: ${ratio}, not ${boundsOf(one, seconds).join(' to ')}`);
       }
     }
-    for (const { tier, coverage } of tiers) {
+    for (const { tier, windows: shares } of tiers) {
       const bounds = shown.filter((one) => one.tier === tier).map((one) => boundsOf(one, seconds));
-      const ratio = coverage[index] ?? Number.NaN;
+      const ratio = shares[index]?.coverage ?? Number.NaN;
       if (!isWithin(ratio, bounds)) wrong.push(`${tier} ${name}: ${ratio}, not ${JSON.stringify(bounds)}`);
     }
   }
@@ -304,9 +304,9 @@ export function wrongKnown(
   windows: readonly Window[],
   { all, now }: { all: readonly ExpectedSeries[]; now: number },
 ): string[] {
-  const wrongOf = (name: string, share: TierShare | null, some: readonly ExpectedSeries[]) =>
+  const wrongOf = (name: string, shares: readonly WindowShare[] | null, some: readonly ExpectedSeries[]) =>
     windows.flatMap(({ name: window, seconds }, index) => {
-      const [found, wanted] = [share?.windows[index]?.known ?? 0, expectKnown(some, seconds, now)];
+      const [found, wanted] = [shares?.[index]?.known ?? 0, expectKnown(some, seconds, now)];
       return found === wanted ? [] : [`${name} ${window}: ${found}, not ${wanted}`];
     });
   return [
@@ -320,7 +320,7 @@ export function wrongKnown(
     ...tiers.flatMap((sample) =>
       wrongOf(
         sample.tier,
-        sample,
+        sample.windows,
         all.filter(({ tier }) => tier === sample.tier),
       ),
     ),
@@ -335,10 +335,10 @@ function keyOf({ repo, tier }: SeriesSample): string {
   return `${repo.toLowerCase()} ${tier}`;
 }
 
-function namedWindows(share: TierShare, windows: readonly Window[]): Windows {
+function namedWindows(shares: readonly WindowShare[], windows: readonly Window[]): Windows {
   return Object.fromEntries(
     windows.map(({ name }, index) => {
-      const content = share.windows[index];
+      const content = shares[index];
       const countOf = (count: string) =>
         content?.counts[windowCounts.findIndex((candidate) => candidate.name === count)] ?? Number.NaN;
       const distributionOf = (distribution: string): Distribution => {

@@ -10,7 +10,7 @@ import { type Deployment, knownAt } from '../deployment.ts';
 import type { Window } from '../policy.ts';
 import type { Repo } from '../repo.ts';
 import { coverageOf } from '../windows/coverage.ts';
-import { createTierWindows, type TierShare } from '../windows/tier-windows.ts';
+import { createTierWindow, shareOf, type WindowShare } from '../windows/tier-windows.ts';
 import { windowsOf } from '../windows/window-content.ts';
 import type { Surroundings } from './judged.ts';
 import { lastDeployedOf, lastIn } from './last-deployed.ts';
@@ -189,7 +189,7 @@ export interface WindowReplayOptions {
 interface Share {
   readonly standings: Standings;
   readonly knownSince: number | null;
-  share: TierShare | null;
+  share: WindowShare | null;
   /** Unix seconds. */
   validUntil: number;
 }
@@ -199,7 +199,7 @@ export function createWindowReplay({
   window,
   longestSeconds,
   members,
-}: WindowReplayOptions): Replay<TierShare> {
+}: WindowReplayOptions): Replay<WindowShare> {
   const shares = members.map((member): Share => {
     const { knownSince } = member;
     return { standings: createStandings(member), knownSince, share: null, validUntil: 0 };
@@ -209,7 +209,7 @@ export function createWindowReplay({
       [...starts.keys()].map((repo) => [repo, shares[index] as Share] as const),
     ),
   );
-  const sum = createTierWindows('', 1);
+  const sum = createTierWindow();
   const windows = [window, { name: '', seconds: longestSeconds }];
   let validUntil = 0;
 
@@ -217,14 +217,16 @@ export function createWindowReplay({
     one.standings.moveTo(now);
     const { timelines } = one.standings;
     const held = windowsOf(timelines, windows, now);
-    const coverage = coverageOf(one.knownSince, window, now);
-    const share = held.isAny
-      ? { windows: held.windows.slice(0, 1), coverage: [coverage.ratio], knownTime: [] }
-      : null;
+    const [content] = held.windows;
+    const share = held.isAny && content ? shareOf(content, one.knownSince, window, now) : null;
     sum.exchange(one.share, share);
     one.share = share;
     const judged = timelines.map((timeline) => timeline.validUntil);
-    one.validUntil = Math.min(held.validUntil, share ? coverage.validUntil : Infinity, ...judged);
+    one.validUntil = Math.min(
+      held.validUntil,
+      share ? coverageOf(one.knownSince, window, now).validUntil : Infinity,
+      ...judged,
+    );
   };
 
   return {
@@ -240,10 +242,7 @@ export function createWindowReplay({
         for (const one of shares) if (one.validUntil <= now) refresh(one, now);
         validUntil = Math.min(...shares.map((one) => one.validUntil));
       }
-      const shown = sum.sample();
-      if (!shown) return { sample: null, validUntil };
-      const { tier: _, ...sample } = shown;
-      return { sample, validUntil };
+      return { sample: sum.sample(), validUntil };
     },
   };
 }

@@ -11,14 +11,15 @@ import { defaultRules } from '../figures/figure.ts';
 import { figures } from '../figures/index.ts';
 import type { Policy } from '../policy.ts';
 import { isEnded } from '../verdict.ts';
-import { coverageOf, knownTimeOf } from '../windows/coverage.ts';
+import { coverageOf } from '../windows/coverage.ts';
 import {
-  createTierWindows,
+  createTierWindow,
+  shareOf,
   type TierSample,
-  type TierShare,
-  type TierWindows,
+  type TierWindow,
+  type WindowShare,
 } from '../windows/tier-windows.ts';
-import { prepareWindows, windowsOf } from '../windows/window-content.ts';
+import { emptyContent, prepareWindows, windowsOf } from '../windows/window-content.ts';
 import { countOpen } from './incident-book.ts';
 import { sumTotals, type Totals } from './ledger.ts';
 import { shownTotals } from './pair.ts';
@@ -35,8 +36,8 @@ export interface SeriesSample {
   readonly totals: Totals;
   /** Whether the series has, or has ever counted, a deployment: its histograms are shown only then. */
   readonly hasDeployed: boolean;
-  /** `null` if the longest window contains no deployment. */
-  readonly windows: TierShare | null;
+  /** In the order of the policy; `null` if the longest window contains no deployment. */
+  readonly windows: readonly WindowShare[] | null;
   /** Number of open incidents; `null`: no incident was ever reported, to any series. */
   readonly openIncidents: number | null;
 }
@@ -85,7 +86,7 @@ type Shown = Pick<Policy, 'windows' | 'incidents'>;
 
 export function createProjection(state: State, policy: Shown): Projection {
   const made = new Map<string, Made>();
-  const tiers = new Map<string, TierWindows>();
+  const tiers = new Map<string, { readonly windows: readonly TierWindow[]; sample: TierSample | null }>();
   let latest: Projected = { series: [], tiers: [] };
   let latestVersion = -1;
   let asOf = 0;
@@ -111,9 +112,19 @@ export function createProjection(state: State, policy: Shown): Projection {
   const exchangeInTier = (before: SeriesSample | null, after: SeriesSample | null): void => {
     const tier = (after ?? before)?.tier ?? '';
     if (!before?.windows && !after?.windows) return;
-    const book = tiers.get(tier) ?? createTierWindows(tier, policy.windows.length);
-    tiers.set(tier, book);
-    book.exchange(before?.windows ?? null, after?.windows ?? null);
+    const known = tiers.get(tier) ?? { windows: policy.windows.map(createTierWindow), sample: null };
+    tiers.set(tier, known);
+    for (const [index, window] of known.windows.entries()) {
+      window.exchange(before?.windows?.[index] ?? null, after?.windows?.[index] ?? null);
+    }
+  };
+  const sampleOfTier = (tier: string): TierSample | null => {
+    const known = tiers.get(tier);
+    if (!known) return null;
+    const windows = known.windows.flatMap((window) => window.sample() ?? []);
+    const isSame = windows.every((one, index) => one === known.sample?.windows[index]);
+    if (!isSame) known.sample = { tier, windows };
+    return windows.length > 0 ? known.sample : null;
   };
 
   return {
@@ -135,7 +146,7 @@ export function createProjection(state: State, policy: Shown): Projection {
       asOf = now;
       latest = {
         series: order.flatMap((key) => made.get(key)?.sample ?? []),
-        tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => tiers.get(tier)?.sample() ?? []),
+        tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => sampleOfTier(tier) ?? []),
       };
       return latest;
     },
@@ -153,8 +164,8 @@ export function createProjection(state: State, policy: Shown): Projection {
         sinceYield = 0;
         await yieldToEventLoop();
       }
-      for (const book of tiers.values()) {
-        book.sample();
+      for (const window of [...tiers.values()].flatMap(({ windows }) => windows)) {
+        window.sample();
         await yieldToEventLoop();
       }
     },
@@ -166,7 +177,6 @@ function makeSample(from: Ingredients, { windows, incidents: { staleSeconds } }:
   // The sum includes pairs that the policy no longer yields: the totals of a series never fall.
   const totals = pairs.map(shownTotals).reduce(sumTotals);
   const held = windowsOf(timelines, windows, now);
-  const coverage = held.isAny ? windows.map((window) => coverageOf(knownSince, window, now)) : [];
   const { open, validUntil } = countOpen(incidents ?? [], staleSeconds, now);
   const sample: SeriesSample = {
     repo,
@@ -175,18 +185,14 @@ function makeSample(from: Ingredients, { windows, incidents: { staleSeconds } }:
     totals,
     hasDeployed: timelines.length > 0 || hasAny(totals),
     windows: held.isAny
-      ? {
-          windows: held.windows,
-          coverage: coverage.map(({ ratio }) => ratio),
-          knownTime: windows.map((window) => knownTimeOf(knownSince, window, now)),
-        }
+      ? windows.map((window, index) => shareOf(held.windows[index] ?? emptyContent, knownSince, window, now))
       : null,
     openIncidents: incidents && open,
   };
   const ends = [
     validUntil,
     held.validUntil,
-    ...coverage.map((one) => one.validUntil),
+    ...(held.isAny ? windows.map((window) => coverageOf(knownSince, window, now).validUntil) : []),
     // If Woodpecker's clock ran ahead, the known time begins in the future.
     ...(knownSince !== null && knownSince >= now ? [knownSince + 1] : []),
   ];

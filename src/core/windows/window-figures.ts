@@ -4,9 +4,9 @@ import { type FigureName, figuresByName } from '../figures/index.ts';
 import type { ValuesOf, WindowReader } from '../figures/shown-figure.ts';
 import type { LooksFor, Policy, Window } from '../policy.ts';
 import { knownSeconds } from './coverage.ts';
-import type { TierShare } from './tier-windows.ts';
+import type { WindowShare } from './tier-windows.ts';
 import { noValues, quantileOf } from './values.ts';
-import { type WindowContent, windowCounts, windowDistributions } from './window-content.ts';
+import { windowCounts, windowDistributions } from './window-content.ts';
 
 export type WindowField = (typeof figuresByName)[FigureName]['fields'][number];
 
@@ -27,38 +27,34 @@ export type WindowFigures = ValuesOf<WindowField> & {
   readonly coverage: number;
 };
 
-/** The figures of one of the policy's windows; it ends at `now` (Unix seconds). `null` if `share` does not have it. */
+/** The figures of one of the policy's windows; it ends at `now` (Unix seconds). `null` if the sample does not have it. */
 export function figuresIn(
-  share: TierShare | null,
+  { tier, windows }: { readonly tier: string; readonly windows: readonly WindowShare[] | null },
   policy: LooksFor & Pick<Policy, 'windows'>,
-  tier: string,
   window: Window,
   now: number,
 ): WindowFigures | null {
-  const index = policy.windows.indexOf(window);
-  const content = share?.windows[index];
-  const knownTime = share?.knownTime[index];
-  if (!share || !content || !knownTime) return null;
-  return figuresOf(content, share.coverage[index] ?? 0, knownSeconds(knownTime, window, now), policy, tier);
+  const share = windows?.[policy.windows.indexOf(window)];
+  return share ? figuresOf(share, policy, tier, window, now) : null;
 }
 
-/** `coverage`: the known part of the window, from 0 to 1; `known`: the same in seconds. */
+/** The figures of a window that ends at `now` (Unix seconds). */
 export function figuresOf(
-  content: WindowContent,
-  coverage: number,
-  known: number,
+  { known, counts, samples, coverage, knownTime }: WindowShare,
   policy: LooksFor,
   tier: string,
+  window: Window,
+  now: number,
 ): WindowFigures {
   const reader: WindowReader = {
-    count: (metric) => content.counts[windowCounts.indexOf(metric)] ?? 0,
+    count: (metric) => counts[windowCounts.indexOf(metric)] ?? 0,
     time(metric) {
-      const samples = content.samples[windowDistributions.indexOf(metric)] ?? noValues;
-      return { samples: samples.count, median: quantileOf(samples, 0.5), p95: quantileOf(samples, 0.95) };
+      const values = samples[windowDistributions.indexOf(metric)] ?? noValues;
+      return { samples: values.count, median: quantileOf(values, 0.5), p95: quantileOf(values, 0.95) };
     },
     isLookedFor: ({ isLookedFor }) => isLookedFor?.(policy, tier) ?? true,
-    knownDeployments: content.known,
-    knownSeconds: known,
+    knownDeployments: known,
+    knownSeconds: knownSeconds(knownTime, window, now),
   };
   const values: Record<string, unknown> = {};
   for (const { key, read } of windowFields) values[key] = read(reader);

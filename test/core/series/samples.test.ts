@@ -10,6 +10,7 @@ import { createProjection } from '../../../src/core/series/samples.ts';
 import { findSeries } from '../../../src/core/series/shown-series.ts';
 import { createState, type State, type StateChange } from '../../../src/core/series/state.ts';
 import type { Timeline } from '../../../src/core/series/timeline.ts';
+import type { WindowShare } from '../../../src/core/windows/tier-windows.ts';
 import { inAscendingOrder, noValues } from '../../../src/core/windows/values.ts';
 import { windowDistributions } from '../../../src/core/windows/window-content.ts';
 import { nameGauges } from '../../support/gauges.ts';
@@ -181,8 +182,10 @@ describe('createProjection', () => {
       tally: state.tally,
       ...told,
     });
-  const deploymentsIn = (sample: { windows: readonly { counts: readonly number[] }[] } | null | undefined) =>
-    sample?.windows.map(({ counts }) => counts[0]);
+  const deploymentsIn = (windows: readonly WindowShare[] | null | undefined) =>
+    windows?.map(({ counts }) => counts[0]);
+  const coveragesOf = (windows: readonly WindowShare[] | null | undefined) =>
+    windows?.map(({ coverage }) => coverage);
 
   it('shows windows of each series, and of the tier over all its series', () => {
     const { series, tiers } = createProjection(twoRepos(), policy).at(10_000);
@@ -190,7 +193,9 @@ describe('createProjection', () => {
       ['acme/dns', [1, 1]],
       ['acme/shop', [0, 1]],
     ]);
-    expect(tiers.map((sample) => [sample.tier, deploymentsIn(sample)])).toEqual([['production', [1, 2]]]);
+    expect(tiers.map((sample) => [sample.tier, deploymentsIn(sample.windows)])).toEqual([
+      ['production', [1, 2]],
+    ]);
     const leadTimes = windowDistributions.findIndex(({ name }) => name === 'change_lead_time_seconds');
     expect(inAscendingOrder(tiers[0]?.windows[1]?.samples[leadTimes] ?? noValues)).toEqual([5, 100]);
   });
@@ -204,8 +209,8 @@ describe('createProjection', () => {
     expect(after).not.toBe(before);
     expect(after.series[0]).not.toBe(before.series[0]);
     expect(after.series[1]).toBe(before.series[1]);
-    expect(deploymentsIn(after.tiers[0])).toEqual([0, 2]);
-    expect(deploymentsIn(before.tiers[0])).toEqual([1, 2]);
+    expect(deploymentsIn(after.tiers[0]?.windows)).toEqual([0, 2]);
+    expect(deploymentsIn(before.tiers[0]?.windows)).toEqual([1, 2]);
   });
 
   it('removes windows when the last deployment leaves the longest one, and the tier with the last series', () => {
@@ -228,7 +233,7 @@ describe('createProjection', () => {
     change(state, { timelines: new Map([[keyOf(shop), twice]]) });
     const after = projection.at(10_000);
     expect(deploymentsIn(after.series[1]?.windows)).toEqual([1, 2]);
-    expect(deploymentsIn(after.tiers[0])).toEqual([2, 3]);
+    expect(deploymentsIn(after.tiers[0]?.windows)).toEqual([2, 3]);
     expect(after.series[0]).toBe(before.series[0]);
   });
 
@@ -239,7 +244,7 @@ describe('createProjection', () => {
     change(state, { repos: [{ ...shop, isGone: true }] });
     const without = projection.at(10_000);
     expect(without.series.map(({ repo }) => repo)).toEqual(['acme/dns']);
-    expect(deploymentsIn(without.tiers[0])).toEqual([1, 1]);
+    expect(deploymentsIn(without.tiers[0]?.windows)).toEqual([1, 1]);
     change(state, { repos: [dns, shop] });
     expect(projection.at(10_000)).toEqual(before);
   });
@@ -248,8 +253,8 @@ describe('createProjection', () => {
     const twin = aRepo({ key: 2, woodpeckerId: 12, fullName: 'Acme/Shop', knownSince: 9750 });
     const state = stateOf([shop, twin], pairs, new Map([[keyOf(shop), folded({ at: 9990 })]]));
     const { series, tiers } = createProjection(state, policy).at(10_000);
-    expect(series.map((sample) => sample.windows?.coverage)).toEqual([[1, 0.25]]);
-    expect(tiers[0]?.coverage).toEqual([1, 0.25]);
+    expect(series.map(({ windows }) => coveragesOf(windows))).toEqual([[1, 0.25]]);
+    expect(coveragesOf(tiers[0]?.windows)).toEqual([1, 0.25]);
   });
 
   it('gives the same result if it was prepared in pieces', async () => {

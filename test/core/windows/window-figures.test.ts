@@ -35,14 +35,11 @@ describe('the figures of a window', () => {
   });
 
   it('have no rates and no times in an empty window', () => {
-    const share = {
-      windows: [emptyContent],
-      coverage: [1],
-      knownTime: [{ whole: 1, partly: 0, sinceSum: 0, unknown: 0 }],
-    };
+    const knownTime = { whole: 1, partly: 0, sinceSum: 0, unknown: 0 };
+    const sample = { tier: 'production', windows: [{ ...emptyContent, coverage: 1, knownTime }] };
     const none = { samples: 0, median: null, p95: null };
     const policy = { ...defaultPolicy, windows: [window] };
-    expect(figuresIn(share, policy, 'production', window, 1_785_500_450)).toEqual({
+    expect(figuresIn(sample, policy, window, 1_785_500_450)).toEqual({
       deployments: 0,
       failedDeployments: 0,
       failedByCause: {},
@@ -55,7 +52,7 @@ describe('the figures of a window', () => {
       coverage: 1,
     });
     const withoutRework = { ...policy, rework: { branches: [], message: [] } };
-    expect(figuresIn(share, withoutRework, 'production', window, 1_785_500_450)).toMatchObject({
+    expect(figuresIn(sample, withoutRework, window, 1_785_500_450)).toMatchObject({
       reworkDeployments: null,
       reworkRate: null,
     });
