@@ -13,12 +13,15 @@ import { changeLeadTime, type Delivery, deliveryOf } from './figures/change-lead
 import { earliest } from './figures/figure.ts';
 import { type Fold, stateOf, stepFold } from './figures/fold.ts';
 import { recoveryTime } from './figures/recovery-time.ts';
+import { createFirstItems } from './first-items.ts';
 import type { Incident } from './incident.ts';
 import type { MissedPart } from './missed-part.ts';
 import type { Stop } from './parts.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Window } from './policy.ts';
-import { type Cause, type Episode, isEnded } from './verdict.ts';
+import type { Portions } from './portions.ts';
+import type { Timeline } from './series/timeline.ts';
+import type { Cause, Episode } from './verdict.ts';
 import {
   contributionOf,
   contributionOfEpisode,
@@ -43,8 +46,7 @@ export interface ExplainRequest {
   readonly before: Place | null;
   /** Most pipelines to list, at least one. */
   readonly limit: number;
-  /** By default everything. */
-  readonly show?: Listing;
+  readonly show: Listing;
 }
 
 /** `null`: there is no such series. */
@@ -126,95 +128,88 @@ export interface Explained {
   readonly withoutLeadTime: Readonly<Record<Exclude<Delivery['kind'], 'known'>, number>>;
   /** First failure of the episode that is open at the window's end, Unix seconds; 0 if none is open. */
   readonly failingSince: number;
-  /** In order of time; the latest ones if there are more than `most`. */
+  /** The latest first; one more than the limit if there are more. */
   readonly parts: readonly DeploymentPart[];
-  /**
-   * The window's deployments beyond known ground, which are in no figure: their number, and the latest in order of
-   * time.
-   */
+  /** The window's deployments beyond known ground, which are in no figure: their number, and the latest, as in `parts`. */
   readonly beyond: { readonly count: number; readonly latest: readonly Place[] };
+  /** In order of time. */
   readonly drawn: readonly DrawnDeployment[];
+  /** In order of their start. */
   readonly episodes: readonly Episode[];
 }
 
-export interface Question {
-  /** Length of the window. */
-  readonly seconds: number;
-  /** Its end, Unix seconds. */
-  readonly at: number;
-  /** Keeps only parts before this place; `null`: all parts. */
-  readonly before: Place | null;
-  /** Most parts to keep, at least one. */
-  readonly most: number;
-  /** By default everything. */
-  readonly show?: Listing | undefined;
-}
+export type Question = Pick<ExplainRequest, 'window' | 'at' | 'before' | 'limit' | 'show'>;
 
 export interface Explaining {
-  /** Adds the next deployment in order of time. It must be judged, and not later than the window's end. */
-  add(deployment: Deployment): void;
+  /** Adds the timeline of a repo that has the series' name, as it was known at the window's end. */
+  add(timeline: Timeline): Portions<void>;
   finish(): Explained;
 }
 
-/**
- * Explains one repo's deployments. `start`: the state before the first added one, at or before the window's begin.
- * `episodes`: episodes of failure, as known at the window's end.
- */
-export function createExplaining(
-  start: Fold,
-  episodes: readonly Episode[],
-  { seconds, at, before, most, show = 'everything' }: Question,
-): Explaining {
+const deploymentsAtOnce = 500;
+
+export function createExplaining({ window, at, before, limit, show }: Question): Explaining {
   const draft = createContentDraft();
   const withoutLeadTime = { nothing_new: 0, pending: 0, unknown: 0 };
-  let fold = start;
-  let parts: DeploymentPart[] = [];
-  let beyond: Place[] = [];
-  let drawn: DrawnDeployment[] = [];
+  const latestFirst = (a: Place, b: Place) => compareDeployments(b, a);
+  // One more than is listed shows whether there are more.
+  const most = limit + 1;
+  const parts = createFirstItems<DeploymentPart>(most, (a, b) => latestFirst(a.deployment, b.deployment));
+  const beyond = createFirstItems<Place>(most, latestFirst);
+  const drawn = createFirstItems<DrawnDeployment>(mostDrawn, latestFirst);
+  const overlapping: Episode[] = [];
   let countBeyond = 0;
+  let failingSince = 0;
   const isListed = (place: Place): boolean => !before || compareDeployments(place, before) < 0;
+
+  const addDeployment = (deployment: Deployment, earlier: Fold, episodes: readonly Episode[]): void => {
+    if (!isWithin(deployment, window, at)) return;
+    const content = contributionOf(earlier, deployment);
+    if (!content) {
+      countBeyond++;
+      if (show === 'everything' && isListed(deployment)) beyond.add(deployment);
+      return;
+    }
+    draft.add(content);
+    const delivery = deliveryOf(stateOf(earlier, changeLeadTime), deployment);
+    if (delivery && delivery.kind !== 'known') withoutLeadTime[delivery.kind]++;
+    drawn.add(toDrawn(deployment, delivery));
+    const isFailed = deployment.verdict.causes.length > 0;
+    if (!isListed(deployment) || (show === 'failed' && !isFailed)) return;
+    parts.add({
+      deployment: withIncidentsAsOf(deployment, at),
+      episode: episodePartOf(episodes, deployment),
+      delivery,
+    });
+  };
+
   return {
-    add(deployment) {
-      const earlier = fold;
-      fold = stepFold(fold, deployment);
-      if (!isWithin(deployment, { seconds }, at)) return;
-      const content = contributionOf(earlier, deployment);
-      if (!content) {
-        countBeyond++;
-        if (show === 'everything' && isListed(deployment)) beyond.push(deployment);
-        if (beyond.length >= 2 * most) beyond = beyond.slice(-most);
-        return;
+    *add({ base, recent, current, episodes }) {
+      let fold = base;
+      for (const [index, deployment] of recent.entries()) {
+        addDeployment(deployment, fold, episodes);
+        fold = stepFold(fold, deployment);
+        if (index % deploymentsAtOnce === 0) yield;
       }
-      draft.add(content);
-      const delivery = deliveryOf(stateOf(earlier, changeLeadTime), deployment);
-      if (delivery && delivery.kind !== 'known') withoutLeadTime[delivery.kind]++;
-      drawn.push(toDrawn(deployment, delivery));
-      if (drawn.length >= 2 * mostDrawn) drawn = drawn.slice(-mostDrawn);
-      const isFailed = deployment.verdict.causes.length > 0;
-      if (!isListed(deployment) || (show === 'failed' && !isFailed)) return;
-      parts.push({
-        deployment: withIncidentsAsOf(deployment, at),
-        episode: episodePartOf(episodes, deployment),
-        delivery,
-      });
-      if (parts.length >= 2 * most) parts = parts.slice(-most);
-    },
-    finish() {
-      for (const episode of episodes.filter(isEnded)) {
-        if (isWithin({ at: episode.end }, { seconds }, at)) draft.add(contributionOfEpisode(episode));
+      for (const episode of episodes) {
+        const { start, end } = episode;
+        if (start <= at && (end === null || end > at - window.seconds)) overlapping.push(episode);
+        if (end !== null && isWithin({ at: end }, window, at))
+          draft.add(contributionOfEpisode({ start, end }));
       }
       const last = episodes.at(-1);
-      const open = last && !isEnded(last) ? last.start : 0;
-      return {
-        content: draft.finish(),
-        withoutLeadTime,
-        failingSince: earliest([open, stateOf(fold, recoveryTime)]),
-        parts: parts.slice(-most),
-        beyond: { count: countBeyond, latest: beyond.slice(-most) },
-        drawn: drawn.slice(-mostDrawn),
-        episodes: episodes.filter(({ start, end }) => start <= at && (end === null || end > at - seconds)),
-      };
+      const open = last?.end === null ? last.start : 0;
+      failingSince = earliest([failingSince, open, stateOf(current, recoveryTime)]);
     },
+    finish: () => ({
+      content: draft.finish(),
+      withoutLeadTime,
+      failingSince,
+      parts: parts.items(),
+      beyond: { count: countBeyond, latest: beyond.items() },
+      drawn: drawn.items().toReversed(),
+      episodes: overlapping.toSorted((a, b) => a.start - b.start),
+    }),
   };
 }
 

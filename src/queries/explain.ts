@@ -5,7 +5,6 @@
  * list and by what the live state holds of one series.
  */
 
-import { combineExplained } from '../core/combine-explained.ts';
 import { compareDeployments, type Place } from '../core/deployment.ts';
 import {
   createExplaining,
@@ -19,8 +18,8 @@ import {
 import { failedPart } from '../core/failed-part.ts';
 import { asOf } from '../core/failures/incidents.ts';
 import { missedPart } from '../core/missed-part.ts';
+import { runWithPauses } from '../core/portions.ts';
 import { findSeries } from '../core/series/shown-series.ts';
-import type { Timeline } from '../core/series/timeline.ts';
 import { shareOf } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
@@ -37,7 +36,6 @@ export interface ExplainOptions {
 
 /** Most commits in a list: it ends early, unless a single deployment has more. */
 const mostCommits = 10_000;
-const deploymentsAtOnce = 500;
 /** That a chart shows. */
 const mostIncidents = 200;
 
@@ -60,12 +58,12 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
       if (!series) return null;
       const repos = state.reposByName(request.repo).map(({ key }) => key);
       const reader = { pipelines, yieldToEventLoop: createEventLoopYield() };
-      const ofRepos: Explained[] = [];
+      const explaining = createExplaining(request);
       for (const repo of repos) {
         const timeline = await timelineAt(ingest, { repo, tier, window }, at, reader);
-        if (timeline) ofRepos.push(await explainTimeline(timeline, request));
+        if (timeline) await runWithPauses(explaining.add(timeline), reader.yieldToEventLoop);
       }
-      const explained = combineExplained(ofRepos, request.limit + 1);
+      const explained = explaining.finish();
       const uncounted = await readUncounted(pipelines, repos, request);
       const { listed, next } = chooseListed(explained, uncounted.latest, request.limit);
       if (explained.beyond.count > 0) uncounted.counts.set('beyond_history', explained.beyond.count);
@@ -118,33 +116,13 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
   return (request) => queue.run(() => answer(request));
 }
 
-async function explainTimeline(
-  { base, recent, episodes }: Timeline,
-  { window, at, before, limit, show }: ExplainRequest,
-): Promise<Explained> {
-  const yieldToEventLoop = createEventLoopYield();
-  // One more than is listed tells whether there are more.
-  const explaining = createExplaining(base, episodes, {
-    seconds: window.seconds,
-    at,
-    before,
-    most: limit + 1,
-    show,
-  });
-  for (let from = 0; from < recent.length; from += deploymentsAtOnce) {
-    for (const deployment of recent.slice(from, from + deploymentsAtOnce)) explaining.add(deployment);
-    await yieldToEventLoop();
-  }
-  return explaining.finish();
-}
-
 type Listable = Pick<ExplainedPipeline, 'place' | 'verdict'>;
 
 /** Counts the window's pipelines that do not count, and returns the latest ones that may be listed. */
 async function readUncounted(
   pipelines: Reading['pipelines'],
   repos: readonly number[],
-  { tier, window, at, before, limit, show = 'everything' }: ExplainRequest,
+  { tier, window, at, before, limit, show }: ExplainRequest,
 ): Promise<{ counts: Map<UncountedReason, number>; latest: readonly Listable[] }> {
   const counts = new Map<UncountedReason, number>();
   const latest: Listable[] = [];

@@ -4,6 +4,7 @@ import { compareText } from '../core/compare-text.ts';
 import { asOf, isStale } from '../core/failures/incidents.ts';
 import type { IncidentListRequest, ListedIncident, ListIncidents } from '../core/failures/listed-incident.ts';
 import { incidentsOf, placeOf, type TrackedIncident } from '../core/failures/tracked-incident.ts';
+import { createFirstItems } from '../core/first-items.ts';
 import { nameKey } from '../core/repo.ts';
 import type { BookEntry, BookIncident, BookPlace } from '../core/series/incident-book.ts';
 import type { Ingest } from '../ingest/ingest.ts';
@@ -29,9 +30,12 @@ export function createListIncidents({ state, mode, read }: Ingest): ListIncident
   };
   const nameOf = (place: BookPlace): string => nameKey(ownerOf(place)?.fullName ?? place.name);
 
-  const find = async (request: IncidentListRequest): Promise<{ newest: Found[]; count: number }> => {
+  const find = async (request: IncidentListRequest): Promise<{ newest: readonly Found[]; count: number }> => {
     const yieldToEventLoop = createEventLoopYield();
-    let newest: Found[] = [];
+    const newest = createFirstItems<Found>(
+      request.limit,
+      ({ incident: a }, { incident: b }) => b.start - a.start || compareText(a.id, b.id),
+    );
     let count = 0;
     let seen = 0;
     for (const entry of state.incidents.entries()) {
@@ -41,11 +45,10 @@ export function createListIncidents({ state, mode, read }: Ingest): ListIncident
       for (const incident of entry.incidents) {
         if (request.isOpen && !isOpenAt(incident, request.now)) continue;
         count++;
-        newest.push({ key, place, incident: request.isOpen ? asOf(incident, request.now) : incident });
+        newest.add({ key, place, incident: request.isOpen ? asOf(incident, request.now) : incident });
       }
-      if (newest.length > 2 * request.limit) newest = firstOf(newest, request.limit);
     }
-    return { newest: firstOf(newest, request.limit), count };
+    return { newest: newest.items(), count };
   };
   const isOpenAt = (incident: BookIncident, now: number): boolean =>
     incident.start <= now && asOf(incident, now).end === null && !isStale(incident, now, policy.staleSeconds);
@@ -85,10 +88,4 @@ export function createListIncidents({ state, mode, read }: Ingest): ListIncident
       }
       return { incidents, others: count - incidents.length };
     });
-}
-
-function firstOf(found: readonly Found[], most: number): Found[] {
-  return [...found]
-    .sort((a, b) => b.incident.start - a.incident.start || compareText(a.incident.id, b.incident.id))
-    .slice(0, most);
 }

@@ -94,9 +94,7 @@ export function createOverview(options: OverviewOptions): ShowOverview {
       history: await trends(tier, window, ends, request.at !== null),
       bars: deployments?.counts.bars() ?? [],
       barSeconds: deployments?.counts.barSeconds ?? 0,
-      failed: (deployments?.failed ?? [])
-        .map(({ repo, deployment }) => describe(repo, tier, deployment))
-        .reverse(),
+      failed: (deployments?.failed ?? []).map(({ repo, deployment }) => describe(repo, tier, deployment)),
       failedIn: failedIn.slice(0, mostFailedRepos),
       otherFailedRepos: Math.max(0, failedIn.length - mostFailedRepos),
     };

@@ -2,6 +2,7 @@
 
 import { compareText } from '../core/compare-text.ts';
 import { figuresByName } from '../core/figures/index.ts';
+import { createFirstItems } from '../core/first-items.ts';
 import type { PairRow, RowOrder } from '../core/overview.ts';
 import type { SeriesSample } from '../core/series/samples.ts';
 
@@ -44,18 +45,13 @@ export async function orderRows(
         : a.value - b.value;
     return (isDescending ? -difference : difference) || compareNames(a, b);
   };
-  let first: readonly Keyed[] = [];
-  let added: Keyed[] = [];
+  const first = createFirstItems(most, compare);
   for (const [index, sample] of samples.entries()) {
     const row = rowOf(sample);
-    added.push({ row, value: read(row), name: row.repo.toLowerCase() });
+    first.add({ row, value: read(row), name: row.repo.toLowerCase() });
     if (index % rowsAtOnce === 0) await yieldToEventLoop();
-    if (added.length < 2 * most && index < samples.length - 1) continue;
-    first = [...first, ...added].sort(compare).slice(0, most);
-    added = [];
-    await yieldToEventLoop();
   }
-  return first.map(({ row }) => row);
+  return first.items().map(({ row }) => row);
 }
 
 interface Keyed {

@@ -2,13 +2,14 @@
 
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import { type BarCounts, createBarCounts } from '../core/deployment-bars.ts';
+import { createFirstItems } from '../core/first-items.ts';
 import type { Window } from '../core/policy.ts';
 import { isWithin } from '../core/windows/window-content.ts';
 
 /** The deployments of one tier in the window. */
 export interface TierDeployments {
   readonly counts: BarCounts;
-  /** The latest, in order of time. */
+  /** The latest first. */
   readonly failed: readonly NamedDeployment[];
   /** How many have failed, by repo. */
   readonly failedByRepo: ReadonlyMap<string, number>;
@@ -26,7 +27,9 @@ const mostFailed = 20;
 export function createCollector(window: Window, at: number) {
   const create = () => ({
     counts: createBarCounts(window, at),
-    failed: [] as readonly NamedDeployment[],
+    failed: createFirstItems<NamedDeployment>(mostFailed, (a, b) =>
+      compareDeployments(b.deployment, a.deployment),
+    ),
     failedByRepo: new Map<string, number>(),
   });
   const tiers = new Map<string, ReturnType<typeof create>>();
@@ -37,16 +40,10 @@ export function createCollector(window: Window, at: number) {
       found.counts.add(deployment);
       if (deployment.verdict.causes.length === 0 || !isWithin(deployment, window, at)) return;
       found.failedByRepo.set(repo, (found.failedByRepo.get(repo) ?? 0) + 1);
-      found.failed = [...found.failed, { repo, deployment }];
-      if (found.failed.length >= 4 * mostFailed) found.failed = latestOf(found.failed);
+      found.failed.add({ repo, deployment });
     },
     finish(): ReadonlyMap<string, TierDeployments> {
-      for (const found of tiers.values()) found.failed = latestOf(found.failed);
-      return tiers;
+      return new Map([...tiers].map(([tier, found]) => [tier, { ...found, failed: found.failed.items() }]));
     },
   };
-}
-
-function latestOf(failed: readonly NamedDeployment[]): readonly NamedDeployment[] {
-  return failed.toSorted((a, b) => compareDeployments(a.deployment, b.deployment)).slice(-mostFailed);
 }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Deployment } from '../../src/core/deployment.ts';
-import { createExplaining, type Question } from '../../src/core/explain.ts';
+import { createExplaining, type DeploymentPart, type Question } from '../../src/core/explain.ts';
 import { defaultRules, type FigureRules } from '../../src/core/figures/figure.ts';
-
+import type { Window } from '../../src/core/policy.ts';
+import { runToEnd } from '../../src/core/portions.ts';
 import { windowsOf } from '../../src/core/windows/window-content.ts';
 import { anyDeployments } from '../support/arbitraries.ts';
 import { timelineOf } from '../support/projected.ts';
@@ -18,17 +19,15 @@ function explain(
   rules: FigureRules = withReports,
 ) {
   const known = deployments.filter(({ at }) => at <= (question.at ?? 2000));
-  const { base, recent, episodes } = timelineOf(known, rules);
-  const explaining = createExplaining(base, episodes, {
-    seconds: 1000,
-    at: 2000,
-    before: null,
-    most: 1000,
+  const explaining = createExplaining({
+    ...{ window: windowOf(1000), at: 2000, before: null, limit: 1000, show: 'everything' },
     ...question,
   });
-  for (const deployment of recent) explaining.add(deployment);
+  runToEnd(explaining.add(timelineOf(known, rules)));
   return explaining.finish();
 }
+
+const windowOf = (seconds: number): Window => ({ name: 'w', seconds });
 
 /** A failure or a success; its number is its time. */
 const failure = (at: number, overrides: Partial<Deployment> = {}) =>
@@ -36,7 +35,10 @@ const failure = (at: number, overrides: Partial<Deployment> = {}) =>
 const success = (at: number, overrides: Partial<Deployment> = {}) =>
   aDeployment({ at, number: at, ...overrides });
 
-const numbersOf = ({ parts }: ReturnType<typeof explain>) => parts.map(({ deployment }) => deployment.number);
+const numbersOf = ({ parts }: ReturnType<typeof explain>) =>
+  inTime(parts).map(({ deployment }) => deployment.number);
+
+const inTime = (parts: readonly DeploymentPart[]) => parts.toReversed();
 
 describe('an explanation', () => {
   it('reports the effect of each deployment on the episode of failures', () => {
@@ -49,7 +51,7 @@ describe('an explanation', () => {
       success(1500),
       failure(1900),
     ]);
-    expect(parts.map(({ deployment, episode }) => [deployment.at, episode])).toEqual([
+    expect(inTime(parts).map(({ deployment, episode }) => [deployment.at, episode])).toEqual([
       // The failure that opened the episode lies before the window; its recovery lies inside.
       [1100, { kind: 'continued', since: 900 }],
       [1200, { kind: 'closed', since: 900, recoverySeconds: 300 }],
@@ -83,7 +85,7 @@ describe('an explanation', () => {
       success(1700, { commit: 'f' }),
     ];
     const { parts, withoutLeadTime } = explain(deployments, {}, withForge);
-    expect(parts.map(({ delivery }) => delivery)).toEqual([
+    expect(inTime(parts).map(({ delivery }) => delivery)).toEqual([
       { kind: 'known', source: 'forge', commits: [{ id: 'a', leadTimeSeconds: 100 }] },
       { kind: 'nothing_new' },
       {
@@ -112,9 +114,9 @@ describe('an explanation', () => {
   it('keeps the latest parts before a position, and the figures of the whole window', () => {
     const all = [failure(1100), success(1200), failure(1300), success(1400), failure(1500)];
     const whole = explain(all);
-    const some = explain(all, { most: 2, before: { at: 1500, number: 1500, repo: 1 } });
+    const some = explain(all, { limit: 1, before: { at: 1500, number: 1500, repo: 1 } });
     expect(numbersOf(some)).toEqual([1300, 1400]);
-    expect(numbersOf(explain(all, { most: 2 }))).toEqual([1400, 1500]);
+    expect(numbersOf(explain(all, { limit: 1 }))).toEqual([1400, 1500]);
     expect({ ...some, parts: [] }).toEqual({ ...whole, parts: [] });
   });
 
@@ -126,8 +128,8 @@ describe('an explanation', () => {
         fc.integer({ min: 1, max: 20 }),
         (deployments, at, seconds) => {
           const timeline = timelineOf(deployments, withReports);
-          const [window] = windowsOf([timeline], [{ name: 'w', seconds }], at).windows;
-          expect(explain(deployments, { at, seconds }).content).toEqual(window);
+          const [window] = windowsOf([timeline], [windowOf(seconds)], at).windows;
+          expect(explain(deployments, { at, window: windowOf(seconds) }).content).toEqual(window);
         },
       ),
     );

@@ -218,7 +218,8 @@ describe('a deployment whose part ended an hour before its pipeline', () => {
     const world = await worldUnder(rules);
     await deploy(world, 1, noon, told);
     const explain = createExplain({ ingest: world.ingest, woodpeckerUrl: null });
-    const explainedAt = async (at: number) => (await explain({ ...request, at }))?.figures.deployments;
+    const explainedAt = async (at: number) =>
+      (await explain({ ...request, at, show: 'everything' }))?.figures.deployments;
     expect(await explainedAt(noon + hour - 1)).toBe(0);
     expect(await explainedAt(noon + hour)).toBe(1);
     const shownAt = async (at: number) =>

@@ -51,7 +51,7 @@ async function figuresOver(harness: Harness, name: string, at = now) {
   if (!window) throw new Error(`No window is named ${name}`);
   const explain = createExplain({ ingest: harness.ingest, woodpeckerUrl: null });
   const request = { repo: 'acme/shop', tier: 'unassigned', window, at, before: null, limit: 100 };
-  const explanation = await explain(request);
+  const explanation = await explain({ ...request, show: 'everything' });
   if (!explanation) throw new Error('No series is shown');
   return explanation;
 }

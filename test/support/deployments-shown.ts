@@ -200,7 +200,8 @@ export async function explainedAt(
   const all: [string, readonly ExplainedDeployment[]][] = [];
   for (const { repo, tier } of pairs) {
     const window = { name: 'all', seconds: 365 * 86_400 };
-    const found = await explain({ repo, tier, window, at, before: null, limit: 1_000 });
+    const request = { repo, tier, window, at, before: null, limit: 1_000 };
+    const found = await explain({ ...request, show: 'everything' });
     const parts = (found?.pipelines ?? []).flatMap(({ verdict }) =>
       verdict.kind === 'deployment' ? [verdict.part] : [],
     );
