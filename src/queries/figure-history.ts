@@ -7,7 +7,7 @@
  */
 
 import type { FigureHistory, FigureHistoryRequest, FigurePoint } from '../core/figure-history.ts';
-import { longestWindowSeconds, type Window } from '../core/policy.ts';
+import type { Window } from '../core/policy.ts';
 import { findSeries, type Ingredients, shownSeries } from '../core/series/shown-series.ts';
 import { createTierWindow } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
@@ -15,8 +15,7 @@ import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { createKeptAnswers } from './kept-answers.ts';
 import { readEach } from './read-each.ts';
-import { visitTimelines } from './timeline-at.ts';
-import { createWindowShare } from './window-share.ts';
+import { sharesAt } from './window-share.ts';
 
 /** Numbers that the windows of a history contain together. */
 const mostSamples = 2_000_000;
@@ -66,25 +65,16 @@ async function pointsOf(
   ends: readonly number[],
 ): Promise<readonly FigurePoint[] | null> {
   const { policy } = ingest.mode;
-  const longestSeconds = longestWindowSeconds(policy);
   const yieldToEventLoop = createEventLoopYield();
   const books = ends.map((end) => ({ end, tier: createTierWindow() }));
   let samples = 0;
   const isTooMuch = () => samples > mostSamples && ends.length > 1;
-  await readEach(ingest, series, async ({ pairs, knownSince }, pipelines) => {
+  await readEach(ingest, series, async (one, pipelines) => {
     if (isTooMuch()) return;
-    const shares = ends.map((at) => createWindowShare(knownSince, { window, longestSeconds, at }));
-    for (const { repo } of pairs) {
-      let place = 0;
-      const request = { repo, tier, window, moments: ends };
-      await visitTimelines(ingest, request, { pipelines, yieldToEventLoop }, (timeline) =>
-        shares[place++]?.add(timeline),
-      );
-    }
+    const shares = await sharesAt(ingest, one, window, ends, { pipelines, yieldToEventLoop });
     for (const [place, share] of shares.entries()) {
-      const found = share.finish();
-      samples += found?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
-      books[place]?.tier.exchange(null, found);
+      samples += share?.samples.reduce((sum, { count }) => sum + count, 0) ?? 0;
+      books[place]?.tier.exchange(null, share);
     }
     await yieldToEventLoop();
   });

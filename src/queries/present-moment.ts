@@ -1,7 +1,6 @@
 /** What is shown now, from memory. */
 
 import { countBefore } from '../core/count-before.ts';
-import { compareDeployments } from '../core/deployment.ts';
 import { counts } from '../core/known-ground.ts';
 import type { LooksFor, Policy, Window } from '../core/policy.ts';
 import type { Projection } from '../core/series/samples.ts';
@@ -10,7 +9,7 @@ import type { State } from '../core/series/state.ts';
 import { figuresIn } from '../core/windows/window-figures.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import type { Moment } from './moments.ts';
-import { createCollector } from './tier-deployments.ts';
+import { createCollector, lastFailedOf } from './tier-deployments.ts';
 
 export interface PresentOptions {
   readonly state: State;
@@ -54,12 +53,6 @@ export async function presentMoment({
     projected,
     figuresOf,
     tiers: collector.finish(),
-    lastFailed({ repo, tier }) {
-      const timelines = findSeries(state, repo, tier)?.timelines ?? [];
-      const last = timelines.flatMap(
-        ({ recent }) => recent.findLast(({ verdict }) => verdict.causes.length > 0) ?? [],
-      );
-      return last.toSorted(compareDeployments).at(-1) ?? null;
-    },
+    lastFailed: ({ repo, tier }) => lastFailedOf(findSeries(state, repo, tier)?.timelines ?? []),
   };
 }

@@ -4,6 +4,7 @@ import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import { type BarCounts, createBarCounts } from '../core/deployment-bars.ts';
 import { createFirstItems } from '../core/first-items.ts';
 import type { Window } from '../core/policy.ts';
+import type { Timeline } from '../core/series/timeline.ts';
 import { isWithin } from '../core/windows/window-content.ts';
 
 /** The deployments of one tier in the window. */
@@ -46,4 +47,12 @@ export function createCollector(window: Window, at: number) {
       return new Map([...tiers].map(([tier, found]) => [tier, { ...found, failed: found.failed.items() }]));
     },
   };
+}
+
+/** The last failed deployment of the timelines; `null`: none has failed. */
+export function lastFailedOf(timelines: readonly Timeline[]): Deployment | null {
+  const last = timelines.flatMap(
+    ({ recent }) => recent.findLast(({ verdict }) => verdict.causes.length > 0) ?? [],
+  );
+  return last.toSorted(compareDeployments).at(-1) ?? null;
 }
