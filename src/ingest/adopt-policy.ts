@@ -13,7 +13,7 @@ import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import type { Transaction } from '../store/store.ts';
 import { putFingerprint } from './active-policy.ts';
 import type { IntakeMode } from './ingest-options.ts';
-import { judgeReported } from './judge-reported.ts';
+import { judgeReported, reportedPairs } from './judge-reported.ts';
 import { createNextPolicyWork, type NextPolicyWork } from './next-policy.ts';
 import { readIncidents, readUnread } from './read-state.ts';
 import type { TouchedPipelines } from './touched-pipelines.ts';
@@ -71,7 +71,7 @@ export async function adoptPolicy(
   }
   signal?.throwIfAborted();
   const eventsBefore = state.tally.events();
-  const reportedBefore = state.reportedPairs();
+  const reportedBefore = reportedPairs(state);
   await port.conclude(mode, async (tx) => {
     for (const key of preparation.outdated()) await preparation.prepare(key, (step) => step(tx));
     const change = await exchangedFor(preparation, tx, state, mode);

@@ -3,6 +3,7 @@
 import { retainedSeconds } from '../core/policy.ts';
 import { mayBelongToBase } from '../core/series/base-incidents.ts';
 import { type Pair, pairKey } from '../core/series/pair.ts';
+import type { State } from '../core/series/state.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /**
@@ -13,7 +14,7 @@ export function judgeReported(
   additions: 'credited' | 'settled',
   others: readonly Pick<Pair, 'repo' | 'tier'>[] = [],
 ): void {
-  for (const { repo, tier } of [...state.reportedPairs(), ...others]) {
+  for (const { repo, tier } of [...reportedPairs(state), ...others]) {
     const timeline = state.timelines.get(pairKey(repo, tier));
     if (!timeline) continue;
     const since = now - retainedSeconds(mode.policy, tier);
@@ -26,4 +27,17 @@ export function judgeReported(
     else series.foldAgain(repo, tier);
     if (additions === 'settled') series.settle(repo, tier);
   }
+}
+
+/** Pairs that have an incident or a mark; an incident of a shared name counts for each repo that has the name. */
+export function reportedPairs(state: State): readonly Pair[] {
+  const found = new Set<string>();
+  for (const { place } of state.incidents.entries()) {
+    if (!place) continue;
+    const { name, tier, boundTo } = place;
+    const keys = boundTo === null ? state.reposByName(name).map(({ key }) => key) : [boundTo];
+    for (const key of keys) found.add(pairKey(key, tier));
+  }
+  for (const { repo, tier } of state.marks.values()) found.add(pairKey(repo, tier));
+  return [...found].flatMap((key) => state.pairs.get(key) ?? []);
 }

@@ -15,6 +15,7 @@ import {
 } from '../failures/tracked-incident.ts';
 import type { Incident } from '../incident.ts';
 import { nameKey } from '../repo.ts';
+import { addTo, removeFrom } from '../sets-by-key.ts';
 
 /** The part of a tracked incident that is kept in memory. */
 export interface BookEntry {
@@ -127,16 +128,6 @@ export function createIncidentBook(): IncidentBook {
       addTo(byPlace, keyOf(entry.place), entry.key);
     },
   };
-}
-
-function addTo(index: Map<string, Set<string>>, at: string, key: string): void {
-  index.set(at, (index.get(at) ?? new Set()).add(key));
-}
-
-function removeFrom(index: Map<string, Set<string>>, at: string, key: string): void {
-  const keys = index.get(at);
-  keys?.delete(key);
-  if (keys?.size === 0) index.delete(at);
 }
 
 function keyOf({ name, tier, boundTo }: BookPlace): string {

@@ -9,7 +9,8 @@ import { type MarkPlace, markKey, type StoredMark } from '../failures/operator-m
 import { createTally, type Tally } from '../pipeline-counts.ts';
 import { type Follow, targetsOf } from '../poll-schedule.ts';
 import { nameKey, type Repo } from '../repo.ts';
-import { type BookEntry, type BookPlace, createIncidentBook, type IncidentBook } from './incident-book.ts';
+import { addTo, removeFrom } from '../sets-by-key.ts';
+import { type BookEntry, createIncidentBook, type IncidentBook } from './incident-book.ts';
 import type { Surroundings } from './judged.ts';
 import { lastDeployedOf, lastIn } from './last-deployed.ts';
 import { type Pair, pairKey } from './pair.ts';
@@ -52,8 +53,6 @@ export interface State {
   lastDeployed(repos: readonly Repo[], tier: string): Repo | null;
   /** All entries whose incidents belong to the pair. */
   incidentsOf(repo: number, tier: string): readonly BookEntry[];
-  /** Pairs that have an incident or a mark; an incident of a shared name counts for each repo that has the name. */
-  reportedPairs(): readonly Pair[];
   /**
    * Facts beside the deployments of a pair at `now` (Unix seconds) that their verdicts depend on. `owner`: key of the repo
    * that owns the incidents of the pair's name; by default, the current owner.
@@ -99,23 +98,18 @@ export function createState(): State {
   const keysByName = new Map<string, Set<number>>();
   const tiersByRepo = new Map<number, Set<string>>();
   const incidents = createIncidentBook();
-  const unknownPlaces = new Set<string>();
   const marks = new Map<string, StoredMark>();
   /** By `pairKey`: `validUntil` of the timelines for which it is finite. */
   const judgedUntil = new Map<string, number>();
   let tally = createTally();
   let clockAhead = 0;
   let version = 0;
+  let unknownPlaces = { version: -1, count: 0 };
 
-  const unname = ({ key, fullName }: Repo): void => {
-    const keys = keysByName.get(nameKey(fullName));
-    keys?.delete(key);
-    if (keys?.size === 0) keysByName.delete(nameKey(fullName));
-  };
   const dropRepo = (key: number): void => {
     const repo = repos.get(key);
     if (!repo) return;
-    unname(repo);
+    removeFrom(keysByName, nameKey(repo.fullName), key);
     if (repo.woodpeckerId !== null) keyById.delete(repo.woodpeckerId);
     for (const tier of tiersByRepo.get(key) ?? []) pairs.delete(pairKey(key, tier));
     tiersByRepo.delete(key);
@@ -124,16 +118,10 @@ export function createState(): State {
   };
   const applyRepo = (repo: Repo): void => {
     const before = repos.get(repo.key);
-    const name = nameKey(repo.fullName);
-    if (before && nameKey(before.fullName) !== name) unname(before);
-    keysByName.set(name, (keysByName.get(name) ?? new Set()).add(repo.key));
+    if (before) removeFrom(keysByName, nameKey(before.fullName), repo.key);
+    addTo(keysByName, nameKey(repo.fullName), repo.key);
     if (repo.woodpeckerId !== null) keyById.set(repo.woodpeckerId, repo.key);
     repos.set(repo.key, repo);
-  };
-
-  const applyPair = (pair: Pair): void => {
-    pairs.set(pairKey(pair.repo, pair.tier), pair);
-    tiersByRepo.set(pair.repo, (tiersByRepo.get(pair.repo) ?? new Set()).add(pair.tier));
   };
 
   const reposByName = (fullName: string): readonly Repo[] => {
@@ -156,23 +144,13 @@ export function createState(): State {
     const isOwner = (owner === undefined ? ownerOf(name, tier)?.key : owner) === repo;
     return isOwner ? [...bound, ...incidents.named(nameKey(name), tier)] : bound;
   };
-  const checkPlace = ({ name, tier }: Pick<BookPlace, 'name' | 'tier'>): void => {
-    const key = `${name}\n${tier}`;
-    if (incidents.hasNamed(name, tier) && ownerOf(name, tier) === null) unknownPlaces.add(key);
-    else unknownPlaces.delete(key);
-  };
-  const applyIncident = (entry: BookEntry): void => {
-    const before = incidents.get(entry.key)?.place;
-    incidents.put(entry);
-    if (before) checkPlace(before);
-    if (entry.place) checkPlace(entry.place);
-  };
-  const checkTiers = (repo: Repo): void => {
-    for (const tier of tiersByRepo.get(repo.key) ?? []) checkPlace({ name: nameKey(repo.fullName), tier });
-  };
-  const checkPlaceOf = (key: number, tier: string): void => {
-    const repo = repos.get(key);
-    if (repo) checkPlace({ name: nameKey(repo.fullName), tier });
+  const countUnknownPlaces = (): number => {
+    const unknown = new Set<string>();
+    for (const { place } of incidents.entries()) {
+      if (place?.boundTo !== null || ownerOf(place.name, place.tier) !== null) continue;
+      unknown.add(`${place.name}\n${place.tier}`);
+    }
+    return unknown.size;
   };
 
   return {
@@ -183,7 +161,8 @@ export function createState(): State {
     follows,
     incidents,
     get unknownIncidentPlaces() {
-      return unknownPlaces.size;
+      if (unknownPlaces.version !== version) unknownPlaces = { version, count: countUnknownPlaces() };
+      return unknownPlaces.count;
     },
     marks,
     get tally() {
@@ -205,21 +184,6 @@ export function createState(): State {
     ownerOf,
     lastDeployed,
     incidentsOf,
-    reportedPairs() {
-      const found = new Map<string, Pair>();
-      const note = (repo: number, tier: string) => {
-        const pair = pairs.get(pairKey(repo, tier));
-        if (pair) found.set(pairKey(repo, tier), pair);
-      };
-      for (const { place } of incidents.entries()) {
-        if (!place) continue;
-        const { name, tier, boundTo } = place;
-        if (boundTo === null) for (const { key } of reposByName(name)) note(key, tier);
-        else note(boundTo, tier);
-      }
-      for (const { repo, tier } of marks.values()) note(repo, tier);
-      return [...found.values()];
-    },
     surroundingsOf(repo, tier, now, owner) {
       const known = repos.get(repo);
       return surroundingsOf(
@@ -252,10 +216,12 @@ export function createState(): State {
       const changes = changedRepos.length + changedPairs.length + changedTimelines.size + changedFollows.size;
       const others = droppedRepos.length + changedIncidents.length + changedMarks.size + changedUnread.size;
       if (changes + others === 0 && nextTally === tally) return;
-      const reposBefore = changedRepos.flatMap(({ key }) => repos.get(key) ?? []);
       for (const key of droppedRepos) dropRepo(key);
       for (const repo of changedRepos) applyRepo(repo);
-      for (const pair of changedPairs) applyPair(pair);
+      for (const pair of changedPairs) {
+        pairs.set(pairKey(pair.repo, pair.tier), pair);
+        addTo(tiersByRepo, pair.repo, pair.tier);
+      }
       replaceAll(timelines, changedTimelines);
       for (const [key, timeline] of changedTimelines) {
         if (timeline && Number.isFinite(timeline.validUntil)) judgedUntil.set(key, timeline.validUntil);
@@ -264,9 +230,7 @@ export function createState(): State {
       replaceAll(unread, changedUnread);
       replaceAll(follows, changedFollows);
       replaceAll(marks, changedMarks);
-      for (const entry of changedIncidents) applyIncident(entry);
-      for (const repo of [...reposBefore, ...changedRepos]) checkTiers(repo);
-      for (const { repo, tier } of changedPairs) checkPlaceOf(repo, tier);
+      for (const entry of changedIncidents) incidents.put(entry);
       tally = nextTally;
       version++;
     },
