@@ -1,7 +1,8 @@
 /** Finds what to ask the forge: for each deployment of a series, the comparison with the one before it. */
 
 import type { Deployment } from './deployment.ts';
-import { changeLeadTime, type LastCommit, lastCommitAfter, lookupFor } from './figures/change-lead-time.ts';
+import { changeLeadTime } from './figures/change-lead-time.ts';
+import { type LastCommit, lastCommitAfter, lookupFor } from './figures/delivery.ts';
 import type { FigureRules } from './figures/figure.ts';
 import { stateOf } from './figures/fold.ts';
 import { counts, type KnownGround } from './known-ground.ts';

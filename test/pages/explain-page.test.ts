@@ -1,7 +1,7 @@
 import { chromium } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Explanation, Listing } from '../../src/core/explain.ts';
-import type { Delivery } from '../../src/core/figures/change-lead-time.ts';
+import type { Delivery } from '../../src/core/figures/delivery.ts';
 import { defaultPolicy } from '../../src/core/policy.ts';
 import { fine } from '../../src/core/verdict.ts';
 import type { WindowFigures } from '../../src/core/windows/window-figures.ts';

@@ -3,7 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Change } from '../../../src/core/commit-range.ts';
 import type { Deployment } from '../../../src/core/deployment.ts';
-import { changeLeadTime, deliveryOf, lookupFor } from '../../../src/core/figures/change-lead-time.ts';
+import { changeLeadTime } from '../../../src/core/figures/change-lead-time.ts';
+import { deliveryOf, lookupFor } from '../../../src/core/figures/delivery.ts';
 import { defaultRules, type FigureRules } from '../../../src/core/figures/figure.ts';
 import { aDeployment } from '../../support/records.ts';
 

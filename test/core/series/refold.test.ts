@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CommitSet } from '../../../src/core/commit-set.ts';
 import { compareDeployments, type Deployment } from '../../../src/core/deployment.ts';
-import { type LastCommit, lastCommitAfter, lookupFor } from '../../../src/core/figures/change-lead-time.ts';
+import { type LastCommit, lastCommitAfter, lookupFor } from '../../../src/core/figures/delivery.ts';
 import { defaultRules, type FigureRules } from '../../../src/core/figures/figure.ts';
 import { type Fold, stepFold } from '../../../src/core/figures/fold.ts';
 import { chunkSize, chunksOf } from '../../../src/core/series/chunks.ts';
