@@ -1,31 +1,21 @@
 /**
- * Plans an export of history: which series exist, when each begins, and how its samples are computed. Reads all deployments
- * once for the plan, and keeps a summary of each series. The samples then need only the deployments since `from` minus the
- * longest window.
+ * Plans an export of history: which series exist, when each begins, and how its samples are computed. The samples need
+ * only the deployments since `from` minus the longest window.
  */
 
 import { compareText } from '../core/compare-text.ts';
-import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import { longestWindowSeconds } from '../core/policy.ts';
 import {
   createLedgerReplay,
-  createStandings,
   createWindowReplay,
   type Replay,
-  type Standing,
   spansOf,
-  type WindowMember,
 } from '../core/series/history-replay.ts';
 import { inKnownOrder } from '../core/series/known-order.ts';
-import { differenceOf, sumTotals, type Totals, zeroTotals } from '../core/series/ledger.ts';
-import { shownTotals } from '../core/series/pair.ts';
-import { shownSeries } from '../core/series/shown-series.ts';
-import { createState, type State } from '../core/series/state.ts';
+import { createState } from '../core/series/state.ts';
 import type { WindowShare } from '../core/windows/tier-windows.ts';
-import { type IntakeMode, needsFirstSeen } from '../ingest/ingest-options.ts';
-import { readSeries } from '../ingest/read-deployments.ts';
+import type { IntakeMode } from '../ingest/ingest-options.ts';
 import { readBasics } from '../ingest/read-state.ts';
-import { startOfSeries } from '../ingest/series-start.ts';
 import {
   type Family,
   plainFamilies,
@@ -35,8 +25,8 @@ import {
   type Value,
 } from '../metrics/families.ts';
 import type { Transaction } from '../store/store.ts';
-import { mergeSorted } from '../util/merge-sorted.ts';
 import { createSharedSpans, mapSpans, type Spans } from './shared-spans.ts';
+import { createRead, type Series, surveySeries } from './survey.ts';
 
 export interface Chapter {
   readonly family: Omit<Family<never>, 'valuesOf'>;
@@ -60,30 +50,6 @@ export interface PlanOptions {
   readonly withWindows: boolean;
 }
 
-/** A series of the scrape, with a summary of its whole history. */
-interface Series extends WindowMember {
-  readonly repo: string;
-  readonly tier: string;
-  /** Keys of the repos with this name. */
-  readonly repoKeys: readonly number[];
-  /** Time of its first deployment, in Unix seconds. */
-  readonly firstAt: number;
-  /** The shown totals minus the totals of its stored deployments. */
-  readonly difference: Totals;
-}
-
-type Read = (
-  repoKeys: readonly number[],
-  tier: string,
-  after?: number,
-) => AsyncIterable<readonly Deployment[]>;
-
-/** Rows in memory at a time, over all repos that are read together. */
-const rowsAtOnce = 20_000;
-/** Fewest and most rows of one repo in memory at a time. */
-const fewestRows = 10;
-const mostRows = 2_000;
-
 /** Returns the chapters in the order of a scrape. Rejects as the transaction does. */
 export async function planHistory(
   tx: Transaction,
@@ -92,20 +58,7 @@ export async function planHistory(
 ): Promise<readonly Chapter[]> {
   const state = createState();
   state.apply(await readBasics(tx, mode));
-  const withFirstSeen = needsFirstSeen(mode);
-  const read: Read = (repoKeys, tier, after) => {
-    const sliceRows = Math.min(mostRows, Math.max(fewestRows, Math.floor(rowsAtOnce / repoKeys.length)));
-    return mergeSorted(
-      repoKeys.map((repo) =>
-        readSeries(tx.pipelines, state.markOf, {
-          only: { repo, tier, ...(after !== undefined && { after }) },
-          withFirstSeen,
-          sliceRows,
-        }),
-      ),
-      compareDeployments,
-    );
-  };
+  const read = createRead(tx, state, mode);
   // A sample of 0 before the first deployment, so that Prometheus sees the counter rise.
   const justBefore = (at: number) => (Math.ceil(at / stepSeconds) - 1) * stepSeconds;
   const beginOf = (group: readonly Series[]) =>
@@ -182,15 +135,7 @@ export async function planHistory(
     ...overWindows(
       all.map((series) => [series]),
       seriesWindowFamilies,
-      ({ repo, tier }, share) => ({
-        repo,
-        tier,
-        gauges: [],
-        totals: zeroTotals,
-        hasDeployed: true,
-        windows: [share],
-        openIncidents: null,
-      }),
+      ({ repo, tier }, share) => ({ repo, tier, windows: [share] }),
     ),
     ...overWindows(
       tiers.flatMap(([, [first, ...others]]) => (first ? [[first, ...others]] : [])),
@@ -198,41 +143,6 @@ export async function planHistory(
       ({ tier }, share) => ({ tier, windows: [share] }),
     ),
   ];
-}
-
-/**
- * Returns the series of the scrape that have a deployment, sorted by repo and tier. `starts`: their standings before the
- * first deployment after `startAt`, in Unix seconds.
- */
-async function surveySeries(mode: IntakeMode, read: Read, state: State, startAt: number): Promise<Series[]> {
-  const found: Series[] = [];
-  const shown = [...shownSeries(state)].sort(([a], [b]) => compareText(a, b));
-  for (const [, { repo, tier, pairs, knownSince }] of shown) {
-    const repos = state.reposByName(repo);
-    const repoKeys = repos.map(({ key }) => key);
-    const start = startOfSeries(state, mode, repos, tier);
-    const standings = createStandings(start);
-    let starts: ReadonlyMap<number, Standing> | null = null;
-    let firstAt: number | null = null;
-    let latestAt = 0;
-    for await (const slice of read(repoKeys, tier)) {
-      firstAt ??= slice[0]?.at ?? null;
-      for (const deployment of slice) {
-        // Moves on only when the time changes: later deployments of the same second may continue an episode.
-        if (deployment.at > latestAt) standings.moveTo(latestAt);
-        latestAt = deployment.at;
-        if (deployment.at > startAt) starts ??= standings.copy();
-        standings.add(deployment);
-      }
-    }
-    if (firstAt === null) continue;
-    standings.moveTo(latestAt);
-    starts ??= standings.copy();
-    const totals = pairs.map(shownTotals).reduce(sumTotals);
-    const difference = differenceOf(totals, standings.totals());
-    found.push({ ...start, repo, tier, repoKeys, knownSince, starts, firstAt, difference });
-  }
-  return found;
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   ledgerKey,
   ledgerMetrics,
 } from '../core/series/ledger.ts';
-import { gauges, type SeriesSample } from '../core/series/samples.ts';
+import { gauges, type LedgerSample, type SeriesSample } from '../core/series/samples.ts';
 import type { Cause } from '../core/verdict.ts';
 import type { TierSample, WindowShare } from '../core/windows/tier-windows.ts';
 import { noValues, quantileOf } from '../core/windows/values.ts';
@@ -41,7 +41,7 @@ export function seriesFamilies(policy: ShownBy): readonly Family<SeriesSample>[]
 }
 
 /** The families of each pair of repo and tier that have no window. */
-export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
+export function plainFamilies(policy: ShownBy): readonly Family<LedgerSample>[] {
   const metrics = ledgerMetrics.filter((metric) => isShown(metric, policy));
   return [
     ...counterFamilies(
@@ -49,14 +49,14 @@ export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] 
       metrics.filter((metric) => metric.type === 'counter'),
     ),
     ...gauges.map(
-      ({ name, help }, index): Family<SeriesSample> => ({
+      ({ name, help }, index): Family<LedgerSample> => ({
         name,
         help,
         type: 'gauge',
         valuesOf: ({ repo, tier, gauges: values }) => [{ labels: { repo, tier }, value: values[index] ?? 0 }],
       }),
     ),
-    ...metrics.flatMap((metric): Family<SeriesSample>[] =>
+    ...metrics.flatMap((metric): Family<LedgerSample>[] =>
       metric.type === 'histogram'
         ? [
             {
@@ -75,12 +75,18 @@ export function plainFamilies(policy: ShownBy): readonly Family<SeriesSample>[] 
 }
 
 /** The families of each pair of repo and tier, by window. */
-export function seriesWindowFamilies(policy: ShownBy): readonly Family<SeriesSample>[] {
-  return windowFamilies<SeriesSample>('dora_window_', policy, ({ repo, tier }) => ({ repo, tier }));
+export function seriesWindowFamilies(
+  policy: ShownBy,
+): readonly Family<WindowSample & { readonly repo: string }>[] {
+  return windowFamilies<WindowSample & { readonly repo: string }>(
+    'dora_window_',
+    policy,
+    ({ repo, tier }) => ({ repo, tier }),
+  );
 }
 
 /** Counters with the same name form one family. */
-function counterFamilies(policy: ShownBy, counters: readonly CounterMetric[]): Family<SeriesSample>[] {
+function counterFamilies(policy: ShownBy, counters: readonly CounterMetric[]): Family<LedgerSample>[] {
   const causesIn = causesByTier(policy);
   return [...Map.groupBy(counters, ({ name }) => name)].map(([name, metrics]) => ({
     name,
@@ -140,7 +146,9 @@ export function incidentFamilies(policy: ShownBy): readonly Family<SeriesSample>
   ];
 }
 
-function windowFamilies<Sample extends Pick<SeriesSample, 'tier' | 'windows'>>(
+type WindowSample = Pick<SeriesSample, 'tier' | 'windows'>;
+
+function windowFamilies<Sample extends WindowSample>(
   prefix: string,
   policy: ShownBy,
   labelsOf: (sample: Sample) => Readonly<Record<string, string>>,

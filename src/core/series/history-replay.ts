@@ -16,7 +16,7 @@ import type { Surroundings } from './judged.ts';
 import { lastDeployedOf, lastIn } from './last-deployed.ts';
 import { addDifference, addToTotals, sumTotals, type Totals, toReplay } from './ledger.ts';
 import { reduce } from './reducer.ts';
-import { gaugesOf, type SeriesSample } from './samples.ts';
+import { gaugesOf, type LedgerSample } from './samples.ts';
 import { compact } from './settle.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -149,7 +149,7 @@ export interface LedgerReplayOptions extends StandingsOptions {
 }
 
 /** Counters, histograms and gauges of one series, without windows. */
-export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesSample> {
+export function createLedgerReplay(options: LedgerReplayOptions): Replay<LedgerSample> {
   const { repo, tier, difference } = options;
   const standings = createStandings(options);
   return {
@@ -164,8 +164,6 @@ export function createLedgerReplay(options: LedgerReplayOptions): Replay<SeriesS
           gauges: gaugesOf(timelines),
           totals: addDifference(standings.totals(), difference),
           hasDeployed: true,
-          windows: null,
-          openIncidents: null,
         },
         validUntil: Math.min(...timelines.map(({ validUntil }) => validUntil)),
       };

@@ -27,7 +27,8 @@ import { type Ingredients, shownSeries } from './shown-series.ts';
 import type { State } from './state.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
 
-export interface SeriesSample {
+/** Gauges, counters and histograms of a series. */
+export interface LedgerSample {
   /** Current full name of the repo. */
   readonly repo: string;
   readonly tier: string;
@@ -36,6 +37,9 @@ export interface SeriesSample {
   readonly totals: Totals;
   /** Whether the series has, or has ever counted, a deployment: its histograms are shown only then. */
   readonly hasDeployed: boolean;
+}
+
+export interface SeriesSample extends LedgerSample {
   /** In the order of the policy; `null` if the longest window contains no deployment. */
   readonly windows: readonly WindowShare[] | null;
   /** Number of open incidents; `null`: no incident was ever reported, to any series. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mergeSorted } from '../../src/util/merge-sorted.ts';
+import { mergeSorted } from '../../src/export/merge-sorted.ts';
 
 /** A stream that records how many slices were requested, and whether it was ended. */
 function source(slices: readonly (readonly number[])[]) {

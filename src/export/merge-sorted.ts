@@ -1,6 +1,6 @@
 /** Merges sorted streams. Memory contains one slice of each. */
 
-import { bisector } from 'd3-array';
+import { countBefore } from '../core/count-before.ts';
 
 const sliceLength = 1000;
 
@@ -8,11 +8,6 @@ interface Cursor<T> {
   readonly slices: AsyncIterator<readonly T[]>;
   slice: readonly T[];
   place: number;
-}
-
-interface Waiting<T> {
-  readonly cursor: Cursor<T>;
-  readonly head: T;
 }
 
 /** `sources` must be in the order of `compare`; so is the result. The result is cut into new slices. */
@@ -29,8 +24,7 @@ export async function* mergeSorted<T>(
     (source): Cursor<T> => ({ slices: source[Symbol.asyncIterator](), slice: [], place: 0 }),
   );
   /** Sorted in reverse: the last element is the next of the result. */
-  const waiting: Waiting<T>[] = [];
-  const places = bisector((one: Waiting<T>, head: T) => compare(head, one.head));
+  const waiting: { readonly cursor: Cursor<T>; readonly head: T }[] = [];
   const queueUp = async (cursor: Cursor<T>): Promise<void> => {
     while (cursor.place >= cursor.slice.length) {
       const { done, value } = await cursor.slices.next();
@@ -39,7 +33,8 @@ export async function* mergeSorted<T>(
       cursor.place = 0;
     }
     const head = cursor.slice[cursor.place] as T;
-    waiting.splice(places.left(waiting, head), 0, { cursor, head });
+    const place = countBefore(waiting, (other) => compare(other.head, head) <= 0);
+    waiting.splice(place, 0, { cursor, head });
   };
   try {
     for (const cursor of cursors) await queueUp(cursor);
