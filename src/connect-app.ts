@@ -53,7 +53,7 @@ export function connectApp(parts: AppParts, policy: Policy): AppDependencies {
       projection,
       explain: createExplain({ ingest, woodpeckerUrl }),
       history,
-      overview: createOverview({ state, policy, moments, history, listIncidents, woodpeckerUrl }),
+      overview: createOverview({ ingest, policy, moments, history, listIncidents, woodpeckerUrl }),
       pastFigures: moments.past,
       listIncidents,
       policy,

@@ -25,6 +25,7 @@ import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { createQueue } from '../util/serial-queue.ts';
+import { pipelineUrl } from './pipeline-url.ts';
 import { inPolicyOrder } from './tier-order.ts';
 import { timelineAt } from './timeline-at.ts';
 
@@ -42,9 +43,6 @@ const mostIncidents = 200;
 /** Rejects with `StoreUnavailable`. */
 export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explain {
   const { state } = ingest;
-  const linkTo = (repoId: number | null, number: number): string | null =>
-    woodpeckerUrl === null || repoId === null ? null : `${woodpeckerUrl}/repos/${repoId}/pipeline/${number}`;
-
   const tiersOf = (repos: readonly number[], name: string): readonly string[] => {
     const known = new Set(repos.flatMap((repo) => state.tiersOf(repo)));
     const shown = [...known].filter((tier) => findSeries(state, name, tier) !== null);
@@ -73,7 +71,7 @@ export function createExplain({ ingest, woodpeckerUrl }: ExplainOptions): Explai
         const stored = await pipelines.get(place.repo, place.number);
         if (!stored) continue;
         const repoId = state.repos.get(place.repo)?.woodpeckerId ?? null;
-        const url = linkTo(repoId, place.number);
+        const url = pipelineUrl(woodpeckerUrl, state.repos.get(place.repo), place.number);
         const { record } = stored;
         const isMissed = verdict.kind === 'uncounted' && verdict.reason === 'not_reached';
         const missed = isMissed ? missedPart(ingest.mode.policy, series.repo, tier, record) : null;

@@ -4,9 +4,6 @@
  * Guarantees: one moment of the past is computed at a time, and a few are kept until the state changes.
  */
 
-import type { Deployment } from '../core/deployment.ts';
-import { failedPart } from '../core/failed-part.ts';
-import type { Stop } from '../core/parts.ts';
 import type { Policy, Window } from '../core/policy.ts';
 import type { Projection } from '../core/series/samples.ts';
 import type { Ingest } from '../ingest/ingest.ts';
@@ -18,15 +15,6 @@ export interface Moments {
   now(window: Window): Promise<Moment>;
   /** `at`: Unix seconds. Rejects with `StoreUnavailable`. */
   past(window: Window, at: number): Promise<Moment>;
-  /** The place where each deployment failed; `null`: unknown. Rejects with `StoreUnavailable`. */
-  failedParts(deployments: readonly SeriesDeployment[]): Promise<readonly (Stop | null)[]>;
-}
-
-export interface SeriesDeployment {
-  readonly repo: string;
-  readonly tier: string;
-  /** `null`: there is none. */
-  readonly deployment: Deployment | null;
 }
 
 export interface MomentsOptions {
@@ -54,16 +42,5 @@ export function createMoments({ ingest, policy, projection, now }: MomentsOption
     },
 
     past: (window, at) => past(`${window.name} ${at}`, () => pastMoment(ingest, window, at)),
-
-    failedParts: (deployments) =>
-      ingest.read(async ({ pipelines }) => {
-        const parts: (Stop | null)[] = [];
-        for (const { repo, tier, deployment } of deployments) {
-          const failed = deployment?.verdict.causes.includes('pipeline') ? deployment : null;
-          const stored = failed && (await pipelines.get(failed.repo, failed.number));
-          parts.push(stored && failedPart(policy, repo, tier, stored.record));
-        }
-        return parts;
-      }),
   };
 }

@@ -7,6 +7,7 @@
 
 import { compareText } from '../core/compare-text.ts';
 import type { Deployment } from '../core/deployment.ts';
+import { failedPart } from '../core/failed-part.ts';
 import type { IncidentList, ListIncidents } from '../core/failures/listed-incident.ts';
 import { earlierEnds, type FigureHistory } from '../core/figure-history.ts';
 import type {
@@ -22,18 +23,19 @@ import type { Policy } from '../core/policy.ts';
 import { nameKey } from '../core/repo.ts';
 import type { SeriesSample } from '../core/series/samples.ts';
 import { shownSeries } from '../core/series/shown-series.ts';
-import type { State } from '../core/series/state.ts';
+import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import type { Moments } from './moment-cache.ts';
 import type { Moment } from './moments.ts';
+import { pipelineUrl } from './pipeline-url.ts';
 import { orderRows } from './row-order.ts';
 import { failingSince, lastAt } from './shown-gauges.ts';
 import { inPolicyOrder } from './tier-order.ts';
 import { createTrends } from './trends.ts';
 
 export interface OverviewOptions {
-  readonly state: State;
-  readonly policy: Pick<Policy, 'tiers'>;
+  readonly ingest: Ingest;
+  readonly policy: Policy;
   readonly moments: Moments;
   readonly history: FigureHistory;
   readonly listIncidents: ListIncidents;
@@ -49,32 +51,31 @@ const mostIncidents = 5;
 const earlierWindows = 11;
 
 export function createOverview(options: OverviewOptions): ShowOverview {
-  const { state, policy, moments, listIncidents, woodpeckerUrl } = options;
+  const { ingest, policy, moments, listIncidents, woodpeckerUrl } = options;
+  const { state } = ingest;
   const trends = createTrends(options.history, () => performance.now());
 
   const describe = (repo: string, tier: string, deployment: Deployment): FailedDeployment => {
     const { at, number, commit } = deployment;
-    const repoId = state.repos.get(deployment.repo)?.woodpeckerId ?? null;
-    const url =
-      woodpeckerUrl === null || repoId === null
-        ? null
-        : `${woodpeckerUrl}/repos/${repoId}/pipeline/${number}`;
+    const url = pipelineUrl(woodpeckerUrl, state.repos.get(deployment.repo), number);
     return { repo, tier, at, number, commit, causes: deployment.verdict.causes, url };
   };
 
-  const failingOf = async (moment: Moment, samples: readonly SeriesSample[]): Promise<FailingPair[]> => {
-    const last = samples.map((sample) => moment.lastFailed(sample));
-    const parts = await moments.failedParts(
-      samples.map(({ repo, tier }, index) => ({ repo, tier, deployment: last[index] ?? null })),
-    );
-    return samples.map(({ repo, tier, gauges }, index) => {
-      const deployment = last[index] ?? null;
-      return {
-        ...{ repo, tier, since: failingSince(gauges), failedPart: parts[index] ?? null },
-        last: deployment && describe(repo, tier, deployment),
-      };
+  const failingOf = (moment: Moment, samples: readonly SeriesSample[]): Promise<FailingPair[]> =>
+    ingest.read(async ({ pipelines }) => {
+      const found: FailingPair[] = [];
+      for (const sample of samples) {
+        const { repo, tier, gauges } = sample;
+        const last = moment.lastFailed(sample);
+        const failed = last?.verdict.causes.includes('pipeline') ? last : null;
+        const stored = failed && (await pipelines.get(failed.repo, failed.number));
+        found.push({
+          ...{ repo, tier, since: failingSince(gauges), last: last && describe(repo, tier, last) },
+          failedPart: stored && failedPart(policy, repo, tier, stored.record),
+        });
+      }
+      return found;
     });
-  };
 
   const tierOf = async (tier: string, moment: Moment, request: OverviewRequest): Promise<TierOverview> => {
     const { window } = request;
