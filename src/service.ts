@@ -90,14 +90,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     state,
     sources,
     results: eventResults,
-    hasWoodpecker: mode.canAsk,
-    hasStream: config.isStreamEnabled,
+    woodpecker: config.woodpecker && {
+      url: config.woodpecker.url,
+      hasStream: config.isStreamEnabled,
+      reconcileIntervalSeconds: config.reconcileIntervalSeconds,
+      backlog: () => woodpecker?.backfill.backlog ?? 0,
+    },
     isReady: () => ingest.fault === null && (woodpecker?.notReady() ?? null) === null,
-    backlog: () => woodpecker?.backfill.backlog ?? 0,
-    reconcileIntervalSeconds: config.reconcileIntervalSeconds,
     turnedAway: () => ingest.turnedAway,
     pendingLeadTimes: leadTimes && (() => leadTimes.pending),
-    woodpeckerUrl: config.woodpecker?.url ?? null,
     now: () => nowSeconds(clock),
   });
   const stopping = new AbortController();

@@ -12,6 +12,7 @@ import {
   createForgeMetrics,
   createStreamMetrics,
   createWoodpeckerMetrics,
+  type WoodpeckerMetricsOptions,
 } from './upstream-metrics.ts';
 
 export interface SelfMetrics<Source extends string, Result extends string> {
@@ -50,22 +51,14 @@ export interface SelfMetricsOptions<Source extends string, Result extends string
   readonly state: State;
   readonly sources: readonly Source[];
   readonly results: readonly Result[];
-  /** Whether a Woodpecker is configured. */
-  readonly hasWoodpecker: boolean;
-  /** Whether the event stream is enabled; without it, the stream's metrics do not exist. */
-  readonly hasStream?: boolean;
+  /** `null`: no Woodpecker is configured. */
+  readonly woodpecker: WoodpeckerMetricsOptions | null;
   /** Whether the last write to the store succeeded, and the backfill at start is complete. */
-  readonly isReady?: () => boolean;
-  /** Number of repos that wait for a sync. */
-  readonly backlog?: () => number;
-  /** 0: reconciliation has no regular rounds. */
-  readonly reconcileIntervalSeconds?: number;
+  readonly isReady: () => boolean;
   /** Number of repos, pairs and hints that were refused at a limit, by kind. */
-  readonly turnedAway?: () => Readonly<Record<string, number>>;
+  readonly turnedAway: () => Readonly<Record<string, number>>;
   /** Number of deployments that still need a lookup in the forge; `null`: no forge is configured. */
-  readonly pendingLeadTimes?: (() => number) | null;
-  /** Woodpecker's root URL; `null`: no Woodpecker is configured. */
-  readonly woodpeckerUrl?: string | null;
+  readonly pendingLeadTimes: (() => number) | null;
   /** Unix seconds. */
   readonly now: () => number;
 }
@@ -75,14 +68,10 @@ export function createSelfMetrics<Source extends string, Result extends string>(
   state,
   sources,
   results,
-  hasWoodpecker,
-  hasStream = true,
-  isReady = () => true,
-  backlog = () => 0,
-  reconcileIntervalSeconds = 0,
-  turnedAway = () => ({}),
-  pendingLeadTimes = null,
-  woodpeckerUrl = null,
+  woodpecker: woodpeckerOptions,
+  isReady,
+  turnedAway,
+  pendingLeadTimes,
   now,
 }: SelfMetricsOptions<Source, Result>): SelfMetrics<Source, Result> {
   const registry = new Registry();
@@ -135,17 +124,15 @@ export function createSelfMetrics<Source extends string, Result extends string>(
       this.set(Number(isReady()));
     },
   });
-  const woodpecker = hasWoodpecker
-    ? createWoodpeckerMetrics(registry, { state, backlog, reconcileIntervalSeconds })
-    : null;
-  const stream = hasWoodpecker && hasStream ? createStreamMetrics(registry) : null;
+  const woodpecker = woodpeckerOptions && createWoodpeckerMetrics(registry, state, woodpeckerOptions);
+  const stream = woodpeckerOptions?.hasStream ? createStreamMetrics(registry) : null;
   const forge = pendingLeadTimes ? createForgeMetrics(registry, pendingLeadTimes) : null;
   new Gauge({
     name: 'dora_exporter_build_info',
     help: 'Always 1; the labels contain the version, and the address of Woodpecker, if there is one.',
     labelNames: ['version', 'woodpecker_url'],
     registers,
-  }).set({ version, ...(woodpeckerUrl !== null && { woodpecker_url: woodpeckerUrl }) }, 1);
+  }).set({ version, ...(woodpeckerOptions && { woodpecker_url: woodpeckerOptions.url }) }, 1);
   const processRegistry = new Registry();
   collectDefaultMetrics({ register: processRegistry });
   // These gauges are named as counters. Other metrics contain the same numbers by type.

@@ -4,16 +4,21 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { State } from '../core/series/state.ts';
 
 export interface WoodpeckerMetricsOptions {
-  readonly state: State;
+  /** Woodpecker's root URL. */
+  readonly url: string;
+  /** Whether the event stream is enabled; without it, the stream's metrics do not exist. */
+  readonly hasStream: boolean;
+  /** 0: reconciliation has no regular rounds. */
+  readonly reconcileIntervalSeconds: number;
   /** Number of repos that wait for a sync. */
   readonly backlog: () => number;
-  readonly reconcileIntervalSeconds: number;
 }
 
 /** Metrics that exist only if a Woodpecker is configured. */
 export function createWoodpeckerMetrics(
   registry: Registry,
-  { state, backlog, reconcileIntervalSeconds }: WoodpeckerMetricsOptions,
+  state: State,
+  { backlog, reconcileIntervalSeconds }: WoodpeckerMetricsOptions,
 ) {
   const registers = [registry];
   new Gauge({

@@ -4,13 +4,17 @@ import { createState } from '../../src/core/series/state.ts';
 import { createSelfMetrics } from '../../src/metrics/self-metrics.ts';
 import { eventResults, sources } from '../../src/sources/event-labels.ts';
 
-interface Overrides {
+interface Settings {
   readonly hasWoodpecker?: boolean;
   readonly hasStream?: boolean;
   readonly reconcileIntervalSeconds?: number;
 }
 
-function createMetrics(overrides: Overrides = {}) {
+function createMetrics({
+  hasWoodpecker = true,
+  hasStream = true,
+  reconcileIntervalSeconds = 0,
+}: Settings = {}) {
   const state = createState();
   let now = 1_785_500_000;
   let backlog = 0;
@@ -20,11 +24,13 @@ function createMetrics(overrides: Overrides = {}) {
     state,
     sources,
     results: eventResults,
-    hasWoodpecker: true,
+    woodpecker: hasWoodpecker
+      ? { url: 'https://ci.example', hasStream, reconcileIntervalSeconds, backlog: () => backlog }
+      : null,
     isReady: () => isReady,
-    backlog: () => backlog,
+    turnedAway: () => ({}),
+    pendingLeadTimes: null,
     now: () => now,
-    ...overrides,
   });
   return {
     state,
@@ -257,9 +263,13 @@ describe('the exporter’s metrics about itself', () => {
     expect(await samples('dora_exporter_ready')).toEqual(['dora_exporter_ready 1']);
   });
 
-  it('report version and process', async () => {
+  it('report the version, the address of Woodpecker if there is one, and the process', async () => {
     const { samples } = createMetrics();
     expect(await samples('dora_exporter_build_info')).toEqual([
+      'dora_exporter_build_info{version="1.2.3",woodpecker_url="https://ci.example"} 1',
+    ]);
+    const alone = createMetrics({ hasWoodpecker: false });
+    expect(await alone.samples('dora_exporter_build_info')).toEqual([
       'dora_exporter_build_info{version="1.2.3"} 1',
     ]);
     expect((await samples('process_resident_memory_bytes ')).length).toBe(1);

@@ -193,7 +193,15 @@ describe('missed_events_total', () => {
       state: harness.ingest.state,
       sources,
       results: eventResults,
-      hasWoodpecker: true,
+      woodpecker: {
+        url: 'https://ci.example',
+        hasStream: true,
+        reconcileIntervalSeconds: 0,
+        backlog: () => 0,
+      },
+      isReady: () => true,
+      turnedAway: () => ({}),
+      pendingLeadTimes: null,
       now: () => 0,
     });
     for (const source of sources) for (const result of eventResults) metrics.countEvent(source, result);

@@ -84,8 +84,12 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
       state,
       sources,
       results: eventResults,
-      hasWoodpecker: canAsk,
-      backlog: () => 0,
+      woodpecker: canAsk
+        ? { url: 'https://ci.example', hasStream: true, reconcileIntervalSeconds: 0, backlog: () => 0 }
+        : null,
+      isReady: () => true,
+      turnedAway: () => ({}),
+      pendingLeadTimes: null,
       now,
     });
     for (const [source, result] of counted) metrics.countEvent(source, result);
