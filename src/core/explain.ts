@@ -16,12 +16,11 @@ import { type Fold, stateOf, stepFold } from './figures/fold.ts';
 import { recoveryTime } from './figures/recovery-time.ts';
 import { createFirstItems } from './first-items.ts';
 import type { Incident } from './incident.ts';
-import type { MissedPart } from './missed-part.ts';
-import type { Stop } from './parts.ts';
 import type { PipelineRecord } from './pipeline.ts';
 import type { Window } from './policy.ts';
 import type { Portions } from './portions.ts';
 import type { Timeline } from './series/timeline.ts';
+import type { MissedPart, Stop } from './stop.ts';
 import type { Cause, Episode } from './verdict.ts';
 import {
   contributionOf,

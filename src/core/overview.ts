@@ -3,8 +3,8 @@
 import type { ListedIncident } from './failures/listed-incident.ts';
 import type { FigurePoint } from './figure-history.ts';
 import { figuresByName, type NamedFigure } from './figures/index.ts';
-import type { Stop } from './parts.ts';
 import type { Window } from './policy.ts';
+import type { Stop } from './stop.ts';
 import type { Cause } from './verdict.ts';
 import type { WindowFigures } from './windows/window-figures.ts';
 

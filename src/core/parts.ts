@@ -56,46 +56,8 @@ export function hasPart(rule: TierRule, record: PipelineRecord): boolean {
   return itemsOf(rule, record).length > 0;
 }
 
-export interface Stop {
-  readonly workflow: string;
-  /** `null`: no single step of the workflow. */
-  readonly step: string | null;
-  readonly end: 'failure' | 'killed';
-}
-
-type Part = Pick<TierRule, 'workflows' | 'steps'>;
-
-/**
- * The place where a pipeline, or a part of it, stopped: its first failed step or workflow, else its first killed one;
- * `null`: none.
- */
-export function stopOf(
-  record: PipelineRecord,
-  { workflows: globs, steps: stepGlobs }: Part = {},
-): Stop | null {
-  const workflows = record.workflows.filter(({ name }) => !globs || matchesAnyGlob(globs, name));
-  const stops = workflows.flatMap((workflow) => {
-    const end = endOfWorkflow(workflow);
-    if (end === 'success' || !hasRun(workflow)) return [];
-    const ran = workflow.steps.filter(hasRun);
-    const steps = ran
-      .filter(({ name }) => !stepGlobs || matchesAnyGlob(stepGlobs, name))
-      .flatMap((step) => {
-        const ended = endOfStep(step, workflow, record);
-        return ended === 'success' ? [] : [{ part: step, step: step.name, end: ended }];
-      });
-    const all = steps.length > 0 || stepGlobs ? steps : [{ part: workflow, step: null, end }];
-    return all.map((one) => ({ ...one, workflow: workflow.name }));
-  });
-  const finishOf = ({ part }: (typeof stops)[number]) => part.finishedAt ?? Number.MAX_SAFE_INTEGER;
-  const [first] = stops.sort(
-    (a, b) => Number(b.end === 'failure') - Number(a.end === 'failure') || finishOf(a) - finishOf(b),
-  );
-  return first ? { workflow: first.workflow, step: first.step, end: first.end } : null;
-}
-
 /** The start decides, not the state: the steps of a skipped workflow are `killed`. */
-function hasRun({ startedAt }: Pick<Item, 'startedAt'>): boolean {
+export function hasRun({ startedAt }: Pick<Item, 'startedAt'>): boolean {
   return startedAt !== null;
 }
 
@@ -127,11 +89,11 @@ function stepItem(step: Step, workflow: Workflow, record: PipelineRecord): Item 
   return { end: endOfStep(step, workflow, record), startedAt, finishedAt, hasStopped };
 }
 
-function endOfWorkflow(workflow: Workflow): End {
+export function endOfWorkflow(workflow: Workflow): End {
   return isCancelledWorkflow(workflow) ? 'killed' : endOfState(workflow.state);
 }
 
-function endOfStep(step: Step, workflow: Workflow, record: PipelineRecord): End {
+export function endOfStep(step: Step, workflow: Workflow, record: PipelineRecord): End {
   if (isCancelledWorkflow(workflow)) {
     if (isStoppingStep(step, record)) return 'failure';
     const areStatesTrue = workflow.steps.some(

@@ -1,7 +1,6 @@
 /** The part of a pipeline that did not run, and the reason, in words. */
 
-import type { MissedPart } from '../core/missed-part.ts';
-import type { Stop } from '../core/parts.ts';
+import type { MissedPart, Stop } from '../core/stop.ts';
 
 export function missedPartWords({ workflows, steps, isPresent, stop }: MissedPart): string {
   const part = [steps && `step ${anyOf(steps)}`, workflows && `workflow ${anyOf(workflows)}`]

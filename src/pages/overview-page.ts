@@ -3,9 +3,9 @@
 import { html } from 'hono/html';
 import type { ListedIncident } from '../core/failures/listed-incident.ts';
 import type { FailingPair, Overview } from '../core/overview.ts';
-import type { Stop } from '../core/parts.ts';
 import type { Window } from '../core/policy.ts';
 import { edition } from '../core/quick-check-score.ts';
+import type { Stop } from '../core/stop.ts';
 import type { Cause } from '../core/verdict.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import { counted } from '../util/pluralize.ts';

@@ -3,7 +3,7 @@
 import { html } from 'hono/html';
 import type { DeploymentPart, EpisodePart } from '../core/explain.ts';
 import type { Delivery } from '../core/figures/delivery.ts';
-import type { Stop } from '../core/parts.ts';
+import type { Stop } from '../core/stop.ts';
 import type { Html } from './page.ts';
 import { pipelineLink, verdictWords } from './verdict-words.ts';
 import { duration, moment } from './words.ts';

@@ -2,7 +2,7 @@
 
 import { html } from 'hono/html';
 import type { Deployment } from '../core/deployment.ts';
-import type { Stop } from '../core/parts.ts';
+import type { Stop } from '../core/stop.ts';
 import type { Cause, Failure } from '../core/verdict.ts';
 import { placeWords } from './missed-part-words.ts';
 import type { Html } from './page.ts';

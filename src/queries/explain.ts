@@ -15,11 +15,10 @@ import {
   type Explanation,
   type UncountedReason,
 } from '../core/explain.ts';
-import { failedPart } from '../core/failed-part.ts';
 import { asOf } from '../core/failures/incidents.ts';
-import { missedPart } from '../core/missed-part.ts';
 import { runWithPauses } from '../core/portions.ts';
 import { findSeries } from '../core/series/shown-series.ts';
+import { failedPart, missedPart } from '../core/stop.ts';
 import { shareOf } from '../core/windows/tier-windows.ts';
 import { figuresOf } from '../core/windows/window-figures.ts';
 import type { Ingest, Reading } from '../ingest/ingest.ts';

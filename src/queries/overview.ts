@@ -7,7 +7,6 @@
 
 import { compareText } from '../core/compare-text.ts';
 import type { Deployment } from '../core/deployment.ts';
-import { failedPart } from '../core/failed-part.ts';
 import type { IncidentList, ListIncidents } from '../core/failures/listed-incident.ts';
 import { earlierEnds, type FigureHistory } from '../core/figure-history.ts';
 import type {
@@ -23,6 +22,7 @@ import type { Policy } from '../core/policy.ts';
 import { nameKey } from '../core/repo.ts';
 import type { SeriesSample } from '../core/series/samples.ts';
 import { shownSeries } from '../core/series/shown-series.ts';
+import { failedPart } from '../core/stop.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import { createEventLoopYield } from '../util/clock.ts';
 import type { Moments } from './moment-cache.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { failedPart } from '../../src/core/failed-part.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { TierRule } from '../../src/core/policy.ts';
+import { failedPart } from '../../src/core/stop.ts';
 import type { Step, Workflow } from '../../src/core/workflow.ts';
 import { aPolicy, aRecord, aStep, aWorkflow } from '../support/records.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { missedPart } from '../../src/core/missed-part.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { TierRule } from '../../src/core/policy.ts';
+import { missedPart } from '../../src/core/stop.ts';
 import type { Step, Workflow } from '../../src/core/workflow.ts';
 import { toWholeRecord } from '../../src/woodpecker/normalise.ts';
 import { WirePipeline } from '../../src/woodpecker/wire.ts';
