@@ -131,7 +131,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     resolveSecret({ setting, given, fileName, databasePath: config.databasePath, log });
   const status = async (projection: Projection): Promise<Status> => {
     const now = nowSeconds(clock);
-    await projection.prepare(now, createEventLoopYield());
+    const { series } = await projection.prepared(now, createEventLoopYield());
     return {
       version,
       now,
@@ -156,7 +156,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       following: state.follows.size,
       backfills: await newestBackfills(woodpecker?.backfill ?? noBackfill),
       repos: state.repos.size,
-      pairs: projection.at(now).series.length,
+      pairs: series.length,
       adoption: policies.progress,
       ignored: ignoreReasons.map((reason) => ({ reason, pipelines: state.tally.ignored(reason) })),
       events: state.tally.events(),

@@ -44,10 +44,7 @@ const mostChoices = 20;
 
 export function createApiContext(dependencies: ApiDependencies): ApiContext {
   const { projection, policy, nowSeconds } = dependencies;
-  const project = async (now: number): Promise<Projected> => {
-    await projection.prepare(now, createEventLoopYield());
-    return projection.at(now);
-  };
+  const project = (now: number): Promise<Projected> => projection.prepared(now, createEventLoopYield());
   return {
     ...dependencies,
     windows: policy.windows,

@@ -4,13 +4,12 @@ import type { Projection } from '../core/series/samples.ts';
 import { recover } from '../util/recover.ts';
 import { type Ingest, StoreUnavailable } from './ingest.ts';
 
-/** The projection; its `prepare` first judges the series that are due. */
+/** The projection; it first judges the series that are due. */
 export function judgedInTime(projection: Projection, ingest: Ingest): Projection {
   return {
-    at: projection.at,
-    async prepare(now, yieldToEventLoop) {
+    async prepared(now, yieldToEventLoop) {
       await judgeDue(ingest, now);
-      await projection.prepare(now, yieldToEventLoop);
+      return projection.prepared(now, yieldToEventLoop);
     },
   };
 }

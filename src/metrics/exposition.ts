@@ -54,8 +54,7 @@ export function createExposition({
   let whole: { readonly of: Rendered; readonly self: string; readonly gzip: Uint8Array } | null = null;
 
   const render = async (): Promise<Rendered> => {
-    await projection.prepare(now(), yieldToEventLoop);
-    const projected = projection.at(now());
+    const projected = await projection.prepared(now(), yieldToEventLoop);
     if (rendered?.projected === projected) return rendered;
     const series = partition(rendered?.series ?? [], projected.series);
     const tiers = partition(rendered?.tiers ?? [], projected.tiers);

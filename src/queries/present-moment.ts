@@ -33,8 +33,7 @@ export async function presentMoment({
   before,
 }: PresentOptions): Promise<Moment> {
   const yieldToEventLoop = createEventLoopYield();
-  await projection.prepare(now, yieldToEventLoop);
-  const projected = projection.at(now);
+  const projected = await projection.prepared(now, yieldToEventLoop);
   const figuresOf: Moment['figuresOf'] = (sample) => figuresIn(sample, policy, window, now);
   if (before?.projected === projected) return { ...before, at: now, figuresOf };
   const collector = createCollector(window, now);

@@ -90,7 +90,7 @@ const broken = async () => {
   throw new StoreUnavailable('Disk is full');
 };
 const unusedApi: AppDependencies['api'] = {
-  projection: { prepare: async () => undefined, at: () => ({ series: [], tiers: [] }) },
+  projection: { prepared: async () => ({ series: [], tiers: [] }) },
   explain: async () => null,
   history: async () => null,
   overview: broken,

@@ -89,7 +89,7 @@ describe('a problem in a browser', () => {
     const fail = async () => {
       throw new StoreUnavailable('Disk is full');
     };
-    const projection = { prepare: async () => undefined, at: () => ({ series: [], tiers: [] }) };
+    const projection = { prepared: async () => ({ series: [], tiers: [] }) };
     const broken = exporter.app({
       api: {
         projection,

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createProjection, type Projection } from '../../src/core/series/samples.ts';
+import { createProjection } from '../../src/core/series/samples.ts';
 import type { State } from '../../src/core/series/state.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
 import { anyHistory, dawn, type History, recordOf, type Telling } from '../support/dora-histories.ts';
@@ -59,6 +59,8 @@ interface Told {
   readonly all: readonly ExpectedSeries[];
   readonly now: number;
 }
+
+type Projection = ReturnType<typeof createProjection>;
 
 /** Compares the shown values with the truth. */
 function compare(projection: Projection, { policy: { windows } }: History, told: Told): void {

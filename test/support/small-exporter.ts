@@ -117,7 +117,7 @@ export async function createSmallExporter(options: SmallExporterOptions = {}): P
         sources: selfMetrics().activity(),
         following: state.follows.size,
         repos: state.repos.size,
-        pairs: projection.at(clock.now() / 1000).series.length,
+        pairs: (await projection.prepared(clock.now() / 1000, async () => undefined)).series.length,
         events: state.tally.events(),
       }),
     notReady: async () => null,

@@ -54,10 +54,16 @@ export interface Projected {
 }
 
 export interface Projection {
-  /** The samples at `now` (Unix seconds); the same object as long as the state is the same and they are valid. */
+  /**
+   * The samples at `now` (Unix seconds); the same object as long as the state is the same and they are valid. Works in
+   * pieces, and calls `yieldToEventLoop` between them.
+   */
+  prepared(now: number, yieldToEventLoop: () => Promise<void>): Promise<Projected>;
+}
+
+interface AtOnce {
+  /** As `prepared`, in one piece. */
   at(now: number): Projected;
-  /** Does the work of `at` in advance, in pieces, and calls `yieldToEventLoop` between them. */
-  prepare(now: number, yieldToEventLoop: () => Promise<void>): Promise<void>;
 }
 
 /** Every gauge of every figure, with the index of its state in a fold. */
@@ -88,7 +94,7 @@ const untouched = createTimeline(defaultRules);
 
 type Shown = Pick<Policy, 'windows' | 'incidents'>;
 
-export function createProjection(state: State, policy: Shown): Projection {
+export function createProjection(state: State, policy: Shown): Projection & AtOnce {
   const made = new Map<string, Made>();
   const tiers = new Map<string, { readonly windows: readonly TierWindow[]; sample: TierSample | null }>();
   let latest: Projected = { series: [], tiers: [] };
@@ -131,31 +137,32 @@ export function createProjection(state: State, policy: Shown): Projection {
     return windows.length > 0 ? known.sample : null;
   };
 
-  return {
-    at(now) {
-      if (isCurrent(now)) return latest;
-      const shown = shownSeries(state);
-      for (const [key, from] of shown) refresh(key, from, now);
-      if (made.size > shown.size || order.length !== shown.size || order.some((key) => !shown.has(key))) {
-        for (const [key, { sample }] of made) {
-          if (shown.has(key)) continue;
-          made.delete(key);
-          exchangeInTier(sample, null);
-        }
-        order = [...shown.keys()].sort(compareText);
+  const at = (now: number): Projected => {
+    if (isCurrent(now)) return latest;
+    const shown = shownSeries(state);
+    for (const [key, from] of shown) refresh(key, from, now);
+    if (made.size > shown.size || order.length !== shown.size || order.some((key) => !shown.has(key))) {
+      for (const [key, { sample }] of made) {
+        if (shown.has(key)) continue;
+        made.delete(key);
+        exchangeInTier(sample, null);
       }
-      validUntil = Number.POSITIVE_INFINITY;
-      for (const series of made.values()) validUntil = Math.min(validUntil, series.validUntil);
-      latestVersion = state.version;
-      asOf = now;
-      latest = {
-        series: order.flatMap((key) => made.get(key)?.sample ?? []),
-        tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => sampleOfTier(tier) ?? []),
-      };
-      return latest;
-    },
-    async prepare(now, yieldToEventLoop) {
-      if (isCurrent(now)) return;
+      order = [...shown.keys()].sort(compareText);
+    }
+    validUntil = Number.POSITIVE_INFINITY;
+    for (const series of made.values()) validUntil = Math.min(validUntil, series.validUntil);
+    latestVersion = state.version;
+    asOf = now;
+    latest = {
+      series: order.flatMap((key) => made.get(key)?.sample ?? []),
+      tiers: [...tiers.keys()].sort(compareText).flatMap((tier) => sampleOfTier(tier) ?? []),
+    };
+    return latest;
+  };
+  return {
+    at,
+    async prepared(now, yieldToEventLoop) {
+      if (isCurrent(now)) return latest;
       let sinceYield = 0;
       for (const [key, from] of shownSeries(state)) {
         sinceYield++;
@@ -172,6 +179,7 @@ export function createProjection(state: State, policy: Shown): Projection {
         window.sample();
         await yieldToEventLoop();
       }
+      return at(now);
     },
   };
 }

@@ -261,11 +261,11 @@ describe('createProjection', () => {
     const projection = createProjection(twoRepos(), policy);
     projection.at(9960);
     let breaths = 0;
-    await projection.prepare(10_060, async () => {
+    const prepared = await projection.prepared(10_060, async () => {
       breaths++;
     });
     expect(breaths).toBeGreaterThan(0);
-    expect(projection.at(10_060)).toEqual(createProjection(twoRepos(), policy).at(10_060));
+    expect(prepared).toEqual(createProjection(twoRepos(), policy).at(10_060));
   });
 
   it('shows the present again after a request for a later time', () => {
