@@ -1,14 +1,11 @@
 /**
- * Compares the fake Woodpecker with Woodpecker itself: the examples and API descriptions in
- * `fixtures/woodpecker/`, its rules of permission and paging, the bytes of its stream, and the ends of its pipelines.
+ * What the recordings do not show of the fake Woodpecker: rules of permission and paging, versions between the recorded
+ * ones, and the ways in which tests disturb it. `fake-woodpecker-recordings.test.ts` compares the rest.
  */
 
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FakeWoodpecker, FakeWoodpeckerOptions } from './fake-woodpecker.ts';
 import { createFakeWoodpecker, startFakeWoodpecker } from './fake-woodpecker.ts';
-
-type Json = Record<string, unknown>;
 
 let woodpecker: FakeWoodpecker;
 let clock: number;
@@ -24,10 +21,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => woodpecker.close());
-
-function fixture(name: string) {
-  return JSON.parse(readFileSync(new URL(`../fixtures/woodpecker/${name}`, import.meta.url), 'utf8'));
-}
 
 async function get(path: string, token: string | null = woodpecker.userToken): Promise<Response> {
   return fetch(
@@ -96,47 +89,6 @@ function endsOf(
   return messages.map(({ pipeline }) => `${pipeline.status} ${pipeline.finished ?? pipeline.finished_at}`);
 }
 
-describe.each(['2.8.3', '3.17.0'])('the fields of %s', (version) => {
-  function expectKnown(value: Json, definition: string): void {
-    const { definitions } = fixture(`openapi-v${version}.json`);
-    const known = Object.keys(definitions[definition].properties);
-    expect(Object.keys(value).filter((key) => !known.includes(key))).toEqual([]);
-  }
-
-  it('are all in the API description', async () => {
-    await begin({ version });
-    const repo = woodpecker.addRepo({ fullName: 'acme/shop', access: { alice: 'admin' } });
-    const full = {
-      fromFork: true,
-      isPrerelease: true,
-      prLabels: ['bug'],
-      deployTask: 'migrate',
-      cancelInfo: { canceled_by_user: 'bob' },
-      workflowError: 'Canceled',
-    };
-    for (const event of ['push', 'pull_request', 'tag', 'release', 'deployment', 'cron', 'manual'] as const) {
-      for (const status of ['success', 'failure', 'error', 'killed', 'blocked', 'running'] as const) {
-        woodpecker.addPipeline(repo, { event, status, ...full });
-      }
-    }
-    expectKnown(await getJson('/api/user'), 'User');
-    for (const one of await getJson('/api/user/repos')) {
-      expectKnown(one, version === '2.8.3' ? 'Repo' : 'RepoLastPipeline');
-    }
-    for (const one of await getJson('/api/repos', woodpecker.adminToken)) expectKnown(one, 'Repo');
-    for (const one of await getJson('/api/user/feed')) expectKnown(one, 'Feed');
-    for (const one of await getJson(`/api/repos/${repo.id}/pipelines`)) {
-      expectKnown(one, 'Pipeline');
-      const whole = await getJson(`/api/repos/${repo.id}/pipelines/${one.number}`);
-      expectKnown(whole, 'Pipeline');
-      for (const workflow of whole.workflows ?? []) {
-        expectKnown(workflow, 'model.Workflow');
-        for (const step of workflow.children) expectKnown(step, 'Step');
-      }
-    }
-  });
-});
-
 describe('the fields of intermediate versions', () => {
   it.each([
     ['2.2.0', ['created_at'], ['created', 'deploy_task', 'event_reason', 'version', 'rerun_count']],
@@ -170,16 +122,6 @@ describe('the fields of intermediate versions', () => {
       'Woodpecker 3.13.0 has no status "canceled"',
     );
   });
-
-  it('include is_prerelease in the REST answers of 3.17, but not on its stream', async () => {
-    const repo = woodpecker.addRepo({ fullName: 'acme/shop' });
-    const pipeline = woodpecker.addPipeline(repo, { event: 'release', isPrerelease: true });
-    const stream = await openStream();
-    woodpecker.streams.publish(repo, pipeline);
-    await stream.until(1);
-    expect(stream.messages()[0].pipeline.is_prerelease).toBeUndefined();
-    expect((await getJson(`/api/repos/${repo.id}/pipelines`))[0].is_prerelease).toBe(true);
-  });
 });
 
 describe('permissions', () => {
@@ -190,7 +132,7 @@ describe('permissions', () => {
     for (const repo of woodpecker.repos()) woodpecker.addPipeline(repo);
   });
 
-  it.each(['', '/pipelines', '/pipelines/1', '/pipelines/latest'])(
+  it.each(['', '/pipelines', '/pipelines/1'])(
     'hide a private repo%s from guests with 401 and from users with 404, both empty',
     async (path) => {
       const url = `/api/repos/2${path}`;
@@ -205,32 +147,9 @@ describe('permissions', () => {
     },
   );
 
-  it('show a public repo to anybody, even with a bad token', async () => {
-    expect((await get('/api/repos/1/pipelines', null)).status).toBe(200);
-    expect((await get('/api/repos/1/pipelines', woodpecker.badToken)).status).toBe(200);
-  });
-
   it('show an internal repo to any user', async () => {
     expect((await get('/api/repos/3', woodpecker.userToken)).status).toBe(200);
     expect((await get('/api/repos/3', null)).status).toBe(401);
-  });
-
-  it('make a missing repo look like a hidden one', async () => {
-    expect(await answerOf('/api/repos/99', woodpecker.adminToken)).toEqual({ status: 404, body: '' });
-    expect(await answerOf('/api/repos/99', null)).toEqual({ status: 401, body: '' });
-    expect(await answerOf('/api/repos/lookup/acme/none')).toEqual({ status: 404, body: '' });
-  });
-
-  it('allow only an administrator to list all repos', async () => {
-    const refusal = { body: 'User not authorized' };
-    expect(await answerOf('/api/repos', null)).toEqual({ status: 401, ...refusal });
-    expect(await answerOf('/api/repos', woodpecker.userToken)).toEqual({ status: 403, ...refusal });
-    const repos = await getJson('/api/repos', woodpecker.adminToken);
-    expect(repos.map((repo: { full_name: string }) => repo.full_name)).toEqual([
-      'acme/open',
-      'acme/secret',
-      'acme/staff',
-    ]);
   });
 
   it('list for a user the active repos with push or admin rights, also for an administrator', async () => {
@@ -289,48 +208,9 @@ describe('permissions', () => {
     expect((await refresh()).status).toBe(204);
     expect(await getJson('/api/user/repos')).toMatchObject([{ full_name: 'acme/shop' }]);
   });
-
-  it('end when the token is replaced', async () => {
-    const old = woodpecker.userToken;
-    woodpecker.resetToken('alice');
-    expect((await get('/api/user', old)).status).toBe(401);
-    expect((await get('/api/user', woodpecker.userToken)).status).toBe(200);
-  });
-
-  it('accept a token in the query, too', async () => {
-    expect((await get(`/api/user?access_token=${woodpecker.userToken}`, null)).status).toBe(200);
-  });
-
-  it('mark an administrator by a field that other users lack', async () => {
-    expect(await getJson('/api/user', woodpecker.adminToken)).toMatchObject({ login: 'root', admin: true });
-    expect(await getJson('/api/user')).not.toHaveProperty('admin');
-  });
 });
 
 describe('the plain routes', () => {
-  it('report the version to anybody, on every answer', async () => {
-    const response = await get('/version', null);
-    expect(await response.json()).toEqual({
-      source: 'https://github.com/woodpecker-ci/woodpecker',
-      version: '3.17.0',
-    });
-    expect(response.headers.get('x-woodpecker-version')).toBe('3.17.0');
-  });
-
-  it('answer /healthz with 204', async () => {
-    expect(await answerOf('/healthz', null)).toEqual({ status: 204, body: '' });
-  });
-
-  it.each(['/', '/api/nothing', '/api/repos/1/nothing', '/repos/1'])(
-    'show the web page at %s',
-    async (path) => {
-      const response = await get(path);
-      expect(response.status).toBe(200);
-      expect(response.headers.get('content-type')).toBe('text/html; charset=UTF-8');
-      expect(await response.text()).toContain('<!doctype html>');
-    },
-  );
-
   it('are below the root path', async () => {
     await begin({ rootPath: '/ci/' });
     expect(woodpecker.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/ci$/);
@@ -433,19 +313,8 @@ describe('the list of pipelines', () => {
     'after=2026-01-01',
     'after=2026-01-01T00:00:00+01:00', // A plus in a query is a space.
     'status=finished',
-    'event=push,party',
   ])('refuses %s with an empty 400', async (query) => {
     expect(await answerOf(`/api/repos/1/pipelines?${query}`)).toEqual({ status: 400, body: '' });
-  });
-
-  it('can be filtered by branch, event, status and a part of the ref', async () => {
-    woodpecker.addPipeline(1, { branch: 'next', status: 'failure' });
-    woodpecker.addPipeline(1, { event: 'tag', ref: 'refs/tags/v2.0.0' });
-    woodpecker.addPipeline(1, { event: 'cron', status: 'error' });
-    expect(await numbersOf('/api/repos/1/pipelines?branch=next')).toEqual([121]);
-    expect(await numbersOf('/api/repos/1/pipelines?event=tag,cron')).toEqual([123, 122]);
-    expect(await numbersOf('/api/repos/1/pipelines?status=failure')).toEqual([121]);
-    expect(await numbersOf('/api/repos/1/pipelines?ref=v2.0')).toEqual([122]);
   });
 
   it('ignores filters that an older version does not know', async () => {
@@ -466,11 +335,6 @@ describe('the list of pipelines', () => {
     expect((await numbersOf('/api/repos/1/pipelines?page=2'))[0]).toBe(71);
   });
 
-  it('has no workflows, unlike a single pipeline', async () => {
-    expect((await getJson('/api/repos/1/pipelines'))[0]).not.toHaveProperty('workflows');
-    expect((await getJson('/api/repos/1/pipelines/5')).workflows).toHaveLength(1);
-  });
-
   it('reuses a number if the highest pipeline is deleted', () => {
     const { id } = woodpecker.deletePipeline(1, 120);
     expect(woodpecker.addPipeline(1)).toMatchObject({ number: 120, id: id + 1 });
@@ -481,18 +345,8 @@ describe('a single pipeline', () => {
   it('is refused with an empty 400 or 404 if it does not exist', async () => {
     woodpecker.addRepo({ fullName: 'acme/shop' });
     expect(await answerOf('/api/repos/1/pipelines/1')).toEqual({ status: 404, body: '' });
-    expect(await answerOf('/api/repos/1/pipelines/latest')).toEqual({ status: 404, body: '' });
     expect(await answerOf('/api/repos/1/pipelines/one')).toEqual({ status: 400, body: '' });
     expect(await answerOf('/api/repos/one/pipelines/1')).toEqual({ status: 400, body: '' });
-  });
-
-  it('with the number "latest" is the last push to the branch', async () => {
-    woodpecker.addRepo({ fullName: 'acme/shop' });
-    woodpecker.addPipeline(1);
-    woodpecker.addPipeline(1, { branch: 'next' });
-    woodpecker.addPipeline(1, { event: 'deployment' });
-    expect((await getJson('/api/repos/1/pipelines/latest')).number).toBe(1);
-    expect((await getJson('/api/repos/1/pipelines/latest?branch=next')).number).toBe(2);
   });
 });
 
@@ -626,46 +480,6 @@ describe('the life of a pipeline', () => {
 
   beforeEach(() => live());
 
-  it('sends a message for each of its steps', async () => {
-    const { number } = woodpecker.createPipeline(1);
-    clock += 5;
-    woodpecker.startPipeline(1, number);
-    clock += 100;
-    const pipeline = woodpecker.finishPipeline(1, number);
-    expect(pipeline).toMatchObject({
-      status: 'success',
-      created: 1_785_500_000,
-      started: 1_785_500_005,
-      finished: 1_785_500_105,
-      updated: 1_785_500_105,
-    });
-    expect(await toldEnds(9)).toEqual([
-      'created 0',
-      'pending 0',
-      'pending 0',
-      'running 0',
-      'running 0',
-      'running 0',
-      'running 0',
-      'running 0',
-      'success 1785500105',
-    ]);
-    expect(woodpecker.pipelines(1)).toEqual([pipeline]);
-  });
-
-  it('ends with its last workflow, and has a finish of 0 if that was skipped', () => {
-    const one = woodpecker.runPipeline(1, {}, { status: 'failure' });
-    expect([one.status, one.finished]).toEqual(['failure', clock]);
-    const two = woodpecker.runPipeline(1, { workflows: ['build', 'deploy'] }, { status: 'failure' });
-    expect([two.status, two.finished]).toEqual(['failure', 0]);
-    expect(two.workflows.map(({ state, finished }) => [state, finished])).toEqual([
-      ['failure', clock],
-      ['skipped', 0],
-    ]);
-    const all = woodpecker.runPipeline(1, { workflows: ['build', 'deploy'] });
-    expect([all.status, all.finished]).toEqual(['success', clock]);
-  });
-
   it('takes start and finish from the agent, and the other times from the server', () => {
     const { number } = woodpecker.createPipeline(1);
     woodpecker.startPipeline(1, number, { started: clock - 500 });
@@ -687,21 +501,6 @@ describe('the life of a pipeline', () => {
       'killed 1785500017',
     ]);
   });
-
-  it.each(['2.8.3', '3.13.0'])(
-    'changes from killed to failure on %s when the agent reports',
-    async (version) => {
-      await live(version);
-      const { number } = woodpecker.createPipeline(1);
-      woodpecker.startPipeline(1, number);
-      expect(woodpecker.cancelPipeline(1, number)).toMatchObject({ status: 'killed', cancel_info: null });
-      clock += 7;
-      const settled = woodpecker.settleCanceled(1, number);
-      expect(settled).toMatchObject({ status: 'failure', finished: clock });
-      expect(settled.workflows[0]).toMatchObject({ state: 'failure', error: 'Canceled' });
-      expect(settled.workflows[0]?.children.map(({ state }) => state)).toEqual(['failure', 'skipped']);
-    },
-  );
 
   it.each([
     ['2.8.3', -1],
@@ -743,72 +542,6 @@ describe('the life of a pipeline', () => {
     const steps = pipeline.workflows.flatMap(({ children }) => children);
     expect(steps.find(({ name }) => name === 'deploy')).toMatchObject({ state: 'failure', exit_code: 1 });
     expect((await toldEnds(7)).slice(5, 7)).toEqual([`killed ${clock}`, 'running 0']);
-  });
-
-  it('is canceled while it is pending from 3.14 on, but killed before', async () => {
-    woodpecker.createPipeline(1);
-    expect(woodpecker.cancelPipeline(1, 1)).toMatchObject({
-      status: 'canceled',
-      started: 0,
-      finished: clock,
-    });
-    await live('3.13.0');
-    woodpecker.createPipeline(1);
-    expect(woodpecker.cancelPipeline(1, 1)).toMatchObject({ status: 'killed', started: 0, finished: clock });
-  });
-
-  it('waits for approval, then is pending or declined without a finish', async () => {
-    woodpecker.createPipeline(1, { stopAt: 'blocked' });
-    woodpecker.createPipeline(1, { stopAt: 'blocked' });
-    clock += 60;
-    const review = { reviewed_by: 'carol', reviewed: clock, started: 0, finished: 0 };
-    expect(woodpecker.approvePipeline(1, 1, { by: 'carol' })).toMatchObject({ status: 'pending', ...review });
-    expect(woodpecker.declinePipeline(1, 2, { by: 'carol' })).toMatchObject({
-      status: 'declined',
-      ...review,
-    });
-    expect(await toldEnds(5)).toEqual(['blocked 0', 'blocked 0', 'pending 0', 'pending 0', 'declined 0']);
-    expect(() => woodpecker.restartPipeline(1, 2)).not.toThrow();
-  });
-
-  it('is killed when canceled while blocked', () => {
-    woodpecker.createPipeline(1, { stopAt: 'blocked' });
-    expect(woodpecker.cancelPipeline(1, 1)).toMatchObject({ status: 'killed', started: 0, finished: clock });
-  });
-
-  it('ends in error without workflows if the configuration is wrong', async () => {
-    woodpecker.createPipeline(1, { stopAt: 'created' });
-    const pipeline = woodpecker.errorPipeline(1, 1, 'no such file');
-    expect(pipeline).toMatchObject({ status: 'error', started: clock, finished: clock });
-    await stream.until(1);
-    expect(stream.messages()[0].pipeline).toMatchObject({
-      status: 'error',
-      errors: [{ type: 'compiler', message: 'no such file', is_warning: false, data: null }],
-    });
-    expect(stream.messages()[0].pipeline).not.toHaveProperty('workflows');
-  });
-
-  it('gets a new number when restarted, and nearly all its fields are copied', async () => {
-    woodpecker.createPipeline(1, { message: 'feat: x', timestamp: 42 });
-    woodpecker.startPipeline(1, 1);
-    woodpecker.cancelPipeline(1, 1, { settle: true });
-    clock += 100;
-    const restarted = woodpecker.restartPipeline(1, 1, { event: 'deployment', deployTo: 'production' });
-    expect(restarted).toMatchObject({
-      number: 2,
-      parent: 1,
-      rerun_count: 1,
-      status: 'pending',
-      event: 'deployment',
-      deploy_to: 'production',
-      message: 'feat: x',
-      timestamp: 42,
-      created: clock,
-      started: 0,
-      finished: 0,
-      cancel_info: { canceled_by_user: 'alice' },
-    });
-    expect(woodpecker.pipeline(1, 1).status).toBe('killed');
   });
 
   it('sends no message for a restart that ends in error', async () => {
@@ -879,27 +612,6 @@ describe('history', () => {
     });
   });
 
-  it('with a finish of 0 has a skipped workflow, and the end is in the other workflow', () => {
-    const { workflows, updated } = woodpecker.addPipeline(1, {
-      status: 'failure',
-      created: 1_785_400_000,
-      finished: 0,
-    });
-    expect(workflows.map(({ state, finished }) => [state, finished])).toEqual([
-      ['failure', 1_785_400_063],
-      ['skipped', 0],
-    ]);
-    expect(updated).toBe(1_785_400_063);
-  });
-
-  it('can contain a cancelled run of an older server', async () => {
-    await begin({ version: '3.13.0' });
-    woodpecker.addRepo({ fullName: 'acme/shop' });
-    const { workflows } = woodpecker.addPipeline(1, { status: 'failure', workflowError: 'Canceled' });
-    expect(workflows[0]).toMatchObject({ state: 'failure', error: 'Canceled' });
-    expect(workflows[0]?.children.map(({ state }) => state)).toEqual(['success', 'failure']);
-  });
-
   it('changes without a message on the stream', async () => {
     const stream = await openStream();
     const before = woodpecker.addPipeline(1);
@@ -941,15 +653,6 @@ describe('faults', () => {
     expect((await get('/api/repos/1/pipelines?page=2')).status).toBe(200);
     woodpecker.clearFaults();
     expect((await get('/api/repos/1', woodpecker.adminToken)).status).toBe(200);
-  });
-
-  it('can answer with a web page or garbage instead of JSON', async () => {
-    const html = { status: 200, body: '<html>', headers: { 'content-type': 'text/html' } };
-    woodpecker.fault({ answer: html, times: 1 });
-    expect((await get('/api/repos/1')).headers.get('content-type')).toBe('text/html');
-    const garbage = { status: 200, body: '[{"id":', headers: { 'content-type': 'application/json' } };
-    woodpecker.fault({ answer: garbage, times: 1 });
-    await expect((await get('/api/repos/1')).json()).rejects.toThrow(SyntaxError);
   });
 
   it('cut an answer short', async () => {
@@ -1016,29 +719,6 @@ describe('disturbances of the stream', () => {
     create(4);
     await stream.until(8);
     expect(numbers()).toEqual([1, 1, 2, 4, 7, 6, 5, 8]);
-  });
-
-  it('are the same for the same random function', async () => {
-    const seeded = (seed: number) => () => {
-      seed = (seed * 16807) % 2147483647;
-      return seed / 2147483647;
-    };
-    const orders: string[] = [];
-    for (let round = 0; round < 2; round += 1) {
-      woodpecker.streams.disturb({ duplicate: 0.5, lose: 0.2, shuffle: 4, random: seeded(7) });
-      const before = numbers().length;
-      create(12);
-      woodpecker.streams.calm();
-      await expect.poll(() => numbers().includes(12 * (round + 1))).toBe(true);
-      orders.push(
-        numbers()
-          .slice(before)
-          .map((number) => number - 12 * round)
-          .join(' '),
-      );
-    }
-    expect(orders[0]).toBe(orders[1]);
-    expect(orders[0]).not.toBe('1 2 3 4 5 6 7 8 9 10 11 12');
   });
 
   it('delay messages, so that later ones arrive first', async () => {

@@ -22,28 +22,20 @@ import { createFakeServer } from './fake-woodpecker/server.ts';
 import { createStreams } from './fake-woodpecker/stream.ts';
 import { parseVersion } from './fake-woodpecker/version.ts';
 
-export type { RepoInput } from './fake-woodpecker/database.ts';
-export type { Disturbance } from './fake-woodpecker/disturbance.ts';
 export type { Fault, FaultAnswer, FaultHandle } from './fake-woodpecker/faults.ts';
 export type { PipelineInput, StepInput, WorkflowInput } from './fake-woodpecker/history.ts';
-export type { CreateInput, FinishInput } from './fake-woodpecker/life-cycle.ts';
+export type { CreateInput } from './fake-woodpecker/life-cycle.ts';
 export type {
-  Access,
-  CancelInfo,
   Event,
   Pipeline,
-  PipelineError,
   Repo,
-  RepoRef,
   Status,
   Step,
   User,
   Workflow,
 } from './fake-woodpecker/model.ts';
 export { events, isActive, statuses } from './fake-woodpecker/model.ts';
-export type { PipelineFilter } from './fake-woodpecker/pipeline-table.ts';
-export type { Concurrency, RecordedRequest } from './fake-woodpecker/server.ts';
-export type { CanceledBy, DoneInput } from './fake-woodpecker/transitions.ts';
+export type { RecordedRequest } from './fake-woodpecker/server.ts';
 
 export interface FakeWoodpeckerOptions {
   /** `3.17.0` by default; 2.0 and later. */

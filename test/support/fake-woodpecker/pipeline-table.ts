@@ -3,7 +3,7 @@
  * itself however many there are, and that a filtered page stops at its last row. Rows are replaced, never edited.
  */
 
-import type { Event, PipelineRow, Status, Workflow } from './model.ts';
+import type { PipelineRow, Status, Workflow } from './model.ts';
 
 export interface PipelineEntry {
   readonly row: PipelineRow;
@@ -15,10 +15,7 @@ export interface PipelineEntry {
 export interface PipelineFilter {
   readonly before?: number;
   readonly after?: number;
-  readonly branch?: string;
-  readonly events?: readonly Event[];
   readonly status?: Status;
-  readonly refContains?: string;
 }
 
 export interface Page {
@@ -42,15 +39,11 @@ export interface PipelineTable {
 }
 
 function toTest(filter: PipelineFilter): ((row: PipelineRow) => boolean) | null {
-  const { before, after, branch, events, status } = filter;
-  const refContains = filter.refContains?.toLowerCase();
+  const { before, after, status } = filter;
   const tests: ((row: PipelineRow) => boolean)[] = [];
   if (before) tests.push((row) => row.created < before);
   if (after) tests.push((row) => row.created > after);
-  if (branch) tests.push((row) => row.branch === branch);
   if (status) tests.push((row) => row.status === status);
-  if (events?.length) tests.push((row) => events.includes(row.event));
-  if (refContains) tests.push((row) => row.ref.toLowerCase().includes(refContains));
   return tests.length === 0 ? null : (row) => tests.every((test) => test(row));
 }
 

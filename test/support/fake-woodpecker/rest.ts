@@ -8,11 +8,11 @@
  */
 
 import type { Database } from './database.ts';
-import type { Event, PipelineRow, Repo, Status, User } from './model.ts';
-import { events, statuses } from './model.ts';
+import type { PipelineRow, Repo, Status, User } from './model.ts';
+import { statuses } from './model.ts';
 import type { PipelineFilter } from './pipeline-table.ts';
 import type { Version } from './version.ts';
-import { knowsEvent, knowsStatus } from './version.ts';
+import { knowsStatus } from './version.ts';
 import { toWireFeed, toWirePipeline, toWireRepo, toWireUser } from './wire.ts';
 
 export interface Answer {
@@ -96,16 +96,6 @@ function parseFilter(query: URLSearchParams, version: Version): PipelineFilter |
     }
   }
   if (!version.atLeast(3, 0)) return filter;
-  const branch = query.get('branch');
-  if (branch) filter.branch = branch;
-  const ref = query.get('ref');
-  if (ref) filter.refContains = ref;
-  const wantedEvents = query.get('event');
-  if (wantedEvents) {
-    const wanted = wantedEvents.split(',') as Event[];
-    if (!wanted.every((event) => events.includes(event) && knowsEvent(version, event))) return null;
-    filter.events = wanted;
-  }
   const status = query.get('status') as Status | null;
   if (status) {
     if (!statuses.includes(status) || !knowsStatus(version, status)) return null;
@@ -185,18 +175,10 @@ export function createRest(deps: { readonly database: Database; readonly version
     return json(rows.map((row) => toWirePipeline(row, version(), 'rest')));
   }
 
-  function pipeline(repo: Repo, number: string, query: URLSearchParams): Answer {
-    if (number === 'latest') {
-      const filter = { branch: query.get('branch') ?? repo.default_branch, events: ['push'] as const };
-      const [latest] = database.listPipelines(repo, { page: 1, perPage: 1 }, filter);
-      return latest ? pipelineOf(repo, latest.number) : empty(404);
-    }
+  function pipeline(repo: Repo, number: string): Answer {
     const parsed = parseInteger(number);
-    return parsed === null ? empty(400) : pipelineOf(repo, parsed);
-  }
-
-  function pipelineOf(repo: Repo, number: number): Answer {
-    const found = database.findPipeline(repo, number);
+    if (parsed === null) return empty(400);
+    const found = database.findPipeline(repo, parsed);
     return found ? json(toWirePipeline(found, version(), 'rest')) : empty(404);
   }
 
@@ -211,7 +193,7 @@ export function createRest(deps: { readonly database: Database; readonly version
     if (found && user && sub === undefined) database.syncPermission(user, found);
     return withRepo(user, found, (repo) => {
       if (sub === undefined) return json(toWireRepo(repo, version()));
-      return number === undefined ? pipelines(repo, query) : pipeline(repo, number, query);
+      return number === undefined ? pipelines(repo, query) : pipeline(repo, number);
     });
   }
 

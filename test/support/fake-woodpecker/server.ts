@@ -39,12 +39,8 @@ export interface Concurrency {
   readonly peak: number;
 }
 
-/** The places in which Woodpecker looks for a token, in its order. */
-function tokenOf(headers: IncomingMessage['headers'], query: URLSearchParams): string {
-  const bearer = /^Bearer (.*)$/i.exec(headers.authorization ?? '')?.[1];
-  const gitlab = headers['x-gitlab-token'];
-  const cookie = /(?:^|;\s*)user_sess=([^;]*)/.exec(headers.cookie ?? '')?.[1];
-  return bearer ?? (typeof gitlab === 'string' ? gitlab : null) ?? query.get('access_token') ?? cookie ?? '';
+function tokenOf({ authorization = '' }: IncomingMessage['headers']): string {
+  return /^Bearer (.*)$/i.exec(authorization)?.[1] ?? '';
 }
 
 const restCacheControl = 'no-cache, no-store, max-age=0, must-revalidate, value';
@@ -99,7 +95,7 @@ export function createFakeServer(deps: {
   function begin(request: IncomingMessage): { record: MutableRecord; question: Question } {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const isBelow = url.pathname === rootPath || url.pathname.startsWith(`${rootPath}/`);
-    const user = deps.userByToken(tokenOf(request.headers, url.searchParams));
+    const user = deps.userByToken(tokenOf(request.headers));
     const method = request.method ?? 'GET';
     const path = isBelow ? url.pathname.slice(rootPath.length) || '/' : null;
     const record: MutableRecord = {
