@@ -53,11 +53,7 @@ const buckets = Object.fromEntries(
   ledgerMetrics.flatMap((metric) => (metric.type === 'histogram' ? [[metric.name, metric.buckets]] : [])),
 );
 
-interface Told extends TruePipeline {
-  readonly id: number;
-}
-
-const anyPipelines = (): fc.Arbitrary<Told[]> =>
+const anyPipelines = (): fc.Arbitrary<TruePipeline[]> =>
   fc
     .array(
       fc.record({
@@ -87,7 +83,7 @@ const anyPipelines = (): fc.Arbitrary<Told[]> =>
     );
 
 /** Creates a database that a first scan has filled. */
-async function fill(path: string, pipelines: readonly Told[]): Promise<World> {
+async function fill(path: string, pipelines: readonly TruePipeline[]): Promise<World> {
   const world = await createWorld({ mode: { policy, canAsk: true }, host: createSqliteHost(path) });
   for (const facts of repos) {
     const records = pipelines

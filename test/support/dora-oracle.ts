@@ -95,9 +95,10 @@ export interface ExpectedTimes {
   readonly failingSince: number;
 }
 
-/** A value, and the time of its deployment. */
+/** A value, and the time and number of its deployment. */
 interface Sample {
   readonly at: number;
+  readonly number: number;
   readonly seconds: number;
 }
 
@@ -148,8 +149,8 @@ export function expectSeries(truth: Truth): readonly ExpectedSeries[] {
       repos: [...new Set(deployments.map(({ repo }) => repo))],
       isShared: [...truth.names.values()].filter((name) => name === series).length > 1,
       times: timesOf(reposOf(deployments), counted),
-      leadTimes: brought.flatMap(({ deployment: { at }, what }) =>
-        what.kind === 'known' ? what.leadTimes.map((seconds) => ({ at, seconds })) : [],
+      leadTimes: brought.flatMap(({ deployment: { at, number }, what }) =>
+        what.kind === 'known' ? what.leadTimes.map((seconds) => ({ at, number, seconds })) : [],
       ),
       recoveries: reposOf(counted).flatMap(recoveriesOf),
       unknown: brought.filter(({ what }) => what.kind === 'unknown').map(({ deployment }) => deployment),
@@ -253,11 +254,12 @@ function timesOf(
   };
 }
 
-/** The end and the seconds of each ended episode. */
+/** The end and the seconds of each ended episode, and the last deployment by then. */
 function recoveriesOf(deployments: readonly TrueDeployment[]): Sample[] {
-  return episodesOf(deployments).flatMap(({ start, end }) =>
-    end === null ? [] : [{ at: end, seconds: end - start }],
-  );
+  return episodesOf(deployments).flatMap(({ start, end }) => {
+    const last = deployments.findLast(({ at }) => end !== null && at <= end);
+    return end === null || !last ? [] : [{ at: end, number: last.number, seconds: end - start }];
+  });
 }
 
 function isKnown(truth: Truth, { repo, at }: TrueDeployment): boolean {

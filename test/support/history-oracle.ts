@@ -1,13 +1,13 @@
-/**
- * Computes the samples at a past time. Reads the whole list of pipelines for each number. Follows the definitions alone, and
- * shares no code with `src/core`.
- */
-import { episodesOf, failingSinceOf } from './episodes.ts';
+/** The samples at a past time, computed by the oracle of the five figures from the pipelines that had ended by then. */
+
+import { type ExpectedSeries, expectCoverage, expectSeries, expectWindow } from './dora-oracle.ts';
 
 export interface TruePipeline {
+  readonly id: number;
   /** Repos with the same name differ in its case. */
   readonly repo: string;
   readonly tier: string;
+  /** Unique over all repos. */
   readonly number: number;
   /** Unix seconds. */
   readonly createdAt: number;
@@ -20,8 +20,8 @@ export interface TruePipeline {
   readonly committedAt: number | null;
 }
 
-export interface OracleOptions {
-  /** Unix seconds. A pipeline created up to then is in no counter and no histogram. */
+interface Options {
+  /** Unix seconds, not before `knownSince`. A pipeline created up to then is in no counter and no histogram. */
   readonly horizon: number;
   /** Seconds, by the name of the window. */
   readonly windows: Readonly<Record<string, number>>;
@@ -30,141 +30,117 @@ export interface OracleOptions {
   readonly knownSince: number;
 }
 
-/** Samples by name and labels, as they are written. */
-export type Seen = Map<string, number>;
+/** Values by name and labels, as they are written. */
+export function seenAt(
+  pipelines: readonly TruePipeline[],
+  now: number,
+  options: Options,
+): Map<string, number> {
+  const past = pipelines.filter(({ at }) => at <= now);
+  const names = new Map(past.map(({ id, repo }) => [id, repo.toLowerCase()]));
+  const all = expectSeries({
+    deployments: past.map(({ id, repo, committedAt, ...one }) => ({
+      ...one,
+      repo: id,
+      series: repo.toLowerCase(),
+      reportedCommitTime: committedAt,
+    })),
+    pipelines: [],
+    forge: null,
+    fallback: null,
+    names,
+    knownSince: new Map([...names.keys()].map((id) => [id, options.knownSince])),
+    countsBeyond: false,
+  });
+  const counted = past.filter(({ createdAt }) => createdAt > options.horizon);
+  return new Map([
+    ...all.flatMap((one) => ledgerOf(one, counted, options)),
+    ...Object.entries(options.windows).flatMap(([window, seconds]) =>
+      windowsOf(all, window, seconds, now, options),
+    ),
+  ]);
+}
 
-export function seenAt(pipelines: readonly TruePipeline[], now: number, options: OracleOptions): Seen {
-  const seen: Seen = new Map();
-  const isKnown = ({ at }: TruePipeline) => at > options.knownSince;
-  const past = pipelines.filter(({ at }) => at <= now).toSorted((a, b) => a.at - b.at || a.number - b.number);
-  const ofPair = Map.groupBy(past, ({ repo, tier }) => `repo="${repo.toLowerCase()}",tier="${tier}"`);
-  for (const [labels, list] of ofPair) {
-    const counted = list.filter(({ createdAt }) => createdAt > options.horizon);
-    const known = list.filter(isKnown);
-    const put = (name: string, value: number) => seen.set(`${name}{${labels}}`, value);
-    put('dora_deployments_total', counted.length);
-    put('dora_deployment_failures_total', counted.filter(({ outcome }) => outcome === 'failure').length);
-    const failed = counted.filter(({ outcome }) => outcome === 'failure').length;
-    seen.set(`dora_deployment_failures_by_cause_total{${labels},cause="pipeline"}`, failed);
-    seen.set(`dora_deployment_failures_by_cause_total{${labels},cause="operator"}`, 0);
-    put('dora_deployment_reworks_total', counted.filter(({ isRework }) => isRework).length);
-    put(
-      'dora_change_lead_time_unknown_total',
-      counted.filter((one) => leadTimeOf(list, one) === 'unknown').length,
-    );
-    const last = (wanted: string) => list.findLast(({ outcome }) => outcome === wanted)?.at ?? 0;
-    put('dora_deployment_last_success_timestamp', last('success'));
-    put('dora_deployment_last_failure_timestamp', last('failure'));
-    put('dora_deployment_failing_since_timestamp', failingSince(list, isKnown));
-    const histograms: Record<string, number[]> = {
-      dora_deployment_recovery_time_seconds: ofRepos(known).flatMap((ofRepo) =>
-        episodesOf(ofRepo).flatMap(({ start, end }) => {
-          const last = end === null ? undefined : ofRepo.findLast(({ at }) => at <= end);
-          return end !== null && last && counted.includes(last) ? [end - start] : [];
-        }),
+type Sample = readonly [series: string, value: number];
+
+const labelsOf = ({ series, tier }: ExpectedSeries) => `repo="${series}",tier="${tier}"`;
+
+/** Counters, histograms and timestamps. */
+function ledgerOf(one: ExpectedSeries, counted: readonly TruePipeline[], { buckets }: Options): Sample[] {
+  const labels = labelsOf(one);
+  const isCounted = ({ number }: { readonly number: number }) =>
+    counted.some((other) => other.number === number);
+  const deployments = one.deployments.filter(isCounted);
+  const failed = deployments.filter(({ outcome }) => outcome === 'failure').length;
+  const secondsOf = (samples: ExpectedSeries['leadTimes']) =>
+    samples.filter(isCounted).map(({ seconds }) => seconds);
+  const durations = counted.flatMap(({ number, at, startedAt }) =>
+    startedAt === null || startedAt > at || !deployments.some((other) => other.number === number)
+      ? []
+      : [at - startedAt],
+  );
+  const histograms = {
+    dora_deployment_recovery_time_seconds: secondsOf(one.recoveries),
+    dora_change_lead_time_seconds: secondsOf(one.leadTimes),
+    dora_deployment_duration_seconds: durations,
+  };
+  return [
+    [`dora_deployments_total{${labels}}`, deployments.length],
+    [`dora_deployment_failures_total{${labels}}`, failed],
+    [`dora_deployment_failures_by_cause_total{${labels},cause="pipeline"}`, failed],
+    [`dora_deployment_failures_by_cause_total{${labels},cause="operator"}`, 0],
+    [`dora_deployment_reworks_total{${labels}}`, deployments.filter(({ isRework }) => isRework).length],
+    [`dora_change_lead_time_unknown_total{${labels}}`, one.unknown.filter(isCounted).length],
+    [`dora_deployment_last_success_timestamp{${labels}}`, one.times.lastSuccess],
+    [`dora_deployment_last_failure_timestamp{${labels}}`, one.times.lastFailure],
+    [`dora_deployment_failing_since_timestamp{${labels}}`, one.times.failingSince],
+    ...Object.entries(histograms).flatMap(([name, values]): Sample[] => [
+      ...[...(buckets[name] ?? []), Number.POSITIVE_INFINITY].map((bound): Sample => {
+        const le = bound === Number.POSITIVE_INFINITY ? '+Inf' : bound;
+        return [`${name}_bucket{${labels},le="${le}"}`, values.filter((value) => value <= bound).length];
+      }),
+      [`${name}_sum{${labels}}`, values.reduce((sum, value) => sum + value, 0)],
+      [`${name}_count{${labels}}`, values.length],
+    ]),
+  ];
+}
+
+/** The samples of one window, of each series and of each tier. */
+function windowsOf(
+  all: readonly ExpectedSeries[],
+  window: string,
+  seconds: number,
+  now: number,
+  { windows, knownSince }: Options,
+): Sample[] {
+  const longest = Math.max(...Object.values(windows));
+  const shown = all.filter((one) => expectWindow([one], longest, now).deployments > 0);
+  const coverage = Math.floor(1000 * expectCoverage(knownSince, seconds, now)) / 1000;
+  const samplesOf = (prefix: string, labels: string, some: readonly ExpectedSeries[]): Sample[] => {
+    const { deployments, failed, rework, leadTime, recovery } = expectWindow(some, seconds, now);
+    const put = (name: string, value: number, more = ''): Sample => [
+      `${prefix}_${name}{${labels},window="${window}"${more}}`,
+      value,
+    ];
+    return [
+      put('deployments', deployments),
+      put('failed_deployments', failed),
+      ...(failed > 0 ? [put('failed_deployments_by_cause', failed, ',cause="pipeline"')] : []),
+      put('rework_deployments', rework),
+      put('coverage_ratio', coverage),
+      ...Object.entries({ change_lead_time: leadTime, recovery_time: recovery }).flatMap(
+        ([name, { samples, p50, p95 }]) => [
+          put(`${name}_samples`, samples.length),
+          ...(p50 === null ? [] : [put(`${name}_seconds`, p50, ',quantile="0.5"')]),
+          ...(p95 === null ? [] : [put(`${name}_seconds`, p95, ',quantile="0.95"')]),
+        ],
       ),
-      dora_change_lead_time_seconds: counted.flatMap((one) => knownLeadTime(list, one)),
-      dora_deployment_duration_seconds: counted.flatMap(({ at, startedAt }) =>
-        startedAt === null || startedAt > at ? [] : [at - startedAt],
-      ),
-    };
-    for (const [name, values] of Object.entries(histograms)) {
-      for (const bound of options.buckets[name] ?? []) {
-        const within = values.filter((value) => value <= bound).length;
-        seen.set(`${name}_bucket{${labels},le="${bound}"}`, within);
-      }
-      seen.set(`${name}_bucket{${labels},le="+Inf"}`, values.length);
-      put(
-        `${name}_sum`,
-        values.reduce((sum, value) => sum + value, 0),
-      );
-      put(`${name}_count`, values.length);
-    }
-  }
-
-  const longest = Math.max(...Object.values(options.windows));
-  const tiers = Map.groupBy(ofPair, ([labels]) => labels.replace(/^.*,(?=tier)/, ''));
-  for (const [window, seconds] of Object.entries(options.windows)) {
-    const isIn = (one: TruePipeline) => isKnown(one) && one.at > now - seconds;
-    const coverage =
-      Math.floor((1000 * Math.min(seconds, Math.max(0, now - options.knownSince))) / seconds) / 1000;
-    for (const [tierLabels, pairs] of tiers) {
-      const shown = pairs.filter(([, list]) => list.some((one) => isKnown(one) && one.at > now - longest));
-      for (const [prefix, groups] of [
-        ['dora_window', shown.map(([labels, list]) => [labels, [list]] as const)],
-        ['dora_tier_window', shown.length > 0 ? [[tierLabels, shown.map(([, list]) => list)] as const] : []],
-      ] as const) {
-        for (const [labels, lists] of groups) {
-          const put = (name: string, value: number, more = '') =>
-            seen.set(`${prefix}_${name}{${labels},window="${window}"${more}}`, value);
-          const held = lists.flatMap((list) => list.filter(isIn));
-          put('deployments', held.length);
-          put('failed_deployments', held.filter(({ outcome }) => outcome === 'failure').length);
-          const failed = held.filter(({ outcome }) => outcome === 'failure').length;
-          if (failed > 0) put('failed_deployments_by_cause', failed, ',cause="pipeline"');
-          put('rework_deployments', held.filter(({ isRework }) => isRework).length);
-          const samples = {
-            change_lead_time: lists.flatMap((list) =>
-              list.filter(isIn).flatMap((one) => knownLeadTime(list, one)),
-            ),
-            recovery_time: lists.flatMap((list) =>
-              recoveriesOf(list.filter(isKnown), (at) => at > now - seconds),
-            ),
-          };
-          for (const [name, values] of Object.entries(samples)) {
-            put(`${name}_samples`, values.length);
-            if (values.length === 0) continue;
-            for (const q of [0.5, 0.95]) put(`${name}_seconds`, percentile(values, q), `,quantile="${q}"`);
-          }
-          put('coverage_ratio', coverage);
-        }
-      }
-    }
-  }
-  return seen;
-}
-
-/** The earliest open failure; 0: there is none. Repos with the same name have separate failures and recoveries. */
-function failingSince(list: readonly TruePipeline[], isKnown: (one: TruePipeline) => boolean): number {
-  const open = ofRepos(list)
-    .map((ofRepo) => failingSinceOf(ofRepo, ofRepo.filter(isKnown)))
-    .filter((at) => at > 0);
-  return open.length === 0 ? 0 : Math.min(...open);
-}
-
-/** Seconds of the episodes that ended between two times. */
-function recoveriesOf(list: readonly TruePipeline[], isIn: (end: number) => boolean): number[] {
-  return ofRepos(list)
-    .flatMap(episodesOf)
-    .flatMap(({ start, end }) => (end !== null && isIn(end) ? [end - start] : []));
-}
-
-function ofRepos(list: readonly TruePipeline[]): (readonly TruePipeline[])[] {
-  return [...Map.groupBy(list, ({ repo }) => repo).values()];
-}
-
-/** `nothing`: a failure, or a commit that was deployed before. */
-function leadTimeOf(list: readonly TruePipeline[], one: TruePipeline): number | 'unknown' | 'nothing' {
-  if (one.outcome === 'failure') return 'nothing';
-  // The range between two commits is of one repo, also if two repos with one name have one series.
-  const before = list
-    .slice(0, list.indexOf(one))
-    .filter(({ outcome, repo }) => outcome === 'success' && repo === one.repo);
-  // Also if its own lead time was unknown.
-  const wasThere = before.some(({ commit }) => commit === one.commit);
-  if (wasThere) return 'nothing';
-  return one.committedAt === null ? 'unknown' : Math.max(0, one.at - one.committedAt);
-}
-
-function knownLeadTime(list: readonly TruePipeline[], one: TruePipeline): number[] {
-  const found = leadTimeOf(list, one);
-  return typeof found === 'number' ? [found] : [];
-}
-
-function percentile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const place = q * (sorted.length - 1);
-  const low = sorted[Math.floor(place)] ?? 0;
-  const high = sorted[Math.ceil(place)] ?? 0;
-  return low + (high - low) * (place - Math.floor(place));
+    ];
+  };
+  return [
+    ...shown.flatMap((one) => samplesOf('dora_window', labelsOf(one), [one])),
+    ...[...Map.groupBy(shown, ({ tier }) => tier)].flatMap(([tier, some]) =>
+      samplesOf('dora_tier_window', `tier="${tier}"`, some),
+    ),
+  ];
 }
