@@ -42,7 +42,8 @@ interface Story {
   readonly lost?: readonly string[];
   readonly rows: readonly Row[];
   readonly now: Moment;
-  readonly windowSeconds: number;
+  /** A day by default. */
+  readonly windowSeconds?: number;
   /** By tier; all times are in seconds. */
   readonly expected: Readonly<Record<string, Expected>>;
 }
@@ -84,7 +85,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 11:00', number: 5, is: 'success' },
     ],
     now: 'Mon 12:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 11:00',
@@ -103,7 +103,6 @@ const stories: readonly Story[] = [
       { at: 'Tue 11:00', number: 2, is: 'success' },
     ],
     now: 'Tue 12:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Tue 11:00',
@@ -122,7 +121,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 12:00:01', number: 2, is: 'success' },
     ],
     now: 'Tue 12:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 12:00:01',
@@ -142,7 +140,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 12:00', number: 3, is: 'failure' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         failingSince: 'Mon 11:00',
@@ -161,14 +158,8 @@ const stories: readonly Story[] = [
       { at: 'Mon 11:00', number: 2, is: 'failure' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
-      production: {
-        failingSince: 'Mon 10:00',
-        lastFailure: 'Mon 11:00',
-        deployments: 2,
-        failed: 2,
-      },
+      production: { failingSince: 'Mon 10:00', lastFailure: 'Mon 11:00', deployments: 2, failed: 2 },
     },
   },
   {
@@ -181,7 +172,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 11:00', number: 4, is: 'success', of: 'b' },
     ],
     now: 'Mon 12:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 11:00',
@@ -204,7 +194,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 11:00', number: 5, is: 'success', of: 'b' },
     ],
     now: 'Mon 12:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 11:00',
@@ -231,7 +220,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 11:00', number: 2, is: 'success' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 12:00',
@@ -252,7 +240,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 11:00', number: 2, is: 'success', of: 'b' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 12:00',
@@ -273,7 +260,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 15:00', number: 5, is: 'success', of: 'd' },
     ],
     now: 'Mon 16:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 15:00',
@@ -294,7 +280,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 12:00', number: 4, is: 'success', of: 'c' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 12:00',
@@ -321,7 +306,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 14:00', number: 4, is: 'success', of: 'd' },
     ],
     now: 'Mon 15:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 14:00',
@@ -342,7 +326,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 12:00', number: 3, is: 'success', of: 'y' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 12:00',
@@ -371,7 +354,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 12:30', number: 4, is: 'success', of: 'z', reported: 'Mon 09:00' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 12:30',
@@ -385,18 +367,12 @@ const stories: readonly Story[] = [
   },
   {
     title: 'merge commits do not count, but the merged commits do',
-    commits: {
-      a: ['Mon 08:00'],
-      f: ['Mon 08:40', 'a'],
-      g: ['Mon 09:00', 'f'],
-      m: ['Mon 09:50', 'a', 'g'],
-    },
+    commits: { a: ['Mon 08:00'], f: ['Mon 08:40', 'a'], g: ['Mon 09:00', 'f'], m: ['Mon 09:50', 'a', 'g'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'a' },
       { at: 'Mon 10:00', number: 2, is: 'success', of: 'm' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 10:00',
@@ -414,7 +390,6 @@ const stories: readonly Story[] = [
       { at: 'Mon 10:00', number: 2, is: 'success', of: 's' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: {
         lastSuccess: 'Mon 10:00',
@@ -426,18 +401,12 @@ const stories: readonly Story[] = [
   },
   {
     title: 'a first deployment delivers only its own commit, or nothing if that is a merge',
-    commits: {
-      a: ['Mon 06:00'],
-      b: ['Mon 07:00', 'a'],
-      f: ['Mon 07:10', 'a'],
-      m: ['Mon 08:00', 'b', 'f'],
-    },
+    commits: { a: ['Mon 06:00'], b: ['Mon 07:00', 'a'], f: ['Mon 07:10', 'a'], m: ['Mon 08:00', 'b', 'f'] },
     rows: [
       { at: 'Mon 08:30', number: 1, is: 'success', of: 'b' },
       { at: 'Mon 08:40', number: 2, is: 'success', of: 'm', tier: 'staging' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
       production: { lastSuccess: 'Mon 08:30', deployments: 1, failed: 0, leadTime: [[5400], 5400, 5400] },
       staging: { lastSuccess: 'Mon 08:40', deployments: 1, failed: 0 },
@@ -451,14 +420,8 @@ const stories: readonly Story[] = [
       { at: 'Mon 10:00', number: 2, is: 'success', of: 'b' },
     ],
     now: 'Mon 13:00',
-    windowSeconds: daySeconds,
     expected: {
-      production: {
-        lastSuccess: 'Mon 10:00',
-        deployments: 2,
-        failed: 0,
-        leadTime: [[0, 1800], 900, 1710],
-      },
+      production: { lastSuccess: 'Mon 10:00', deployments: 2, failed: 0, leadTime: [[0, 1800], 900, 1710] },
     },
   },
   {
@@ -493,7 +456,7 @@ const graphOf = ({ commits = {} }: Story): CommitGraph =>
     ]),
   );
 
-const modeOf = ({ commits, windowSeconds }: Story): IntakeMode => ({
+const modeOf = ({ commits, windowSeconds = daySeconds }: Story): IntakeMode => ({
   policy: aPolicy({
     tiers: [{ tier: 'staging', deployTo: ['staging'] }],
     defaultTier: 'production',
