@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { StoreUnavailable } from '../../src/ingest/ingest.ts';
 import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { fixtureText } from '../support/fixtures.ts';
+import { problemOf } from '../support/problem.ts';
 import {
   adminToken,
   createSmallExporter,
@@ -50,21 +51,6 @@ function longBody() {
     { highWaterMark: 0 },
   );
   return { seen, stream };
-}
-
-interface Problem {
-  readonly title?: string;
-  readonly errors?: readonly { readonly path: string }[];
-}
-
-async function problemOf(response: Response): Promise<Problem> {
-  expect(response.headers.get('content-type')).toBe('application/problem+json');
-  const body = (await response.json()) as Problem;
-  expect(body).toMatchObject({ type: 'about:blank', status: response.status });
-  expect(
-    Object.keys(body).filter((key) => !['type', 'title', 'status', 'detail', 'errors'].includes(key)),
-  ).toEqual([]);
-  return body;
 }
 
 describe('POST /webhook', () => {
@@ -174,12 +160,7 @@ describe('POST /webhook', () => {
     const exporter = await createSmallExporter();
     const response = await post(exporter.app(), body);
     expect(response.status).toBe(400);
-    expect(await problemOf(response)).toEqual({
-      type: 'about:blank',
-      title: 'Bad Request',
-      status: 400,
-      detail: 'Body is not JSON',
-    });
+    expect(await problemOf(response)).toEqual({ detail: 'Body is not JSON' });
     expect(exporter.events).toEqual(['webhook rejected']);
   });
 
@@ -189,9 +170,6 @@ describe('POST /webhook', () => {
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toBe('Bearer');
     expect(await problemOf(response)).toEqual({
-      type: 'about:blank',
-      title: 'Unauthorized',
-      status: 401,
       detail: 'Expected the webhook secret as a bearer token, or a signature made with it',
     });
     expect(exporter.events).toEqual(['webhook rejected']);
@@ -203,12 +181,7 @@ describe('POST /webhook', () => {
     const response = await post(exporter.app(), JSON.stringify({ repo: 'shop', number: 0 }));
     expect(response.status).toBe(422);
     const { errors, ...rest } = await problemOf(response);
-    expect(rest).toEqual({
-      type: 'about:blank',
-      title: 'Unprocessable Entity',
-      status: 422,
-      detail: 'Body is not as expected',
-    });
+    expect(rest).toEqual({ detail: 'Body is not as expected' });
     expect(errors?.map(({ path }) => path)).toEqual(['repo', 'number']);
     expect(exporter.events).toEqual(['webhook rejected']);
   });
@@ -255,9 +228,6 @@ describe('POST /webhook', () => {
       expect(response.status).toBe(415);
       expect(response.headers.get('accept-encoding')).toBe('identity');
       expect(await problemOf(response)).toEqual({
-        type: 'about:blank',
-        title: 'Unsupported Media Type',
-        status: 415,
         detail: 'Body is compressed, expected one without Content-Encoding',
       });
       expect(seen.pieces).toBe(0);
@@ -273,12 +243,7 @@ describe('POST /webhook', () => {
     const response = await post(exporter.app(), stream, headers);
     expect(response.status).toBe(413);
     expect(response.headers.get('connection')).toBe('close');
-    expect(await problemOf(response)).toEqual({
-      type: 'about:blank',
-      title: 'Payload Too Large',
-      status: 413,
-      detail: 'Body is larger than 1048576 bytes',
-    });
+    expect(await problemOf(response)).toEqual({ detail: 'Body is larger than 1048576 bytes' });
     expect(seen.pieces).toBe(0);
     expect(exporter.events).toEqual(['webhook rejected']);
   });
@@ -332,12 +297,7 @@ describe('POST /webhook', () => {
     const response = await post(app, event);
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('5');
-    expect(await problemOf(response)).toEqual({
-      type: 'about:blank',
-      title: 'Service Unavailable',
-      status: 503,
-      detail: 'The store cannot be written now',
-    });
+    expect(await problemOf(response)).toEqual({ detail: 'The store cannot be written now' });
     isFull = false;
     expect(await (await post(app, event)).json()).toEqual({ result: 'stored' });
   });
@@ -376,11 +336,7 @@ describe('POST /webhook', () => {
     });
     const response = await post(app, event);
     expect(response.status).toBe(500);
-    expect(await problemOf(response)).toEqual({
-      type: 'about:blank',
-      title: 'Internal Server Error',
-      status: 500,
-    });
+    expect(await problemOf(response)).toEqual({});
     expect(exporter.lines.join()).toContain('column');
   });
 });
@@ -400,7 +356,7 @@ describe('routes', () => {
       const response = await app.request(path, { method, headers: authorized });
       expect(response.status).toBe(405);
       expect(response.headers.get('allow')?.split(', ').sort().join(', ')).toBe(allowed);
-      if (method !== 'HEAD') expect((await problemOf(response)).title).toBe('Method Not Allowed');
+      if (method !== 'HEAD') await problemOf(response);
     }
   });
 
@@ -418,7 +374,7 @@ describe('routes', () => {
     for (const method of ['GET', 'POST', 'DELETE']) {
       const response = await app.request(`http://localhost${path}`, { method });
       expect(response.status).toBe(404);
-      expect(await problemOf(response)).toEqual({ type: 'about:blank', title: 'Not Found', status: 404 });
+      expect(await problemOf(response)).toEqual({});
     }
   });
 
@@ -524,9 +480,6 @@ describe('who may look', () => {
     // Basic, so that a browser asks for the password.
     expect(refused.headers.get('www-authenticate')).toBe('Basic realm="woodpecker-dora-exporter"');
     expect(await problemOf(refused)).toEqual({
-      type: 'about:blank',
-      title: 'Unauthorized',
-      status: 401,
       detail:
         'Expected the metrics token as password of HTTP Basic, with any user name, or as a bearer token',
     });
