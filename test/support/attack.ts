@@ -23,8 +23,8 @@ const heapMb = 256;
 
 export interface Target extends ExporterProcess {
   readonly port: number;
-  /** Resident memory now and at most so far, in MB. */
-  memory(): { readonly nowMb: number; readonly peakMb: number };
+  /** Most resident memory so far, in MB. */
+  peakMb(): number;
   openFiles(): number;
   /** CPU time since its start. */
   cpuMs(): number;
@@ -47,16 +47,11 @@ export async function startTarget(
   const exporter = await startExporter(given, through);
   const { pid } = exporter.child;
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${usualOpenFiles}:${usualOpenFiles}`]);
-  const fromStatus = (name: string): number => {
-    const kilobytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(
-      readFileSync(`/proc/${pid}/status`, 'utf8'),
-    );
-    return Number(kilobytes?.[1]) / 1024;
-  };
   return {
     ...exporter,
     port: Number(new URL(exporter.url).port),
-    memory: () => ({ nowMb: fromStatus('VmRSS'), peakMb: fromStatus('VmHWM') }),
+    peakMb: () =>
+      Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
     openFiles: () => readdirSync(`/proc/${pid}/fd`).length,
     cpuMs: () => cpuMsOf(pid),
     databaseBytes: () =>
@@ -174,12 +169,8 @@ export function statusesIn(text: string): number[] {
   return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
 }
 
-/** Sends requests over a few connections, several at a time on each. Returns the number of answers by status. */
-export async function flood(
-  port: number,
-  requests: Iterable<string>,
-  { connections = 8, atOnce = 8 } = {},
-): Promise<Map<number, number>> {
+/** Sends requests over some connections, several at a time on each. Returns the number of answers by status. */
+export async function flood(port: number, requests: Iterable<string>): Promise<Map<number, number>> {
   const statuses = new Map<number, number>();
   const source = requests[Symbol.iterator]();
   const run = async (): Promise<void> => {
@@ -207,7 +198,7 @@ export async function flood(
     let sent = 0;
     for (;;) {
       const batch: string[] = [];
-      while (batch.length < atOnce) {
+      while (batch.length < 8) {
         const next = source.next();
         if (next.done) break;
         batch.push(next.value);
@@ -224,7 +215,7 @@ export async function flood(
     }
     socket.destroy();
   };
-  await Promise.all(Array.from({ length: connections }, run));
+  await Promise.all(Array.from({ length: 8 }, run));
   return statuses;
 }
 
@@ -232,10 +223,6 @@ export async function flood(
 export interface Fared {
   /** Number of results, by status code or error. */
   readonly answers: readonly (number | string)[];
-  readonly medianMs: number;
-  /** Time in which 99 of 100 requests were answered. */
-  readonly p99Ms: number;
-  readonly worstMs: number;
   /** Most CPU time of the process during one request. Other processes of the machine do not add to it. */
   readonly worstCpuMs: number;
 }
@@ -293,21 +280,15 @@ interface Ledger {
 
 function createLedger(cpuMs: () => number): Ledger {
   const answers: (number | string)[] = [];
-  const times: number[] = [];
   let worstCpuMs = 0;
   return {
     answers,
     async measure(ask) {
-      const [began, cpuBefore] = [performance.now(), cpuMs()];
+      const cpuBefore = cpuMs();
       answers.push(await ask());
-      times.push(performance.now() - began);
       worstCpuMs = Math.max(worstCpuMs, cpuMs() - cpuBefore);
     },
-    sum() {
-      const sorted = times.toSorted((a, b) => a - b);
-      const atShare = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
-      return { answers, medianMs: atShare(0.5), p99Ms: atShare(0.99), worstMs: atShare(1), worstCpuMs };
-    },
+    sum: () => ({ answers, worstCpuMs }),
   };
 }
 

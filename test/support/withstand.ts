@@ -4,7 +4,6 @@
  * no secret and no text of the attackers.
  */
 
-import { appendFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { canary, type Fared, honestRepo, startHonestUsers, type Target } from './attack.ts';
@@ -69,15 +68,13 @@ export async function withstand(
     expect((metrics.get(honestTotal) ?? 0) - (metricsBefore.get(honestTotal) ?? 0)).toBe(accepted);
   }
   await expect.poll(target.openFiles).toBeLessThanOrEqual(filesBefore + 2);
-  const { peakMb } = target.memory();
-  expect(peakMb).toBeLessThan(mostMb);
+  expect(target.peakMb()).toBeLessThan(mostMb);
   const log = target.output();
   for (const secret of [canary, webhookSecret, adminToken]) expect(log).not.toContain(secret);
   expect(log).not.toMatch(/unexpectedly|warning|Error:/i);
   // At this level, each request has a line. The number of other lines must not grow with the attack.
   const others = log.split('\n').filter((line) => !/ debug Request method=/.test(line));
   expect(others.join('\n').length).toBeLessThan(20_000);
-  noteFigures({ webhooks, scrapes, peakMb, nowMb: target.memory().nowMb });
   return metrics;
 }
 
@@ -87,27 +84,6 @@ function tell({ answers, worstCpuMs }: Fared, expected: number) {
     isEnough: answers.length >= 3,
     isSoon: worstCpuMs < mostCpuMs,
   };
-}
-
-interface Figures {
-  readonly webhooks: Fared;
-  readonly scrapes: Fared;
-  readonly peakMb: number;
-  readonly nowMb: number;
-}
-
-/** Appended to the file that `DORA_TEST_FIGURES` names, if any. */
-export function noteFigures({ webhooks, scrapes, peakMb, nowMb }: Figures): void {
-  const path = process.env['DORA_TEST_FIGURES'];
-  if (!path) return;
-  const times = ({ answers, medianMs, p99Ms, worstMs }: Fared) =>
-    `${answers.length} (median ${medianMs.toFixed(0)} ms, p99 ${p99Ms.toFixed(0)} ms, worst ${worstMs.toFixed(0)} ms)`;
-  const memory = `memory ${nowMb.toFixed(0)} MB, at most ${peakMb.toFixed(0)} MB`;
-  const { currentTestName } = expect.getState();
-  appendFileSync(
-    path,
-    `${currentTestName}: webhooks ${times(webhooks)}, scrapes ${times(scrapes)}, ${memory}\n`,
-  );
 }
 
 async function readMetrics(target: Target, headers: Readonly<Record<string, string>>): Promise<Metrics> {
