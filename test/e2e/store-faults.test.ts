@@ -2,21 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   type ExporterProcess,
   runExporter,
   startExporter,
   temporaryFolder,
 } from '../support/exporter-process.ts';
+import { deployments, expectKept, mount, reportOf, startReported } from '../support/reports.ts';
 
-const report = (number: number) => ({
-  repo: 'acme/shop',
-  number,
-  status: 'success',
-  finished: 1_785_000_000 + number,
-});
-const deployments = 'dora_deployments_total{repo="acme/shop",tier="unassigned"}';
 const commitOf = (number: number) => String(number).padStart(40, '0');
 
 /** What must hold while nothing can be written, and once it can be again. */
@@ -25,10 +19,10 @@ async function expectItRidesOut(
   breakIt: () => void,
   mendIt: () => void,
 ): Promise<void> {
-  expect((await exporter.post(report(1))).status).toBe(202);
+  expect((await exporter.post(reportOf(1))).status).toBe(202);
   breakIt();
 
-  const refused = await exporter.post(report(2));
+  const refused = await exporter.post(reportOf(2));
   expect(refused.status).toBe(503);
   expect(refused.headers.get('retry-after')).toBe('5');
   expect(refused.headers.get('content-type')).toBe('application/problem+json');
@@ -39,11 +33,11 @@ async function expectItRidesOut(
   expect(ready.status).toBe(503);
   expect(await ready.text()).toContain('Store cannot commit');
   await expect.poll(async () => (await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
-  await exporter.post(report(2));
+  await exporter.post(reportOf(2));
 
   mendIt();
   expect((await fetch(`${exporter.url}/readyz`)).status).toBe(200);
-  expect(await (await exporter.post(report(2))).json()).toEqual({ result: 'stored' });
+  expect(await (await exporter.post(reportOf(2))).json()).toEqual({ result: 'stored' });
   expect((await exporter.metrics()).get(deployments)).toBe(2);
   await expect.poll(async () => (await exporter.metrics()).get('dora_exporter_ready')).toBe(1);
   const told = exporter.output().match(/Store cannot be written|Store can be written again/g);
@@ -65,12 +59,7 @@ describe('a store that cannot write', () => {
 
   it('refuses webhooks while the disk is full, and recovers by itself', async ({ skip }) => {
     const folder = temporaryFolder();
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'pipe' });
-    } catch {
-      skip('A small file system cannot be mounted here');
-    }
-    onTestFinished(() => void execFileSync('umount', ['--lazy', folder]));
+    mount(folder, 'tmpfs', skip);
     const exporter = await startExporter({ DORA_DATABASE: join(folder, 'dora.db') });
     const filler = join(folder, 'filler');
 
@@ -105,12 +94,7 @@ describe('a start on a disk that cannot be written', () => {
   beforeEach(({ skip }) => {
     folder = temporaryFolder();
     path = join(folder, 'dora.db');
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'pipe' });
-    } catch {
-      skip('A small file system cannot be mounted here');
-    }
-    onTestFinished(() => void execFileSync('umount', ['--lazy', folder]));
+    mount(folder, 'tmpfs', skip);
   });
 
   const breaks: readonly [string, () => void, () => void][] = [
@@ -134,15 +118,14 @@ describe('a start on a disk that cannot be written', () => {
   )(
     'serves what it has where it is %s after a %s, and takes webhooks in once it can',
     async (_name, end, breakIt, mendIt) => {
-      const before = await startExporter({ DORA_DATABASE: path });
-      for (const number of [1, 2]) expect((await before.post(report(number))).status).toBe(202);
+      const before = await startReported(path, 2);
       await before.stop(end);
       breakIt();
 
       const exporter = await startExporter({ DORA_DATABASE: path });
       expect((await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
       expect((await exporter.metrics()).get(deployments)).toBe(2);
-      expect((await exporter.post(report(3))).status).toBe(503);
+      expect((await exporter.post(reportOf(3))).status).toBe(503);
       const ready = await fetch(`${exporter.url}/readyz`);
       expect([ready.status, await ready.text()]).toEqual([
         503,
@@ -154,13 +137,10 @@ describe('a start on a disk that cannot be written', () => {
 
       mendIt();
       expect((await fetch(`${exporter.url}/readyz`)).status).toBe(200);
-      expect(await (await exporter.post(report(3))).json()).toEqual({ result: 'stored' });
+      expect(await (await exporter.post(reportOf(3))).json()).toEqual({ result: 'stored' });
       expect((await exporter.metrics()).get(deployments)).toBe(3);
       expect(exporter.output()).toContain('Store can be written again');
-      await exporter.stop('SIGKILL');
-      const after = await startExporter({ DORA_DATABASE: path });
-      expect((await after.metrics()).get(deployments)).toBe(3);
-      await after.stop();
+      await (await expectKept(exporter, path, 3)).stop();
     },
   );
 
@@ -169,8 +149,7 @@ describe('a start on a disk that cannot be written', () => {
     async (_name, breakIt, mendIt) => {
       const policy = join(temporaryFolder(), 'policy.yaml');
       writeFileSync(policy, 'tiers: [{tier: production, repos: [acme/*]}]\n');
-      const before = await startExporter({ DORA_DATABASE: path });
-      for (const number of [1, 2]) expect((await before.post(report(number))).status).toBe(202);
+      const before = await startReported(path, 2);
       await before.stop();
       breakIt();
 
@@ -183,12 +162,12 @@ describe('a start on a disk that cannot be written', () => {
       expect(await (await fetch(`${exporter.url}/operations`)).text()).toContain(
         'Another policy is being adopted',
       );
-      expect((await exporter.post(report(3))).status).toBe(503);
+      expect((await exporter.post(reportOf(3))).status).toBe(503);
 
       mendIt();
       await expect.poll(exporter.output).toContain('The policy is active');
       expect(both(await exporter.metrics())).toEqual([undefined, 2]);
-      expect((await exporter.post(report(3))).status).toBe(202);
+      expect((await exporter.post(reportOf(3))).status).toBe(202);
       expect(both(await exporter.metrics())).toEqual([undefined, 3]);
       await exporter.stop();
     },
@@ -201,11 +180,11 @@ describe('a start on a disk that cannot be written', () => {
     const exporter = await startExporter({ DORA_DATABASE: path });
     mendIt?.();
     const other = await startExporter({ DORA_DATABASE: path });
-    expect((await other.post(report(1))).status).toBe(202);
+    expect((await other.post(reportOf(1))).status).toBe(202);
     const inUse = await fetch(`${exporter.url}/readyz`);
     expect([inUse.status, await inUse.text()]).toEqual([503, expect.stringContaining('in use by another')]);
     await other.stop();
-    expect((await exporter.post(report(2))).status).toBe(503);
+    expect((await exporter.post(reportOf(2))).status).toBe(503);
     const changed = await fetch(`${exporter.url}/readyz`);
     expect([changed.status, await changed.text()]).toEqual([
       503,
@@ -227,10 +206,7 @@ describe('a store with a damaged page', () => {
     'is refused at a start that reads it, as is one that cannot be opened: %s',
     async (table) => {
       const path = join(temporaryFolder(), 'dora.db');
-      const first = await startExporter({ DORA_DATABASE: path });
-      for (let number = 1; number <= 300; number++) {
-        expect((await first.post({ ...report(number), commit: commitOf(number) })).status).toBe(202);
-      }
+      const first = await startReported(path, 300, (number) => ({ commit: commitOf(number) }));
       await first.stop();
       damageLeafOf(path, table);
       for (const args of table === 'deployments' ? [[], ['--check']] : [[]]) {
@@ -244,23 +220,22 @@ describe('a store with a damaged page', () => {
   it('takes nothing in from then on, and says so, though other pages can be written', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'dora.db');
-    const first = await startExporter({ DORA_DATABASE: path });
-    for (let number = 1; number <= 300; number++) {
-      expect((await first.post({ ...report(number), commit: commitOf(number) })).status).toBe(202);
-    }
+    const first = await startReported(path, 300, (number) => ({ commit: commitOf(number) }));
     await first.stop();
     // Where a start does not read: the entry of number 1.
     damageLeafOf(path, 'pipelines_commits');
     const exporter = await startExporter({ DORA_DATABASE: path });
-    expect((await exporter.post({ ...report(301), commit: commitOf(301) })).status).toBe(202);
+    expect((await exporter.post({ ...reportOf(301), commit: commitOf(301) })).status).toBe(202);
 
-    expect((await exporter.post({ ...report(1), commit: commitOf(1), status: 'failure' })).status).toBe(503);
+    expect((await exporter.post({ ...reportOf(1), commit: commitOf(1), status: 'failure' })).status).toBe(
+      503,
+    );
     for (let attempt = 0; attempt < 2; attempt++) {
       const ready = await fetch(`${exporter.url}/readyz`);
       expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('restore a backup')]);
       expect((await exporter.metrics()).get('dora_exporter_ready')).toBe(0);
     }
-    expect((await exporter.post({ ...report(302), commit: commitOf(302) })).status).toBe(503);
+    expect((await exporter.post({ ...reportOf(302), commit: commitOf(302) })).status).toBe(503);
     expect((await exporter.metrics()).get(deployments)).toBe(301);
   });
 });

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   copyFileSync,
@@ -24,14 +23,7 @@ import {
   startExporter,
   temporaryFolder,
 } from '../support/exporter-process.ts';
-
-const report = (number: number) => ({
-  repo: 'acme/shop',
-  number,
-  status: 'success',
-  finished: 1_785_000_000 + number,
-});
-const deployments = 'dora_deployments_total{repo="acme/shop",tier="unassigned"}';
+import { deployments, expectKept, mount, reportOf, startReported } from '../support/reports.ts';
 
 let folder: string;
 let path: string;
@@ -42,13 +34,7 @@ beforeEach(() => {
   path = join(folder, 'dora.db');
 });
 
-async function startWith(acknowledged: number): Promise<ExporterProcess> {
-  const exporter = await startExporter({ DORA_DATABASE: path });
-  for (let number = 1; number <= acknowledged; number++) {
-    expect((await exporter.post(report(number))).status).toBe(202);
-  }
-  return exporter;
-}
+const startWith = (acknowledged: number) => startReported(path, acknowledged);
 
 /** Writes garbage over a page, the first of which has the number 1. */
 function overwritePage(number: number): void {
@@ -59,7 +45,7 @@ function overwritePage(number: number): void {
 
 /** What senders, probes and Prometheus are told. */
 async function expectRefusal(exporter: ExporterProcess, reason: string): Promise<void> {
-  for (let attempt = 0; attempt < 2; attempt++) expect((await exporter.post(report(99))).status).toBe(503);
+  for (let attempt = 0; attempt < 2; attempt++) expect((await exporter.post(reportOf(99))).status).toBe(503);
   const ready = await fetch(`${exporter.url}/readyz`);
   expect(ready.status).toBe(503);
   expect(await ready.text()).toContain(reason);
@@ -70,64 +56,52 @@ async function expectRefusal(exporter: ExporterProcess, reason: string): Promise
 }
 
 describe('an exporter whose files somebody changes', () => {
+  const replace = (file: string) => {
+    rmSync(file);
+    writeFileSync(file, '');
+  };
+  const moved = () => join(folder, 'moved.db');
+
   it.each([
-    ['removed', () => rmSync(`${path}-wal`), 'dora.db-wal" was removed or replaced'],
-    ['moved away', () => renameSync(`${path}-wal`, `${path}-old`), 'dora.db-wal" was removed or replaced'],
+    ['the log was removed', () => rmSync(`${path}-wal`), '-wal', () => path],
+    ['the log was moved away', () => renameSync(`${path}-wal`, `${path}-old`), '-wal', () => path],
+    ['the log was replaced', () => replace(`${path}-wal`), '-wal', () => path],
+    ['the index was removed', () => rmSync(`${path}-shm`), '-shm', () => path],
+    ['the database was moved away', () => renameSync(path, moved()), '', moved],
+  ])('takes nothing in once %s, and has saved what it acknowledged', async (_, change, end, pathOf) => {
+    const exporter = await startWith(5);
+    change();
+    await expectRefusal(
+      exporter,
+      `dora.db${end}" was removed or replaced. All that was acknowledged is in the database file: restart the exporter`,
+    );
+    const next = await expectKept(exporter, pathOf(), 5);
+    expect((await next.post(reportOf(6))).status).toBe(202);
+  });
+
+  it.each([
     [
-      'replaced',
-      () => {
-        rmSync(`${path}-wal`);
-        writeFileSync(`${path}-wal`, '');
-      },
-      'dora.db-wal" was removed or replaced',
+      'the log was cut, and says that something may be lost',
+      () => truncateSync(`${path}-wal`),
+      'dora.db-wal" was cut. Some of what was acknowledged may be lost',
     ],
-  ])(
-    'takes nothing in once the log was %s, and has saved what it acknowledged',
-    async (_, change, reason) => {
-      const exporter = await startWith(5);
-      change();
-      await expectRefusal(exporter, reason);
-      await expectRefusal(
-        exporter,
-        'All that was acknowledged is in the database file: restart the exporter',
-      );
-      await exporter.stop('SIGKILL');
-      const next = await startExporter({ DORA_DATABASE: path });
-      expect((await next.metrics()).get(deployments)).toBe(5);
-      expect((await next.post(report(6))).status).toBe(202);
-    },
-  );
-
-  it('takes nothing in once the log was cut, and says that something may be lost', async () => {
+    [
+      'another file is in the place of the database',
+      () => {
+        copyFileSync(path, join(folder, 'copy.db'));
+        renameSync(join(folder, 'copy.db'), path);
+      },
+      'dora.db" was removed or replaced',
+    ],
+    [
+      'the lock file was replaced',
+      () => replace(`${path}.lock`),
+      'dora.db.lock" was replaced, so that another exporter may have started',
+    ],
+  ])('takes nothing in once %s', async (_, change, reason) => {
     const exporter = await startWith(5);
-    truncateSync(`${path}-wal`);
-    await expectRefusal(exporter, 'dora.db-wal" was cut. Some of what was acknowledged may be lost');
-  });
-
-  it('takes nothing in once the index was removed, and has saved what it acknowledged', async () => {
-    const exporter = await startWith(5);
-    rmSync(`${path}-shm`);
-    await expectRefusal(exporter, 'dora.db-shm" was removed or replaced. All that was acknowledged is in');
-    await exporter.stop('SIGKILL');
-    const next = await startExporter({ DORA_DATABASE: path });
-    expect((await next.metrics()).get(deployments)).toBe(5);
-  });
-
-  it('takes nothing in once the database was moved away, and completes it where it is', async () => {
-    const exporter = await startWith(5);
-    const moved = join(folder, 'moved.db');
-    renameSync(path, moved);
-    await expectRefusal(exporter, 'dora.db" was removed or replaced. All that was acknowledged is in');
-    await exporter.stop('SIGKILL');
-    const next = await startExporter({ DORA_DATABASE: moved });
-    expect((await next.metrics()).get(deployments)).toBe(5);
-  });
-
-  it('takes nothing in once another file is in the place of the database', async () => {
-    const exporter = await startWith(5);
-    copyFileSync(path, join(folder, 'copy.db'));
-    renameSync(join(folder, 'copy.db'), path);
-    await expectRefusal(exporter, 'dora.db" was removed or replaced');
+    change();
+    await expectRefusal(exporter, reason);
   });
 
   it.each([
@@ -150,9 +124,7 @@ describe('an exporter whose files somebody changes', () => {
     await expectRefusal(exporter, 'dora.db" was removed or replaced');
     const second = await runExporter({ DORA_DATABASE: join(other, 'dora.db'), DORA_LISTEN: '127.0.0.1:0' });
     expect(second).toMatchObject({ code: 2, output: expect.stringContaining('in use by another exporter') });
-    await exporter.stop('SIGKILL');
-    const next = await startExporter({ DORA_DATABASE: join(other, 'dora.db') });
-    expect((await next.metrics()).get(deployments)).toBe(5);
+    await expectKept(exporter, join(other, 'dora.db'), 5);
   });
 
   it('takes nothing in while the database has a hard link, and goes on once that is removed', async () => {
@@ -160,15 +132,8 @@ describe('an exporter whose files somebody changes', () => {
     linkSync(path, join(folder, 'link.db'));
     await expectRefusal(exporter, 'It has 2 names (hard links)');
     rmSync(join(folder, 'link.db'));
-    expect((await exporter.post(report(6))).status).toBe(202);
+    expect((await exporter.post(reportOf(6))).status).toBe(202);
     expect((await fetch(`${exporter.url}/readyz`)).status).toBe(200);
-  });
-
-  it('takes nothing in once the lock file was replaced', async () => {
-    const exporter = await startWith(5);
-    rmSync(`${path}.lock`);
-    writeFileSync(`${path}.lock`, '');
-    await expectRefusal(exporter, 'dora.db.lock" was replaced, so that another exporter may have started');
   });
 
   it('goes on when another program has brought the log into the database and cut it', async () => {
@@ -176,10 +141,8 @@ describe('an exporter whose files somebody changes', () => {
     const other = new DatabaseSync(path);
     expect(other.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()).toMatchObject({ busy: 0 });
     other.close();
-    expect((await exporter.post(report(6))).status).toBe(202);
-    await exporter.stop('SIGKILL');
-    const next = await startExporter({ DORA_DATABASE: path });
-    expect((await next.metrics()).get(deployments)).toBe(6);
+    expect((await exporter.post(reportOf(6))).status).toBe(202);
+    await expectKept(exporter, path, 6);
   });
 });
 
@@ -189,7 +152,7 @@ describe('a second exporter', () => {
     const second = await runExporter({ DORA_DATABASE: secondPath, DORA_LISTEN: '127.0.0.1:0' });
     expect(second.output).toContain(reason);
     expect(second.code).toBe(2);
-    expect((await first.post(report(50))).status).toBe(202);
+    expect((await first.post(reportOf(50))).status).toBe(202);
   }
 
   it('does not start on the database of the first, by whatever symbolic link', async () => {
@@ -206,9 +169,7 @@ describe('a second exporter', () => {
     rmSync(`${path}.lock`);
     for (let attempt = 0; attempt < 2; attempt++)
       await expectRefused(first, path, 'Another process has it open');
-    await first.stop('SIGKILL');
-    const next = await startExporter({ DORA_DATABASE: path });
-    expect((await next.metrics()).get(deployments)).toBe(6);
+    await expectKept(first, path, 6);
     expect(existsSync(`${path}.lock`)).toBe(true);
   });
 
@@ -219,7 +180,7 @@ describe('a second exporter', () => {
     renameSync(path, moved);
     const second = await runExporter({ DORA_DATABASE: moved, DORA_LISTEN: '127.0.0.1:0' });
     expect(second).toMatchObject({ code: 2, output: expect.stringContaining('Another process has it open') });
-    expect((await first.post(report(6))).status).toBe(503);
+    expect((await first.post(reportOf(6))).status).toBe(503);
   });
 
   it.each(['while the first runs', 'after the first'])(
@@ -246,12 +207,7 @@ describe('a second exporter', () => {
     mkdirSync(other);
     const mounted = join(other, 'dora.db');
     writeFileSync(mounted, '');
-    try {
-      execFileSync('mount', ['--bind', path, mounted], { stdio: 'pipe' });
-    } catch {
-      skip('Nothing can be mounted here');
-    }
-    onTestFinished(() => void execFileSync('umount', ['--lazy', mounted]));
+    mount(mounted, { bind: path }, skip);
     await expectRefused(first, mounted, 'It is mounted as a single file');
   });
 
@@ -259,12 +215,7 @@ describe('a second exporter', () => {
     const first = await startWith(5);
     const other = `${folder}-other`;
     mkdirSync(other);
-    try {
-      execFileSync('mount', ['--bind', folder, other], { stdio: 'pipe' });
-    } catch {
-      skip('Nothing can be mounted here');
-    }
-    onTestFinished(() => void execFileSync('umount', ['--lazy', other]));
+    mount(other, { bind: folder }, skip);
     await expectRefused(first, join(other, 'dora.db'), 'It is in use by another exporter');
     rmSync(`${path}.lock`);
     await expectRefused(first, join(other, 'dora.db'), 'Another process has it open');
@@ -277,10 +228,10 @@ describe('who only reads', () => {
     const reader = new DatabaseSync(path, { readOnly: true });
     const count = () => reader.prepare('SELECT COUNT(*) AS n FROM pipelines').get()?.['n'];
     expect(count()).toBe(5);
-    expect((await first.post(report(6))).status).toBe(202);
+    expect((await first.post(reportOf(6))).status).toBe(202);
     await first.stop();
     const next = await startExporter({ DORA_DATABASE: path });
-    expect((await next.post(report(7))).status).toBe(202);
+    expect((await next.post(reportOf(7))).status).toBe(202);
     expect(count()).toBe(7);
     reader.close();
   });
