@@ -100,7 +100,7 @@ export function createIngest(dependencies: IngestDependencies): Ingest {
       const uow = createUnitOfWork(tx, state, mode, nowSeconds(clock));
       const results: unknown[] = [];
       for (const job of jobs) results.push(await carryOut(uow, job.request));
-      return { results, change: await uow.finish(), turned: uow.turnedAway };
+      return { results, change: await uow.finish(), turned: uow.room.turnedAway };
     });
     state.apply(change);
     for (const kind of turnedAwayKinds) turnedAway[kind] += turned[kind];

@@ -1,4 +1,4 @@
-/** Limits on new repos, pairs and hints, per transaction. */
+/** Limits on new repos and pairs, per transaction. */
 
 import { type Classification, classify, inTiers, isWatched, withMarks } from '../core/classification.ts';
 import type { PipelineRecord } from '../core/pipeline.ts';
@@ -6,7 +6,6 @@ import type { Repo } from '../core/repo.ts';
 import { tiersByNameAlone } from '../core/tiers.ts';
 import { type IntakeMode, noLimits } from './ingest-options.ts';
 import type { PairChanges } from './pair-changes.ts';
-import type { FollowChanges } from './poll-changes.ts';
 import type { MarkOf } from './read-deployments.ts';
 import type { RepoChanges } from './repo-changes.ts';
 import type { Room } from './room.ts';
@@ -14,8 +13,6 @@ import type { Room } from './room.ts';
 export interface Admission {
   /** Whether the limit allows one more repo; if not, counts it as turned away. */
   admitsRepo(): boolean;
-  /** Whether the limit allows one more hint; if not, counts it as turned away. */
-  admitsHint(): boolean;
   /** Classifies a record, and reserves its pairs. Tiers beyond the limit of pairs are left out. */
   classify(repo: Repo, record: PipelineRecord): Classification;
   /** Makes the pairs known that follow from the repo's name alone, up to the limit of pairs. */
@@ -24,7 +21,6 @@ export interface Admission {
 
 export interface AdmissionContext {
   readonly repos: RepoChanges;
-  readonly follows: FollowChanges;
   readonly pairs: PairChanges;
   /** The current mark of a deployment. */
   readonly markOf: MarkOf;
@@ -34,7 +30,7 @@ export interface AdmissionContext {
 
 export function createAdmission(
   { policy, canAsk, limits = noLimits }: IntakeMode,
-  { repos, follows, pairs, markOf, room }: AdmissionContext,
+  { repos, pairs, markOf, room }: AdmissionContext,
 ): Admission {
   const admitsPair = (repo: Repo, tier: string): boolean =>
     pairs.at(repo.key, tier) !== null || room.admits('pair', pairs.count, limits.pairs);
@@ -44,7 +40,6 @@ export function createAdmission(
       const count = canAsk ? pairs.count : Math.max(pairs.count, repos.count);
       return room.admits('repo', count, limits.pairs);
     },
-    admitsHint: () => room.admits('hint', follows.count, limits.hints),
     classify(repo, record) {
       const { number } = record;
       const { tiers, reason } = withMarks(

@@ -17,7 +17,6 @@ import type { Compared, PipelineTable, Transaction } from '../store/store.ts';
 import type { IntakeMode } from './ingest-options.ts';
 import { createAdmission } from './limits.ts';
 import { createPairChanges } from './pair-changes.ts';
-import { createFollowChanges } from './poll-changes.ts';
 import { createRepoChanges } from './repo-changes.ts';
 import { createRoom } from './room.ts';
 import { createSeriesChanges } from './series-changes.ts';
@@ -65,14 +64,7 @@ export function createNextPolicyWork(
     markOf: state.markOf,
     surroundingsOf: (repo, tier) => state.surroundingsOf(repo, tier, now),
   });
-  const follows = createFollowChanges(tx, next, mode.policy, now);
-  const admission = createAdmission(mode, {
-    repos,
-    follows,
-    pairs,
-    markOf: state.markOf,
-    room: createRoom(),
-  });
+  const admission = createAdmission(mode, { repos, pairs, markOf: state.markOf, room: createRoom() });
 
   return {
     async classify({ active, next: before }, isCounted) {

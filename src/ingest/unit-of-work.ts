@@ -20,7 +20,7 @@ import { createPipelineChanges, type PipelineChanges } from './pipeline-changes.
 import { createFollowChanges, type FollowChanges } from './poll-changes.ts';
 import { createRepoChanges, type RepoChanges } from './repo-changes.ts';
 import { createRepoIdentity, type RepoIdentity } from './repo-identity.ts';
-import { createRoom, type TurnedAway } from './room.ts';
+import { createRoom, type Room } from './room.ts';
 import { createSeriesChanges, type SeriesChanges } from './series-changes.ts';
 
 export interface UnitOfWork {
@@ -40,8 +40,7 @@ export interface UnitOfWork {
   readonly incidents: IncidentChanges;
   readonly marks: MarkChanges;
   readonly admission: Admission;
-  /** Number of items that this transaction has turned away. */
-  readonly turnedAway: TurnedAway;
+  readonly room: Room;
   /** Writes the remaining changes, and returns the change to apply to the state after the commit. */
   finish(): Promise<StateChange>;
 }
@@ -78,7 +77,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     mostPairs: (mode.limits ?? noLimits).pairs,
     textsSince,
   });
-  const admission = createAdmission(mode, { repos, follows, pairs, markOf: marks.get, room });
+  const admission = createAdmission(mode, { repos, pairs, markOf: marks.get, room });
   const firsts = createCommitFirsts(tx, series, needsFirstSeen(mode));
   const parts = { tx, state, mode, now, repos, pairs, series, follows, firsts, admission, incidents, marks };
   const pipelines = createPipelineChanges(parts);
@@ -86,7 +85,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
     ...parts,
     pipelines,
     identity: createRepoIdentity({ ...parts, names, pipelines }),
-    turnedAway: room.turnedAway,
+    room,
     async finish() {
       for (const { repo, tier } of await series.flush()) incidents.judgeSharers(repos.at(repo), tier);
       const changedIncidents = await incidents.finish();

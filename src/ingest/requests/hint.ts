@@ -3,6 +3,7 @@
 import { isWatched } from '../../core/classification.ts';
 import { isEnded } from '../../core/pipeline.ts';
 import { nameKey, type Repo, type RepoFacts } from '../../core/repo.ts';
+import { noLimits } from '../ingest-options.ts';
 import type { UnitOfWork } from '../unit-of-work.ts';
 
 export interface Hint {
@@ -26,7 +27,8 @@ export async function storeHint(
   if (known && isEnded(known.record.status)) return 'duplicate';
   const target = repo?.woodpeckerId ?? facts.woodpeckerId ?? facts.fullName;
   const follow = uow.follows.get(target, number);
-  if (!follow && !uow.admission.admitsHint()) return 'limit';
+  const { hints } = uow.mode.limits ?? noLimits;
+  if (!follow && !uow.room.admits('hint', uow.follows.count, hints)) return 'limit';
   const createdAt = known?.record.createdAt ?? receivedAt;
   await uow.follows.put({
     ...(follow ?? { target, number, createdAt, polledAt: null }),
