@@ -6,7 +6,7 @@ import {
   addCounts,
   type Counts,
   completeRows,
-  countResults,
+  countsOf,
   noCounts,
   preview,
   storePage,
@@ -39,16 +39,10 @@ export async function rescanRange(
     const wanted = rows.filter((row) => isWanted(row.created));
     if (isDry) {
       const { records } = await completeRows(dependencies, repo, wanted, signal);
-      const results = await preview(dependencies, repo, records);
-      counts = addCounts(
-        counts,
-        countResults(() => undefined, 'backfill', results),
-      );
+      counts = addCounts(counts, countsOf(await preview(dependencies, repo, records)));
     } else {
-      counts = addCounts(
-        counts,
-        (await storePage(dependencies, repoKey, wanted, 'backfill', null, signal)).counts,
-      );
+      const page = await storePage(dependencies, repoKey, wanted, 'backfill', null, signal);
+      counts = addCounts(counts, page.counts);
     }
     // Servers before 2.5 ignore `after`: all further rows are older.
     if (rows.some((row) => row.created - ahead < since)) break;

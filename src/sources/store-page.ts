@@ -12,7 +12,7 @@ import { NotFound, Unavailable } from '../woodpecker/client.ts';
 import { needsDetail, toRecord, toWholeRecord } from '../woodpecker/normalise.ts';
 import type { WirePipeline } from '../woodpecker/wire.ts';
 import type { ScanDependencies } from './dependencies.ts';
-import type { EventResult, OnEvent, Source } from './event-labels.ts';
+import type { EventResult, Source } from './event-labels.ts';
 import { type RepoWithId, repoWithId } from './watched-repos.ts';
 
 /** Numbers of pipelines. Each scanned pipeline is exactly one of the other three. */
@@ -112,8 +112,9 @@ export async function storePage(
   const repo = repoWithId(ingest.state, repoKey);
   const { records, unread } = await completeRows(dependencies, repo, rows, signal, budget);
   const observed = await ingest.submit({ kind: 'page', repoId: repo.woodpeckerId, records, unread, covered });
-  const counts = countResults(onEvent, source, observed.map(toEventResult));
-  return { counts, pipelines: observed.map(({ pipeline }) => pipeline) };
+  const results = observed.map(toEventResult);
+  for (const result of results) onEvent(source, result);
+  return { counts: countsOf(results), pipelines: observed.map(({ pipeline }) => pipeline) };
 }
 
 /** The results that storing the records would have; stores nothing. */
@@ -132,17 +133,10 @@ export async function preview(
   });
 }
 
-/** Counts the results as events of `source`, and returns their numbers. */
-export function countResults(onEvent: OnEvent, source: Source, results: readonly EventResult[]): Counts {
-  let counts = { ...noCounts, scanned: results.length };
-  for (const result of results) {
-    onEvent(source, result);
-    if (result === 'ignored') counts = { ...counts, ignored: counts.ignored + 1 };
-    else if (result === 'duplicate' || result === 'stale')
-      counts = { ...counts, duplicate: counts.duplicate + 1 };
-    else counts = { ...counts, stored: counts.stored + 1 };
-  }
-  return counts;
+export function countsOf(results: readonly EventResult[]): Counts {
+  const ignored = results.filter((result) => result === 'ignored').length;
+  const duplicate = results.filter((result) => result === 'duplicate' || result === 'stale').length;
+  return { scanned: results.length, stored: results.length - ignored - duplicate, duplicate, ignored };
 }
 
 /** The result of a report, as an event's label. */
