@@ -8,6 +8,7 @@ import type { Window } from '../core/policy.ts';
 import type { Score } from '../core/quick-check-score.ts';
 import type { MissedPart } from '../core/stop.ts';
 import { type WindowFigures, windowFields } from '../core/windows/window-figures.ts';
+import { firstLine } from '../pages/words.ts';
 import { iso } from '../util/moment.ts';
 import type { ExplanationJson, MissedPartJson } from './explanation-schemas.ts';
 import type { FiguresJson, IncidentsJson, ScoreJson, WindowJson } from './schemas.ts';
@@ -50,7 +51,7 @@ function pipelineJson({
     branch: record.branch,
     deploy_to: record.deployTo,
     commit: record.commit,
-    message: firstLine(record.message),
+    message: firstLine(record.message, longestMessage),
   };
   if (verdict.kind === 'uncounted') {
     return {
@@ -169,9 +170,4 @@ export function nextOf(
 export function toPlace(text: string): Place {
   const [at = 0, number = 0, repo = 0] = text.split('.').map(Number);
   return { at, number, repo };
-}
-
-function firstLine(message: string): string {
-  const line = message.trimStart().split(/\r?\n/, 1)[0] ?? '';
-  return line.slice(0, longestMessage).toWellFormed();
 }

@@ -30,7 +30,7 @@ import { missedPartWords } from './missed-part-words.ts';
 import { type Html, renderPage } from './page.ts';
 import { partWords } from './part-words.ts';
 import { reasonWords } from './reason-words.ts';
-import { age, keepUnits, moment, percent } from './words.ts';
+import { age, firstLine, keepUnits, moment, percent } from './words.ts';
 
 export interface ExplainPageOptions {
   readonly windows: readonly Window[];
@@ -161,7 +161,7 @@ function pipelineRow(pipeline: ExplainedPipeline, now: number): Html {
   const name = `#${place.number}`;
   const words = [record.event, record.branch, record.deployTo && `to ${record.deployTo}`].filter(Boolean);
   const what = html`${words.join(', ')} <code class="dim">${record.commit.slice(0, 8)}</code>
-<div class="small dim">${firstLine(record.message)}</div>`;
+<div class="small dim">${firstLine(record.message, 120)}</div>`;
   const isCounted = verdict.kind === 'deployment';
   return html`<tr id="${rowId(place)}"${isCounted ? '' : html` class="dim"`}><td>${moment(place.at, now)}</td>
 <td class="nb">${url === null ? name : html`<a href="${url}">${name}</a>`} ${outcome(record.status, verdict)}</td>
@@ -180,8 +180,4 @@ function outcome(status: string, verdict: ExplainedPipeline['verdict']): Html {
 function partSucceeded(status: string, { deployment }: DeploymentPart): Html | string {
   const isOtherwise = status !== 'success' && deployment.outcome === 'success';
   return isOtherwise ? html`<div>Deployed: the part that deploys succeeded.</div>` : '';
-}
-
-function firstLine(message: string): string {
-  return message.trimStart().split(/\r?\n/, 1)[0]?.slice(0, 120).toWellFormed() ?? '';
 }

@@ -5,6 +5,11 @@ import type { DeploymentBar } from '../core/overview.ts';
 import { iso } from '../util/moment.ts';
 import type { Html } from './page.ts';
 
+/** The first line of a message, with at most `most` characters. */
+export function firstLine(message: string, most: number): string {
+  return message.trimStart().split(/\r?\n/, 1)[0]?.slice(0, most).toWellFormed() ?? '';
+}
+
 /** A duration in the largest unit of which it has at least two. */
 export function age(seconds: number): string {
   if (seconds < 120) return `${Math.max(Math.round(seconds), 0)} s`;

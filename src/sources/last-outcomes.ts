@@ -6,7 +6,7 @@
 
 import { isWatched } from '../core/classification.ts';
 import type { Outcome } from '../core/deployment.ts';
-import { failureStatuses, type Policy } from '../core/policy.ts';
+import { failureStatuses } from '../core/policy.ts';
 import type { StoredPipeline } from '../core/stored-pipeline.ts';
 import { tiersByNameAlone } from '../core/tiers.ts';
 import type { Ingest } from '../ingest/ingest.ts';
@@ -58,7 +58,8 @@ export async function findLastOutcomes(
   };
 
   const isWholeHistory = await read('success', null, () => !outcomes.isAnyLacking('success'));
-  for (const status of statusesOf(ingest.mode.policy)) {
+  const { failure } = ingest.mode.policy.deployments;
+  for (const status of failureStatuses.filter((one) => failure.includes(one))) {
     const end = outcomes.endOfFailures(isWholeHistory);
     const after = outcomes.isAnyLacking('failure') || !Number.isFinite(end) ? null : end - 1;
     await read(
@@ -68,10 +69,6 @@ export async function findLastOutcomes(
     );
   }
   return counts;
-}
-
-function statusesOf({ deployments }: Policy): readonly string[] {
-  return failureStatuses.filter((status) => deployments.failure.includes(status));
 }
 
 /** The creation time of the latest deployment of each outcome, by tier. `note` adds the pipelines of a page. */

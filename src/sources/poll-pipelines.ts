@@ -174,7 +174,7 @@ async function resolveTarget(
     : client.lookUpRepo(target, signal));
   const id = wire.id ?? null;
   if (id === null || !isWatched(mode.policy, wire.full_name)) return null;
-  refuseReplaced(state, [wire]);
+  refuseReplaced(state, wire);
   const facts = toRepoFacts(wire, nowSeconds(clock));
   const stored = await ingest.submit({ kind: 'repos', repos: [facts] });
   return stored.length > 0 ? id : null;

@@ -49,7 +49,7 @@ export async function learnRepos(
   for (const wire of wires) {
     await yieldToEventLoop();
     if (!isWanted(ingest, wire)) continue;
-    refuseReplaced(ingest.state, [wire]);
+    refuseReplaced(ingest.state, wire);
     listed.push(toRepoFacts(wire, asOf));
   }
   for (let at = 0; at < listed.length; at += sliceSize) {
@@ -64,15 +64,13 @@ function isWanted(ingest: Ingest, wire: WireRepo): boolean {
 }
 
 /** Throws `WoodpeckerReplaced` if a known id now has both another id on the forge and another name. */
-export function refuseReplaced(state: State, found: readonly WireRepo[]): void {
-  for (const wire of found) {
-    const known = wire.id ? state.repoById(wire.id) : null;
-    if (!known?.forgeRemoteId || !wire.forge_remote_id || wire.forge_remote_id === '0') continue;
-    if (known.forgeRemoteId === wire.forge_remote_id) continue;
-    if (nameKey(known.fullName) === nameKey(wire.full_name)) continue;
-    throw new WoodpeckerReplaced(
-      `Woodpecker's repo ${wire.id} was "${known.fullName}" and is now "${wire.full_name}", another repo on the forge: ` +
-        'this is another or a rebuilt Woodpecker. Give it a database of its own (DORA_DATABASE), or move the old one away',
-    );
-  }
+export function refuseReplaced(state: State, wire: WireRepo): void {
+  const known = wire.id ? state.repoById(wire.id) : null;
+  if (!known?.forgeRemoteId || !wire.forge_remote_id || wire.forge_remote_id === '0') return;
+  if (known.forgeRemoteId === wire.forge_remote_id) return;
+  if (nameKey(known.fullName) === nameKey(wire.full_name)) return;
+  throw new WoodpeckerReplaced(
+    `Woodpecker's repo ${wire.id} was "${known.fullName}" and is now "${wire.full_name}", another repo on the forge: ` +
+      'this is another or a rebuilt Woodpecker. Give it a database of its own (DORA_DATABASE), or move the old one away',
+  );
 }

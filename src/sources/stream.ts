@@ -121,7 +121,7 @@ export function createEventStream(options: StreamOptions): EventStream {
       onEvent('stream', 'ignored');
       return;
     }
-    refuseReplaced(ingest.state, [wireRepo]);
+    refuseReplaced(ingest.state, wireRepo);
     const receivedAt = nowSeconds(clock);
     // The message may be late: its name of the repo is as old as the pipeline's update.
     const repo = toRepoFacts(wireRepo, wire.updated - ingest.state.clockAhead);
