@@ -2,7 +2,7 @@
 
 import type { Context } from 'hono';
 import { z } from 'zod';
-import { type Explanation, type Listing, listings } from '../core/explain.ts';
+import { listings } from '../core/explain.ts';
 import { earlierEnds } from '../core/figure-history.ts';
 import type { Window } from '../core/policy.ts';
 import { renderExplanation } from '../pages/explain-page.ts';
@@ -31,17 +31,9 @@ export const ExplainQuery = (windows: readonly Window[], now: number) =>
       .optional(),
   });
 
-interface Answer {
-  readonly explanation: Explanation;
-  readonly show: Listing;
-  readonly isOfNow: boolean;
-  /** Query for the rest of the list; `null`: it is complete. */
-  readonly next: string | null;
-}
-
 export function explainRoutes({ explain, history, windows, nowSeconds, noSuchSeries }: ApiContext) {
-  /** `limit`: by default. */
-  const answer = async (c: Context, limit: number): Promise<Answer | Response> => {
+  /** The explanation for a query, and the query for the rest of its list. `limit`: for a query without one. */
+  const answer = async (c: Context, limit: number) => {
     const now = nowSeconds();
     const query = readQuery(c, ExplainQuery(windows, now));
     if (query instanceof Response) return query;

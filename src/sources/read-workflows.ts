@@ -33,13 +33,13 @@ export async function readWorkflows(options: ReadWorkflowsOptions, signal: Abort
   const yieldToEventLoop = createEventLoopYield();
   const backoff = createBackoff(clock, { firstMs: firstPauseMs, longestMs: longestPauseMs });
   const isDue = ({ key }: Repo): boolean => backoff.dueAt(key) <= clock.now();
-  const oldFailures = createOldFailures(ingest);
+  const nextOldFailures = createOldFailures(ingest);
   /** Version of the state in which a repo had no missing workflows, by key of the repo. */
   const done = new Map<number, number>();
   const next = async (): Promise<PipelinesToRead | null> => {
     for (;;) {
       const repo = nextRepo(ingest, (one) => done.get(one.key) !== ingest.state.version && isDue(one));
-      if (!repo) return oldFailures.next(isDue, readsPerSecond);
+      if (!repo) return nextOldFailures(isDue, readsPerSecond);
       const numbers = await ingest.read((rows) =>
         rows.pipelines.unread(repo.key, repo.horizon ?? 0, readsPerSecond),
       );
