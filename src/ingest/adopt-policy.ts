@@ -31,8 +31,8 @@ export interface AdoptionPort {
   readonly state: State;
   readonly touched: TouchedPipelines;
   transact<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** For the last transactions: after the commit, applies the change to the state and makes `mode` active. */
-  conclude(mode: IntakeMode, work: (tx: Transaction) => Promise<Partial<StateChange>>): Promise<void>;
+  /** For the last transactions: after the commit, applies the change to the state and makes the policy active. */
+  conclude(work: (tx: Transaction) => Promise<Partial<StateChange>>): Promise<void>;
   /** Unix seconds. */
   now(): number;
 }
@@ -72,7 +72,7 @@ export async function adoptPolicy(
   signal?.throwIfAborted();
   const eventsBefore = state.tally.events();
   const reportedBefore = reportedPairs(state);
-  await port.conclude(mode, async (tx) => {
+  await port.conclude(async (tx) => {
     for (const key of preparation.outdated()) await preparation.prepare(key, (step) => step(tx));
     const change = await exchangedFor(preparation, tx, state, mode);
     for (const pair of change.pairs) await tx.pairs.put(pair);
@@ -81,7 +81,7 @@ export async function adoptPolicy(
     return change;
   });
   // Under the next policy, incidents may belong to other pairs, so other deployments may have failed.
-  await port.conclude(mode, async (tx) => {
+  await port.conclude(async (tx) => {
     const uow = createUnitOfWork(tx, state, mode, port.now());
     await uow.incidents.catchUp();
     judgeReported(uow, 'settled', reportedBefore);

@@ -187,10 +187,10 @@ export function createIngest(dependencies: IngestDependencies): Ingest {
             state,
             touched: watched,
             transact: inTurn,
-            async conclude(nextMode, work) {
+            async conclude(work) {
               await inTurn(work, (change) => {
                 state.apply(change);
-                mode = nextMode;
+                mode = next;
                 touched = null;
               });
               for (const listener of listeners) listener();
