@@ -7,19 +7,16 @@ export function createSlots(size: number): {
 } {
   let free = size;
   const waiting = new Set<() => void>();
-  const takeTurn = (signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const begin = () => {
-        signal.removeEventListener('abort', giveUp);
-        resolve();
-      };
-      const giveUp = () => {
-        waiting.delete(begin);
-        reject(signal.reason);
-      };
-      signal.addEventListener('abort', giveUp, { once: true });
-      waiting.add(begin);
-    });
+  const takeTurn = async (signal: AbortSignal): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const giveUp = () => {
+      waiting.delete(resolve);
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    waiting.add(resolve);
+    await promise.finally(() => signal.removeEventListener('abort', giveUp));
+  };
   return {
     async use(work, signal) {
       signal.throwIfAborted();
