@@ -21,7 +21,7 @@ function headline({ woodpecker, repos }: Status): string {
 function stepsWithWoodpecker(status: Status): Html {
   const { woodpecker, repos, notReady } = status;
   if (!woodpecker?.isUp) {
-    return html`<p>Woodpecker at <code>${woodpecker?.url}</code> ${woodpecker?.isUp === null ? 'has not been asked yet' : 'does not answer as it should'}.</p>
+    return html`<p>Woodpecker at <code>${woodpecker?.url}</code> ${woodpecker?.isUp === null ? 'was not asked yet' : 'gives no usable answer'}.</p>
 <ol class="steps"><li>Check that <code>DORA_WOODPECKER_URL</code> is the address that you open in a browser, and that this machine reaches it.</li>
 <li>Check <code>DORA_WOODPECKER_TOKEN</code>: it is shown in Woodpecker under your user's settings.</li>
 <li>The <a href="operations">operations page</a> and the log say what Woodpecker answered.</li></ol>`;

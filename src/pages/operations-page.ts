@@ -53,24 +53,24 @@ ${
 ${fact('Event stream', stream(woodpecker))}
 ${fact('Last reconciliation', ago(woodpecker.reconciledAt ?? 0, now))}
 ${fact('Missed by webhook and stream', html`${counted(woodpecker.missed, 'end')} found since the start`)}
-${fact('To be brought up to date', counted(woodpecker.backlog, 'repo'))}`
-    : fact('Woodpecker', 'None to ask: webhooks are the only source')
+${fact('Waiting for a sync', counted(woodpecker.backlog, 'repo'))}`
+    : fact('Woodpecker', 'None: webhooks are the only source')
 }
-${fact('Followed to their end', counted(following, 'pipeline'))}
-${forge ? fact('Forge', html`<code>${forge.url}</code>, ${counted(forge.pending, 'deployment')} still to be asked for`) : ''}
+${fact('Polled until their end', counted(following, 'pipeline'))}
+${forge ? fact('Forge', html`<code>${forge.url}</code>, ${counted(forge.pending, 'deployment')} still to be looked up`) : ''}
 ${fact('Known', `${counted(status.repos, 'repo')}, ${counted(status.pairs, 'pair')} of repo and tier`)}
 </dl></section>`;
 }
 
 function health({ isUp }: WoodpeckerStatus): Html {
-  if (isUp === null) return html`has not been asked yet`;
+  if (isUp === null) return html`was not asked yet`;
   return isUp
     ? html`<span class="good">answers</span>`
-    : html`<span class="bad">does not answer as it should</span>`;
+    : html`<span class="bad">gives no usable answer</span>`;
 }
 
 function stream({ isStreaming }: WoodpeckerStatus): Html {
-  if (isStreaming === null) return html`<span class="dim">not followed</span>`;
+  if (isStreaming === null) return html`<span class="dim">disabled</span>`;
   return isStreaming
     ? html`<span class="good">connected</span>`
     : html`<span class="bad">not connected</span>`;
@@ -78,7 +78,7 @@ function stream({ isStreaming }: WoodpeckerStatus): Html {
 
 function sourcesSection({ sources, now }: Status): Html {
   return html`<section class="panel"><h2>Sources</h2>
-<div class="wide" tabindex="0"><table><thead><tr><th scope="col">Source</th><th scope="col">Last news</th><th scope="col">Since the start</th></tr></thead>
+<div class="wide" tabindex="0"><table><thead><tr><th scope="col">Source</th><th scope="col">Last event</th><th scope="col">Since the start</th></tr></thead>
 <tbody>${sources.map(
     ({ source, lastAt, results }) => html`<tr><th scope="row">${source}</th><td>${ago(lastAt ?? 0, now)}</td>
 <td>${results.length === 0 ? html`<span class="dim">nothing</span>` : results.map(({ result, count }) => `${count} ${result}`).join(', ')}</td></tr>`,
@@ -121,7 +121,7 @@ ${
 }
 
 function cronNote({ tier, share, remedy }: CronDominance): Html {
-  return html`<p>Cron brings ${Math.round(share * 100)} % of the deployments of <code>${tier}</code>: nightly runs inflate
+  return html`<p>${Math.round(share * 100)} % of the deployments of <code>${tier}</code> are cron runs: nightly runs inflate
 frequency and close failures. To leave them out, set in the policy <code>${remedy}</code></p>`;
 }
 

@@ -75,7 +75,7 @@ function banner(overview: Overview, view: View, isReady: boolean): Html {
   if (count === 0) {
     const nothing = html`Nothing ${view.at === null ? 'is' : 'was'} failing${where}${when}`;
     if (!isReady)
-      return html`<section class="panel notice"><h1>${nothing}, as far as repos were read</h1>${openWords}${others}</section>`;
+      return html`<section class="panel notice"><h1>${nothing}, in the repos that were read</h1>${openWords}${others}</section>`;
     return html`<section class="panel ${open === 0 ? 'fine' : 'notice'}"><h1><span class="good" aria-hidden="true">✓ </span>${nothing}</h1>${openWords}${others}</section>`;
   }
   return html`<section class="panel failing"><h1><span class="bad" aria-hidden="true">✕ </span>${view.at === null ? 'Failing' : 'Was failing'}: ${failingIn.map(({ tier, pairs }) => `${pairs} in ${tier}`).join(', ')}${when}</h1>

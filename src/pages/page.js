@@ -1,6 +1,6 @@
 /**
- * What pages do beyond their HTML: times in the reader's zone, tips beside the pointer, and, on a page that shows now, the
- * newest figures every 15 seconds. Without this script, everything is there but these three.
+ * The script of pages. It shows times in the reader's zone and tips beside the pointer, and refreshes a page of the present
+ * every 15 seconds. Pages work without it.
  */
 
 const refreshMs = 15_000;
@@ -16,11 +16,11 @@ function localise(root) {
     if (year !== null) element.textContent = `${year ? `${at.getFullYear()}-` : ''}${day} ${minute}`;
     element.title = at.toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' });
   }
-  // A tip of our own takes the place of the browser's.
+  // Our own tip replaces the browser's.
   for (const title of root.querySelectorAll('svg title')) {
     const described = title.parentElement;
     described.dataset.tip = title.textContent;
-    // A link keeps its name.
+    // The title was also the name of a link.
     if (described instanceof SVGAElement) described.setAttribute('aria-label', title.textContent);
     title.remove();
   }
@@ -57,7 +57,7 @@ document.addEventListener('keydown', ({ key }) => {
   if (key === 'Escape') tip.hidden = true;
 });
 
-/** What a reader may have opened or focused, by its place among its kind. */
+/** The open details and the focused element, by their positions. */
 function placesOf(main) {
   const details = [...main.querySelectorAll('details')].map(({ open }) => open);
   const links = [...main.querySelectorAll('a, summary, button, input')];
@@ -96,7 +96,7 @@ async function refresh() {
       }
     }
   } catch {
-    // The exporter does not answer now: what was shown stays, and the next round tries again.
+    // The exporter does not answer: the page stays until the next try.
   }
   setTimeout(refresh, refreshMs);
 }

@@ -49,11 +49,11 @@ const sourceWords = {
 function deliveryWords(delivery: Delivery): Html | string {
   switch (delivery.kind) {
     case 'nothing_new':
-      return 'Brought nothing new: its commit was deployed before.';
+      return 'No new commits: its commit was deployed before.';
     case 'pending':
-      return 'Lead time: the forge is still to be asked.';
+      return 'Lead time: not yet looked up in the forge.';
     case 'unknown':
-      return 'Lead time unknown: nothing tells when its commit was made.';
+      return 'Lead time unknown: the time of its commit is unknown.';
     case 'known':
       return knownDelivery(delivery);
     default:
@@ -63,7 +63,7 @@ function deliveryWords(delivery: Delivery): Html | string {
 
 function knownDelivery({ commits, source }: Extract<Delivery, { kind: 'known' }>): Html | string {
   const [first] = commits;
-  if (!first) return 'Brought only merges, and commits that were deployed before.';
+  if (!first) return 'Only merges, and commits that were deployed before.';
   if (commits.length === 1) {
     return html`Lead time ${duration(first.leadTimeSeconds)} <span class="dim">(${sourceWords[source]})</span>.`;
   }

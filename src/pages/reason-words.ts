@@ -4,7 +4,7 @@ import type { UncountedReason } from '../core/explain.ts';
 
 export const reasonWords: Readonly<Record<UncountedReason, string>> = {
   not_ended: 'has not ended',
-  beyond_history: 'lies beyond the history that was read: only the last outcomes show it',
+  beyond_history: 'is older than the known history: it only sets the last outcome',
   repo: 'the policy does not watch this repo',
   fork: "a fork's pipeline",
   pull_request: 'a pull request',
@@ -17,9 +17,9 @@ export const reasonWords: Readonly<Record<UncountedReason, string>> = {
   skipped: 'skipped',
   error: 'could not begin; the policy does not count errors',
   unread: 'its workflows have not been read yet',
-  no_timestamp: 'nothing tells when it ended',
+  no_timestamp: 'the time of its end is unknown',
   not_reached: 'the part that deploys did not run',
-  no_parts: 'Woodpecker has no workflows of it any more',
-  operator: 'an operator marked it to be ignored',
-  limit: 'there was no room for another pair (DORA_MAX_PAIRS)',
+  no_parts: 'Woodpecker no longer has its workflows',
+  operator: 'an operator marked it as ignored',
+  limit: 'the limit of pairs is reached (DORA_MAX_PAIRS)',
 };

@@ -29,7 +29,7 @@ ${barChart(bars, barSeconds)}
 <div class="behind">${failedDetails(tier, view)}
 <details><summary>As tables</summary>${barTable(bars, barSeconds)}${historyTable(tier, figures, at)}</details></div>`
     : html`<p class="panel">No deployment in any window.</p>`
-}${history === null ? html`<p class="small dim">The trend is being worked out; it shows at one of the next visits.</p>` : ''}</section>`;
+}${history === null ? html`<p class="small dim">The trend is being computed: load the page again later.</p>` : ''}</section>`;
 }
 
 function coverageWords(figures: WindowFigures | null): Html {
@@ -72,7 +72,7 @@ function tile(
   return html`<section class="tile"><h3>${figure.shortName}</h3>
 <p class="value">${value === null && figure.countOf ? figure.countOf(figures) : valueWords(figure, figures)}</p>
 <p class="small dim">${keepUnits(figure.detail(figures, figure.write))}</p>
-${history === null ? html`<p class="small dim">still being compared</p>` : changeWords(figure, figures, history.at(-1)?.figures ?? null, window)}
+${history === null ? html`<p class="small dim">not compared yet</p>` : changeWords(figure, figures, history.at(-1)?.figures ?? null, window)}
 ${sparkline(figure.shortName, points, figure.write)}
 ${badge(figure, scores[figure.key] ?? null)}</section>`;
 }

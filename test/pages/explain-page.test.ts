@@ -196,9 +196,9 @@ describe('the page of an explanation', () => {
     expect(text).toContain('60 commits, lead times from 60 s to 60 min (times from the forge)');
     expect(text).toContain('commit-49 50 min and 10 more');
     expect(text).toContain('Lead time 60 s (time reported by a step) .');
-    expect(text).toContain('Brought only merges, and commits that were deployed before.');
-    expect(text).toContain('Brought nothing new');
-    expect(text).toContain('the forge is still to be asked');
+    expect(text).toContain('Only merges, and commits that were deployed before.');
+    expect(text).toContain('No new commits');
+    expect(text).toContain('not yet looked up in the forge');
     expect(text).toContain('Lead time unknown');
     expect(text).toContain('Not counted: the policy does not count its branch');
     const page = await render(explanation);

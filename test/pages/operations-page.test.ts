@@ -35,10 +35,10 @@ describe('the operations page', () => {
   it('tells of Woodpecker whether it answers', async () => {
     const textWhere = (isUp: boolean | null) =>
       textOf(aStatus({ woodpecker: { ...aWoodpecker, isUp }, following: 4, pairs: 1 }));
-    expect(await textWhere(null)).toContain('Woodpecker https://ci.example.com/ci has not been asked yet');
+    expect(await textWhere(null)).toContain('Woodpecker https://ci.example.com/ci was not asked yet');
     expect(await textWhere(true)).toContain('Woodpecker https://ci.example.com/ci answers');
-    expect(await textWhere(false)).toContain('https://ci.example.com/ci does not answer as it should');
-    expect(await textOf(aStatus())).toContain('None to ask: webhooks are the only source');
+    expect(await textWhere(false)).toContain('https://ci.example.com/ci gives no usable answer');
+    expect(await textOf(aStatus())).toContain('None: webhooks are the only source');
   });
 
   it('tells of the stream, of what waits, of the last reconciliation and what was missed', async () => {
@@ -50,18 +50,18 @@ describe('the operations page', () => {
     );
     expect(text).toContain('Event stream connected Last reconciliation 4 min ago');
     expect(text).toContain('Missed by webhook and stream 17 ends found since the start');
-    expect(text).toContain('To be brought up to date 3 repos Followed to their end 4 pipelines');
+    expect(text).toContain('Waiting for a sync 3 repos Polled until their end 4 pipelines');
     const one = await textOf(aStatus({ woodpecker: { ...aWoodpecker, backlog: 1 }, following: 1 }));
-    expect(one).toContain('To be brought up to date 1 repo Followed to their end 1 pipeline');
+    expect(one).toContain('Waiting for a sync 1 repo Polled until their end 1 pipeline');
     const before = await textOf(aStatus({ woodpecker: { ...aWoodpecker, isStreaming: false } }));
     expect(before).toContain('Event stream not connected Last reconciliation never');
   });
 
-  it('says what the forge is still to be asked for, and which repos it does not show', async () => {
+  it('says what the forge is still to be looked up, and which repos it does not show', async () => {
     const url = 'https://git.example.com';
     const trouble = 'Forgejo shows no repo acme/shop: it is gone, or DORA_FORGE_TOKEN may not read it';
     const text = await textOf(aStatus({ forge: { url, pending: 3, troubles: [trouble] } }));
-    expect(text).toContain('Forge https://git.example.com , 3 deployments still to be asked for');
+    expect(text).toContain('Forge https://git.example.com , 3 deployments still to be looked up');
     expect(text).toContain(trouble);
     expect(await textOf(aStatus())).not.toContain('Forge');
   });
@@ -119,10 +119,10 @@ describe('the operations page', () => {
     ];
     const text = await textOf(aStatus({ events }));
     expect(text).toContain('production cron 3 production push 1');
-    expect(text).toContain('Cron brings 75 % of the deployments of production');
+    expect(text).toContain('75 % of the deployments of production are cron runs');
     expect(text).toContain('deployments: {events: [push, tag, release, deployment, manual]}');
     const even = [{ tier: 'production', event: 'cron', deployments: 1 }, ...events.slice(1)];
-    expect(await textOf(aStatus({ events: even }))).not.toContain('Cron brings');
+    expect(await textOf(aStatus({ events: even }))).not.toContain('are cron runs');
   });
 
   it('says so where there is nothing yet', async () => {
@@ -199,7 +199,7 @@ describe('the words of first use', () => {
     [
       'Woodpecker does not answer',
       { woodpecker: { ...aWoodpecker, isUp: false } },
-      'Nothing is known yet Woodpecker at https://ci.example.com/ci does not answer as it should. Check that DORA_WOODPECKER_URL',
+      'Nothing is known yet Woodpecker at https://ci.example.com/ci gives no usable answer. Check that DORA_WOODPECKER_URL',
     ],
     [
       'the token shows no repo',

@@ -232,9 +232,9 @@ describe('the overview', () => {
     };
     const app = exporter.app({ ...others, api: { ...api, overview } });
     const text = textOfPage(await (await app.request('/')).text());
-    expect(text).toContain('0 of 1 failed still being compared');
+    expect(text).toContain('0 of 1 failed not compared yet');
     expect(text).not.toContain('nothing to compare');
-    expect(text).toContain('The trend is being worked out; it shows at one of the next visits.');
+    expect(text).toContain('The trend is being computed: load the page again later.');
   });
 
   it('leads from an incident to the deployments of its repo', async () => {
