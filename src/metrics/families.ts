@@ -9,6 +9,7 @@ import {
   type LedgerMetric,
   ledgerKey,
   ledgerMetrics,
+  zeroHistogram,
 } from '../core/series/ledger.ts';
 import { gauges, type LedgerSample, type SeriesSample } from '../core/series/samples.ts';
 import type { Cause } from '../core/verdict.ts';
@@ -62,7 +63,7 @@ export function plainFamilies(policy: ShownBy): readonly Family<LedgerSample>[] 
             {
               ...metric,
               valuesOf: ({ repo, tier, totals, hasDeployed }) => {
-                const histogram = totals.histograms[metric.name] ?? emptyHistogram(metric.buckets);
+                const histogram = totals.histograms[metric.name] ?? zeroHistogram(metric.buckets);
                 return hasDeployed
                   ? histogramValues(metric.name, metric.buckets, histogram, { repo, tier })
                   : [];
@@ -206,10 +207,6 @@ function windowFamilies<Sample extends WindowSample>(
 /** Whether a metric is shown for the tier; without `tier`, for any tier. */
 function isShown({ isLookedFor }: LedgerMetric | WindowMetric, policy: ShownBy, tier?: string): boolean {
   return isLookedFor?.(policy, tier) ?? true;
-}
-
-function emptyHistogram(buckets: readonly number[]): HistogramTotals {
-  return { counts: new Array<number>(buckets.length + 1).fill(0), sum: 0 };
 }
 
 function histogramValues(

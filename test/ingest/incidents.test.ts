@@ -190,7 +190,7 @@ describe('an alert', () => {
 
     const moved = await again(exporter, { rules: [{ ...rule, repo: 'acme/store' }] });
     expect([idsOf(moved, shop), idsOf(moved, store)]).toEqual([[], [`f1-${now - 50}`]]);
-    expect([totalOf(moved, shop), totalOf(moved, store)]).toEqual([1, undefined]);
+    expect([totalOf(moved, shop), totalOf(moved, store)]).toEqual([1, 0]);
 
     const unmapped = await again(exporter);
     expect([idsOf(unmapped, shop), idsOf(unmapped, store)]).toEqual([[], []]);

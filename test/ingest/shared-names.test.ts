@@ -284,6 +284,18 @@ describe('an incident of two repos that turn out to be one', () => {
     });
   });
 
+  it('stays in the total of incidents, as one of the other does', async () => {
+    const { world, deploy, report } = await start();
+    await deploy(hour, 11, 'acme/shop');
+    await report(hour, 'INC-1', 'acme/shop');
+    await deploy(2 * hour, null, 'acme/store');
+    await report(3 * hour, 'INC-2', 'acme/store');
+    await deploy(4 * hour, 11, 'acme/store');
+    expect(totalOf(world, 'acme/store')).toBe(2);
+    await world.restart();
+    expect(totalOf(world, 'acme/store')).toBe(2);
+  });
+
   it('belongs to that one even if it was reported under a name that the repo no longer has', async () => {
     const { world, deploy, report, hear } = await start();
     await deploy(hour, 11, 'acme/store');

@@ -64,17 +64,20 @@ const everyBit = entries.reduce((bits, { ledger }) => bits | ledger.bit, episode
 export const incidentsTotal = 'dora_incidents_total';
 
 export const zeroTotals: Totals = {
-  counters: Object.fromEntries(
-    ledgerMetrics.flatMap((metric) => (metric.type === 'counter' ? [[ledgerKey(metric), 0]] : [])),
-  ),
+  counters: Object.fromEntries([
+    ...ledgerMetrics.flatMap((metric) => (metric.type === 'counter' ? [[ledgerKey(metric), 0]] : [])),
+    [incidentsTotal, 0],
+  ]),
   histograms: Object.fromEntries(
     ledgerMetrics.flatMap((metric) =>
-      metric.type === 'histogram'
-        ? [[metric.name, { counts: new Array<number>(metric.buckets.length + 1).fill(0), sum: 0 }]]
-        : [],
+      metric.type === 'histogram' ? [[metric.name, zeroHistogram(metric.buckets)]] : [],
     ),
   ),
 };
+
+export function zeroHistogram(buckets: readonly number[]): HistogramTotals {
+  return { counts: new Array<number>(buckets.length + 1).fill(0), sum: 0 };
+}
 
 /** New additions of `deployment`; `null`: it adds nothing. `before`: the state just before it. */
 export function creditFor(before: Fold, deployment: Deployment): Credit | null {
@@ -110,7 +113,8 @@ export function addToTotals(totals: Totals, additions: readonly Addition[]): Tot
       const key = ledgerKey(metric);
       counters[key] = (counters[key] ?? 0) + amount;
     } else {
-      histograms[metric.name] = observe(histograms[metric.name], metric.buckets, amount);
+      const known = histograms[metric.name] ?? zeroHistogram(metric.buckets);
+      histograms[metric.name] = observe(known, metric.buckets, amount);
     }
   }
   return { counters, histograms };
@@ -124,16 +128,7 @@ export function addIncidents(totals: Totals, count: number): Totals {
 
 /** a + b, entry by entry. */
 export function sumTotals(a: Totals, b: Totals): Totals {
-  const counters = { ...a.counters };
-  for (const [name, value] of Object.entries(b.counters)) counters[name] = (counters[name] ?? 0) + value;
-  const histograms = { ...a.histograms };
-  for (const [name, value] of Object.entries(b.histograms)) {
-    const other = histograms[name];
-    histograms[name] = other
-      ? { counts: value.counts.map((count, i) => count + (other.counts[i] ?? 0)), sum: value.sum + other.sum }
-      : value;
-  }
-  return { counters, histograms };
+  return combine(a, b, (x, y) => x + y);
 }
 
 /** a − b, entry by entry; may be negative. */
@@ -170,13 +165,11 @@ function combine(a: Totals, b: Totals, calculate: (x: number, y: number) => numb
 }
 
 function observe(
-  histogram: HistogramTotals | undefined,
+  { counts, sum }: HistogramTotals,
   buckets: readonly number[],
   value: number,
 ): HistogramTotals {
-  const counts = histogram ? [...histogram.counts] : new Array<number>(buckets.length + 1).fill(0);
   const found = buckets.findIndex((bound) => value <= bound);
   const index = found < 0 ? buckets.length : found;
-  counts[index] = (counts[index] ?? 0) + 1;
-  return { counts, sum: (histogram?.sum ?? 0) + value };
+  return { counts: counts.with(index, (counts[index] ?? 0) + 1), sum: sum + value };
 }

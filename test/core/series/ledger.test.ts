@@ -150,16 +150,22 @@ describe('addToTotals', () => {
 });
 
 describe('sumTotals', () => {
-  const one: Totals = { counters: { a: 1, b: 2 }, histograms: { h: { counts: [1, 0], sum: 5 } } };
+  const duration = 'dora_deployment_duration_seconds';
+  const one: Totals = {
+    counters: { dora_deployments_total: 1, dora_incidents_total: 2 },
+    histograms: { [duration]: { counts: [1, 0, 0, 0, 0, 0, 0, 0, 0, 0], sum: 5 } },
+  };
   const other: Totals = {
-    counters: { b: 3, c: 4 },
-    histograms: { h: { counts: [0, 2], sum: 7 }, i: { counts: [1], sum: 1 } },
+    counters: { dora_incidents_total: 3, dora_deployment_failures_total: 4 },
+    histograms: { [duration]: { counts: [0, 2, 0, 0, 0, 0, 0, 0, 0, 0], sum: 7 } },
   };
 
-  it('adds up counters, buckets and sums', () => {
+  it('adds up counters, those of incidents too, buckets and sums', () => {
+    const [counts, sum] = [[1, 2, 0, 0, 0, 0, 0, 0, 0, 0], 12];
+    const some = { dora_deployments_total: 1, dora_incidents_total: 5, dora_deployment_failures_total: 4 };
     expect(sumTotals(one, other)).toEqual({
-      counters: { a: 1, b: 5, c: 4 },
-      histograms: { h: { counts: [1, 2], sum: 12 }, i: { counts: [1], sum: 1 } },
+      counters: { ...zeroTotals.counters, ...some },
+      histograms: { ...zeroTotals.histograms, [duration]: { counts, sum } },
     });
   });
 
