@@ -2,7 +2,6 @@
 
 import { compareText } from '../core/compare-text.ts';
 import type { Deployment } from '../core/deployment.ts';
-import { counts } from '../core/known-ground.ts';
 import type { Window } from '../core/policy.ts';
 import { lastIn } from '../core/series/last-deployed.ts';
 import { zeroTotals } from '../core/series/ledger.ts';
@@ -51,10 +50,8 @@ export async function pastMoment(ingest: Ingest, window: Window, at: number): Pr
     series.push(sample);
     figures.set(sample, share && figuresOf(share, policy, tier, window, at));
     lastFailed.set(sample, lastFailedOf(timelines));
-    for (const { base, recent } of timelines) {
-      for (const deployment of recent) {
-        if (counts(base.ground, deployment)) collector.add(repo, tier, deployment);
-      }
+    for (const timeline of timelines) {
+      collector.add(repo, tier, timeline);
       await yieldToEventLoop();
     }
     const sum = tiers.get(tier) ?? createTierWindow();

@@ -1,7 +1,5 @@
 /** What is shown now, from memory. */
 
-import { countBefore } from '../core/count-before.ts';
-import { counts } from '../core/known-ground.ts';
 import type { LooksFor, Policy, Window } from '../core/policy.ts';
 import type { Projection } from '../core/series/samples.ts';
 import { findSeries, shownSeries } from '../core/series/shown-series.ts';
@@ -38,12 +36,8 @@ export async function presentMoment({
   if (before?.projected === projected) return { ...before, at: now, figuresOf };
   const collector = createCollector(window, now);
   for (const { repo, tier, timelines } of shownSeries(state).values()) {
-    for (const { base, recent } of timelines) {
-      const first = countBefore(recent, (one) => one.at > now - window.seconds && counts(base.ground, one));
-      for (let place = first; place < recent.length; place++) {
-        const deployment = recent[place];
-        if (deployment) collector.add(repo, tier, deployment);
-      }
+    for (const timeline of timelines) {
+      collector.add(repo, tier, timeline);
       await yieldToEventLoop();
     }
   }

@@ -1,8 +1,10 @@
 /** The deployments of each tier in a window, for its chart and its list of failed ones. */
 
+import { countBefore } from '../core/count-before.ts';
 import { compareDeployments, type Deployment } from '../core/deployment.ts';
 import { type BarCounts, createBarCounts } from '../core/deployment-bars.ts';
 import { createFirstItems } from '../core/first-items.ts';
+import { counts } from '../core/known-ground.ts';
 import type { Window } from '../core/policy.ts';
 import type { Timeline } from '../core/series/timeline.ts';
 import { isWithin } from '../core/windows/window-content.ts';
@@ -35,13 +37,16 @@ export function createCollector(window: Window, at: number) {
   });
   const tiers = new Map<string, ReturnType<typeof create>>();
   return {
-    add(repo: string, tier: string, deployment: Deployment): void {
-      const found = tiers.get(tier) ?? create();
-      tiers.set(tier, found);
-      found.counts.add(deployment);
-      if (deployment.verdict.causes.length === 0 || !isWithin(deployment, window, at)) return;
-      found.failedByRepo.set(repo, (found.failedByRepo.get(repo) ?? 0) + 1);
-      found.failed.add({ repo, deployment });
+    add(repo: string, tier: string, { base, recent }: Timeline): void {
+      const isFrom = (one: Deployment) => one.at > at - window.seconds && counts(base.ground, one);
+      for (const deployment of recent.slice(countBefore(recent, isFrom))) {
+        const found = tiers.get(tier) ?? create();
+        tiers.set(tier, found);
+        found.counts.add(deployment);
+        if (deployment.verdict.causes.length === 0 || !isWithin(deployment, window, at)) continue;
+        found.failedByRepo.set(repo, (found.failedByRepo.get(repo) ?? 0) + 1);
+        found.failed.add({ repo, deployment });
+      }
     },
     finish(): ReadonlyMap<string, TierDeployments> {
       return new Map([...tiers].map(([tier, found]) => [tier, { ...found, failed: found.failed.items() }]));
