@@ -9,7 +9,7 @@ import { compareText } from './compare-text.ts';
 import { compareEndClocks, withClock } from './our-clock.ts';
 import { isEnded, type PipelineRecord } from './pipeline.ts';
 import { compareRanks } from './status-rank.ts';
-import { areSameReports, joinTierReports } from './tier-report.ts';
+import { areSameReports, earliest, joinTierReports } from './tier-report.ts';
 import { areSameWorkflows, joinWorkflows } from './workflow.ts';
 
 /**
@@ -174,11 +174,6 @@ function fingerprint(record: PipelineRecord): string {
 function greatest<T extends string | null>(a: T, b: T): T {
   if (a === null || b === null) return a ?? b;
   return compareText(a, b) >= 0 ? a : b;
-}
-
-function earliest(a: number | null, b: number | null): number | null {
-  if (a === null || b === null) return a ?? b;
-  return Math.min(a, b);
 }
 
 function latest(a: number | null, b: number | null): number | null {

@@ -52,7 +52,8 @@ function toRow({ tier, status, startedAt, finishedAt, firstEndReportAt }: TierRe
   return [tier, status, startedAt, finishedAt, firstEndReportAt];
 }
 
-function earliest(a: number | null, b: number | null): number | null {
+/** The earlier of two times; `null`: unknown. */
+export function earliest(a: number | null, b: number | null): number | null {
   if (a === null || b === null) return a ?? b;
   return Math.min(a, b);
 }

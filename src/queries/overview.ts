@@ -53,7 +53,7 @@ const earlierWindows = 11;
 export function createOverview(options: OverviewOptions): ShowOverview {
   const { ingest, policy, moments, listIncidents, woodpeckerUrl } = options;
   const { state } = ingest;
-  const trends = createTrends(options.history, () => performance.now());
+  const trends = createTrends(options.history);
 
   const describe = (repo: string, tier: string, deployment: Deployment): FailedDeployment => {
     const { at, number, commit } = deployment;

@@ -5,6 +5,7 @@
  * once, so that it takes a tenth of the time at most.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FigureHistory, FigurePoint } from '../core/figure-history.ts';
 import type { Window } from '../core/policy.ts';
 import { StoreUnavailable } from '../store/store.ts';
@@ -30,19 +31,18 @@ export type Trends = (
   isOfPast: boolean,
 ) => Promise<readonly FigurePoint[] | null>;
 
-/** `nowMs`: of a clock that never goes back. */
-export function createTrends(history: FigureHistory, nowMs: () => number): Trends {
+export function createTrends(history: FigureHistory): Trends {
   const kept = new Map<string, Kept>();
 
   const workOut = async (one: Kept, tier: string, window: Window, ends: readonly number[]): Promise<void> => {
-    const began = nowMs();
+    const began = performance.now();
     try {
       one.points = (await history({ repo: null, tier, window, ends })) ?? [];
     } catch (error) {
       // What was shown before is shown on; `/readyz` says why.
       if (!(error instanceof StoreUnavailable)) throw error;
     } finally {
-      const took = nowMs() - began;
+      const took = performance.now() - began;
       one.restsUntil = took > patienceMs ? began + (1 + restFactor) * took : 0;
       one.running = null;
     }
@@ -56,7 +56,7 @@ export function createTrends(history: FigureHistory, nowMs: () => number): Trend
     const [oldest] = kept.keys();
     if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
     let isFirst = false;
-    if (!one.running && nowMs() >= one.restsUntil) {
+    if (!one.running && performance.now() >= one.restsUntil) {
       isFirst = one.points === null;
       one.running = workOut(one, tier, window, ends);
       // The readers that wait get the error, but maybe none waits any more.
@@ -65,13 +65,10 @@ export function createTrends(history: FigureHistory, nowMs: () => number): Trend
     if (one.running)
       await (isOfPast
         ? one.running
-        : Promise.race([one.running, patience(isFirst ? firstPatienceMs : patienceMs)]));
+        : Promise.race([
+            one.running,
+            sleep(isFirst ? firstPatienceMs : patienceMs, undefined, { ref: false }),
+          ]));
     return one.points;
   };
-}
-
-function patience(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
 }
