@@ -8,6 +8,7 @@
 import { targetsOf } from '../core/poll-schedule.ts';
 import type { State, StateChange } from '../core/series/state.ts';
 import { surroundingsOf } from '../core/series/surroundings.ts';
+import { createBufferedPipelines } from '../store/buffered-pipelines.ts';
 import type { Transaction } from '../store/store.ts';
 import { type CommitFirsts, createCommitFirsts } from './first-pipeline-of-commit.ts';
 import { createIncidentChanges, type IncidentChanges } from './incident-changes.ts';
@@ -46,7 +47,14 @@ export interface UnitOfWork {
 }
 
 /** `now` in Unix seconds. */
-export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode, now: number): UnitOfWork {
+export function createUnitOfWork(
+  transaction: Transaction,
+  state: State,
+  mode: IntakeMode,
+  now: number,
+): UnitOfWork {
+  const rows = createBufferedPipelines(transaction.pipelines);
+  const tx: Transaction = { ...transaction, pipelines: rows };
   const textsSince = mode.historySeconds == null ? 0 : now - mode.historySeconds;
   const room = createRoom();
   const repos = createRepoChanges(tx, state, (repo) => series.moveGround(repo));
@@ -90,6 +98,7 @@ export function createUnitOfWork(tx: Transaction, state: State, mode: IntakeMode
       for (const { repo, tier } of await series.flush()) incidents.judgeSharers(repos.at(repo), tier);
       const changedIncidents = await incidents.finish();
       const folded = await series.finish();
+      await rows.flush();
       return {
         ...(await repos.finish()),
         ...folded,
