@@ -57,8 +57,6 @@ export interface FinishInput {
   readonly failingStep?: string | undefined;
 }
 
-export type LifeCycle = ReturnType<typeof createLifeCycle>;
-
 export function createLifeCycle(deps: {
   readonly database: Database;
   readonly now: () => number;

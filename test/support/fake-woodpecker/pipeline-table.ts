@@ -24,19 +24,7 @@ export interface Page {
   readonly perPage: number;
 }
 
-export interface PipelineTable {
-  readonly highestNumber: number;
-  /** By number, ascending. */
-  entries(): readonly PipelineEntry[];
-  find(number: number): PipelineEntry | null;
-  /** Throws if the number is taken. */
-  insert(entry: PipelineEntry): void;
-  /** Replaces the entry with the same number. */
-  replace(entry: PipelineEntry): void;
-  remove(number: number): void;
-  /** By number, descending. */
-  list(page: Page, filter: PipelineFilter): readonly PipelineRow[];
-}
+export type PipelineTable = ReturnType<typeof createPipelineTable>;
 
 function toTest(filter: PipelineFilter): ((row: PipelineRow) => boolean) | null {
   const { before, after, status } = filter;
@@ -47,7 +35,7 @@ function toTest(filter: PipelineFilter): ((row: PipelineRow) => boolean) | null 
   return tests.length === 0 ? null : (row) => tests.every((test) => test(row));
 }
 
-export function createPipelineTable(): PipelineTable {
+export function createPipelineTable() {
   const entries: PipelineEntry[] = [];
 
   /** The index of `number`, or the index to insert it. */
@@ -68,23 +56,27 @@ export function createPipelineTable(): PipelineTable {
   }
 
   return {
-    get highestNumber() {
+    get highestNumber(): number {
       return entries.at(-1)?.row.number ?? 0;
     },
-    entries: () => entries,
+    /** By number, ascending. */
+    entries: (): readonly PipelineEntry[] => entries,
     find,
-    insert(entry) {
+    /** Throws if the number is taken. */
+    insert(entry: PipelineEntry): void {
       const { number } = entry.row;
       if (find(number)) throw new Error(`The repo already has a pipeline ${number}`);
       entries.splice(indexOf(number), 0, entry);
     },
-    replace(entry) {
+    /** Replaces the entry with the same number. */
+    replace(entry: PipelineEntry): void {
       entries[indexOf(entry.row.number)] = entry;
     },
-    remove(number) {
+    remove(number: number): void {
       entries.splice(indexOf(number), 1);
     },
-    list({ page, perPage }, filter) {
+    /** By number, descending. */
+    list({ page, perPage }: Page, filter: PipelineFilter): readonly PipelineRow[] {
       const skip = (page - 1) * perPage;
       const test = toTest(filter);
       if (!test) {

@@ -69,8 +69,6 @@ function sendTruncated(response: ServerResponse, answer: Answer, bytes: number):
   response.write(body.subarray(0, bytes), () => response.destroy());
 }
 
-export type FakeServer = ReturnType<typeof createFakeServer>;
-
 export function createFakeServer(deps: {
   readonly port: number;
   readonly rootPath: string;

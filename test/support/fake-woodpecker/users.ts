@@ -5,27 +5,7 @@
 
 import type { Access, User } from './model.ts';
 
-export interface Users {
-  addUser(user: { readonly login: string; readonly admin?: boolean }): User;
-  /** Gives the user another token; the old one is bad from now on. */
-  resetToken(login: string): User;
-  user(login: string): User | null;
-  userByToken(token: string): User | null;
-  /** Changes the right on the forge alone; `null` removes it. */
-  setRight(login: string, repoId: number, right: Access | null): void;
-  right(login: string, repoId: number): Access | null;
-  /** Changes the right on the forge and the row; `null` removes both. Open streams keep their topics. */
-  setAccess(login: string, repoId: number, access: Access | null): void;
-  /** Writes the row alone. */
-  setRow(login: string, repoId: number, access: Access): void;
-  /** The row of the permission table. */
-  access(login: string, repoId: number): Access | null;
-  /** All rows of a repo, by login. */
-  accessTo(repoId: number): Readonly<Record<string, Access>>;
-  logins(): readonly string[];
-}
-
-export function createUsers(): Users {
+export function createUsers() {
   const users = new Map<string, User>();
   /** Login to repo id to access. */
   const perms = new Map<string, Map<number, Access>>();
@@ -53,38 +33,44 @@ export function createUsers(): Users {
   }
 
   return {
-    addUser({ login, admin = false }) {
+    addUser({ login, admin = false }: { readonly login: string; readonly admin?: boolean }): User {
       if (users.has(login)) throw new Error(`The fake already has a user "${login}"`);
       perms.set(login, new Map());
       rights.set(login, new Map());
       return withNewToken({ id: users.size + 1, login, admin });
     },
 
-    resetToken(login) {
+    /** Gives the user another token; the old one is bad from now on. */
+    resetToken(login: string): User {
       const user = users.get(login);
       if (!user) throw new Error(`The fake has no user "${login}"`);
       return withNewToken(user);
     },
 
-    user: (login) => users.get(login) ?? null,
+    user: (login: string): User | null => users.get(login) ?? null,
 
-    userByToken(token) {
+    userByToken(token: string): User | null {
       for (const user of users.values()) if (user.token === token) return user;
       return null;
     },
 
-    setRight: (login, repoId, right) => set(rights, login, repoId, right),
-    right: (login, repoId) => rights.get(login)?.get(repoId) ?? null,
+    /** Changes the right on the forge alone; `null` removes it. */
+    setRight: (login: string, repoId: number, right: Access | null) => set(rights, login, repoId, right),
+    right: (login: string, repoId: number): Access | null => rights.get(login)?.get(repoId) ?? null,
 
-    setAccess(login, repoId, access) {
+    /** Changes the right on the forge and the row; `null` removes both. Open streams keep their topics. */
+    setAccess(login: string, repoId: number, access: Access | null): void {
       set(rights, login, repoId, access);
       set(perms, login, repoId, access);
     },
 
-    setRow: (login, repoId, access) => set(perms, login, repoId, access),
-    access: (login, repoId) => perms.get(login)?.get(repoId) ?? null,
+    /** Writes the row alone. */
+    setRow: (login: string, repoId: number, access: Access) => set(perms, login, repoId, access),
+    /** The row of the permission table. */
+    access: (login: string, repoId: number): Access | null => perms.get(login)?.get(repoId) ?? null,
 
-    accessTo(repoId) {
+    /** All rows of a repo, by login. */
+    accessTo(repoId: number): Readonly<Record<string, Access>> {
       const found: Record<string, Access> = {};
       for (const [login, rows] of perms) {
         const access = rows.get(repoId);
@@ -93,6 +79,6 @@ export function createUsers(): Users {
       return found;
     },
 
-    logins: () => [...users.keys()],
+    logins: (): readonly string[] => [...users.keys()],
   };
 }
