@@ -81,9 +81,11 @@ export interface Telling {
   readonly pauseSeconds: number;
 }
 
-/** When the last pipeline ended; Unix seconds. */
+/** When the last pipeline had ended and was reported; Unix seconds. */
 export function lastEndOf({ pipelines }: Pick<History, 'pipelines'>): number {
-  return Math.max(...pipelines.map((one) => Math.max(endOf(one)?.at ?? 0, one.updated, one.created)));
+  return Math.max(
+    ...pipelines.flatMap((one) => [endOf(one)?.at ?? 0, one.updated, one.created, ...(one.reports ?? [])]),
+  );
 }
 
 /** The possible reports of a pipeline before its end. */
