@@ -13,15 +13,11 @@ import { areSameReports, earliest, joinTierReports } from './tier-report.ts';
 import { areSameWorkflows, joinWorkflows } from './workflow.ts';
 
 /**
- * Orders two observations of one pipeline: positive if `a` is the newer or better one. The order is total: 0 only if
- * both are equal in all `reportedFields`. A higher id under the same number is another, later pipeline.
+ * Orders two observations of one pipeline, both in Woodpecker's own time: positive if `a` is the newer or better one. The
+ * order is total: 0 only if both are equal in all `reportedFields`. A higher id under the same number is another, later
+ * pipeline.
  */
-export function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
-  return compareAsSaid(withClock(a, 0), withClock(b, 0));
-}
-
-/** `compareRecords` for records in Woodpecker's own time. */
-function compareAsSaid(a: PipelineRecord, b: PipelineRecord): number {
+function compareRecords(a: PipelineRecord, b: PipelineRecord): number {
   return (
     a.id - b.id ||
     a.updatedAt - b.updatedAt ||
@@ -48,7 +44,7 @@ export function mergeRecords(a: PipelineRecord, b: PipelineRecord): PipelineReco
 
 /** The newer observation. Tier reports, the first report of an end, and workflows of the same update are joined. */
 function takeNewer(a: PipelineRecord, b: PipelineRecord): PipelineRecord {
-  const [winner, loser] = compareAsSaid(a, b) >= 0 ? [a, b] : [b, a];
+  const [winner, loser] = compareRecords(a, b) >= 0 ? [a, b] : [b, a];
   const firstEndReportAt = earliest(a.firstEndReportAt, b.firstEndReportAt);
   const workflows =
     a.updatedAt === b.updatedAt ? joinWorkflows(winner.workflows, loser.workflows) : winner.workflows;

@@ -1,5 +1,5 @@
 /**
- * The interface of the store. The comments are guarantees; `test/store/contract.ts` checks them.
+ * The interface of the store. The comments are guarantees; `test/store/contract.test.ts` checks them.
  */
 
 import type { IgnoreReason } from '../core/classification.ts';

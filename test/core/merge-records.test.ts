@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareRecords, mergeRecords, saysTheSame } from '../../src/core/merge-records.ts';
+import { mergeRecords, saysTheSame } from '../../src/core/merge-records.ts';
 import type { PipelineRecord } from '../../src/core/pipeline.ts';
 import type { Step } from '../../src/core/workflow.ts';
 import { anyObservation, anyObservations } from '../support/arbitraries.ts';
@@ -53,8 +53,6 @@ describe('mergeRecords', () => {
     const [worse, better] = [Object.freeze(aRecord(loser)), Object.freeze(aRecord(winner))];
     expect(mergeRecords(worse, better)).toBe(better);
     expect(mergeRecords(better, worse)).toBe(better);
-    expect(compareRecords(worse, better)).toBeLessThan(0);
-    expect(compareRecords(better, worse)).toBeGreaterThan(0);
   });
 
   it('keeps the time of the first report of the end, whichever observation wins', () => {
@@ -195,24 +193,6 @@ describe('mergeRecords', () => {
         mergeRecords(Object.freeze(a), Object.freeze(b));
         expect([a, b]).toEqual([copyOfA, copyOfB]);
       }),
-    );
-  });
-});
-
-describe('compareRecords', () => {
-  it('is a total order that is 0 only for records that are equal except for their joined fields', () => {
-    fc.assert(
-      fc.property(anyObservation(), anyObservation(), anyObservation(), (a, b, c) => {
-        expect(Math.sign(compareRecords(a, b))).toBe(0 - Math.sign(compareRecords(b, a)));
-        if (compareRecords(a, b) >= 0 && compareRecords(b, c) >= 0) {
-          expect(compareRecords(a, c)).toBeGreaterThanOrEqual(0);
-        }
-        if (compareRecords(a, b) === 0) {
-          const joined = { firstEndReportAt: null, workflows: [], tierReports: [] };
-          expect({ ...a, ...joined }).toEqual({ ...b, ...joined });
-        }
-      }),
-      { numRuns: 1000 },
     );
   });
 });

@@ -19,19 +19,16 @@ describe('isEnded', () => {
 });
 
 describe('endedAt', () => {
-  it('is the finish', () => {
-    expect(endedAt(aRecord({ finishedAt: 1100, firstEndReportAt: 1050 }))).toBe(1100);
-  });
-
-  it('is the first report of the end if there is no finish', () => {
-    expect(endedAt(aRecord({ finishedAt: null, firstEndReportAt: 1050 }))).toBe(1050);
-  });
-
-  it('is null if neither is known', () => {
-    expect(endedAt(aRecord({ finishedAt: null }))).toBeNull();
-  });
-
-  it('is null for a pipeline that has not ended, even with a finish', () => {
-    expect(endedAt(aRecord({ status: 'running', finishedAt: 1100 }))).toBeNull();
+  it.each([
+    ['the finish', { finishedAt: 1100, firstEndReportAt: 1050 }, 1100],
+    ['the first report of the end if there is no finish', { finishedAt: null, firstEndReportAt: 1050 }, 1050],
+    ['null if neither is known', { finishedAt: null }, null],
+    [
+      'null for a pipeline that has not ended, even with a finish',
+      { status: 'running', finishedAt: 1100 },
+      null,
+    ],
+  ])('is %s', (_, told, at) => {
+    expect(endedAt(aRecord(told))).toBe(at);
   });
 });

@@ -1,8 +1,10 @@
 /** Behaviour that all kinds of forges share. */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createForge, forgeKinds } from '../../src/forge/create-forge.ts';
 import { ForgeUnavailable } from '../../src/forge/forge.ts';
+import { systemClock } from '../../src/util/clock.ts';
 import { type FakeForge, type FaultAnswer, startFakeForge } from '../support/fake-forge.ts';
 import { addLine, epoch, forgeOf, idsOf, shop, signal, sorted, startWithShop, unknownId } from './setting.ts';
 
@@ -406,6 +408,20 @@ describe.each(forgeKinds)('%s', (kind) => {
     aborter.abort(reason);
     await expect(range).rejects.toBe(reason);
     expect([fake.requests.length, forge.ended]).toEqual([1, []]);
+  });
+
+  it('ends a pause if it is aborted', async () => {
+    const fake = await start();
+    fake.fault({ answer: { status: 503, headers: { 'retry-after': '9' } } });
+    const aborter = new AbortController();
+    const forge = forgeOf(fake, { sleep: systemClock.sleep });
+    const range = forge.commitsBetween(shop, null, unknownId, aborter.signal);
+    await expect.poll(() => forge.ended).toEqual([503]);
+    await delay(20);
+    const reason = new Error('Service is stopping');
+    aborter.abort(reason);
+    await expect(range).rejects.toBe(reason);
+    expect(fake.requests.length).toBe(1);
   });
 
   it('sends nothing if the abort came first', async () => {

@@ -98,16 +98,6 @@ describe.each([
   });
 });
 
-it('a clock difference of less than a minute is not corrected', async () => {
-  const { woodpecker, live } = await createWorld(55);
-  const harness = await live();
-  const { finished } = woodpecker.runPipeline(shop);
-  await harness.round();
-  expect(harness.ingest.state.clockAhead).toBe(0);
-  expect(await endsOf(harness)).toEqual([finished]);
-  expect(clockLines(harness)).toEqual([]);
-});
-
 it('the correction changes only if the difference moves by more than a minute, even across a restart', async () => {
   const { server, woodpecker, live } = await createWorld(hour);
   await (await live()).stop();

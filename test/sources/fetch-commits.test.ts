@@ -175,13 +175,6 @@ describe('the commit fetcher', () => {
     expect(setting.leadTimes('acme/shop').observed).toBe(20);
   });
 
-  it('counts a lead time as unknown if the forge cannot report the commits', async () => {
-    const setting = await createSetting(() => null);
-    await setting.deploy(shop, 1, 'a');
-    await setting.clock.pass(1_000);
-    expect(setting.leadTimes()).toEqual({ samples: [], observed: 0, unknown: 1 });
-  });
-
   it('repeats look-ups that found nothing once another forge or token is set', async () => {
     const store = openMemoryStore();
     const before = await createSetting((_, base) => (base === null ? bringing(start - 3000) : null), {
@@ -286,17 +279,6 @@ describe('the commit fetcher', () => {
     isAway = false;
     await setting.clock.pass(900_000);
     expect(setting.leadTimes().observed).toBe(1);
-  });
-
-  it('adds no lead time to the ledger for a deployment that counted as unknown before a forge was set', async () => {
-    const store = openMemoryStore();
-    const without = await createSetting(() => null, { store, asksForge: false });
-    await without.deploy(shop, 1, 'a');
-    expect(without.leadTimes()).toEqual({ samples: [], observed: 0, unknown: 1 });
-
-    const withForge = await createSetting(() => bringing(start - 2000), { store });
-    await withForge.clock.pass(1_000);
-    expect(withForge.leadTimes()).toEqual({ samples: [1001], observed: 0, unknown: 1 });
   });
 
   describe('with deployments older than the longest window', () => {

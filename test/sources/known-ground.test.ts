@@ -1,6 +1,7 @@
 /**
  * Outcomes beyond the history, found only by the search for last outcomes: they set timestamps and nothing else,
- * until a backfill covers them.
+ * until a backfill covers them. What is known, and what follows from it, is compared with an oracle: see
+ * `test/laws/figures.test.ts`.
  */
 
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -110,24 +111,6 @@ describe('an outage beyond the history', () => {
       expect(recoveriesIn(one)).toEqual({ count: 0, sum: 0 });
     }
   });
-
-  it('gives no recovery to a known success until a backfill covers its failure', async () => {
-    const harness = await afterFirstBackfill([failure(130), success(5)]);
-    expect((await figuresOver(harness, '7d')).figures.recoveryTime.samples).toBe(0);
-    await backfillSince(harness, 140);
-    const { figures } = await figuresOver(harness, '7d');
-    expect(figures).toMatchObject({ deployments: 1, recoveryTime: { samples: 1, median: 125 * day } });
-  });
-
-  it('starts the gauge at its first failure, but a recovery at its first known failure', async () => {
-    const harness = await afterFirstBackfill([success(200), failure(150), failure(100)]);
-    expect(harness.shown('acme/shop')).toMatchObject({ failingSince: ago(150) });
-    const { figures } = await figuresOver(
-      await afterFirstBackfill([failure(150), failure(100), success(5)]),
-      '7d',
-    );
-    expect(figures.recoveryTime).toMatchObject({ samples: 1, median: 95 * day });
-  });
 });
 
 describe('the start of an open failure', () => {
@@ -168,39 +151,5 @@ describe('the start of an open failure', () => {
     fault.clear();
     await harness.backfill.atStart();
     expect(harness.shown('acme/shop')).toMatchObject({ lastSuccess: ago(200), failingSince: ago(150) });
-  });
-});
-
-describe('rates', () => {
-  /**
-   * One pipeline a day for 89 days. Of the newest ten, which are known, one fails. Of the older 79 every fifth
-   * fails.
-   */
-  const manyDays = Array.from({ length: 89 }, (_, index): Past => {
-    const isKnown = index < 10;
-    const isFailure = isKnown ? index === 3 : index % 5 === 4;
-    return isFailure ? failure(index + 0.5) : success(index + 0.5);
-  });
-
-  it('cover the known days only', async () => {
-    const harness = await afterFirstBackfill(manyDays, { historySeconds: 10 * day });
-    const { figures } = await figuresOver(harness, '90d');
-    expect(figures).toMatchObject({ deployments: 10, failedDeployments: 1, changeFailRate: 0.1 });
-    expect(figures.deploymentsPerDay).toBeCloseTo(1, 4);
-    expect(figures.recoveryTime).toMatchObject({ samples: 1, median: day });
-  });
-
-  it('per day do not exist if less than a day is known', async () => {
-    const harness = await afterFirstBackfill(manyDays, { historySeconds: 20 * 3600 });
-    const { figures } = await figuresOver(harness, '90d');
-    expect(figures).toMatchObject({ deployments: 1, deploymentsPerDay: null });
-  });
-
-  it('per day cover more days after a backfill of older pipelines', async () => {
-    const harness = await afterFirstBackfill(manyDays, { historySeconds: 10 * day });
-    await backfillSince(harness, 45);
-    const { figures } = await figuresOver(harness, '90d');
-    expect(figures.deployments).toBe(45);
-    expect(figures.deploymentsPerDay).toBeCloseTo(1, 4);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * The event stream, from bytes to figures: how a connection reads the server's messages, and when it is given up
- * and opened again. Order, loss and repetition of messages must not change what is counted. Time is simulated; the
- * sockets are real in the tests that use a Woodpecker.
+ * and opened again. Time is simulated; the sockets are real in the tests that use a Woodpecker. That order, loss and
+ * repetition of reports do not change what is counted is a law: `test/laws/order.test.ts`.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -203,57 +203,6 @@ describe('the event stream', () => {
     expect(harness.ingest.state.follows.size).toBe(0);
   });
 
-  it('gives the same counts if messages are reordered or repeated', async () => {
-    const { harness, woodpecker, clock } = await connected();
-    let seed = 1;
-    const random = () => {
-      seed = (seed * 16_807) % 2_147_483_647;
-      return seed / 2_147_483_647;
-    };
-    woodpecker.streams.disturb({ shuffle: 25, duplicate: 0.5, random });
-
-    for (let i = 0; i < 30; i++) {
-      const { number } = woodpecker.createPipeline('acme/shop');
-      await clock.pass(second);
-      woodpecker.startPipeline('acme/shop', number);
-      await clock.pass(second);
-      woodpecker.finishPipeline('acme/shop', number, { status: i % 3 === 0 ? 'failure' : 'success' });
-    }
-    woodpecker.streams.calm();
-    await clock.settle();
-
-    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 30, failures: 10 });
-    expect(harness.ingest.state.follows.size).toBe(0);
-  });
-
-  it('does not undo an end because of an older message', async () => {
-    const { harness, woodpecker, clock } = await connected();
-    const { number } = woodpecker.createPipeline('acme/shop');
-    const running = woodpecker.startPipeline('acme/shop', number);
-    await clock.pass(10 * second);
-    woodpecker.finishPipeline('acme/shop', number);
-    await clock.settle();
-
-    const { id, created, updated, started } = running;
-    const repo = woodpecker.repo('acme/shop');
-    const pipeline = {
-      id,
-      number,
-      status: 'running',
-      event: 'push',
-      branch: 'main',
-      created,
-      updated,
-      started,
-    };
-    woodpecker.streams.writeRaw(lineOf({ repo, pipeline }));
-    await clock.settle();
-
-    expect(harness.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 0 });
-    expect(harness.ingest.state.follows.size).toBe(0);
-    expect(harness.events.get('stream stale')).toBe(1);
-  });
-
   it('does not restore the old name of a renamed repo because of an older message', async () => {
     const { harness, woodpecker, clock } = await connected();
     const { number } = woodpecker.createPipeline('acme/shop');
@@ -394,22 +343,6 @@ describe('the event stream', () => {
     expect(harness.shown('acme/shop')?.deployments).toBe(1);
   });
 
-  it('reconnects when a repo appears, so that it receives the events of that repo too', async () => {
-    const live = await startLive();
-    const { harness, woodpecker, clock } = live;
-    harness.run('stream', 'reconcile', 'background');
-    await passWithPings(live, 6 * minute);
-    woodpecker.addRepo({ fullName: 'acme/new', private: true, access: { alice: 'push' } });
-    await passWithPings(live, 6 * minute);
-    woodpecker.clearRequests();
-
-    woodpecker.runPipeline('acme/new');
-    await clock.settle();
-
-    expect(harness.shown('acme/new')?.deployments).toBe(1);
-    expect(woodpecker.requests).toEqual([]);
-  });
-
   it('requests a private repo that is unknown when its event arrives', async () => {
     const { harness, woodpecker, clock } = await startLive({ intervalSeconds: 0 });
     // The repo is added after the backfill at start, but before the stream connects.
@@ -469,20 +402,6 @@ describe('the event stream', () => {
     }
     expect(linesOfStream(harness)).toHaveLength(1);
     expect(linesOfStream(harness)[0]).toMatch(/^warn .*ended by the server/);
-  });
-
-  it('does not log that Woodpecker itself is unreachable', async () => {
-    const live = await startLive();
-    const { harness, woodpecker, clock } = live;
-    harness.run('stream');
-    await passWithPings(live, 2 * minute);
-    await woodpecker.stop();
-    await clock.pass(60 * minute);
-    await woodpecker.start();
-    await passWithPings(live, 2 * minute);
-
-    expect(harness.isConnected).toBe(true);
-    expect(linesOfStream(harness)).toEqual([]);
   });
 
   it('stops at once when it is aborted, and leaves no timer and no socket behind', async () => {

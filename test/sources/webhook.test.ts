@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Classification } from '../../src/core/classification.ts';
 import { defaultPolicy, type Policy } from '../../src/core/policy.ts';
-import { StoreUnavailable } from '../../src/ingest/ingest.ts';
-import { openMemoryStore } from '../../src/store/sqlite.ts';
 import { deliver } from '../support/deliver.ts';
 import { fixture } from '../support/fixtures.ts';
 import { projectWindows } from '../support/projected.ts';
@@ -274,27 +272,6 @@ describe('a webhook without access to Woodpecker', () => {
     expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 1, lastSuccess: noon - 10 });
   });
 
-  it('lets a later event correct an end, but never lowers a counter', async () => {
-    const exporter = await createSmallExporter();
-    await exporter.receive(anEvent({ status: 'success', updated: noon - 10 }));
-    expect(await exporter.receive(anEvent({ status: 'failure', updated: noon - 5 }))).toEqual(stored);
-    expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 1, failures: 1, lastSuccess: 0 });
-    expect(await exporter.receive(anEvent({ status: 'killed', updated: noon - 4 }))).toEqual(
-      ignored('killed'),
-    );
-    expect(exporter.shown('acme/shop')).toEqual({ ...noFigures, deployments: 1, failures: 1 });
-  });
-
-  it('replaces a pipeline by another one with the same number and a higher id', async () => {
-    const exporter = await createSmallExporter();
-    await exporter.receive(anEvent({ id: 9120, updated: noon - 10 }));
-    expect(await exporter.receive(anEvent({ id: 9121, status: 'failure', updated: noon - 10 }))).toEqual(
-      stored,
-    );
-    expect(await rows(exporter)).toEqual([[1, 12, 'failure', `failure at ${noon - 10}`]]);
-    expect(exporter.shown('acme/shop')).toMatchObject({ deployments: 2, failures: 1, lastSuccess: 0 });
-  });
-
   it('is handled by itself even if others arrive at the same moment', async () => {
     const exporter = await createSmallExporter();
     const bodies = [
@@ -368,23 +345,6 @@ describe('a webhook without access to Woodpecker', () => {
     expect(exporter.state.timelines.size).toBe(0);
   });
 
-  it('is not stored if the store cannot commit, and is accepted if it is sent again', async () => {
-    const store = openMemoryStore();
-    let isBroken = false;
-    const exporter = await createSmallExporter({
-      store: {
-        close: () => store.close(),
-        transact: (work) =>
-          isBroken ? Promise.reject(new StoreUnavailable('Disk is full')) : store.transact(work),
-      },
-    });
-    isBroken = true;
-    await expect(exporter.receive(anEvent())).rejects.toThrow(StoreUnavailable);
-    expect([exporter.events, exporter.shown('acme/shop')]).toEqual([[], null]);
-    isBroken = false;
-    expect(await exporter.receive(anEvent())).toEqual(stored);
-  });
-
   describe('reports a repo, which', () => {
     it('is also renamed by reports whose links contain its id', async () => {
       const exporter = await createSmallExporter();
@@ -441,17 +401,6 @@ describe('a webhook without access to Woodpecker', () => {
       expect(await exporter.receive(aReport({ ...told, branch: 'main', number: 4 }))).toMatchObject({
         result: 'stored',
       });
-    });
-
-    it('counts any branch that is or was its default branch', async () => {
-      const exporter = await createSmallExporter();
-      expect(await exporter.receive(anEvent({ branch: 'trunk' }))).toEqual(ignored('branch'));
-      const trunk = { default_branch: 'trunk' };
-      expect(await exporter.receive(anEvent({ repo: trunk, number: 13, id: 9121, branch: 'trunk' }))).toEqual(
-        stored,
-      );
-      expect(await exporter.receive(anEvent({ number: 14, id: 9122, branch: 'main' }))).toEqual(stored);
-      expect(exporter.shown('acme/shop')?.deployments).toBe(3);
     });
   });
 });

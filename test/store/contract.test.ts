@@ -27,10 +27,25 @@ import {
   unfinishedIn,
 } from '../support/records.ts';
 import { createTemporaryFolder } from '../support/temporary-folder.ts';
-import { addRepo, collect } from './setting.ts';
 
 /** More rows than one slice contains. */
 const manyRows = 4500;
+
+/** Adds a repo with this id and a name of its own, and returns its key. */
+async function addRepo(
+  tx: Transaction,
+  woodpeckerId: number,
+  overrides: Partial<Repo> = {},
+): Promise<number> {
+  const { key: _, ...repo } = aRepo({ woodpeckerId, fullName: `acme/repo-${woodpeckerId}`, ...overrides });
+  return (await tx.repos.add(repo)).key;
+}
+
+async function collect<T>(slices: AsyncIterable<readonly T[]>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const slice of slices) all.push(...slice);
+  return all;
+}
 
 interface Overrides extends Partial<Omit<StoredPipeline, 'credited' | 'changes'>> {
   /** The same value in each of its tiers. */

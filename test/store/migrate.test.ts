@@ -7,7 +7,7 @@ import { pairKey } from '../../src/core/series/pair.ts';
 import type { State } from '../../src/core/series/state.ts';
 import { createIngest } from '../../src/ingest/ingest.ts';
 import type { IntakeMode } from '../../src/ingest/ingest-options.ts';
-import { migrate, refuseForeign, refuseOlder } from '../../src/store/migrate.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnusable } from '../../src/store/store.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -46,14 +46,6 @@ describe('migrate', () => {
     expect(database.prepare('SELECT value FROM meta').all()).toEqual([{ value: 'a' }]);
   });
 
-  it('refuses a newer version, naming both', () => {
-    migrate(database);
-    const known = numberOf('user_version');
-    database.exec(`PRAGMA user_version = ${known + 1}`);
-    expect(() => migrate(database)).toThrow(StoreUnusable);
-    expect(() => migrate(database)).toThrow(`version ${known + 1}, this exporter knows up to ${known}`);
-  });
-
   it.each([
     ['tables and no id', 'CREATE TABLE songs (title TEXT)'],
     ['tables and another id', 'CREATE TABLE songs (title TEXT); PRAGMA application_id = 1196444487'],
@@ -74,26 +66,6 @@ describe('migrate', () => {
     expect(database.isTransaction).toBe(false);
     migrate(database);
     expect(numberOf('application_id')).toBe(applicationId);
-  });
-});
-
-describe('refuseOlder', () => {
-  it('refuses a database that lacks a migration, and no other', () => {
-    const database = new DatabaseSync(':memory:');
-    expect(() => refuseOlder(database)).toThrow(StoreUnusable);
-    migrate(database);
-    expect(() => refuseOlder(database)).not.toThrow();
-    database.close();
-  });
-});
-
-describe('refuseForeign', () => {
-  it('accepts a new database, and one of ours', () => {
-    const database = new DatabaseSync(':memory:');
-    expect(() => refuseForeign(database)).not.toThrow();
-    migrate(database);
-    expect(() => refuseForeign(database)).not.toThrow();
-    database.close();
   });
 });
 

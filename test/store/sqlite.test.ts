@@ -13,19 +13,9 @@ import {
 import { createServer } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { StoreUnavailable, StoreUnusable } from '../../src/store/store.ts';
-import { aPair, aRecord, aStoredPipeline } from '../support/records.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
-import { addRepo, collect } from './setting.ts';
-
-describe('openMemoryStore', () => {
-  it('shares nothing with another store', async () => {
-    const [one, other] = [openMemoryStore(), openMemoryStore()];
-    await one.transact((tx) => tx.meta.put('policy', 'a'));
-    expect(await other.transact((tx) => tx.meta.get('policy'))).toBeNull();
-  });
-});
 
 describe('openSqliteStore', () => {
   let folder: TemporaryFolder;
@@ -51,49 +41,12 @@ describe('openSqliteStore', () => {
     return { store, connection };
   };
 
-  it('creates the folder of the file', async () => {
-    const deep = folder.pathOf('a/b/dora.db');
-    await openSqliteStore(deep).close();
-    expect(statSync(deep).isFile()).toBe(true);
-  });
-
   it('uses a write-ahead log, syncs every commit in full, and checks foreign keys', async () => {
     const { store, connection } = openWithConnection();
     expect(connection.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
     expect(connection.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 });
     expect(connection.prepare('PRAGMA foreign_keys').get()).toEqual({ foreign_keys: 1 });
     await store.close();
-  });
-
-  it('has its whole content after it was closed and opened again', async () => {
-    const store = openSqliteStore(path);
-    const follow = { target: 'acme/shop', number: 3, createdAt: 1000, polledAt: 1100, hintedAt: 1200 };
-    const repo = await store.transact(async (tx) => {
-      const key = await addRepo(tx, 11);
-      await tx.meta.put('policy', 'a');
-      await tx.pipelines.put(aStoredPipeline({ repo: key, credited: 33 }));
-      await tx.pipelines.put(aStoredPipeline({ repo: key, record: aRecord({ number: 2 }), isPending: true }));
-      await tx.pairs.put(aPair({ repo: key }));
-      await tx.follows.put(follow);
-      await tx.backfills.put({ id: 'a', startedAtMs: 1000, summary: 'done' });
-      return key;
-    });
-    await store.close();
-
-    const again = openSqliteStore(path);
-    await again.transact(async (tx) => {
-      expect((await tx.repos.all()).map(({ key, woodpeckerId }) => [key, woodpeckerId])).toEqual([
-        [repo, 11],
-      ]);
-      expect(await tx.meta.get('policy')).toBe('a');
-      expect(await tx.pipelines.get(repo, 1)).toEqual(aStoredPipeline({ repo, credited: 33 }));
-      expect(await collect(tx.pipelines.pending(repo))).toHaveLength(1);
-      expect(await tx.pairs.all()).toEqual([aPair({ repo })]);
-      expect(await tx.follows.all()).toEqual([follow]);
-      expect(await tx.backfills.newest(1)).toEqual([{ id: 'a', startedAtMs: 1000, summary: 'done' }]);
-      expect(await addRepo(tx, 12)).not.toBe(repo);
-    });
-    await again.close();
   });
 
   it('has committed when the promise fulfils: another connection sees the write then, and not before', async () => {

@@ -78,15 +78,6 @@ describe('a request to Woodpecker', () => {
   });
 });
 
-describe('user', () => {
-  it('distinguishes an administrator from other users', async () => {
-    const woodpecker = await start();
-    expect(await clientOf(woodpecker).user(signal)).toEqual({ login: 'root', admin: true });
-    const alice = clientOf(woodpecker, { token: woodpecker.userToken });
-    expect(await alice.user(signal)).toEqual({ login: 'alice', admin: false });
-  });
-});
-
 describe('repos', () => {
   it.each([100, 120])('reads all pages of an administrator’s list of %i repos', async (count) => {
     const woodpecker = await start();
@@ -125,45 +116,6 @@ describe('repos', () => {
   });
 });
 
-describe('allRepos', () => {
-  it('reads one page of an administrator’s list', async () => {
-    const woodpecker = await start();
-    for (let i = 100; i < 160; i++) woodpecker.addRepo({ fullName: `acme/r${i}` });
-    const [first, second] = [
-      (await clientOf(woodpecker).allRepos(1, signal)).rows,
-      (await clientOf(woodpecker).allRepos(2, signal)).rows,
-    ];
-    expect([first.length, second.length, second[0]?.full_name]).toEqual([50, 10, 'acme/r150']);
-    expect(asked(woodpecker)).toEqual([
-      '/api/repos?active=true&page=1&perPage=50',
-      '/api/repos?active=true&page=2&perPage=50',
-    ]);
-  });
-});
-
-describe('feed', () => {
-  it.each(['3.17.0', '2.8.3'])(
-    'reads the newest pipelines of a user’s repos, of server %s',
-    async (version) => {
-      const woodpecker = await start({ version });
-      for (const fullName of ['acme/shop', 'acme/site']) {
-        woodpecker.addRepo({ fullName, private: true, access: { alice: 'push' } });
-      }
-      woodpecker.addPipeline('acme/shop', { number: 7, status: 'failure', finished: 1_785_000_000 });
-      woodpecker.addPipeline('acme/site', { number: 3, status: 'running' });
-      const client = clientOf(woodpecker, { token: woodpecker.userToken });
-      const rows = await client.feed(signal);
-      expect(
-        rows.map(({ repo_id, number, status, finished }) => [repo_id, number, status, finished]),
-      ).toEqual([
-        [2, 3, 'running', 0],
-        [1, 7, 'failure', 1_785_000_000],
-      ]);
-      expect(asked(woodpecker)).toEqual(['/api/user/feed']);
-    },
-  );
-});
-
 describe('a single repo', () => {
   it('is found by a name with several slashes, whatever its case', async () => {
     const woodpecker = await start();
@@ -187,26 +139,11 @@ describe('a single repo', () => {
     const repo = await clientOf(woodpecker).lookUpRepo('acme/shop', signal);
     expect(repo).toMatchObject({ id: 7, full_name: 'acme/store' });
   });
-
-  it('is found by its id', async () => {
-    const woodpecker = await start();
-    woodpecker.addRepo({ fullName: 'acme/shop', id: 7, forgeRemoteId: '41', defaultBranch: 'trunk' });
-    expect(await clientOf(woodpecker).repo(7, signal)).toMatchObject({
-      id: 7,
-      forge_remote_id: '41',
-      full_name: 'acme/shop',
-      owner: 'acme',
-      name: 'shop',
-      default_branch: 'trunk',
-      private: false,
-      active: true,
-    });
-  });
 });
 
 describe('pipelines', () => {
-  async function withPipelines(version = '3.17.0'): Promise<FakeWoodpecker> {
-    const woodpecker = await start({ version });
+  async function withPipelines(): Promise<FakeWoodpecker> {
+    const woodpecker = await start();
     woodpecker.addRepo({ fullName: 'acme/shop', id: 7 });
     for (let number = 1; number <= 60; number++) {
       const status = number % 10 === 0 ? 'failure' : 'success';
@@ -245,28 +182,6 @@ describe('pipelines', () => {
     expect(asked(woodpecker)[1]).toBe(
       '/api/repos/7/pipelines?page=1&perPage=50&after=2026-07-25T17:20:09Z&before=2026-07-25T17:20:31Z&status=failure',
     );
-  });
-
-  it('are requested in the same way from old servers, which ignore the filters', async () => {
-    const woodpecker = await withPipelines('2.0.0');
-    const { rows } = await clientOf(woodpecker).pipelines(7, { page: 1, after: 1_785_000_050 }, signal);
-    expect(rows.length).toBe(50);
-    expect(rows[0]).toMatchObject({ number: 60, created: 1_785_000_060 });
-  });
-});
-
-describe('a single pipeline', () => {
-  it('contains its workflows', async () => {
-    const woodpecker = await start();
-    woodpecker.addRepo({ fullName: 'acme/shop', id: 7 });
-    woodpecker.addPipeline(7, { number: 3, status: 'failure', finished: 0, started: 1000 });
-    const pipeline = await clientOf(woodpecker).pipeline(7, 3, signal);
-    expect(pipeline).toMatchObject({ number: 3, status: 'failure', finished: 0 });
-    expect(pipeline.workflows?.map(({ state, finished }) => [state, finished])).toEqual([
-      ['failure', 1060],
-      ['skipped', 0],
-    ]);
-    expect(asked(woodpecker)).toEqual(['/api/repos/7/pipelines/3']);
   });
 });
 

@@ -59,29 +59,6 @@ describe('toRecord', () => {
     expect(outcomeOf(record)).toEqual(['success', 1_785_500_390]);
   });
 
-  it('reads an event of 2.8 the same way, from its older field names', () => {
-    const { pipeline } = WireEvent.parse(fixture('v2.8.3-event.json'));
-    const record = toRecord(pipeline, 'other', receivedAt);
-    expect(record).toMatchObject({
-      number: 212,
-      id: 1931,
-      event: 'push',
-      deployTo: '',
-      createdAt: 1_736_500_000,
-      startedAt: 1_736_500_004,
-      updatedAt: 1_736_500_312,
-      hasWorkflows: true,
-    });
-    expect(outcomeOf(record)).toEqual(['success', 1_736_500_312]);
-  });
-
-  it('takes the end of a failure from its workflows if the server left the finish 0', () => {
-    const pipeline = WirePipeline.parse(fixture('v2.8.3-pipeline-211-finished-0.json'));
-    const record = toRecord(pipeline, 'rest', receivedAt);
-    expect(outcomeOf(record)).toEqual(['failure', 1_736_490_190]);
-    expect(record).toMatchObject({ number: 211, hasWorkflows: true, fromRest: true });
-  });
-
   it.each([
     ['v2.8.3-pipelines.json', 213, 'running', null, null],
     ['v2.8.3-pipelines.json', 212, 'success', 1_736_500_312, null],

@@ -128,7 +128,7 @@ describe('a restart that was killed', () => {
     WirePipeline.parse({
       ...(fixture('recorded/v3.17.0-pipeline-killed-by-timeout.json') as object),
       parent: 10,
-      cancel_info: { canceled_by_step: 'clone' },
+
       workflows: [
         {
           ...{ pid: 1, name: 'woodpecker', state: 'killed', error: 'Canceled' },
@@ -140,22 +140,15 @@ describe('a restart that was killed', () => {
       ],
       ...overrides,
     });
-  const end = (wire: WirePipeline) => endOf(toRecord(wire, 'rest', receivedAt));
 
-  it('stays killed if the step named in its cancellation succeeded', () => {
-    expect(end(restart(0))).toEqual(['killed']);
-  });
-
-  it('has failed if that step failed again', () => {
-    expect(end(restart(1))).toEqual(['failure', 1_795_871_512]);
-  });
-
-  it('stays killed if that step did not run again', () => {
-    expect(end(restart(0, { cancel_info: { canceled_by_step: 'lint' } }))).toEqual(['killed']);
-  });
-
-  it('stays killed if that step is the one that timed out', () => {
-    expect(end(restart(0, { cancel_info: { canceled_by_step: 'build' } }))).toEqual(['killed']);
+  it.each([
+    ['stays killed if the step named in its cancellation succeeded', 0, 'clone', ['killed']],
+    ['has failed if that step failed again', 1, 'clone', ['failure', 1_795_871_512]],
+    ['stays killed if that step did not run again', 0, 'lint', ['killed']],
+    ['stays killed if that step is the one that timed out', 0, 'build', ['killed']],
+  ])('%s', (_, exitCode, canceled_by_step, end) => {
+    const wire = restart(exitCode, { cancel_info: { canceled_by_step } });
+    expect(endOf(toRecord(wire, 'rest', receivedAt))).toEqual(end);
   });
 });
 

@@ -17,14 +17,6 @@ const joined = (...reports: readonly IncidentReport[]): Partial<IncidentFields> 
 };
 
 describe('reports of one incident', () => {
-  it('give the same result in any order, if the second adds the end', () => {
-    const open = saidAt({ ...opened, title: 'Checkout fails' }, 110);
-    const closed = saidAt({ ...opened, resolved: 900 }, 910);
-    const both = { ...opened, title: 'Checkout fails', resolved: 900 };
-    expect(joined(open, closed)).toEqual(both);
-    expect(joined(closed, open)).toEqual(both);
-  });
-
   it('do not reset the fields that they omit', () => {
     const withdrawn = saidAt({ ...opened, dismissed: true }, 110);
     expect(joined(withdrawn, saidAt(opened, 120))).toEqual({ ...opened, dismissed: true });

@@ -60,23 +60,6 @@ describe('creditFor', () => {
     ]);
   });
 
-  it('adds only the failure if a success turns out to have failed', () => {
-    const credit = creditFor(nothing, aDeployment({ outcome: 'success', startedAt: 1000 }));
-    const corrected = { ...aDeployment(credit?.deployment), ...failed };
-    expect(creditFor(nothing, corrected)?.additions.map(({ metric }) => ledgerKey(metric))).toEqual([
-      'dora_deployment_failures_total',
-      'dora_deployment_failures_by_cause_total pipeline',
-    ]);
-  });
-
-  it('subtracts nothing if a failure turns out to be a success', () => {
-    const credit = creditFor(nothing, aDeployment(failed));
-    const corrected = { ...aDeployment(credit?.deployment), outcome: 'success' as const, verdict: fine };
-    expect(
-      creditFor(nothing, corrected)?.additions.map(({ metric, amount }) => [metric.name, amount]),
-    ).toEqual([['dora_change_lead_time_unknown_total', 1]]);
-  });
-
   it('adds nothing a second time, in any state', () => {
     fc.assert(
       fc.property(anyDeployments(), anyDeployments(1), (history, [deployment]) => {

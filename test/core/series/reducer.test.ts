@@ -248,12 +248,6 @@ describe('settle', () => {
     expect(settle(emptyTimeline, 99)).toBe(emptyTimeline);
   });
 
-  it('keeps an episode open that starts with a folded deployment', () => {
-    const settled = settle(timelineOf(deployments('F100')), 100);
-    const result = reduceAll(settled, insert(aDeployment({ number: 2, at: 700 })));
-    expect(recoveriesOf(result)).toEqual({ count: 1, sum: 600 });
-  });
-
   it('keeps an open episode that was counted before, so that its new end is not counted', () => {
     const [failure, success, again, end] = deployments('F100', 'S300', 'F300', 'S700') as [
       Deployment,

@@ -2,17 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { createTally } from '../../../src/core/pipeline-counts.ts';
 import { defaultPolicy } from '../../../src/core/policy.ts';
 import type { Repo } from '../../../src/core/repo.ts';
-
 import { type Totals, zeroTotals } from '../../../src/core/series/ledger.ts';
 import { type Pair, pairKey } from '../../../src/core/series/pair.ts';
-
 import { createProjection } from '../../../src/core/series/samples.ts';
 import { findSeries } from '../../../src/core/series/shown-series.ts';
 import { createState, type State, type StateChange } from '../../../src/core/series/state.ts';
 import type { Timeline } from '../../../src/core/series/timeline.ts';
 import type { WindowShare } from '../../../src/core/windows/tier-windows.ts';
-import { inAscendingOrder, noValues } from '../../../src/core/windows/values.ts';
-import { windowDistributions } from '../../../src/core/windows/window-content.ts';
 import { nameGauges } from '../../support/gauges.ts';
 import { project, timelineOf } from '../../support/projected.ts';
 import { aDeployment, aPair, aRepo } from '../../support/records.ts';
@@ -37,24 +33,6 @@ describe('project', () => {
       { repo: 'acme/shop', tier: 'production', totals: zeroTotals, hasDeployed: false },
     ]);
     expect(nameGauges(samples[0]?.gauges ?? [])).toEqual({ lastSuccess: 0, lastFailure: 0, failingSince: 0 });
-  });
-
-  it('shows the gauges of the timeline and the totals of the pair', () => {
-    const repo = aRepo();
-    const timeline = folded({ number: 1, at: 100 }, { number: 2, at: 200, outcome: 'failure' });
-    const state = stateOf(
-      [repo],
-      [aPair({ totals: counted(7) })],
-      new Map([[pairKey(repo.key, 'production'), timeline]]),
-    );
-    const [sample] = project(state);
-    expect(nameGauges(sample?.gauges ?? [])).toEqual({
-      lastSuccess: 100,
-      lastFailure: 200,
-      failingSince: 200,
-    });
-    expect(sample?.totals).toEqual(counted(7));
-    expect(sample?.hasDeployed).toBe(true);
   });
 
   it('reports a pair as deployed once a deployment is known, even an uncounted one, or once one was counted', () => {
@@ -187,19 +165,6 @@ describe('createProjection', () => {
   const coveragesOf = (windows: readonly WindowShare[] | null | undefined) =>
     windows?.map(({ coverage }) => coverage);
 
-  it('shows windows of each series, and of the tier over all its series', () => {
-    const { series, tiers } = createProjection(twoRepos(), policy).at(10_000);
-    expect(series.map((sample) => [sample.repo, deploymentsIn(sample.windows)])).toEqual([
-      ['acme/dns', [1, 1]],
-      ['acme/shop', [0, 1]],
-    ]);
-    expect(tiers.map((sample) => [sample.tier, deploymentsIn(sample.windows)])).toEqual([
-      ['production', [1, 2]],
-    ]);
-    const leadTimes = windowDistributions.findIndex(({ name }) => name === 'change_lead_time_seconds');
-    expect(inAscendingOrder(tiers[0]?.windows[1]?.samples[leadTimes] ?? noValues)).toEqual([5, 100]);
-  });
-
   it('stays the same object until a deployment leaves a window, and keeps the other series then', () => {
     const projection = createProjection(twoRepos(), policy);
     const before = projection.at(10_000);
@@ -211,18 +176,6 @@ describe('createProjection', () => {
     expect(after.series[1]).toBe(before.series[1]);
     expect(deploymentsIn(after.tiers[0]?.windows)).toEqual([0, 2]);
     expect(deploymentsIn(before.tiers[0]?.windows)).toEqual([1, 2]);
-  });
-
-  it('removes windows when the last deployment leaves the longest one, and the tier with the last series', () => {
-    const projection = createProjection(twoRepos(), policy);
-    const shown = (now: number) => {
-      const { series, tiers } = projection.at(now);
-      return [series.map((sample) => sample.windows !== null), tiers.length];
-    };
-    expect(shown(10_499)).toEqual([[true, true], 1]);
-    expect(shown(10_500)).toEqual([[true, false], 1]);
-    expect(shown(10_949)).toEqual([[true, false], 1]);
-    expect(shown(10_950)).toEqual([[false, false], 0]);
   });
 
   it('updates the changed series and its tier, and keeps the rest', () => {
