@@ -400,10 +400,16 @@ export function recordOf({ number, tellings, hasPredecessor }: ToldPipeline, pla
   });
 }
 
-/** By the rules of `policyOf`; `name`: the current name of the repo. */
-function tierOf(name: string, deployTo: Telling['deployTo']): string {
+/** By the rules of `policyOf`, perhaps without the one by name; `name`: the current name of the repo. */
+function tierOf({ tiers }: Policy, name: string, deployTo: Telling['deployTo']): string {
   if (deployTo === 'production') return 'production';
-  return name === 'acme/dns' ? 'platform' : 'staging';
+  return name === 'acme/dns' && tiers.some(({ tier }) => tier === 'platform') ? 'platform' : 'staging';
+}
+
+/** The history without the rule by name: no rename moves a pipeline to another tier. */
+export function withoutNameRule(history: History): History {
+  const tiers = history.policy.tiers.filter(({ tier }) => tier !== 'platform');
+  return { ...history, policy: { ...history.policy, tiers } };
 }
 
 /** The observations and names that were delivered. */
@@ -420,7 +426,7 @@ export function keyOfTelling(pipeline: number, telling: number): string {
  * The truth that follows from the delivered observations: the highest one of each pipeline, the latest name of each repo.
  */
 export function truthOf(
-  { pipelines, graph }: History,
+  { pipelines, graph, policy }: History,
   heard: Heard,
   told: {
     readonly asksForge: boolean;
@@ -446,7 +452,7 @@ export function truthOf(
           repo,
           number,
           series: names.get(repo) ?? '',
-          tier: tierOf(names.get(repo) ?? '', deployTo),
+          tier: tierOf(policy, names.get(repo) ?? '', deployTo),
           at,
           outcome: status,
           isRework: branch === 'hotfix/1' || message.startsWith('Revert'),
