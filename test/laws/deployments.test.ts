@@ -323,7 +323,11 @@ describe('after another policy is adopted, deployments', () => {
           expect([pair, inTheEnd[pair]?.deployments ?? 0]).toEqual([pair, deployments]);
         }
         await world.restart({ policy: policyOf(history.policy), canAsk: false });
-        expect(fallen(numbersOf(inTheEnd), numbersOf(totalsOf(world)))).toEqual([]);
+        const returned = totalsOf(world);
+        expect(fallen(numbersOf(inTheEnd), numbersOf(returned))).toEqual([]);
+        // Deployments since a series left do not count when it returns.
+        const had = (pair: string) => (inTheEnd[pair]?.deployments ?? 0) > 0;
+        expect(countedIn(returned, had)).toEqual(countedIn(inTheEnd));
         await world.close();
       }),
       { numRuns: runs(300) },
