@@ -35,6 +35,7 @@ interface Connection {
  * answer. Call it before the server gets its request handler.
  */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
+  /** Those whose answer began last are at the end: of the unread answers, the longest open one is closed first. */
   const connections = new Map<Socket, Connection>();
   /** Connections that wait for their client, the longest first, each with the request that is arriving, if any. */
   const waiting = new Map<Socket, IncomingMessage | null>();
@@ -73,7 +74,12 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
     if (!connection) return;
     const { answers } = connection;
     answers.add(response);
-    if (answers.size > 1) pipelining.add(socket);
+    if (answers.size > 1) {
+      pipelining.add(socket);
+    } else {
+      connections.delete(socket);
+      connections.set(socket, connection);
+    }
     markWaiting(socket, request);
     // The whole answer is in the socket: from now on the connection waits for the client to read it.
     response.once('prefinish', () => markWaiting(socket, null));

@@ -131,4 +131,16 @@ describe('limitConnections', () => {
     for (let i = 0; i < 3; i++) (await largely.dial()).socket.pause().write(head('/big'));
     await expect.poll(largely.openCount).toBe(1);
   });
+
+  it('gives up the answer that began first, even if another connection is older', async () => {
+    const { dial, openCount, hasSeen } = await start(5, { unreadBytes: 50 * 1024 * 1024, sweepMs: 500 });
+    const [older, newer] = [await dial(), await dial()];
+    newer.socket.pause().write(head('/big'));
+    await hasSeen('answers', 1);
+    older.socket.pause().write(head('/big'));
+    await hasSeen('answers', 2);
+    await expect.poll(openCount).toBe(1);
+    older.socket.resume();
+    await expect.poll(() => older.text().length).toBeGreaterThan(32 * 1024 * 1024);
+  });
 });

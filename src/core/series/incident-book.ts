@@ -53,6 +53,10 @@ export interface BookPlace {
 export interface IncidentBook {
   get(key: string): BookEntry | null;
   entries(): Iterable<BookEntry>;
+  /** The place of each entry, once. */
+  places(): Iterable<BookPlace>;
+  /** Grows with every `put`. */
+  readonly version: number;
   /** Entries of a name and tier that are bound to no repo. */
   named(name: string, tier: string): readonly BookEntry[];
   /** Entries that are bound to the repo. */
@@ -93,6 +97,7 @@ export function createIncidentBook(): IncidentBook {
   const byPlace = new Map<string, Set<string>>();
   const byName = new Map<string, Set<string>>();
   let reportCount = 0;
+  let version = 0;
 
   const all = (keys: ReadonlySet<string> | undefined): readonly BookEntry[] =>
     [...(keys ?? [])].flatMap((key) => byKey.get(key) ?? []);
@@ -107,6 +112,15 @@ export function createIncidentBook(): IncidentBook {
   return {
     get: (key) => byKey.get(key) ?? null,
     entries: () => byKey.values(),
+    *places() {
+      for (const [first = ''] of byPlace.values()) {
+        const place = byKey.get(first)?.place;
+        if (place) yield place;
+      }
+    },
+    get version() {
+      return version;
+    },
     named: (name, tier) => at(keyOf({ name, tier, boundTo: null })),
     boundTo: (repo, tier) => at(keyOf({ name: '', tier, boundTo: repo })),
     ofName: (name) => all(byName.get(name)),
@@ -118,6 +132,7 @@ export function createIncidentBook(): IncidentBook {
       return byKey.size === 0;
     },
     put(entry) {
+      version++;
       const before = byKey.get(entry.key);
       if (before) remove(before);
       byKey.set(entry.key, entry);

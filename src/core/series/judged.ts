@@ -35,7 +35,7 @@ export interface Judged {
   readonly validUntil: number;
   /** Index of the first deployment that is new or another object than before; the number of deployments if none is. */
   readonly changedFrom: number;
-  /** Index after the last such deployment, at least `changedFrom`. */
+  /** Index after the last deployment that may be such a one, at least `changedFrom`. */
   readonly changedUntil: number;
   /** A search that has taken in all deployments; `null`: the rules look for no repairs. */
   readonly search: RepairSearch | null;

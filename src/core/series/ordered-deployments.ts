@@ -20,11 +20,15 @@ export function isAfter(a: Deployment, b: Deployment): boolean {
 /** More are sorted at once, in linear time: a copy for each of them would take longer. */
 const mostMovedSingly = 4;
 
-/** A new list of `deployments` without `removed` and with `inserted`; all three are in order. */
+/**
+ * A new list of `deployments` without `removed` and with `inserted`; all three are in order. None of these is before
+ * index `from`.
+ */
 export function withChange(
   deployments: readonly Deployment[],
   removed: readonly Deployment[],
   inserted: readonly Deployment[],
+  from: number,
 ): Deployment[] {
   const places = removed.flatMap((one) => {
     const place = countBefore(deployments, (other) => compareDeployments(other, one) >= 0);
@@ -33,8 +37,8 @@ export function withChange(
   });
   if (places.length + inserted.length > mostMovedSingly) {
     const gone = new Set(places);
-    const left = deployments.filter((_, index) => !gone.has(index));
-    return left.concat(inserted).sort(compareDeployments);
+    const left = deployments.slice(from).filter((_, index) => !gone.has(from + index));
+    return deployments.slice(0, from).concat(left.concat(inserted).sort(compareDeployments));
   }
   let all: Deployment[] | null = null;
   for (const place of places.toReversed()) all = (all ?? deployments).toSpliced(place, 1);

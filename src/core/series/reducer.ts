@@ -62,7 +62,7 @@ export function* reduceInPortions(
   const from = first ? countBefore(recent, (one) => !isAfter(first, one)) : recent.length;
   const firstMovedAt = first?.at ?? Number.POSITIVE_INFINITY;
   const keepsRepairs = first !== undefined && areAlike(gone, added);
-  const deployments = withChange(recent, gone, keepsRepairs ? withRepairsOf(added, recent) : added);
+  const deployments = withChange(recent, gone, keepsRepairs ? withRepairsOf(added, recent) : added, from);
   const last = lastOf(added.at(-1), gone.at(-1));
   const until = last ? countBefore(deployments, (one) => isAfter(one, last)) : 0;
   const { episodes, validUntil, changedFrom, changedUntil, search, judgedBy } = yield* judgeChange(

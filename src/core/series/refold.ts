@@ -13,7 +13,7 @@ import { type Chunk, chunkSize, chunksOf, createChunk } from './chunks.ts';
 import { type Credit, creditFor } from './ledger.ts';
 import type { Timeline } from './timeline.ts';
 
-/** The deployments of a timeline after a change: from index `from` to before `until` they differ from the old ones. */
+/** The deployments of a timeline after a change: from index `from` to before `until` they may differ from the old ones. */
 export interface Changed {
   /** The refolded ones are credited in place. */
   readonly deployments: Deployment[];

@@ -10,6 +10,7 @@ import { compareText } from '../compare-text.ts';
 import { defaultRules } from '../figures/figure.ts';
 import { figures } from '../figures/index.ts';
 import type { Policy } from '../policy.ts';
+import { runWithPauses } from '../portions.ts';
 import { isEnded } from '../verdict.ts';
 import { coverageOf } from '../windows/coverage.ts';
 import {
@@ -23,7 +24,7 @@ import { emptyContent, prepareWindows, windowsOf } from '../windows/window-conte
 import { countOpen } from './incident-book.ts';
 import { sumTotals, type Totals } from './ledger.ts';
 import { shownTotals } from './pair.ts';
-import { type Ingredients, shownSeries } from './shown-series.ts';
+import { gatherAll, type Ingredients, shownSeries } from './shown-series.ts';
 import type { State } from './state.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
 
@@ -164,7 +165,7 @@ export function createProjection(state: State, policy: Shown): Projection & AtOn
     async prepared(now, yieldToEventLoop) {
       if (isCurrent(now)) return latest;
       let sinceYield = 0;
-      for (const [key, from] of shownSeries(state)) {
+      for (const [key, from] of await runWithPauses(gatherAll(state), yieldToEventLoop)) {
         sinceYield++;
         if (!isValid(key, from, now)) {
           for (const timeline of from.timelines)

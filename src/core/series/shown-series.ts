@@ -1,12 +1,13 @@
 /** Which series the state shows, and what each is made of. */
 
+import { type Portions, runToEnd } from '../portions.ts';
 import type { Repo } from '../repo.ts';
 import type { BookEntry } from './incident-book.ts';
 import { type Pair, pairKey, seriesKey } from './pair.ts';
 import type { State } from './state.ts';
 import type { Timeline } from './timeline.ts';
 
-/** Input of a sample. The lists have one item for each repo with the name, but a repo may have no timeline. */
+/** Input of a sample. `pairs` and `timelines` have one item for each repo with the name, but a repo may have no timeline. */
 export interface Ingredients {
   /** Current full name; if its case differs, the latest. */
   readonly repo: string;
@@ -20,21 +21,52 @@ export interface Ingredients {
 
 type ShownSeries = ReadonlyMap<string, Ingredients>;
 
-const shownByState = new WeakMap<State, { readonly version: number; readonly shown: ShownSeries }>();
+/** A series, and what it was gathered from. */
+interface Gathered {
+  readonly ingredients: Ingredients | null;
+  readonly entries: readonly Entry[];
+  readonly repos: readonly (Repo | undefined)[];
+  readonly unread: readonly (number | undefined)[];
+  readonly incidentsVersion: number;
+}
+
+interface Known {
+  readonly version: number;
+  readonly shown: ShownSeries;
+  readonly gathered: Map<string, Gathered>;
+}
+
+const knownByState = new WeakMap<State, Known>();
 
 /**
  * All series to show, by `seriesKey`, gathered once for each version of the state. A series that has not changed since
  * the last call is the same object.
  */
 export function shownSeries(state: State): ShownSeries {
-  const known = shownByState.get(state);
-  if (known?.version === state.version) return known.shown;
-  const shown = gatherAll(state, known?.shown ?? new Map());
-  shownByState.set(state, { version: state.version, shown });
+  return runToEnd(gatherAll(state));
+}
+
+/** As `shownSeries`, in portions: if the state changes meanwhile, the next call gathers only what has changed. */
+export function* gatherAll(state: State): Portions<ShownSeries> {
+  const { version } = state;
+  const last = knownByState.get(state);
+  if (last?.version === version) return last.shown;
+  const gathered = new Map<string, Gathered>();
+  const shown = new Map<string, Ingredients>();
+  for (const [key, entries] of groupPairs(state)) {
+    const known = last?.gathered.get(key);
+    const one = known && isUnchanged(state, entries, known) ? known : gatherOne(state, entries, known);
+    gathered.set(key, one);
+    if (one.ingredients) shown.set(key, one.ingredients);
+    if (gathered.size % seriesAtOnce === 0) yield;
+  }
+  knownByState.set(state, { version, shown, gathered });
   return shown;
 }
 
-function gatherAll(state: State, before: ShownSeries): ShownSeries {
+const seriesAtOnce = 500;
+
+function groupPairs(state: State): Map<string, Entry[]> {
   const groups = new Map<string, Entry[]>();
   for (const entry of state.pairs) {
     const [, pair] = entry;
@@ -45,13 +77,36 @@ function gatherAll(state: State, before: ShownSeries): ShownSeries {
     if (group) group.push(entry);
     else groups.set(key, [entry]);
   }
-  const shown = new Map<string, Ingredients>();
-  for (const [key, entries] of groups) {
-    const known = before.get(key);
-    const ingredients = gather(state, entries);
-    if (ingredients) shown.set(key, known && isSame(known, ingredients) ? known : ingredients);
-  }
-  return shown;
+  return groups;
+}
+
+function gatherOne(state: State, entries: readonly Entry[], known: Gathered | undefined): Gathered {
+  const ingredients = gather(state, entries);
+  const before = known?.ingredients;
+  return {
+    ingredients: before && ingredients && isSame(before, ingredients) ? before : ingredients,
+    entries,
+    repos: entries.map(([, pair]) => state.repos.get(pair.repo)),
+    unread: entries.map(([key]) => state.unread.get(key)),
+    incidentsVersion: state.incidents.version,
+  };
+}
+
+/** Only a series of one repo can be unchanged. If another one has its name, the incidents may be the other one's. */
+function isUnchanged(state: State, entries: readonly Entry[], known: Gathered): boolean {
+  const [entry] = entries;
+  const [before] = known.entries;
+  const [repo] = known.repos;
+  if (!entry || !repo || entries.length !== 1 || known.entries.length !== 1) return false;
+  const [key, pair] = entry;
+  return (
+    before?.[1] === pair &&
+    state.repos.get(pair.repo) === repo &&
+    state.timelines.get(key) === known.ingredients?.timelines[0] &&
+    state.unread.get(key) === known.unread[0] &&
+    state.incidents.version === known.incidentsVersion &&
+    (state.incidents.isEmpty || state.reposByName(repo.fullName).length === 1)
+  );
 }
 
 /** The series of a repo's name, in any case, and a tier; `null` if none is shown. */

@@ -145,12 +145,11 @@ export function createState(): State {
     return isOwner ? [...bound, ...incidents.named(nameKey(name), tier)] : bound;
   };
   const countUnknownPlaces = (): number => {
-    const unknown = new Set<string>();
-    for (const { place } of incidents.entries()) {
-      if (place?.boundTo !== null || ownerOf(place.name, place.tier) !== null) continue;
-      unknown.add(`${place.name}\n${place.tier}`);
+    let unknown = 0;
+    for (const { name, tier, boundTo } of incidents.places()) {
+      if (boundTo === null && ownerOf(name, tier) === null) unknown++;
     }
-    return unknown.size;
+    return unknown;
   };
 
   return {

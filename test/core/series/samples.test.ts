@@ -5,7 +5,7 @@ import type { Repo } from '../../../src/core/repo.ts';
 import { type Totals, zeroTotals } from '../../../src/core/series/ledger.ts';
 import { type Pair, pairKey } from '../../../src/core/series/pair.ts';
 import { createProjection } from '../../../src/core/series/samples.ts';
-import { findSeries } from '../../../src/core/series/shown-series.ts';
+import { findSeries, gatherAll, shownSeries } from '../../../src/core/series/shown-series.ts';
 import { createState, type State, type StateChange } from '../../../src/core/series/state.ts';
 import type { Timeline } from '../../../src/core/series/timeline.ts';
 import type { WindowShare } from '../../../src/core/windows/tier-windows.ts';
@@ -226,5 +226,28 @@ describe('createProjection', () => {
     const before = projection.at(10_000);
     projection.at(12_000);
     expect(projection.at(10_000)).toEqual(before);
+  });
+});
+
+describe('gathering many series', () => {
+  const repos = Array.from({ length: 1200 }, (_, index) =>
+    aRepo({ key: index + 1, woodpeckerId: index + 1, fullName: `acme/repo-${index}` }),
+  );
+  const pairs = repos.map(({ key }) => aPair({ repo: key }));
+
+  it('works in portions, and a change between two of them is in the next result', () => {
+    const state = stateOf(repos, pairs);
+    const first = shownSeries(state);
+    state.apply({ pairs: [aPair({ repo: 1, totals: counted(1) })] });
+    const portions = gatherAll(state);
+    expect(portions.next().done).toBe(false);
+    state.apply({ pairs: [aPair({ repo: 1, totals: counted(2) })] });
+    expect(portions.next().done).toBe(false);
+    expect(portions.next().done).toBe(true);
+
+    const shown = shownSeries(state);
+
+    const changed = [...shown].flatMap(([key, series]) => (series === first.get(key) ? [] : series.pairs));
+    expect(changed).toEqual([aPair({ repo: 1, totals: counted(2) })]);
   });
 });
