@@ -72,3 +72,31 @@ describe('a report that arrives while a policy is adopted', () => {
     expect(arrived).toBeLessThan(mostTransactions);
   });
 });
+
+it('a series that returns has the totals with which it left', async () => {
+  const ingest = createIngest({
+    store: openMemoryStore(),
+    state: createState(),
+    mode: modeOf('production'),
+    clock: createFakeClock(now),
+  });
+  const totals = () =>
+    [...ingest.state.pairs.values()].map(({ tier, isKnown, totals: { counters } }) => [
+      tier,
+      isKnown,
+      counters['dora_deployments_total'],
+    ]);
+  await deliver(ingest, someFacts(), success(1));
+  await ingest.adopt(modeOf('live'));
+  await deliver(ingest, someFacts(), success(2));
+  await ingest.adopt(modeOf('production'));
+  expect(totals()).toEqual([
+    ['production', true, 1],
+    ['live', false, 2],
+  ]);
+  await deliver(ingest, someFacts(), success(3));
+  expect(totals()).toEqual([
+    ['production', true, 2],
+    ['live', false, 2],
+  ]);
+});
