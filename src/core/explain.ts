@@ -83,7 +83,7 @@ export interface DrawnDeployment extends Place {
   readonly leadTimes: readonly number[];
 }
 
-export const mostDrawn = 2_000;
+const mostDrawn = 2_000;
 /** Most lead times of one deployment in a chart. */
 const mostLeadTimes = 50;
 

@@ -1,8 +1,9 @@
 /**
- * The trend of each tier for pages: what the history of figures gives, without a page waiting for it for long.
+ * The trend of each tier for pages, computed from the history of figures in the background: a page waits for it only
+ * briefly.
  *
- * What was worked out last is shown until a newer state has been gone through. A long history is not worked out again at
- * once, so that it takes a tenth of the time at most.
+ * A page shows the last computed trend until a newer one is ready. After a long computation the next one waits, so that
+ * computing takes at most a tenth of the time.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';

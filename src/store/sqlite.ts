@@ -1,7 +1,7 @@
 /**
  * The store on SQLite: an embedded file in WAL mode with `synchronous=FULL`, or `:memory:`.
  *
- * One connection, one transaction at a time. Guarantees and errors are those of `store.ts`.
+ * The store has one connection, and runs one transaction at a time. `store.ts` lists its guarantees and errors.
  */
 
 import type { DatabaseSync } from 'node:sqlite';

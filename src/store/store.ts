@@ -115,7 +115,7 @@ export interface PipelineTable {
   copyCommitIds(from: number, into: number): Promise<void>;
   /** Deletes the changes that the forge did not know. */
   dropUnknownChanges(): Promise<void>;
-  /** All pipelines, or those of one repo, by repo and number. */
+  /** All pipelines, or all of one repo, in order of repo and number. */
   all(repo?: number): AsyncIterable<readonly StoredPipeline[]>;
   /** All deployments that are not pending, by repo, tier, time and number. */
   deployments(selection?: DeploymentSelection): AsyncIterable<readonly TieredDeployment[]>;

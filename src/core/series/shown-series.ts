@@ -21,12 +21,18 @@ export interface Ingredients {
 
 type ShownSeries = ReadonlyMap<string, Ingredients>;
 
-/** A series, and what it was gathered from. */
 interface Gathered {
   readonly ingredients: Ingredients | null;
-  readonly entries: readonly Entry[];
-  readonly repos: readonly (Repo | undefined)[];
-  readonly unread: readonly (number | undefined)[];
+  /** `null`: it must be gathered again. */
+  readonly basis: Basis | null;
+}
+
+/** Everything that the ingredients of a series of one repo follow from. */
+interface Basis {
+  readonly pair: Pair;
+  readonly repo: Repo;
+  readonly timeline: Timeline | undefined;
+  readonly unread: number | undefined;
   readonly incidentsVersion: number;
 }
 
@@ -54,8 +60,9 @@ export function* gatherAll(state: State): Portions<ShownSeries> {
   const gathered = new Map<string, Gathered>();
   const shown = new Map<string, Ingredients>();
   for (const [key, entries] of groupPairs(state)) {
-    const known = last?.gathered.get(key);
-    const one = known && isUnchanged(state, entries, known) ? known : gatherOne(state, entries, known);
+    const known = last?.gathered.get(key) ?? null;
+    const basis = basisOf(state, entries);
+    const one = known && isSameBasis(known.basis, basis) ? known : gatherAgain(state, entries, known, basis);
     gathered.set(key, one);
     if (one.ingredients) shown.set(key, one.ingredients);
     if (gathered.size % seriesAtOnce === 0) yield;
@@ -80,33 +87,46 @@ function groupPairs(state: State): Map<string, Entry[]> {
   return groups;
 }
 
-function gatherOne(state: State, entries: readonly Entry[], known: Gathered | undefined): Gathered {
-  const ingredients = gather(state, entries);
-  const before = known?.ingredients;
+/** `null` for several repos. If another repo has the name, the incidents may be the other one's. */
+function basisOf(state: State, entries: readonly Entry[]): Basis | null {
+  const [entry] = entries;
+  const repo = entry && state.repos.get(entry[1].repo);
+  if (!entry || !repo || entries.length > 1) return null;
+  if (!state.incidents.isEmpty && state.reposByName(repo.fullName).length > 1) return null;
+  const [key, pair] = entry;
   return {
-    ingredients: before && ingredients && isSame(before, ingredients) ? before : ingredients,
-    entries,
-    repos: entries.map(([, pair]) => state.repos.get(pair.repo)),
-    unread: entries.map(([key]) => state.unread.get(key)),
+    pair,
+    repo,
+    timeline: state.timelines.get(key),
+    unread: state.unread.get(key),
     incidentsVersion: state.incidents.version,
   };
 }
 
-/** Only a series of one repo can be unchanged. If another one has its name, the incidents may be the other one's. */
-function isUnchanged(state: State, entries: readonly Entry[], known: Gathered): boolean {
-  const [entry] = entries;
-  const [before] = known.entries;
-  const [repo] = known.repos;
-  if (!entry || !repo || entries.length !== 1 || known.entries.length !== 1) return false;
-  const [key, pair] = entry;
+function isSameBasis(a: Basis | null, b: Basis | null): boolean {
   return (
-    before?.[1] === pair &&
-    state.repos.get(pair.repo) === repo &&
-    state.timelines.get(key) === known.ingredients?.timelines[0] &&
-    state.unread.get(key) === known.unread[0] &&
-    state.incidents.version === known.incidentsVersion &&
-    (state.incidents.isEmpty || state.reposByName(repo.fullName).length === 1)
+    a !== null &&
+    b !== null &&
+    a.pair === b.pair &&
+    a.repo === b.repo &&
+    a.timeline === b.timeline &&
+    a.unread === b.unread &&
+    a.incidentsVersion === b.incidentsVersion
   );
+}
+
+function gatherAgain(
+  state: State,
+  entries: readonly Entry[],
+  known: Gathered | null,
+  basis: Basis | null,
+): Gathered {
+  const ingredients = gather(state, entries);
+  const before = known?.ingredients;
+  return {
+    ingredients: before && ingredients && isSame(before, ingredients) ? before : ingredients,
+    basis,
+  };
 }
 
 /** The series of a repo's name, in any case, and a tier; `null` if none is shown. */
